@@ -1,0 +1,39 @@
+# Everything a newcomer needs. `make demo` and `make test` work on a fresh machine with Python, git and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test check fix bench bench-peers docs clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Antiphon needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11.") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV) || { echo "Python has no venv module here: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable ".[all]" --group dev
+	touch $@
+
+demo: $(READY)            ## a spoken conversation with the local models, printed and written as a wav
+	$(BIN)/antiphon demo
+
+test: $(READY)            ## every test, the real models included
+	$(BIN)/python -m pytest
+
+check: $(READY)           ## format, lint, types, layers, docs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/python -m pytest tests/unit/test_layers.py tests/unit/test_docs.py
+
+fix: $(READY)             ## what the formatter and the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)           ## our benchmarks, each beside its target
+	$(BIN)/python -m benchmarks
+
+bench-peers: $(READY)     ## the same work on the peers, side by side
+	$(BIN)/python -m benchmarks --peers
+
+clean:
+	rm -rf $(VENV) .peers build dist .pytest_cache .ruff_cache

@@ -1,0 +1,44 @@
+"""Antiphon: real-time voice and video agents. Call and response.
+
+    from antiphon import Agent, tool
+
+What is used first stands here; the rest is imported from where it lives, and nothing is loaded before it is
+used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .agent import Agent
+    from .conversation.tools import tool
+    from .pipeline import Gate, Parallel, Switch, Tap
+    from .playout import Playout
+    from .processor import Processor, on
+    from .session import Session
+    from .stage import Stage
+
+__version__ = "0.1.0.dev0"
+
+__all__ = ["Agent", "Gate", "Parallel", "Playout", "Processor", "Session", "Stage", "Switch", "Tap", "on", "tool"]
+
+_HOMES = {
+    "Agent": ".agent",
+    "Gate": ".pipeline",
+    "Parallel": ".pipeline",
+    "Playout": ".playout",
+    "Processor": ".processor",
+    "Session": ".session",
+    "Stage": ".stage",
+    "Switch": ".pipeline",
+    "Tap": ".pipeline",
+    "on": ".processor",
+    "tool": ".conversation.tools",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'antiphon' has no attribute {name!r}")
+    return getattr(import_module(home, __name__), name)

@@ -1,0 +1,118 @@
+"""The front door: an agent is instructions, three models and tools; the rest has defaults.
+
+    from antiphon import Agent
+
+    agent = Agent("You answer the phone of a bicycle shop. One or two short sentences.")
+    agent.run()
+
+Leave the models out and local ones are used: no account, no key, no network.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .conversation.context import Entry
+from .conversation.conversation import Conversation
+from .conversation.tools import Tool
+from .errors import ConfigurationError
+from .pipeline import Part
+from .playout import Playout
+from .services.ports import EndOfTurn, LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
+from .session import Observer, Session
+from .transports.port import Transport
+from .turns.engine import TurnSettings
+from .turns.vad import VADSettings
+
+__all__ = ["Agent"]
+
+
+@dataclass
+class Agent:
+    """What an agent is and what it is made with; each conversation is a session of its own.
+
+    A model is "vendor/model", "vendor", or an object that implements its port; None leaves out what a
+    pipeline can do without (`vad`, `eot`).
+    """
+
+    instructions: str
+    stt: str | SpeechToText = "local"
+    llm: str | LanguageModel = "local"
+    tts: str | TextToSpeech = "local"
+    tools: Sequence[Tool] = ()
+    greeting: str | None = None
+    vad: str | VoiceActivity | None = "local"
+    eot: str | EndOfTurn | None = "local"
+    apology: str | None = "Sorry, I had a problem just now. Could you say that again?"
+    speech: VADSettings = field(default_factory=VADSettings)
+    turns: TurnSettings = field(default_factory=TurnSettings)
+    history: Sequence[Entry] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.instructions, str) or not self.instructions.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError("an agent needs instructions: Agent('You answer the phone of ...')")
+        for tool in self.tools:
+            if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ConfigurationError(f"{tool!r} is not a tool: put @tool above its function")
+        self._services: dict[str, Any] = {}
+
+    def service(self, port: str) -> Any:
+        """The service of a port ("stt", "llm", "tts", "vad", "eot"), made once for all conversations."""
+        chosen = getattr(self, port)
+        if not isinstance(chosen, str):
+            return chosen
+        if port not in self._services:
+            from .vendors import create  # vendors know services, not the other way round
+
+            self._services[port] = create(port, chosen)
+        return self._services[port]
+
+    def pipeline(self, transport: Transport) -> list[Part]:
+        """The parts of a conversation over this transport: to read, to edit, or to replace."""
+        from .services.eot import EOT
+        from .services.llm import LLM
+        from .services.stt import STT
+        from .services.tts import TTS
+        from .services.vad import VAD
+        from .turns.taking import TurnTaking
+
+        return [
+            transport.input,
+            *([VAD(self.service("vad"), self.speech)] if self.vad is not None else []),
+            STT(self.service("stt")),
+            *([EOT(self.service("eot"))] if self.eot is not None else []),
+            TurnTaking(self.turns, model=self.eot is not None),
+            self.conversation(),
+            LLM(self.service("llm")),
+            TTS(self.service("tts")),
+            Playout(transport.sample_rate, lead=transport.lead),
+            transport.output,
+        ]
+
+    def conversation(self) -> Conversation:
+        """A new conversation with this agent's instructions, tools and history."""
+        return Conversation(
+            self.instructions,
+            self.tools,
+            greeting=self.greeting,
+            apology=self.apology,
+            history=self.history,
+        )
+
+    def session(self, transport: Transport, *, observers: Sequence[Observer] = ()) -> Session:
+        """A conversation over this transport, ready to `run`."""
+        return Session(self.pipeline(transport), observers=observers)
+
+    async def load(self) -> None:
+        """Load the models ahead of the first conversation, which then starts at once."""
+        ports = [port for port in ("vad", "eot", "stt", "tts", "llm") if getattr(self, port) is not None]
+        loads = [load() for port in ports if (load := getattr(self.service(port), "load", None)) is not None]
+        await asyncio.gather(*loads)
+        await self.service("llm").warm(self.conversation().context)
+
+    def run(self) -> None:
+        """Talk to the agent, as the program's arguments say: in the terminal, or a recorded caller."""
+        from .cli.run import run
+
+        run(self)

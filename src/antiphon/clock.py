@@ -1,0 +1,63 @@
+"""Time is an input: the clocks that a session may live by.
+
+A session reads time from its clock alone. `LoopClock` follows the event loop that it runs in; under
+`antiphon.testing.run_virtual` that loop's time is virtual, and so is everything that waits in it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import ParamSpec, Protocol, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Timer(Protocol):
+    """A call that is due later."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Where a session's time comes from."""
+
+    def now(self) -> float:
+        """Seconds since some fixed moment."""
+        ...
+
+    def call_at(self, when: float, call: Callable[[], object]) -> Timer:
+        """Call once `now()` has reached `when`."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for this long."""
+        ...
+
+
+class LoopClock:
+    """The time of the running event loop, real or virtual."""
+
+    def now(self) -> float:
+        """Seconds on the loop's own scale."""
+        return asyncio.get_running_loop().time()
+
+    def call_at(self, when: float, call: Callable[[], object]) -> Timer:
+        """Call at `when`; a time in the past means at the loop's next turn."""
+        return asyncio.get_running_loop().call_at(when, call)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for this long."""
+        await asyncio.sleep(seconds)
+
+
+async def offload(executor: Executor | None, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run blocking work beside the event loop and give its result.
+
+    Under a virtual loop it runs at once, in place: computing takes no virtual time, and the same input
+    gives the same order of events every time.
+    """
+    loop = asyncio.get_running_loop()
+    if getattr(loop, "virtual", False):
+        return call(*args, **kwargs)
+    return await loop.run_in_executor(executor, lambda: call(*args, **kwargs))

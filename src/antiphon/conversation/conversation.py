@@ -1,0 +1,196 @@
+"""The conversation: keeps what was said and heard, asks the model, and runs its tools."""
+
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import ConfigurationError
+from ..frames import (
+    Frame,
+    Generated,
+    Prime,
+    Prompt,
+    ReplyEnded,
+    ReplyStarted,
+    SessionStarted,
+    Signal,
+    Text,
+    TextEnded,
+    ToolCall,
+    ToolEnded,
+    ToolStarted,
+    UserText,
+    UserTurn,
+)
+from ..processor import on
+from ..reply import Reply
+from ..stage import Stage, Work
+from .context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
+from .tools import Tool
+
+__all__ = ["Conversation"]
+
+logger = logging.getLogger("antiphon.conversation")
+
+PENDING = "still running"
+ROUNDS = 8  # times that one reply may call tools
+
+
+@dataclass(slots=True)
+class Generation:
+    """One answer of the model within a reply: the reply's text up to `end`, and the calls made after it."""
+
+    end: int
+    calls: tuple[ToolCall, ...]
+
+
+@dataclass(slots=True)
+class Making:
+    """The reply that is being made: where it goes in the conversation, and what it is made of so far."""
+
+    reply: Reply
+    place: int
+    generations: list[Generation] = field(default_factory=list[Generation])
+
+
+class Conversation(Stage):
+    """Makes a reply for each turn of the user; its context holds only what was heard.
+
+    `apology` is said when the model fails; None says nothing.
+    """
+
+    def __init__(
+        self,
+        instructions: str,
+        tools: Sequence[Tool] = (),
+        *,
+        greeting: str | None = None,
+        apology: str | None = "Sorry, I had a problem just now. Could you say that again?",
+        history: Sequence[Entry] = (),
+    ) -> None:
+        self.instructions = instructions
+        self.tools = {tool.spec.name: tool for tool in tools}
+        if len(self.tools) < len(tools):
+            raise ConfigurationError("two tools have the same name; rename one with @tool(name=...)")
+        self.greeting = greeting
+        self.apology = apology
+        self.entries: list[Entry] = list(history)
+        self._specs = tuple(tool.spec for tool in tools)
+        self._making: Making | None = None
+        self._results: dict[str, str] = {}  # what calls of the reply at hand have given, by their id
+
+    @property
+    def context(self) -> Context:
+        """What the model would read now."""
+        return Context(self.instructions, tuple(self.entries), self._specs)
+
+    @on(SessionStarted)
+    def greet(self, signal: SessionStarted) -> None:
+        self.push(Prime(self.context))
+        if self.greeting:
+            self.session.say(self.greeting)
+
+    # The user's turn -------------------------------------------------------------------------------
+
+    @on(UserTurn, UserText)
+    def turn(self, turn: UserTurn | UserText) -> None:
+        """Answer; a reply to what was said before is out of date."""
+        self.push(turn)
+        self.session.interrupt("the user said more")
+        self.entries.append(UserSaid(turn.text))
+        self.session.new_reply(self._prompt)
+
+    @on(ReplyStarted)
+    def reply_started(self, signal: ReplyStarted) -> None:
+        reply = self.session.reply
+        if reply is not None and reply.number == signal.reply:
+            self._making = Making(reply, len(self.entries))
+            self._results.clear()
+
+    def _prompt(self, reply: Reply) -> None:
+        made = self._made(len(reply.text))
+        context = Context(self.instructions, (*self.entries, *made), self._specs)
+        self.push(Prompt(reply.number, context))
+
+    # What the model gives --------------------------------------------------------------------------
+
+    @on(Generated)
+    def generated(self, signal: Generated) -> None:
+        making = self._making
+        if making is None or making.reply.number != signal.reply:
+            return
+        reply = making.reply
+        calls = signal.calls
+        if calls and len(making.generations) >= ROUNDS:
+            logger.warning("the model called tools %d times for one reply; no more", ROUNDS)
+            calls = ()
+        if calls and reply.text:
+            reply.write(" ")
+        making.generations.append(Generation(len(reply.text), calls))
+        if signal.failed and self.apology and not reply.text:
+            self.push(Text(reply.number, self.apology, reply.write(self.apology)))
+            making.generations[-1].end = len(reply.text)
+        self.push(TextEnded(reply.number, more=bool(calls)))
+        for call in calls:
+            self._start(call, reply.number)
+
+    def _start(self, call: ToolCall, reply: int) -> None:
+        tool = self.tools.get(call.name)
+        outlives = tool is None or tool.on_interrupt == "finish"
+        self.push(ToolStarted(reply, call))
+        self.run(Work(self, None if outlives else reply), self._run(call, reply, tool))
+
+    async def _run(
+        self, call: ToolCall, reply: int, tool: Tool | None
+    ) -> AsyncGenerator[Frame | Signal, None]:
+        if tool is None:
+            known = ", ".join(self.tools) or "none"
+            result, failed = f"There is no tool named {call.name}; the tools are: {known}.", True
+        else:
+            result, failed = await tool.call(call, self.session)
+        yield ToolEnded(reply, call, result, failed)
+
+    @on(ToolEnded)
+    def tool_ended(self, signal: ToolEnded) -> None:
+        """Go on with the reply once all its tools have answered; for an old reply, keep the result."""
+        making = self._making
+        if making is None or making.reply.number != signal.reply:
+            self._settle(signal.call, signal.result)
+            return
+        self._results[signal.call.id] = signal.result
+        if all(call.id in self._results for call in making.generations[-1].calls):
+            self._prompt(making.reply)
+
+    # What was heard --------------------------------------------------------------------------------
+
+    @on(ReplyEnded)
+    def reply_ended(self, signal: ReplyEnded) -> None:
+        """Keep of the reply what was heard of it, and what its tools did."""
+        making, self._making = self._making, None
+        if making is None or making.reply.number != signal.reply:
+            return
+        self._making = making
+        self.entries[making.place : making.place] = self._made(len(signal.heard), signal.interrupted)
+        self._making = None
+
+    def _made(self, heard: int, interrupted: bool = False) -> list[Entry]:
+        """The reply at hand as entries, up to `heard` characters of its text."""
+        making = self._making
+        if making is None:
+            return []
+        entries: list[Entry] = []
+        start = 0
+        rest = Generation(len(making.reply.text), ())
+        for generation in [*making.generations, rest]:
+            text = making.reply.text[start : min(generation.end, heard)].strip()
+            cut = interrupted and heard < generation.end
+            if text or generation.calls:
+                entries.append(AgentSaid(text, generation.calls, interrupted=cut))
+            entries += [ToolAnswered(call, self._results.get(call.id, PENDING)) for call in generation.calls]
+            start = generation.end
+        return entries
+
+    def _settle(self, call: ToolCall, result: str) -> None:
+        for index, entry in enumerate(self.entries):
+            if isinstance(entry, ToolAnswered) and entry.call.id == call.id:
+                self.entries[index] = ToolAnswered(call, result)

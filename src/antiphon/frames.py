@@ -1,0 +1,333 @@
+"""Everything that moves through a session, on one page.
+
+A frame flows one way, from the transport's input to its output; the next part that declares its exact
+type handles it, and every other part it passes without being called. A signal is a fact that parts on
+both sides of its origin need; it goes to every part that subscribed, in one order. Both are final.
+
+Audio is `bytes` of little-endian 16-bit mono samples. Times are float seconds on the session's clock,
+which starts at 0; durations are float seconds; media positions are integer samples. A reply's text is
+what its model wrote, and offsets into it count characters.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, dataclass_transform
+
+__all__ = ["Frame", "Signal", "frame", "replace"]
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True)
+def frame(cls: type[T]) -> type[T]:
+    """Make a class a frame: a frozen, slotted dataclass."""
+    return dataclass(frozen=True, slots=True)(cls)
+
+
+class Frame:
+    """Flows downstream to the next part that handles its type."""
+
+    __slots__ = ()
+
+
+class Signal:
+    """Reaches every part that subscribed to its type."""
+
+    __slots__ = ()
+
+
+# The user, as media ----------------------------------------------------------------------------------
+
+
+@frame
+class UserAudio(Frame):
+    """What the microphone heard; `at` is the position of its first sample."""
+
+    pcm: bytes
+    sample_rate: int
+    at: int
+
+
+@frame
+class UserText(Frame):
+    """What the user typed."""
+
+    text: str
+
+
+@frame
+class UserKey(Frame):
+    """A key of the telephone keypad: one of 0-9, *, #, A-D."""
+
+    key: str
+
+
+# The user, as facts ----------------------------------------------------------------------------------
+
+
+@frame
+class SpeechStarted(Frame):
+    """Speech is certain; `at` is when it began, a little earlier than now."""
+
+    at: float
+
+
+@frame
+class SpeechPaused(Frame):
+    """Speech may have ended: quiet since `at`, too short a while to be certain."""
+
+    at: float
+
+
+@frame
+class SpeechResumed(Frame):
+    """The pause was none: the same stretch of speech goes on."""
+
+    at: float
+
+
+@frame
+class SpeechStopped(Frame):
+    """Quiet is certain; `at` is when the speech ended."""
+
+    at: float
+
+
+@frame
+class Transcript(Frame):
+    """Words of the user. An interim one (`final` false) may change; a final one will not."""
+
+    text: str
+    final: bool
+    started: float = 0.0
+    ended: float = 0.0
+    language: str | None = None
+
+
+@frame
+class TurnScored(Frame):
+    """How likely it is (0 to 1) that the user, quiet since `at`, has finished the turn."""
+
+    probability: float
+    at: float
+
+
+@frame
+class UserTurn(Frame):
+    """The user has finished: what was said, from the first word to the last sample of speech."""
+
+    text: str
+    started: float
+    ended: float
+    reason: str = ""
+
+
+# A reply: ReplyStarted, Prompt, (Text | TextEnded(more) | ToolCalled)*, TextEnded, AudioEnded, ReplyEnded
+
+
+@frame
+class Prompt(Frame):
+    """Ask the language model to go on with `reply`; the conversation's context is what it reads."""
+
+    reply: int
+    context: Any  # conversation.Context: messages and tools, a snapshot
+
+
+@frame
+class Prime(Frame):
+    """Let the language model read the beginning of what later prompts will say, so that they start sooner."""
+
+    context: Any
+
+
+@frame
+class Text(Frame):
+    """A piece of what the agent says; `at` is its offset in the reply's text."""
+
+    reply: int
+    text: str
+    at: int
+
+
+@frame
+class TextEnded(Frame):
+    """One generation is over. With `more`, speak what there is: the reply goes on after its tools."""
+
+    reply: int
+    more: bool = False
+
+
+@frame
+class SegmentStarted(Frame):
+    """The audio that follows speaks the reply's text from `start` to `end`."""
+
+    reply: int
+    start: int
+    end: int
+
+
+@frame
+class WordTimed(Frame):
+    """The vendor's word: text up to `end` is spoken when sample `at` of the current segment is played."""
+
+    reply: int
+    end: int
+    at: int
+
+
+@frame
+class AgentAudio(Frame):
+    """A piece of the agent's voice. Behind playout, `at` is its place on the session's output timeline."""
+
+    reply: int
+    pcm: bytes
+    sample_rate: int
+    at: int = 0
+
+
+@frame
+class SegmentEnded(Frame):
+    """The audio of the current segment is complete."""
+
+    reply: int
+
+
+@frame
+class AudioEnded(Frame):
+    """The audio of the whole reply is complete."""
+
+    reply: int
+
+
+@frame
+class Message(Frame):
+    """Data for the client, or from it, as its protocol carries it."""
+
+    type: str
+    data: Any = None
+
+
+# Signals ---------------------------------------------------------------------------------------------
+
+
+@frame
+class SessionStarted(Signal):
+    """All parts are ready."""
+
+
+@frame
+class SessionEnded(Signal):
+    """The session is over; nothing comes after this."""
+
+    reason: str
+
+
+@frame
+class UserTurnStarted(Signal):
+    """The user has taken the floor; `at` is when the speech began."""
+
+    at: float
+
+
+@frame
+class ReplyStarted(Signal):
+    """Work for a reply begins; all that is made for it bears this number."""
+
+    reply: int
+
+
+@frame
+class Generated(Signal):
+    """The model has finished one generation: whole, broken off, or with tools to be called first."""
+
+    reply: int
+    calls: tuple["ToolCall", ...] = ()
+    failed: bool = False
+
+
+@frame
+class ToolCall:
+    """The model wants `name` called. `arguments` is the JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@frame
+class ToolStarted(Signal):
+    """A tool begins to run."""
+
+    reply: int
+    call: ToolCall
+
+
+@frame
+class ToolEnded(Signal):
+    """A tool has returned or failed: `result` is what the model reads."""
+
+    reply: int
+    call: ToolCall
+    result: str
+    failed: bool = False
+
+
+@frame
+class PlayoutStarted(Signal):
+    """The first sample of a reply is at the speaker."""
+
+    reply: int
+
+
+@frame
+class Interrupted(Signal):
+    """The reply was cut off; `heard` is how many characters of its text were heard."""
+
+    reply: int
+    heard: int
+    reason: str
+
+
+@frame
+class ReplyEnded(Signal):
+    """The reply is over: what its model wrote, and what of it was heard. One for each ReplyStarted."""
+
+    reply: int
+    text: str
+    heard: str
+    interrupted: bool
+    reason: str = ""
+
+
+@frame
+class Failed(Signal):
+    """A part failed; the session goes on. `error` is the class of the error, `message` what and why.
+
+    `recovered`: an alternative in a `Switch` is doing the work again, so that nothing is missing.
+    """
+
+    part: str
+    error: str
+    message: str
+    reply: int | None = None
+    retryable: bool = False
+    recovered: bool = False
+
+
+@frame
+class Usage(Signal):
+    """What a service consumed: tokens, characters or seconds, as `unit` says."""
+
+    part: str
+    unit: str
+    amount: float
+    reply: int | None = None
+
+
+@frame
+class Measured(Signal):
+    """A duration in seconds, for the latency of a reply: `what` names the step that it measures."""
+
+    part: str
+    what: str
+    seconds: float
+    reply: int | None = None

@@ -1,0 +1,187 @@
+"""The journal: every frame but raw media, with its time, as compact lines of JSON.
+
+    [1.234,"stt","Transcript",{"text":"hello","final":true},1]
+
+Seconds since the start, the part that it came from, its type, the fields that differ from their defaults,
+and a 1 behind inputs: what came from outside, from a stage's task, or was a call. With `media` the journal
+holds audio and timers too; then `replay` can run the conversation again, to the same journal.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import MISSING, fields
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from . import frames as vocabulary
+from .clock import Timer
+from .errors import ConfigurationError
+from .frames import AgentAudio, Failed, Frame, Prime, Prompt, Signal, UserAudio
+from .pipeline import Parallel, Part
+from .session import Observer, Session
+from .stage import Work
+
+__all__ = ["Journal", "Line", "read", "replay"]
+
+Line = tuple[float, str, str, Any, int]
+"""Time, source, type, fields, 1 for an input."""
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+@cache
+def _fields(kind: type) -> tuple[tuple[str, object], ...]:
+    left_out = {"context"} if kind in (Prompt, Prime) else set[str]()
+    return tuple((field.name, field.default) for field in fields(kind) if field.name not in left_out)
+
+
+def _line(now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_input: bool) -> bytes:
+    if isinstance(what, tuple):
+        kind, content = what
+    else:
+        kind = type(what).__name__
+        content = {
+            name: value
+            for name, default in _fields(type(what))
+            if (value := getattr(what, name)) != default or default is MISSING
+        }
+        if isinstance(what, AgentAudio) and not is_input:
+            content["pcm"] = len(what.pcm) // 2
+    return _encode(
+        (round(now, 6), source, kind, content, 1) if is_input else (round(now, 6), source, kind, content)
+    )
+
+
+class Journal:
+    """Writes what a session does to a file, or keeps it in `lines` where none is given.
+
+    With `media`, audio and timers too, so that the session can be replayed.
+    """
+
+    def __init__(self, file: str | Path | None = None, *, media: bool = False) -> None:
+        self.media = media
+        self.lines: list[bytes] = []
+        self._file: IO[bytes] | None = None
+        if file is not None:
+            try:
+                self._file = Path(file).open("wb")  # noqa: SIM115  closed with the session
+            except OSError as error:
+                raise ConfigurationError(f"the journal {file} cannot be written: {error.strerror}") from error
+
+    def saw(self, now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_input: bool) -> None:
+        """Write one line."""
+        line = _line(now, source, what, is_input)
+        if self._file is None:
+            self.lines.append(line)
+        else:
+            self._file.write(line + b"\n")
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def read(journal: str | Path | Iterable[bytes]) -> Iterator[Line]:
+    """The lines of a journal: its file, or `Journal.lines`. Raises ConfigurationError for other files."""
+    lines = Path(journal).read_bytes().splitlines() if isinstance(journal, str | Path) else journal
+    for number, line in enumerate(lines, 1):
+        try:
+            now, source, kind, content, *rest = msgspec.json.decode(line)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise ConfigurationError(f"line {number} is not a line of a journal: {line[:60]!r}") from error
+        yield (now, source, kind, content, *rest) if rest else (now, source, kind, content, 0)
+
+
+class _Recorded:
+    """A clock that stands where the journal says."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def call_at(self, when: float, call: Callable[[], object]) -> Timer:
+        return _Never()
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+
+class _Never:
+    """A timer that only the journal fires; one that was cancelled has no line there."""
+
+    def cancel(self) -> None: ...
+
+
+class _Replay(Session):
+    """A session whose tasks do nothing and whose timers wait: what they did stands in the journal."""
+
+    def __init__(self, parts: Part, clock: _Recorded, observers: Sequence[Observer]) -> None:
+        super().__init__(parts, clock=clock, observers=observers)
+        self.timers: dict[int, Callable[[], object]] = {}
+
+    def spawn(self, work: Work, drive: Any) -> None:
+        drive.close()
+        self.works[work] = None
+
+    def schedule(self, number: int, when: float, fire: Callable[[], object]) -> Timer:
+        self.timers[number] = fire
+        return _Never()
+
+
+def replay(journal: str | Path | Iterable[bytes], parts: Part, *observers: Observer) -> list[bytes]:
+    """Run a recorded conversation again through `parts`; gives the journal that this makes.
+
+    Inputs are taken from the journal, at their times, so no service is asked and no time passes. With the
+    parts that it was recorded with the result is the same journal; with others it shows what they would have
+    done. Raises ConfigurationError where the journal was made without `media`.
+    """
+    again = Journal(media=True)
+    clock = _Recorded()
+    session = _Replay(parts, clock, (again, *observers))
+    sources = {part.name: part for part in session.parts}
+    seen_media = False
+    for now, source, kind, content, is_input in read(journal):
+        seen_media = seen_media or kind in (UserAudio.__name__, AgentAudio.__name__, "timer")
+        if not is_input:
+            continue
+        clock.time = now
+        if kind == "timer":
+            if (fire := session.timers.pop(content, None)) is not None:
+                fire()
+        elif source == "call":
+            _CALLS[kind](session, content)
+        else:
+            frame = msgspec.convert(content, getattr(vocabulary, kind))
+            part = sources.get(source)
+            if part is None:
+                session.send(frame)
+            elif isinstance(frame, Failed):
+                session.report(part, frame)
+            else:
+                session.enter(part, frame)
+    if not seen_media:
+        raise ConfigurationError(
+            "this journal has no media: record with Journal(file, media=True) to replay it"
+        )
+    return again.lines
+
+
+def _switch(session: Session, argument: Any) -> None:
+    name, branch, on = argument
+    for part in session.parts:
+        if part.name == name and isinstance(part, Parallel):
+            part.switch(branch, on)
+
+
+_CALLS: dict[str, Callable[[Session, Any], object]] = {
+    "started": lambda session, _: session.begin(),
+    "say": lambda session, argument: session.say(argument[0], interruptible=argument[1]),
+    "interrupt": lambda session, argument: session.interrupt(argument[0], force=argument[1]),
+    "switch": _switch,
+    "end": lambda session, argument: session.last_words(argument),
+}

@@ -1,0 +1,84 @@
+"""Cuts a stream of text into pieces to speak: early for the first, then sentence by sentence."""
+
+import re
+from collections.abc import Iterator
+
+from ..frames import frame
+
+__all__ = ["Cutter", "Piece"]
+
+SPOKEN = 14.0  # characters that a voice speaks per second, roughly
+LONGEST = 240  # characters after which a piece is cut at the next best place
+FIRST = 3  # characters that the first piece must have to be cut at a comma
+
+_ABBREVIATIONS = frozenset(
+    "mr mrs ms dr prof st jr sr vs etc e.g i.e approx no inc ltd co dept est fig a.m p.m u.s u.k".split()  # noqa: SIM905
+)
+_SENTENCE = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s)|[。！？]|\n+")
+_CLAUSE = re.compile(r"[,;:—–，、；：](?=\s)|[，、；：]")
+_LAST_WORD = re.compile(r"[\w.]+$")
+
+
+@frame
+class Piece:
+    """Text to be spoken in one go: the reply's text from `start` to `end`."""
+
+    text: str
+    start: int
+    end: int
+
+    @property
+    def seconds(self) -> float:
+        """Roughly how long it takes to speak."""
+        return len(self.text) / SPOKEN
+
+
+class Cutter:
+    """The text of one reply, on its way to the voice."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._start = 0
+        self._first = True
+
+    def feed(self, text: str, at: int) -> Iterator[Piece]:
+        """Take text that stands at `at` in the reply; gives the pieces that are ready."""
+        if not self._text:
+            self._start = at
+        self._text += text
+        while (end := self._cut()) is not None:
+            yield from self._take(end)
+
+    def flush(self) -> Iterator[Piece]:
+        """The rest: nothing more belongs to this sentence."""
+        yield from self._take(len(self._text))
+
+    def _cut(self) -> int | None:
+        for match in _SENTENCE.finditer(self._text):
+            if self._text[: match.end()].strip() and not self._abbreviates(match):
+                return match.end()
+        if self._first:
+            for match in _CLAUSE.finditer(self._text):
+                if match.end() >= FIRST:
+                    return match.end()
+        if len(self._text) > LONGEST:
+            clauses = [match.end() for match in _CLAUSE.finditer(self._text)]
+            return clauses[-1] if clauses else self._text.rfind(" ") + 1 or len(self._text)
+        return None
+
+    def _abbreviates(self, match: re.Match[str]) -> bool:
+        """Whether a full stop belongs to its word: "Dr. Who", "at 5 p.m. today", the "J." of a name."""
+        if not match.group().startswith("."):
+            return False
+        word = _LAST_WORD.search(self._text[: match.start()])
+        if word is None:
+            return False
+        text = word.group()
+        return text.lower() in _ABBREVIATIONS or (len(text) == 1 and text.isupper() and text != "I")
+
+    def _take(self, end: int) -> Iterator[Piece]:
+        taken, self._text = self._text[:end], self._text[end:]
+        start, self._start = self._start, self._start + end
+        if text := taken.strip():
+            self._first = False
+            yield Piece(text, start, start + end)

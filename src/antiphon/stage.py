@@ -1,0 +1,235 @@
+"""A stage: a part that waits, and so has tasks of its own.
+
+    class CallerName(Stage):
+        @on(UserTurn)
+        async def greet(self, turn: UserTurn):
+            name = await db.name_of(turn.caller)
+            yield replace(turn, text=f"[{name}] {turn.text}")
+
+Async handlers run in the stage's task, in the order of arrival; plain ones run inline, as a processor's do.
+A stage of scope "reply" works for a reply and is cancelled with it; one of scope "session" is not. What a
+task yields enters the session at one door, `Session.admit`, which lets nothing of an old reply in.
+"""
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, cast
+
+from .errors import ServiceTimeoutError
+from .frames import Frame, Signal
+from .processor import Hop, Processor
+
+if TYPE_CHECKING:
+    from .clock import Timer
+
+__all__ = ["Channel", "Stage", "Work"]
+
+T = TypeVar("T")
+Frames = AsyncGenerator[Frame | Signal, None]
+
+
+class Channel(Generic[T]):
+    """A queue for one consumer, bounded in seconds of media.
+
+    `policy` says what happens at the limit: "hold" keeps the stages before it from working on (they wait at
+    the session's door), "drop oldest" forgets the oldest items and counts them in `dropped`.
+    """
+
+    def __init__(
+        self, limit: float, seconds: Callable[[T], float], policy: Literal["hold", "drop oldest"] = "hold"
+    ) -> None:
+        self.limit = limit
+        self.dropped = 0
+        self.held = 0.0
+        self._seconds = seconds
+        self._policy = policy
+        self._items: deque[T] = deque()
+        self._closed = False
+        self._waiting: asyncio.Future[None] | None = None
+        self._room: list[asyncio.Future[None]] = []
+
+    def put(self, item: T) -> None:
+        """Add an item. Never waits: a producer is held after it, at the session's door."""
+        if self._closed:
+            return
+        self._items.append(item)
+        self.held += self._seconds(item)
+        if self._policy == "drop oldest":
+            while self.held > self.limit and len(self._items) > 1:
+                self.held -= self._seconds(self._items.popleft())
+                self.dropped += 1
+        _wake(self._waiting)
+
+    def close(self) -> None:
+        """No more items: the consumer gets what is left, then the end."""
+        self._closed = True
+        _wake(self._waiting)
+        self._release()
+
+    def abandon(self) -> None:
+        """Forget the items: nobody will take them."""
+        self._items.clear()
+        self.held = 0.0
+        self.close()
+
+    @property
+    def full(self) -> bool:
+        return self._policy == "hold" and self.held >= self.limit and not self._closed
+
+    async def room(self) -> None:
+        """Wait until there is room again."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._room.append(future)
+        await future
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while not self._items:
+            if self._closed:
+                raise StopAsyncIteration
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        item = self._items.popleft()
+        self.held -= self._seconds(item)
+        if self._room and self.held < self.limit:
+            self._release()
+        return item
+
+    def _release(self) -> None:
+        waiting, self._room = self._room, []
+        for future in waiting:
+            _wake(future)
+
+
+def _wake(future: "asyncio.Future[None] | None") -> None:
+    if future is not None and not future.done():
+        future.set_result(None)
+
+
+class Work:
+    """One task of a stage. It may put frames into the session while it is `alive`."""
+
+    __slots__ = ("_overdue", "alive", "inbox", "reply", "stage", "task")
+
+    def __init__(self, stage: "Stage", reply: int | None = None, inbox: Channel[Any] | None = None) -> None:
+        self.stage = stage
+        self.reply = reply
+        self.inbox = inbox
+        self.alive = True
+        self.task: asyncio.Task[None] | None = None
+        self._overdue: Timer | None = None
+
+    def expect(self, what: str, seconds: float) -> None:
+        """Something is owed within this time. If it does not come, the work fails, obedient or not."""
+        self.relax()
+        clock = self.stage.session.clock
+        self._overdue = clock.call_at(clock.now() + seconds, lambda: self._late(what, seconds))
+
+    def relax(self) -> None:
+        """Nothing is owed now."""
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+
+    def cancel(self) -> None:
+        """Nothing of this work enters the session any more, whether or not its task obeys."""
+        self.alive = False
+        self.relax()
+        if self.inbox is not None:
+            self.inbox.abandon()
+        if self.task is not None:
+            self.task.cancel()
+
+    def _late(self, what: str, seconds: float) -> None:
+        error = ServiceTimeoutError(f"{what} did not come within {seconds:g} s")
+        if self.alive:
+            self.cancel()
+            self.stage.session.failed(self.stage, error, self.reply)
+
+
+class Stage(Processor):
+    """A part of a pipeline that waits. Belongs to one session."""
+
+    scope: ClassVar[Literal["reply", "session"]] = "session"
+    inbox_seconds: ClassVar[float] = 10.0
+    """How much may wait in the inbox, in seconds of media; a frame without media counts 0.02."""
+
+    _handling: Work | None = None
+
+    def handler(self, kind: type) -> Hop | None:
+        handler = super().handler(kind)
+        if handler is None:
+            return None
+        function = inspect.unwrap(getattr(handler, "__func__", handler))
+        if not (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)):
+            return handler
+        return lambda frame: self._receive(handler, frame)
+
+    def run(self, work: Work, frames: Frames) -> None:
+        """Run a generator as a task; what it yields is pushed from this part's place.
+
+        Work that has a reply is cancelled with it. A failure becomes a `Failed` signal.
+        """
+        self.session.spawn(work, self._drive(work, frames))
+
+    def _receive(self, handler: Hop, frame: Any) -> None:
+        reply = None
+        if self.scope == "reply":
+            current = self.session.reply
+            reply = getattr(frame, "reply", current.number if current else None)
+        work = self._handling
+        if work is None or not work.alive or work.reply != reply:
+            inbox = Channel[tuple[Hop, Any]](self.inbox_seconds, _seconds)
+            work = self._handling = Work(self, reply, inbox)
+            self.run(work, self._handle_all(inbox))
+        assert work.inbox is not None
+        work.inbox.put((handler, frame))
+
+    async def _handle_all(self, inbox: Channel[tuple[Hop, Any]]) -> Frames:
+        """Run the handlers of waiting frames one after another; ends when none waits."""
+        while inbox:
+            handler, frame = await anext(inbox)
+            try:
+                answer: Any = handler(frame)
+                if inspect.isasyncgen(answer):
+                    async with aclosing(answer):
+                        async for out in cast(Frames, answer):
+                            yield out
+                else:
+                    await answer
+            except Exception as error:  # noqa: BLE001  one bad frame must not lose those behind it
+                self.session.failed(self, error, getattr(frame, "reply", None))
+        self._handling = None
+
+    async def _drive(self, work: Work, frames: Frames) -> None:
+        session = self.session
+        try:
+            async for frame in frames:
+                if not session.admit(work, frame):
+                    break
+                while (full := session.full_below(self)) is not None:
+                    await full.room()
+        except Exception as error:  # noqa: BLE001  a failing part is data, whoever made it
+            if work.alive:
+                session.failed(self, error, work.reply, work)
+        finally:
+            work.relax()
+            session.finished(work)
+            try:
+                await frames.aclose()
+            except Exception as error:  # noqa: BLE001  the work is over; its last words go to the log
+                session.complain(self, error)
+
+
+def _seconds(item: tuple[Hop, Any]) -> float:
+    frame = item[1]
+    pcm = getattr(frame, "pcm", None)
+    return 0.02 if pcm is None else len(pcm) / 2 / frame.sample_rate or 1e-6

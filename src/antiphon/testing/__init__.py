@@ -1,0 +1,16 @@
+"""For tests of agents and of services: virtual time, scripted services and callers, conformance suites."""
+
+from .scripted import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, loud
+from .virtual import VirtualLoop, run_virtual, virtual
+
+__all__ = [
+    "LoudVAD",
+    "ScriptedEOT",
+    "ScriptedLLM",
+    "ScriptedSTT",
+    "ScriptedTTS",
+    "VirtualLoop",
+    "loud",
+    "run_virtual",
+    "virtual",
+]

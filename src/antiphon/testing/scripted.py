@@ -1,0 +1,173 @@
+"""Services that do as a script says, in exactly the time that it says, and remember what they were asked.
+
+Any script may hold an exception, which is raised in its place.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+from ..conversation.context import Context
+from ..frames import ToolCall
+from ..services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, TokenUsage, Word
+
+__all__ = ["LoudVAD", "ScriptedEOT", "ScriptedLLM", "ScriptedSTT", "ScriptedTTS", "loud"]
+
+
+def loud(seconds: float, sample_rate: int = 16000) -> bytes:
+    """Audio that `LoudVAD` takes for speech."""
+    return b"\x00\x40" * round(seconds * sample_rate)
+
+
+class LoudVAD:
+    """Takes every sample that is not zero for speech. A window is speech if most of it is."""
+
+    def __init__(self, sample_rate: int = 16000) -> None:
+        self.sample_rate = sample_rate
+        self.window = sample_rate * 32 // 1000
+
+    async def detect(self, audio: AsyncIterator[bytes]) -> AsyncIterator[float]:
+        """1.0 or 0.0 for each window."""
+        async for window in audio:
+            yield 1.0 if window.count(0) < len(window) * 3 // 4 else 0.0
+
+
+class ScriptedEOT:
+    """Gives these probabilities, one after the other; the last one for ever."""
+
+    def __init__(self, scores: Sequence[float | Exception] = (1.0,), delay: float = 0.03) -> None:
+        self.sample_rate = 16000
+        self.seconds = 8.0
+        self.scores = list(scores)
+        self.delay = delay
+        self.asked = 0
+
+    async def score(self, pcm: bytes) -> float:
+        """The next probability."""
+        self.asked += 1
+        await asyncio.sleep(self.delay)
+        score = self.scores.pop(0) if len(self.scores) > 1 else self.scores[0]
+        if isinstance(score, Exception):
+            raise score
+        return score
+
+
+class ScriptedSTT:
+    """Hears these texts, one for each stretch of speech, each `delay` seconds after it was asked for."""
+
+    segmented = True
+
+    def __init__(
+        self, texts: Sequence[str | Exception], delay: float = 0.1, sample_rate: int = 16000
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.texts = list(texts)
+        self.delay = delay
+        self.heard_bytes: list[int] = []
+        """How much audio each utterance had."""
+
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+        """One Heard for each Flush that has audio before it; an interim one is the final one early."""
+        size, answered = 0, -1
+        async for item in audio:
+            if isinstance(item, AudioChunk):
+                size += len(item.pcm)
+                continue
+            if size != answered:
+                await asyncio.sleep(self.delay)
+                answered = size
+            text = self.texts[0] if self.texts else ""
+            if isinstance(text, Exception):
+                self.texts.pop(0)
+                raise text
+            yield Heard(text, item.final)
+            if item.final:
+                self.heard_bytes.append(size)
+                self.texts = self.texts[1:]
+                size, answered = 0, -1
+
+
+Answer = str | ToolCall | Exception
+
+
+class ScriptedLLM:
+    """Answers with these, one list for each generation: text (word by word), tool calls, exceptions.
+
+    The first token comes after `first` seconds, each further word after `each`.
+    """
+
+    def __init__(
+        self, answers: Sequence[Sequence[Answer] | str], first: float = 0.15, each: float = 0.03
+    ) -> None:
+        self.answers = [[answer] if isinstance(answer, str) else list(answer) for answer in answers]
+        self.first = first
+        self.each = each
+        self.contexts: list[Context] = []
+        """What it was asked, in order."""
+        self.cancelled = 0
+
+    async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
+        """The next answer of the script; nothing once it is used up."""
+        self.contexts.append(context)
+        answer = self.answers.pop(0) if self.answers else []
+        try:
+            await asyncio.sleep(self.first)
+            for item in answer:
+                if isinstance(item, Exception):
+                    raise item
+                if isinstance(item, ToolCall):
+                    yield item
+                    continue
+                words = item.split(" ")
+                for index, word in enumerate(words):
+                    yield TextDelta(word if index == len(words) - 1 else word + " ")
+                    await asyncio.sleep(self.each)
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled += 1
+            raise
+
+    async def warm(self, context: Context) -> None:
+        """Nothing to warm."""
+
+
+class ScriptedTTS:
+    """Speaks `rate` characters a second, in chunks of 100 ms, the first of a piece after `first` seconds.
+
+    With `words`, it gives word times as well.
+    """
+
+    def __init__(
+        self, first: float = 0.05, rate: float = 15.0, *, words: bool = False, sample_rate: int = 24000
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.first = first
+        self.rate = rate
+        self.words = words
+        self.spoken: list[str | Exception] = []
+        """The pieces that it was given."""
+        self.failures: list[Exception] = []
+        """Raised at the next pieces, one each."""
+        self.cancelled = 0
+
+    async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word, None]:
+        """A constant tone for each piece of text."""
+        number = -1
+        try:
+            async for piece in text:
+                number += 1
+                self.spoken.append(piece)
+                await asyncio.sleep(self.first)
+                if self.failures:
+                    raise self.failures.pop(0)
+                if self.words:
+                    at = 0
+                    for word in piece.split(" "):
+                        at += len(word)
+                        yield Word(number, at, at / self.rate)
+                        at += 1
+                samples = round(len(piece) / self.rate * self.sample_rate)
+                chunk = self.sample_rate // 10
+                for begun in range(0, samples, chunk):
+                    yield Speech(b"\x00\x10" * min(chunk, samples - begun), number)
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cancelled += 1
+            raise

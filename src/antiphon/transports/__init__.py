@@ -1,0 +1,1 @@
+"""What carries media in and out of a session."""

@@ -1,0 +1,162 @@
+"""A recorded caller: speaks prepared audio at its cues, hears the agent, and hangs up when all is said."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..frames import (
+    AgentAudio,
+    Frame,
+    PlayoutStarted,
+    ReplyEnded,
+    ReplyStarted,
+    SessionStarted,
+    Signal,
+    UserAudio,
+    UserTurnStarted,
+)
+from ..processor import Processor, on
+from ..stage import Stage, Work
+
+__all__ = ["Caller", "Line"]
+
+PIECE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What the caller says: mono 16-bit samples, `wait` seconds after its cue.
+
+    Cues: "now", the line before it is over (the first: the call begins); "answer", the agent has said
+    something since and has been silent since then; "barge-in", the agent has begun to speak since.
+    """
+
+    pcm: bytes
+    wait: float = 0.0
+    cue: Literal["now", "answer", "barge-in"] = "answer"
+
+
+class Caller:
+    """A transport whose user is a script. `sample_rate` is that of the lines and of both directions.
+
+    `hear(at, pcm)` gets what the agent says, and `spoke(at, pcm)` the caller's own audio with its silences,
+    each at its sample position. The caller hangs up `linger` seconds after the last line or reply, and after
+    `at_most` seconds whatever happens.
+    """
+
+    lead = 0.0
+
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        sample_rate: int,
+        *,
+        agent_rate: int = 24000,
+        hear: Callable[[int, bytes], object] | None = None,
+        spoke: Callable[[int, bytes], object] | None = None,
+        linger: float = 3.0,
+        at_most: float = 600.0,
+    ) -> None:
+        self.sample_rate = agent_rate
+        self.input = Mouth(lines, sample_rate, spoke, linger, at_most)
+        self.output = Ear(hear)
+        self.spoken: list[tuple[float, float]] = self.input.spoken
+        """When each line began and ended, in the session's seconds."""
+
+
+class Ear(Processor):
+    """Takes what the agent says."""
+
+    def __init__(self, hear: Callable[[int, bytes], object] | None) -> None:
+        self.hear = hear
+
+    @on(AgentAudio)
+    def audio(self, frame: AgentAudio) -> None:
+        if self.hear is not None:
+            self.hear(frame.at, frame.pcm)
+        self.push(frame)
+
+
+class Mouth(Stage):
+    """Speaks the lines at their cues, and silence between them."""
+
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        sample_rate: int,
+        spoke: Callable[[int, bytes], object] | None,
+        linger: float,
+        at_most: float,
+    ) -> None:
+        self.lines = list(lines)
+        self.rate = sample_rate
+        self.spoke = spoke
+        self.linger = linger
+        self.at_most = at_most
+        self.spoken: list[tuple[float, float]] = []
+        self._spoke_at = 0.0  # when the caller last said something
+        self._busy = False  # whether a reply is being made
+        self._voice_at: float | None = None  # when the agent last began to speak
+        self._ended_at = 0.0  # when the last reply ended
+
+    @on(SessionStarted)
+    def started(self, signal: SessionStarted) -> None:
+        self.run(Work(self), self._talk())
+
+    @on(ReplyStarted)
+    def reply_started(self, signal: ReplyStarted) -> None:
+        self._busy = True
+
+    @on(PlayoutStarted)
+    def playout_started(self, signal: PlayoutStarted) -> None:
+        self._voice_at = self.session.now
+
+    @on(ReplyEnded)
+    def reply_ended(self, signal: ReplyEnded) -> None:
+        self._busy = False
+        self._ended_at = self.session.now
+
+    @on(UserTurnStarted)
+    def turn_started(self, signal: UserTurnStarted) -> None:
+        self._ended_at = max(self._ended_at, self.session.now)
+
+    async def _talk(self) -> AsyncGenerator[Frame | Signal, None]:
+        clock = self.session.clock
+        begun = clock.now()
+        size = int(self.rate * PIECE) * 2
+        silence = bytes(size)
+        lines = list(self.lines)
+        line, said, at = b"", 0, 0
+        while True:
+            now = at / self.rate
+            if not line and lines and self._cued(lines[0], now):
+                line, said = lines.pop(0).pcm, 0
+                self.spoken.append((now, now + len(line) / 2 / self.rate))
+            piece = silence
+            if line:
+                piece = line[said : said + size].ljust(size, b"\0")
+                said += size
+                if said >= len(line):
+                    line, self._spoke_at = b"", now + PIECE
+            elif self._done(lines, now):
+                break
+            at += size // 2
+            await clock.sleep(max(0.0, begun + at / self.rate - clock.now()))
+            if self.spoke is not None:
+                self.spoke(at - size // 2, piece)
+            yield UserAudio(piece, self.rate, at - size // 2)
+        await self.session.end("the caller hung up")
+
+    def _cued(self, line: Line, now: float) -> bool:
+        voiced = self._voice_at is not None and self._voice_at >= self._spoke_at
+        match line.cue:
+            case "now":
+                return now >= self._spoke_at + line.wait - 1e-6
+            case "answer":
+                return voiced and not self._busy and now >= self._ended_at + line.wait - 1e-6
+            case "barge-in":
+                return voiced and self._voice_at is not None and now >= self._voice_at + line.wait - 1e-6
+
+    def _done(self, lines: list[Line], now: float) -> bool:
+        quiet_since = max(self._spoke_at, self._ended_at)
+        return now > self.at_most or (not lines and not self._busy and now > quiet_since + self.linger)

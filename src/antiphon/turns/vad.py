@@ -1,0 +1,72 @@
+"""From the probability of speech, window by window, to stretches of speech. No clock: time is an input."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import ConfigurationError
+from ..frames import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
+
+__all__ = ["SpeechRules", "VADSettings"]
+
+Event = SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped
+
+
+@dataclass(frozen=True, slots=True)
+class VADSettings:
+    """Probabilities from 0 to 1, durations in seconds."""
+
+    start_above: float = 0.5
+    """A window is speech at or above this."""
+    stop_below: float = 0.35
+    """In speech, a window is quiet below this."""
+    start_after: float = 0.096
+    """Speech is certain after this much of it."""
+    pause_after: float = 0.096
+    """Speech may have ended after this much quiet: work can begin that is needed if it has."""
+    stop_after: float = 0.2
+    """Speech has ended after this much quiet."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.stop_below <= self.start_above < 1:
+            raise ConfigurationError("VAD: needed is 0 < stop_below <= start_above < 1")
+        if not 0 <= self.pause_after <= self.stop_after:
+            raise ConfigurationError("VAD: needed is 0 <= pause_after <= stop_after")
+
+
+class SpeechRules:
+    """The stretches of speech of one conversation.
+
+    States: silent, starting (loud, not long enough), speaking, pausing (quiet, not long enough), paused.
+    """
+
+    def __init__(self, settings: VADSettings | None = None) -> None:
+        self.settings = settings or VADSettings()
+        self.state: Literal["silent", "starting", "speaking", "pausing", "paused"] = "silent"
+        self._since = 0.0
+
+    def feed(self, probability: float, begun: float, ended: float) -> Event | None:
+        """Judge one window, which lay between these times; gives what it made certain, if anything."""
+        rules = self.settings
+        if self.state in ("silent", "starting"):
+            if probability < rules.start_above:
+                self.state = "silent"
+                return None
+            if self.state == "silent":
+                self.state, self._since = "starting", begun
+            if ended - self._since >= rules.start_after - 1e-6:
+                self.state = "speaking"
+                return SpeechStarted(self._since)
+            return None
+        if probability >= (rules.stop_below if self.state == "speaking" else rules.start_above):
+            paused, self.state = self.state == "paused", "speaking"
+            return SpeechResumed(begun) if paused else None
+        if self.state == "speaking":
+            self.state, self._since = "pausing", begun
+        quiet = ended - self._since + 1e-6
+        if quiet >= rules.stop_after:
+            self.state = "silent"
+            return SpeechStopped(self._since)
+        if self.state == "pausing" and quiet >= rules.pause_after:
+            self.state = "paused"
+            return SpeechPaused(self._since)
+        return None
