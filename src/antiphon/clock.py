@@ -36,11 +36,15 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """The time of the running event loop, real or virtual."""
+    """The time of the event loop that it is first read in, real or virtual."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
 
     def now(self) -> float:
         """Seconds on the loop's own scale."""
-        return asyncio.get_running_loop().time()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop.time()
 
     def call_at(self, when: float, call: Callable[[], object]) -> Timer:
         """Call at `when`; a time in the past means at the loop's next turn."""

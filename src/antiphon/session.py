@@ -294,7 +294,7 @@ class Session:
 
     def finished(self, work: Work) -> None:
         """A task of a stage has ended."""
-        work.alive = False
+        work.end()
         self.works.pop(work, None)
 
     def cancel_work(self, which: Callable[[Work], bool]) -> None:

@@ -117,7 +117,7 @@ def _wake(future: "asyncio.Future[None] | None") -> None:
 class Work:
     """One task of a stage. It may put frames into the session while it is `alive`."""
 
-    __slots__ = ("_overdue", "alive", "inbox", "reply", "stage", "task")
+    __slots__ = ("_alarm", "_owed", "alive", "inbox", "reply", "stage", "task")
 
     def __init__(self, stage: "Stage", reply: int | None = None, inbox: Channel[Any] | None = None) -> None:
         self.stage = stage
@@ -125,34 +125,49 @@ class Work:
         self.inbox = inbox
         self.alive = True
         self.task: asyncio.Task[None] | None = None
-        self._overdue: Timer | None = None
+        self._owed: tuple[str, float, float] | None = None  # what, within how long, by when
+        self._alarm: Timer | None = None
 
     def expect(self, what: str, seconds: float) -> None:
         """Something is owed within this time. If it does not come, the work fails, obedient or not."""
-        self.relax()
         clock = self.stage.session.clock
-        self._overdue = clock.call_at(clock.now() + seconds, lambda: self._late(what, seconds))
+        self._owed = (what, seconds, clock.now() + seconds)
+        if self._alarm is None:
+            self._alarm = clock.call_at(self._owed[2], self._check)
 
     def relax(self) -> None:
         """Nothing is owed now."""
-        if self._overdue is not None:
-            self._overdue.cancel()
-            self._overdue = None
+        self._owed = None
 
     def cancel(self) -> None:
         """Nothing of this work enters the session any more, whether or not its task obeys."""
-        self.alive = False
-        self.relax()
+        self.end()
         if self.inbox is not None:
             self.inbox.abandon()
         if self.task is not None:
             self.task.cancel()
 
-    def _late(self, what: str, seconds: float) -> None:
-        error = ServiceTimeoutError(f"{what} did not come within {seconds:g} s")
-        if self.alive:
-            self.cancel()
-            self.stage.session.failed(self.stage, error, self.reply)
+    def end(self) -> None:
+        """It is over: nothing is owed, nothing enters."""
+        self.alive = False
+        self._owed = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _check(self) -> None:
+        self._alarm = None
+        if self._owed is None or not self.alive:
+            return
+        clock = self.stage.session.clock
+        what, seconds, due = self._owed
+        if clock.now() < due - 1e-6:
+            self._alarm = clock.call_at(due, self._check)
+            return
+        self.cancel()
+        self.stage.session.failed(
+            self.stage, ServiceTimeoutError(f"{what} did not come within {seconds:g} s"), self.reply
+        )
 
 
 class Stage(Processor):
@@ -221,7 +236,6 @@ class Stage(Processor):
             if work.alive:
                 session.failed(self, error, work.reply, work)
         finally:
-            work.relax()
             session.finished(work)
             try:
                 await frames.aclose()
