@@ -3,7 +3,7 @@
     class CallerName(Stage):
         @on(UserTurn)
         async def greet(self, turn: UserTurn):
-            name = await db.name_of(turn.caller)
+            name = await db.name_of("+4930123")
             yield replace(turn, text=f"[{name}] {turn.text}")
 
 Async handlers run in the stage's task, in the order of arrival; plain ones run inline, as a processor's do.

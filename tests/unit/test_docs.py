@@ -1,0 +1,56 @@
+"""The documents are true: their snippets are files that run, their links lead somewhere, their words are ours."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    page
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "changes").glob("*.md")]
+    if page.name != "LICENSE"
+]
+EXAMPLES = [path.read_text() for path in sorted((ROOT / "examples").glob("*.py"))]
+
+BANNED = {
+    r"\bbots?\b": "agent",
+    r"\bchat ?bots?\b": "agent",
+    r"\bbarge in\b": "barge-in",
+    r"\bturn detectors?\b": "end-of-turn model",
+    r"\bbackend\b": "service",
+    r"\bframe processor\b": "processor",
+    r"\butter(ed|s)\b": "said",
+    r"\bcall ?center\b": "say what it is",
+}
+
+
+def _squeezed(code: str) -> str:
+    """Without comments and blank lines, so that a page may explain what a file need not."""
+    lines = (re.sub(r"\s+#.*$", "", line).rstrip() for line in code.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_snippets_stand_in_an_example(page: Path) -> None:
+    for snippet in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        for part in re.split(r"\n\n\n", snippet.strip()):
+            assert any(_squeezed(part) in _squeezed(example) for example in EXAMPLES), part
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_words_are_those_of_the_glossary(page: Path) -> None:
+    text = page.read_text().lower()
+    for banned, wanted in BANNED.items():
+        assert (match := re.search(banned, text)) is None, f"{match.group()!r}: say {wanted}"
+
+
+def test_examples_say_what_they_show() -> None:
+    for path in (ROOT / "examples").glob("*.py"):
+        assert path.read_text().startswith('"""'), f"{path.name} needs a docstring"
