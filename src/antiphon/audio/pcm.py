@@ -1,0 +1,16 @@
+"""Samples in bytes, and how many a second."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+
+RATES = range(4_000, 192_001)
+"""The sample rates that are taken, in Hz."""
+
+
+def samples(pcm: bytes) -> NDArray[np.int16]:
+    """(samples,) int16, a read-only view. Raises UsageError for half a sample."""
+    if len(pcm) % 2:
+        raise UsageError(f"{len(pcm)} bytes of 16-bit audio end in half a sample: pass whole samples")
+    return np.frombuffer(pcm, "<i2")

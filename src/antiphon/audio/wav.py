@@ -1,0 +1,354 @@
+"""Wav files: read what recorders and telephone systems write, write what every player reads.
+
+A wav is a RIFF file: chunks of four letters, a size and a body, among them `fmt ` (how samples are coded) and
+`data` (the samples). The formats are drawn at http://soundfile.sapp.org/doc/WaveFormat/, the numbers of the
+codings are in RFC 2361. Whatever bytes a file holds, they make a Sound or a ConfigurationError.
+"""
+
+import os
+import struct
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ConfigurationError, UnavailableError, UsageError
+from . import g711
+from .pcm import RATES, samples
+
+_CHANNELS = range(1, 1_025)
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A recording: 16-bit samples, the channels of each moment side by side.
+
+    Raises UsageError where these cannot be: part of a moment, a rate beyond 4 to 192 kHz.
+    """
+
+    pcm: bytes
+    sample_rate: int
+    channels: int = 1
+
+    def __post_init__(self) -> None:
+        if self.sample_rate not in RATES or self.channels not in _CHANNELS:
+            raise UsageError(
+                f"no sound has {self.channels} channels at {self.sample_rate} Hz (4000 to 192000)"
+            )
+        if len(self.pcm) % (2 * self.channels):
+            raise UsageError(f"{len(self.pcm)} bytes are no whole number of 16-bit samples x {self.channels}")
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.pcm) / (2 * self.channels * self.sample_rate)
+
+    def channel(self, number: int) -> bytes:
+        """The samples of one channel, counted from 0 (left). Raises UsageError where there is none."""
+        if not 0 <= number < self.channels:
+            raise UsageError(f"no channel {number}: the recording has {self.channels}, counted from 0")
+        return self._moments()[:, number].tobytes()
+
+    def mono(self) -> bytes:
+        """The mean of the channels."""
+        if self.channels == 1:
+            return self.pcm
+        return np.rint(self._moments().mean(axis=1)).astype("<i2").tobytes()
+
+    def _moments(self) -> NDArray[np.int16]:
+        return samples(self.pcm).reshape(-1, self.channels)
+
+
+# Reading ---------------------------------------------------------------------------------------------
+
+_UNTIL_THE_END = 0x7FFFF000  # writers to a pipe, who know no size, put this or more (or 0) in its place
+_PIECE = 1 << 20  # samples decoded at a time
+_STANDARD_GUID = bytes.fromhex("000000001000800000aa00389b71")  # follows the coding in an extensible format
+_CONVERT = "most sound files become wav by: ffmpeg -i FILE -c:a pcm_s16le FILE.wav"
+
+_Raw = NDArray[np.uint8]  # (samples, bytes of one)
+
+
+def _offset_binary(raw: _Raw) -> bytes:
+    return ((raw.astype("<i2") - 128) << 8).tobytes()
+
+
+def _integers(raw: _Raw) -> bytes:
+    return raw[:, -2:].tobytes()  # the upper 16 bits
+
+
+def _floats(raw: _Raw) -> bytes:
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = np.clip(raw.view(f"<f{raw.shape[1]}") * 32768.0, -32768, 32767)
+    return np.rint(np.nan_to_num(values)).astype("<i2").tobytes()
+
+
+_DECODERS: dict[tuple[str, int], Callable[[_Raw], bytes]] = {
+    ("PCM", 1): _offset_binary,
+    ("PCM", 2): _integers,
+    ("PCM", 3): _integers,
+    ("PCM", 4): _integers,
+    ("floating point", 4): _floats,
+    ("floating point", 8): _floats,
+    ("A-law", 1): lambda raw: g711.decode_alaw(raw.tobytes()),
+    ("mu-law", 1): lambda raw: g711.decode_mulaw(raw.tobytes()),
+}
+"""By coding and the bytes of a sample."""
+
+_EXTENSIBLE = 0xFFFE
+_CODINGS = {
+    0x0001: "PCM",
+    0x0002: "Microsoft ADPCM",
+    0x0003: "floating point",
+    0x0006: "A-law",
+    0x0007: "mu-law",
+    0x0011: "IMA ADPCM",
+    0x0031: "GSM 6.10",
+    0x0045: "G.726",
+    0x0050: "MPEG audio",
+    0x0055: "MP3",
+    0x0064: "G.726",
+    0x0065: "G.722",
+    0x0083: "G.729",
+    0x00FF: "AAC",
+    0x0161: "Windows Media Audio",
+    0x028F: "G.722",
+    0x704F: "Opus",
+    0xF1AC: "FLAC",
+}
+
+_KINDS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"ID3", "an MP3 file"),
+    (0, b"\xff\xfb", "an MP3 file"),
+    (0, b"\xff\xf3", "an MP3 file"),
+    (0, b"\xff\xf2", "an MP3 file"),
+    (0, b"\xff\xf1", "an AAC file"),
+    (0, b"OggS", "an Ogg file (Opus or Vorbis)"),
+    (0, b"fLaC", "a FLAC file"),
+    (0, b"\x1aE\xdf\xa3", "a WebM or Matroska file"),
+    (4, b"ftyp", "an MP4 or M4A file"),
+    (0, b"FORM", "an AIFF file"),
+    (0, b".snd", "a Sun audio file"),
+    (0, b"caff", "a Core Audio file"),
+    (0, b"#!AMR", "an AMR file"),
+    (0, b"RF64", "an RF64 file, a wav of more than 4 GB"),
+    (0, b"RIFX", "a big-endian wav"),
+    (8, b"AVI ", "an AVI video"),
+    (0, b"PK\x03\x04", "a zip archive"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"version https://git-lfs", "a Git LFS pointer (git lfs pull fetches the file itself)"),
+)
+"""Where what stands in a file of which kind."""
+
+
+class _RefusedError(Exception):
+    """Why a file cannot be used, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    sample_rate: int
+    channels: int
+    width: int
+    decode: Callable[[_Raw], bytes]
+
+
+def read(path: str | os.PathLike[str]) -> Sound:
+    """What a wav file holds, at its own rate and with its own channels.
+
+    Reads PCM of 8 to 32 bits, 32- and 64-bit floats (full scale is 1.0), A-law and mu-law, of 4 to 192 kHz,
+    and to its end a file whose writer did not know the size. Raises ConfigurationError for a file that is
+    missing, empty, cut short, without samples, coded otherwise or no wav.
+    """
+    file_path = Path(path)
+    try:
+        if not file_path.is_file():  # a pipe, for one, could keep us waiting for ever
+            what = (
+                "a directory" if file_path.is_dir() else "not a file" if file_path.exists() else "not there"
+            )
+            raise _RefusedError(f"it is {what}; give the path of a wav file")
+        with file_path.open("rb") as file:
+            return _read(file, file_path.stat().st_size)
+    except (_RefusedError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigurationError(f"cannot read {file_path}: {why}") from error
+
+
+def _read(file: BinaryIO, size: int) -> Sound:
+    if not size:
+        raise _RefusedError("it is empty: record or copy it again")
+    head = file.read(12)
+    if not b"RIFFWAVE".startswith(head[:4] + head[8:]):
+        raise _RefusedError(f"it is not a wav but looks like {_kind(head + file.read(500))}; {_CONVERT}")
+    promised = int.from_bytes(head[4:8], "little") + 8
+
+    form = None
+    while len(head := file.read(8)) == 8:
+        name, length = head[:4], int.from_bytes(head[4:], "little")
+        left = max(0, size - file.tell())
+        if name == b"data" and form:
+            if length >= _UNTIL_THE_END or (length == 0 and abs(promised - size) > 1):
+                length = min(length or left, left)
+            return _samples(file, form, length, left)
+        end = file.tell() + length + length % 2
+        if name == b"fmt ":
+            form = _format(file.read(min(length, 40)))
+        file.seek(end)
+    if promised > size:
+        raise _RefusedError(f"it is cut short: it ends after {size} bytes, before any samples; copy it again")
+    raise _RefusedError("it has no samples (no data chunk after a fmt chunk): record or copy it again")
+
+
+def _format(body: bytes) -> _Format:
+    if len(body) < 16:
+        raise _RefusedError("its header is cut short or damaged; record or copy it again")
+    code, channels, sample_rate, _, block_bytes, bits = struct.unpack_from("<HHIIHH", body)
+    if code == _EXTENSIBLE and body[26:40] == _STANDARD_GUID:
+        code = int.from_bytes(body[24:26], "little")
+    coding = _CODINGS.get(code, "an unknown coding")
+    width = -(bits // -8)
+    decode = _DECODERS.get((coding, width))
+    if decode is None or block_bytes != width * channels:
+        raise _RefusedError(
+            f"its samples are {coding} (format 0x{code:04x}, {bits} bits, {channels} channels in "
+            f"{block_bytes} bytes), which is not understood; {_CONVERT}"
+        )
+    if channels not in _CHANNELS or sample_rate not in RATES:
+        raise _RefusedError(
+            f"its header says {channels} channels at {sample_rate} Hz, but 1 to {_CHANNELS[-1]} channels at "
+            f"{RATES[0]} to {RATES[-1]} Hz are taken; {_CONVERT}"
+        )
+    return _Format(sample_rate, channels, width, decode)
+
+
+def _samples(file: BinaryIO, form: _Format, length: int, left: int) -> Sound:
+    coded = file.read(min(length, left))
+    moment = form.channels * form.width
+    if len(coded) < length:
+        second = form.sample_rate * moment
+        raise _RefusedError(
+            f"it is cut short: {(length - len(coded)) / second:.2f} of its {length / second:.2f} seconds are "
+            f"missing ({len(coded)} of {length} bytes are there); copy it again"
+        )
+    raw = np.frombuffer(coded, np.uint8, length - length % moment).reshape(-1, form.width)
+    if not len(raw):
+        raise _RefusedError("it has no samples: record or copy it again")
+    pcm = b"".join([form.decode(raw[at : at + _PIECE]) for at in range(0, len(raw), _PIECE)])
+    return Sound(pcm, form.sample_rate, form.channels)
+
+
+def _kind(start: bytes) -> str:
+    for at, mark, kind in _KINDS:
+        if start.startswith(mark, at):
+            return kind
+    if not any(byte < 32 and byte not in b"\t\n\f\r" for byte in start):
+        return "a web page" if start.lstrip()[:1] == b"<" else "text"
+    return f"nothing known (its first bytes are {start[:8].hex(' ')})"
+
+
+# Writing ---------------------------------------------------------------------------------------------
+
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_LARGEST = (1 << 32) - _HEADER.size  # bytes of samples
+
+
+def _header(sample_rate: int, channels: int, length: int) -> bytes:
+    block = 2 * channels
+    form = (16, 1, channels, sample_rate, sample_rate * block, block, 16)
+    return _HEADER.pack(b"RIFF", _HEADER.size - 8 + length, b"WAVE", b"fmt ", *form, b"data", length)
+
+
+def write(path: str | os.PathLike[str], sound: Sound) -> None:
+    """Write a 16-bit wav. Raises ConfigurationError where the file cannot be written."""
+    if len(sound.pcm) > _LARGEST:
+        raise UsageError(f"a wav holds less than 4 GB; this recording has {len(sound.pcm)} bytes: split it")
+    try:
+        with Path(path).open("wb") as file:
+            file.write(_header(sound.sample_rate, sound.channels, len(sound.pcm)))
+            file.write(sound.pcm)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}; choose another place") from error
+
+
+class CallWriter:
+    """A call as a stereo wav, written while it goes on: left the caller, right the agent.
+
+    Both sides write at positions, in samples, on one timeline. They may come at different times and in any
+    order: where nobody wrote is silence, and what is written over is gone. The samples are in the file, not
+    in memory, and its header is made true after every second, so what a killed process leaves can be played.
+
+    Raises ConfigurationError where the file cannot be made, UnavailableError where it cannot be written any
+    more, which closes it, UsageError for half a sample, a negative position, more than 4 GB, and after close.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], sample_rate: int) -> None:
+        self.path = Path(path)
+        self.sample_rate = Sound(b"", sample_rate).sample_rate
+        self._length = 0  # bytes of samples in the file
+        self._told = 0  # of which the header says so
+        try:
+            self._file = self.path.open("w+b")
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot write {path}: {error.strerror}; choose another place"
+            ) from error
+        with self._disk():
+            self._tell()
+
+    def left(self, at: int, pcm: bytes) -> None:
+        """What the caller said, from sample `at` on."""
+        self._put(0, at, pcm)
+
+    def right(self, at: int, pcm: bytes) -> None:
+        """What the caller heard, from sample `at` on."""
+        self._put(1, at, pcm)
+
+    def close(self) -> None:
+        """Complete the file. A second call does nothing."""
+        if not self._file.closed:
+            with self._disk(), self._file:
+                self._tell()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _put(self, side: int, at: int, pcm: bytes) -> None:
+        if self._file.closed:
+            raise UsageError(f"the recording {self.path} is closed")
+        begin, end = 4 * at, 4 * at + 2 * len(pcm)
+        if at < 0 or end % 4 or end > _LARGEST:
+            raise UsageError(
+                f"{len(pcm)} bytes at sample {at} do not fit a recording of 16-bit samples below 4 GB"
+            )
+        with self._disk():
+            self._file.seek(_HEADER.size + begin)
+            there = self._file.read(end - begin)
+            moments = np.frombuffer(there.ljust(end - begin, b"\0"), "<i2").reshape(-1, 2).copy()
+            moments[:, side] = samples(pcm)
+            self._file.seek(_HEADER.size + begin)
+            self._file.write(moments.tobytes())
+            self._length = max(self._length, end if pcm else 0)
+            if self._length - self._told >= 4 * self.sample_rate:
+                self._tell()
+
+    def _tell(self) -> None:
+        self._file.seek(0)
+        self._file.write(_header(self.sample_rate, 2, self._length))
+        self._file.flush()
+        self._told = self._length
+
+    @contextmanager
+    def _disk(self) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            with suppress(OSError):
+                self._file.close()
+            raise UnavailableError(f"cannot write {self.path}: {error.strerror}; make room for it") from error

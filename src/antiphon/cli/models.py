@@ -1,0 +1,121 @@
+"""`antiphon models`: what there is, getting it here, and whether it is sound."""
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from ..errors import AntiphonError, ConfigurationError, TheyErred
+from ..models import CATALOGUE, Model, Store
+from ..models.catalogue import Web, Wheels, named
+from ..models.progress import shown
+
+app = typer.Typer(no_args_is_help=True, help="The models that run on this machine.")
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)]
+
+
+@app.command("list")
+def list_models(
+    long: Annotated[bool, typer.Option("--long", help="Also files, SHA-256, sources.")] = False,
+) -> None:
+    """What there is, and what of it is here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    with _told():
+        store = Store.here()
+    heads = ("name", "what for", "licence", "size", "here")
+    rows = [(m.name, m.purpose, m.licence, _mb(m.size), store.state(m.name)) for m in CATALOGUE.values()]
+    if sys.stdout.isatty():
+        table = Table(*heads, caption=f"in {store.folder}", caption_justify="left")
+        for row in rows:
+            table.add_row(*row)
+        Console().print(table)
+    else:
+        widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+        for row in (heads, *rows):
+            typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+    if long:
+        for model in CATALOGUE.values():
+            typer.echo(_details(model))
+
+
+@app.command()
+def pull(
+    names: Names = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every model of the list.")] = False,
+) -> None:
+    """Fetch models; go on where an earlier pull broke off."""
+    with _told():
+        if not names and not everything:
+            raise ConfigurationError(f"name the models to pull, or say --all: {', '.join(CATALOGUE)}")
+        chosen = list(CATALOGUE) if everything else [named(name).name for name in names or ()]
+        store, failed = Store.here(), False
+        with shown() as progress:
+            for name in chosen:
+                try:
+                    store.pull(name, progress)
+                except TheyErred as error:
+                    failed = True
+                    _say(error)
+        if failed:
+            raise typer.Exit(1)
+
+
+@app.command()
+def verify(names: Names = None) -> None:
+    """Hash every file of the named models, or of all that are here; exit 1 where something is wrong."""
+    with _told():
+        store, failed = Store.here(), False
+        chosen = [named(name).name for name in names or ()]
+        for name in chosen or [name for name in CATALOGUE if store.state(name) != "absent"]:
+            problems = store.verify(name)
+            failed = failed or bool(problems)
+            typer.echo(f"{name}: {'; '.join(problems) or 'sound'}")
+        if failed:
+            typer.echo("`antiphon models pull NAME` fetches again what is wrong or missing", err=True)
+            raise typer.Exit(1)
+
+
+@app.command()
+def path(name: str) -> None:
+    """Print the folder of a model, pulled first where it is not here."""
+    with _told():
+        typer.echo(Store.here().path(name))
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Say what went wrong, without a traceback."""
+    try:
+        yield
+    except AntiphonError as error:
+        _say(error)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        _say("stopped; what was fetched is kept, and the next pull goes on from there")
+        raise typer.Exit(130) from None
+
+
+def _say(what: object) -> None:
+    typer.echo(f"antiphon: {what}", err=True)
+
+
+def _details(model: Model) -> str:
+    lines = [f"\n{model.name}: {model.purpose}", f"  licence  {model.licence}; read in: {model.checked}"]
+    lines += [f"  file     {file.name}  {file.size} bytes  sha256 {file.sha256}" for file in model.files]
+    for source in model.sources:
+        stranger = " (not of the makers: trusted by the hash alone)" if _is_strange(source) else ""
+        lines.append(f"  source   {source}{stranger}")
+    return "\n".join(lines)
+
+
+def _is_strange(source: Web | Wheels) -> bool:
+    return isinstance(source, Wheels) and source.stranger
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

@@ -1,0 +1,71 @@
+"""The disk that models are written to: how much it can take, what it refuses, what it holds."""
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import ConfigurationError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_ELSEWHERE = (
+    "Free some, or set ANTIPHON_MODELS to a folder on another disk. "
+    "What was fetched is kept, and the next pull goes on from there"
+)
+
+
+def free_bytes(folder: Path) -> int:
+    """What the disk under a folder can still take."""
+    return shutil.disk_usage(folder).free
+
+
+def room(folder: Path, needed: int, free: Callable[[Path], int]) -> None:
+    """Raise a ConfigurationError where the disk has less than `needed` bytes left."""
+    if (left := free(folder)) < needed:
+        raise ConfigurationError(
+            f"the disk of {folder} is too full: {needed / 1e6:,.1f} MB more are needed, "
+            f"{left / 1e6:,.1f} MB are free. {_ELSEWHERE}"
+        )
+
+
+@contextmanager
+def writing(folder: Path) -> Generator[None]:
+    """Turn what a disk can refuse into a ConfigurationError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder
+        if error.errno in _FULL:
+            message = f"the disk of {where} is full. {_ELSEWHERE}"
+        elif error.errno in _FORBIDDEN:
+            message = (
+                f"{where} cannot be written ({error.strerror}). Set ANTIPHON_MODELS to a folder of yours"
+            )
+        else:
+            message = f"{where} cannot be written: {error.strerror or error}"
+        raise ConfigurationError(message) from error
+
+
+def keep(part: Path, to: Path) -> None:
+    """Move a finished file to its place, so that it is there wholly or not at all, even after a crash."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(to)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file; 0 where there is none, or none that can be seen."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
