@@ -1,0 +1,50 @@
+"""What does importing it cost, the core alone and a whole bot?
+
+CPU time and resident memory of a fresh interpreter after the import; of several tries the cheapest, the
+first not counted (it reads the disk).
+"""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from . import Values
+
+MODULES = {"core": ("antiphon", "antiphon.pipeline", "antiphon.session")}
+
+PROBE = """
+import sys, time
+from importlib import import_module
+from pathlib import Path
+began = time.process_time()
+for name in sys.argv[1:]:
+    import_module(name)
+ms = 1e3 * (time.process_time() - began)
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+sys.__stdout__.write("\\n%r %r\\n" % (ms, int(status["VmRSS"].split()[0]) / 1024))
+"""
+
+
+def measure(quick: bool) -> Values:
+    """`core_ms`, `core_mib`; once there is an agent, `bot_ms`, `bot_mib`."""
+    return cost_of(MODULES, quick)
+
+
+def cost_of(modules: Mapping[str, Sequence[str]], quick: bool) -> Values:
+    """CPU milliseconds and resident MiB of importing each named set of modules."""
+    values: Values = {}
+    for name, wanted in modules.items():
+        tries = [_probe(wanted) for _ in range(3 if quick else 6)][1:]
+        values[f"{name}_ms"] = min(ms for ms, _ in tries)
+        values[f"{name}_mib"] = min(mib for _, mib in tries)
+    return values
+
+
+def _probe(modules: Sequence[str]) -> tuple[float, float]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *modules], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise ImportError(f"importing {', '.join(modules)} failed: {done.stderr.strip().splitlines()[-1]}")
+    ms, mib = done.stdout.splitlines()[-1].split()
+    return float(ms), float(mib)

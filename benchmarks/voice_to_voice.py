@@ -1,0 +1,207 @@
+"""How long does a person wait for an answer, with the local models?
+
+Each question is put to the agent in a call of its own, in real time: voice-to-voice from the true end of
+speech in the recording to the first sample that playout sends. Beside it, in the same run, the same models
+work one after another, without overlap: silence, end-of-turn model, transcript, first token, first sentence,
+first audio. The questions are spoken by the local voice; recordings named on the command line are added.
+
+    python -m benchmarks.voice_to_voice [--rounds N] [RECORDING.wav ...]
+
+Targets: median 650 ms, 95th percentile 1100 ms, no reply lost.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from antiphon import Agent
+from antiphon.audio.levels import find_speech, find_speech_end
+from antiphon.audio.resample import resample
+from antiphon.audio.wav import read
+from antiphon.conversation.context import Context, UserSaid
+from antiphon.frames import PlayoutStarted
+from antiphon.services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, TextToSpeech
+from antiphon.telemetry.latency import PARTS, Latency, percentile, summarise
+from antiphon.transports.caller import Caller, Line
+
+HZ = 16000
+SILENCE = 0.224  # seconds: what 200 ms of quiet take in windows of 32 ms
+TARGETS = {"median": 650.0, "95th percentile": 1100.0}
+INSTRUCTIONS = "You answer the phone of a bicycle shop. Answer in one or two short sentences."
+QUESTIONS = (
+    "Hello, do you repair bicycles?",
+    "When are you open on Monday?",
+    "Can you fix a flat tire today?",
+    "How much does a new chain cost?",
+    "I need new brakes for my bike.",
+    "Do you sell helmets for children?",
+    "Where is your shop?",
+    "What is the best bike for a long tour?",
+    "Can I bring my bike tomorrow morning?",
+    "Thank you very much, goodbye.",
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Speech of 16 kHz."""
+
+    name: str
+    pcm: bytes
+
+
+async def synthesised(voice: TextToSpeech) -> list[Question]:
+    """The questions in the local voice."""
+    return [Question(text, resample(await spoken(voice, text), voice.sample_rate, HZ)) for text in QUESTIONS]
+
+
+async def spoken(voice: TextToSpeech, text: str) -> bytes:
+    """All of the audio of one text."""
+
+    async def pieces() -> AsyncIterator[str]:
+        yield text
+
+    return b"".join([item.pcm async for item in voice.speak(pieces()) if isinstance(item, Speech)])
+
+
+def recorded(path: str) -> Question:
+    """A recording, at 16 kHz."""
+    sound = read(path).mono()
+    return Question(Path(path).stem, resample(sound.pcm, sound.sample_rate, HZ))
+
+
+async def with_overlap(agent: Agent, question: Question) -> Latency:
+    """One call, as a user has it."""
+    stretches = find_speech(question.pcm, HZ, 0.1)
+    caller = Caller([Line(question.pcm, 0.3, "now")], HZ, linger=2.5)
+    latency = Latency(
+        lambda: [(begun + a / HZ, begun + b / HZ) for begun, _ in caller.spoken for a, b in stretches]
+    )
+    session = agent.session(caller, observers=[latency])
+    session.on(PlayoutStarted, lambda _: asyncio.get_running_loop().call_later(0.3, hang_up))
+
+    def hang_up() -> None:
+        caller_hung_up.append(asyncio.ensure_future(session.cancel("the answer has begun")))
+
+    caller_hung_up: list[asyncio.Task[None]] = []
+    await session.run()
+    return latency
+
+
+async def without_overlap(agent: Agent, question: Question) -> dict[str, float]:
+    """Seconds that each model takes when it waits for the one before it."""
+    pcm = question.pcm[: find_speech_end(question.pcm, HZ) * 2] + bytes(int(SILENCE * HZ) * 2)
+    took = {"silence": SILENCE}
+    begun = time.perf_counter()
+
+    def lap(name: str) -> None:
+        nonlocal begun
+        now = time.perf_counter()
+        took[name], begun = now - begun, now
+
+    await agent.service("eot").score(pcm)
+    lap("end of turn")
+
+    async def audio() -> AsyncIterator[AudioChunk | Flush]:
+        yield AudioChunk(pcm)
+        yield Flush(True)
+
+    words = [heard async for heard in agent.service("stt").transcribe(audio()) if isinstance(heard, Heard)]
+    lap("transcript")
+    said = ""
+    async for item in agent.service("llm").generate(Context(INSTRUCTIONS, (UserSaid(words[-1].text),))):
+        if isinstance(item, TextDelta):
+            if not said:
+                lap("first token")
+            said += item.text
+            if said.rstrip()[-1:] in (".", "!", "?"):
+                break
+    lap("first sentence")
+
+    async def pieces() -> AsyncIterator[str]:
+        yield said
+
+    async for item in agent.service("tts").speak(pieces()):
+        if isinstance(item, Speech):
+            break
+    lap("first audio")
+    return took
+
+
+async def main() -> int:
+    """Exit status 1 when a reply was lost; a missed target is reported, not failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.voice_to_voice", description=__doc__)
+    parser.add_argument("recordings", nargs="*")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument(
+        "--json", type=Path, default=Path(__file__).parent / "results" / "voice_to_voice.json"
+    )
+    options = parser.parse_args()
+    console = Console()
+    agent = Agent(INSTRUCTIONS)
+    await agent.load()
+    questions = await synthesised(agent.service("tts")) + [recorded(path) for path in options.recordings]
+    await with_overlap(agent, questions[0])  # not counted: whatever is done once
+    turns, apart, lost = [], [], []
+    rows = Table("question", "voice to voice", *PARTS, "without overlap", "said")
+    for question in questions * options.rounds:
+        latency = await with_overlap(agent, question)
+        took = await without_overlap(agent, question)
+        apart.append(took)
+        answered = [turn for turn in latency.turns if turn.parts]
+        turns += answered
+        if not answered:
+            lost.append(question.name)
+        for turn in answered:
+            parts = turn.parts or {}
+            rows.add_row(
+                question.name,
+                f"{sum(parts.values()) * 1000:.0f}",
+                *(f"{parts[part] * 1000:.0f}" for part in PARTS),
+                f"{sum(took.values()) * 1000:.0f}",
+                (turn.answer.said if turn.answer else "")[:60],
+            )
+    console.print(rows)
+    summary = summarise(turns)
+    if summary is None:
+        console.print("no question was answered")
+        return 1
+    sums = sorted(sum(took.values()) * 1000 for took in apart)
+    ours = {
+        "median": summary.median["voice_to_voice"] * 1000,
+        "95th percentile": summary.p95["voice_to_voice"] * 1000,
+    }
+    theirs = {"median": percentile(sums, 0.5), "95th percentile": percentile(sums, 0.95)}
+    shown = Table("voice to voice", "ms", "target", "without overlap", "ratio")
+    for name, value in ours.items():
+        verdict = "met" if value <= TARGETS[name] else "missed"
+        shown.add_row(
+            name,
+            f"{value:.0f}",
+            f"{TARGETS[name]:.0f} {verdict}",
+            f"{theirs[name]:.0f}",
+            f"{value / theirs[name]:.2f}",
+        )
+    console.print(shown)
+    console.print(f"{len(turns)} turns answered, replies lost: {', '.join(lost) or 'none'}")
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    figures = {
+        "ours": ours,
+        "without_overlap": theirs,
+        "lost": lost,
+        "parts": {"median": summary.median, "p95": summary.p95},
+    }
+    options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
