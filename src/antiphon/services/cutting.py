@@ -1,4 +1,7 @@
-"""Cuts a stream of text into pieces to speak: early for the first, then sentence by sentence."""
+"""Cuts a stream of text into pieces to speak: a first phrase as soon as there is one, then sentences.
+
+While the first pieces are spoken the model writes on, so that waiting for whole sentences costs nothing later.
+"""
 
 import re
 from collections.abc import Iterator
@@ -9,13 +12,18 @@ __all__ = ["Cutter", "Piece"]
 
 SPOKEN = 14.0  # characters that a voice speaks per second, roughly
 LONGEST = 240  # characters after which a piece is cut at the next best place
-FIRST = 3  # characters that the first piece must have to be cut at a comma
+EARLY = (3, 7)  # words that the first and the second piece must have to end within a clause
 
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st jr sr vs etc e.g i.e approx no inc ltd co dept est fig a.m p.m u.s u.k".split()  # noqa: SIM905
 )
 _SENTENCE = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s)|[。！？]|\n+")
 _CLAUSE = re.compile(r"[,;:—–，、；：](?=\s)|[，、；：]")
+_PHRASE = re.compile(
+    r"\s(?=(?:about|after|and|at|because|before|but|by|for|from|if|in|into|of|on|or|so|than|that|to|until|when|"
+    r"where|which|while|who|with|without)\b)",
+    re.IGNORECASE,
+)
 _LAST_WORD = re.compile(r"[\w.]+$")
 
 
@@ -39,7 +47,7 @@ class Cutter:
     def __init__(self) -> None:
         self._text = ""
         self._start = 0
-        self._first = True
+        self._count = 0
 
     def feed(self, text: str, at: int) -> Iterator[Piece]:
         """Take text that stands at `at` in the reply; gives the pieces that are ready."""
@@ -57,9 +65,12 @@ class Cutter:
         for match in _SENTENCE.finditer(self._text):
             if self._text[: match.end()].strip() and not self._abbreviates(match):
                 return match.end()
-        if self._first:
-            for match in _CLAUSE.finditer(self._text):
-                if match.end() >= FIRST:
+        if self._count < len(EARLY):
+            least = EARLY[self._count]
+            if (clause := _CLAUSE.search(self._text)) is not None:
+                return clause.end()
+            for match in _PHRASE.finditer(self._text):
+                if len(self._text[: match.start()].split()) >= least:
                     return match.end()
         if len(self._text) > LONGEST:
             clauses = [match.end() for match in _CLAUSE.finditer(self._text)]
@@ -80,5 +91,5 @@ class Cutter:
         taken, self._text = self._text[:end], self._text[end:]
         start, self._start = self._start, self._start + end
         if text := taken.strip():
-            self._first = False
-            yield Piece(text, start, start + end)
+            self._count += 1
+            yield Piece(text, start + len(taken) - len(taken.lstrip()), start + end)

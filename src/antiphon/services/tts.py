@@ -9,6 +9,7 @@ from ..frames import (
     AudioEnded,
     Failed,
     Frame,
+    Measured,
     SegmentEnded,
     SegmentStarted,
     Signal,
@@ -82,12 +83,15 @@ class TTS(Stage):
         return voice
 
     async def _speak(self, reply: int, voice: Voice) -> AsyncGenerator[Frame | Signal, None]:
-        rate, work = self.service.sample_rate, voice.work
+        rate, work, clock = self.service.sample_rate, voice.work, self.session.clock
         given: list[Piece] = []
+        begun = 0.0
         at = -1  # the piece whose audio is coming
 
         async def text() -> AsyncGenerator[str, None]:
+            nonlocal begun
             async for piece in voice.pieces:
+                begun = begun if given else clock.now()
                 given.append(piece)
                 work.expect("the agent's voice", self.within)
                 yield piece.text
@@ -99,6 +103,8 @@ class TTS(Stage):
             match item:
                 case Speech(pcm, piece) if 0 <= piece < len(given) and len(pcm) % 2 == 0:
                     work.relax()
+                    if at < 0:
+                        yield Measured(self.name, "first audio", clock.now() - begun, reply)
                     while at < piece:
                         if at >= 0:
                             yield SegmentEnded(reply)

@@ -1,0 +1,41 @@
+"""Has the user finished? Smart Turn 3.2 hears it from the sound of the turn.
+
+The model reads Whisper's features of exactly 8 s, silence in front where there is less.
+https://github.com/pipecat-ai/smart-turn
+"""
+
+from .mel import SAMPLE_RATE, samples, standardised_features
+from .resident import OnnxSession, Resident, onnx_session
+
+SECONDS = 8.0
+FRAMES = 800
+
+
+def _load() -> OnnxSession:
+    from ...models import path
+
+    return onnx_session(path("smart-turn") / "smart-turn-v3.2-cpu.onnx")
+
+
+MODEL = Resident("eot", _load)
+
+
+class SmartTurn:
+    """The probability that a turn that sounds like this is over."""
+
+    sample_rate = SAMPLE_RATE
+    seconds = SECONDS
+
+    async def load(self) -> None:
+        """Get ready, so that the first turn does not wait."""
+        await MODEL.get()
+
+    async def score(self, pcm: bytes) -> float:
+        """The probability (0 to 1) that the turn is over; `pcm` ends with the newest sample."""
+        model = await MODEL.get()
+        return await MODEL.run(_score, model, pcm[-int(SECONDS * SAMPLE_RATE) * 2 :])
+
+
+def _score(model: OnnxSession, pcm: bytes) -> float:
+    features = standardised_features(samples(pcm), FRAMES)
+    return float(model.run(None, {"input_features": features[None]})[0][0, 0])

@@ -1,0 +1,69 @@
+"""A model that stays in memory: loaded once in a process, and run beside the event loop."""
+
+import importlib
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+
+from ...clock import offload
+from ...errors import ConfigurationError
+
+M = TypeVar("M")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PROCESSORS = os.cpu_count() or 1
+
+
+class Resident(Generic[M]):
+    """A model shared by all who ask for it, and as many threads to run it in as there are processors."""
+
+    def __init__(self, name: str, load: Callable[[], M]) -> None:
+        self._load = load
+        self._model: M | None = None
+        self._loading = threading.Lock()
+        self._threads = ThreadPoolExecutor(PROCESSORS, thread_name_prefix=f"antiphon-{name}")
+
+    async def get(self) -> M:
+        """The model; whoever comes first loads it, the others wait for it."""
+        if self._model is None:
+            return await self.run(self._loaded)
+        return self._model
+
+    async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The result of blocking work in one of the model's threads."""
+        return await offload(self._threads, call, *args, **kwargs)
+
+    def _loaded(self) -> M:
+        with self._loading:
+            if self._model is None:
+                self._model = self._load()
+            return self._model
+
+
+class OnnxSession(Protocol):
+    """What is used of onnxruntime's InferenceSession."""
+
+    def run(self, output_names: list[str] | None, input_feed: dict[str, Any]) -> list[Any]: ...
+
+
+def onnx_session(model: Path) -> OnnxSession:
+    """A session that computes in the thread that calls it, and in no other."""
+    onnxruntime = library("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def library(name: str) -> Any:
+    """A module of the local extra, imported when its model is first wanted."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f'The local models need {error.name}, which is not installed: pip install "antiphon[local]"'
+        ) from error
