@@ -15,6 +15,14 @@ T = TypeVar("T")
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") / 1024
 
 
+class Moments(dict[str, float]):
+    """When each thing first happened since the last `clear()`."""
+
+    def note(self, name: str) -> None:
+        """It happens now."""
+        self.setdefault(name, time.perf_counter())
+
+
 def resident_kib() -> float:
     """Resident memory of this process, in KiB, after a collection of garbage."""
     gc.collect()

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from . import Values
 
-MODULES = {"core": ("antiphon", "antiphon.pipeline", "antiphon.session")}
+CORE = ("antiphon", "antiphon.pipeline", "antiphon.session")
+PARTS = tuple(f"antiphon.services.{name}" for name in ("vad", "stt", "eot", "llm", "tts"))
+VENDORS = ("antiphon.vendors.local.vad", "antiphon.vendors.local.eot", "onnxruntime", "httpx")
 
 PROBE = """
 import sys, time
@@ -26,8 +28,9 @@ sys.__stdout__.write("\\n%r %r\\n" % (ms, int(status["VmRSS"].split()[0]) / 1024
 
 
 def measure(quick: bool) -> Values:
-    """`core_ms`, `core_mib`; once there is an agent, `bot_ms`, `bot_mib`."""
-    return cost_of(MODULES, quick)
+    """`core_ms`, `core_mib`, `bot_ms`, `bot_mib`."""
+    bot = ("antiphon.agent", *PARTS, "antiphon.turns.taking", *VENDORS)
+    return cost_of({"core": CORE, "bot": bot}, quick)
 
 
 def cost_of(modules: Mapping[str, Sequence[str]], quick: bool) -> Values:

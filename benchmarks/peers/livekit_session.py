@@ -21,6 +21,8 @@ from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
 from livekit.agents.vad import VAD, VADCapabilities, VADEvent, VADEventType, VADStream
 from livekit.agents.voice.io import AudioInput, AudioOutput, AudioOutputCapabilities
 
+from benchmarks.gauges import Moments
+
 logging.getLogger("livekit").setLevel(logging.ERROR)
 
 RATE_IN, RATE_OUT = 16_000, 24_000
@@ -35,14 +37,6 @@ def frame(value: int) -> rtc.AudioFrame:
 
 
 SILENCE, VOICE = frame(0), frame(1000)
-
-
-class Moments(dict[str, float]):
-    """When each thing first happened since the last `clear()`."""
-
-    def note(self, name: str) -> None:
-        """It happens now."""
-        self.setdefault(name, time.perf_counter())
 
 
 class InstantVAD(VAD):

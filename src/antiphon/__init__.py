@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["Agent", "Gate", "Parallel", "Playout", "Processor", "Session", "Stage", "Switch", "Tap", "on", "tool"]
+__all__ = [
+    "Agent",
+    "Gate",
+    "Parallel",
+    "Playout",
+    "Processor",
+    "Session",
+    "Stage",
+    "Switch",
+    "Tap",
+    "on",
+    "tool",
+]
 
 _HOMES = {
     "Agent": ".agent",

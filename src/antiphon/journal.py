@@ -3,11 +3,12 @@
     [1.234,"stt","Transcript",{"text":"hello","final":true},1]
 
 Seconds since the start, the part that it came from, its type, the fields that differ from their defaults,
-and a 1 behind inputs: what came from outside, from a stage's task, or was a call. With `media` the journal
-holds audio and timers too; then `replay` can run the conversation again, to the same journal.
+and a 1 behind inputs: what came from outside, from a stage's task, or was a call. The first line says what
+this is. With `media` the journal holds audio and timers too; then `replay` can run the conversation again,
+to the same journal.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
@@ -15,20 +16,31 @@ from typing import IO, Any
 
 import msgspec
 
-from . import frames as vocabulary
 from .clock import Timer
 from .errors import ConfigurationError
-from .frames import AgentAudio, Failed, Frame, Prime, Prompt, Signal, UserAudio
+from .frames import AgentAudio, Failed, Frame, Prime, Prompt, Signal
 from .pipeline import Parallel, Part
+from .processor import Processor
 from .session import Observer, Session
 from .stage import Work
 
 __all__ = ["Journal", "Line", "read", "replay"]
 
-Line = tuple[float, str, str, Any, int]
-"""Time, source, type, fields, 1 for an input."""
+FORMAT = 1
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+class Line(msgspec.Struct, array_like=True, frozen=True):
+    """One line."""
+
+    at: float
+    source: str
+    kind: str
+    content: Any
+    is_input: int = 0
+
+
+_encode = msgspec.json.Encoder(enc_hook=repr).encode
+_decode = msgspec.json.Decoder(Line).decode
 
 
 @cache
@@ -49,9 +61,7 @@ def _line(now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_
         }
         if isinstance(what, AgentAudio) and not is_input:
             content["pcm"] = len(what.pcm) // 2
-    return _encode(
-        (round(now, 6), source, kind, content, 1) if is_input else (round(now, 6), source, kind, content)
-    )
+    return _encode((now, source, kind, content, 1) if is_input else (now, source, kind, content))
 
 
 class Journal:
@@ -63,16 +73,20 @@ class Journal:
     def __init__(self, file: str | Path | None = None, *, media: bool = False) -> None:
         self.media = media
         self.lines: list[bytes] = []
+        first = _encode((0.0, "journal", "Journal", {"format": FORMAT, "media": media}))
         self._file: IO[bytes] | None = None
         if file is not None:
             try:
                 self._file = Path(file).open("wb")  # noqa: SIM115  closed with the session
             except OSError as error:
                 raise ConfigurationError(f"the journal {file} cannot be written: {error.strerror}") from error
+        self._write(first)
 
     def saw(self, now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_input: bool) -> None:
         """Write one line."""
-        line = _line(now, source, what, is_input)
+        self._write(_line(now, source, what, is_input))
+
+    def _write(self, line: bytes) -> None:
         if self._file is None:
             self.lines.append(line)
         else:
@@ -86,13 +100,21 @@ class Journal:
 
 def read(journal: str | Path | Iterable[bytes]) -> Iterator[Line]:
     """The lines of a journal: its file, or `Journal.lines`. Raises ConfigurationError for other files."""
-    lines = Path(journal).read_bytes().splitlines() if isinstance(journal, str | Path) else journal
-    for number, line in enumerate(lines, 1):
+    try:
+        lines = Path(journal).read_bytes().splitlines() if isinstance(journal, str | Path) else journal
+    except OSError as error:
+        raise ConfigurationError(f"the journal {journal} cannot be read: {error.strerror}") from error
+    number = 0
+    for number, raw in enumerate(lines, 1):
         try:
-            now, source, kind, content, *rest = msgspec.json.decode(line)
-        except (msgspec.DecodeError, ValueError) as error:
-            raise ConfigurationError(f"line {number} is not a line of a journal: {line[:60]!r}") from error
-        yield (now, source, kind, content, *rest) if rest else (now, source, kind, content, 0)
+            line = _decode(raw)
+            if number == 1 and (line.kind != Journal.__name__ or line.content["format"] != FORMAT):
+                raise ValueError("not the first line of a journal")
+        except (ValueError, LookupError, TypeError) as error:
+            raise ConfigurationError(f"line {number} is not a line of a journal: {raw[:60]!r}") from error
+        yield line
+    if number == 0:
+        raise ConfigurationError("this journal is empty")
 
 
 class _Recorded:
@@ -123,6 +145,9 @@ class _Replay(Session):
     def __init__(self, parts: Part, clock: _Recorded, observers: Sequence[Observer]) -> None:
         super().__init__(parts, clock=clock, observers=observers)
         self.timers: dict[int, Callable[[], object]] = {}
+        self.kinds: dict[str, type[Any]] = {
+            kind.__name__: kind for kind in [*Frame.__subclasses__(), *Signal.__subclasses__()]
+        }
 
     def spawn(self, work: Work, drive: Any) -> None:
         drive.close()
@@ -138,37 +163,50 @@ def replay(journal: str | Path | Iterable[bytes], parts: Part, *observers: Obser
 
     Inputs are taken from the journal, at their times, so no service is asked and no time passes. With the
     parts that it was recorded with the result is the same journal; with others it shows what they would have
-    done. Raises ConfigurationError where the journal was made without `media`.
+    done. Raises ConfigurationError where the journal was made without `media`, or does not fit.
     """
     again = Journal(media=True)
     clock = _Recorded()
     session = _Replay(parts, clock, (again, *observers))
     sources = {part.name: part for part in session.parts}
-    seen_media = False
-    for now, source, kind, content, is_input in read(journal):
-        seen_media = seen_media or kind in (UserAudio.__name__, AgentAudio.__name__, "timer")
-        if not is_input:
+    for number, line in enumerate(read(journal), 1):
+        if number == 1 and not line.content.get("media"):
+            raise ConfigurationError(
+                "this journal has no media: record with Journal(file, media=True) to replay it"
+            )
+        if not line.is_input:
             continue
-        clock.time = now
-        if kind == "timer":
-            if (fire := session.timers.pop(content, None)) is not None:
-                fire()
-        elif source == "call":
-            _CALLS[kind](session, content)
-        else:
-            frame = msgspec.convert(content, getattr(vocabulary, kind))
-            part = sources.get(source)
-            if part is None:
-                session.send(frame)
-            elif isinstance(frame, Failed):
-                session.report(part, frame)
-            else:
-                session.enter(part, frame)
-    if not seen_media:
-        raise ConfigurationError(
-            "this journal has no media: record with Journal(file, media=True) to replay it"
-        )
+        clock.time = line.at
+        try:
+            _repeat(line, session, sources)
+        except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
+            what = f"line {number} of the journal, {line.kind} from {line.source},"
+            raise ConfigurationError(f"{what} cannot be replayed: {error}") from error
     return again.lines
+
+
+def _repeat(line: Line, session: _Replay, sources: Mapping[str, Processor]) -> None:
+    if line.kind == "timer":
+        if (fire := session.timers.pop(line.content, None)) is not None:
+            fire()
+    elif line.source == "call":
+        _CALLS[line.kind](session, line.content)
+    else:
+        frame: Frame | Signal = msgspec.convert(line.content, session.kinds[line.kind])
+        part = sources.get(line.source)
+        if part is None:
+            session.send(frame)
+        elif isinstance(frame, Failed):
+            session.report(part, frame)
+        else:
+            session.enter(part, frame)
+
+
+def _drop(session: Session, argument: Any) -> None:
+    replies = session.replies
+    reply = replies.waiting[argument[0] - 1] if argument[0] else replies.current
+    if reply is not None:
+        session.drop(reply, argument[1])
 
 
 def _switch(session: Session, argument: Any) -> None:
@@ -182,6 +220,7 @@ _CALLS: dict[str, Callable[[Session, Any], object]] = {
     "started": lambda session, _: session.begin(),
     "say": lambda session, argument: session.say(argument[0], interruptible=argument[1]),
     "interrupt": lambda session, argument: session.interrupt(argument[0], force=argument[1]),
+    "drop": _drop,
     "switch": _switch,
     "end": lambda session, argument: session.last_words(argument),
 }

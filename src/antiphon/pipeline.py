@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigurationError, UsageError
-from .frames import Frame, Signal
-from .processor import Hop, Processor, Route
+from .frames import Frame, Prompt, ReplyEnded, SessionStarted, Signal
+from .processor import Hop, Processor, Route, on
 
 if TYPE_CHECKING:
     from .session import Session
@@ -14,14 +14,14 @@ __all__ = ["Branch", "Gate", "Parallel", "Part", "Switch", "Tap"]
 
 Part = Processor | Sequence["Part"]
 
-REMEMBERED = 64  # frames that may be inside the branches at once and still be recognised when they come out
+REMEMBERED = 512  # frames that may be inside branches at once and be recognised when they come out: 10 s
 
 
 def chain(parts: Part) -> list[Processor]:
     """The processors of a part, nested lists made flat."""
     if isinstance(parts, Processor):
         return [parts]
-    if not isinstance(parts, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(parts, Sequence) or isinstance(parts, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(
             f"a pipeline is a list of processors and stages; {parts!r} is a {type(parts).__name__}. "
             "A service is placed in a pipeline by its stage, for example SpeechOut(tts)"
@@ -34,6 +34,18 @@ def link(parts: Part, session: "Session", after: Route, branches: "tuple[Branch,
     for processor in reversed(chain(parts)):
         after = processor.link(session, after, branches)
     return after
+
+
+def name_all(parts: Sequence[Processor]) -> None:
+    """Give each part a name of its own."""
+    taken = {"call"}  # the source of calls in a journal
+    for part in parts:
+        name = base = part.name or type(part).__name__
+        count = 1
+        while name in taken:
+            name = f"{base}-{(count := count + 1)}"
+        part.name = name
+        taken.add(name)
 
 
 class Branch:
@@ -54,13 +66,17 @@ class Branch:
             for part in self.parts
         )
 
+    def spare(self) -> "Branch | None":
+        """The branch that takes over if this one fails."""
+        return self.owner.spare(self)
+
 
 class Parallel(Processor):
     """Branches over the same frames, in one order: Parallel(talk=[...], voicemail=[...]).
 
-    Each frame enters the branches in the order in which they stand; what they push comes out in that order.
-    A frame that passed several branches untouched comes out once, as itself. A branch that is off gets no
-    frames and no signals, and its work is cancelled.
+    A frame enters each branch that handles its type, in the order in which they stand; what they push comes
+    out in that order. One that passed several branches untouched comes out once, as itself; one that no
+    branch handles passes by. A branch that is off gets no frames and no signals, and its work is cancelled.
     """
 
     def __init__(self, *branches: Part, off: Sequence[str] = (), **named: Part) -> None:
@@ -71,21 +87,46 @@ class Parallel(Processor):
         self._inside: dict[int, tuple[Frame, bool]] = {}  # id -> frame that entered, whether it has come out
 
     def switch(self, name: str, on: bool) -> None:
-        """Switch a branch on or off, at any time. Off cancels what its stages are doing."""
+        """Switch a branch on or off, at any time.
+
+        Off stops the reply that its stages are making, and cancels all that they do. On tells its parts that
+        the session has started.
+        """
         branch = self.inner.get(name)
         if branch is None:
             raise UsageError(f"{self.name} has no branch {name!r}; it has {', '.join(self.inner)}")
+        self.session.input("switch", (self.name, name, on), lambda: self._turn(branch, on))
 
-        def turn() -> None:
-            was, branch.on = branch.on, on
-            if was and not on:
-                self.session.cancel_work(lambda work: branch in work.stage.branches)
+    def _turn(self, branch: Branch, on: bool) -> None:
+        if on and not branch.on:
+            branch.on = True
+            self.session.deliver(SessionStarted(), branch)
+        elif branch.on and not on:
+            self.session.input("leave", None, lambda: self._leave(branch))  # once what is under way has begun
 
-        self.session.input("switch", (self.name, name, on), turn)
+    def _leave(self, branch: Branch) -> None:
+        session = self.session
+        reply = session.reply
+        if reply is not None and any(
+            work.reply == reply.number and branch in work.stage.branches for work in session.works
+        ):
+            session.stop(reply, f"{branch.name} was switched off")
+        session.input("off", None, lambda: self._off(branch))  # once its parts know of that
 
-    def recover(self, branch: Branch, reply: int | None) -> bool:
-        """Called when a stage in a branch has failed: whether somebody else now does its work."""
+    def _off(self, branch: Branch) -> None:
+        branch.on = False
+        self.session.cancel_work(lambda work: branch in work.stage.branches)
+
+    def spare(self, branch: Branch) -> Branch | None:
+        """What takes over if a stage in this branch fails."""
+        return None
+
+    def recovers(self, reply: int | None) -> bool:
+        """Whether the spare one can do all that was to be done for a reply."""
         return False
+
+    def replace(self, branch: Branch) -> None:
+        """A stage in a branch has failed, and all have been told: let its spare take over."""
 
     def link(self, session: "Session", after: Route, branches: tuple[Branch, ...]) -> Route:
         """Place all branches before `after`."""
@@ -102,23 +143,21 @@ class Parallel(Processor):
 
         def entry(kind: type) -> Hop | None:
             if kind not in splits:
-                touched = any(branch.handles(kind) for branch in self.inner.values())
-                splits[kind] = (
-                    self._split([(b, route(kind)) for b, route in entries]) if touched else own(kind)
-                )
+                ways = [(branch, route(kind)) for branch, route in entries if branch.handles(kind)]
+                splits[kind] = self._split(ways, own(kind)) if ways else own(kind)
             return splits[kind]
 
         return entry
 
-    def _split(self, ways: list[tuple[Branch, Hop | None]]) -> Hop:
+    def _split(self, ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
         def split(frame: Frame) -> None:
             inside = self._inside
             inside.pop(id(frame), None)
             inside[id(frame)] = (frame, False)
             if len(inside) > REMEMBERED:
                 del inside[next(iter(inside))]
-            for branch, hop in ways:
-                if branch.on and hop is not None:
+            for hop in [hop for branch, hop in ways if branch.on] or [past]:
+                if hop is not None:
                     hop(frame)
 
         return split
@@ -142,8 +181,9 @@ class Parallel(Processor):
 class Switch(Parallel):
     """Alternatives of which exactly one is on: Switch(main=SpeechOut(a), spare=SpeechOut(b)).
 
-    `use(name)` chooses by hand. When a stage of the chosen one fails, the next in line takes over; if nothing
-    of the reply had come out yet, it gets the frames of that reply again, and nobody hears the difference.
+    `use(name)` chooses by hand; when a stage of the chosen one fails, the next in line takes over. If nothing
+    of the reply at hand has come out yet, the new one gets the frames of that reply again, and nobody hears
+    the difference; else it begins with the next reply.
     """
 
     def __init__(self, *branches: Part, **named: Part) -> None:
@@ -151,50 +191,73 @@ class Switch(Parallel):
         if not names:
             raise ConfigurationError("a Switch needs at least one alternative")
         super().__init__(*branches, off=names[1:], **named)
-        self.chosen = names[0]
         self._reply: int | None = None
         self._given: list[tuple[Hop, Frame]] = []
         self._answered = False
+        self._following: Branch | None = None  # takes over once the reply at hand has ended
+
+    @property
+    def chosen(self) -> str:
+        """The alternative that is on."""
+        return next(name for name, branch in self.inner.items() if branch.on)
 
     def use(self, name: str) -> None:
         """Let this alternative do the work from now on."""
-        if name not in self.inner:
-            raise UsageError(f"{self.name} has no alternative {name!r}; it has {', '.join(self.inner)}")
-        for other in self.inner:
-            self.switch(other, other == name)
-        self.chosen = name
+        self.switch(name, True)
 
-    def recover(self, branch: Branch, reply: int | None) -> bool:
-        """Let the next alternative take over; False where there is none or this one has begun to answer."""
-        names = list(self.inner)
-        following = names.index(branch.name) + 1
-        if branch.name != self.chosen or following == len(names):
-            return False
-        self.use(names[following])
-        if reply is not None and (self._answered or reply != self._reply):
-            return False
-        for split, frame in self._given:
-            split(frame)
-        return True
+    def switch(self, name: str, on: bool) -> None:
+        """The same as `use`; none can be switched off but by choosing another."""
+        if not on:
+            raise UsageError(f"one alternative of {self.name} is always on: choose another with use(name)")
+        super().switch(name, on)
 
-    def _split(self, ways: list[tuple[Branch, Hop | None]]) -> Hop:
-        split = super()._split(ways)
+    def _turn(self, branch: Branch, on: bool) -> None:
+        reply, old = self.session.reply, self.inner[self.chosen]
+        is_given = reply is not None and reply.number == self._reply
+        self._following = branch if is_given and self._answered else None
+        if self._following is not None or branch is old:
+            return
+        self._off(old)
+        super()._turn(branch, on)
+        if is_given:
+            for split, frame in self._given:
+                split(frame)
+
+    @on(ReplyEnded)
+    def reply_ended(self, signal: ReplyEnded) -> None:
+        if self._following is not None:
+            self._turn(self._following, True)
+
+    def spare(self, branch: Branch) -> Branch | None:
+        """The next in line, if this is the chosen one."""
+        branches = list(self.inner.values())
+        return next(iter(branches[branches.index(branch) + 1 :]), None) if branch.on else None
+
+    def recovers(self, reply: int | None) -> bool:
+        """Whether nothing of the reply has come out yet."""
+        return reply is None or (reply == self._reply and not self._answered)
+
+    def replace(self, branch: Branch) -> None:
+        """Let the next in line take over."""
+        if (spare := self.spare(branch)) is not None:
+            self.session.input("replace", None, lambda: self._turn(spare, True))
+
+    def _split(self, ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
+        split = super()._split(ways, past)
 
         def remember(frame: Frame) -> None:
             reply = getattr(frame, "reply", None)
-            if reply != self._reply:
-                self._reply, self._given, self._answered = reply, [], False
             if reply is not None:
+                if reply != self._reply or type(frame) is Prompt:
+                    self._reply, self._given, self._answered = reply, [], False
                 self._given.append((split, frame))
             split(frame)
 
         return remember
 
     def _emerge(self, frame: Frame, hop: Hop) -> None:
-        if getattr(frame, "reply", None) == self._reply and not any(
-            frame is given for _, given in self._given
-        ):
-            self._answered = True
+        if not self._answered and getattr(frame, "reply", None) == self._reply:
+            self._answered = not any(frame is given for _, given in self._given)
         super()._emerge(frame, hop)
 
 

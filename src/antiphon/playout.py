@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .clock import Timer
+from .errors import BadResponseError, ConfigurationError
 from .frames import (
     AgentAudio,
     AudioEnded,
@@ -43,7 +44,58 @@ class Segment:
     first: int
     last: int
     complete: bool = False
+    rate: int = 0  # of its audio as it came in, in whose samples its words are counted
     words: list[tuple[int, int]] | None = None  # (sample, offset in the text that is spoken there)
+
+    def reached(self, samples: int, sample_rate: int, text: str, pace: float) -> int:
+        """Where in its text so many of its samples end: by the vendor's word times, else by its length.
+
+        `pace` in characters a second, for one that is not complete.
+        """
+        if self.words:
+            own = samples * self.rate // sample_rate
+            return max((offset for at, offset in self.words if at <= own), default=self.start)
+        length = self.end - self.start
+        if self.complete:
+            share = samples / max(1, self.last - self.first)
+        else:
+            share = samples / sample_rate * pace / max(1, length)
+        offset = self.start + int(min(1.0, share) * length)
+        if offset == self.end or text[offset : offset + 1].isspace():
+            return offset
+        return self.start + len(text[self.start : offset].rpartition(" ")[0])
+
+
+class Buffer:
+    """Samples that wait, in the chunks in which they came."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self._chunks: deque[bytes] = deque()
+        self._taken = 0  # bytes of the first chunk that have gone out
+
+    def put(self, pcm: bytes) -> None:
+        self._chunks.append(pcm)
+        self.samples += len(pcm) // 2
+
+    def take(self, samples: int) -> bytes:
+        """The next ones; no more than there are."""
+        self.samples -= samples
+        wanted = samples * 2
+        head = self._chunks[0]
+        if self._taken == 0 and len(head) == wanted:
+            return self._chunks.popleft()
+        parts: list[bytes] = []
+        while wanted:
+            head = self._chunks[0]
+            part = head[self._taken : self._taken + wanted]
+            parts.append(part)
+            wanted -= len(part)
+            self._taken += len(part)
+            if self._taken == len(head):
+                self._chunks.popleft()
+                self._taken = 0
+        return b"".join(parts)
 
 
 class Playout(Processor):
@@ -54,11 +106,16 @@ class Playout(Processor):
     """
 
     def __init__(self, sample_rate: int = 24000, *, lead: float = 0.0, limit: float = 8.0) -> None:
+        if sample_rate < 8000 or lead < 0 or limit < 10 * PIECE:
+            raise ConfigurationError(
+                f"playout: needed is sample_rate >= 8000, lead >= 0 and limit >= {10 * PIECE:g}, "
+                f"not {sample_rate}, {lead:g} and {limit:g}"
+            )
         self.sample_rate = sample_rate
         self.lead = lead
         self.limit = limit
         self.paused = False
-        self._piece = int(sample_rate * PIECE) * 2
+        self._piece = int(sample_rate * PIECE)
         self._room: list[asyncio.Future[None]] = []
         self._characters, self._spoken = RATE, 1.0  # heard in full so far: characters, seconds
         self._reset(0)
@@ -70,9 +127,7 @@ class Playout(Processor):
 
     def _reset(self, reply: int) -> None:
         self._reply = reply
-        self._chunks: deque[bytes] = deque()
-        self._waiting = 0  # samples in _chunks
-        self._taken = 0  # bytes of the first chunk that have gone out
+        self._waiting = Buffer()
         self._sent = 0  # samples of this reply that have gone out
         self._segments: list[Segment] = []
         self._ended = False
@@ -86,13 +141,17 @@ class Playout(Processor):
     @on(SegmentStarted)
     def segment_started(self, frame: SegmentStarted) -> None:
         if self._current(frame.reply):
-            at = self._sent + self._waiting
+            at = self._sent + self._waiting.samples
             self._segments.append(Segment(frame.start, frame.end, at, at))
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
         if not self._current(frame.reply):
             return
+        if len(frame.pcm) % 2:
+            raise BadResponseError(f"{len(frame.pcm)} bytes of 16-bit audio end in half a sample")
+        if self._segments:
+            self._segments[-1].rate = frame.sample_rate
         self._append(frame.pcm if frame.sample_rate == self.sample_rate else self._resample(frame))
 
     @on(WordTimed)
@@ -100,7 +159,7 @@ class Playout(Processor):
         if self._current(frame.reply) and self._segments:
             segment = self._segments[-1]
             segment.words = segment.words or []
-            segment.words.append((segment.first + frame.at, frame.end))
+            segment.words.append((frame.at, frame.end))
 
     @on(SegmentEnded)
     def segment_ended(self, frame: SegmentEnded) -> None:
@@ -126,7 +185,7 @@ class Playout(Processor):
     @property
     def full(self) -> bool:
         """Whether producers should wait for `room`."""
-        return self._waiting >= self.limit * self.sample_rate
+        return self._waiting.samples >= self.limit * self.sample_rate
 
     async def room(self) -> None:
         """Wait until there is room again."""
@@ -137,6 +196,7 @@ class Playout(Processor):
     def stop(self, reply: "Reply") -> int:
         """Fall silent at once; gives how many characters of the reply's text were heard."""
         heard = self.heard(reply) if self._reply == reply.number else 0
+        self.paused = False
         self._clear()
         return heard
 
@@ -156,12 +216,13 @@ class Playout(Processor):
         """How many characters of the reply's text have been heard by now, up to the end of a word."""
         ahead = 0.0 if self._due is None else max(0.0, self._due - self.session.now)
         played = self._sent - int(ahead * self.sample_rate)
+        pace = self._characters / self._spoken
         offset = 0
         for segment in self._segments:
             if segment.complete and played >= segment.last:
                 offset = segment.end
-            elif played > segment.first:
-                return max(offset, self._within(segment, played, reply.text))
+            elif (samples := played - segment.first) > 0:
+                return max(offset, segment.reached(samples, self.sample_rate, reply.text, pace))
             else:
                 break
         return offset
@@ -179,10 +240,9 @@ class Playout(Processor):
         return True
 
     def _append(self, pcm: bytes) -> None:
-        self._chunks.append(pcm)
-        self._waiting += len(pcm) // 2
+        self._waiting.put(pcm)
         if self._segments:
-            self._segments[-1].last = self._sent + self._waiting
+            self._segments[-1].last = self._sent + self._waiting.samples
         if self._timer is None:
             self._play()
 
@@ -197,6 +257,7 @@ class Playout(Processor):
     def _play(self) -> None:
         """Send every piece whose time has come, and set the timer for the next."""
         now = self.session.now
+        self._stop_timer()
         if self.paused:
             return
         if self._due is None or self._due < now - LATE:
@@ -205,8 +266,7 @@ class Playout(Processor):
         while self._due <= now + self.lead + 1e-6:
             if not self._send():
                 return
-        if self._timer is None:
-            self._timer = self.session.timer(self, self._due - self.lead, self._tick)
+        self._timer = self.session.timer(self, self._due - self.lead, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
@@ -214,49 +274,27 @@ class Playout(Processor):
 
     def _send(self) -> bool:
         """Send one piece; False where there is none to send now."""
-        wanted = self._piece
-        if self._waiting * 2 < wanted:
-            if not self._ended:
-                self._rest()
-                return False
-            wanted = self._waiting * 2
-        if wanted == 0:
+        samples = min(self._piece, self._waiting.samples)
+        if samples < self._piece and not self._ended:
+            self._rest()
+            return False
+        if samples == 0:
             self._finish()
             return False
         if self._sent == 0:
             self.push(PlayoutStarted(self._reply))
         assert self._due is not None
-        samples = wanted // 2
-        self.push(AgentAudio(self._reply, self._take(wanted), self.sample_rate, self._at))
+        self.push(AgentAudio(self._reply, self._waiting.take(samples), self.sample_rate, self._at))
         self._sent += samples
-        self._waiting -= samples
         self._at += samples
         self._due += samples / self.sample_rate
         if self._room and not self.full:
             self._release()
         return True
 
-    def _take(self, wanted: int) -> bytes:
-        head = self._chunks[0]
-        if self._taken == 0 and len(head) == wanted:
-            return self._chunks.popleft()
-        parts: list[bytes] = []
-        while wanted:
-            head = self._chunks[0]
-            part = head[self._taken : self._taken + wanted]
-            parts.append(part)
-            wanted -= len(part)
-            self._taken += len(part)
-            if self._taken == len(head):
-                self._chunks.popleft()
-                self._taken = 0
-        return b"".join(parts)
-
     def _rest(self) -> None:
-        """Stop the timer until there is more to play."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Wait until there is more to play."""
+        self._stop_timer()
         if self._due is not None and self._due <= self.session.now:
             self._due = None
 
@@ -276,28 +314,15 @@ class Playout(Processor):
         self._clear()
         self.session.finish(reply.number, heard)
 
-    def _within(self, segment: Segment, played: int, text: str) -> int:
-        """Where in a segment's text its audio has got to: by the vendor's word times, else by its length."""
-        if segment.words:
-            spoken = [offset for sample, offset in segment.words if sample <= played]
-            return spoken[-1] if spoken else segment.start
-        length = segment.end - segment.start
-        if segment.complete:
-            share = (played - segment.first) / max(1, segment.last - segment.first)
-        else:
-            share = (
-                (played - segment.first) / self.sample_rate * self._characters / self._spoken / max(1, length)
-            )
-        offset = segment.start + int(min(1.0, share) * length)
-        if offset == segment.end or text[offset : offset + 1].isspace():
-            return offset
-        return segment.start + len(text[segment.start : offset].rpartition(" ")[0])
-
     def _clear(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_timer()
         self._reset(0)
         self._release()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _release(self) -> None:
         waiting, self._room = self._room, []

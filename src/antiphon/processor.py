@@ -12,12 +12,13 @@ whole session, which measures and names it: what waits is a `Stage`.
 """
 
 import inspect
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from .errors import UsageError
-from .frames import AgentAudio, Frame, Signal, UserAudio
+from .errors import ConfigurationError, UsageError
+from .frames import Failed, Frame, Signal
 
 if TYPE_CHECKING:
     from .clock import Timer
@@ -34,7 +35,6 @@ Route = Callable[[type], Hop | None]
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
-MEDIA: frozenset[type] = frozenset({UserAudio, AgentAudio})
 SLOW = 0.001  # seconds that a handler may take
 
 
@@ -53,6 +53,8 @@ class Processor:
 
     handlers: ClassVar[dict[type, str]] = {}
     """Frame type to method name, collected from `@on`."""
+    waits: ClassVar[bool] = False
+    """Whether its handlers may be async."""
 
     session: "Session"
     """Set when the part is placed in a session."""
@@ -64,10 +66,17 @@ class Processor:
     """The branches of `Parallel` that it lies in, outermost first."""
 
     def __init_subclass__(cls) -> None:
-        cls.handlers = dict(cls.handlers)
+        own: dict[type, str] = {}
         for name, member in vars(cls).items():
-            for kind in getattr(member, "__handles__", ()):
-                cls.handlers[kind] = name
+            kinds = getattr(member, "__handles__", ())
+            if kinds and not cls.waits and is_async(member):
+                raise ConfigurationError(f"{cls.__name__}.{name} is async: what waits is a Stage")
+            for kind in kinds:
+                if (other := own.setdefault(kind, name)) != name:
+                    raise ConfigurationError(
+                        f"{cls.__name__} handles {kind.__name__} twice, in {other} and in {name}: make it one"
+                    )
+        cls.handlers = cls.handlers | own
 
     def handler(self, kind: type) -> Hop | None:
         """The bound handler of an exact type, or None. Override to handle types chosen at run time."""
@@ -129,6 +138,9 @@ def _pusher(session: "Session", part: Processor, after: Route) -> Hop:
     hops = _Hops(lambda kind: departure(session, part, kind, after))
 
     def push(frame: Frame | Signal) -> None:
+        if not session.busy:
+            session.arrive(part, frame)
+            return
         hop = hops[type(frame)]
         if hop is not None:
             hop(frame)
@@ -143,11 +155,11 @@ def departure(session: "Session", part: Processor, kind: type, after: Route) -> 
     if not issubclass(kind, Frame):
         raise UsageError(f"{part.name} pushed a {kind.__name__}; only frames and signals can be pushed")
     hop = after(kind)
-    if kind in MEDIA and not session.observes_media:
+    if not session.observers.sees(kind):
         return hop
 
     def seen(frame: Frame) -> None:
-        session.observe(frame, part.name)
+        session.observers.show(session.now, part.name, frame)
         if hop is not None:
             hop(frame)
 
@@ -156,20 +168,33 @@ def departure(session: "Session", part: Processor, kind: type, after: Route) -> 
 
 def guarded(session: "Session", part: Processor, handler: Hop) -> Hop:
     """A handler whose failure is a `Failed` signal and whose slowness is measured."""
-    function = inspect.unwrap(getattr(handler, "__func__", handler))
-    call = _pushing(part, handler) if inspect.isgeneratorfunction(function) else handler
+    call = _pushing(part, handler) if inspect.isgeneratorfunction(function_of(handler)) else handler
 
     def hop(frame: Any) -> None:
         begun = perf_counter()
         try:
             call(frame)
-        except Exception as error:  # noqa: BLE001  one broken part must not end the conversation
-            session.failed(part, error, getattr(frame, "reply", None))
+        except (Exception, CancelledError) as error:  # noqa: BLE001  one broken part must not end it all
+            if isinstance(frame, Failed):
+                session.complain(part, "failed to handle a failure", error)
+            else:
+                session.failed(part, error, getattr(frame, "reply", None))
         ended = perf_counter()
         if ended - begun > SLOW:
             session.slow(part, begun, ended)
 
     return hop
+
+
+def function_of(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind a method and its decorators."""
+    return inspect.unwrap(getattr(handler, "__func__", handler))
+
+
+def is_async(handler: Callable[..., Any]) -> bool:
+    """Whether it waits."""
+    function = function_of(handler)
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _pushing(part: Processor, generate: Callable[[Any], Any]) -> Hop:

@@ -18,7 +18,7 @@ class Reply:
     `number` is 0 until it begins.
     """
 
-    def __init__(self, session: "Session", begin: Callable[["Reply"], None], interruptible: bool) -> None:
+    def __init__(self, session: "Session", begin: Callable[["Reply"], object], interruptible: bool) -> None:
         self.number = 0
         self.text = ""
         self.heard = ""
@@ -27,6 +27,7 @@ class Reply:
         self.state: Literal["waiting", "active", "ended"] = "waiting"
         self.begin = begin
         self._session = session
+        session.replies.owed[self] = None
         self._waiters: list[asyncio.Future[None]] = []
 
     def write(self, text: str) -> int:
@@ -37,14 +38,13 @@ class Reply:
 
     def interrupt(self, reason: str = "asked to") -> None:
         """Stop it, even where a user could not; what was heard stays said."""
-        if self.state == "active":
-            self._session.interrupt(reason, force=True)
-        elif self.state == "waiting":
-            self._session.replies.forget(self)
+        if self.state != "ended":
+            self._session.drop(self, reason)
 
     def end(self, heard: int, interrupted: bool) -> None:
         """Whoever awaits it goes on."""
         self.state, self.heard, self.interrupted = "ended", self.text[:heard], interrupted
+        self._session.replies.owed.pop(self, None)
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -63,6 +63,8 @@ class Replies:
     def __init__(self) -> None:
         self.current: Reply | None = None
         self.waiting: deque[Reply] = deque()
+        self.owed: dict[Reply, None] = {}
+        """All that have been made and have not ended."""
         self.count = 0
 
     def next(self) -> Reply | None:

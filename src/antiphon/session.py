@@ -9,10 +9,10 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .clock import Clock, LoopClock, Timer
-from .errors import AntiphonError, ServiceTimeoutError, UsageError, YouErred
+from .errors import AntiphonError, UsageError, YouErred
 from .frames import (
     Failed,
     Frame,
@@ -26,10 +26,12 @@ from .frames import (
     TextEnded,
     replace,
 )
-from .pipeline import Branch, Part, link
+from .lifecycle import Opening, close_all
+from .pipeline import Branch, Part, link, name_all
 from .processor import Hop, Processor
 from .reply import Replies, Reply
-from .stage import Channel, Stage, Work
+from .stage import Work
+from .watching import Observer, Observers
 
 if TYPE_CHECKING:
     from .playout import Playout
@@ -37,20 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["Observer", "Session"]
 
 logger = logging.getLogger("antiphon.session")
-
-PATIENCE = 0.5  # seconds that cancelled tasks, and closing parts, are waited for
-READY_WITHIN = 120.0  # seconds that a part may take to open (a model may have to be loaded)
-
-
-class Observer(Protocol):
-    """Sees every input and all that is pushed, in order. It must not act on the session."""
-
-    media: bool
-    """Whether it wants audio, and the timers, too: with them a session can be replayed."""
-
-    def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
-        """`what` came from the part `source`. A call or a timer is a (name, argument) pair."""
-        ...
 
 
 class Session:
@@ -65,7 +53,9 @@ class Session:
         self.clock = clock or LoopClock()
         self.now = 0.0
         """Seconds since the start, as of the input at hand."""
-        self.state: Literal["new", "starting", "running", "ended"] = "new"
+        self.state: Literal["new", "starting", "running", "ending", "ended"] = "new"
+        self.busy = False
+        """Whether an input is being handled."""
         self.replies = Replies()
         self.parts: list[Processor] = []
         self.reach: frozenset[Processor] = frozenset()
@@ -75,24 +65,23 @@ class Session:
         """Frames that came too late, for a reply that is over, and were dropped."""
         self.slow_calls: Counter[str] = Counter()
         """How often each part took more than a millisecond."""
-        self.observers = list(observers)
-        self.observes_media = any(observer.media for observer in observers)
+        self.observers = Observers(observers)
         self._subscribers: dict[type, list[tuple[Hop, tuple[Branch, ...]]]] = {}
         self._listeners: dict[type, list[Callable[[Any], object]]] = {}
         self._queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self._busy = False
-        self._entering = False
-        self._observed: deque[Frame | Signal] = deque(maxlen=16)
         self._blamed: list[tuple[float, float]] = []
-        self._origin: float | None = None
+        self._origin = 0.0
         self._timers = 0
+        self._opening = Opening()
         self._over = asyncio.Event()
+        self._ending: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._door = Processor()
         self._door.name = "session"
-        entry = link(parts, self, lambda kind: None)
-        self._door.link(self, entry, ())
+        self._door.link(self, link(parts, self, lambda kind: None), ())
         self.parts.reverse()
+        name_all(self.parts)
+        self.parts.remove(self._door)
         for subscribers in self._subscribers.values():
             subscribers.reverse()
 
@@ -107,26 +96,30 @@ class Session:
         if self.state != "new":
             raise UsageError("a session starts once; make a new one for the next conversation")
         self.state = "starting"
-        self._origin = self.clock.now()
-        opening = [part for part in self.parts if type(part).open is not Processor.open]
-        if opening:
-            results = await asyncio.gather(*map(self._open, opening), return_exceptions=True)
-            for part, result in zip(opening, results, strict=True):
-                if isinstance(result, YouErred) or (result and not isinstance(result, Exception)):
-                    await self.cancel(f"{part.name} could not be opened")
-                    raise result
-                if isinstance(result, Exception):
-                    self.failed(part, result)
-        if self.state == "starting":
-            self.begin()
+        self._opening = Opening(self.parts)
+        try:
+            await self._opening.wait()
+        except asyncio.CancelledError:
+            await self.cancel("the start was cancelled")
+            raise
+        if self.state != "starting":
+            return
+        for part, error in self._opening.errors():
+            if isinstance(error, YouErred):
+                await self.cancel(f"{part.name} could not be opened")
+                raise error
+            self.failed(part, error)
+        self.begin()
 
     def begin(self) -> None:
-        """All parts are open: handle inputs from now on, those that came early after the start itself."""
+        """All parts are open: time begins; handle inputs, those that came early after the start itself."""
         self.state = "running"
-        self._origin = self.clock.now() if self._origin is None else self._origin
+        self._origin = self.clock.now()
         started = lambda: self.signal(SessionStarted(), self._door.name)  # noqa: E731
-        self._queue.appendleft((self._call, (True, "started", None, started)))
-        self._drain()
+        early, self._queue = self._queue, deque()
+        self._take(self._call, True, "started", None, started)
+        for call, arguments in early:
+            self._take(call, *arguments)
 
     async def wait(self) -> None:
         """Wait until the session is over."""
@@ -158,23 +151,30 @@ class Session:
         self.input("interrupt", (reason, force), lambda: self._interrupt(reason, force))
 
     async def end(self, reason: str = "ended", *, within: float = 120.0) -> None:
-        """Speak what was promised, then close. After `within` seconds, close anyway."""
+        """Speak what was promised, then close. After `within` seconds, close anyway.
 
-        async def silence() -> None:
-            while pending := self.replies.current or next(iter(self.replies.waiting), None):
-                await pending
+        Called by a part or a tool, it returns at once: the reply may be waiting for that very call.
+        """
 
-        try:
-            await asyncio.wait_for(silence(), within)
-        except TimeoutError:
-            logger.warning("closing before everything was said: it took over %g s", within)
-        await self.cancel(reason)
+        async def silence_and_close() -> None:
+            try:
+                async with asyncio.timeout(within):
+                    while self.state != "new" and (pending := next(iter(self.replies.owed), None)):
+                        await pending
+            except TimeoutError:
+                logger.warning("closing before everything was said: it took over %g s", within)
+            await self.cancel(reason)
+
+        if self._own_work() is None:
+            await silence_and_close()
+        elif self._ending is None:
+            self._ending = asyncio.create_task(silence_and_close(), name="antiphon end")
 
     async def cancel(self, reason: str = "cancelled") -> None:
         """Close at once. Returns within about a second, even if a service will not stop."""
         if self._closing is None:
-            self._closing = asyncio.get_running_loop().create_task(self._close(reason), name="antiphon close")
-        if asyncio.current_task() not in {work.task for work in self.works}:
+            self._closing = asyncio.create_task(self._close(reason), name="antiphon close")
+        if self._own_work() is None and asyncio.current_task() is not self._ending:
             await asyncio.shield(self._closing)
 
     def on(self, kind: type, listen: Callable[[Any], object]) -> None:
@@ -197,7 +197,7 @@ class Session:
 
     def new_reply(
         self,
-        begin: Callable[[Reply], None],
+        begin: Callable[[Reply], object],
         *,
         interruptible: bool = True,
         name: str = "reply",
@@ -205,7 +205,7 @@ class Session:
     ) -> Reply:
         """Queue a reply; `begin` is called with it, numbered, once its turn has come."""
         reply = Reply(self, begin, interruptible)
-        if self.state == "ended":
+        if self.state in ("ending", "ended"):
             reply.end(0, interrupted=True)
             return reply
 
@@ -216,6 +216,16 @@ class Session:
         self.input(name, argument, queue)
         return reply
 
+    def drop(self, reply: Reply, reason: str) -> None:
+        """Stop one reply, or see that it never begins."""
+        self._take(self._drop, not self.busy, reply, reason)
+
+    def stop(self, reply: Reply, reason: str) -> None:
+        """Stop the reply that is being made, now: for a part that is handling something."""
+        heard = self.playout.stop(reply) if self.playout is not None else 0
+        self.signal(Interrupted(reply.number, heard, reason), self._door.name)
+        self._end_reply(heard, interrupted=True, reason=reason)
+
     def finish(self, number: int, heard: int, reason: str = "") -> None:
         """Playout says that the reply is over; `heard` characters of it were heard."""
         if self.reply is not None and self.reply.number == number:
@@ -223,49 +233,46 @@ class Session:
 
     def signal(self, signal: Signal, source: str) -> None:
         """Tell all subscribers, after what is being handled now."""
-        if self.observers:
-            self.observe(signal, source)
-        self._take(self._deliver, signal)
-
-    def observe(self, frame: Frame | Signal, source: str) -> None:
-        """Show the observers a frame that was pushed, once, however many parts pass it on."""
-        is_input, self._entering = self._entering, False
-        if any(frame is seen for seen in self._observed):
-            return
-        self._observed.append(frame)
-        for observer in self.observers:
-            observer.saw(self.now, source, frame, is_input)
+        self.observers.show(self.now, source, signal)
+        self._take(self.deliver, signal)
 
     def enter(self, part: Processor, frame: Frame | Signal) -> None:
         """Take a frame as an input that a part makes at its place."""
         self._take(self._push, part, frame)
 
+    def arrive(self, part: Processor, frame: Frame | Signal) -> None:
+        """Take a frame that a part pushed while nothing was handled: from a callback, or in a task."""
+        work = self._own_work()
+        if work is None:
+            self.enter(part, frame)
+        else:
+            self.admit(work, frame)
+
     def input(self, name: str, argument: Any, call: Callable[[], object]) -> None:
         """Handle a call as an input; one made by a part while it handles something belongs to that."""
-        self._take(self._call, not self._busy, name, argument, call)
+        self._take(self._call, not self.busy, name, argument, call)
 
     def timer(self, part: Processor, when: float, call: Callable[[], object]) -> Timer:
         """Call once the session's time has reached `when`; a failure is that of the part."""
+        if self.state in ("new", "starting"):
+            raise UsageError(
+                f"{part.name} sets a timer before the session has begun: wait for SessionStarted"
+            )
         self._timers += 1
         number = self._timers
         return self.schedule(number, when, lambda: self._take(self._fire, part, number, call))
 
     def schedule(self, number: int, when: float, fire: Callable[[], object]) -> Timer:
         """Let the clock fire a timer, in the session's time."""
-        assert self._origin is not None, "timers are set in a running session"
         return self.clock.call_at(self._origin + when, fire)
 
     def failed(
-        self, part: Processor, error: Exception, reply: int | None = None, work: Work | None = None
+        self, part: Processor, error: BaseException, reply: int | None = None, work: Work | None = None
     ) -> None:
         """Report a failure of a part; where it stands in a `Switch`, the next alternative takes over."""
         if work is not None:
             work.alive = False
-        if not isinstance(error, AntiphonError):
-            logger.error("%s failed", part.name, exc_info=error)
-        message = str(error) or type(error).__name__
-        retryable = isinstance(error, AntiphonError) and error.retryable
-        self.report(part, Failed(part.name, type(error).__name__, message, reply, retryable))
+        self.report(part, _failure(part, error, reply))
 
     def slow(self, part: Processor, begun: float, ended: float) -> None:
         """Count a call that held up the session, unless it waited for one that was counted already."""
@@ -277,9 +284,9 @@ class Session:
                 logger.warning("%s took %.1f ms (%d slow calls): what waits or computes is a Stage",
                                part.name, own * 1000, count)  # fmt: skip
 
-    def complain(self, part: Processor, error: BaseException) -> None:
-        """Log what is too late to matter to the conversation."""
-        logger.info("%s ended badly after its work was cancelled: %r", part.name, error)
+    def complain(self, part: Processor, what: str, error: BaseException) -> None:
+        """Log what cannot matter to the conversation any more."""
+        logger.warning("%s %s: %r", part.name, what, error)
 
     # Tasks of the stages ---------------------------------------------------------------------------
 
@@ -287,15 +294,11 @@ class Session:
         """Run the task of a stage."""
         if self.state == "ended":
             drive.close()
-            work.alive = False
+            work.end()
             return
         self.works[work] = None
-        work.task = asyncio.get_running_loop().create_task(drive, name=f"antiphon {work.stage.name}")
-
-    def finished(self, work: Work) -> None:
-        """A task of a stage has ended."""
-        work.end()
-        self.works.pop(work, None)
+        work.task = asyncio.create_task(drive, name=f"antiphon {work.stage.name}")
+        work.task.add_done_callback(lambda _: self.works.pop(work, None))
 
     def cancel_work(self, which: Callable[[Work], bool]) -> None:
         """Cancel the tasks that match; nothing of theirs enters any more."""
@@ -310,31 +313,21 @@ class Session:
         self.enter(work.stage, frame)
         return work.alive
 
-    def full_below(self, stage: Stage) -> "Channel[Any] | Playout | None":
-        """A queue behind this stage that holds all that it may: wait for its `room()` before working on."""
-        if self.playout is not None and self.playout.full and self.playout in stage.downstream:
-            return self.playout
-        for work in self.works:
-            if work.alive and work.inbox is not None and work.inbox.full and work.stage in stage.downstream:
-                return work.inbox
-        return None
+    def _own_work(self) -> Work | None:
+        """The work whose task is running now, if it is one of this session."""
+        task = asyncio.current_task()
+        return next((work for work in self.works if work.task is task), None) if task is not None else None
 
     # Linking ---------------------------------------------------------------------------------------
 
     def adopt(self, part: Processor, branches: tuple[Branch, ...]) -> None:
         """Take in a part while the pipeline is linked, last part first."""
         if hasattr(part, "session"):
-            raise UsageError(f"{part.name} is in a session already: make new parts for each conversation")
+            name = part.name or type(part).__name__
+            raise UsageError(f"{name} is in a session already: make new parts for each conversation")
         part.session, part.branches, part.downstream = self, branches, self.reach
-        taken = {other.name for other in self.parts}
-        name = base = part.name or type(part).__name__
-        count = 1
-        while name in taken:
-            name = f"{base}-{(count := count + 1)}"
-        part.name = name
-        if part is not self._door:
-            self.parts.append(part)
-            self.reach |= {part}
+        self.parts.append(part)
+        self.reach |= {part}
 
     def subscribe(self, kind: type, hop: Hop, branches: tuple[Branch, ...]) -> None:
         """Add a part's handler of a signal."""
@@ -346,53 +339,59 @@ class Session:
         if self.state == "ended":
             return
         self._queue.append((call, arguments))
-        if not self._busy and self.state == "running":
+        if not self.busy and self.state == "running":
             self._drain()
 
     def _drain(self) -> None:
-        self._busy = True
-        if self._origin is not None:
-            self.now = max(self.now, self.clock.now() - self._origin)
+        self.busy = True
+        now = round(self.clock.now() - self._origin, 6)
+        if now < self.now:  # the clock was set back: time goes on from where it was
+            self._origin -= self.now - now
+        else:
+            self.now = now
         if self._blamed:
             self._blamed.clear()
         try:
             while self._queue:
                 call, arguments = self._queue.popleft()
-                call(*arguments)
+                try:
+                    call(*arguments)
+                except Exception as error:  # noqa: BLE001  what waits behind it must be handled all the same
+                    self.failed(self._door, error)
         finally:
-            self._busy = False
+            self.busy = False
 
     def _push(self, part: Processor, frame: Frame | Signal) -> None:
         if type(frame) is Text and (reply := self.reply) is not None and reply.number == frame.reply:
             reply.text = reply.text[: frame.at] + frame.text
-        self._entering = True
+        self.observers.entering = self.observers.sees(type(frame))
         try:
             part.push(frame)
         except UsageError as error:
-            self.failed(part, error)
+            self._report(part, _failure(part, error), True)
         finally:
-            self._entering = False
+            self.observers.entering = False
 
     def _call(self, is_input: bool, name: str, argument: Any, call: Callable[[], object]) -> None:
         if is_input:
-            for observer in self.observers:
-                observer.saw(self.now, "call", (name, argument), True)
+            self.observers.tell(self.now, "call", (name, argument))
         call()
 
     def _fire(self, part: Processor, number: int, call: Callable[[], object]) -> None:
-        if self.observes_media:
-            for observer in self.observers:
-                if observer.media:
-                    observer.saw(self.now, part.name, ("timer", number), True)
+        if self.observers.media:
+            self.observers.tell(self.now, part.name, ("timer", number))
         try:
             call()
-        except Exception as error:  # noqa: BLE001  one broken part must not end the conversation
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  one part must not end it all
             self.failed(part, error)
 
-    def _deliver(self, signal: Signal) -> None:
+    def deliver(self, signal: Signal, within: Branch | None = None) -> None:
+        """Call all subscribers, or those in one branch; not those in branches that are off."""
         for hop, branches in self._subscribers.get(type(signal), ()):
-            if all(branch.on for branch in branches):
+            if all(branch.on for branch in branches) and (within is None or within in branches):
                 hop(signal)
+        if within is not None:
+            return
         for listen in self._listeners.get(type(signal), ()):
             try:
                 listen(signal)
@@ -401,13 +400,15 @@ class Session:
 
     def report(self, part: Processor, failed: Failed) -> None:
         """Take a failure of a part: a `Switch` around it may recover; everybody is told."""
-        self._take(self._report, part, failed, not self._busy)
+        self._take(self._report, part, failed, not self.busy)
 
     def _report(self, part: Processor, failed: Failed, is_input: bool) -> None:
-        recovered = any(branch.owner.recover(branch, failed.reply) for branch in reversed(part.branches))
-        self._entering = is_input
+        spared = None if failed.recovered else next(filter(Branch.spare, reversed(part.branches)), None)
+        recovered = failed.recovered or (spared is not None and spared.owner.recovers(failed.reply))
+        self.observers.entering = is_input
         self.signal(replace(failed, recovered=recovered), part.name)
-        self._entering = False
+        if spared is not None:
+            spared.owner.replace(spared)
 
     # Replies ---------------------------------------------------------------------------------------
 
@@ -417,40 +418,44 @@ class Session:
             self._take(self._begin, reply)
 
     def _begin(self, reply: Reply) -> None:
-        if reply.state == "active":
+        if reply.state != "active":
+            return
+        try:
             reply.begin(reply)
+        except Exception as error:  # noqa: BLE001  a reply that cannot begin must not hold up the next
+            self.failed(self._door, error, reply.number)
+            self._end_reply(0, interrupted=True, reason="it could not begin")
+
+    def _drop(self, is_input: bool, reply: Reply, reason: str) -> None:
+        standing = [self.reply, *self.replies.waiting]
+        if reply is self.reply:
+            self._call(is_input, "drop", (0, reason), lambda: self.stop(reply, reason))
+        elif reply in standing:
+            place = standing.index(reply)
+            self._call(is_input, "drop", (place, reason), lambda: self.replies.forget(reply))
 
     def _interrupt(self, reason: str, force: bool) -> None:
         reply = self.reply
         if reply is not None and not (reply.interruptible or force):
             return
         self.replies.forget(*(waiting for waiting in self.replies.waiting if force or waiting.interruptible))
-        if reply is None:
-            return
-        heard = self.playout.stop(reply) if self.playout is not None else 0
-        self.cancel_work(lambda work: work.reply == reply.number)
-        self.signal(Interrupted(reply.number, heard, reason), self._door.name)
-        self._end_reply(heard, interrupted=True, reason=reason)
+        if reply is not None:
+            self.stop(reply, reason)
 
     def _end_reply(self, heard: int, interrupted: bool, reason: str) -> None:
         reply = self.replies.end(heard, interrupted)
-        self.cancel_work(lambda work: work.reply == reply.number)
+        self.cancel_work(lambda work: work.reply == reply.number and not work.outlives)
         ended = ReplyEnded(reply.number, reply.text, reply.heard, interrupted, reason)
         self.signal(ended, self._door.name)
         self._take(self._next_reply)
 
     # Beginning and end -----------------------------------------------------------------------------
 
-    async def _open(self, part: Processor) -> None:
-        try:
-            await asyncio.wait_for(part.open(), READY_WITHIN)
-        except TimeoutError as error:
-            raise ServiceTimeoutError(f"{part.name} was not ready after {READY_WITHIN:g} s") from error
-
     def last_words(self, reason: str) -> None:
         """End the reply, tell everybody, and take no more inputs."""
 
         def last() -> None:
+            self.state = "ending"
             self._interrupt("the session ended", force=True)
             self.signal(SessionEnded(reason), self._door.name)
 
@@ -458,28 +463,23 @@ class Session:
             self.input("end", reason, last)
         self.state = "ended"
         self._queue.clear()
+        for reply in list(self.replies.owed):
+            reply.end(0, interrupted=True)
 
     async def _close(self, reason: str) -> None:
-        self.last_words(reason)
-        self.replies.forget(*self.replies.waiting)
-        tasks = {work.task: work.stage.name for work in self.works if work.task is not None}
-        self.cancel_work(lambda work: True)
-        closing = [part for part in self.parts if type(part).close is not Processor.close]
-        closers = {asyncio.ensure_future(part.close()): part.name for part in closing}
-        tasks |= closers
-        if tasks:
-            done, stuck = await asyncio.wait(tasks, timeout=PATIENCE)
-            for task in stuck:
-                task.cancel()
-                logger.warning(
-                    "%s did not stop within %g s of being cancelled and was left behind",
-                    tasks[task],
-                    PATIENCE,
-                )
-            for task in done:
-                if not task.cancelled() and task.exception() is not None:
-                    logger.warning("%s failed while closing: %r", tasks[task], task.exception())
-        for observer in self.observers:
-            if (close := getattr(observer, "close", None)) is not None:
-                close()
-        self._over.set()
+        try:
+            self.last_words(reason)
+            await self._opening.stop()
+            self.cancel_work(lambda work: True)
+            works = {work.task: work.stage.name for work in self.works if work.task is not None}
+            await close_all(self.parts, works)
+        finally:
+            self.observers.close()
+            self._over.set()
+
+
+def _failure(part: Processor, error: BaseException, reply: int | None = None) -> Failed:
+    if not isinstance(error, AntiphonError):
+        logger.error("%s failed", part.name, exc_info=error)
+    retryable = isinstance(error, AntiphonError) and error.retryable
+    return Failed(part.name, type(error).__name__, str(error) or type(error).__name__, reply, retryable)

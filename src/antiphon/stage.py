@@ -20,12 +20,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from .errors import ServiceTimeoutError
 from .frames import Frame, Signal
-from .processor import Hop, Processor
+from .processor import Hop, Processor, is_async
 
 if TYPE_CHECKING:
     from .clock import Timer
+    from .playout import Playout
 
 __all__ = ["Channel", "Stage", "Work"]
+
+BREATH = 32  # frames after which a task lets others run, if it has never waited
 
 T = TypeVar("T")
 Frames = AsyncGenerator[Frame | Signal, None]
@@ -115,25 +118,41 @@ def _wake(future: "asyncio.Future[None] | None") -> None:
 
 
 class Work:
-    """One task of a stage. It may put frames into the session while it is `alive`."""
+    """One task of a stage. It may put frames into the session while it is `alive`.
 
-    __slots__ = ("_alarm", "_owed", "alive", "inbox", "reply", "stage", "task")
+    It ends with the reply that it works for, unless it `outlives` it.
+    """
 
-    def __init__(self, stage: "Stage", reply: int | None = None, inbox: Channel[Any] | None = None) -> None:
+    __slots__ = ("_alarm", "_owed", "_rings", "alive", "inbox", "outlives", "reply", "stage", "task")
+
+    def __init__(
+        self,
+        stage: "Stage",
+        reply: int | None = None,
+        inbox: Channel[Any] | None = None,
+        *,
+        outlives: bool = False,
+    ) -> None:
         self.stage = stage
         self.reply = reply
         self.inbox = inbox
+        self.outlives = outlives
         self.alive = True
         self.task: asyncio.Task[None] | None = None
         self._owed: tuple[str, float, float] | None = None  # what, within how long, by when
         self._alarm: Timer | None = None
+        self._rings = 0.0
 
     def expect(self, what: str, seconds: float) -> None:
         """Something is owed within this time. If it does not come, the work fails, obedient or not."""
         clock = self.stage.session.clock
-        self._owed = (what, seconds, clock.now() + seconds)
+        due = clock.now() + seconds
+        if self._alarm is not None and due < self._rings:
+            self._alarm.cancel()
+            self._alarm = None
+        self._owed = (what, seconds, due)
         if self._alarm is None:
-            self._alarm = clock.call_at(self._owed[2], self._check)
+            self._rings, self._alarm = due, clock.call_at(due, self._check)
 
     def relax(self) -> None:
         """Nothing is owed now."""
@@ -142,15 +161,15 @@ class Work:
     def cancel(self) -> None:
         """Nothing of this work enters the session any more, whether or not its task obeys."""
         self.end()
-        if self.inbox is not None:
-            self.inbox.abandon()
         if self.task is not None:
             self.task.cancel()
 
     def end(self) -> None:
-        """It is over: nothing is owed, nothing enters."""
+        """It is over: nothing is owed, nothing enters, and nobody waits for room in its inbox."""
         self.alive = False
         self._owed = None
+        if self.inbox is not None:
+            self.inbox.abandon()
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -162,7 +181,7 @@ class Work:
         clock = self.stage.session.clock
         what, seconds, due = self._owed
         if clock.now() < due - 1e-6:
-            self._alarm = clock.call_at(due, self._check)
+            self._rings, self._alarm = due, clock.call_at(due, self._check)
             return
         self.cancel()
         self.stage.session.failed(
@@ -173,6 +192,7 @@ class Work:
 class Stage(Processor):
     """A part of a pipeline that waits. Belongs to one session."""
 
+    waits = True
     scope: ClassVar[Literal["reply", "session"]] = "session"
     inbox_seconds: ClassVar[float] = 10.0
     """How much may wait in the inbox, in seconds of media; a frame without media counts 0.02."""
@@ -181,10 +201,7 @@ class Stage(Processor):
 
     def handler(self, kind: type) -> Hop | None:
         handler = super().handler(kind)
-        if handler is None:
-            return None
-        function = inspect.unwrap(getattr(handler, "__func__", handler))
-        if not (inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)):
+        if handler is None or not is_async(handler):
             return handler
         return lambda frame: self._receive(handler, frame)
 
@@ -195,6 +212,22 @@ class Stage(Processor):
         """
         self.session.spawn(work, self._drive(work, frames))
 
+    def _full_below(self, kind: type) -> "Channel[Any] | Playout | None":
+        """A queue behind this stage that takes such frames and holds all that it may."""
+        playout = self.session.playout
+        if playout is not None and playout.full and kind in playout.handlers and playout in self.downstream:
+            return playout
+        for work in self.session.works:
+            inbox = work.inbox
+            if (
+                inbox is not None
+                and inbox.full
+                and kind in work.stage.handlers
+                and work.stage in self.downstream
+            ):
+                return inbox
+        return None
+
     def _receive(self, handler: Hop, frame: Any) -> None:
         reply = None
         if self.scope == "reply":
@@ -204,11 +237,11 @@ class Stage(Processor):
         if work is None or not work.alive or work.reply != reply:
             inbox = Channel[tuple[Hop, Any]](self.inbox_seconds, _seconds)
             work = self._handling = Work(self, reply, inbox)
-            self.run(work, self._handle_all(inbox))
+            self.run(work, self._handle_all(work, inbox))
         assert work.inbox is not None
         work.inbox.put((handler, frame))
 
-    async def _handle_all(self, inbox: Channel[tuple[Hop, Any]]) -> Frames:
+    async def _handle_all(self, work: Work, inbox: Channel[tuple[Hop, Any]]) -> Frames:
         """Run the handlers of waiting frames one after another; ends when none waits."""
         while inbox:
             handler, frame = await anext(inbox)
@@ -220,27 +253,39 @@ class Stage(Processor):
                             yield out
                 else:
                     await answer
-            except Exception as error:  # noqa: BLE001  one bad frame must not lose those behind it
+            except (Exception, asyncio.CancelledError) as error:  # a bad frame must not lose those behind it
+                if not work.alive or _cancelled():
+                    raise
                 self.session.failed(self, error, getattr(frame, "reply", None))
-        self._handling = None
+        if self._handling is work:
+            self._handling = None
 
     async def _drive(self, work: Work, frames: Frames) -> None:
-        session = self.session
+        session, count = self.session, 0
         try:
             async for frame in frames:
                 if not session.admit(work, frame):
                     break
-                while (full := session.full_below(self)) is not None:
+                while (full := self._full_below(type(frame))) is not None:
                     await full.room()
-        except Exception as error:  # noqa: BLE001  a failing part is data, whoever made it
-            if work.alive:
+                count += 1
+                if count % BREATH == 0:
+                    await asyncio.sleep(0)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  a failing part is data
+            if work.alive and not _cancelled():
                 session.failed(self, error, work.reply, work)
         finally:
-            session.finished(work)
+            work.end()
             try:
                 await frames.aclose()
             except Exception as error:  # noqa: BLE001  the work is over; its last words go to the log
-                session.complain(self, error)
+                session.complain(self, "ended badly", error)
+
+
+def _cancelled() -> bool:
+    """Whether somebody has cancelled this task. A CancelledError may also come of what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _seconds(item: tuple[Hop, Any]) -> float:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
+from ..clock import Timer
 from ..errors import ConfigurationError
 from ..frames import (
     Frame,
@@ -21,6 +22,7 @@ from ..frames import (
     ToolStarted,
     UserText,
     UserTurn,
+    replace,
 )
 from ..processor import on
 from ..reply import Reply
@@ -33,7 +35,9 @@ __all__ = ["Conversation"]
 logger = logging.getLogger("antiphon.conversation")
 
 PENDING = "still running"
+STOPPED = "stopped: the reply was interrupted"
 ROUNDS = 8  # times that one reply may call tools
+GRACE = 1.0  # seconds that a tool that has run out of time is given to stop
 
 
 @dataclass(slots=True)
@@ -77,7 +81,10 @@ class Conversation(Stage):
         self.entries: list[Entry] = list(history)
         self._specs = tuple(tool.spec for tool in tools)
         self._making: Making | None = None
+        self._answer: Reply | None = None  # to the last turn
+        self._ids = {entry.call.id for entry in history if isinstance(entry, ToolAnswered)}
         self._results: dict[str, str] = {}  # what calls of the reply at hand have given, by their id
+        self._overdue: dict[str, Timer] = {}  # of calls that run, by their id
 
     @property
     def context(self) -> Context:
@@ -87,8 +94,9 @@ class Conversation(Stage):
     @on(SessionStarted)
     def greet(self, signal: SessionStarted) -> None:
         self.push(Prime(self.context))
-        if self.greeting:
-            self.session.say(self.greeting)
+        if greeting := self.greeting:
+            self.greeting = None  # once, also if this branch is switched off and on
+            self.session.say(greeting)
 
     # The user's turn -------------------------------------------------------------------------------
 
@@ -97,8 +105,10 @@ class Conversation(Stage):
         """Answer; a reply to what was said before is out of date."""
         self.push(turn)
         self.session.interrupt("the user said more")
+        if self._answer is not None and self._answer.state == "waiting":
+            self._answer.interrupt("the user said more")
         self.entries.append(UserSaid(turn.text))
-        self.session.new_reply(self._prompt)
+        self._answer = self.session.new_reply(self._prompt)
 
     @on(ReplyStarted)
     def reply_started(self, signal: ReplyStarted) -> None:
@@ -120,25 +130,44 @@ class Conversation(Stage):
         if making is None or making.reply.number != signal.reply:
             return
         reply = making.reply
-        calls = signal.calls
+        calls = tuple(map(self._named, signal.calls))
         if calls and len(making.generations) >= ROUNDS:
             logger.warning("the model called tools %d times for one reply; no more", ROUNDS)
             calls = ()
+        begun = making.generations[-1].end if making.generations else 0
+        if signal.failed and self.apology and not reply.text[begun:].strip():
+            self.push(Text(reply.number, self.apology, reply.write(self.apology)))
+        making.generations.append(Generation(len(reply.text), calls))
         if calls and reply.text:
             reply.write(" ")
-        making.generations.append(Generation(len(reply.text), calls))
-        if signal.failed and self.apology and not reply.text:
-            self.push(Text(reply.number, self.apology, reply.write(self.apology)))
-            making.generations[-1].end = len(reply.text)
         self.push(TextEnded(reply.number, more=bool(calls)))
         for call in calls:
             self._start(call, reply.number)
 
+    def _named(self, call: ToolCall) -> ToolCall:
+        """The call with an id of its own: some models count anew each time."""
+        name = base = call.id or "call"
+        count = 1
+        while name in self._ids:
+            name = f"{base}-{(count := count + 1)}"
+        self._ids.add(name)
+        return replace(call, id=name)
+
     def _start(self, call: ToolCall, reply: int) -> None:
         tool = self.tools.get(call.name)
-        outlives = tool is None or tool.on_interrupt == "finish"
+        work = Work(self, reply, outlives=tool is None or tool.on_interrupt == "finish")
         self.push(ToolStarted(reply, call))
-        self.run(Work(self, None if outlives else reply), self._run(call, reply, tool))
+        self.run(work, self._run(call, reply, tool))
+        if tool is not None:
+            self._overdue[call.id] = self.after(
+                tool.timeout + GRACE, lambda: self._give_up(work, call, reply, tool)
+            )
+
+    def _give_up(self, work: Work, call: ToolCall, reply: int, tool: Tool) -> None:
+        self._overdue.pop(call.id, None)
+        if work.alive:
+            work.cancel()
+            self.push(ToolEnded(reply, call, *tool.late()))
 
     async def _run(
         self, call: ToolCall, reply: int, tool: Tool | None
@@ -153,6 +182,8 @@ class Conversation(Stage):
     @on(ToolEnded)
     def tool_ended(self, signal: ToolEnded) -> None:
         """Go on with the reply once all its tools have answered; for an old reply, keep the result."""
+        if (timer := self._overdue.pop(signal.call.id, None)) is not None:
+            timer.cancel()
         making = self._making
         if making is None or making.reply.number != signal.reply:
             self._settle(signal.call, signal.result)
@@ -186,9 +217,16 @@ class Conversation(Stage):
             cut = interrupted and heard < generation.end
             if text or generation.calls:
                 entries.append(AgentSaid(text, generation.calls, interrupted=cut))
-            entries += [ToolAnswered(call, self._results.get(call.id, PENDING)) for call in generation.calls]
+            entries += [
+                ToolAnswered(call, self._results.get(call.id, self._unanswered(call)))
+                for call in generation.calls
+            ]
             start = generation.end
         return entries
+
+    def _unanswered(self, call: ToolCall) -> str:
+        tool = self.tools.get(call.name)
+        return STOPPED if tool is not None and tool.on_interrupt == "cancel" else PENDING
 
     def _settle(self, call: ToolCall, result: str) -> None:
         for index, entry in enumerate(self.entries):

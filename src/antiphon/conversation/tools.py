@@ -59,16 +59,23 @@ class Tool:
         keywords = msgspec.structs.asdict(arguments)
         if self.session_parameter is not None:
             keywords[self.session_parameter] = session
+        limit = asyncio.timeout(self.timeout)
         try:
-            async with asyncio.timeout(self.timeout):
+            async with limit:
                 result = await self._run(keywords)
             return result if isinstance(result, str) else msgspec.json.encode(result).decode(), False
-        except TimeoutError:
-            logger.warning("tool %s was stopped after %g s", name, self.timeout)
-            return f"{name} took longer than {self.timeout:g} seconds and was stopped.", True
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            if limit.expired():
+                return self.late()
             logger.exception("tool %s failed", name)
             return f"{name} failed: {str(error).partition(chr(10))[0][:200] or type(error).__name__}.", True
+
+    def late(self) -> tuple[str, bool]:
+        """What the model reads of a call that took too long."""
+        logger.warning("tool %s was stopped after %g s", self.spec.name, self.timeout)
+        return f"{self.spec.name} took longer than {self.timeout:g} seconds and was stopped.", True
 
     async def _run(self, keywords: dict[str, Any]) -> Any:
         if inspect.iscoroutinefunction(self.function):
@@ -121,6 +128,10 @@ def _describe(function: Callable[..., Any], name: str) -> tuple[ToolSpec, type[m
         if kind is None:
             raise ConfigurationError(f"tool {name}: parameter {parameter.name!r} needs a type")
         if kind is Session:
+            if not inspect.iscoroutinefunction(function):
+                raise ConfigurationError(
+                    f"tool {name} uses the session: make it async, for a plain function runs in a thread"
+                )
             session_parameter = parameter.name
         elif parameter.default is parameter.empty:
             fields.append((parameter.name, _described(kind)))

@@ -1,6 +1,6 @@
 """Cuts a stream of text into pieces to speak: a first phrase as soon as there is one, then sentences.
 
-While the first pieces are spoken the model writes on, so that waiting for whole sentences costs nothing later.
+While the first pieces are spoken the model writes on, so waiting for whole sentences costs nothing later.
 """
 
 import re

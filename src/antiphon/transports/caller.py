@@ -101,7 +101,7 @@ class Mouth(Stage):
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        self.run(Work(self), self._talk())
+        self.run(Work(self), self._talk(self.session.clock.now()))
 
     @on(ReplyStarted)
     def reply_started(self, signal: ReplyStarted) -> None:
@@ -120,9 +120,8 @@ class Mouth(Stage):
     def turn_started(self, signal: UserTurnStarted) -> None:
         self._ended_at = max(self._ended_at, self.session.now)
 
-    async def _talk(self) -> AsyncGenerator[Frame | Signal, None]:
+    async def _talk(self, begun: float) -> AsyncGenerator[Frame | Signal, None]:
         clock = self.session.clock
-        begun = clock.now()
         size = int(self.rate * PIECE) * 2
         silence = bytes(size)
         lines = list(self.lines)

@@ -31,10 +31,11 @@ def test_a_peer_is_compared_in_its_cheapest_mode() -> None:
     assert ratio({"": 0.0}, theirs) is None
 
 
-def test_rows_are_unique_and_each_benchmark_is_measured_on_a_peer() -> None:
+def test_rows_are_unique_and_each_benchmark_is_measured_on_us_and_on_a_peer() -> None:
     sources = [row.source for row in report.ROWS]
     assert len(set(sources)) == len(sources)
     for name in report.BENCHMARKS:
+        assert find_spec(f"benchmarks.{name}"), name
         assert any(find_spec(f"benchmarks.peers.{peer}_{name}") for peer in PEERS), name
 
 

@@ -1,0 +1,25 @@
+"""Does a turn cost more when many have gone before?
+
+CPU milliseconds from the end of the user's turn until the reply is said, on the one-core clock; half a second
+of speech.
+"""
+
+from statistics import median
+
+from . import Values, onecore
+from .session import InstantTTS, attentive
+from .turns import REPLY, take_turn
+
+
+def measure(quick: bool) -> Values:
+    """`turn_ms_N` after N turns, and `growth`: the last of them over the first."""
+    return onecore.run(_turns((50, 200) if quick else (50, 200, 400, 800)))
+
+
+async def _turns(marks: tuple[int, ...]) -> Values:
+    call = attentive(tts=InstantTTS(REPLY))
+    async with call.session:
+        costs = [await take_turn(call) for _ in range(marks[-1])]
+    at = {mark: 1e3 * median(costs[mark - 20 : mark]) for mark in marks}
+    growth: Values = {"growth": at[marks[-1]] / at[marks[0]]}
+    return {f"turn_ms_{mark}": cost for mark, cost in at.items()} | growth

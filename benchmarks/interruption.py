@@ -1,0 +1,54 @@
+"""How long from a decision to interrupt until playout has stopped and the transport has been told?
+
+On the one-core clock, with the model and the voice both still at work. "by voice" it is the detector's word
+that decides, "by call" `session.interrupt()`.
+"""
+
+import asyncio
+from statistics import median
+
+from antiphon.frames import UserText
+from antiphon.turns.vad import VADSettings
+
+from . import Values, onecore
+from .session import NOISE, VOICE, Call, InstantLLM, InstantTTS, attentive, frames
+
+SPEAK = 0.15  # seconds that the agent speaks before it is interrupted
+
+
+def measure(quick: bool) -> Values:
+    """`cleared_ms`, milliseconds."""
+    times = 6 if quick else 20
+    return {
+        "cleared_ms": {
+            mode: 1e3 * median(onecore.run(_delays(mode == "by call", times))[1:])
+            for mode in ("by voice", "by call")
+        }
+    }
+
+
+async def _delays(by_call: bool, times: int) -> list[float]:
+    call = attentive(
+        llm=InstantLLM(endless=True),
+        tts=InstantTTS(1.0, endless=True),
+        speech=VADSettings(start_after=0.0),
+    )
+    async with call.session:
+        return [await _interruption(call, by_call) for _ in range(times)]
+
+
+async def _interruption(call: Call, by_call: bool) -> float:
+    moments = call.moments
+    moments.clear()
+    call.session.send(UserText("go on"))
+    await asyncio.sleep(SPEAK)
+    if "audio" not in moments:
+        raise RuntimeError("the agent did not speak")
+    moments.clear()
+    if by_call:
+        moments.note("voice")
+        call.session.interrupt()
+    else:
+        await call.hear(frames(VOICE), until="cleared")
+        await call.hear(frames(NOISE), until="words")
+    return moments["cleared"] - moments["voice"]

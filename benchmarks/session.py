@@ -1,0 +1,247 @@
+"""A whole Antiphon session, through `Agent.pipeline`, with services that answer at once.
+
+20 ms frames of 16 kHz go in, 24 kHz comes out. The caller is a signal that the services can read: faint noise
+is silence, a constant is speech. Every frame is `bytes` of its own, as one from a socket is.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any
+
+from antiphon import Agent
+from antiphon.conversation.context import Context
+from antiphon.frames import AgentAudio, Frame, Interrupted, SessionStarted, Signal, UserAudio
+from antiphon.processor import Processor, on
+from antiphon.services.ports import AudioChunk, Flush, Heard, Speech, TextDelta
+from antiphon.stage import Stage, Work
+
+from .gauges import Moments
+
+logging.getLogger("antiphon").setLevel(logging.ERROR)  # on a busy machine every part is slow at times
+
+RATE_IN, RATE_OUT = 16_000, 24_000
+FRAME = 0.02  # seconds
+SAMPLES = int(RATE_IN * FRAME)
+TURN = 100  # frames that each side of a dialogue speaks
+REPLY = ("Sure, ", *("word " for _ in range(23)), "end. ")
+
+_dice = random.Random(1)
+NOISE = bytes(
+    byte for _ in range(RATE_IN) for byte in (_dice.getrandbits(8), _dice.choice((0, 0, 0, 255)))
+)  # models are slower or faster on exact silence
+VOICE = b"\xe8\x03" * RATE_IN
+LOUD = VOICE[-2:]
+SPEECH = b"\1\0" * RATE_OUT
+
+
+def frames(second: bytes) -> Iterator[bytes]:
+    """A second of audio over and over, 20 ms at a time."""
+    size = int(len(second) * FRAME)
+    while True:
+        for at in range(0, len(second), size):
+            yield second[at : at + size]
+
+
+def turns(ahead: int = 0) -> Iterator[bytes]:
+    """The user speaks, then leaves as much time to the agent; `ahead` frames of that are over."""
+    voice, quiet = frames(VOICE), frames(NOISE)
+    for tick in count(ahead):
+        yield next(voice if tick % (2 * TURN) < TURN else quiet)
+
+
+class InstantVAD:
+    """Certain of every window by its last sample; notes "voice"."""
+
+    sample_rate = RATE_IN
+    window = 512
+
+    def __init__(self, moments: Moments) -> None:
+        self.moments = moments
+
+    async def detect(self, audio: AsyncIterator[bytes]) -> AsyncIterator[float]:
+        async for window in audio:
+            loud = window.endswith(LOUD)
+            if loud:
+                self.moments.note("voice")
+            yield float(loud)
+
+
+class InstantEOT:
+    """The turn is always over."""
+
+    sample_rate = RATE_IN
+    seconds = 8.0
+
+    async def score(self, pcm: bytes) -> float:
+        return 1.0
+
+
+class InstantSTT:
+    """A final transcript when asked for one, or if not `segmented` with the first silence; notes "words"."""
+
+    sample_rate = RATE_IN
+
+    def __init__(self, moments: Moments, segmented: bool = False) -> None:
+        self.moments = moments
+        self.segmented = segmented
+
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+        number, speaking = 0, False
+        async for item in audio:
+            if isinstance(item, Flush):
+                over = item.final
+            else:
+                loud = item.pcm.endswith(LOUD)
+                over = speaking and not loud and not self.segmented
+                speaking = loud
+            if over:
+                self.moments.note("words")
+                yield Heard(f"hello there number {number}", True)
+                number += 1
+
+
+class InstantLLM:
+    """Writes its reply at once; if `endless`, a word every 20 ms after that."""
+
+    def __init__(self, endless: bool = False) -> None:
+        self.endless = endless
+
+    async def generate(self, context: Context) -> AsyncIterator[TextDelta]:
+        for token in REPLY:
+            yield TextDelta(token)
+        while self.endless:
+            await asyncio.sleep(FRAME)
+            yield TextDelta("more ")
+
+    async def warm(self, context: Context) -> None:
+        pass
+
+
+class InstantTTS:
+    """`seconds` of speech at the first words of a reply; if `endless`, 20 ms every 20 ms after that."""
+
+    sample_rate = RATE_OUT
+
+    def __init__(self, seconds: float = TURN * FRAME, endless: bool = False) -> None:
+        self.frames = round(seconds / FRAME)
+        self.endless = endless
+
+    async def speak(self, text: AsyncIterator[str]) -> AsyncIterator[Speech]:
+        speech, left = frames(SPEECH), self.frames
+        async for _ in text:
+            for _ in range(left):
+                yield Speech(next(speech), 0)
+            left = 0
+            while self.endless:
+                await asyncio.sleep(FRAME)
+                yield Speech(next(speech), 0)
+
+
+def agent(**options: Any) -> Agent:
+    """An agent with instant services, without VAD and end-of-turn model where `options` give none."""
+    services: dict[str, Any] = {
+        "vad": None,
+        "eot": None,
+        "stt": InstantSTT(Moments()),
+        "llm": InstantLLM(),
+        "tts": InstantTTS(),
+    }
+    return Agent("You are a bot.", **services | options)
+
+
+class Microphone(Stage):
+    """Its task waits for what is given to `hear`, as that of a network transport for its socket."""
+
+    def __init__(self) -> None:
+        self._heard: asyncio.Queue[bytes] = asyncio.Queue()
+        self.hear = self._heard.put_nowait
+
+    @on(SessionStarted)
+    def started(self, signal: SessionStarted) -> None:
+        self.run(Work(self), self._read())
+
+    async def _read(self) -> AsyncGenerator[Frame | Signal, None]:
+        for at in count(0, SAMPLES):
+            yield UserAudio(await self._heard.get(), RATE_IN, at)
+
+
+class Speaker(Processor):
+    """Counts what it is given to play; notes "audio", the first of a reply, and "cleared"."""
+
+    def __init__(self, moments: Moments) -> None:
+        self.moments = moments
+        self.played = 0
+        self._reply = 0
+
+    @on(AgentAudio)
+    def audio(self, frame: AgentAudio) -> None:
+        self.played += 1
+        if frame.reply != self._reply:
+            self._reply = frame.reply
+            self.moments.note("audio")
+
+    @on(Interrupted)
+    def clear(self, signal: Interrupted) -> None:
+        self.moments.note("cleared")
+
+
+class Call:
+    """One session, and the transport that carries it."""
+
+    sample_rate = RATE_OUT
+    lead = 0.0
+
+    def __init__(self, agent: Agent, moments: Moments | None = None) -> None:
+        self.moments = Moments() if moments is None else moments
+        self.input, self.output = Microphone(), Speaker(self.moments)
+        self.session = agent.session(self)
+
+    async def hear(self, sound: Iterator[bytes], until: str) -> float:
+        """Hear 20 ms every 20 ms until something is noted; gives the CPU time before the last of them."""
+        began = 0.0
+        async with asyncio.timeout(10):
+            while until not in self.moments:
+                began = time.process_time()
+                self.input.hear(next(sound))
+                await asyncio.sleep(FRAME)
+        return began
+
+
+def attentive(**options: Any) -> Call:
+    """A session that detects speech and the end of a turn, all of them instantly, and notes it."""
+    moments = Moments()
+    models = {"vad": InstantVAD(moments), "eot": InstantEOT(), "stt": InstantSTT(moments, segmented=True)}
+    return Call(agent(**models, **options), moments)
+
+
+async def start(agent: Agent) -> Call:
+    """A session that is running."""
+    call = Call(agent)
+    await call.session.start()
+    return call
+
+
+@asynccontextmanager
+async def fed(calls: Sequence[Call], sounds: Iterable[Iterator[bytes]]) -> AsyncGenerator[None, None]:
+    """Meanwhile every session gets its 20 ms frame every 20 ms; in the end all are closed."""
+    feeding = asyncio.create_task(_feed(list(zip(calls, sounds, strict=True))))
+    try:
+        yield
+    finally:
+        feeding.cancel()
+        await asyncio.gather(*(call.session.cancel() for call in calls))
+
+
+async def _feed(callers: list[tuple[Call, Iterator[bytes]]]) -> None:
+    loop = asyncio.get_running_loop()
+    due = loop.time()
+    while True:
+        for call, sound in callers:
+            call.input.hear(next(sound))
+        due += FRAME
+        await asyncio.sleep(max(0.0, due - loop.time()))

@@ -1,0 +1,63 @@
+"""The command line: `antiphon demo`, `talk`, `converse`, `models`, `doctor`."""
+
+import io
+import logging
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from .converse import converse
+from .demo import demo
+from .doctor import doctor
+from .models import app as models
+from .show import DEBUG
+from .talk import talk
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Real-time voice agents. Call and response.",
+)
+app.command()(demo)
+app.command()(talk)
+app.command()(converse)
+app.command()(doctor)
+app.add_typer(models, name="models")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"antiphon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command that the program's arguments name."""
+    prepare()
+    app(prog_name="antiphon")
+
+
+def prepare() -> None:
+    """Let output fit where it goes, and logs tell of errors alone; with ANTIPHON_DEBUG of everything."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    if os.environ.get(DEBUG):
+        logging.basicConfig(level=logging.DEBUG)
+    else:
+        logging.getLogger("antiphon").setLevel(logging.ERROR)

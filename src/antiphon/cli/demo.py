@@ -1,0 +1,85 @@
+"""`antiphon demo`: a short spoken conversation, with every model on this machine."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from .converse import writable
+from .show import console, told
+
+if TYPE_CHECKING:
+    from ..transports.caller import Line
+
+__all__ = ["SCRIPT", "demo", "voiced"]
+
+SCRIPT: tuple[tuple[str, float, Literal["answer", "barge-in"]], ...] = (
+    ("Hi there. Do you repair flat tires?", 0.7, "answer"),
+    ("When are you open on Saturday?", 0.6, "answer"),
+    ("Can you tell me how to choose a good bike?", 0.7, "answer"),
+    ("Sorry, wait. Are you open on Sunday?", 1.6, "barge-in"),
+)
+"""What the caller says, how many seconds after which cue: a question, a tool, a long answer, a barge-in."""
+
+DEEPER, FASTER = 0.8, 1.2  # the agent's voice, played slower and so deeper, is the caller's
+AT_MOST = 120.0  # seconds
+
+NEXT = """
+Talk to it      antiphon talk            (or type: antiphon talk --text)
+Your own agent  examples/bicycle_shop.py (ten lines; antiphon talk --agent FILE.py)
+A recording     antiphon converse CALLER.wav --out CALL.wav --json REPORT.json
+"""
+
+Out = Annotated[Path, typer.Option("--out", metavar="CALL.wav", help="Where to write the call.")]
+
+
+@told
+def demo(out: Out = Path("antiphon-demo.wav")) -> None:
+    """Hold a short spoken conversation with the local models, and show how long each answer took."""
+    from .calls import Call, hold
+    from .ready import fetch, load
+    from .screen import summary
+    from .shop import agent
+    from .show import step
+
+    writable(out)
+    screen = console()
+    screen.print("A call to a bicycle shop. All models run on this machine.", style="bold", soft_wrap=True)
+    fetch(agent)
+
+    async def call() -> Call:
+        await load(agent, screen)
+        with step(screen, "Caller's voice made"):
+            lines = await voiced()
+        screen.print()
+        return await hold(agent, lines, screen, record=out, linger=1.0, at_most=AT_MOST)
+
+    held = asyncio.run(call())
+    screen.print()
+    summary(screen, held.latency.turns)
+    screen.print(f"\nThe call: {out}, {held.seconds:.0f} s, left the caller, right the agent", soft_wrap=True)
+    screen.print(NEXT, soft_wrap=True, end="")
+    if held.latency.failures:
+        raise typer.Exit(1)
+
+
+async def voiced() -> "list[Line]":
+    """The caller's lines, spoken in another voice than the agent's."""
+    from ..audio.resample import resample
+    from ..services.ports import Speech
+    from ..transports.caller import Line
+    from ..vendors.local.tts import Hibari
+    from .calls import CALLER_HZ
+
+    voice = Hibari(speed=FASTER)
+
+    async def once(text: str) -> AsyncGenerator[str, None]:
+        yield text
+
+    lines: list[Line] = []
+    for text, wait, cue in SCRIPT:
+        pcm = b"".join([item.pcm async for item in voice.speak(once(text)) if isinstance(item, Speech)])
+        lines.append(Line(resample(pcm, round(voice.sample_rate * DEEPER), CALLER_HZ), wait, cue))
+    return lines

@@ -1,0 +1,158 @@
+"""`antiphon doctor`: what is installed, what is missing, and the command that mends it."""
+
+import importlib
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal, cast
+
+import typer
+
+from .. import __version__
+from ..models import CATALOGUE, Store
+from ..transports.terminal import PORTAUDIO, SoundDevice
+from .ready import models
+from .show import console, table, told
+
+__all__ = ["EXTRAS", "Finding", "doctor", "examine"]
+
+EXTRAS: dict[str, dict[str, str]] = {
+    "": {"numpy": "numpy", "msgspec": "msgspec", "rich": "rich", "typer": "typer"},
+    "local": {
+        "ctranslate2": "ctranslate2",
+        "hibari-tts": "hibari",
+        "onnxruntime": "onnxruntime",
+        "tokenizers": "tokenizers",
+        "xllamacpp": "xllamacpp",
+    },
+    "openai": {"httpx": "httpx"},
+    "terminal": {"sounddevice": "sounddevice"},
+}
+"""Of each extra ("": of all installations) the packages, and the module that each is imported as."""
+
+NEEDED = ("", "local")  # extras without which the local conversation cannot run
+CORES, MEMORY_GB = 2, 3  # below these it runs, but not in time
+
+State = Literal["ok", "missing", "optional"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. "missing" keeps the local conversation from running."""
+
+    what: str
+    state: State
+    found: str
+    mend: str = ""
+
+
+@told
+def doctor() -> None:
+    """Say what is installed, what is missing, and the command that mends it.
+
+    Exits with 0 where the local conversation can run.
+    """
+    findings = list(examine())
+    out = console()
+    marks = {"ok": "ok", "missing": "MISSING", "optional": "-"}
+    rows = [(finding.what, marks[finding.state], finding.found, finding.mend) for finding in findings]
+    table(out, ("what", "", "found", "to mend it"), rows)
+    if missing := [finding.what for finding in findings if finding.state == "missing"]:
+        out.print(f"The local conversation cannot run yet: {', '.join(missing)}.", soft_wrap=True)
+        raise typer.Exit(1)
+    out.print("The local conversation can run: antiphon demo", soft_wrap=True)
+
+
+def examine(store: Store | None = None) -> Iterator[Finding]:
+    """Look at everything, in the order in which it is needed."""
+    store = store or Store.here()
+    yield Finding("Python", "ok", f"{platform.python_version()}, antiphon {__version__}")
+    for extra, packages in EXTRAS.items():
+        for package, module in packages.items():
+            yield _package(extra, package, module)
+    yield from _models(store)
+    yield from _folder(store)
+    yield _cores()
+    yield _memory()
+    yield from _sound()
+
+
+def _package(extra: str, package: str, module: str) -> Finding:
+    what = f"{package} [{extra}]" if extra else package
+    state: State = "missing" if extra in NEEDED else "optional"
+    mend = f'pip install "antiphon[{extra}]"' if extra else "pip install antiphon"
+    try:
+        version = metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return Finding(what, state, "not installed", mend)
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        return Finding(what, state, f"does not load: {error}", f"pip install --force-reinstall {package}")
+    except OSError:
+        pass  # sounddevice without PortAudio, which has a line of its own
+    return Finding(what, "ok", version)
+
+
+def _models(store: Store) -> Iterator[Finding]:
+    from .shop import agent
+
+    for name in models(agent):
+        state = store.state(name)
+        found = f"{state}, {CATALOGUE[name].size / 1e6:,.0f} MB"
+        if state == "ready":
+            yield Finding(f"model {name}", "ok", found)
+        else:
+            yield Finding(f"model {name}", "missing", found, f"antiphon models pull {name}")
+
+
+def _folder(store: Store) -> Iterator[Finding]:
+    from .shop import agent
+
+    missing = sum(CATALOGUE[name].size for name in models(agent) if store.state(name) != "ready")
+    place = next(folder for folder in (store.folder, *store.folder.parents) if folder.exists())
+    state: State = "missing" if missing else "optional"
+    if os.access(place, os.W_OK):
+        yield Finding("models folder", "ok", str(store.folder))
+    else:
+        yield Finding("models folder", state, f"{place} is read-only", "export ANTIPHON_MODELS=FOLDER")
+    free = shutil.disk_usage(place).free
+    found = f"{free / 1e9:.1f} GB free"
+    if free < missing:
+        mend = "free some, or export ANTIPHON_MODELS=FOLDER"
+        yield Finding("disk", "missing", f"{found}, {missing / 1e9:.1f} GB needed", mend)
+    else:
+        yield Finding("disk", "ok", found)
+
+
+def _cores() -> Finding:
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if count < CORES:
+        return Finding("processor", "optional", f"{count} core", f"{CORES} cores answer sooner")
+    return Finding("processor", "ok", f"{count} cores")
+
+
+def _memory() -> Finding:
+    gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    if gb < MEMORY_GB:
+        return Finding("memory", "optional", f"{gb:.1f} GB", f"the models want {MEMORY_GB} GB")
+    return Finding("memory", "ok", f"{gb:.0f} GB")
+
+
+def _sound() -> Iterator[Finding]:
+    """What `antiphon talk` needs; `antiphon talk --text` does without."""
+    try:
+        sound = cast(SoundDevice, importlib.import_module("sounddevice"))
+    except ModuleNotFoundError:
+        return  # the package has a line of its own
+    except OSError:
+        yield Finding("PortAudio", "optional", "missing", PORTAUDIO)
+        return
+    for what, kind in (("microphone", "input"), ("loudspeaker", "output")):
+        try:
+            yield Finding(what, "ok", str(sound.query_devices(None, kind)["name"]))
+        except (sound.PortAudioError, ValueError):
+            yield Finding(what, "optional", "none", "connect one, or: antiphon talk --text")

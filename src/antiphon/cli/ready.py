@@ -1,0 +1,42 @@
+"""Getting an agent ready before its first call, so that nobody waits for a model in it."""
+
+from typing import TYPE_CHECKING
+
+from ..models import CATALOGUE, Store
+from ..models.progress import shown
+from .show import step
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..agent import Agent
+
+__all__ = ["PORTS", "fetch", "load", "models"]
+
+PORTS = ("vad", "eot", "stt", "llm", "tts")
+LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # of the ports that know one model only
+
+
+def models(agent: "Agent", *ports: str) -> list[str]:
+    """The models of the catalogue that an agent uses for these ports, or for all."""
+    from ..vendors.local import VENDOR
+
+    chosen = [(port, str(getattr(agent, port)).partition("/")) for port in ports or PORTS]
+    known = LOCAL | (VENDOR.default or {})
+    names = [model or known.get(port, "") for port, (vendor, _, model) in chosen if vendor == "local"]
+    return [name for name in names if name in CATALOGUE]
+
+
+def fetch(agent: "Agent", *ports: str) -> None:
+    """Pull the models that are not here yet, one after the other, and show how far that is."""
+    store = Store.here()
+    if missing := [name for name in models(agent, *ports) if store.state(name) != "ready"]:
+        with shown() as progress:
+            for name in missing:
+                store.path(name, progress)
+
+
+async def load(agent: "Agent", out: "Console") -> None:
+    """Load the models into memory."""
+    with step(out, "Models loaded"):
+        await agent.load()

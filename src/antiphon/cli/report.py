@@ -1,0 +1,82 @@
+"""The report of a call as JSON. Its fields are described in docs/reference/converse.md."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import ConfigurationError
+from ..telemetry.latency import PARTS, Answer, Latency, Turn, summarise
+from .screen import measured
+
+__all__ = ["report", "write"]
+
+
+def report(latency: Latency) -> dict[str, Any]:
+    """What a call was like: each turn, what was said unprompted, the latencies in sum, and what failed."""
+    return {
+        "measured": measured(latency.turns),
+        "turns": [_turn(turn) for turn in latency.turns],
+        "unprompted": [_answer(answer) for answer in latency.unprompted],
+        "summary": _summary(latency.turns),
+        "failures": latency.failures,
+    }
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write it where it can be read by people too. Raises ConfigurationError where that is not possible."""
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}; choose another place") from error
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    answer = turn.answer
+    marks = [round(mark * 1000) for mark in turn.marks or ()]
+    parts = [after - before for before, after in pairwise(marks)]
+    return {
+        "number": turn.number,
+        "user": turn.user,
+        "started": round(turn.started, 3),
+        "ended": round(turn.ended, 3),
+        "measured_from": turn.measured_from,
+        "reason": turn.reason,
+        "voice_to_voice_ms": sum(parts) if parts else None,
+        "parts_ms": dict(zip(PARTS, parts, strict=True)) if parts else None,
+        **(_answer(answer) if answer else dict.fromkeys(("said", "heard"), "")),
+    }
+
+
+def _answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "said": answer.said,
+        "heard": answer.heard,
+        "played": None if answer.played is None else round(answer.played, 3),
+        "interrupted": answer.interrupted,
+        "tools": [
+            {
+                "name": run.call.name,
+                "arguments": run.call.arguments,
+                "result": run.result,
+                "failed": run.failed,
+                "seconds": None if run.ended is None else round(run.ended - run.started, 3),
+            }
+            for run in answer.tools
+        ],
+        "failures": answer.failures,
+    }
+
+
+def _summary(turns: Sequence[Turn]) -> dict[str, Any]:
+    of = summarise(turns)
+    counts = {"turns": len(turns), "answered": of.answered if of else 0}
+    if of is None:
+        return counts
+
+    def ms(values: dict[str, float]) -> dict[str, int]:
+        return {name: round(seconds * 1000) for name, seconds in values.items()}
+
+    return counts | {"median_ms": ms(of.median), "p95_ms": ms(of.p95)}

@@ -1,0 +1,207 @@
+"""A conversation as one can watch it: who speaks, what is said, and how long each answer took."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..frames import (
+    Failed,
+    Frame,
+    PlayoutStarted,
+    ReplyEnded,
+    ReplyStarted,
+    Signal,
+    Text,
+    ToolEnded,
+    Transcript,
+    UserTurn,
+    UserTurnStarted,
+)
+from ..telemetry.latency import PARTS, Answer, Latency, ToolRun, Turn, summarise
+from .show import table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text as Line
+
+__all__ = ["Screen", "measured", "summary", "waterfall"]
+
+LABELS: dict[str, str] = {
+    part: part.replace("stt", "STT").replace("_", " ") for part in (*PARTS, "voice_to_voice")
+}
+COLOURS = dict(zip(PARTS, ("blue", "cyan", "magenta", "yellow", "green", "white"), strict=True))
+VOICES = {"caller": "bold cyan", "agent": "bold magenta", "tool": "yellow", "failed": "bold red"}
+STATES = {"listening": "dim", "thinking": "yellow"} | VOICES
+BARS = 48  # columns of a waterfall
+SCALE = 1.0  # seconds that they stand for; more where an answer took longer
+INDENT = 18  # columns before what is said
+
+
+class Screen:
+    """Prints a conversation as it happens; on a terminal a live line below says who speaks now.
+
+    An observer of the session, to stand behind the `Latency` that it prints the waterfalls of.
+    """
+
+    media = False
+
+    def __init__(self, out: "Console", latency: Latency) -> None:
+        self.out = out
+        self.latency = latency
+        self._live: Live | None = None
+        self._state, self._words = "listening", ""
+        self._printed = 0  # turns of the caller
+
+    def __enter__(self) -> "Screen":
+        if self.out.is_terminal:
+            from rich.live import Live
+            from rich.spinner import Spinner
+
+            spinner = Spinner("dots")
+            self._live = Live(
+                console=self.out,
+                get_renderable=lambda: self._now(spinner),
+                transient=True,
+                refresh_per_second=8,
+            )
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
+        """Take note; it is printed when the session has done its work."""
+        match what:
+            case UserTurnStarted():
+                self._state, self._words = "caller", ""
+            case Transcript(text, final) if text and not final:
+                self._words = text
+            case UserTurn():
+                self._state, self._words = "thinking", ""
+                self._soon(self._turn, self.latency.turns[-1])
+            case ReplyStarted():
+                self._words = ""
+            case Text(_, text, at):
+                self._words = self._words[:at] + text
+            case PlayoutStarted():
+                self._state = "agent"
+            case ToolEnded(reply):
+                for run in answer.tools if (answer := self.latency.answer(reply)) else ():
+                    if run.call.id == what.call.id:
+                        self._soon(self._tool, now, run)
+            case ReplyEnded(reply):
+                if self._state == "agent":
+                    self._state, self._words = "listening", ""
+                if answer := self.latency.answer(reply):
+                    self._soon(self._answer, answer, self.latency.turn_of(reply))
+            case Failed() if not what.recovered:
+                self._soon(self._print, now, "failed", f"{what.part}: {what.message}")
+            case _:
+                pass
+
+    def _soon(self, show: Callable[..., None], *arguments: Any) -> None:
+        asyncio.get_running_loop().call_soon(show, *arguments)
+
+    def _now(self, spinner: "Spinner") -> "Spinner":
+        from rich.text import Text as Line
+
+        width = max(10, self.out.width - INDENT - 4)
+        words = self._words if len(self._words) <= width else "…" + self._words[-width:]
+        line = Line.assemble((f"{self._state:<9}", STATES[self._state]), " ", (words, "dim"))
+        spinner.update(text=line, style=STATES[self._state])
+        return spinner
+
+    # What is printed -------------------------------------------------------------------------------
+
+    def _turn(self, turn: Turn) -> None:
+        if turn.number > self._printed:  # a turn that a part rewrites is seen twice
+            self._printed = turn.number
+            self._print(turn.started, "caller", turn.user)
+
+    def _tool(self, now: float, run: ToolRun) -> None:
+        self._print(now, "tool", f"{run.call.name} {run.call.arguments} → {run.result}")
+
+    def _answer(self, answer: Answer, turn: Turn | None) -> None:
+        from rich.text import Text as Line
+
+        said = answer.said.strip()
+        heard = answer.heard.strip() if answer.interrupted else said
+        line = Line(heard)
+        if rest := said[len(heard) :].strip():
+            line.append(" ‖ ", "red").append(rest, "dim strike")
+        if answer.interrupted:
+            line.append(f" ({answer.reason})", "dim")
+        self._print(answer.played or answer.started, "agent", line)
+        for row in waterfall(turn) if turn is not None else ():
+            self.out.print(row, soft_wrap=True)
+
+    def _print(self, at: float, who: str, what: "str | Line") -> None:
+        from rich.table import Table
+        from rich.text import Text as Line
+
+        time = f"{int(at // 60)}:{at % 60:04.1f}"
+        line = Line(what) if isinstance(what, str) else what
+        if self.out.is_terminal:
+            grid = Table.grid(padding=(0, 2))
+            grid.add_column(width=7, justify="right", style="dim")
+            grid.add_column(width=7, style=VOICES[who])
+            grid.add_column()
+            grid.add_row(time, who, line)
+            self.out.print(grid)
+        else:
+            self.out.print(Line.assemble(f"{time:>7}  {who:<7}  ", line), soft_wrap=True)
+
+
+def waterfall(turn: Turn) -> "list[Line]":
+    """The parts of a turn's latency as bars, each beginning where the one before it ended."""
+    from rich.text import Text as Line
+
+    marks, parts = turn.marks, turn.parts
+    if marks is None or parts is None:
+        return []
+    total = marks[-1] - marks[0]
+    columns = BARS / max(SCALE, total)
+    lines: list[Line] = []
+    begun = 0.0
+    for part, seconds in parts.items():
+        first, last = round(begun * columns), round((begun + seconds) * columns)
+        begun += seconds
+        if seconds >= 0.0005:
+            bar = " " * first + ("█" * (last - first) or "▏")
+            label = (f"{LABELS[part]:<16}", "dim")
+            took = (f"{seconds * 1000:5.0f}", "dim")
+            lines.append(Line.assemble(" " * INDENT, label, (f"{bar:<{BARS + 1}}", COLOURS[part]), took))
+    whole = f"{LABELS['voice_to_voice']:<{BARS + 17}}{total * 1000:5.0f} ms"
+    return [*lines, Line.assemble(" " * INDENT, (whole, "bold"))]
+
+
+def summary(out: "Console", turns: Sequence[Turn]) -> None:
+    """Median and 95th percentile of the latencies, and where they were measured."""
+    of = summarise(turns)
+    if of is None:
+        return
+    rows = [
+        (label, f"{of.median[name] * 1000:.0f}", f"{of.p95[name] * 1000:.0f}")
+        for name, label in LABELS.items()
+    ]
+    count = "1 answer" if of.answered == 1 else f"{of.answered} answers"
+    table(out, (f"ms, of {count}", "median", "95th"), rows, "-rr")
+    out.print(measured(turns), style="dim", soft_wrap=True)
+
+
+def measured(turns: Sequence[Turn]) -> str:
+    """Where the latencies of these turns were measured, in words."""
+    if not turns:
+        return "Nothing was measured."
+    begins = {
+        "recording": "the end of speech in the caller's recording",
+        "vad": "the end of speech as the detector heard it",
+        "typed": "the arrival of the typed text",
+    }
+    used = dict.fromkeys(begins[turn.measured_from] for turn in turns)
+    return f"Measured from {' or '.join(used)} to the first sample of the answer at playout."

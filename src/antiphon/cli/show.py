@@ -1,0 +1,91 @@
+"""What the command line shows: colour on a terminal, plain lines elsewhere; an error in one message."""
+
+import functools
+import os
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import typer
+
+from ..errors import AntiphonError, YouErred
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["console", "say", "step", "table", "told"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEBUG = "ANTIPHON_DEBUG"
+
+
+def console() -> "Console":
+    """Standard output. Text is shown as it is: nothing in it is taken for markup."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def say(what: object) -> None:
+    """A message to standard error."""
+    typer.echo(f"antiphon: {what}", err=True)
+
+
+def told(command: Callable[P, R]) -> Callable[P, R]:
+    """A command whose errors are told in one message; exits with 2 where you erred, 1 where they did.
+
+    ANTIPHON_DEBUG=1 shows where an error came from. Ctrl-C exits with 130.
+    """
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except AntiphonError as error:
+            if os.environ.get(DEBUG):
+                import traceback
+
+                traceback.print_exception(error)
+            say(error)
+            raise typer.Exit(2 if isinstance(error, YouErred) else 1) from None
+        except KeyboardInterrupt:
+            say("stopped")
+            raise typer.Exit(130) from None
+
+    return run
+
+
+def table(out: "Console", heads: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
+    """A table; a column whose place in `right` holds an "r" is aligned to the right."""
+    sides = ["right" if side == "r" else "left" for side in right.ljust(len(heads))]
+    if out.is_terminal:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+
+        shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+        for head, side in zip(heads, sides, strict=True):
+            shown.add_column(head, justify="right" if side == "right" else "left", overflow="fold")
+        for row in rows:
+            shown.add_row(*row)
+        out.print(shown)
+        return
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
+    for row in (heads, *rows):
+        cells = zip(row, widths, sides, strict=True)
+        line = "  ".join(f"{cell:{'>' if side == 'right' else '<'}{width}}" for cell, width, side in cells)
+        out.print(line.rstrip(), soft_wrap=True)
+
+
+@contextmanager
+def step(out: "Console", what: str) -> Generator[None]:
+    """Show that something goes on, then how long it took."""
+    begun = time.monotonic()
+    if out.is_terminal:
+        with out.status(f"{what} ..."):
+            yield
+    else:
+        yield
+    out.print(f"{what}: {time.monotonic() - begun:.1f} s", style="dim", soft_wrap=True)

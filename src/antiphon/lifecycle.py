@@ -1,0 +1,73 @@
+"""How the parts of a session are opened and closed: all at the same time, and bounded in time."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+
+from .errors import ServiceTimeoutError, UnavailableError
+from .processor import Processor
+
+__all__ = ["Opening", "close_all"]
+
+logger = logging.getLogger("antiphon.session")
+
+PATIENCE = 0.5  # seconds that cancelled tasks, and closing parts, are waited for
+READY_WITHIN = 120.0  # seconds that a part may take to open (a model may have to be loaded)
+
+Task = asyncio.Task[None]
+
+
+class Opening:
+    """Parts that get ready, each in a task."""
+
+    def __init__(self, parts: Iterable[Processor] = ()) -> None:
+        self._tasks: dict[Task, Processor] = {
+            asyncio.create_task(part.open(), name=f"antiphon open {part.name}"): part
+            for part in parts
+            if type(part).open is not Processor.open
+        }
+
+    async def wait(self) -> None:
+        """Wait until the last is ready, or has taken too long."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=READY_WITHIN)
+
+    def errors(self) -> Iterator[tuple[Processor, BaseException]]:
+        """The parts that are not ready, and why."""
+        for task, part in self._tasks.items():
+            if not task.done():
+                task.cancel()
+                yield part, ServiceTimeoutError(f"{part.name} was not ready after {READY_WITHIN:g} s")
+            elif task.cancelled():
+                yield part, UnavailableError(f"{part.name} was cancelled while it got ready")
+            elif (error := task.exception()) is not None:
+                yield part, error
+
+    async def stop(self) -> None:
+        """Let none of them go on."""
+        await _stop({task: part.name for task, part in self._tasks.items() if not task.done()})
+
+
+async def close_all(parts: Sequence[Processor], works: dict[Task, str]) -> None:
+    """Close parts, while their tasks, which have been cancelled, come to their end."""
+    closing = [part for part in parts if type(part).close is not Processor.close]
+    tasks = works | {asyncio.create_task(_close(part)): part.name for part in closing}
+    if tasks:
+        await asyncio.wait(tasks, timeout=PATIENCE)
+    await _stop(tasks)
+
+
+async def _close(part: Processor) -> None:
+    await part.close()
+
+
+async def _stop(tasks: dict[Task, str]) -> None:
+    """Cancel tasks, twice if need be, and wait for them; those that failed or do not stop are named."""
+    for _ in range(2):
+        if running := [task for task in tasks if not task.done() and task.cancel()]:
+            await asyncio.wait(running, timeout=PATIENCE / 2)
+    for task, name in tasks.items():
+        if not task.done():
+            logger.warning("%s does not stop, though it was cancelled, and is left behind", name)
+        elif not task.cancelled() and task.exception() is not None:
+            logger.warning("%s failed while closing: %r", name, task.exception())

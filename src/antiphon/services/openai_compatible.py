@@ -1,0 +1,223 @@
+"""The driver for language models that speak OpenAI's chat completions: the n-th such vendor is data.
+
+Protocol: https://platform.openai.com/docs/api-reference/chat/create, streamed as server-sent events. A tool
+call comes in fragments by index: its id and name first, then pieces of its arguments.
+"""
+
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..conversation.context import AgentSaid, Context, ToolAnswered, UserSaid
+from ..errors import (
+    AuthenticationError,
+    BadResponseError,
+    ConfigurationError,
+    RateLimitError,
+    ServiceTimeoutError,
+    TheyErred,
+    UnavailableError,
+)
+from ..frames import ToolCall
+from .ports import TextDelta, TokenUsage
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["ChatCompletions", "messages"]
+
+CONNECT, ANSWER = 5.0, 30.0  # seconds until there is a connection; between two pieces of an answer
+INTERRUPTED = " […]"  # behind what was heard of a reply that the user cut off
+
+
+class ChatCompletions:
+    """A model behind an endpoint. `options` are further fields of the request, such as temperature.
+
+    The key is `key`, or the environment variable `key_variable`; an endpoint without keys needs neither.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        vendor: str,
+        base_url: str,
+        key: str | None = None,
+        key_variable: str | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        self.model = model
+        self.vendor = vendor
+        self.base_url = base_url.rstrip("/")
+        self.options = options or {}
+        self._key = key or (os.environ.get(key_variable) if key_variable else None)
+        self._key_variable = key_variable
+        self._client: httpx.AsyncClient | None = None
+
+    async def load(self) -> None:
+        """See that there is a key and what is needed to connect."""
+        if self._key is None and self._key_variable is not None:
+            raise ConfigurationError(
+                f"{self.vendor} needs a key: set {self._key_variable} in the environment, or give key="
+            )
+        self._connected()
+
+    async def warm(self, context: Context) -> None:
+        """Nothing to do: the prompt is cached at the other end, if at all."""
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
+        """Answer; leaving the iterator closes the connection, and the vendor stops."""
+        import httpx
+
+        await self.load()
+        request = {"model": self.model, "messages": messages(context), "stream": True} | self.options
+        request["stream_options"] = {"include_usage": True}
+        if context.tools:
+            request["tools"] = [
+                {
+                    "type": "function",
+                    "function": {
+                        "name": tool.name,
+                        "description": tool.description,
+                        "parameters": tool.parameters,
+                    },
+                }
+                for tool in context.tools
+            ]
+        answer = _Answer()
+        try:
+            async with self._connected().stream("POST", "/chat/completions", json=request) as response:
+                if response.status_code != 200:
+                    raise self._refused(response.status_code, await response.aread(), response.headers)
+                async for line in response.aiter_lines():
+                    for item in answer.read(line):
+                        yield item
+        except httpx.TimeoutException as error:
+            raise ServiceTimeoutError(
+                f"{self.vendor} did not answer in time ({type(error).__name__})"
+            ) from error
+        except httpx.HTTPError as error:
+            raise UnavailableError(
+                f"{self.vendor} at {self.base_url}: {error or type(error).__name__}"
+            ) from error
+        if not answer.done:
+            raise UnavailableError(f"{self.vendor} broke off in the middle of an answer")
+
+    def _connected(self) -> "httpx.AsyncClient":
+        if self._client is None:
+            try:
+                import httpx
+            except ModuleNotFoundError as error:
+                raise ConfigurationError(
+                    f'{self.vendor} needs httpx, which is not installed: pip install "antiphon[openai]"'
+                ) from error
+            headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+            self._client = httpx.AsyncClient(
+                base_url=self.base_url, headers=headers, timeout=httpx.Timeout(ANSWER, connect=CONNECT)
+            )
+        return self._client
+
+    def _refused(self, status: int, body: bytes, headers: "httpx.Headers") -> TheyErred:
+        said = f"{self.vendor} answered {status}: {_reason(body)}"
+        if status in (401, 403):
+            return AuthenticationError(f"{said}. Is {self._key_variable or 'the key'} right?")
+        if status == 429:
+            return RateLimitError(said, _seconds(headers.get("retry-after")))
+        return UnavailableError(said) if status >= 500 else BadResponseError(said)
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has come so far of a streamed answer."""
+
+    done: bool = False
+    calls: dict[int, dict[str, str]] = field(default_factory=dict[int, dict[str, str]])
+
+    def read(self, line: str) -> Iterator[TextDelta | ToolCall | TokenUsage]:
+        """What a line of the event stream adds."""
+        if not line.startswith("data:"):
+            return
+        data = line[5:].strip()
+        if data == "[DONE]":
+            yield from self._whole_calls()
+            self.done = True
+            return
+        try:
+            chunk: dict[str, Any] = json.loads(data)
+            choices: list[dict[str, Any]] = chunk.get("choices") or []
+            usage: dict[str, Any] = chunk.get("usage") or {}
+            for choice in choices:
+                delta: dict[str, Any] = choice.get("delta") or {}
+                if text := delta.get("content"):
+                    yield TextDelta(text)
+                fragments: list[dict[str, Any]] = delta.get("tool_calls") or []
+                for fragment in fragments:
+                    self._add(fragment)
+                if choice.get("finish_reason"):
+                    yield from self._whole_calls()
+                    self.done = True
+            if usage:
+                details: dict[str, int] = usage.get("prompt_tokens_details") or {}
+                cached = details.get("cached_tokens") or 0
+                yield TokenUsage(usage["prompt_tokens"], usage["completion_tokens"], cached)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadResponseError(f"not a chunk of a chat completion: {data[:120]!r}") from error
+
+    def _add(self, fragment: dict[str, Any]) -> None:
+        call = self.calls.setdefault(fragment.get("index", 0), {"id": "", "name": "", "arguments": ""})
+        function: dict[str, str] = fragment.get("function") or {}
+        call["id"] = fragment.get("id") or call["id"]
+        call["name"] += function.get("name") or ""
+        call["arguments"] += function.get("arguments") or ""
+
+    def _whole_calls(self) -> Iterator[ToolCall]:
+        for index, call in sorted(self.calls.items()):
+            yield ToolCall(call["id"] or f"call-{index}", call["name"], call["arguments"] or "{}")
+        self.calls.clear()
+
+
+def messages(context: Context) -> list[dict[str, Any]]:
+    """The context as chat messages."""
+    chat: list[dict[str, Any]] = [{"role": "system", "content": context.instructions}]
+    for entry in context.entries:
+        match entry:
+            case UserSaid(text):
+                chat.append({"role": "user", "content": text})
+            case AgentSaid(text, calls, interrupted):
+                message: dict[str, Any] = {"role": "assistant", "content": text + INTERRUPTED * interrupted}
+                if calls:
+                    message["tool_calls"] = [
+                        {
+                            "id": call.id,
+                            "type": "function",
+                            "function": {"name": call.name, "arguments": call.arguments},
+                        }
+                        for call in calls
+                    ]
+                chat.append(message)
+            case ToolAnswered(call, result):
+                chat.append({"role": "tool", "tool_call_id": call.id, "content": result})
+    return chat
+
+
+def _reason(body: bytes) -> str:
+    try:
+        error = json.loads(body)["error"]
+        return str(error.get("message") or error)[:300]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return body[:200].decode(errors="replace").strip() or "nothing"
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    try:
+        return float(retry_after) if retry_after else None
+    except ValueError:
+        return None  # a date; whoever tries again uses a delay of its own

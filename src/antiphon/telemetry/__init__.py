@@ -1,0 +1,1 @@
+"""What a conversation was like: how long each answer took, and why."""

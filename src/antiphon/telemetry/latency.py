@@ -1,0 +1,298 @@
+"""The latency of every turn: from the caller's last sound to the first sound of the answer, part by part.
+
+Six parts follow one another and add up to voice-to-voice:
+
+    endpointing      the caller's last sound      to  it is certain that the turn is over
+    stt              that                         to  its last words are there: the turn has ended
+    first_token      that                         to  the first token of the answer (after any tools)
+    first_sentence   that                         to  the first words are given to the voice
+    first_audio      that                         to  the first sound has been made
+    playout          that                         to  the first sample is played
+
+The last sound is where speech ends in the recording, for a caller who is one; else what the voice activity
+detector heard as the end; for a typed turn, its arrival. The first sample is the one that `Playout` sends:
+what a network, a device or a room add lies outside.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from typing import Any, ClassVar, Literal
+
+from ..frames import (
+    Failed,
+    Frame,
+    Measured,
+    PlayoutStarted,
+    Prompt,
+    ReplyEnded,
+    ReplyStarted,
+    SegmentStarted,
+    Signal,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+    Text,
+    ToolCall,
+    ToolEnded,
+    ToolStarted,
+    Transcript,
+    TurnScored,
+    UserText,
+    UserTurn,
+)
+
+__all__ = ["PARTS", "Answer", "Latency", "Summary", "ToolRun", "Turn", "percentile", "summarise"]
+
+PARTS: tuple[str, ...] = ("endpointing", "stt", "first_token", "first_sentence", "first_audio", "playout")
+SURE = 0.5  # the probability from which an end-of-turn model means that the turn is over
+
+Source = Literal["recording", "vad", "typed"]
+
+
+@dataclass(slots=True)
+class ToolRun:
+    """A tool that was called for a reply; `result` is None while it runs."""
+
+    call: ToolCall
+    started: float
+    ended: float | None = None
+    result: str | None = None
+    failed: bool = False
+
+
+@dataclass(slots=True)
+class Answer:
+    """A reply as it was made and heard. Times are the session's; None for what never came."""
+
+    reply: int
+    started: float
+    first_token: float | None = None
+    voice_asked: float | None = None
+    first_audio: float | None = None
+    played: float | None = None
+    said: str = ""
+    heard: str = ""
+    interrupted: bool = False
+    reason: str = ""
+    tools: list[ToolRun] = field(default_factory=list[ToolRun])
+    failures: list[str] = field(default_factory=list[str])
+
+
+@dataclass(slots=True)
+class Turn:
+    """A turn of the user, and the answer to it."""
+
+    number: int
+    user: str
+    started: float
+    ended: float
+    """The last sound of it, as `measured_from` knows it."""
+    measured_from: Source
+    certain: float
+    """When it was certain that the turn was over, words aside."""
+    closed: float
+    """When it was over, words and all."""
+    reason: str
+    answer: Answer | None = None
+
+    @property
+    def marks(self) -> list[float] | None:
+        """The seven moments between which the parts lie; None where no answer was heard."""
+        answer = self.answer
+        if answer is None or answer.played is None:
+            return None
+        steps = (self.certain, self.closed, answer.first_token, answer.voice_asked, answer.first_audio)
+        latest = accumulate((step or 0.0 for step in steps), max, initial=self.ended)
+        return [*(min(step, answer.played) for step in latest), answer.played]
+
+    @property
+    def parts(self) -> dict[str, float] | None:
+        """Seconds by the names in PARTS; they add up to `voice_to_voice`."""
+        if (marks := self.marks) is None:
+            return None
+        return {part: after - before for part, (before, after) in zip(PARTS, pairwise(marks), strict=True)}
+
+    @property
+    def voice_to_voice(self) -> float | None:
+        """Seconds from the last sound of the turn to the first of the answer."""
+        return None if (marks := self.marks) is None else marks[-1] - marks[0]
+
+
+class Latency:
+    """Watches a session: its `turns`, and in `unprompted` what the agent said of its own accord.
+
+    `speech` gives the stretches of the caller's speech so far, in the session's seconds, where they are known
+    better than a detector can tell.
+    """
+
+    media = False
+
+    def __init__(self, speech: Callable[[], Sequence[tuple[float, float]]] = tuple) -> None:
+        self.turns: list[Turn] = []
+        self.unprompted: list[Answer] = []
+        self.failures: list[str] = []
+        """What failed and was not made good, in the order in which it did."""
+        self._known = speech
+        self._answers: dict[int, Answer] = {}
+        self._asked: Turn | None = None  # the turn whose reply has yet to begin
+        self._stopped = self._scored = self._worded = 0.0  # when the last of each came
+        self._sure: float | None = None  # since when all scores have said that the turn is over
+
+    def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
+        """Take note of what happened."""
+        if (note := self._notes.get(type(what))) is not None:
+            note(self, now, what)
+
+    def answer(self, reply: int) -> Answer | None:
+        """What is known of a reply."""
+        return self._answers.get(reply)
+
+    def turn_of(self, reply: int) -> Turn | None:
+        """The turn that this reply answers."""
+        return next((turn for turn in self.turns if turn.answer and turn.answer.reply == reply), None)
+
+    # The user's turn -------------------------------------------------------------------------------
+
+    def _speech(self, now: float, frame: SpeechStarted | SpeechResumed) -> None:
+        self._sure = None
+
+    def _speech_stopped(self, now: float, frame: SpeechStopped) -> None:
+        self._stopped = now
+
+    def _turn_scored(self, now: float, frame: TurnScored) -> None:
+        self._scored = now
+        if frame.probability < SURE:
+            self._sure = None
+        elif self._sure is None:
+            self._sure = now
+
+    def _transcript(self, now: float, frame: Transcript) -> None:
+        if frame.final:
+            self._worded = now
+
+    def _user_turn(self, now: float, frame: UserTurn) -> None:
+        if self._asked is not None and self._asked.started == frame.started:
+            self._asked.user = frame.text  # a part has rewritten it
+            return
+        waited_for_words = self._worded == now
+        certain = max(self._stopped, self._sure or self._scored) if waited_for_words else now
+        ended, source = self._end_of_speech(frame.ended, certain)
+        self._add(Turn(0, frame.text, frame.started, ended, source, max(ended, certain), now, frame.reason))
+
+    def _user_text(self, now: float, frame: UserText) -> None:
+        self._add(Turn(0, frame.text, now, now, "typed", now, now, ""))
+
+    def _add(self, turn: Turn) -> None:
+        self.turns.append(turn)
+        turn.number = len(self.turns)
+        self._asked = turn
+
+    def _end_of_speech(self, detected: float, certain: float) -> tuple[float, Source]:
+        """The end of the last stretch of known speech that the turn can have held."""
+        known = [end for start, end in self._known() if start < detected]
+        return (known[-1], "recording") if known and known[-1] <= certain else (detected, "vad")
+
+    # The answer ------------------------------------------------------------------------------------
+
+    def _reply_started(self, now: float, signal: ReplyStarted) -> None:
+        self._answers[signal.reply] = Answer(signal.reply, now)
+
+    def _prompt(self, now: float, frame: Prompt) -> None:
+        if self._asked is not None and (answer := self._answers.get(frame.reply)) is not None:
+            self._asked.answer, self._asked = answer, None
+
+    def _text(self, now: float, frame: Text) -> None:
+        self._mark(frame.reply, "first_token", now)
+
+    def _measured(self, now: float, signal: Measured) -> None:
+        if signal.what == "first audio" and signal.reply is not None:
+            self._mark(signal.reply, "voice_asked", now - signal.seconds)
+            self._mark(signal.reply, "first_audio", now)
+
+    def _segment_started(self, now: float, frame: SegmentStarted) -> None:
+        self._mark(frame.reply, "first_audio", now)
+
+    def _playout_started(self, now: float, signal: PlayoutStarted) -> None:
+        self._mark(signal.reply, "played", now)
+
+    def _mark(self, reply: int, what: str, at: float) -> None:
+        answer = self._answers.get(reply)
+        if answer is not None and getattr(answer, what) is None:
+            setattr(answer, what, at)
+
+    def _tool_started(self, now: float, signal: ToolStarted) -> None:
+        if (answer := self._answers.get(signal.reply)) is not None:
+            answer.tools.append(ToolRun(signal.call, now))
+
+    def _tool_ended(self, now: float, signal: ToolEnded) -> None:
+        if (answer := self._answers.get(signal.reply)) is not None:
+            for run in answer.tools:
+                if run.call.id == signal.call.id:
+                    run.ended, run.result, run.failed = now, signal.result, signal.failed
+
+    def _reply_ended(self, now: float, signal: ReplyEnded) -> None:
+        if (answer := self._answers.get(signal.reply)) is None:
+            return
+        answer.said, answer.heard = signal.text, signal.heard
+        answer.interrupted, answer.reason = signal.interrupted, signal.reason
+        if self.turn_of(signal.reply) is None:
+            self.unprompted.append(answer)
+
+    def _failed(self, now: float, signal: Failed) -> None:
+        if signal.recovered:
+            return
+        failure = f"{signal.part}: {signal.message} ({signal.error})"
+        self.failures.append(failure)
+        if signal.reply is not None and (answer := self._answers.get(signal.reply)) is not None:
+            answer.failures.append(failure)
+
+    _notes: ClassVar[dict[type, Callable[..., None]]] = {
+        SpeechStarted: _speech,
+        SpeechResumed: _speech,
+        SpeechStopped: _speech_stopped,
+        TurnScored: _turn_scored,
+        Transcript: _transcript,
+        UserTurn: _user_turn,
+        UserText: _user_text,
+        ReplyStarted: _reply_started,
+        Prompt: _prompt,
+        Text: _text,
+        Measured: _measured,
+        SegmentStarted: _segment_started,
+        PlayoutStarted: _playout_started,
+        ToolStarted: _tool_started,
+        ToolEnded: _tool_ended,
+        ReplyEnded: _reply_ended,
+        Failed: _failed,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Of the turns that were answered: seconds, by the names in PARTS and "voice_to_voice"."""
+
+    answered: int
+    median: dict[str, float]
+    p95: dict[str, float]
+
+
+def summarise(turns: Sequence[Turn]) -> Summary | None:
+    """The median and the 95th percentile, of each part by itself; None where no answer was heard."""
+    heard = [parts | {"voice_to_voice": sum(parts.values())} for turn in turns if (parts := turn.parts)]
+    if not heard:
+        return None
+    values = {name: sorted(parts[name] for parts in heard) for name in (*PARTS, "voice_to_voice")}
+    return Summary(
+        len(heard),
+        {name: percentile(of, 0.5) for name, of in values.items()},
+        {name: percentile(of, 0.95) for name, of in values.items()},
+    )
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that this share (0 to 1) of sorted values does not exceed, between neighbours linearly."""
+    place = share * (len(values) - 1)
+    below = int(place)
+    above = min(below + 1, len(values) - 1)
+    return values[below] + (values[above] - values[below]) * (place - below)

@@ -1,0 +1,345 @@
+"""A call that was held in a test, and what must be true of every call.
+
+call = await hold(agent, [Line(loud(1.0), wait=0.5, cue="now")])
+check(call)
+call.reads('''
+    0.51  user: hello there
+    1.94  agent: Hello, how can I help you?
+''')
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from ..clock import Clock
+from ..conversation.context import AgentSaid, Entry, ToolAnswered, UserSaid
+from ..conversation.conversation import Conversation
+from ..frames import (
+    AgentAudio,
+    Failed,
+    Frame,
+    PlayoutStarted,
+    Prompt,
+    ReplyEnded,
+    ReplyStarted,
+    SessionEnded,
+    SessionStarted,
+    Signal,
+    ToolEnded,
+    UserText,
+    UserTurn,
+)
+from ..journal import Journal
+from ..pipeline import Part
+from ..playout import Playout
+from ..session import Session
+from ..transports.caller import Caller, Line
+from ..transports.port import Transport
+from .scripted import Answer, LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS
+
+__all__ = [
+    "Call",
+    "Seen",
+    "check",
+    "context_is_what_was_said_and_heard",
+    "heard_is_prefix_of_said",
+    "hold",
+    "no_task_left",
+    "nothing_of_an_old_reply",
+    "one_end_for_each_start",
+    "services",
+    "tools_have_answers",
+    "voice_is_paced",
+]
+
+T = TypeVar("T")
+
+OUTLIVES = (ToolEnded, Failed)  # what may come of a reply that is over
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Something that happened: a frame, a signal, or a call of the session as (name, argument)."""
+
+    at: float
+    source: str
+    what: Frame | Signal | tuple[str, Any]
+    is_input: bool
+
+
+class Call:
+    """A session over `parts`, and all that happens in it.
+
+    async with Call([Shout(), Playout()]) as call:
+        await call.session.say("hello")
+    assert call.all(ReplyEnded)
+    """
+
+    media = True
+
+    def __init__(self, parts: Part, *, clock: Clock | None = None) -> None:
+        self.seen: list[Seen] = []
+        self.journal = Journal(media=True)
+        self.session = Session(parts, clock=clock, observers=[self, self.journal])
+
+    def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
+        """Remember it."""
+        self.seen.append(Seen(now, source, what, is_input))
+
+    async def __aenter__(self) -> Self:
+        await self.session.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.session.cancel("the test is over")
+
+    def all(self, kind: type[T], reply: int | None = None) -> list[T]:
+        """The frames or signals of this exact type, in order; only those of a reply, if one is named."""
+        return [
+            seen.what
+            for seen in self.seen
+            if type(seen.what) is kind and (reply is None or getattr(seen.what, "reply", None) == reply)
+        ]
+
+    def times(self, kind: type) -> list[float]:
+        """When they happened."""
+        return [seen.at for seen in self.seen if type(seen.what) is kind]
+
+    def part(self, kind: type[T]) -> T:
+        """The first part of this type."""
+        return next(part for part in self.session.parts if isinstance(part, kind))
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The conversation as the language model would read it now."""
+        return self.part(Conversation).entries
+
+    @property
+    def voice(self) -> list[Seen]:
+        """The pieces that playout sent, each an AgentAudio, in order."""
+        playout = self.session.playout
+        if playout is None:
+            return []
+        return [seen for seen in self.seen if seen.source == playout.name and type(seen.what) is AgentAudio]
+
+    def pcm(self, reply: int) -> bytes:
+        """What was sent of a reply's voice."""
+        pieces = [seen.what for seen in self.voice]
+        return b"".join(
+            piece.pcm for piece in pieces if isinstance(piece, AgentAudio) and piece.reply == reply
+        )
+
+    def story(self) -> list[tuple[float, str]]:
+        """Who began to say what when, which tools answered, and what failed, as lines to read.
+
+        A reply stands at its first sample with what was heard of it; a dash ends one that was cut off.
+        """
+        begun: dict[int, float] = {}
+        lines: list[tuple[float, str]] = []
+        for seen in self.seen:
+            match seen.what:
+                case UserTurn(text, started):
+                    lines.append((started, f"user: {text}"))
+                case UserText(text):
+                    lines.append((seen.at, f"user types: {text}"))
+                case ReplyStarted(reply) | PlayoutStarted(reply):
+                    begun[reply] = seen.at
+                case ReplyEnded(reply, _, heard, interrupted):
+                    said = heard.strip() + " —" * interrupted
+                    lines.append((begun[reply], f"agent: {said.strip()}"))
+                case ToolEnded(_, call, result):
+                    lines.append((seen.at, f"tool {call.name}: {result}"))
+                case Failed(part, error):
+                    lines.append((seen.at, f"failed {part}: {error}"))
+                case SessionEnded(reason):
+                    lines.append((seen.at, f"end: {reason}"))
+                case _:
+                    pass
+        return sorted(lines, key=lambda line: line[0])
+
+    def reads(self, expected: str, *, within: float = 0.3) -> None:
+        """The story is this one: its lines exactly, each at its time give or take `within` seconds."""
+        wanted = [line.strip().split(maxsplit=1) for line in expected.strip().splitlines()]
+        told = "\n".join(f"{at:7.2f}  {line}" for at, line in self.story())
+        assert [line for _, line in wanted] == [line for _, line in self.story()], f"it went:\n{told}"
+        for (time, line), (at, _) in zip(wanted, self.story(), strict=True):
+            assert abs(float(time) - at) <= within, f"{line!r} came at {at:.2f}, not {time}; it went:\n{told}"
+
+
+class Agent(Protocol):
+    """Whatever makes a pipeline for a transport."""
+
+    def pipeline(self, transport: Transport) -> Sequence[Part]: ...
+
+
+async def hold(
+    agent: Agent,
+    lines: Sequence[Line] = (),
+    *,
+    sample_rate: int = 16000,
+    linger: float = 3.0,
+    at_most: float = 600.0,
+) -> Call:
+    """Let a scripted caller talk to an agent until it hangs up; gives the call, with no task left of it."""
+    call = Call(agent.pipeline(Caller(lines, sample_rate, linger=linger, at_most=at_most)))
+    async with call:
+        await call.session.wait()
+    no_task_left()
+    return call
+
+
+def services(
+    hears: Sequence[str | Exception] = (),
+    says: Sequence[Sequence[Answer] | str] = (),
+    *,
+    turn_scores: Sequence[float | Exception] = (1.0,),
+) -> dict[str, Any]:
+    """Scripted services for an agent: Agent("...", **services(["hello"], ["Hello, who is there?"]))."""
+    return {
+        "stt": ScriptedSTT(hears),
+        "llm": ScriptedLLM(says),
+        "tts": ScriptedTTS(),
+        "vad": LoudVAD(),
+        "eot": ScriptedEOT(turn_scores),
+    }
+
+
+def check(call: Call) -> None:
+    """All that must be true of every call that is over."""
+    one_end_for_each_start(call)
+    heard_is_prefix_of_said(call)
+    nothing_of_an_old_reply(call)
+    voice_is_paced(call)
+    if any(isinstance(part, Conversation) for part in call.session.parts):
+        tools_have_answers(call)
+        context_is_what_was_said_and_heard(call)
+
+
+def one_end_for_each_start(call: Call) -> None:
+    """One session, begun and ended; in it one reply at a time, numbered from 1, each ended once."""
+    assert [
+        type(seen.what) for seen in call.seen if isinstance(seen.what, SessionStarted | SessionEnded)
+    ] == [
+        SessionStarted,
+        SessionEnded,
+    ]
+    assert call.times(SessionEnded)[0] == max(seen.at for seen in call.seen)
+    assert [seen.at for seen in call.seen] == sorted(seen.at for seen in call.seen)
+    current, count = None, 0
+    for seen in call.seen:
+        match seen.what:
+            case ReplyStarted(reply):
+                assert current is None, f"reply {reply} began before reply {current} had ended"
+                count += 1
+                assert reply == count, f"reply {reply} began after reply {count - 1}"
+                current = reply
+            case ReplyEnded(reply):
+                assert reply == current, f"reply {reply} ended while {current} was being made"
+                current = None
+            case SessionEnded():
+                assert current is None, f"reply {current} never ended"
+            case _:
+                pass
+
+
+def heard_is_prefix_of_said(call: Call) -> None:
+    """What was heard of a reply is the beginning of what was said; all of it, where nobody interrupted."""
+    for ended in call.all(ReplyEnded):
+        assert ended.text.startswith(ended.heard), ended
+        cut = ended.text[len(ended.heard) :]
+        assert not cut or cut[0].isspace() or not ended.heard or ended.heard[-1].isspace(), ended
+
+
+def nothing_of_an_old_reply(call: Call) -> None:
+    """Nothing made for a reply came before it began or after it had ended."""
+    alive: set[int] = set()
+    for seen in call.seen:
+        reply = getattr(seen.what, "reply", None)
+        if isinstance(seen.what, ReplyStarted):
+            alive.add(seen.what.reply)
+        assert reply is None or reply in alive or isinstance(seen.what, OUTLIVES), (
+            f"too late or early: {seen}"
+        )
+        if isinstance(seen.what, ReplyEnded):
+            alive.discard(seen.what.reply)
+
+
+def voice_is_paced(call: Call) -> None:
+    """Pieces of 20 ms (the last of a reply may be shorter), each at its place and none ahead of its time."""
+    playout = call.session.playout
+    if not isinstance(playout, Playout):
+        return
+    piece = int(playout.sample_rate * 0.02)
+    ends, before = 0, None
+    for seen in call.voice:
+        audio = seen.what
+        assert isinstance(audio, AgentAudio)
+        samples = len(audio.pcm) // 2
+        assert 0 < samples <= piece, f"{samples} samples in a piece of {piece}"
+        if before is not None and before.reply == audio.reply:
+            assert len(before.pcm) // 2 == piece, f"a short piece within reply {audio.reply}"
+            assert audio.at >= ends, f"{ends - audio.at} samples overlap at {seen.at}"
+        assert audio.at / playout.sample_rate <= seen.at + playout.lead + 1e-4, (
+            f"ahead of its time: {seen.at}"
+        )
+        ends, before = audio.at + samples, audio
+
+
+def tools_have_answers(call: Call) -> None:
+    """In every context that the model was given, and in the last, each call has its answer behind it."""
+    contexts = [prompt.context.entries for prompt in call.all(Prompt)]
+    for entries in [*contexts, tuple(call.entries)]:
+        owed: list[str] = []
+        for entry in entries:
+            if isinstance(entry, ToolAnswered):
+                assert owed and entry.call.id == owed.pop(0), f"{entry} answers nothing that was asked"
+                continue
+            assert not owed, f"calls {owed} have no answer before {entry}"
+            owed = [called.id for called in entry.calls] if isinstance(entry, AgentSaid) else []
+        assert not owed, f"calls {owed} have no answer"
+
+
+def context_is_what_was_said_and_heard(call: Call) -> None:
+    """The context is the user's turns and what was heard of the replies, in the order in which they began."""
+    heard = {ended.reply: ended.heard for ended in call.all(ReplyEnded)}
+    wanted: list[tuple[str, str]] = []
+    for seen in call.seen:
+        match seen.what:
+            case UserTurn(text) | UserText(text):
+                wanted.append(("user", _words(text)))
+            case ReplyStarted(reply):
+                wanted.append(("agent", _words(heard[reply])))
+            case _:
+                pass
+    told = [("user" if isinstance(e, UserSaid) else "agent", _words(e.text)) for e in call.entries
+            if not isinstance(e, ToolAnswered)]  # fmt: skip
+    assert _joined(told) == _joined(wanted)
+
+
+def _words(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+def _joined(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What one side says in a row, as one; nothing where nothing was said."""
+    joined: list[tuple[str, str]] = []
+    for who, text in lines:
+        if not text:
+            continue
+        if joined and joined[-1][0] == who:
+            text = joined.pop()[1] + text
+        joined.append((who, text))
+    return joined
+
+
+def no_task_left(*but: str) -> None:
+    """No task runs in this loop beside the one that asks, except those whose names contain one of `but`."""
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    names = [task.get_name() for task in left if not any(name in task.get_name() for name in but)]
+    assert not names, f"still running: {', '.join(names)}"

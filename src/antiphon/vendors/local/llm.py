@@ -1,0 +1,267 @@
+"""A language model on this machine: llama.cpp inside this process.
+
+https://github.com/xorbitsai/xllamacpp wraps llama.cpp's server, which is called here as a library. The server
+insists on listening somewhere: it is given a socket file that is gone before anybody can connect to it.
+"""
+
+import asyncio
+import os
+import tempfile
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...conversation.context import Context
+from ...errors import BadResponseError, ConfigurationError
+from ...frames import ToolCall
+from ...services.ports import TextDelta, TokenUsage
+from .dialogue import SPEAK, Message, Writing, callable_tools, grammar, messages, newest
+from .resident import PROCESSORS, Resident, library
+
+BATCH = 32  # prompt tokens read at a time; in between, others go on, and a reading can be stopped
+SPINS = (
+    "1000"  # llama.cpp's threads wait for each other spinning: longer is no faster, and ruinous under load
+)
+TO_TOOLS = -3.0  # added to the log odds of speech, since a small model would rather talk than look up
+TO_SPEECH = 2.0  # unless it has just done so: then it would rather go on with another tool
+TIGHTER = 4  # times that a conversation which does not fit is halved
+
+Chunk = dict[str, Any]
+
+
+class _Server(Protocol):
+    def handle_chat_completions(self, request: dict[str, Any], take: Callable[[Chunk], bool]) -> None: ...
+
+
+@dataclass(eq=False, slots=True)
+class _Slot:
+    """Memory for the prompt of one conversation, and the thread that works on it."""
+
+    number: int
+    thread: ThreadPoolExecutor
+    prompt: list[Message] = field(default_factory=list[Message])
+    used: int = 0
+    waiting: int = 0
+    warming: threading.Event | None = None
+    """Set, it stops the warming at hand, which any other work on the slot makes needless."""
+
+    def shared(self, prompt: list[Message]) -> int:
+        """How many messages a prompt begins with that are in memory; -1 if others would be lost."""
+        count = 0
+        for held, new in zip(self.prompt, prompt, strict=False):
+            if held != new:
+                break
+            count += 1
+        goes_on = count == len(self.prompt) or (
+            count == len(self.prompt) - 1 < len(prompt)
+            and prompt[count]["content"].startswith(self.prompt[count]["content"])
+        )
+        return count if goes_on else -1
+
+
+class _Engine:
+    """A model in memory, with slots for the conversations that spoke last."""
+
+    def __init__(self, model: str, slots: int, threads: int, context_tokens: int) -> None:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+        xllamacpp = library("xllamacpp")
+        params = xllamacpp.CommonParams()
+        params.model.path = str(_file(model))
+        params.n_ctx, params.n_parallel = context_tokens * slots, slots
+        params.n_batch = params.n_ubatch = BATCH
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.cache_ram_mib, params.n_threads_http = 0, 1
+        params.verbosity, params.ui = -1, False
+        with tempfile.TemporaryDirectory(prefix="antiphon-") as folder:
+            params.hostnames = [f"{folder}/nobody.sock"]
+            try:
+                self._server: _Server = xllamacpp.Server(params)
+            except RuntimeError as error:
+                raise ConfigurationError(
+                    f"llama.cpp cannot load {params.model.path}: is it a whole GGUF file?"
+                ) from error
+        self._slots = [
+            _Slot(number, ThreadPoolExecutor(1, thread_name_prefix=f"antiphon-llm-{number}"))
+            for number in range(slots)
+        ]
+        self._choosing = threading.Lock()
+        self._uses = 0
+        # The first grammar takes a second.
+        first = {"messages": [{"role": "user", "content": ""}], "grammar": "%llguidance {}\nstart: /./"}
+        self._server.handle_chat_completions(first, lambda chunk: False)
+
+    async def answer(
+        self, prompt: list[Message], options: dict[str, Any], *, warm: bool = False
+    ) -> AsyncGenerator[Chunk, None]:
+        """The chunks of a streamed chat completion. Closing the generator stops the model."""
+        loop = asyncio.get_running_loop()
+        in_place = getattr(loop, "virtual", False)
+        chunks: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue()
+        stop = threading.Event()
+        slot = self._slot(prompt, stop if warm else None)
+        request = {"messages": prompt, "id_slot": slot.number, "stream": True, "return_progress": True}
+
+        def give(item: Chunk | Exception | None) -> bool:
+            """Hand an item to the event loop; True stops the model."""
+            if in_place:
+                chunks.put_nowait(item)
+            else:
+                try:
+                    loop.call_soon_threadsafe(chunks.put_nowait, item)
+                except RuntimeError:  # the loop is closed
+                    stop.set()
+            return stop.is_set()
+
+        def work() -> None:
+            try:
+                if not stop.is_set():
+                    self._server.handle_chat_completions(request | options, give)
+            except RuntimeError as error:
+                give(error)
+            finally:
+                with self._choosing:
+                    slot.waiting -= 1
+                give(None)
+
+        if in_place:
+            work()
+        else:
+            slot.thread.submit(work)
+        try:
+            while (item := await chunks.get()) is not None:
+                if isinstance(item, Exception):
+                    raise BadResponseError(f"llama.cpp failed: {item}") from item
+                yield item
+        finally:
+            stop.set()
+
+    def _slot(self, prompt: list[Message], warming: threading.Event | None) -> _Slot:
+        """Where most of a prompt is in memory, else where nothing was asked for longest."""
+        with self._choosing:
+            self._uses += 1
+            ranked = [(-slot.shared(prompt), slot.waiting, slot.used, slot) for slot in self._slots]
+            slot = min(ranked, key=lambda rank: rank[:3])[3]
+            if slot.warming is not None:
+                slot.warming.set()
+            slot.warming, slot.used = warming, self._uses
+            slot.prompt = prompt if warming is None else prompt[:-1]
+            slot.waiting += 1
+            return slot
+
+
+class Llama:
+    """Answers with a model of the catalogue, or with the chat model in any .gguf file.
+
+    An answer ends after `max_tokens`; the model reads as much of a conversation as fits `context_tokens`.
+    The newest `slots` conversations stay in memory, so that a turn costs no more than what is new in it.
+    """
+
+    def __init__(
+        self,
+        model: str = "qwen2.5-coder-0.5b",
+        *,
+        max_tokens: int = 256,
+        context_tokens: int = 4096,
+        slots: int = 2,
+        threads: int = min(PROCESSORS, 4),
+    ) -> None:
+        if not 0 < max_tokens < context_tokens:
+            raise ConfigurationError(f"max_tokens must lie between 0 and context_tokens ({context_tokens})")
+        if not model.endswith(".gguf") and model not in (known := _catalogued()):
+            raise ConfigurationError(
+                f"There is no local language model {model!r}: choose from {', '.join(known)}, or a .gguf file"
+            )
+        self._max_tokens = max_tokens
+        self._room = context_tokens - max_tokens
+        self._resident = _resident(model, slots, threads, context_tokens)
+
+    async def load(self) -> None:
+        """Load the model into memory, where it stays as long as the process lives."""
+        await self._resident.get()
+
+    async def warm(self, context: Context) -> None:
+        """Read a context, so that one which begins with it is answered sooner."""
+        async with aclosing(self._chunks(context, {"max_tokens": 0}, warm=True)) as chunks:
+            async for _ in chunks:
+                pass
+
+    async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
+        """Answer in words, or with calls."""
+        options: dict[str, Any] = {"max_tokens": self._max_tokens, "temperature": 0}
+        tools = callable_tools(context)
+        if tools:
+            odds = TO_TOOLS if len(tools) == len(context.tools) else TO_SPEECH
+            options |= {"grammar": grammar(tools), "logit_bias": [[SPEAK, odds]]}
+        elif context.tools:
+            options |= {"stop": ["\n"]}
+        writing = Writing(speaking=not tools)
+        async with aclosing(
+            self._chunks(context, options, begun=bool(context.tools) and not tools)
+        ) as chunks:
+            async for chunk in chunks:
+                for choice in chunk["choices"]:
+                    for item in writing.read(choice["delta"].get("content") or ""):
+                        yield item
+                if writing.goes_round:
+                    return
+                if spent := chunk.get("timings"):
+                    writing.end()
+                    cached = spent["cache_n"]
+                    yield TokenUsage(cached + spent["prompt_n"], spent["predicted_n"], cached)
+
+    async def _chunks(
+        self, context: Context, options: dict[str, Any], *, begun: bool = False, warm: bool = False
+    ) -> AsyncGenerator[Chunk, None]:
+        """The chunks of an answer to as much of the context as fits. `begun`: it is to begin with speech."""
+        engine = await self._resident.get()
+        room, failure = self._room, ""
+        for _ in range(TIGHTER):
+            prompt = messages(newest(context, room))
+            if begun:
+                options |= {"messages": [*prompt, {"role": "assistant", "content": SPEAK}]}
+            async with aclosing(engine.answer(prompt, options, warm=warm)) as chunks:
+                async for chunk in chunks:
+                    if (error := chunk.get("error")) is None:
+                        yield chunk
+                    elif error["type"] == "exceed_context_size_error":
+                        failure = error["message"]
+                        room //= 2
+                        break
+                    else:
+                        raise BadResponseError(f"llama.cpp refused: {error['message']}")
+                else:
+                    return
+        raise ConfigurationError(
+            f"the instructions, the tools and the last turn do not fit: {failure}; shorten them, or give the "
+            "model more context_tokens"
+        )
+
+
+def _catalogued() -> list[str]:
+    from ...models import CATALOGUE
+
+    return [
+        name for name, model in CATALOGUE.items() if any(file.name.endswith(".gguf") for file in model.files)
+    ]
+
+
+def _file(model: str) -> Path:
+    """The model's .gguf file."""
+    if model.endswith(".gguf"):
+        file = Path(model).expanduser()
+        if not file.is_file():
+            raise ConfigurationError(f"there is no file {file}")
+        return file
+    from ...models import path
+
+    return next(path(model).glob("*.gguf"))
+
+
+@cache
+def _resident(model: str, slots: int, threads: int, context_tokens: int) -> Resident[_Engine]:
+    return Resident("llm", partial(_Engine, model, slots, threads, context_tokens))

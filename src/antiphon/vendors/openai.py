@@ -1,0 +1,45 @@
+"""OpenAI, and whatever speaks its chat completions: https://platform.openai.com/docs
+
+`base_url` or OPENAI_BASE_URL names another endpoint (a local server, a gateway), which may need no key.
+"""
+
+import os
+from typing import Any
+
+from ..services.openai_compatible import ChatCompletions
+from ..services.ports import Vendor
+
+OFFICIAL = "https://api.openai.com/v1"
+
+
+class LLM(ChatCompletions):
+    """A chat model. `options` are further fields of the request, such as temperature."""
+
+    def __init__(
+        self,
+        model: str = "gpt-4.1-mini",
+        *,
+        base_url: str | None = None,
+        key: str | None = None,
+        **options: Any,
+    ) -> None:
+        base_url = base_url or os.environ.get("OPENAI_BASE_URL") or OFFICIAL
+        official = base_url.rstrip("/") == OFFICIAL
+        super().__init__(
+            model,
+            vendor="openai",
+            base_url=base_url,
+            key=key or os.environ.get("OPENAI_API_KEY"),
+            key_variable="OPENAI_API_KEY" if official else None,
+            options=options,
+        )
+
+
+VENDOR = Vendor(
+    name="openai",
+    provides={"llm": "LLM"},
+    docs="https://platform.openai.com/docs/api-reference/chat",
+    env="OPENAI_API_KEY",
+    extra="openai",
+    default={"llm": "gpt-4.1-mini"},
+)

@@ -1,0 +1,189 @@
+"""Calls in which something fails, or a machine answers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from antiphon.agent import Agent
+from antiphon.errors import AuthenticationError, RateLimitError, UnavailableError
+from antiphon.frames import Failed, Interrupted, ReplyEnded, UserTurn
+from antiphon.pipeline import Parallel, Part, Switch
+from antiphon.processor import Processor, on
+from antiphon.services.llm import LLM
+from antiphon.services.tts import TTS
+from antiphon.testing import ScriptedLLM, loud, run_virtual
+from antiphon.testing.assertions import (
+    Call,
+    check,
+    heard_is_prefix_of_said,
+    hold,
+    no_task_left,
+    nothing_of_an_old_reply,
+    one_end_for_each_start,
+    services,
+)
+from antiphon.transports.caller import Caller, Line
+from antiphon.turns.taking import TurnTaking
+
+
+def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> Line:
+    return Line(loud(seconds), wait, cue)  # type: ignore[arg-type]
+
+
+TALK = [line(0.8, 0.5, "now"), line(0.8), line(0.8)]
+
+
+def held(parts: Sequence[Part]) -> Call:
+    """Runs a pipeline to its end."""
+    call = Call(parts)
+
+    async def main() -> None:
+        async with call:
+            await call.session.wait()
+        no_task_left()
+
+    run_virtual(main())
+    one_end_for_each_start(call)
+    heard_is_prefix_of_said(call)
+    nothing_of_an_old_reply(call)
+    return call
+
+
+def test_ears_fail_in_the_middle_of_a_turn() -> None:
+    """The service is asked early, fails, is started again, and answers when the speech is over."""
+    agent = Agent("x", **services([UnavailableError("lost"), "can you hear me?"], ["I can."]))
+    call = run_virtual(hold(agent, [line(0.8, 0.5, "now")]))
+    check(call)
+    call.reads("""
+        0.51  user: can you hear me?
+        1.47  failed STT: UnavailableError
+        1.94  agent: I can.
+        5.3   end: the caller hung up
+    """)
+
+
+def test_model_fails_for_a_moment() -> None:
+    agent = Agent(
+        "x",
+        **services(
+            ["one", "two"], [[RateLimitError("busy")], "First.", [RateLimitError("busy"), "never"], "Second."]
+        ),
+    )
+    call = run_virtual(hold(agent, TALK[:2]))
+    check(call)
+    call.reads("""
+        0.51  user: one
+        1.69  failed LLM: RateLimitError
+        2.1   agent: First.
+        3.2   user: two
+        4.5   failed LLM: RateLimitError
+        4.9   agent: Second.
+        8.3   end: the caller hung up
+    """)
+    assert all(failed.recovered for failed in call.all(Failed))
+
+
+def test_model_fails_for_good() -> None:
+    agent = Agent("x", **services(["one", "two"], [[AuthenticationError("the key has expired")]] * 2))
+    call = run_virtual(hold(agent, TALK[:2]))
+    check(call)
+    call.reads("""
+        0.51  user: one
+        1.69  failed LLM: AuthenticationError
+        1.74  agent: Sorry, I had a problem just now. Could you say that again?
+        6.4   user: two
+        7.5   failed LLM: AuthenticationError
+        7.6   agent: Sorry, I had a problem just now. Could you say that again?
+       14.5   end: the caller hung up
+    """)
+
+
+def test_spare_model_answers_in_its_place() -> None:
+    agent = Agent("x", **services(["one", "two"], [[AuthenticationError("expired")]]))
+    parts: list[Any] = list(agent.pipeline(Caller(TALK[:2], 16000)))
+    index = next(number for number, part in enumerate(parts) if isinstance(part, LLM))
+    spare = ScriptedLLM(["Here I am.", "Still here."])
+    parts[index] = Switch(main=parts[index], spare=LLM(spare))
+    call = held(parts)
+    call.reads("""
+        0.51  user: one
+        1.69  failed LLM: AuthenticationError
+        1.9   agent: Here I am.
+        3.3   user: two
+        4.6   agent: Still here.
+        8.3   end: the caller hung up
+    """)
+
+
+def test_voice_fails_in_the_middle() -> None:
+    good = services(["one", "two"], ["Certainly. And so on.", "Better now."])
+    tts = good["tts"]
+    failures = [UnavailableError("no voice")]
+
+    async def speak(text: Any, speak: Any = tts.speak) -> Any:
+        async for out in speak(text):
+            if out.piece == 1 and failures:
+                raise failures.pop()
+            yield out
+
+    tts.speak = speak
+    call = run_virtual(hold(Agent("x", **good), TALK[:2]))
+    check(call)
+    first, second = call.all(ReplyEnded)
+    assert "Certainly. And".startswith(first.heard)
+    assert len(call.pcm(1)) / 48000 == len("Certainly.") / tts.rate, "what was made is played"
+    assert second.heard == "Better now."
+    assert [(failed.part, failed.reply) for failed in call.all(Failed)] == [("TTS", 1)]
+
+
+class Machine(Processor):
+    """Knows an answering machine by its words: switches the conversation off and leaves a message."""
+
+    @on(UserTurn)
+    def turn(self, turn: UserTurn) -> None:
+        if "after the tone" in turn.text:
+            parallel = next(part for part in self.session.parts if isinstance(part, Parallel))
+            parallel.switch("talk", on=False)
+            self.session.say("Please call back.", interruptible=False)
+        elif "hello" in turn.text:
+            parallel = next(part for part in self.session.parts if isinstance(part, Parallel))
+            parallel.switch("voicemail", on=False)
+
+
+def with_voicemail(agent: Agent, lines: Sequence[Line]) -> list[Any]:
+    """The agent's pipeline, its conversation and model in a branch, a listener for machines in another."""
+    parts: list[Any] = list(agent.pipeline(Caller(lines, 16000)))
+    first = next(number for number, part in enumerate(parts) if isinstance(part, TurnTaking)) + 1
+    last = next(number for number, part in enumerate(parts) if isinstance(part, TTS))
+    return [*parts[:first], Parallel(talk=parts[first:last], voicemail=[Machine()]), *parts[last:]]
+
+
+def test_machine_answers() -> None:
+    agent = Agent(
+        "x", greeting="Hello?", **services(["speak after the tone", "beep"], ["never said", "nor this"])
+    )
+    call = held(with_voicemail(agent, [line(1.5, 1.0, "now"), line(0.8, 4.0, "now")]))
+    call.reads("""
+        0.05  agent: Hello?
+        1.0   user: speak after the tone
+        2.7   agent: —
+        2.8   agent: Please call back.
+        6.5   user: beep
+       10.3   end: the caller hung up
+    """)
+    assert [ended.reason for ended in call.all(ReplyEnded)] == ["", "talk was switched off", ""]
+    assert len(call.all(Interrupted)) == 1
+
+
+def test_human_answers() -> None:
+    agent = Agent(
+        "x", greeting="Hello?", **services(["hello", "speak after the tone"], ["Good morning.", "What tone?"])
+    )
+    call = held(with_voicemail(agent, [line(0.8, 1.0, "now"), line(0.8)]))
+    call.reads("""
+        0.05  agent: Hello?
+        1.0   user: hello
+        2.3   agent: Good morning.
+        4.0   user: speak after the tone
+        5.3   agent: What tone?
+        8.9   end: the caller hung up
+    """)

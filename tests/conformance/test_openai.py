@@ -1,0 +1,225 @@
+"""The OpenAI-compatible driver against a server on loopback that speaks the published protocol."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from antiphon.conversation.context import AgentSaid, Context, ToolAnswered, UserSaid
+from antiphon.errors import (
+    AuthenticationError,
+    BadResponseError,
+    ConfigurationError,
+    RateLimitError,
+    UnavailableError,
+)
+from antiphon.frames import ToolCall
+from antiphon.services.ports import TextDelta, TokenUsage
+from antiphon.testing.check_llm import TOOL, check_llm
+from antiphon.vendors.openai import LLM
+
+PLAIN = Context("Be brief.", (UserSaid("Hello?"),))
+
+
+def chunk(**delta: Any) -> str:
+    return "data: " + json.dumps({"choices": [{"index": 0, "delta": delta}]}) + "\n\n"
+
+
+USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 8}}
+END = (
+    'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\n'
+    "data: " + json.dumps({"choices": [], "usage": USAGE}) + "\n\ndata: [DONE]\n\n"
+)
+
+
+@dataclass
+class Endpoint:
+    """Answers POST /v1/chat/completions; checks and keeps what is sent."""
+
+    status: int = 200
+    headers: str = ""
+    body: Callable[[dict[str, Any]], list[str]] = lambda request: [
+        chunk(content="Good "),
+        chunk(content="day."),
+        END,
+    ]
+    holds: bool = False
+    cut: bool = False
+    requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def service(self) -> AsyncGenerator[LLM, None]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        service = LLM("small", base_url=f"http://127.0.0.1:{port}/v1", key="secret", temperature=0)
+        try:
+            yield service
+        finally:
+            await service.close()
+            server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                await self._answer(head.decode().lower(), reader, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.gone.set()
+            writer.close()
+
+    async def _answer(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert head.startswith("post /v1/chat/completions http/1.1\r\n"), head
+        assert "authorization: bearer secret\r\n" in head
+        length = int(head.split("content-length: ")[1].split("\r\n")[0])
+        request = json.loads(await reader.readexactly(length))
+        assert request["stream"] is True
+        assert request["stream_options"] == {"include_usage": True}
+        assert request["messages"][0]["role"] == "system"
+        self.requests.append(request)
+        head_out = f"HTTP/1.1 {self.status} X\r\ncontent-type: text/event-stream\r\n{self.headers}"
+        writer.write((head_out + "transfer-encoding: chunked\r\n\r\n").encode())
+        for piece in self.body(request):
+            writer.write(f"{len(piece.encode()):x}\r\n{piece}\r\n".encode())
+            await writer.drain()
+        if self.holds:
+            await reader.read(1)
+            raise ConnectionError
+        if self.cut:
+            raise ConnectionError
+        writer.write(b"0\r\n\r\n")
+
+
+def refused(status: int, headers: str = "") -> Endpoint:
+    return Endpoint(status, headers, lambda request: ['{"error": {"message": "no, because"}}'])
+
+
+def answer(endpoint: Endpoint, context: Context = PLAIN) -> list[TextDelta | ToolCall | TokenUsage]:
+    async def ask() -> list[TextDelta | ToolCall | TokenUsage]:
+        async with endpoint.service() as service:
+            return [item async for item in service.generate(context)]
+
+    return asyncio.run(ask())
+
+
+def reply(request: dict[str, Any]) -> list[str]:
+    """Calls the tool that is offered, in fragments, and speaks after its result."""
+    if request.get("tools") and request["messages"][-1]["role"] != "tool":
+        first = {"index": 0, "id": "c1", "function": {"name": "opening_hours", "arguments": ""}}
+        rest = [{"index": 0, "function": {"arguments": part}} for part in ('{"day"', ': "Monday"}')]
+        return [*(chunk(tool_calls=[part]) for part in (first, *rest)), END]
+    return [chunk(role="assistant", content=""), chunk(content="Good "), chunk(content="day."), END]
+
+
+def test_conforms() -> None:
+    async def check() -> None:
+        async with Endpoint(body=reply).service() as service:
+            await check_llm(lambda: service)
+
+    asyncio.run(check())
+
+
+def test_text_and_usage() -> None:
+    assert answer(Endpoint()) == [TextDelta("Good "), TextDelta("day."), TokenUsage(12, 3, 8)]
+
+
+def test_what_is_sent() -> None:
+    endpoint = Endpoint(body=reply)
+    call = ToolCall("c1", "opening_hours", '{"day": "Monday"}')
+    said = (UserSaid("Monday?"), AgentSaid("One moment.", (call,)), ToolAnswered(call, "nine to five"))
+    answer(endpoint, Context("Be brief.", (*said, AgentSaid("From nine", interrupted=True)), (TOOL,)))
+    (request,) = endpoint.requests
+    assert request["model"] == "small"
+    assert request["temperature"] == 0
+    assert request["tools"][0]["function"]["parameters"] == TOOL.parameters
+    system, user, agent, result, cut = request["messages"]
+    assert (system["content"], user["content"]) == ("Be brief.", "Monday?")
+    assert agent["tool_calls"][0]["function"] == {"name": "opening_hours", "arguments": '{"day": "Monday"}'}
+    assert result == {"role": "tool", "tool_call_id": "c1", "content": "nine to five"}
+    assert cut["content"] == "From nine […]"
+
+
+def test_two_calls_at_once() -> None:
+    def both(request: dict[str, Any]) -> list[str]:
+        calls = [
+            {"index": n, "id": f"c{n}", "function": {"name": "f", "arguments": f"[{n}]"}} for n in (0, 1)
+        ]
+        return [chunk(tool_calls=calls), END]
+
+    calls = [item for item in answer(Endpoint(body=both)) if isinstance(item, ToolCall)]
+    assert calls == [ToolCall("c0", "f", "[0]"), ToolCall("c1", "f", "[1]")]
+
+
+def test_leaving_the_answer_closes_the_connection() -> None:
+    async def leave() -> None:
+        endpoint = Endpoint(body=lambda request: [chunk(content="Well, ")], holds=True)
+        async with endpoint.service() as service:
+            answer = service.generate(PLAIN)
+            assert await anext(answer) == TextDelta("Well, ")
+            await answer.aclose()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+            async with asyncio.timeout(5):
+                await endpoint.gone.wait()
+
+    asyncio.run(leave())
+
+
+def test_refused_key() -> None:
+    with pytest.raises(AuthenticationError, match="no, because"):
+        answer(refused(401))
+
+
+def test_too_fast() -> None:
+    with pytest.raises(RateLimitError) as raised:
+        answer(refused(429, "retry-after: 2.5\r\n"))
+    assert raised.value.retry_after == 2.5
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(500, UnavailableError), (503, UnavailableError), (400, BadResponseError)]
+)
+def test_other_refusals(status: int, error: type[Exception]) -> None:
+    with pytest.raises(error, match="no, because"):
+        answer(refused(status))
+
+
+@pytest.mark.parametrize(
+    "line", ["data: {not json\n\n", 'data: ["a list"]\n\n', 'data: {"choices": [7]}\n\n']
+)
+def test_nonsense(line: str) -> None:
+    with pytest.raises(BadResponseError, match="not a chunk"):
+        answer(Endpoint(body=lambda request: [line]))
+
+
+def test_dropped_connection() -> None:
+    with pytest.raises(UnavailableError):
+        answer(Endpoint(body=lambda request: [chunk(content="Well, ")], cut=True))
+
+
+def test_an_answer_without_an_end() -> None:
+    with pytest.raises(UnavailableError, match="broke off"):
+        answer(Endpoint(body=lambda request: [chunk(content="Well, ")]))
+
+
+def test_nobody_there() -> None:
+    async def ask() -> None:
+        service = LLM("small", base_url="http://127.0.0.1:9/v1")
+        try:
+            async for _ in service.generate(PLAIN):
+                pass
+        finally:
+            await service.close()
+
+    with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:9"):
+        asyncio.run(ask())
+
+
+def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
+        asyncio.run(LLM().load())

@@ -1,0 +1,75 @@
+"""Cutting text for the voice: nothing is lost, doubled or out of order, however the text comes."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.services.cutting import LONGEST, Cutter, Piece
+
+
+def cut(chunks: list[str], begin: int = 0) -> list[Piece]:
+    cutter, pieces, at = Cutter(), list[Piece](), begin
+    for chunk in chunks:
+        pieces += cutter.feed(chunk, at)
+        at += len(chunk)
+    return [*pieces, *cutter.flush()]
+
+
+AWKWARD = 'yes Dr. p.m. 3.5 I. and because word, end. what?! "so." … 。 ， e.g. $1,000. J. of ! —'.split()  # noqa: SIM905
+WORDS = st.sampled_from([*AWKWARD, "x" * 300, "\n", " ", ""])
+CHUNKS = st.lists(WORDS.map(lambda word: f"{word} ") | st.text(max_size=40), max_size=40)
+
+
+@settings(max_examples=300, deadline=None)
+@given(CHUNKS, st.integers(0, 50))
+def test_pieces_are_the_text_in_order(chunks: list[str], begin: int) -> None:
+    text = "".join(chunks)
+    pieces = cut(chunks, begin)
+    at = begin
+    for piece in pieces:
+        assert at <= piece.start <= piece.end
+        assert text[at - begin : piece.start - begin].strip() == "", "only blanks lie between pieces"
+        assert piece.text == text[piece.start - begin : piece.end - begin].strip() != ""
+        at = piece.end
+    assert text[at - begin :].strip() == ""
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet="ab ,.!?\n", max_size=2000), st.integers(1, 50))
+def test_no_piece_keeps_the_voice_waiting_for_ever(text: str, size: int) -> None:
+    """However long a sentence, and however few its blanks, a piece comes after so many characters."""
+    cutter, held, given_ = Cutter(), 0, 0
+    for at in range(0, len(text), size):
+        for piece in cutter.feed(text[at : at + size], at):
+            given_ = piece.end
+        held = max(held, min(len(text), at + size) - given_)
+    blanks = max((len(part) for part in text.split("ab,.!?") if not part.strip()), default=0)
+    assert held <= LONGEST + size + blanks + 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I saw Dr. Smith today. He was well.",
+        "Come at 5 p.m. today. Bring J. R. Tolkien.",
+        "That is 3.5 litres. No more.",
+        "We sell bread, e.g. rye, and milk. Cheap.",
+    ],
+)
+def test_full_stop_of_a_word_is_no_end_of_a_sentence(text: str) -> None:
+    ends = [piece.text for piece in cut([f"{word} " for word in text.split()])]
+    assert not any(end.endswith(("Dr.", "p.m.", "J.", "R.", "3.", "e.g.")) for end in ends), ends
+
+
+@pytest.mark.parametrize("text", ["One. Two! Three? Four.", "一。二！三？", "One.\nTwo.\n\nThree."])
+def test_sentences_are_pieces(text: str) -> None:
+    assert len(cut(list(text))) >= 3
+
+
+def test_nothing_is_no_piece() -> None:
+    assert cut([]) == cut([""]) == cut([" ", "\n \t"]) == []
+
+
+def test_piece_says_how_long_it_takes_to_speak() -> None:
+    (piece,) = cut(["x" * 140])
+    assert 5 < piece.seconds < 15

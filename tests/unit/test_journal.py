@@ -1,0 +1,410 @@
+"""The journal: the same input gives the same lines, byte for byte; with media, it can be run again."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.agent import Agent
+from antiphon.conversation.tools import tool
+from antiphon.errors import ConfigurationError, UnavailableError
+from antiphon.frames import (
+    Failed,
+    Frame,
+    Message,
+    Signal,
+    ToolCall,
+    UserKey,
+    UserText,
+    frame,
+)
+from antiphon.journal import Journal, read, replay
+from antiphon.playout import Playout
+from antiphon.processor import Processor, on
+from antiphon.session import Session
+from antiphon.stage import Stage
+from antiphon.testing import (
+    LoudVAD,
+    ScriptedEOT,
+    ScriptedLLM,
+    ScriptedSTT,
+    ScriptedTTS,
+    loud,
+    run_virtual,
+    virtual,
+)
+from antiphon.testing.assertions import Call, check, hold
+from antiphon.transports.caller import Caller, Line
+
+
+@tool
+async def opening_hours(day: str) -> str:
+    """When the shop is open."""
+    return "nine to five"
+
+
+WORDS = [
+    "yes",
+    "no",
+    "maybe",
+    "we",
+    "are",
+    "open",
+    "on",
+    "monday",
+    "and",
+    "also",
+    "on",
+    "every",
+    "other",
+    "day",
+    "of",
+    "the",
+    "week",
+]
+
+
+class Conversation:
+    """A conversation drawn by lot: what is heard, said and spoken, with failures and odd delays."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = random.Random(seed)
+        self.turns = self.draw.randint(1, 4)
+        self.texts = [self.words(1, 8) for _ in range(self.turns)]
+        self.answers = [self.answer(number) for number in range(self.turns * 2)]
+        self.lines = [
+            Line(
+                loud(self.draw.uniform(0.2, 2.0)),
+                self.draw.uniform(0.0, 2.5),
+                self.draw.choice(["answer", "now", "barge-in"]) if number else "now",
+            )
+            for number in range(self.turns)
+        ]
+        self.delays = [self.draw.uniform(0.01, 0.4) for _ in range(4)]
+        self.scores = [self.draw.random() for _ in range(5)]
+        self.voice_fails = self.draw.random() < 0.2
+        self.rate = self.draw.choice([16000, 24000])
+
+    def words(self, least: int, most: int) -> str:
+        return " ".join(self.draw.choices(WORDS, k=self.draw.randint(least, most)))
+
+    def answer(self, number: int) -> list[str | ToolCall | Exception]:
+        answer: list[str | ToolCall | Exception] = [self.words(1, 40)]
+        chance = self.draw.random()
+        if chance < 0.2:
+            answer.append(ToolCall(str(number), "opening_hours", '{"day":"monday"}'))
+        elif chance < 0.3:
+            answer.insert(self.draw.randint(0, 1), UnavailableError("overloaded"))
+        return answer
+
+    def agent(self) -> Agent:
+        tts = ScriptedTTS(first=self.delays[0], sample_rate=self.rate)
+        tts.failures = [UnavailableError("no voice")] if self.voice_fails else []
+        return Agent(
+            "You are brief.",
+            greeting="Hello." if self.turns % 2 else None,
+            stt=ScriptedSTT(self.texts, delay=self.delays[1]),
+            llm=ScriptedLLM(self.answers, first=self.delays[2], each=self.delays[3] / 10),
+            tts=tts,
+            vad=LoudVAD(),
+            eot=ScriptedEOT(self.scores),
+            tools=[opening_hours],
+        )
+
+    def hold(self) -> Call:
+        return run_virtual(hold(self.agent(), self.lines))
+
+
+# The same lines --------------------------------------------------------------------------------------
+
+
+def test_same_conversation_gives_the_same_journal_every_time() -> None:
+    first = Conversation(7).hold()
+    check(first)
+    assert len(first.journal.lines) > 200
+    for _ in range(20):
+        assert Conversation(7).hold().journal.lines == first.journal.lines
+
+
+def test_same_journal_in_every_process() -> None:
+    """Nothing hangs on the order of sets or on addresses."""
+    program = (
+        "import importlib.util, hashlib, sys;"
+        f"spec = importlib.util.spec_from_file_location('journals', {__file__!r});"
+        "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module);"
+        "lines = [line for seed in (3, 7) for line in module.Conversation(seed).hold().journal.lines];"
+        "print(len(lines), hashlib.sha256(b'\\n'.join(lines)).hexdigest())"
+    )
+    src = str(Path(sys.modules["antiphon"].__file__ or "").parents[1])
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": src},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("0", "1", "4242")
+    }
+    assert len(told) == 1
+    assert int(told.pop().split()[0]) > 400
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 100_000))
+def test_replay_of_any_conversation_gives_its_journal(seed: int) -> None:
+    conversation = Conversation(seed)
+    call = conversation.hold()
+    check(call)
+    parts = Conversation(seed).agent().pipeline(Caller(conversation.lines, 16000))
+    assert replay(call.journal.lines, parts) == call.journal.lines
+
+
+@virtual
+async def test_replay_of_a_session_that_took_time_to_start_and_lived_by_another_clock() -> None:
+    """Times are those of the session; how its clock counts does not matter."""
+
+    class Slow(Processor):
+        async def open(self) -> None:
+            await self.session.clock.sleep(1 / 3)
+
+        @on(UserText)
+        def text(self, text: UserText) -> None:
+            self.after(1 / 7, lambda: self.push(Message("later", self.session.now)))
+
+    async with Call([Slow(), Playout(16000)]) as call:
+        for _ in range(20):
+            await call.session.clock.sleep(1 / 9)
+            call.session.send(UserText("x"))
+            call.session.say("text only")
+    assert replay(call.journal.lines, [Slow(), Playout(16000)]) == call.journal.lines
+
+
+# What can be in it -----------------------------------------------------------------------------------
+
+
+@frame
+class Mood(Frame):
+    """A frame of a program's own."""
+
+    name: str
+    strength: float = 1.0
+
+
+class Moods(Stage):
+    @on(UserText)
+    async def feel(self, text: UserText) -> AsyncGenerator[Frame | Signal, None]:
+        yield Mood(text.text)
+
+    @on(Mood)
+    def show(self, mood: Mood) -> None:
+        self.push(Message("mood", mood.name))
+
+
+@virtual
+async def test_frames_of_a_program_and_text_alone_replay() -> None:
+    async with Call([Moods(), Moods()]) as call:
+        call.session.send(UserText("merry"))
+        await call.session.clock.sleep(1)
+    assert call.all(Message) == [Message("mood", "merry")]
+    assert replay(call.journal.lines, [Moods(), Moods()]) == call.journal.lines
+
+
+@virtual
+async def test_nonsense_and_failures_replay() -> None:
+    class Babble(Stage):
+        @on(UserText)
+        async def text(self, text: UserText) -> AsyncGenerator[Any, None]:
+            yield 42
+            yield UserKey("1")
+            raise UnavailableError("gone")
+
+        @on(UserKey)
+        def key(self, key: UserKey) -> None:
+            raise ValueError("bug")
+
+    def parts() -> list[Processor]:
+        return [Babble(), Babble()]
+
+    async with Call(parts()) as call:
+        call.session.send(UserText("x"))
+        call.session.send(7)  # type: ignore[arg-type]
+        await call.session.clock.sleep(1)
+    assert [(failed.part, failed.error) for failed in call.all(Failed)] == [
+        *(("session", "UsageError"), ("Babble", "UsageError")),
+        *(("Babble-2", "ValueError"), ("Babble", "UnavailableError")),
+    ]
+    assert replay(call.journal.lines, parts()) == call.journal.lines
+
+
+@pytest.mark.parametrize(
+    "data",
+    [object(), {1: "one", (2, 3): "pair"}, float("nan"), "\ud800", {"a": {1, 2}}, b"raw", 2**70, [Path("x")]],
+    ids=["object", "keys", "nan", "surrogate", "set", "bytes", "huge", "path"],
+)
+@virtual
+async def test_any_message_passes_whatever_can_be_written_of_it(data: Any) -> None:
+    """A journal that cannot write something must not hold it up; at worst it ends."""
+    got: list[Any] = []
+
+    class Sink(Processor):
+        @on(Message)
+        def message(self, message: Message) -> None:
+            got.append(message.data)
+
+    journal = Journal(media=True)
+    async with Session([Sink()], observers=[journal]) as session:
+        session.send(Message("x", data))
+    assert len(got) == 1
+    assert all(json.loads(line) for line in journal.lines)
+
+
+@virtual
+async def test_lines_are_compact_and_leave_out_defaults_and_sound() -> None:
+    journal = Journal()
+    async with Session([Playout()], observers=[journal]) as session:
+        session.send(UserText("hello"))
+        session.say("hi")
+    assert [line.decode() for line in journal.lines] == [
+        '[0.0,"journal","Journal",{"format":1,"media":false}]',
+        '[0.0,"call","started",null,1]',
+        '[0.0,"session","SessionStarted",{}]',
+        '[0.0,"session","UserText",{"text":"hello"},1]',
+        '[0.0,"call","say",["hi",true],1]',
+        '[0.0,"session","ReplyStarted",{"reply":1}]',
+        '[0.0,"session","Text",{"reply":1,"text":"hi","at":0}]',
+        '[0.0,"session","TextEnded",{"reply":1}]',
+        '[0.0,"session","ReplyEnded",{"reply":1,"text":"hi","heard":"hi","interrupted":false}]',
+        '[0.0,"call","end","left",1]',
+        '[0.0,"session","SessionEnded",{"reason":"left"}]',
+    ]
+
+
+def test_journal_without_media_has_neither_sound_nor_timers() -> None:
+    conversation = Conversation(7)
+    journal = Journal()
+
+    async def main() -> None:
+        await conversation.agent().session(Caller(conversation.lines, 16000), observers=[journal]).run()
+
+    run_virtual(main())
+    kinds = {line.kind for line in read(journal.lines)}
+    assert not kinds & {"UserAudio", "AgentAudio", "timer"}
+    assert {"UserTurn", "ReplyEnded", "SessionEnded", "Prompt"} <= kinds
+
+
+# Files -----------------------------------------------------------------------------------------------
+
+
+def test_file_is_read_and_replayed_like_lines(tmp_path: Path) -> None:
+    conversation = Conversation(11)
+    file = tmp_path / "call.jsonl"
+    memory = Journal(media=True)
+
+    async def main() -> None:
+        session = conversation.agent().session(
+            Caller(conversation.lines, 16000), observers=[Journal(file, media=True), memory]
+        )
+        await session.run()
+
+    run_virtual(main())
+    assert file.read_bytes().splitlines() == memory.lines
+    assert [line.kind for line in read(str(file))] == [line.kind for line in read(memory.lines)]
+    parts = Conversation(11).agent().pipeline(Caller(conversation.lines, 16000))
+    assert replay(file, parts) == memory.lines
+
+
+def test_file_that_cannot_be_written_or_read_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"the journal .*missing.* cannot be written: No such file"):
+        Journal(tmp_path / "missing" / "call.jsonl")
+    with pytest.raises(ConfigurationError, match=r"the journal .*none.* cannot be read: No such file"):
+        list(read(tmp_path / "none.jsonl"))
+
+
+def test_journal_without_media_is_refused() -> None:
+    journal = Journal()
+    with pytest.raises(ConfigurationError, match=r"record with Journal\(file, media=True\) to replay it"):
+        replay(journal.lines, [])
+
+
+FIRST = b'[0.0,"journal","Journal",{"format":1,"media":true}]'
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [b"RIFF\x24\x00"],
+        [b"{}"],
+        [b'{"a":1,"b":2,"c":3,"d":4}'],
+        [b"5"],
+        [b'"abcdef"'],
+        [b"[]"],
+        [b"[0.0]"],
+        [b'[0.0,"a","b",{}]'],
+        [b'[0.0,"journal","Journal",{"format":2,"media":true}]'],
+        [b'[0.0,"journal","Journal",7]'],
+        [b""],
+        [],
+        [FIRST, b'[0.0,"a"'],
+        [FIRST, b'["x","a","b",{}]'],
+        [FIRST, b"\xff\xfe"],
+    ],
+    ids=repr,
+)
+def test_foreign_lines_are_a_clear_error(lines: list[bytes]) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"(line \d+ is not a line of a journal|this journal is empty)"
+    ):
+        list(read(lines))
+    with pytest.raises(ConfigurationError):
+        replay(lines, [])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'[0.0,"Babble","NoSuchFrame",{},1]',
+        b'[0.0,"session","UserText",{"nothing":1},1]',
+        b'[0.0,"session","UserText",[1,2],1]',
+        b'[0.0,"call","nosuchcall",null,1]',
+        b'[0.0,"call","say",null,1]',
+        b'[0.0,"call","drop",[3,"x"],1]',
+    ],
+    ids=repr,
+)
+def test_lines_that_do_not_fit_are_named(line: bytes) -> None:
+    with pytest.raises(ConfigurationError, match=r"line 3 of the journal, \w+ from \w+, cannot be replayed"):
+        replay([FIRST, b'[0.0,"call","started",null,1]', line], [])
+
+
+def test_replay_through_other_parts_shows_what_they_would_have_done() -> None:
+    class Shout(Processor):
+        @on(UserText)
+        def text(self, text: UserText) -> None:
+            self.push(UserText(text.text.upper()))
+
+    async def main() -> list[bytes]:
+        async with Call([]) as call:
+            call.session.send(UserText("quiet"))
+        return call.journal.lines
+
+    lines = run_virtual(main())
+    seen: list[Any] = []
+
+    class Watch:
+        media = False
+
+        def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
+            seen.append(what)
+
+    again = replay(lines, [Shout()], Watch())
+    assert b"QUIET" in b"".join(again)
+    assert UserText("QUIET") in seen

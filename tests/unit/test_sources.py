@@ -1,0 +1,119 @@
+"""How the sources read: no hidden clocks, no sleeps in tests, nothing too long to sit through."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SRC = ROOT / "src" / "antiphon"
+TESTS = ROOT / "tests"
+
+FILE, CLASS, FUNCTION, PARAMETERS = 500, 250, 60, 8
+
+TOO_LONG = {
+    "session.py: class Session": "the noun of the house: inputs, replies and its end share a state",
+}
+"""What is longer than it should be, and why it is."""
+
+CLOCKS = re.compile(r"\b(perf_counter|process_time|monotonic)(_ns)?\b|\btime\.(time|sleep)\b|\bdatetime\b")
+CLOCKS_ALLOWED = ("processor.py", "vendors/", "cli/", "models/")
+"""The slowness of handlers is measured; vendors, the command line and downloads live in real time."""
+
+SLEEPS = re.compile(r"\b(time|asyncio)\.sleep\b")
+
+
+def sources(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.rglob("*.py")):
+        yield str(path.relative_to(folder)), path.read_text()
+
+
+def code(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a source without what is a string or a comment."""
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.end_lineno is not None:
+            for number in range(node.lineno, node.end_lineno + 1):
+                begin = node.col_offset if number == node.lineno else 0
+                end = node.end_col_offset if number == node.end_lineno else None
+                line = lines[number - 1].encode()
+                blank = line[begin:end]
+                lines[number - 1] = (line[:begin] + b" " * len(blank) + (line[end:] if end else b"")).decode()
+    for number, line in enumerate(lines, 1):
+        yield number, line.split("#")[0]
+
+
+def long_ones() -> Iterator[str]:
+    for name, text in sources(SRC):
+        if (count := len(text.splitlines())) > FILE:
+            yield f"{name}: {count} lines"
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            lines = (node.end_lineno or 0) - node.lineno + 1
+            if isinstance(node, ast.ClassDef):
+                if lines > CLASS:
+                    yield f"{name}: class {node.name}, {lines} lines"
+                continue
+            if lines > FUNCTION:
+                yield f"{name}: {node.name}(), {lines} lines"
+            arguments = node.args
+            count = len(arguments.posonlyargs) + len(arguments.args) + len(arguments.kwonlyargs) - 1
+            if node.name == "__init__" and count > PARAMETERS:
+                yield f"{name}: a constructor with {count} parameters, line {node.lineno}"
+
+
+def test_nothing_is_too_long_to_read() -> None:
+    wrong = [found for found in long_ones() if not any(found.startswith(known) for known in TOO_LONG)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("known", TOO_LONG)
+@pytest.mark.xfail(strict=True, reason="known to be too long")
+def test_what_was_too_long_has_become_shorter(known: str) -> None:
+    assert not any(found.startswith(known) for found in long_ones())
+
+
+def test_time_is_an_input() -> None:
+    wrong = [
+        f"{name}:{number}: {line.strip()}"
+        for name, text in sources(SRC)
+        if not name.startswith(CLOCKS_ALLOWED)
+        for number, line in code(text)
+        if CLOCKS.search(line)
+    ]
+    assert wrong == []
+
+
+def test_tests_do_not_sleep() -> None:
+    wrong = [
+        f"{name}:{number}: {line.strip()}"
+        for name, text in sources(TESTS)
+        if not name.startswith("e2e/") and name != "unit/test_sources.py"
+        for number, line in code(text)
+        if SLEEPS.search(line) or re.search(r"\btime\.time\(", line)
+    ]
+    assert wrong == []
+
+
+def test_every_file_says_what_it_is() -> None:
+    nameless = [name for name, text in sources(SRC) if not ast.get_docstring(ast.parse(text))]
+    assert nameless == []
+
+
+def test_names_say_what_things_are() -> None:
+    banned = re.compile(r"(?i)(^base[A-Z_]|^Base|Manager$|Helper$|Impl$|^utils?$|^helpers?$|^misc$|^common$)")
+    wrong = [
+        f"{name}"
+        for name, _ in sources(SRC)
+        if any(banned.search(part) for part in Path(name).with_suffix("").parts)
+    ]
+    wrong += [
+        f"{name}: class {node.name}"
+        for name, text in sources(SRC)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ClassDef) and banned.search(node.name)
+    ]
+    assert wrong == []

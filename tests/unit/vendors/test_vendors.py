@@ -1,0 +1,39 @@
+"""Vendors are found by name, and a wrong name is answered with the right ones."""
+
+import pytest
+
+from antiphon.errors import ConfigurationError
+from antiphon.vendors import available, create
+from antiphon.vendors.openai import LLM
+
+
+def test_vendor_and_model() -> None:
+    service = create("llm", "openai/some/model")
+    assert isinstance(service, LLM)
+    assert service.model == "some/model"
+
+
+def test_vendor_alone_takes_its_default() -> None:
+    assert create("llm", "openai").model == "gpt-4.1-mini"
+
+
+def test_unknown_vendor_names_the_nearest() -> None:
+    with pytest.raises(ConfigurationError, match="Did you mean openai"):
+        create("llm", "opena")
+
+
+def test_port_that_a_vendor_lacks_names_who_has_it() -> None:
+    with pytest.raises(ConfigurationError, match="for that there are: local"):
+        create("vad", "openai")
+
+
+def test_unknown_local_model_names_those_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"qwen2\.5-coder-0\.5b"):
+        create("llm", "local/nothing")
+
+
+def test_every_record_is_whole() -> None:
+    for vendor in available():
+        assert vendor.docs
+        for port in vendor.provides:
+            assert port in {"stt", "tts", "llm", "vad", "eot"}
