@@ -192,10 +192,10 @@ def test_tool_that_is_cancelled_is_never_heard_of_again() -> None:
 
 @pytest.mark.parametrize("kind", [lookup, search], ids=["finish", "cancel"])
 def test_at_every_moment_of_a_reply_with_a_tool(kind: Tool) -> None:
-    """From the first word of the user to the last of the agent, a tenth of a second at a time."""
+    """From the first word of the user to the last of the agent, a fifth of a second at a time."""
     name = kind.spec.name
     heards: set[str] = set()
-    for moment in range(3, 75):
+    for moment in range(3, 75, 2):
         says = [
             ["Let me look.", ToolCall("1", name, "{}")],
             "We are open from nine to five.",
@@ -232,7 +232,7 @@ def test_hang_up_at_every_moment() -> None:
         no_task_left()
         return call
 
-    for moment in range(0, 90):
+    for moment in range(0, 90, 2):
         call = run_virtual(main(moment / 10))
         check(call)
 

@@ -1,4 +1,4 @@
-"""The documents are true: their snippets are files that run, their links lead somewhere, their words are ours."""
+"""The documents are true: snippets are files that run, links lead somewhere, words are those of the glossary."""
 
 import re
 from pathlib import Path

@@ -158,7 +158,7 @@ def test_same_journal_in_every_process() -> None:
     assert int(told.pop().split()[0]) > 400
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 100_000))
 def test_replay_of_any_conversation_gives_its_journal(seed: int) -> None:
     conversation = Conversation(seed)

@@ -10,7 +10,7 @@ HOURS = {"saturday": "ten to four", "sunday": "closed all day"}
 
 @tool
 async def opening_hours(day: str) -> str:
-    """When the shop is open on a day of the week."""
+    """Look up the opening hours on a day of the week."""
     return HOURS.get(day.strip().lower(), "nine to six")
 
 

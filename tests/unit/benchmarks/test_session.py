@@ -3,7 +3,6 @@ from itertools import islice
 
 from benchmarks import hops, interruption
 from benchmarks.session import (
-    FRAME,
     NOISE,
     SAMPLES,
     TURN,
@@ -20,6 +19,7 @@ from benchmarks.session import (
 from benchmarks.turns import take_turn
 
 from antiphon.conversation.context import AgentSaid, UserSaid
+from antiphon.frames import ReplyEnded
 from antiphon.testing import run_virtual
 
 
@@ -40,8 +40,11 @@ def test_in_a_dialogue_both_sides_speak_for_the_same_time() -> None:
 
     async def talk() -> tuple[int, list[object]]:
         call = await start(agent())
+        ended: asyncio.Queue[ReplyEnded] = asyncio.Queue()
+        call.session.on(ReplyEnded, ended.put_nowait)
         async with fed([call], [turns()]):
-            await asyncio.sleep(4 * TURN * FRAME + 1)
+            for _ in range(2):
+                await ended.get()
             return call.output.played, entries(call)
 
     played, talked = run_virtual(talk())
