@@ -82,7 +82,7 @@ def grammar(tools: Sequence[ToolSpec]) -> str:
     calls = " | ".join(f"{json.dumps(tool.name + ' ')} %json {json.dumps(_strict(tool))}" for tool in tools)
     return rf"""%llguidance {{}}
 start: said | call ("\n" call)*
-said: "{SPEAK} " /[^ \n{}][^\n{}]*/
+said: "{SPEAK} " /[^ \n{{}}][^\n{{}}]*/
 call: {calls}
 """
 
