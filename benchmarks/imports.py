@@ -1,7 +1,8 @@
 """What does importing it cost, the core alone and a whole bot?
 
-CPU time and resident memory of a fresh interpreter after the import; of several tries the cheapest, the
-first not counted (it reads the disk).
+A bot is the parts of an agent, the local models that hear speech and the end of a turn, and a language model
+over HTTP, with the libraries that they load when used. CPU time and resident memory of a fresh interpreter
+after the import; of several tries the cheapest, the first not counted (it reads the disk).
 """
 
 import subprocess
@@ -12,7 +13,8 @@ from . import Values
 
 CORE = ("antiphon", "antiphon.pipeline", "antiphon.session")
 PARTS = tuple(f"antiphon.services.{name}" for name in ("vad", "stt", "eot", "llm", "tts"))
-VENDORS = ("antiphon.vendors.local.vad", "antiphon.vendors.local.eot", "onnxruntime", "httpx")
+MODELS = ("antiphon.vendors.local.vad", "antiphon.vendors.local.eot", "onnxruntime")
+CLIENT = ("antiphon.vendors.openai", "httpx")
 
 PROBE = """
 import sys, time
@@ -29,7 +31,7 @@ sys.__stdout__.write("\\n%r %r\\n" % (ms, int(status["VmRSS"].split()[0]) / 1024
 
 def measure(quick: bool) -> Values:
     """`core_ms`, `core_mib`, `bot_ms`, `bot_mib`."""
-    bot = ("antiphon.agent", *PARTS, "antiphon.turns.taking", *VENDORS)
+    bot = ("antiphon.agent", *PARTS, "antiphon.turns.taking", *MODELS, *CLIENT)
     return cost_of({"core": CORE, "bot": bot}, quick)
 
 

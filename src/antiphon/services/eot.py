@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 
 from ..clock import Timer
+from ..errors import BadResponseError
 from ..frames import (
     Frame,
     ReplyStarted,
@@ -17,7 +18,7 @@ from ..frames import (
 )
 from ..processor import on
 from ..stage import Stage, Work
-from .matching import Matched, load
+from .matching import Matched, is_probability, load
 from .ports import EndOfTurn
 
 __all__ = ["EOT"]
@@ -84,7 +85,10 @@ class EOT(Stage):
 
     async def _answer(self, work: Work, at: float, pcm: bytes) -> AsyncGenerator[Frame | Signal, None]:
         work.expect("the end-of-turn score", WITHIN)
-        yield TurnScored(await self.service.score(pcm[-self._most :]), at)
+        probability = await self.service.score(pcm[-self._most :])
+        if not is_probability(probability):
+            raise BadResponseError(f"the end-of-turn model gave {str(probability)[:40]}, not a probability")
+        yield TurnScored(float(probability), at)
 
     def _wait(self, times: int) -> None:
         self._stop_timer()

@@ -1,12 +1,13 @@
 """The stage that asks the language model."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from ..errors import BadResponseError, TheyErred
 from ..frames import Failed, Frame, Generated, Prime, Prompt, Signal, Text, ToolCall, Usage
 from ..processor import on
 from ..stage import Stage, Work
-from .matching import load
+from .matching import closing, load
 from .ports import LanguageModel, TextDelta, TokenUsage
 
 __all__ = ["LLM"]
@@ -63,14 +64,15 @@ class LLM(Stage):
             said = False
             work.expect("the first token", self.first_within)
             try:
-                async for frame in self._ask(prompt, at, calls):
-                    work.relax()
-                    said = True
-                    yield frame
-                    work.expect("the next token", self.next_within)
+                async with aclosing(self._ask(prompt, at, calls)) as answer:
+                    async for frame in answer:
+                        work.relax()
+                        said = True
+                        yield frame
+                        work.expect("the next token", self.next_within)
                 break
             except TheyErred as error:
-                if said or calls or not error.retryable or attempt + 1 == TRIES:
+                if not work.alive or said or calls or not error.retryable or attempt + 1 == TRIES:
                     raise
                 self.session.report(
                     self, Failed(self.name, type(error).__name__, str(error), prompt.reply, True, True)
@@ -83,17 +85,18 @@ class LLM(Stage):
     async def _ask(
         self, prompt: Prompt, at: int, calls: list[ToolCall]
     ) -> AsyncGenerator[Frame | Signal, None]:
-        async for item in self.service.generate(prompt.context):
-            match item:
-                case TextDelta(text):
-                    if text:
-                        yield Text(prompt.reply, text, at)
-                        at += len(text)
-                case ToolCall():
-                    calls.append(item)
-                case TokenUsage(read, written, cached):
-                    yield Usage(self.name, "tokens read", read, prompt.reply)
-                    yield Usage(self.name, "tokens written", written, prompt.reply)
-                    yield Usage(self.name, "tokens cached", cached, prompt.reply)
-                case _:
-                    raise BadResponseError(f"the language model gave a {type(item).__name__}")
+        async with closing(self.service.generate(prompt.context)) as answer:
+            async for item in answer:
+                match item:
+                    case TextDelta(text):
+                        if text:
+                            yield Text(prompt.reply, text, at)
+                            at += len(text)
+                    case ToolCall():
+                        calls.append(item)
+                    case TokenUsage(read, written, cached):
+                        yield Usage(self.name, "tokens read", read, prompt.reply)
+                        yield Usage(self.name, "tokens written", written, prompt.reply)
+                        yield Usage(self.name, "tokens cached", cached, prompt.reply)
+                    case _:
+                        raise BadResponseError(f"the language model gave a {type(item).__name__}")

@@ -1,11 +1,16 @@
-"""What the stages share: audio at the rate that a service wants, and services that may be loaded ahead."""
+"""What the stages share: audio at the rate that a service wants, and how its streams begin, fail and end."""
 
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from ..audio.resample import Resampler
 from ..frames import UserAudio
 
-__all__ = ["Matched", "load"]
+__all__ = ["Matched", "Patience", "closing", "is_probability", "load"]
+
+T = TypeVar("T")
+AGAIN = (0.1, 0.3, 1.0, 3.0, 10.0)  # seconds before a service that failed is tried again; the last repeats
 
 
 class Matched:
@@ -30,3 +35,34 @@ async def load(service: Any) -> None:
     """Let a service that can be loaded ahead of its first use do so."""
     if (ahead := getattr(service, "load", None)) is not None:
         await ahead()
+
+
+@asynccontextmanager
+async def closing(stream: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], None]:
+    """A service's stream, closed when it is left: the service stops at once, not when memory is tidied."""
+    try:
+        yield stream
+    finally:
+        if (close := getattr(stream, "aclose", None)) is not None:
+            await close()
+
+
+class Patience:
+    """How long to wait before a service is tried again: longer each time that it fails in a row."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    def next(self) -> float:
+        """Seconds to wait after one more failure."""
+        self.failures += 1
+        return AGAIN[min(self.failures, len(AGAIN)) - 1]
+
+    def reset(self) -> None:
+        """It worked."""
+        self.failures = 0
+
+
+def is_probability(value: object) -> bool:
+    """Whether a service gave a number from 0 to 1."""
+    return isinstance(value, int | float) and 0 <= value <= 1

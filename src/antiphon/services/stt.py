@@ -3,8 +3,9 @@
 from collections import deque
 from collections.abc import AsyncGenerator
 
-from ..errors import BadResponseError, YouErred
+from ..errors import BadResponseError, UnavailableError
 from ..frames import (
+    Failed,
     Frame,
     SessionStarted,
     Signal,
@@ -17,14 +18,13 @@ from ..frames import (
 )
 from ..processor import on
 from ..stage import Channel, Stage, Work
-from .matching import Matched, load
+from .matching import Matched, Patience, closing, load
 from .ports import AudioChunk, Flush, Heard, SpeechToText
 
 __all__ = ["STT"]
 
 LEAD = 0.3  # seconds before the start of speech that a segmented service hears too
 WITHIN = 6.0  # seconds that a final answer may take
-AGAIN = (0.1, 0.3, 1.0, 3.0)  # seconds before a service that failed is tried again; the last repeats
 
 
 class STT(Stage):
@@ -38,7 +38,7 @@ class STT(Stage):
         self.service = service
         self._matched = Matched(service.sample_rate)
         rate = service.sample_rate * 2
-        self._input = Channel[AudioChunk | Flush](
+        self._channel = lambda: Channel[AudioChunk | Flush](
             30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
         )
         self._open = not service.segmented  # whether audio goes to the service, or waits in _aside
@@ -46,22 +46,42 @@ class STT(Stage):
         self._aside_bytes = 0
         self._lead = int(LEAD * rate)
         self._started = self._ended = 0.0
-        self._work = Work(self, None, self._input)
+        self._input = self._channel()
+        self._work: Work | None = None
+        self._patience = Patience()
+        self._utterance: list[bytes] = []  # what a segmented service has been given and has not answered
+        self._asked = False  # whether the words of a whole utterance are owed
 
     async def open(self) -> None:
         """Load the model, or connect."""
         await load(self.service)
 
     @on(SessionStarted)
-    def begin(self, signal: SessionStarted) -> None:
-        self.run(self._work, self._listen())
+    def started(self, signal: SessionStarted) -> None:
+        self._begin()
+
+    @on(Failed)
+    def failed(self, signal: Failed) -> None:
+        """Begin again with a new stream, in a moment."""
+        if signal.part == self.name and not (self._work is not None and self._work.alive):
+            self.after(self._patience.next(), self._begin)
+
+    def _begin(self) -> None:
+        if self._work is None or not self._work.alive:
+            self._input = self._channel()
+            self._work = Work(self, None, self._input)
+            if self._utterance:
+                self._input.put(AudioChunk(b"".join(self._utterance)))
+            if self._asked:
+                self._ask(self._work)
+            self.run(self._work, self._listen(self._work, self._input))
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
         self.push(frame)
         pcm = self._matched(frame)
         if self._open:
-            self._input.put(AudioChunk(pcm))
+            self._give(pcm)
             return
         self._aside.append(pcm)
         self._aside_bytes += len(pcm)
@@ -81,42 +101,50 @@ class STT(Stage):
 
     @on(SpeechPaused)
     def speech_paused(self, frame: SpeechPaused) -> None:
-        self._flush(frame.at, final=False)
+        self._pause(frame.at)
+        self._input.put(Flush(False))
         self.push(frame)
 
     @on(SpeechStopped)
     def speech_stopped(self, frame: SpeechStopped) -> None:
         self.push(frame)
-        self._flush(frame.at, final=True)
-        self._work.expect("the transcript", WITHIN)
+        self._pause(frame.at)
+        self._asked = True
+        if self._work is not None and self._work.alive:
+            self._ask(self._work)
 
     def _resume(self) -> None:
         if self.service.segmented and not self._open:
             self._open = True
-            self._input.put(AudioChunk(b"".join(self._aside)))
+            self._give(b"".join(self._aside))
             self._aside.clear()
             self._aside_bytes = 0
 
-    def _flush(self, ended: float, final: bool) -> None:
+    def _give(self, pcm: bytes) -> None:
+        self._input.put(AudioChunk(pcm))
+        if self.service.segmented:
+            self._utterance.append(pcm)
+
+    def _pause(self, ended: float) -> None:
         self._ended = ended
         self._open = not self.service.segmented
-        self._input.put(Flush(final))
 
-    async def _listen(self) -> AsyncGenerator[Frame | Signal, None]:
-        failures = 0
-        while True:
-            try:
-                async for heard in self.service.transcribe(self._input):
-                    if not isinstance(heard, Heard):  # pyright: ignore[reportUnnecessaryIsInstance]
-                        raise BadResponseError(f"speech to text gave a {type(heard).__name__}, not words")
-                    failures = 0
-                    if heard.final:
-                        self._work.relax()
-                    if heard.text or heard.final:
-                        yield Transcript(heard.text, heard.final, self._started, self._ended, heard.language)
-            except YouErred:
-                raise
-            except Exception as error:  # noqa: BLE001  whatever it was, the next try may work
-                self.session.failed(self, error)
-            await self.session.clock.sleep(AGAIN[min(failures, len(AGAIN) - 1)])
-            failures += 1
+    def _ask(self, work: Work) -> None:
+        self._input.put(Flush(True))
+        work.expect("the transcript", WITHIN)
+
+    async def _listen(
+        self, work: Work, audio: Channel[AudioChunk | Flush]
+    ) -> AsyncGenerator[Frame | Signal, None]:
+        async with closing(self.service.transcribe(audio)) as answers:
+            async for heard in answers:
+                if not isinstance(heard, Heard):  # pyright: ignore[reportUnnecessaryIsInstance]
+                    raise BadResponseError(f"speech to text gave a {type(heard).__name__}, not words")
+                self._patience.reset()
+                if heard.final:
+                    work.relax()
+                    self._asked = False
+                    self._utterance.clear()
+                if heard.text or heard.final:
+                    yield Transcript(heard.text, heard.final, self._started, self._ended, heard.language)
+        raise UnavailableError("speech to text ended its stream")

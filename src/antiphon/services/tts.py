@@ -1,6 +1,6 @@
 """The stage that gives the agent's words a voice."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 
 from ..errors import BadResponseError
@@ -20,10 +20,12 @@ from ..frames import (
 from ..processor import on
 from ..stage import Channel, Stage, Work
 from .cutting import Cutter, Piece
-from .matching import load
+from .matching import closing, load
 from .ports import Speech, TextToSpeech, Word
 
 __all__ = ["TTS"]
+
+SILENT = 1000  # answers without audio, one after the other, that no service needs
 
 
 @dataclass(slots=True)
@@ -85,47 +87,62 @@ class TTS(Stage):
     async def _speak(self, reply: int, voice: Voice) -> AsyncGenerator[Frame | Signal, None]:
         rate, work, clock = self.service.sample_rate, voice.work, self.session.clock
         given: list[Piece] = []
-        begun = 0.0
-        at = -1  # the piece whose audio is coming
+        at, sounded = -1, -1  # the piece that is being spoken, and the last one that could be heard
+        begun, silent, whole = 0.0, 0, False
 
         async def text() -> AsyncGenerator[str, None]:
-            nonlocal begun
+            nonlocal begun, whole
             async for piece in voice.pieces:
                 begun = begun if given else clock.now()
                 given.append(piece)
                 work.expect("the agent's voice", self.within)
                 yield piece.text
-                if not voice.pieces and at == len(given) - 1:
+                if not voice.pieces and sounded == len(given) - 1:
                     work.relax()
+            whole = True
             work.expect("the end of the agent's voice", self.within)
 
-        async for item in self.service.speak(text()):
-            match item:
-                case Speech(pcm, piece) if 0 <= piece < len(given) and len(pcm) % 2 == 0:
-                    work.relax()
-                    if at < 0:
-                        yield Measured(self.name, "first audio", clock.now() - begun, reply)
-                    while at < piece:
-                        if at >= 0:
-                            yield SegmentEnded(reply)
-                        at += 1
-                        yield SegmentStarted(reply, given[at].start, given[at].end)
-                    if pcm:
-                        yield AgentAudio(reply, pcm, rate)
-                    work.expect("the agent's voice", self.within)
-                case Word(piece, end, seconds) if 0 <= piece < len(given):
-                    if piece == at:
-                        yield WordTimed(reply, min(given[at].start + end, given[at].end), int(seconds * rate))
-                case _:
-                    raise BadResponseError(
-                        f"text to speech gave {str(item)[:60]}, which is neither audio nor a word"
-                    )
+        def segments(piece: int) -> Iterator[Frame]:
+            """Go on to a piece."""
+            nonlocal at
+            while at < piece:
+                if at >= 0:
+                    yield SegmentEnded(reply)
+                at += 1
+                yield SegmentStarted(reply, given[at].start, given[at].end)
+
+        async with closing(self.service.speak(text())) as spoken:
+            async for item in spoken:
+                silent += 1
+                match item:
+                    case Speech(pcm, piece) if max(0, at) <= piece < len(given) and len(pcm) % 2 == 0:
+                        if pcm:
+                            work.relax()
+                            if sounded < 0:
+                                yield Measured(self.name, "first audio", clock.now() - begun, reply)
+                            for frame in segments(piece):
+                                yield frame
+                            yield AgentAudio(reply, pcm, rate)
+                            sounded, silent = piece, 0
+                            work.expect("the agent's voice", self.within)
+                    case Word(piece, end, seconds) if 0 <= piece < len(given):
+                        for frame in segments(piece):
+                            yield frame
+                        if piece == at:
+                            yield WordTimed(
+                                reply, min(given[at].start + end, given[at].end), int(seconds * rate)
+                            )
+                    case _:
+                        raise BadResponseError(
+                            f"text to speech gave {str(item)[:60]}, neither audio nor a word"
+                        )
+                if silent > SILENT:
+                    raise BadResponseError(f"text to speech gave {SILENT} answers without audio")
         work.relax()
-        for piece in given[at + 1 :]:
-            if at >= 0:
-                yield SegmentEnded(reply)
-            at += 1
-            yield SegmentStarted(reply, piece.start, piece.end)
+        if not whole or any(map(str.isalnum, "".join(piece.text for piece in given[sounded + 1 :]))):
+            raise BadResponseError("text to speech ended before it had spoken its text")
+        for frame in segments(len(given) - 1):
+            yield frame
         if at >= 0:
             yield SegmentEnded(reply)
         yield AudioEnded(reply)

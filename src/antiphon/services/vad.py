@@ -1,15 +1,19 @@
 """The stage that hears when somebody speaks."""
 
+from collections import deque
 from collections.abc import AsyncGenerator
 
-from ..frames import Frame, SessionStarted, Signal, UserAudio
+from ..errors import BadResponseError, UnavailableError
+from ..frames import Failed, Frame, SessionStarted, Signal, UserAudio
 from ..processor import on
 from ..stage import Channel, Stage, Work
 from ..turns.vad import SpeechRules, VADSettings
-from .matching import Matched, load
+from .matching import Matched, Patience, closing, is_probability, load
 from .ports import VoiceActivity
 
 __all__ = ["VAD"]
+
+WITHIN = 1.5  # seconds that a window may wait to be judged
 
 
 class VAD(Stage):
@@ -22,7 +26,10 @@ class VAD(Stage):
         self._bytes = service.window * 2
         self._seconds = service.window / service.sample_rate
         self._rest = b""
-        self._windows = Channel[tuple[float, bytes]](2.0, lambda window: self._seconds, "drop oldest")
+        self._windows = self._channel()
+        self._owed = 0  # windows that have not been judged
+        self._work: Work | None = None
+        self._patience = Patience()
 
     async def open(self) -> None:
         """Load the model."""
@@ -30,7 +37,22 @@ class VAD(Stage):
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        self.run(Work(self, None, self._windows), self._detect())
+        self._begin()
+
+    @on(Failed)
+    def failed(self, signal: Failed) -> None:
+        """Begin again with a new stream, in a moment."""
+        if signal.part == self.name and not (self._work is not None and self._work.alive):
+            self.after(self._patience.next(), self._begin)
+
+    def _channel(self) -> Channel[tuple[float, bytes]]:
+        return Channel(2.0, lambda window: self._seconds, "drop oldest")
+
+    def _begin(self) -> None:
+        if self._work is None or not self._work.alive:
+            self._windows, self._owed = self._channel(), 0
+            self._work = Work(self, None, self._windows)
+            self.run(self._work, self._detect(self._work, self._windows))
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
@@ -41,19 +63,39 @@ class VAD(Stage):
         count = len(pcm) // size
         for index in range(count):
             behind = (len(pcm) - (index + 1) * size) / 2 / self.service.sample_rate
-            self._windows.put((ended - behind, pcm[index * size : (index + 1) * size]))
+            self._judge(ended - behind, pcm[index * size : (index + 1) * size])
         self._rest = pcm[count * size :]
 
-    async def _detect(self) -> AsyncGenerator[Frame | Signal, None]:
-        ends: list[float] = []
+    def _judge(self, ended: float, window: bytes) -> None:
+        if self._work is not None and self._work.alive:
+            self._windows.put((ended, window))
+            self._owed += 1
+            if self._owed == 1:
+                self._work.expect("the probability of speech", WITHIN)
+
+    async def _detect(
+        self, work: Work, waiting: Channel[tuple[float, bytes]]
+    ) -> AsyncGenerator[Frame | Signal, None]:
+        ends = deque[float]()
 
         async def windows() -> AsyncGenerator[bytes, None]:
-            async for ended, window in self._windows:
+            async for ended, window in waiting:
                 ends.append(ended)
                 yield window
 
-        async for probability in self.service.detect(windows()):
-            ended = ends.pop(0)
-            event = self.rules.feed(probability, ended - self._seconds, ended)
-            if event is not None:
-                yield event
+        async with closing(self.service.detect(windows())) as probabilities:
+            async for probability in probabilities:
+                if not is_probability(probability) or not ends:
+                    raise BadResponseError(
+                        f"voice activity gave {str(probability)[:40]}, not one probability for each window"
+                    )
+                self._patience.reset()
+                self._owed -= 1
+                work.relax()
+                if self._owed:
+                    work.expect("the probability of speech", WITHIN)
+                ended = ends.popleft()
+                event = self.rules.feed(probability, ended - self._seconds, ended)
+                if event is not None:
+                    yield event
+        raise UnavailableError("voice activity ended its stream")
