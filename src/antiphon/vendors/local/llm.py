@@ -27,7 +27,7 @@ BATCH = 32  # prompt tokens read at a time; in between, others go on, and a read
 SPINS = (
     "1000"  # llama.cpp's threads wait for each other spinning: longer is no faster, and ruinous under load
 )
-TO_TOOLS = -3.0  # added to the log odds of speech, since a small model would rather talk than look up
+TO_TOOLS = -4.0  # added to the log odds of speech, since a small model would rather talk than look up
 TO_SPEECH = 2.0  # unless it has just done so: then it would rather go on with another tool
 TIGHTER = 4  # times that a conversation which does not fit is halved
 
