@@ -1,4 +1,4 @@
-"""The documents are true: snippets are files that run, links lead somewhere, words are those of the glossary."""
+"""The documents are true: snippets run, links lead somewhere, and words are those of the glossary."""
 
 import re
 from pathlib import Path
