@@ -1,7 +1,7 @@
 """The stage that gives the agent's words a voice."""
 
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import BadResponseError
 from ..frames import (
@@ -30,11 +30,34 @@ SILENT = 1000  # answers without audio, one after the other, that no service nee
 
 @dataclass(slots=True)
 class Voice:
-    """The work for one reply: its text as it is cut, and the pieces that were given to the service."""
+    """The work for one reply: its text as it is cut, and how far the service has got with it."""
 
     work: Work
     cutter: Cutter
     pieces: Channel[Piece]
+    given: list[Piece] = field(default_factory=list[Piece])
+    """What the service was given."""
+    at: int = -1
+    """The piece that is being spoken."""
+    sounded: int = -1
+    """The last piece that could be heard."""
+    begun: float = 0.0
+    """When the service had its first text."""
+    whole: bool = False
+    """Whether the service has taken all of the text."""
+
+    def reach(self, piece: int, reply: int) -> Iterator[Frame]:
+        """Go on to a piece: what was before it is complete."""
+        while self.at < piece:
+            if self.at >= 0:
+                yield SegmentEnded(reply)
+            self.at += 1
+            yield SegmentStarted(reply, self.given[self.at].start, self.given[self.at].end)
+
+    @property
+    def unspoken(self) -> str:
+        """Text that was given and not heard."""
+        return "".join(piece.text for piece in self.given[self.sounded + 1 :])
 
 
 class TTS(Stage):
@@ -84,53 +107,42 @@ class TTS(Stage):
             self.run(voice.work, self._speak(reply, voice))
         return voice
 
+    async def _text(self, voice: Voice) -> AsyncGenerator[str, None]:
+        """The pieces as the service takes them; each is owed a voice."""
+        async for piece in voice.pieces:
+            voice.begun = voice.begun if voice.given else self.session.clock.now()
+            voice.given.append(piece)
+            voice.work.expect("the agent's voice", self.within)
+            yield piece.text
+            if not voice.pieces and voice.sounded == len(voice.given) - 1:
+                voice.work.relax()
+        voice.whole = True
+        voice.work.expect("the end of the agent's voice", self.within)
+
     async def _speak(self, reply: int, voice: Voice) -> AsyncGenerator[Frame | Signal, None]:
-        rate, work, clock = self.service.sample_rate, voice.work, self.session.clock
-        given: list[Piece] = []
-        at, sounded = -1, -1  # the piece that is being spoken, and the last one that could be heard
-        begun, silent, whole = 0.0, 0, False
-
-        async def text() -> AsyncGenerator[str, None]:
-            nonlocal begun, whole
-            async for piece in voice.pieces:
-                begun = begun if given else clock.now()
-                given.append(piece)
-                work.expect("the agent's voice", self.within)
-                yield piece.text
-                if not voice.pieces and sounded == len(given) - 1:
-                    work.relax()
-            whole = True
-            work.expect("the end of the agent's voice", self.within)
-
-        def segments(piece: int) -> Iterator[Frame]:
-            """Go on to a piece."""
-            nonlocal at
-            while at < piece:
-                if at >= 0:
-                    yield SegmentEnded(reply)
-                at += 1
-                yield SegmentStarted(reply, given[at].start, given[at].end)
-
-        async with closing(self.service.speak(text())) as spoken:
+        rate, silent = self.service.sample_rate, 0
+        async with closing(self.service.speak(self._text(voice))) as spoken:
             async for item in spoken:
                 silent += 1
                 match item:
-                    case Speech(pcm, piece) if max(0, at) <= piece < len(given) and len(pcm) % 2 == 0:
+                    case Speech(pcm, piece) if self._fits(piece, voice) and len(pcm) % 2 == 0:
                         if pcm:
-                            work.relax()
-                            if sounded < 0:
-                                yield Measured(self.name, "first audio", clock.now() - begun, reply)
-                            for frame in segments(piece):
+                            voice.work.relax()
+                            if voice.sounded < 0:
+                                took = self.session.clock.now() - voice.begun
+                                yield Measured(self.name, "first audio", took, reply)
+                            for frame in voice.reach(piece, reply):
                                 yield frame
                             yield AgentAudio(reply, pcm, rate)
-                            sounded, silent = piece, 0
-                            work.expect("the agent's voice", self.within)
-                    case Word(piece, end, seconds) if 0 <= piece < len(given):
-                        for frame in segments(piece):
+                            voice.sounded, silent = piece, 0
+                            voice.work.expect("the agent's voice", self.within)
+                    case Word(piece, end, seconds) if 0 <= piece < len(voice.given):
+                        for frame in voice.reach(piece, reply):
                             yield frame
-                        if piece == at:
+                        if piece == voice.at:
+                            spoken_to = voice.given[piece].start + end
                             yield WordTimed(
-                                reply, min(given[at].start + end, given[at].end), int(seconds * rate)
+                                reply, min(spoken_to, voice.given[piece].end), int(seconds * rate)
                             )
                     case _:
                         raise BadResponseError(
@@ -138,11 +150,16 @@ class TTS(Stage):
                         )
                 if silent > SILENT:
                     raise BadResponseError(f"text to speech gave {SILENT} answers without audio")
-        work.relax()
-        if not whole or any(map(str.isalnum, "".join(piece.text for piece in given[sounded + 1 :]))):
+        voice.work.relax()
+        if not voice.whole or any(map(str.isalnum, voice.unspoken)):
             raise BadResponseError("text to speech ended before it had spoken its text")
-        for frame in segments(len(given) - 1):
+        for frame in voice.reach(len(voice.given) - 1, reply):
             yield frame
-        if at >= 0:
+        if voice.at >= 0:
             yield SegmentEnded(reply)
         yield AudioEnded(reply)
+
+    @staticmethod
+    def _fits(piece: int, voice: Voice) -> bool:
+        """Whether audio may speak this piece now: one that was given, and none before the one at hand."""
+        return max(0, voice.at) <= piece < len(voice.given)
