@@ -15,6 +15,7 @@ from antiphon.errors import (
     BadResponseError,
     ConfigurationError,
     RateLimitError,
+    ServiceTimeoutError,
     UnavailableError,
 )
 from antiphon.frames import ToolCall
@@ -53,10 +54,16 @@ class Endpoint:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
-    async def service(self) -> AsyncGenerator[LLM, None]:
+    async def service(self, *, answer_within: float = 30.0) -> AsyncGenerator[LLM, None]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        service = LLM("small", base_url=f"http://127.0.0.1:{port}/v1", key="secret", temperature=0)
+        service = LLM(
+            "small",
+            base_url=f"http://127.0.0.1:{port}/v1",
+            key="secret",
+            answer_within=answer_within,
+            temperature=0,
+        )
         try:
             yield service
         finally:
@@ -193,6 +200,33 @@ def test_other_refusals(status: int, error: type[Exception]) -> None:
 def test_nonsense(line: str) -> None:
     with pytest.raises(BadResponseError, match="not a chunk"):
         answer(Endpoint(body=lambda request: [line]))
+
+
+def test_usage_in_every_chunk_is_told_once() -> None:
+    def counting(request: dict[str, Any]) -> list[str]:
+        early = {
+            "choices": [{"index": 0, "delta": {"content": "Hi"}}],
+            "usage": USAGE | {"completion_tokens": 1},
+        }
+        return [f"data: {json.dumps(early)}\n\n", END]
+
+    assert answer(Endpoint(body=counting)) == [TextDelta("Hi"), TokenUsage(12, 3, 8)]
+
+
+def test_an_error_within_the_answer() -> None:
+    error = 'data: {"error": {"message": "overloaded"}}\n\n'
+    with pytest.raises(UnavailableError, match="overloaded"):
+        answer(Endpoint(body=lambda request: [chunk(content="Well, "), error]))
+
+
+def test_too_slow() -> None:
+    async def ask() -> None:
+        async with Endpoint(body=lambda request: [], holds=True).service(answer_within=0.05) as service:
+            async for _ in service.generate(PLAIN):
+                pass
+
+    with pytest.raises(ServiceTimeoutError, match="openai"):
+        asyncio.run(ask())
 
 
 def test_dropped_connection() -> None:

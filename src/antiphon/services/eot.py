@@ -24,6 +24,7 @@ from .ports import EndOfTurn
 __all__ = ["EOT"]
 
 AGAIN = (0.4, 0.4, 0.6)  # seconds of quiet after which the model is asked once more
+BEFORE = 1.0  # seconds that are kept while nobody speaks: a session that listens stays small
 WITHIN = 2.0  # seconds that an answer may take
 
 
@@ -36,6 +37,8 @@ class EOT(Stage):
         self._audio = deque[bytes]()
         self._bytes = 0
         self._most = int(service.seconds * service.sample_rate) * 2
+        self._before = int(BEFORE * service.sample_rate) * 2
+        self._in_turn = self._speaking = False
         self._asked = Work(self)
         self._asked.alive = False
         self._timer: Timer | None = None
@@ -51,18 +54,21 @@ class EOT(Stage):
         pcm = self._matched(frame)
         self._audio.append(pcm)
         self._bytes += len(pcm)
-        while self._bytes - len(self._audio[0]) >= self._most:
+        most = self._most if self._in_turn else self._before
+        while self._bytes - len(self._audio[0]) >= most:
             self._bytes -= len(self._audio.popleft())
 
     @on(SpeechStarted, SpeechResumed)
     def spoke_on(self, frame: SpeechStarted | SpeechResumed) -> None:
         """The question has answered itself."""
+        self._in_turn = self._speaking = True
         self._forget()
         self.push(frame)
 
     @on(ReplyStarted)
     def replied(self, signal: ReplyStarted) -> None:
         """It has been decided."""
+        self._in_turn = self._speaking
         self._forget()
 
     def _forget(self) -> None:
@@ -74,6 +80,7 @@ class EOT(Stage):
         """Ask, unless the answer to the last question is still to come."""
         self.push(frame)
         self._quiet_since = frame.at
+        self._speaking = isinstance(frame, SpeechPaused)
         if not self._asked.alive:
             self._ask()
         if isinstance(frame, SpeechStopped):

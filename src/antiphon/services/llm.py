@@ -69,6 +69,7 @@ class LLM(Stage):
                         work.relax()
                         said = True
                         yield frame
+                        await self.session.clock.sleep(0)  # a burst of tokens must not keep the voice waiting
                         work.expect("the next token", self.next_within)
                 break
             except TheyErred as error:

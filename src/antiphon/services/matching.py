@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..audio.resample import Resampler
 from ..frames import UserAudio
+
+if TYPE_CHECKING:
+    from ..audio.resample import Resampler
 
 __all__ = ["Matched", "Patience", "closing", "is_probability", "load"]
 
@@ -26,6 +28,8 @@ class Matched:
         if frame.sample_rate == self.sample_rate:
             return frame.pcm
         if self._resample is None or frame.sample_rate != self._from:
+            from ..audio.resample import Resampler  # numpy, only where rates differ
+
             self._from = frame.sample_rate
             self._resample = Resampler(frame.sample_rate, self.sample_rate)
         return self._resample(frame.pcm)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatCompletions", "messages"]
 
-CONNECT, ANSWER = 5.0, 30.0  # seconds until there is a connection; between two pieces of an answer
+CONNECT = 5.0  # seconds until there is a connection
 INTERRUPTED = " […]"  # behind what was heard of a reply that the user cut off
 
 
@@ -36,6 +36,7 @@ class ChatCompletions:
     """A model behind an endpoint. `options` are further fields of the request, such as temperature.
 
     The key is `key`, or the environment variable `key_variable`; an endpoint without keys needs neither.
+    `answer_within`: seconds until the first piece of an answer, and between any two.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class ChatCompletions:
         key: str | None = None,
         key_variable: str | None = None,
         options: dict[str, Any] | None = None,
+        answer_within: float = 30.0,
     ) -> None:
         self.model = model
         self.vendor = vendor
         self.base_url = base_url.rstrip("/")
         self.options = options or {}
+        self.answer_within = answer_within
         self._key = key or (os.environ.get(key_variable) if key_variable else None)
         self._key_variable = key_variable
         self._client: httpx.AsyncClient | None = None
@@ -110,6 +113,8 @@ class ChatCompletions:
             ) from error
         if not answer.done:
             raise UnavailableError(f"{self.vendor} broke off in the middle of an answer")
+        if answer.usage is not None:
+            yield answer.usage
 
     def _connected(self) -> "httpx.AsyncClient":
         if self._client is None:
@@ -121,7 +126,9 @@ class ChatCompletions:
                 ) from error
             headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
             self._client = httpx.AsyncClient(
-                base_url=self.base_url, headers=headers, timeout=httpx.Timeout(ANSWER, connect=CONNECT)
+                base_url=self.base_url,
+                headers=headers,
+                timeout=httpx.Timeout(self.answer_within, connect=CONNECT),
             )
         return self._client
 
@@ -139,9 +146,11 @@ class _Answer:
     """What has come so far of a streamed answer."""
 
     done: bool = False
+    usage: TokenUsage | None = None
+    """As last told: some endpoints tell it in every chunk."""
     calls: dict[int, dict[str, str]] = field(default_factory=dict[int, dict[str, str]])
 
-    def read(self, line: str) -> Iterator[TextDelta | ToolCall | TokenUsage]:
+    def read(self, line: str) -> Iterator[TextDelta | ToolCall]:
         """What a line of the event stream adds."""
         if not line.startswith("data:"):
             return
@@ -152,6 +161,7 @@ class _Answer:
             return
         try:
             chunk: dict[str, Any] = json.loads(data)
+            failed = "error" in chunk
             choices: list[dict[str, Any]] = chunk.get("choices") or []
             usage: dict[str, Any] = chunk.get("usage") or {}
             for choice in choices:
@@ -167,9 +177,11 @@ class _Answer:
             if usage:
                 details: dict[str, int] = usage.get("prompt_tokens_details") or {}
                 cached = details.get("cached_tokens") or 0
-                yield TokenUsage(usage["prompt_tokens"], usage["completion_tokens"], cached)
+                self.usage = TokenUsage(usage["prompt_tokens"], usage["completion_tokens"], cached)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadResponseError(f"not a chunk of a chat completion: {data[:120]!r}") from error
+        if failed:
+            raise UnavailableError(f"the answer broke off: {_reason(data.encode())}")
 
     def _add(self, fragment: dict[str, Any]) -> None:
         call = self.calls.setdefault(fragment.get("index", 0), {"id": "", "name": "", "arguments": ""})

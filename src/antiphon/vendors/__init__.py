@@ -56,6 +56,7 @@ def _names() -> frozenset[str]:
     return frozenset([*own, *(entry.name for entry in entry_points(group=GROUP))])
 
 
+@cache
 def _module(name: str) -> ModuleType:
     for entry in entry_points(group=GROUP, name=name):
         return entry.load()

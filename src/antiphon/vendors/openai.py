@@ -21,6 +21,7 @@ class LLM(ChatCompletions):
         *,
         base_url: str | None = None,
         key: str | None = None,
+        answer_within: float = 30.0,
         **options: Any,
     ) -> None:
         base_url = base_url or os.environ.get("OPENAI_BASE_URL") or OFFICIAL
@@ -32,6 +33,7 @@ class LLM(ChatCompletions):
             key=key or os.environ.get("OPENAI_API_KEY"),
             key_variable="OPENAI_API_KEY" if official else None,
             options=options,
+            answer_within=answer_within,
         )
 
 

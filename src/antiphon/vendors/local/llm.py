@@ -8,7 +8,7 @@ import asyncio
 import os
 import tempfile
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...conversation.context import Context
+from ...conversation.context import Context, ToolSpec
 from ...errors import BadResponseError, ConfigurationError
 from ...frames import ToolCall
 from ...services.ports import TextDelta, TokenUsage
@@ -24,11 +24,10 @@ from .dialogue import SPEAK, Message, Writing, callable_tools, grammar, messages
 from .resident import PROCESSORS, Resident, library
 
 BATCH = 32  # prompt tokens read at a time; in between, others go on, and a reading can be stopped
-SPINS = (
-    "1000"  # llama.cpp's threads wait for each other spinning: longer is no faster, and ruinous under load
-)
-TO_TOOLS = -4.0  # added to the log odds of speech, since a small model would rather talk than look up
-TO_SPEECH = 2.0  # unless it has just done so: then it would rather go on with another tool
+SPINS = "1000"  # llama.cpp's threads spin for each other; longer is no faster, and ruinous under load
+# What is added to the log odds of speech. A small model would rather talk than look up, all the more with a
+# single tool, whose example stands among many of speech; once it has looked up, it would rather do it again.
+TO_TOOLS, TO_ONLY_TOOL, TO_SPEECH = -0.6, -4.0, 2.0
 TIGHTER = 4  # times that a conversation which does not fit is halved
 
 Chunk = dict[str, Any]
@@ -75,6 +74,7 @@ class _Engine:
         params.n_ctx, params.n_parallel = context_tokens * slots, slots
         params.n_batch = params.n_ubatch = BATCH
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.n_cache_reuse = BATCH  # what stands behind left-out turns is moved, not read again
         params.cache_ram_mib, params.n_threads_http = 0, 1
         params.verbosity, params.ui = -1, False
         with tempfile.TemporaryDirectory(prefix="antiphon-") as folder:
@@ -96,15 +96,18 @@ class _Engine:
         self._server.handle_chat_completions(first, lambda chunk: False)
 
     async def answer(
-        self, prompt: list[Message], options: dict[str, Any], *, warm: bool = False
+        self, conversation: list[Message], request: dict[str, Any], *, warm: bool = False
     ) -> AsyncGenerator[Chunk, None]:
-        """The chunks of a streamed chat completion. Closing the generator stops the model."""
+        """The chunks of a streamed chat completion. Closing the generator stops the model.
+
+        `conversation` is the whole one, of which the request may hold only the end.
+        """
         loop = asyncio.get_running_loop()
         in_place = getattr(loop, "virtual", False)
         chunks: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue()
         stop = threading.Event()
-        slot = self._slot(prompt, stop if warm else None)
-        request = {"messages": prompt, "id_slot": slot.number, "stream": True, "return_progress": True}
+        slot = self._slot(conversation, stop if warm else None)
+        request = request | {"id_slot": slot.number, "stream": True, "return_progress": True}
 
         def give(item: Chunk | Exception | None) -> bool:
             """Hand an item to the event loop; True stops the model."""
@@ -120,7 +123,7 @@ class _Engine:
         def work() -> None:
             try:
                 if not stop.is_set():
-                    self._server.handle_chat_completions(request | options, give)
+                    self._server.handle_chat_completions(request, give)
             except RuntimeError as error:
                 give(error)
             finally:
@@ -193,16 +196,15 @@ class Llama:
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Answer in words, or with calls."""
         options: dict[str, Any] = {"max_tokens": self._max_tokens, "temperature": 0}
+        begun: list[Message] = []
         tools = callable_tools(context)
         if tools:
-            odds = TO_TOOLS if len(tools) == len(context.tools) else TO_SPEECH
-            options |= {"grammar": grammar(tools), "logit_bias": [[SPEAK, odds]]}
+            options |= {"grammar": grammar(tools), "logit_bias": [[SPEAK, _bias(context, tools)]]}
         elif context.tools:
             options |= {"stop": ["\n"]}
+            begun.append({"role": "assistant", "content": SPEAK})
         writing = Writing(speaking=not tools)
-        async with aclosing(
-            self._chunks(context, options, begun=bool(context.tools) and not tools)
-        ) as chunks:
+        async with aclosing(self._chunks(context, options, begun=begun)) as chunks:
             async for chunk in chunks:
                 for choice in chunk["choices"]:
                     for item in writing.read(choice["delta"].get("content") or ""):
@@ -215,16 +217,14 @@ class Llama:
                     yield TokenUsage(cached + spent["prompt_n"], spent["predicted_n"], cached)
 
     async def _chunks(
-        self, context: Context, options: dict[str, Any], *, begun: bool = False, warm: bool = False
+        self, context: Context, options: dict[str, Any], *, begun: Sequence[Message] = (), warm: bool = False
     ) -> AsyncGenerator[Chunk, None]:
-        """The chunks of an answer to as much of the context as fits. `begun`: it is to begin with speech."""
+        """The chunks of an answer to as much of the context as fits, which goes on where `begun` ends."""
         engine = await self._resident.get()
-        room, failure = self._room, ""
+        whole, room, failure = messages(context), self._room, ""
         for _ in range(TIGHTER):
-            prompt = messages(newest(context, room))
-            if begun:
-                options |= {"messages": [*prompt, {"role": "assistant", "content": SPEAK}]}
-            async with aclosing(engine.answer(prompt, options, warm=warm)) as chunks:
+            request = options | {"messages": [*messages(newest(context, room)), *begun]}
+            async with aclosing(engine.answer(whole, request, warm=warm)) as chunks:
                 async for chunk in chunks:
                     if (error := chunk.get("error")) is None:
                         yield chunk
@@ -240,6 +240,12 @@ class Llama:
             f"the instructions, the tools and the last turn do not fit: {failure}; shorten them, or give the "
             "model more context_tokens"
         )
+
+
+def _bias(context: Context, tools: Sequence[ToolSpec]) -> float:
+    if len(tools) < len(context.tools):
+        return TO_SPEECH
+    return TO_ONLY_TOOL if len(tools) == 1 else TO_TOOLS
 
 
 def _catalogued() -> list[str]:

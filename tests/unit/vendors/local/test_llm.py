@@ -1,0 +1,237 @@
+"""The local language model, with llama.cpp's server replaced by one that does as it is told."""
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from antiphon.conversation.context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
+from antiphon.errors import BadResponseError, ConfigurationError
+from antiphon.frames import ToolCall
+from antiphon.services.ports import TextDelta, TokenUsage
+from antiphon.testing import run_virtual
+from antiphon.vendors.local import llm
+from antiphon.vendors.local.llm import Llama
+
+HELLO = Context("Be brief.", (UserSaid("Hello?"),))
+TOOL = ToolSpec("hours", "The hours.", {"type": "object", "properties": {"day": {"type": "string"}}})
+MONDAY = ToolCall("c1", "hours", '{"day": "Monday"}')
+ANSWERED = (UserSaid("Monday?"), AgentSaid("", (MONDAY,)), ToolAnswered(MONDAY, "nine"))
+END = {"choices": [], "timings": {"cache_n": 5, "prompt_n": 7, "predicted_n": 2}}
+
+Take = Callable[[dict[str, Any]], bool]
+Item = TextDelta | ToolCall | TokenUsage
+
+
+def piece(text: str) -> dict[str, Any]:
+    return {"choices": [{"delta": {"content": text}}]}
+
+
+class Llamacpp:
+    """Answers each request by `script`; room is for `most` messages."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []
+        self.pieces = ["Good", " day."]
+        self.most = 1000
+        self.hold: threading.Event | None = None
+        self.stopped = threading.Event()
+        self.loads = 0
+
+    def CommonParams(self) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(
+            model=SimpleNamespace(), cpuparams=SimpleNamespace(), cpuparams_batch=SimpleNamespace()
+        )
+
+    def Server(self, params: SimpleNamespace) -> "Llamacpp":  # noqa: N802
+        if "broken" in params.model.path:
+            raise RuntimeError("Failed to init server")
+        self.loads += 1
+        return self
+
+    def handle_chat_completions(self, request: dict[str, Any], take: Take) -> None:
+        if "stream" not in request:
+            return
+        self.requests.append(request)
+        if len(request["messages"]) > self.most:
+            take({"error": {"type": "exceed_context_size_error", "message": "9 tokens of 5"}})
+            return
+        for text in self.pieces:
+            if take(piece(text)):
+                self.stopped.set()
+                return
+        if self.hold is not None:
+            self.hold.wait(5)
+            if take(piece("late")):
+                self.stopped.set()
+                return
+        take(END)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Llamacpp:
+    fake = Llamacpp()
+    monkeypatch.setattr(llm, "library", lambda name: fake)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    llm._resident.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    return fake
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    (tmp_path / "small.gguf").touch()
+    return str(tmp_path / "small.gguf")
+
+
+async def items(model: Llama, context: Context = HELLO) -> list[Item]:
+    return [item async for item in model.generate(context)]
+
+
+@pytest.mark.parametrize("run", [asyncio.run, run_virtual])
+def test_words_and_usage_in_real_and_virtual_time(
+    server: Llamacpp, file: str, run: Callable[..., list[Item]]
+) -> None:
+    assert run(items(Llama(file))) == [TextDelta("Good"), TextDelta(" day."), TokenUsage(12, 2, 5)]
+
+
+def test_one_model_for_all_who_ask(server: Llamacpp, file: str) -> None:
+    async def ask() -> None:
+        await asyncio.gather(*(Llama(file).load() for _ in range(3)))
+
+    asyncio.run(ask())
+    asyncio.run(ask())
+    assert server.loads == 1
+
+
+def test_tools_bring_a_grammar_and_the_only_one_a_push(server: Llamacpp, file: str) -> None:
+    other = ToolSpec("price", "The price.", {"type": "object"})
+    for tools in ((), (TOOL,), (TOOL, other)):
+        run_virtual(items(Llama(file), Context("", HELLO.entries, tools)))
+    plain, single, both = server.requests
+    assert "grammar" not in plain
+    assert '"price "' in both["grammar"]
+    assert single["logit_bias"][0][1] < both["logit_bias"][0][1] < 0
+
+
+def test_a_call(server: Llamacpp, file: str) -> None:
+    server.pieces = ["hours", ' {"day":', ' "Monday"}']
+    first, _ = run_virtual(items(Llama(file), Context("", HELLO.entries, (TOOL,))))
+    assert first == ToolCall("call-1", "hours", '{"day": "Monday"}')
+
+
+def test_after_its_only_tool_the_model_must_speak(server: Llamacpp, file: str) -> None:
+    said = run_virtual(items(Llama(file), Context("", ANSWERED, (TOOL,))))
+    (request,) = server.requests
+    assert "grammar" not in request
+    assert request["messages"][-1] == {"role": "assistant", "content": "-"}
+    assert said[0] == TextDelta("Good")
+
+
+def test_leaving_the_answer_stops_the_model(server: Llamacpp, file: str) -> None:
+    server.hold = threading.Event()
+
+    async def leave() -> None:
+        answer = cast(AsyncGenerator[Item, None], Llama(file).generate(HELLO))
+        assert await anext(answer) == TextDelta("Good")
+        await answer.aclose()
+
+    asyncio.run(leave())
+    server.hold.set()
+    assert server.stopped.wait(5)
+
+
+def test_an_answer_that_goes_round_ends(server: Llamacpp, file: str) -> None:
+    server.pieces = [" Once more."] * 100
+    said = run_virtual(items(Llama(file)))
+    assert 3 < len(said) < 8
+
+
+def test_each_conversation_keeps_its_slot(server: Llamacpp, file: str) -> None:
+    def turn(name: str, count: int) -> Context:
+        said = [entry for n in range(count) for entry in (UserSaid(f"{name} {n}"), AgentSaid("Yes."))]
+        return Context("Be brief.", (*said, UserSaid(f"{name} {count}")))
+
+    async def talk() -> None:
+        model = Llama(file)
+        await model.warm(Context("Be brief."))
+        for count in range(3):
+            await items(model, turn("Anna", count))
+            await items(model, turn("Bert", count))
+        await items(model, turn("Carl", 0))  # takes the place of the one who was silent for longest
+        await items(model, turn("Bert", 3))
+
+    run_virtual(talk())
+    assert [request["id_slot"] for request in server.requests] == [0, 0, 1, 0, 1, 0, 1, 0, 1]
+
+
+def test_a_conversation_keeps_its_slot_when_turns_are_left_out(server: Llamacpp, file: str) -> None:
+    async def talk() -> None:
+        model = Llama(file, max_tokens=40, context_tokens=300)
+        entries = HELLO.entries
+        for _ in range(30):
+            await items(model, Context("Be brief.", entries))
+            entries = (*entries, AgentSaid("A good day to you."), UserSaid("What is new?"))
+
+    run_virtual(talk())
+    assert {request["id_slot"] for request in server.requests} == {0}
+    assert max(len(request["messages"]) for request in server.requests) < 40
+
+
+def test_a_warming_gives_way(server: Llamacpp, file: str) -> None:
+    server.hold = threading.Event()
+
+    async def talk() -> list[Item]:
+        model = Llama(file)
+        await model.load()
+        warming = asyncio.create_task(model.warm(Context("Be brief.")))
+        while not server.requests:
+            await asyncio.sleep(0)
+        answer = asyncio.create_task(items(model))
+        await asyncio.sleep(0)
+        assert server.hold is not None
+        server.hold.set()
+        await warming
+        return await answer
+
+    assert asyncio.run(talk())[0] == TextDelta("Good")
+    assert server.stopped.is_set()
+
+
+def test_what_does_not_fit_is_tried_with_less(server: Llamacpp, file: str) -> None:
+    server.most = 8
+    entries = (UserSaid("What is it that you can tell me?"), AgentSaid("All there is.")) * 60
+    said = run_virtual(items(Llama(file), Context("Be brief.", (*entries, UserSaid("Well?")))))
+    assert said[0] == TextDelta("Good")
+    assert len(server.requests) > 1
+
+
+def test_what_never_fits_is_said(server: Llamacpp, file: str) -> None:
+    server.most = 0
+    with pytest.raises(ConfigurationError, match="9 tokens of 5"):
+        run_virtual(items(Llama(file)))
+
+
+def test_a_refusal(server: Llamacpp, file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(request: dict[str, Any], take: Take) -> None:
+        take({"error": {"type": "server_error", "message": "no memory"}})
+
+    model = Llama(file)
+    run_virtual(model.load())
+    monkeypatch.setattr(server, "handle_chat_completions", refuse)
+    with pytest.raises(BadResponseError, match="no memory"):
+        run_virtual(items(model))
+
+
+def test_wrong_models(server: Llamacpp, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"qwen2\.5-coder-0\.5b"):
+        Llama("nothing")
+    with pytest.raises(ConfigurationError, match="there is no file"):
+        run_virtual(Llama(str(tmp_path / "absent.gguf")).load())
+    (tmp_path / "broken.gguf").touch()
+    with pytest.raises(ConfigurationError, match="whole GGUF"):
+        run_virtual(Llama(str(tmp_path / "broken.gguf")).load())
+    with pytest.raises(ConfigurationError, match="max_tokens"):
+        Llama(max_tokens=5000)
