@@ -1,12 +1,15 @@
 """The local language model: conforms to its port, calls a tool, and goes on in words."""
 
 import asyncio
+import subprocess
+import sys
+from itertools import pairwise
 
 import pytest
 
-from antiphon.conversation.context import Context, UserSaid
+from antiphon.conversation.context import AgentSaid, Context, Entry, UserSaid
 from antiphon.frames import ToolCall
-from antiphon.services.ports import TextDelta
+from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.testing.check_llm import TOOL, check_llm
 from antiphon.testing.virtual import run_virtual
 from antiphon.vendors.local.llm import Llama
@@ -40,3 +43,52 @@ def test_virtual_time_gives_the_same_words_and_takes_none() -> None:
     assert first == again
     assert first[0]
     assert first[1] == 0
+
+
+QUIETLY = """
+import asyncio, os, signal
+from pathlib import Path
+from antiphon.conversation.context import Context, UserSaid
+from antiphon.vendors.local.llm import Llama
+
+def listening():
+    lines = [line.split() for file in ("tcp", "tcp6") for line in Path("/proc/net", file).open()]
+    sockets = {os.readlink(fd) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink() and fd.exists()}
+    return [line for line in lines if line[3] == "0A" and f"socket:[{line[9]}]" in sockets]
+
+async def main():
+    async for _ in Llama(max_tokens=5).generate(Context("Be brief.", (UserSaid("Hello?"),))):
+        pass
+
+asyncio.run(main())
+assert not listening(), listening()
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_it_is_quiet_opens_no_port_and_leaves_signals_alone() -> None:
+    done = subprocess.run([sys.executable, "-c", QUIETLY], capture_output=True, text=True, timeout=120)
+    assert (done.stderr, done.stdout, done.returncode) == ("", "interrupted\n", 0)
+
+
+def test_a_conversation_longer_than_the_memory_goes_on() -> None:
+    async def talk() -> list[TokenUsage]:
+        model = Llama(max_tokens=24, context_tokens=512, slots=1)
+        entries: tuple[Entry, ...] = (UserSaid("Hello?"),)
+        usages: list[TokenUsage] = []
+        for number in range(16):
+            items = [item async for item in model.generate(Context(SHOP, entries))]
+            text = "".join(item.text for item in items if isinstance(item, TextDelta))
+            assert text.strip()
+            usages += [item for item in items if isinstance(item, TokenUsage)]
+            entries = (*entries, AgentSaid(text), UserSaid(f"Number {number}: do you like rain?"))
+        return usages
+
+    usages = asyncio.run(talk())
+    assert max(usage.read for usage in usages) < 512
+    assert min(later.read - usage.read for usage, later in pairwise(usages)) < 0, "nothing was left out"
+    assert max(usage.read - usage.cached for usage in usages[1:]) < 64, "what is known was read again"

@@ -132,7 +132,7 @@ class Writing:
     def end(self) -> None:
         """Nothing more comes. Raises BadResponseError if a call was not completed."""
         if self._unread.strip():
-            raise BadResponseError(f"the local model broke off in a call: {self._unread[:200]!r}")
+            raise BadResponseError(f"the local model wrote no whole call: {self._unread[:200]!r}")
 
     def _whole_calls(self) -> Iterator[ToolCall]:
         while match := re.match(r"\s*(\S+) (?=\{)", self._unread):
@@ -221,7 +221,9 @@ def _example(schema: dict[str, Any], root: dict[str, Any], number: int) -> Any:
         return _example(choice[0], root, number)
     if values := schema.get("enum"):
         return values[-1]
-    match schema.get("const", schema.get("type")):
+    if "const" in schema:
+        return schema["const"]
+    match schema.get("type"):
         case "integer" | "number":
             return 7
         case "boolean":
@@ -234,7 +236,7 @@ def _example(schema: dict[str, Any], root: dict[str, Any], number: int) -> Any:
                 for at, (name, inner) in enumerate(schema.get("properties", {}).items())
             }
         case _:
-            return schema.get("const", WORDS[number % len(WORDS)])
+            return WORDS[number % len(WORDS)]
 
 
 def _spoken(value: Any) -> str:

@@ -28,7 +28,7 @@ SPINS = "1000"  # llama.cpp's threads spin for each other; longer is no faster, 
 # What is added to the log odds of speech. A small model would rather talk than look up, all the more with a
 # single tool, whose example stands among many of speech; once it has looked up, it would rather do it again.
 TO_TOOLS, TO_ONLY_TOOL, TO_SPEECH = -0.6, -4.0, 2.0
-TIGHTER = 4  # times that a conversation which does not fit is halved
+ROOMS = (1.0, 0.5, 0.25, 0.0)  # of the room that there should be; tried in turn, the last for the last turn
 
 Chunk = dict[str, Any]
 
@@ -221,16 +221,16 @@ class Llama:
     ) -> AsyncGenerator[Chunk, None]:
         """The chunks of an answer to as much of the context as fits, which goes on where `begun` ends."""
         engine = await self._resident.get()
-        whole, room, failure = messages(context), self._room, ""
-        for _ in range(TIGHTER):
-            request = options | {"messages": [*messages(newest(context, room)), *begun]}
+        whole, failure = messages(context), ""
+        for share in ROOMS:
+            fitting = newest(context, int(share * self._room))
+            request = options | {"messages": [*messages(fitting), *begun]}
             async with aclosing(engine.answer(whole, request, warm=warm)) as chunks:
                 async for chunk in chunks:
                     if (error := chunk.get("error")) is None:
                         yield chunk
                     elif error["type"] == "exceed_context_size_error":
                         failure = error["message"]
-                        room //= 2
                         break
                     else:
                         raise BadResponseError(f"llama.cpp refused: {error['message']}")

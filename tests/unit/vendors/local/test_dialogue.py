@@ -163,18 +163,17 @@ def test_a_call_comes_before_the_next_begins() -> None:
 
 
 def test_a_call_that_breaks_off_is_an_error() -> None:
-    with pytest.raises(BadResponseError, match="broke off"):
+    with pytest.raises(BadResponseError, match="no whole call"):
         written('hours {"day": "Mon')
 
 
 def test_going_round_is_noticed() -> None:
     writing = Writing(speaking=True)
-    for _ in range(3):
-        [*writing.read(" I am open.")]
-    assert not writing.goes_round
-    [*writing.read(" I am open.")]
-    [*writing.read(" I am open.")]
-    assert writing.goes_round
+    noticed: list[bool] = []
+    for _ in range(6):
+        assert list(writing.read(" I am open."))
+        noticed.append(writing.goes_round)
+    assert noticed == [False] * 4 + [True] * 2
 
 
 # A conversation that is too long ---------------------------------------------------------------------

@@ -21,7 +21,7 @@ HELLO = Context("Be brief.", (UserSaid("Hello?"),))
 TOOL = ToolSpec("hours", "The hours.", {"type": "object", "properties": {"day": {"type": "string"}}})
 MONDAY = ToolCall("c1", "hours", '{"day": "Monday"}')
 ANSWERED = (UserSaid("Monday?"), AgentSaid("", (MONDAY,)), ToolAnswered(MONDAY, "nine"))
-END = {"choices": [], "timings": {"cache_n": 5, "prompt_n": 7, "predicted_n": 2}}
+END: dict[str, Any] = {"choices": [], "timings": {"cache_n": 5, "prompt_n": 7, "predicted_n": 2}}
 
 Take = Callable[[dict[str, Any]], bool]
 Item = TextDelta | ToolCall | TokenUsage
@@ -107,6 +107,7 @@ def test_one_model_for_all_who_ask(server: Llamacpp, file: str) -> None:
 
 
 def test_tools_bring_a_grammar_and_the_only_one_a_push(server: Llamacpp, file: str) -> None:
+    server.pieces = ["-", " Good day."]
     other = ToolSpec("price", "The price.", {"type": "object"})
     for tools in ((), (TOOL,), (TOOL, other)):
         run_virtual(items(Llama(file), Context("", HELLO.entries, tools)))
