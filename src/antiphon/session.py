@@ -40,6 +40,8 @@ __all__ = ["Observer", "Session"]
 
 logger = logging.getLogger("antiphon.session")
 
+OFTEN = 8  # slow calls after which a part is named in the log: one can be the machine's doing
+
 
 class Session:
     """One conversation, from `start` to `end` or `cancel`. Use it in one event loop.
@@ -280,7 +282,8 @@ class Session:
         if own > 0.001:
             self._blamed.append((begun, own))
             self.slow_calls[part.name] += 1
-            if (count := self.slow_calls[part.name]) & (count - 1) == 0:
+            count = self.slow_calls[part.name]
+            if count >= OFTEN and count & (count - 1) == 0:
                 logger.warning("%s took %.1f ms (%d slow calls): what waits or computes is a Stage",
                                part.name, own * 1000, count)  # fmt: skip
 

@@ -22,7 +22,7 @@ CLOCKS = re.compile(r"\b(perf_counter|process_time|monotonic)(_ns)?\b|\btime\.(t
 CLOCKS_ALLOWED = ("processor.py", "vendors/", "cli/", "models/")
 """The slowness of handlers is measured; vendors, the command line and downloads live in real time."""
 
-SLEEPS = re.compile(r"\b(time|asyncio)\.sleep\b")
+SLEEPS = re.compile(r"\b(time|asyncio)\.sleep\b(?!\(0\))")
 
 
 def sources(folder: Path) -> Iterator[tuple[str, str]]:

@@ -29,18 +29,20 @@ def from_file(path: Path) -> Agent:
 
     Raises ConfigurationError where it cannot be read or run, or has no such agent.
     """
-    module = ModuleType(path.stem)
+    try:
+        code = compile(path.read_bytes(), path, "exec")
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}; name a Python file") from error
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise ConfigurationError(f"{path}{line} is not Python: {error}") from error
+    module = ModuleType(f"agent_{path.stem}")
     module.__file__ = str(path)
-    sys.modules[f"antiphon agent {path.stem}"] = module
+    sys.modules[module.__name__] = module
     sys.path.insert(0, str(path.parent.resolve()))
     token = loading.set(path)
     try:
-        exec(compile(path.read_bytes(), path, "exec"), vars(module))
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror}; name a Python file") from error
-    except SyntaxError as error:
-        line = f", line {error.lineno}" if error.lineno else ""
-        raise ConfigurationError(f"{error.filename or path}{line} is not Python: {error.msg}") from error
+        exec(code, vars(module))
     except AntiphonError:
         raise
     except (Exception, SystemExit) as error:

@@ -14,24 +14,10 @@ import typer
 from .. import __version__
 from ..models import CATALOGUE, Store
 from ..transports.terminal import PORTAUDIO, SoundDevice
-from .ready import models
+from .ready import EXTRAS, models
 from .show import console, table, told
 
-__all__ = ["EXTRAS", "Finding", "doctor", "examine"]
-
-EXTRAS: dict[str, dict[str, str]] = {
-    "": {"numpy": "numpy", "msgspec": "msgspec", "rich": "rich", "typer": "typer"},
-    "local": {
-        "ctranslate2": "ctranslate2",
-        "hibari-tts": "hibari",
-        "onnxruntime": "onnxruntime",
-        "tokenizers": "tokenizers",
-        "xllamacpp": "xllamacpp",
-    },
-    "openai": {"httpx": "httpx"},
-    "terminal": {"sounddevice": "sounddevice"},
-}
-"""Of each extra ("": of all installations) the packages, and the module that each is imported as."""
+__all__ = ["Finding", "doctor", "examine"]
 
 NEEDED = ("", "local")  # extras without which the local conversation cannot run
 CORES, MEMORY_GB = 2, 3  # below these it runs, but not in time

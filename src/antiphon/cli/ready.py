@@ -1,7 +1,9 @@
 """Getting an agent ready before its first call, so that nobody waits for a model in it."""
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigurationError
 from ..models import CATALOGUE, Store
 from ..models.progress import shown
 from .show import step
@@ -11,9 +13,23 @@ if TYPE_CHECKING:
 
     from ..agent import Agent
 
-__all__ = ["PORTS", "fetch", "load", "models"]
+__all__ = ["EXTRAS", "PORTS", "fetch", "load", "models"]
 
 PORTS = ("vad", "eot", "stt", "llm", "tts")
+EXTRAS: dict[str, dict[str, str]] = {
+    "": {"numpy": "numpy", "msgspec": "msgspec", "rich": "rich", "typer": "typer"},
+    "local": {
+        "ctranslate2": "ctranslate2",
+        "hibari-tts": "hibari",
+        "onnxruntime": "onnxruntime",
+        "tokenizers": "tokenizers",
+        "xllamacpp": "xllamacpp",
+    },
+    "openai": {"httpx": "httpx"},
+    "terminal": {"sounddevice": "sounddevice"},
+}
+"""Of each extra ("": of all installations) the packages, and the module that each is imported as."""
+
 LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # of the ports that know one model only
 
 
@@ -28,9 +44,17 @@ def models(agent: "Agent", *ports: str) -> list[str]:
 
 
 def fetch(agent: "Agent", *ports: str) -> None:
-    """Pull the models that are not here yet, one after the other, and show how far that is."""
+    """Pull the models that are not here yet, one after the other, and show how far that is.
+
+    Raises ConfigurationError, before pulling, where a package that runs them is not installed.
+    """
     store = Store.here()
-    if missing := [name for name in models(agent, *ports) if store.state(name) != "ready"]:
+    wanted = models(agent, *ports)
+    if wanted and (
+        absent := [package for package, module in EXTRAS["local"].items() if not find_spec(module)]
+    ):
+        raise ConfigurationError(f'the local models need {", ".join(absent)}: pip install "antiphon[local]"')
+    if missing := [name for name in wanted if store.state(name) != "ready"]:
         with shown() as progress:
             for name in missing:
                 store.path(name, progress)

@@ -30,6 +30,28 @@ def test_its_neighbours_can_be_imported(write_agent: WriteAgent) -> None:
     assert from_file(path).instructions == "be brief"
 
 
+def test_it_may_have_whatever_a_module_may(write_agent: WriteAgent) -> None:
+    text = """
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import ClassVar
+from antiphon import Agent, tool
+
+@dataclass
+class Hours:
+    day: str
+    known: ClassVar[int] = 7
+
+@tool
+async def opening_hours(day: str) -> Hours:
+    \"\"\"Look up the opening hours.\"\"\"
+    return Hours(day)
+
+agent = Agent("Be brief.", tools=[opening_hours])
+"""
+    assert from_file(write_agent(text)).tools[0].spec.parameters["required"] == ["day"]
+
+
 def test_what_runs_it_does_not_run(write_agent: WriteAgent) -> None:
     main = "if __name__ == '__main__':\n    agent.run()\n"
     assert (
@@ -44,6 +66,7 @@ def test_what_runs_it_does_not_run(write_agent: WriteAgent) -> None:
         ("from antiphon import Agent\na = Agent('a')\nb = Agent('b')\n", r"several agents \(a, b\)"),
         ("agent = = 1\n", r"other\.py, line 1 is not Python"),
         ("x = 1\n\nprint(y)\n", r"other\.py, line 3: NameError: name 'y' is not defined"),
+        ("\nopen('nothing')\n", r"other\.py, line 2: FileNotFoundError"),
         ("import sys\nsys.exit(3)\n", r"other\.py, line 2: SystemExit: 3"),
         ("from antiphon import Agent\nagent = Agent('')\n", "an agent needs instructions"),
         ("\x00", "is not Python"),

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from antiphon.cli import app
-from antiphon.cli.doctor import EXTRAS, examine
+from antiphon.cli.doctor import examine
+from antiphon.cli.ready import EXTRAS
 from antiphon.models import CATALOGUE, Store
 
 
