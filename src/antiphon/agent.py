@@ -9,6 +9,7 @@ Leave the models out and local ones are used: no account, no key, no network.
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,12 @@ from .turns.engine import TurnSettings
 from .turns.vad import VADSettings
 
 __all__ = ["Agent"]
+
+logger = logging.getLogger("antiphon.agent")
+
+PORTS = {"vad": "detect", "eot": "score", "stt": "transcribe", "tts": "speak", "llm": "generate"}
+"""Each port with its method."""
+WARM_WITHIN = 60.0  # seconds that the language model may take to read the instructions
 
 
 @dataclass
@@ -55,6 +62,15 @@ class Agent:
         for tool in self.tools:
             if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ConfigurationError(f"{tool!r} is not a tool: put @tool above its function")
+        for port, method in PORTS.items():
+            chosen = getattr(self, port)
+            if isinstance(chosen, type):
+                raise ConfigurationError(f"{port} is the class {chosen.__name__}: write {chosen.__name__}()")
+            needed = port not in ("vad", "eot")
+            if not isinstance(chosen, str) and not hasattr(chosen, method) and (needed or chosen is not None):
+                raise ConfigurationError(
+                    f"{port}={chosen!r} is neither a name like 'vendor/model' nor an object with {method}()"
+                )
         self._services: dict[str, Any] = {}
 
     def service(self, port: str) -> Any:
@@ -106,10 +122,13 @@ class Agent:
 
     async def load(self) -> None:
         """Load the models ahead of the first conversation, which then starts at once."""
-        ports = [port for port in ("vad", "eot", "stt", "tts", "llm") if getattr(self, port) is not None]
-        loads = [load() for port in ports if (load := getattr(self.service(port), "load", None)) is not None]
-        await asyncio.gather(*loads)
-        await self.service("llm").warm(self.conversation().context)
+        services = [self.service(port) for port in PORTS if getattr(self, port) is not None]
+        await asyncio.gather(*(service.load() for service in services if hasattr(service, "load")))
+        try:
+            async with asyncio.timeout(WARM_WITHIN):
+                await self.service("llm").warm(self.conversation().context)
+        except Exception as error:  # noqa: BLE001  the first answer is slower, no more
+            logger.warning("the language model could not be warmed: %r", error)
 
     def run(self) -> None:
         """Talk to the agent, as the program's arguments say: in the terminal, or a recorded caller."""
