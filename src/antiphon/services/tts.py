@@ -82,14 +82,12 @@ class TTS(Stage):
     @on(Text)
     def text(self, frame: Text) -> None:
         voice = self._for(frame.reply)
-        for piece in voice.cutter.feed(frame.text, frame.at):
-            voice.pieces.put(piece)
+        self._give(voice, voice.cutter.feed(frame.text, frame.at))
 
     @on(TextEnded)
     def text_ended(self, frame: TextEnded) -> None:
         voice = self._for(frame.reply)
-        for piece in voice.cutter.flush():
-            voice.pieces.put(piece)
+        self._give(voice, voice.cutter.flush())
         if not frame.more:
             voice.pieces.close()
 
@@ -98,6 +96,12 @@ class TTS(Stage):
         """Nobody else will speak the rest: the reply ends with what has been spoken."""
         if signal.part == self.name and signal.reply is not None and not signal.recovered:
             self.push(AudioEnded(signal.reply))
+
+    def _give(self, voice: Voice, pieces: Iterator[Piece]) -> None:
+        for piece in pieces:
+            voice.pieces.put(piece)
+            if not voice.given:  # a service that never takes its text is late, too
+                voice.work.expect("the agent's voice", self.within)
 
     def _for(self, reply: int) -> Voice:
         voice = self._voice

@@ -629,3 +629,18 @@ def test_frames_pass_each_stage_in_order() -> None:
         call = runner.run(main())
     frames = call.all(UserAudio)
     assert [frame.at for frame in frames] == [320 * number for number in range(len(frames))]
+
+
+@virtual
+async def test_tts_that_never_takes_its_text_is_named_and_the_reply_ends() -> None:
+    class Deaf(ScriptedTTS):
+        async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Any, None]:
+            await asyncio.Event().wait()
+            yield
+
+    async with Call([TTS(Deaf(), within=2.0), Playout()]) as call:
+        reply = call.session.say("Hello there.")
+        await reply
+        assert call.session.now == pytest.approx(2.0, abs=0.1)
+        assert reply.heard == ""
+        assert [failed.error for failed in call.all(Failed)] == ["ServiceTimeoutError"]
