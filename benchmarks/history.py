@@ -7,8 +7,8 @@ of speech.
 from statistics import median
 
 from . import Values, onecore
+from .first_audio import REPLY, take_turn
 from .session import InstantTTS, attentive
-from .turns import REPLY, take_turn
 
 
 def measure(quick: bool) -> Values:

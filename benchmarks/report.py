@@ -49,7 +49,7 @@ ROWS = (
     Row("lifecycle.start_ms", "start of a session", "ms", 1),
     Row("lifecycle.close_ms", "close of a session", "ms", 5),
     Row("lifecycle.tasks", "asyncio tasks of a session", "", 6),
-    Row("turns.first_audio_ms", "final transcript to first audio out", "ms", 0.5),
+    Row("first_audio.ms", "final transcript to first audio out", "ms", 0.5),
     Row("interruption.cleared_ms", "decision to interrupt to output cleared", "ms", 0.1),
     Row("history.turn_ms_50", "a turn after 50 turns, CPU time", "ms"),
     Row("history.turn_ms_200", "a turn after 200 turns, CPU time", "ms"),

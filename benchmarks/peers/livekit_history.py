@@ -10,8 +10,8 @@ from livekit.agents import Agent
 
 from benchmarks import Values, onecore
 
+from .livekit_first_audio import take_turn
 from .livekit_session import Call, InstantSTT, InstantTTS, InstantVAD, Moments
-from .livekit_turns import take_turn
 
 
 def measure(quick: bool) -> Values:

@@ -8,8 +8,8 @@ from statistics import median
 
 from benchmarks import Values, onecore
 
+from .pipecat_first_audio import take_turn
 from .pipecat_session import Call, InstantTTS, Options
-from .pipecat_turns import take_turn
 
 
 def measure(quick: bool) -> Values:

@@ -23,7 +23,9 @@ from .playout import Playout
 from .services.ports import EndOfTurn, LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
 from .session import Observer, Session
 from .transports.port import Transport
-from .turns.engine import TurnSettings
+from .turns.mute import MuteRule
+from .turns.settings import TurnSettings
+from .turns.timing import ResponseTiming, TimingRules
 from .turns.vad import VADSettings
 
 __all__ = ["Agent"]
@@ -54,6 +56,10 @@ class Agent:
     apology: str | None = "Sorry, I had a problem just now. Could you say that again?"
     speech: VADSettings = field(default_factory=VADSettings)
     turns: TurnSettings = field(default_factory=TurnSettings)
+    timing: ResponseTiming | None = field(default_factory=TimingRules)
+    """How long an answer waits after a turn such as this; None is never."""
+    mute: Sequence[str | MuteRule] = ()
+    """When the user is not heard: "greeting", "first words", "tools", "speaking", or a rule of one's own."""
     history: Sequence[Entry] = ()
 
     def __post_init__(self) -> None:
@@ -91,14 +97,16 @@ class Agent:
         from .services.stt import STT
         from .services.tts import TTS
         from .services.vad import VAD
+        from .turns.mute import Mute
         from .turns.taking import TurnTaking
 
         return [
             transport.input,
+            *([Mute(*self.mute)] if self.mute else []),
             *([VAD(self.service("vad"), self.speech)] if self.vad is not None else []),
             STT(self.service("stt")),
             *([EOT(self.service("eot"))] if self.eot is not None else []),
-            TurnTaking(self.turns, model=self.eot is not None),
+            TurnTaking(self.turns),
             self.conversation(),
             LLM(self.service("llm")),
             TTS(self.service("tts")),
@@ -114,6 +122,7 @@ class Agent:
             greeting=self.greeting,
             apology=self.apology,
             history=self.history,
+            timing=self.timing,
         )
 
     def session(self, transport: Transport, *, observers: Sequence[Observer] = ()) -> Session:

@@ -65,6 +65,14 @@ class UserKey(Frame):
 
 
 @frame
+class SoundHeard(Frame):
+    """A sound since `at` that may become speech; with `gone`, it did not."""
+
+    at: float
+    gone: bool = False
+
+
+@frame
 class SpeechStarted(Frame):
     """Speech is certain; `at` is when it began, a little earlier than now."""
 
@@ -109,6 +117,42 @@ class TurnScored(Frame):
 
     probability: float
     at: float
+
+
+@frame
+class TurnHinted(Frame):
+    """What a vendor's own turn detection says, as a probability that the turn is over.
+
+    An eager end of turn is a guess; 0 takes it back; a `final` one is the vendor's decision.
+    """
+
+    probability: float
+    at: float
+    final: bool = False
+
+
+@frame
+class TalkButton(Frame):
+    """The user holds the button to talk, or lets it go."""
+
+    pressed: bool
+
+
+@frame
+class EagerTurn(Frame):
+    """The user has probably finished: a reply may be begun, and held until the turn is over."""
+
+    text: str
+    started: float
+    ended: float
+    reason: str = ""
+
+
+@frame
+class EagerTurnDropped(Frame):
+    """The user went on, or said something else: what was begun for the EagerTurn is of no use."""
+
+    reason: str = ""
 
 
 @frame
@@ -175,8 +219,18 @@ class WordTimed(Frame):
 
 
 @frame
+class Backchannel(Frame):
+    """Something short to be said while the user speaks, such as "mhm": no reply, and in no context."""
+
+    text: str
+
+
+@frame
 class AgentAudio(Frame):
-    """A piece of the agent's voice. Behind playout, `at` is its place on the session's output timeline."""
+    """A piece of the agent's voice. Behind playout, `at` is its place on the session's output timeline.
+
+    Reply 0 is a backchannel.
+    """
 
     reply: int
     pcm: bytes
@@ -229,10 +283,30 @@ class UserTurnStarted(Signal):
 
 
 @frame
+class UserIdle(Signal):
+    """Nobody has spoken for this many seconds; `action` is what follows: "prompt", "away" or "end"."""
+
+    seconds: float
+    action: str
+
+
+@frame
 class ReplyStarted(Signal):
-    """Work for a reply begins; all that is made for it bears this number."""
+    """Work for a reply begins; all that is made for it bears this number.
+
+    A `speculative` one answers an EagerTurn: nothing of it is heard before it is committed.
+    """
 
     reply: int
+    speculative: bool = False
+
+
+@frame
+class ReplyCommitted(Signal):
+    """The turn ended as it was guessed: the speculative reply is the answer. `saved` in seconds."""
+
+    reply: int
+    saved: float = 0.0
 
 
 @frame
@@ -279,6 +353,32 @@ class PlayoutStarted(Signal):
 
 
 @frame
+class PlayoutPaused(Signal):
+    """The reply's voice is held, at once; what the transport still holds of it is to be forgotten."""
+
+    reply: int
+
+
+@frame
+class PlayoutResumed(Signal):
+    """The reply's voice goes on where it was held."""
+
+    reply: int
+
+
+@frame
+class FalseInterruption(Signal):
+    """The user was heard over the agent, and did not want the floor.
+
+    `kind`: "backchannel", "noise" or "echo"; `text`: what was said.
+    """
+
+    reply: int
+    kind: str
+    text: str = ""
+
+
+@frame
 class Interrupted(Signal):
     """The reply was cut off; `heard` is how many characters of its text were heard."""
 
@@ -289,13 +389,17 @@ class Interrupted(Signal):
 
 @frame
 class ReplyEnded(Signal):
-    """The reply is over: what its model wrote, and what of it was heard. One for each ReplyStarted."""
+    """The reply is over: what its model wrote, and what of it was heard. One for each ReplyStarted.
+
+    `speculative`: it was never committed, and dropped.
+    """
 
     reply: int
     text: str
     heard: str
     interrupted: bool
     reason: str = ""
+    speculative: bool = False
 
 
 @frame

@@ -6,7 +6,6 @@ at most. It is the last part before the transport's output, and the queue that h
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .clock import Timer
@@ -14,12 +13,15 @@ from .errors import BadResponseError, ConfigurationError
 from .frames import (
     AgentAudio,
     AudioEnded,
+    PlayoutPaused,
+    PlayoutResumed,
     PlayoutStarted,
     SegmentEnded,
     SegmentStarted,
     TextEnded,
     WordTimed,
 )
+from .heard import Pace, Spoken
 from .processor import Processor, Route, on
 
 if TYPE_CHECKING:
@@ -31,39 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Playout"]
 
 PIECE = 0.02  # seconds of audio that go out at once
+BACKCHANNEL = 0  # the reply that is none
 LATE = 0.25  # seconds behind time after which playout starts anew instead of catching up
-RATE = 14.0  # characters that a voice speaks per second, until it has been measured
-
-
-@dataclass(slots=True)
-class Segment:
-    """A stretch of the reply's text and where its audio lies, in samples since the reply's first."""
-
-    start: int
-    end: int
-    first: int
-    last: int
-    complete: bool = False
-    rate: int = 0  # of its audio as it came in, in whose samples its words are counted
-    words: list[tuple[int, int]] | None = None  # (sample, offset in the text that is spoken there)
-
-    def reached(self, samples: int, sample_rate: int, text: str, pace: float) -> int:
-        """Where in its text so many of its samples end: by the vendor's word times, else by its length.
-
-        `pace` in characters a second, for one that is not complete.
-        """
-        if self.words:
-            own = samples * self.rate // sample_rate
-            return max((offset for at, offset in self.words if at <= own), default=self.start)
-        length = self.end - self.start
-        if self.complete:
-            share = samples / max(1, self.last - self.first)
-        else:
-            share = samples / sample_rate * pace / max(1, length)
-        offset = self.start + int(min(1.0, share) * length)
-        if offset == self.end or text[offset : offset + 1].isspace():
-            return offset
-        return self.start + len(text[self.start : offset].rpartition(" ")[0])
 
 
 class Buffer:
@@ -76,6 +47,14 @@ class Buffer:
 
     def put(self, pcm: bytes) -> None:
         self._chunks.append(pcm)
+        self.samples += len(pcm) // 2
+
+    def put_back(self, pcm: bytes) -> None:
+        """Samples that are to come first again."""
+        if self._taken:
+            self._chunks[0] = self._chunks[0][self._taken :]
+            self._taken = 0
+        self._chunks.appendleft(pcm)
         self.samples += len(pcm) // 2
 
     def take(self, samples: int) -> bytes:
@@ -115,9 +94,12 @@ class Playout(Processor):
         self.lead = lead
         self.limit = limit
         self.paused = False
+        self.gain = 1.0
+        self._aside_at = 0
         self._piece = int(sample_rate * PIECE)
         self._room: list[asyncio.Future[None]] = []
-        self._characters, self._spoken = RATE, 1.0  # heard in full so far: characters, seconds
+        self._pace = Pace()
+        self._aside = Buffer()
         self._reset(0)
 
     def link(self, session: "Session", after: Route, branches: "tuple[Branch, ...]") -> Route:
@@ -129,8 +111,11 @@ class Playout(Processor):
         self._reply = reply
         self._waiting = Buffer()
         self._sent = 0  # samples of this reply that have gone out
-        self._segments: list[Segment] = []
+        self._recent = b""  # the newest of what has gone out, which the transport may still hold
+        self._spoken = Spoken(self.sample_rate)
         self._ended = False
+        self._unvoiced = False  # the text is complete, and nobody makes it into audio
+        self._began: float | None = None  # when the first piece went out
         self._due: float | None = None  # when the next piece is to be heard; None: not playing
         self._at = 0  # its place on the session's output timeline
         self._timer: Timer | None = None
@@ -141,30 +126,30 @@ class Playout(Processor):
     @on(SegmentStarted)
     def segment_started(self, frame: SegmentStarted) -> None:
         if self._current(frame.reply):
-            at = self._sent + self._waiting.samples
-            self._segments.append(Segment(frame.start, frame.end, at, at))
+            self._spoken.begin(frame.start, frame.end, self._sent + self._waiting.samples)
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
-        if not self._current(frame.reply):
-            return
         if len(frame.pcm) % 2:
             raise BadResponseError(f"{len(frame.pcm)} bytes of 16-bit audio end in half a sample")
-        if self._segments:
-            self._segments[-1].rate = frame.sample_rate
+        if frame.reply == BACKCHANNEL:
+            self._say_aside(frame)
+            return
+        if not self._current(frame.reply):
+            return
+        if self._spoken.segments:
+            self._spoken.segments[-1].rate = frame.sample_rate
         self._append(frame.pcm if frame.sample_rate == self.sample_rate else self._resample(frame))
 
     @on(WordTimed)
     def word(self, frame: WordTimed) -> None:
-        if self._current(frame.reply) and self._segments:
-            segment = self._segments[-1]
-            segment.words = segment.words or []
-            segment.words.append((frame.at, frame.end))
+        if self._current(frame.reply):
+            self._spoken.word(frame.at, frame.end)
 
     @on(SegmentEnded)
     def segment_ended(self, frame: SegmentEnded) -> None:
-        if self._current(frame.reply) and self._segments:
-            self._segments[-1].complete = True
+        if self._current(frame.reply):
+            self._spoken.complete()
 
     @on(AudioEnded)
     def audio_ended(self, frame: AudioEnded) -> None:
@@ -177,8 +162,9 @@ class Playout(Processor):
     @on(TextEnded)
     def text_ended(self, frame: TextEnded) -> None:
         """Text that nobody made into audio is heard as soon as it is complete."""
-        if self._current(frame.reply) and not frame.more and (reply := self.session.reply) is not None:
-            self.session.finish(frame.reply, len(reply.text))
+        if self._current(frame.reply) and not frame.more:
+            self._unvoiced = True
+            self._play()
 
     # What the session asks -------------------------------------------------------------------------
 
@@ -194,38 +180,66 @@ class Playout(Processor):
         await future
 
     def stop(self, reply: "Reply") -> int:
-        """Fall silent at once; gives how many characters of the reply's text were heard."""
-        heard = self.heard(reply) if self._reply == reply.number else 0
-        self.paused = False
+        """Fall silent within 20 ms; gives how many characters of the reply's text were heard."""
+        heard = 0
+        if self._reply == reply.number:
+            heard = self.heard(reply)
+            self._fade_out()
+        self.paused, self.gain = False, 1.0
         self._clear()
         return heard
 
     def pause(self) -> None:
-        """Hold the voice where it is."""
+        """Hold the voice where it is; what the transport has not played yet is kept to be played again."""
+        if self.paused:
+            return
         self.paused = True
+        if self._recent and (ahead := self._ahead):
+            held = self._recent[-2 * ahead :]
+            self._waiting.put_back(held)
+            self._sent -= len(held) // 2
+        if self.lead:
+            self._recent, self._due = b"", None
         self._rest()
+        if self._sent:
+            self.push(PlayoutPaused(self._reply))
+
+    def duck(self, gain: float) -> None:
+        """Go on more softly: `gain` times as loud, until `resume`."""
+        self.gain = gain
 
     def resume(self) -> None:
-        """Go on at the next sample."""
-        self.paused = False
+        """Go on at the next sample, as loud as ever."""
+        paused, self.paused, self.gain = self.paused, False, 1.0
+        if paused and self._sent:
+            self.push(PlayoutResumed(self._reply))
         if self._due is not None and self._due < self.session.now:
             self._due = None
+        if paused:
+            self._play()
+
+    def release(self) -> None:
+        """The reply that was held is to be heard."""
         self._play()
 
     def heard(self, reply: "Reply") -> int:
         """How many characters of the reply's text have been heard by now, up to the end of a word."""
+        if self._reply != reply.number:
+            return 0
+        return self._spoken.heard(self._sent - self._ahead, reply.text, self._pace)
+
+    def progress(self, reply: "Reply") -> tuple[float, float | None]:
+        """Seconds since the reply's voice began, and seconds of it left; None if not all of it is there."""
+        if self._reply != reply.number or self._began is None:
+            return 0.0, None
+        left = (self._waiting.samples + self._ahead) / self.sample_rate if self._ended else None
+        return self.session.now - self._began, left
+
+    @property
+    def _ahead(self) -> int:
+        """Samples that have gone out and not been heard."""
         ahead = 0.0 if self._due is None else max(0.0, self._due - self.session.now)
-        played = self._sent - int(ahead * self.sample_rate)
-        pace = self._characters / self._spoken
-        offset = 0
-        for segment in self._segments:
-            if segment.complete and played >= segment.last:
-                offset = segment.end
-            elif (samples := played - segment.first) > 0:
-                return max(offset, segment.reached(samples, self.sample_rate, reply.text, pace))
-            else:
-                break
-        return offset
+        return min(self._sent, int(ahead * self.sample_rate))
 
     # Playing ---------------------------------------------------------------------------------------
 
@@ -241,8 +255,7 @@ class Playout(Processor):
 
     def _append(self, pcm: bytes) -> None:
         self._waiting.put(pcm)
-        if self._segments:
-            self._segments[-1].last = self._sent + self._waiting.samples
+        self._spoken.reach(self._sent + self._waiting.samples)
         if self._timer is None:
             self._play()
 
@@ -256,9 +269,15 @@ class Playout(Processor):
 
     def _play(self) -> None:
         """Send every piece whose time has come, and set the timer for the next."""
-        now = self.session.now
+        now, reply = self.session.now, self.session.reply
         self._stop_timer()
-        if self.paused:
+        if self.paused or reply is None or reply.speculative:
+            return
+        if not self._sent and now < reply.not_before - 1e-6:
+            self._timer = self.session.timer(self, reply.not_before, self._tick)
+            return
+        if self._unvoiced:
+            self.session.finish(reply.number, len(reply.text))
             return
         if self._due is None or self._due < now - LATE:
             self._due = now
@@ -281,10 +300,14 @@ class Playout(Processor):
         if samples == 0:
             self._finish()
             return False
-        if self._sent == 0:
+        if self._began is None:
+            self._began = self.session.now
             self.push(PlayoutStarted(self._reply))
         assert self._due is not None
-        self.push(AgentAudio(self._reply, self._waiting.take(samples), self.sample_rate, self._at))
+        pcm = self._waiting.take(samples)
+        if self.lead:
+            self._recent = self._recent[-int(self.lead * self.sample_rate) * 2 :] + pcm
+        self.push(AgentAudio(self._reply, self._as_loud(pcm), self.sample_rate, self._at))
         self._sent += samples
         self._at += samples
         self._due += samples / self.sample_rate
@@ -304,15 +327,53 @@ class Playout(Processor):
         if self._due > self.session.now + 1e-6:
             self._timer = self.session.timer(self, self._due, self._tick)
             return
-        for segment in self._segments:
+        for segment in self._spoken.segments:
             if segment.complete:
-                self._characters += segment.end - segment.start
-                self._spoken += (segment.last - segment.first) / self.sample_rate
+                self._pace.measure(segment, self.sample_rate)
         reply = self.session.reply
         assert reply is not None
         heard = self.heard(reply)
         self._clear()
         self.session.finish(reply.number, heard)
+
+    def _fade_out(self) -> None:
+        """End within 20 ms and without a click. A transport that plays ahead fades what it holds itself."""
+        if self.lead or self.paused or self._due is None:
+            return
+        room = int((PIECE - (self._due - self.session.now)) * self.sample_rate)
+        samples = min(room, self._piece, self._waiting.samples)
+        if samples > 0:
+            from .audio.levels import faded
+
+            pcm = faded(self._as_loud(self._waiting.take(samples)))
+            self.push(AgentAudio(self._reply, pcm, self.sample_rate, self._at))
+
+    def _as_loud(self, pcm: bytes) -> bytes:
+        if self.gain == 1.0:
+            return pcm
+        from .audio.levels import scaled
+
+        return scaled(pcm, self.gain)
+
+    def _say_aside(self, frame: AgentAudio) -> None:
+        """Play a backchannel, unless a reply is heard."""
+        if self._due is not None:
+            return
+        idle = not self._aside.samples
+        self._aside.put(frame.pcm if frame.sample_rate == self.sample_rate else self._resample(frame))
+        if idle:
+            self._aside_at = round(self.session.now * self.sample_rate)
+            self._go_aside()
+
+    def _go_aside(self) -> None:
+        """Send the next piece of a backchannel."""
+        samples = min(self._piece, self._aside.samples)
+        if samples and self._due is None:
+            self.push(AgentAudio(BACKCHANNEL, self._aside.take(samples), self.sample_rate, self._aside_at))
+            self._aside_at += samples
+            self.session.timer(self, self._aside_at / self.sample_rate, self._go_aside)
+        else:
+            self._aside = Buffer()
 
     def _clear(self) -> None:
         self._stop_timer()

@@ -15,14 +15,23 @@ class Reply:
     """One reply: hold it, await its end, interrupt it.
 
     `text` is what has been written for it so far; `heard`, once it has ended, how much of that was heard.
-    `number` is 0 until it begins.
+    `number` is 0 until it begins. Nothing is heard of one that is `speculative` until it is committed, and
+    of none before the session's time is `not_before`.
     """
 
-    def __init__(self, session: "Session", begin: Callable[["Reply"], object], interruptible: bool) -> None:
+    def __init__(
+        self,
+        session: "Session",
+        begin: Callable[["Reply"], object],
+        interruptible: bool,
+        speculative: bool = False,
+    ) -> None:
         self.number = 0
         self.text = ""
         self.heard = ""
         self.interruptible = interruptible
+        self.speculative = speculative
+        self.not_before = 0.0
         self.interrupted = False
         self.state: Literal["waiting", "active", "ended"] = "waiting"
         self.begin = begin

@@ -17,6 +17,7 @@ from .frames import (
     Failed,
     Frame,
     Interrupted,
+    ReplyCommitted,
     ReplyEnded,
     ReplyStarted,
     SessionEnded,
@@ -202,11 +203,15 @@ class Session:
         begin: Callable[[Reply], object],
         *,
         interruptible: bool = True,
+        speculative: bool = False,
         name: str = "reply",
         argument: Any = None,
     ) -> Reply:
-        """Queue a reply; `begin` is called with it, numbered, once its turn has come."""
-        reply = Reply(self, begin, interruptible)
+        """Queue a reply; `begin` is called with it, numbered, once its turn has come.
+
+        Nothing is heard of a `speculative` one until `commit`.
+        """
+        reply = Reply(self, begin, interruptible, speculative)
         if self.state in ("ending", "ended"):
             reply.end(0, interrupted=True)
             return reply
@@ -218,6 +223,13 @@ class Session:
         self.input(name, argument, queue)
         return reply
 
+    def commit(self, reply: Reply, saved: float = 0.0) -> None:
+        """The speculative reply that is being made is the answer; it had a lead of `saved` seconds."""
+        reply.speculative = False
+        self.signal(ReplyCommitted(reply.number, saved), self._door.name)
+        if self.playout is not None:
+            self.playout.release()
+
     def drop(self, reply: Reply, reason: str) -> None:
         """Stop one reply, or see that it never begins."""
         self._take(self._drop, not self.busy, reply, reason)
@@ -225,7 +237,8 @@ class Session:
     def stop(self, reply: Reply, reason: str) -> None:
         """Stop the reply that is being made, now: for a part that is handling something."""
         heard = self.playout.stop(reply) if self.playout is not None else 0
-        self.signal(Interrupted(reply.number, heard, reason), self._door.name)
+        if not reply.speculative:
+            self.signal(Interrupted(reply.number, heard, reason), self._door.name)
         self._end_reply(heard, interrupted=True, reason=reason)
 
     def finish(self, number: int, heard: int, reason: str = "") -> None:
@@ -417,7 +430,7 @@ class Session:
 
     def _next_reply(self) -> None:
         if (reply := self.replies.next()) is not None:
-            self.signal(ReplyStarted(reply.number), self._door.name)
+            self.signal(ReplyStarted(reply.number, reply.speculative), self._door.name)
             self._take(self._begin, reply)
 
     def _begin(self, reply: Reply) -> None:
@@ -448,7 +461,9 @@ class Session:
     def _end_reply(self, heard: int, interrupted: bool, reason: str) -> None:
         reply = self.replies.end(heard, interrupted)
         self.cancel_work(lambda work: work.reply == reply.number and not work.outlives)
-        ended = ReplyEnded(reply.number, reply.text, reply.heard, interrupted, reason)
+        ended = ReplyEnded(
+            reply.number, reply.text, reply.heard, interrupted, reason, speculative=reply.speculative
+        )
         self.signal(ended, self._door.name)
         self._take(self._next_reply)
 

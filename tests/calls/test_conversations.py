@@ -72,8 +72,8 @@ def test_slow_speaker_has_one_turn() -> None:
     check(call)
     call.reads("""
         0.51  user: I would like a red bicycle
-        3.53  agent: A red one.
-        7.2   end: the caller hung up
+        4.23  agent: A red one.
+        7.9   end: the caller hung up
     """)
     assert len(call.all(UserTurnStarted)) == 1
     assert len(call.all(TurnScored)) >= 3
@@ -88,9 +88,9 @@ def test_user_who_goes_on_after_the_answer_began_has_two_turns_and_the_model_kno
     check(call)
     call.reads("""
         0.51  user: I would like
-        1.80  agent: Yes, —
-        2.05  user: a red bicycle
-        3.45  agent: A red one.
+        2.20  agent: Yes, —
+        2.50  user: a red bicycle
+        3.81  agent: A red one.
         7.2   end: the caller hung up
     """)
 
@@ -112,7 +112,7 @@ def test_noise_is_no_turn() -> None:
     assert len(call.all(ReplyStarted)) == 2
 
 
-def test_cough_interrupts_but_loses_nothing_of_the_conversation() -> None:
+def test_cough_holds_the_voice_and_loses_nothing_of_it() -> None:
     agent = Agent(
         "Be patient.",
         **services(["hello", "", "again please"], ["This is a long answer to a short word.", "Gladly."]),
@@ -121,7 +121,7 @@ def test_cough_interrupts_but_loses_nothing_of_the_conversation() -> None:
     check(call)
     call.reads("""
         0.51  user: hello
-        1.95  agent: This is a long —
+        1.83  agent: This is a long answer to a short word.
         5.2   user: again please
         6.4   agent: Gladly.
         9.8   end: the caller hung up
@@ -174,7 +174,7 @@ def test_long_call_is_the_same_from_its_first_turn_to_its_last() -> None:
         hold(agent, [say(1.0, 25.0) if n else say(1.0, 0.5, "now") for n in range(turns)], at_most=7200.0)
     )
     check(call)
-    assert call.session.now > 1100
+    assert call.session.now > 1000
     assert [turn.text for turn in call.all(UserTurn)] == [f"question {n}" for n in range(turns)]
     assert [entry.text for entry in call.entries if isinstance(entry, AgentSaid)] == [
         f"Answer {n} is this one." for n in range(turns)

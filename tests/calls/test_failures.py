@@ -93,7 +93,7 @@ def test_model_fails_for_good() -> None:
         6.4   user: two
         7.5   failed LLM: AuthenticationError
         7.6   agent: Sorry, I had a problem just now. Could you say that again?
-       14.5   end: the caller hung up
+       14.2   end: the caller hung up
     """)
 
 

@@ -8,7 +8,16 @@ from antiphon.agent import Agent
 from antiphon.clock import LoopClock
 from antiphon.conversation.context import ToolAnswered
 from antiphon.conversation.tools import Tool, tool
-from antiphon.frames import Interrupted, PlayoutStarted, Prompt, ReplyEnded, ToolCall, ToolEnded, UserTurn
+from antiphon.frames import (
+    Interrupted,
+    PlayoutPaused,
+    PlayoutStarted,
+    Prompt,
+    ReplyEnded,
+    ToolCall,
+    ToolEnded,
+    UserTurn,
+)
 from antiphon.testing import loud, run_virtual
 from antiphon.testing.assertions import Call, check, hold, no_task_left, services
 from antiphon.testing.scripted import Answer
@@ -68,7 +77,8 @@ def test_in_the_first_50_ms_of_sound() -> None:
     )
     check(call)
     interrupted, began = call.times(Interrupted)[0], call.times(PlayoutStarted)[0]
-    assert interrupted - began < 0.2, "as soon as speech is certain"
+    assert call.times(PlayoutPaused)[0] - began < 0.1, "at the first sound"
+    assert interrupted - began < 1.2, "as soon as there are words"
     assert [ended.heard for ended in call.all(ReplyEnded)] == ["", "Yes?"]
 
 
@@ -78,7 +88,7 @@ def test_in_the_last_word() -> None:
     call = run_virtual(
         hold(
             agent("first", "second", says=[ANSWER, "Yes?"]),
-            [line(0.8, 0.5, "now"), line(0.8, spoken - 0.3, "barge-in")],
+            [line(0.8, 0.5, "now"), line(0.8, spoken - 0.58, "barge-in")],
         )
     )
     check(call)
@@ -105,17 +115,19 @@ def test_twice_in_a_row() -> None:
         line(0.8, 0.5, "barge-in"),
         line(0.8, 0.8, "barge-in"),
     ]
-    call = run_virtual(hold(agent("a", "b", "c", "d", says=[ANSWER, ANSWER, ANSWER, "Calm down."]), lines))
+    call = run_virtual(
+        hold(agent("first", "second", "third", "fourth", says=[ANSWER, ANSWER, ANSWER, "Calm down."]), lines)
+    )
     check(call)
     call.reads("""
-        0.51  user: a
-        1.74  agent: Well, that —
-        2.75  user: b
-        3.98  agent: Well, that —
-        4.48  user: c
-        5.7   agent: Well, that —
-        6.5   user: d
-        7.7   agent: Calm down.
+        0.51  user: first
+        1.68  agent: Well, that —
+        2.69  user: second
+        3.92  agent: Well, —
+        4.42  user: third
+        5.64  agent: Well, that —
+        6.43  user: fourth
+        7.72  agent: Calm down.
         11.4  end: the caller hung up
     """)
 
@@ -124,11 +136,13 @@ def test_long_answer_is_stopped_in_time_however_much_of_it_is_ready() -> None:
     """Half a minute waits at playout, and more with the voice and the model; the user is heard at once."""
     story = "And then the bicycle went down the hill and up the next one. " * 10
     lines = [line(0.8, 0.5, "now"), line(1.0, 3.0, "barge-in"), line(1.0, 1.0, "barge-in")]
-    call = run_virtual(hold(agent("a story", "stop", "thanks", says=[story, story, "Bye."]), lines))
+    call = run_virtual(hold(agent("a story", "stop", "enough of it", says=[story, story, "Bye."]), lines))
     check(call)
     begun = [at for at, _ in call.part(Mouth).spoken]
-    assert [at - spoke < 0.15 for at, spoke in zip(call.times(Interrupted), begun[1:], strict=True)]
-    assert [turn.text for turn in call.all(UserTurn)] == ["a story", "stop", "thanks"]
+    silent = call.times(PlayoutPaused)
+    assert all(at - spoke < 0.1 for at, spoke in zip(silent, begun[1:], strict=True))
+    assert len(call.all(Interrupted)) == 2
+    assert [turn.text for turn in call.all(UserTurn)] == ["a story", "stop", "enough of it"]
 
 
 def test_reply_that_may_not_be_interrupted_is_heard_to_the_end() -> None:
@@ -157,7 +171,7 @@ def test_reply_that_may_not_be_interrupted_is_heard_to_the_end() -> None:
 def test_tool_that_finishes_is_known_to_the_next_reply_but_one() -> None:
     says = [["Let me look.", ToolCall("1", "lookup", "{}")], "I am still at it.", "I have found it."]
     lines = [line(0.8, 0.5, "now"), line(0.5, 0.9, "barge-in"), line(0.8, 1.5, "answer")]
-    call = run_virtual(hold(agent("look", "hello?", "and?", says=says, tools=[lookup]), lines))
+    call = run_virtual(hold(agent("look", "hello?", "any news?", says=says, tools=[lookup]), lines))
     check(call)
     call.reads("""
         0.51  user: look
@@ -165,7 +179,7 @@ def test_tool_that_finishes_is_known_to_the_next_reply_but_one() -> None:
         2.75  user: hello?
         3.75  agent: I am still at it.
         3.73  tool lookup: found
-        6.30  user: and?
+        6.30  user: any news?
         7.66  agent: I have found it.
        11.6   end: the caller hung up
     """)

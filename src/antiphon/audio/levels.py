@@ -100,3 +100,14 @@ def _reaching(runs: NDArray[np.intp], loud: NDArray[np.bool_], frames: int) -> N
     """Those with at least so many loud frames."""
     before = np.concatenate(([0], np.cumsum(loud)))
     return runs[before[runs[:, 1]] - before[runs[:, 0]] >= frames]
+
+
+def scaled(pcm: bytes, gain: float) -> bytes:
+    """The same sound, `gain` (0 to 1) times as loud."""
+    return (samples(pcm) * gain).astype("<i2").tobytes()
+
+
+def faded(pcm: bytes) -> bytes:
+    """The same sound, falling to silence in a straight line."""
+    sound = samples(pcm)
+    return (sound * np.linspace(1.0, 0.0, len(sound), dtype=np.float32)).astype("<i2").tobytes()

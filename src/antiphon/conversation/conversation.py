@@ -1,14 +1,19 @@
 """The conversation: keeps what was said and heard, asks the model, and runs its tools."""
 
+import inspect
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass, field
 
 from ..clock import Timer
 from ..errors import ConfigurationError
 from ..frames import (
+    EagerTurn,
+    EagerTurnDropped,
+    FalseInterruption,
     Frame,
     Generated,
+    Measured,
     Prime,
     Prompt,
     ReplyEnded,
@@ -27,6 +32,8 @@ from ..frames import (
 from ..processor import on
 from ..reply import Reply
 from ..stage import Stage, Work
+from ..turns.timing import Exchange, Pace, ResponseTiming
+from ..turns.utterance import same_words
 from .context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
 from .tools import Tool
 
@@ -36,6 +43,7 @@ logger = logging.getLogger("antiphon.conversation")
 
 PENDING = "still running"
 STOPPED = "stopped: the reply was interrupted"
+PACE_WITHIN = 0.5  # seconds after the turn that an answer waits for a response timing that is asked
 ROUNDS = 8  # times that one reply may call tools
 GRACE = 1.0  # seconds that a tool that has run out of time is given to stop
 
@@ -57,10 +65,20 @@ class Making:
     generations: list[Generation] = field(default_factory=list[Generation])
 
 
+@dataclass(slots=True)
+class Draft:
+    """A reply to a turn that is probably over."""
+
+    text: str
+    reply: Reply
+    begun: float
+
+
 class Conversation(Stage):
     """Makes a reply for each turn of the user; its context holds only what was heard.
 
-    `apology` is said when the model fails; None says nothing.
+    `apology` is said when the model fails; None says nothing. `timing` says how long an answer waits; None
+    is not at all.
     """
 
     def __init__(
@@ -71,6 +89,7 @@ class Conversation(Stage):
         greeting: str | None = None,
         apology: str | None = "Sorry, I had a problem just now. Could you say that again?",
         history: Sequence[Entry] = (),
+        timing: ResponseTiming | None = None,
     ) -> None:
         self.instructions = instructions
         self.tools = {tool.spec.name: tool for tool in tools}
@@ -78,10 +97,16 @@ class Conversation(Stage):
             raise ConfigurationError("two tools have the same name; rename one with @tool(name=...)")
         self.greeting = greeting
         self.apology = apology
+        self.timing = timing
         self.entries: list[Entry] = list(history)
         self._specs = tuple(tool.spec for tool in tools)
         self._making: Making | None = None
         self._answer: Reply | None = None  # to the last turn
+        self._draft: Draft | None = None
+        self._heard_at = 0.0  # when the last turn ended
+        self._cut: tuple[int, str] | None = (
+            None  # the last reply, if it was interrupted, and what was not heard
+        )
         self._ids = {entry.call.id for entry in history if isinstance(entry, ToolAnswered)}
         self._results: dict[str, str] = {}  # what calls of the reply at hand have given, by their id
         self._overdue: dict[str, Timer] = {}  # of calls that run, by their id
@@ -100,15 +125,91 @@ class Conversation(Stage):
 
     # The user's turn -------------------------------------------------------------------------------
 
+    @on(EagerTurn)
+    def eager_turn(self, turn: EagerTurn) -> None:
+        """Begin an answer that nobody hears yet, if the agent has nothing else to say."""
+        self.push(turn)
+        if self.session.replies.owed:
+            return
+        reply = self.session.new_reply(self._prompt, speculative=True)
+        self._draft = Draft(turn.text, reply, self.session.now)
+
+    @on(EagerTurnDropped)
+    def eager_turn_dropped(self, frame: EagerTurnDropped) -> None:
+        self.push(frame)
+        self._drop_draft(frame.reason)
+
     @on(UserTurn, UserText)
     def turn(self, turn: UserTurn | UserText) -> None:
         """Answer; a reply to what was said before is out of date."""
         self.push(turn)
+        draft, making = self._draft, self._making
+        if (
+            draft is not None
+            and making is not None
+            and draft.reply is making.reply
+            and same_words(draft.text, turn.text)
+        ):
+            self._commit(draft, making, turn)
+            return
+        self._drop_draft("other words")
         self.session.interrupt("the user said more")
         if self._answer is not None and self._answer.state == "waiting":
             self._answer.interrupt("the user said more")
+        self._pace(turn, self._hear(turn, self.session.new_reply(self._prompt)))
+
+    def _hear(self, turn: UserTurn | UserText, reply: Reply) -> Reply:
         self.entries.append(UserSaid(turn.text))
-        self._answer = self.session.new_reply(self._prompt)
+        self._answer = reply
+        return reply
+
+    def _commit(self, draft: Draft, making: Making, turn: UserTurn | UserText) -> None:
+        """The guess was right: its reply is the answer, and may do what has consequences."""
+        self._draft = None
+        self._pace(turn, self._hear(turn, draft.reply))
+        making.place = len(self.entries)
+        self.session.commit(draft.reply, self.session.now - draft.begun)
+        for generation in making.generations:
+            for call in generation.calls:
+                self._start(call, draft.reply.number)
+
+    def _drop_draft(self, reason: str) -> None:
+        draft, self._draft = self._draft, None
+        if draft is not None and draft.reply.state != "ended":
+            draft.reply.interrupt(reason)
+
+    def _pace(self, turn: UserTurn | UserText, reply: Reply) -> None:
+        """Let the answer wait for as long as it should after this."""
+        if self.timing is None or isinstance(turn, UserText):
+            return
+        said = next((e.text for e in reversed(self.entries) if isinstance(e, AgentSaid)), "")
+        pace = self.timing.pace(Exchange(turn.text, said, turn.ended - turn.started))
+        self._heard_at = turn.ended
+        if inspect.isawaitable(pace):
+            reply.not_before = turn.ended + PACE_WITHIN
+            self.run(Work(self), self._ask_pace(pace))
+        elif pace.seconds > 0:
+            logger.debug("the answer waits %.2f s: %s", pace.seconds, pace.reason)
+            reply.not_before = turn.ended + pace.seconds
+
+    async def _ask_pace(self, asked: Awaitable[Pace]) -> AsyncGenerator[Frame | Signal, None]:
+        pace = await asked
+        yield Measured(self.name, "response timing", pace.seconds)
+
+    @on(Measured)
+    def paced(self, signal: Measured) -> None:
+        """How long the answer waits is known."""
+        if signal.part == self.name and self._answer is not None:
+            self._answer.not_before = self._heard_at + signal.seconds
+            if self.session.playout is not None:
+                self.session.playout.release()
+
+    @on(FalseInterruption)
+    def false_interruption(self, signal: FalseInterruption) -> None:
+        """What interrupted the agent was nothing: it says what it was going to say."""
+        cut, self._cut = self._cut, None
+        if cut is not None and cut[0] == signal.reply and cut[1] and not self.session.replies.owed:
+            self.session.say(cut[1])
 
     @on(ReplyStarted)
     def reply_started(self, signal: ReplyStarted) -> None:
@@ -118,9 +219,11 @@ class Conversation(Stage):
             self._results.clear()
 
     def _prompt(self, reply: Reply) -> None:
+        entries = list(self.entries)
+        if reply.speculative and self._draft is not None:
+            entries.append(UserSaid(self._draft.text))
         made = self._made(len(reply.text))
-        context = Context(self.instructions, (*self.entries, *made), self._specs)
-        self.push(Prompt(reply.number, context))
+        self.push(Prompt(reply.number, Context(self.instructions, (*entries, *made), self._specs)))
 
     # What the model gives --------------------------------------------------------------------------
 
@@ -141,8 +244,9 @@ class Conversation(Stage):
         if calls and reply.text:
             reply.write(" ")
         self.push(TextEnded(reply.number, more=bool(calls)))
-        for call in calls:
-            self._start(call, reply.number)
+        if not reply.speculative:  # else they wait until it is the answer
+            for call in calls:
+                self._start(call, reply.number)
 
     def _named(self, call: ToolCall) -> ToolCall:
         """The call with an id of its own: some models count anew each time."""
@@ -197,11 +301,11 @@ class Conversation(Stage):
     @on(ReplyEnded)
     def reply_ended(self, signal: ReplyEnded) -> None:
         """Keep of the reply what was heard of it, and what its tools did."""
-        making, self._making = self._making, None
-        if making is None or making.reply.number != signal.reply:
-            return
-        self._making = making
-        self.entries[making.place : making.place] = self._made(len(signal.heard), signal.interrupted)
+        making = self._making
+        if making is not None and making.reply.number == signal.reply and not signal.speculative:
+            self.entries[making.place : making.place] = self._made(len(signal.heard), signal.interrupted)
+            rest = signal.text[len(signal.heard) :].strip()
+            self._cut = (signal.reply, rest) if signal.interrupted else None
         self._making = None
 
     def _made(self, heard: int, interrupted: bool = False) -> list[Entry]:

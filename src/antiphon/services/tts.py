@@ -7,6 +7,7 @@ from ..errors import BadResponseError
 from ..frames import (
     AgentAudio,
     AudioEnded,
+    Backchannel,
     Failed,
     Frame,
     Measured,
@@ -25,6 +26,7 @@ from .ports import Speech, TextToSpeech, Word
 
 __all__ = ["TTS"]
 
+ASIDE_WITHIN, ASIDE_TIMELY = 5.0, 0.4  # seconds that a backchannel may take; later it is not said
 SILENT = 1000  # answers without audio, one after the other, that no service needs
 
 
@@ -74,6 +76,7 @@ class TTS(Stage):
         self.within = within
         self.ahead = ahead
         self._voice: Voice | None = None
+        self._asides: dict[str, bytes] = {}  # the backchannels that have been spoken, as audio
 
     async def open(self) -> None:
         """Load the model, or connect."""
@@ -90,6 +93,27 @@ class TTS(Stage):
         self._give(voice, voice.cutter.flush())
         if not frame.more:
             voice.pieces.close()
+
+    @on(Backchannel)
+    def backchannel(self, frame: Backchannel) -> None:
+        """Speak it now, or never: one that comes late would be an interruption."""
+        if (pcm := self._asides.get(frame.text)) is not None:
+            self.push(AgentAudio(0, pcm, self.service.sample_rate))
+        else:
+            work = Work(self)
+            work.expect("a backchannel", ASIDE_WITHIN)
+            self.run(work, self._speak_aside(frame.text))
+
+    async def _speak_aside(self, text: str) -> AsyncGenerator[Frame | Signal, None]:
+        async def whole() -> AsyncGenerator[str, None]:
+            yield text
+
+        begun = self.session.clock.now()
+        async with closing(self.service.speak(whole())) as spoken:
+            pcm = b"".join([item.pcm async for item in spoken if isinstance(item, Speech)])
+        self._asides[text] = pcm
+        if self.session.clock.now() - begun <= ASIDE_TIMELY:
+            yield AgentAudio(0, pcm, self.service.sample_rate)
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:

@@ -21,9 +21,12 @@ from ..conversation.conversation import Conversation
 from ..frames import (
     AgentAudio,
     Failed,
+    FalseInterruption,
     Frame,
+    PlayoutPaused,
     PlayoutStarted,
     Prompt,
+    ReplyCommitted,
     ReplyEnded,
     ReplyStarted,
     SessionEnded,
@@ -58,7 +61,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-OUTLIVES = (ToolEnded, Failed)  # what may come of a reply that is over
+OUTLIVES = (ToolEnded, Failed, FalseInterruption)  # what may come of a reply that is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,8 @@ class Call:
                     lines.append((seen.at, f"user types: {text}"))
                 case ReplyStarted(reply) | PlayoutStarted(reply):
                     begun[reply] = seen.at
+                case ReplyEnded(speculative=True):
+                    pass  # nobody heard of it
                 case ReplyEnded(reply, _, heard, interrupted):
                     said = heard.strip() + " —" * interrupted
                     lines.append((begun[reply], f"agent: {said.strip()}"))
@@ -263,29 +268,34 @@ def nothing_of_an_old_reply(call: Call) -> None:
         reply = getattr(seen.what, "reply", None)
         if isinstance(seen.what, ReplyStarted):
             alive.add(seen.what.reply)
-        assert reply is None or reply in alive or isinstance(seen.what, OUTLIVES), (
-            f"too late or early: {seen}"
-        )
+        assert not reply or reply in alive or isinstance(seen.what, OUTLIVES), f"too late or early: {seen}"
         if isinstance(seen.what, ReplyEnded):
             alive.discard(seen.what.reply)
 
 
 def voice_is_paced(call: Call) -> None:
-    """Pieces of 20 ms (the last of a reply may be shorter), each at its place and none ahead of its time."""
+    """Pieces of 20 ms, the last of a reply may be shorter, each at its place and none ahead of its time."""
     playout = call.session.playout
     if not isinstance(playout, Playout):
         return
     piece = int(playout.sample_rate * 0.02)
     ends, before = 0, None
-    for seen in call.voice:
+    for seen in call.seen:
         audio = seen.what
-        assert isinstance(audio, AgentAudio)
+        if seen.source != playout.name:
+            continue
+        if isinstance(audio, PlayoutPaused):  # what was ahead of its time is forgotten, and comes again
+            ends, before = 0, None
+            continue
+        if not isinstance(audio, AgentAudio):
+            continue
         samples = len(audio.pcm) // 2
         assert 0 < samples <= piece, f"{samples} samples in a piece of {piece}"
         if before is not None and before.reply == audio.reply:
             assert len(before.pcm) // 2 == piece, f"a short piece within reply {audio.reply}"
             assert audio.at >= ends, f"{ends - audio.at} samples overlap at {seen.at}"
-        assert audio.at / playout.sample_rate <= seen.at + playout.lead + 1e-4, (
+        fades = 0.02 if samples < piece else 0.0  # behind the piece that is being heard
+        assert audio.at / playout.sample_rate <= seen.at + playout.lead + fades + 1e-4, (
             f"ahead of its time: {seen.at}"
         )
         ends, before = audio.at + samples, audio
@@ -313,7 +323,7 @@ def context_is_what_was_said_and_heard(call: Call) -> None:
         match seen.what:
             case UserTurn(text) | UserText(text):
                 wanted.append(("user", _words(text)))
-            case ReplyStarted(reply):
+            case ReplyStarted(reply, speculative=False) | ReplyCommitted(reply):
                 wanted.append(("agent", _words(heard[reply])))
             case _:
                 pass

@@ -6,7 +6,7 @@ Any script may hold an exception, which is raised in its place.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from ..conversation.context import Context
+from ..conversation.context import Context, Entry
 from ..frames import ToolCall
 from ..services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, TokenUsage, Word
 
@@ -92,23 +92,30 @@ Answer = str | ToolCall | Exception
 class ScriptedLLM:
     """Answers with these, one list for each generation: text (word by word), tool calls, exceptions.
 
-    The first token comes after `first` seconds, each further word after `each`.
+    A question that is put again, or goes on, after it was taken back gets the same answer. The first token comes after `first` seconds, each further word after `each`.
     """
 
     def __init__(
         self, answers: Sequence[Sequence[Answer] | str], first: float = 0.15, each: float = 0.03
     ) -> None:
-        self.answers = [[answer] if isinstance(answer, str) else list(answer) for answer in answers]
+        self.answers: list[list[Answer]] = [
+            [answer] if isinstance(answer, str) else list(answer) for answer in answers
+        ]
         self.first = first
         self.each = each
         self.contexts: list[Context] = []
         """What it was asked, in order."""
         self.cancelled = 0
+        self._taken_back: tuple[tuple[Entry, ...], list[Answer]] | None = None
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """The next answer of the script; nothing once it is used up."""
+        before, taken_back = context.entries[:-1], self._taken_back
         self.contexts.append(context)
-        answer = self.answers.pop(0) if self.answers else []
+        if taken_back is not None and taken_back[0] == before:
+            self.answers.insert(0, taken_back[1])
+        self._taken_back = None
+        answer: list[Answer] = self.answers.pop(0) if self.answers else []
         try:
             await asyncio.sleep(self.first)
             for item in answer:
@@ -123,6 +130,7 @@ class ScriptedLLM:
                     await asyncio.sleep(self.each)
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled += 1
+            self._taken_back = (before, answer)
             raise
 
     async def warm(self, context: Context) -> None:

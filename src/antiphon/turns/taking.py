@@ -1,65 +1,180 @@
 """Turn taking in a pipeline: tells the engine what happens, and does what it decides."""
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from ..clock import Timer
 from ..frames import (
+    Backchannel,
+    EagerTurn,
+    EagerTurnDropped,
+    FalseInterruption,
+    Frame,
+    ReplyCommitted,
     ReplyEnded,
     ReplyStarted,
+    SessionStarted,
+    Signal,
+    SoundHeard,
+    SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
+    TalkButton,
     Transcript,
+    TurnHinted,
     TurnScored,
+    Usage,
+    UserIdle,
+    UserKey,
+    UserText,
     UserTurn,
     UserTurnStarted,
 )
-from ..processor import Processor, on
-from .engine import Deadline, EndTurn, Interrupt, ReplyBegan, ReplyOver, StartTurn, TurnEngine, TurnSettings
+from ..processor import on
+from ..stage import Stage, Work
+from .decisions import (
+    BeIdle,
+    Deadline,
+    Decision,
+    DropSpeculation,
+    EndTurn,
+    Interrupt,
+    PauseVoice,
+    ReplyBegan,
+    ReplyOver,
+    ResumeVoice,
+    SayBackchannel,
+    Speculate,
+    SpeculationDropped,
+    StartTurn,
+    VoiceAt,
+)
+from .engine import TurnEngine
+from .interruption import InterruptionClassifier
+from .settings import TurnSettings
 
 __all__ = ["TurnTaking"]
 
+JUDGED = (SoundHeard, SpeechStarted, SpeechResumed, SpeechPaused, Transcript)
+"""Facts that may be judged by where the agent's voice stands."""
 
-class TurnTaking(Processor):
-    """Makes the user's turns out of speech, words and end-of-turn scores, and interrupts the agent.
 
-    `model`: whether an end-of-turn model stands before it; without one, quiet alone decides.
+class TurnTaking(Stage):
+    """Makes the user's turns out of speech, words and end-of-turn scores, and holds or interrupts the agent.
+
+    `classifier` decides what a sound over the agent's voice is; None is the rules of the policy.
     """
 
-    def __init__(self, settings: TurnSettings | None = None, *, model: bool = True) -> None:
-        self.engine = TurnEngine(settings, model=model)
+    def __init__(
+        self, settings: TurnSettings | None = None, *, classifier: InterruptionClassifier | None = None
+    ) -> None:
+        self.engine = TurnEngine(settings, classifier=classifier)
         self._timer: Timer | None = None
+        self._due: float | None = None
+        self._reply = 0  # the last one that was no guess
+        self._quiet_since = 0.0
 
-    @on(SpeechStarted, SpeechResumed, SpeechStopped, Transcript, TurnScored)
+    @on(
+        SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped, Transcript, TurnScored,
+        TurnHinted, TalkButton, UserKey, UserText,
+    )  # fmt: skip
     def fact(self, fact: Any) -> None:
         self.push(fact)
+        if isinstance(fact, JUDGED) and self._reply:
+            self.engine.decide(self._voice_at(), self.session.now)
         self._decide(fact)
+
+    @on(SessionStarted)
+    def session_started(self, signal: SessionStarted) -> None:
+        self._decide(signal)
 
     @on(ReplyStarted)
     def reply_started(self, signal: ReplyStarted) -> None:
-        self._decide(ReplyBegan())
+        if not signal.speculative:
+            self._begun(signal.reply)
+
+    @on(ReplyCommitted)
+    def reply_committed(self, signal: ReplyCommitted) -> None:
+        self._begun(signal.reply)
+
+    def _begun(self, number: int) -> None:
+        reply = self.session.reply
+        if reply is not None and reply.number == number:
+            self._reply = number
+            self._decide(ReplyBegan(reply.interruptible))
 
     @on(ReplyEnded)
     def reply_ended(self, signal: ReplyEnded) -> None:
-        self._decide(ReplyOver())
+        if signal.speculative:
+            self.push(Usage(self.name, "characters written in vain", len(signal.text)))
+            self._decide(SpeculationDropped(len(signal.text)))
+        else:
+            self._quiet_since = self.session.now
+            self._decide(ReplyOver(signal.heard))
+
+    def _voice_at(self) -> VoiceAt:
+        reply, playout = self.session.reply, self.session.playout
+        if reply is None or reply.speculative or playout is None:
+            return VoiceAt()
+        voiced, left = playout.progress(reply)
+        heard = playout.heard(reply)
+        return VoiceAt(voiced, left, reply.text[max(0, heard - 200) : heard], reply.text[heard : heard + 200])
 
     def _decide(self, fact: Any) -> None:
+        now = self.session.now
+        for decision in self.engine.decide(fact, now):
+            self._do(decision)
+        due = self.engine.deadline
+        if due == self._due:
+            return
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        for decision in self.engine.decide(fact, self.session.now):
-            match decision:
-                case StartTurn(at):
-                    self.push(UserTurnStarted(at))
-                case Interrupt(reason):
-                    self.session.interrupt(reason)
-                case EndTurn(text, started, ended, reason) if text:
-                    self.push(UserTurn(text, started, ended, reason))
-                case EndTurn():
-                    pass  # a noise: nothing was said
-        if self.engine.deadline is not None:
-            self._timer = self.session.timer(self, self.engine.deadline, self._due)
+        self._due = due
+        self._timer = None if due is None else self.session.timer(self, due, self._ring)
 
-    def _due(self) -> None:
-        self._timer = None
+    def _ring(self) -> None:
+        self._timer = self._due = None
         self._decide(Deadline())
+
+    def _do(self, decision: Decision) -> None:
+        session, playout = self.session, self.session.playout
+        match decision:
+            case StartTurn(at):
+                self.push(UserTurnStarted(at))
+            case EndTurn(text, started, ended, reason):
+                self._quiet_since = session.now
+                if text:  # else it was a noise: nothing was said
+                    self.push(UserTurn(text, started, ended, reason))
+            case Speculate(text, started, ended, reason):
+                self.push(EagerTurn(text, started, ended, reason))
+            case DropSpeculation(reason):
+                self.push(EagerTurnDropped(reason))
+            case PauseVoice() if playout is not None:
+                rules = self.engine.settings.interruption
+                if rules.first == "duck":
+                    playout.duck(rules.duck_to)
+                else:
+                    playout.pause()
+            case ResumeVoice(kind, text):
+                if playout is not None:
+                    playout.resume()
+                if kind:
+                    self.push(FalseInterruption(self._reply, kind, text))
+            case Interrupt(reason):
+                session.interrupt(reason)
+            case SayBackchannel(text):
+                self.push(Backchannel(text))
+            case BeIdle(action, text):
+                self.push(UserIdle(session.now - self._quiet_since, action))
+                if action == "prompt":
+                    session.say(text)
+                elif action == "end":
+                    self.run(Work(self), self._hang_up())
+            case _:
+                pass
+
+    async def _hang_up(self) -> AsyncGenerator[Frame | Signal, None]:
+        await self.session.end("the user was idle")
+        return
+        yield

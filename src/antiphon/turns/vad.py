@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import ConfigurationError
-from ..frames import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
+from ..frames import SoundHeard, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
 
 __all__ = ["SpeechRules", "VADSettings"]
 
-Event = SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped
+Event = SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ class SpeechRules:
         rules = self.settings
         if self.state in ("silent", "starting"):
             if probability < rules.start_above:
-                self.state = "silent"
-                return None
-            if self.state == "silent":
+                gone, self.state = self.state == "starting", "silent"
+                return SoundHeard(self._since, gone=True) if gone else None
+            if fresh := self.state == "silent":
                 self.state, self._since = "starting", begun
             if ended - self._since >= rules.start_after - 1e-6:
                 self.state = "speaking"
                 return SpeechStarted(self._since)
-            return None
+            return SoundHeard(begun) if fresh else None
         if probability >= (rules.stop_below if self.state == "speaking" else rules.start_above):
             paused, self.state = self.state == "paused", "speaking"
             return SpeechResumed(begun) if paused else None

@@ -2,6 +2,7 @@ import asyncio
 from itertools import islice
 
 from benchmarks import hops, interruption
+from benchmarks.first_audio import take_turn
 from benchmarks.session import (
     NOISE,
     SAMPLES,
@@ -16,7 +17,6 @@ from benchmarks.session import (
     start,
     turns,
 )
-from benchmarks.turns import take_turn
 
 from antiphon.conversation.context import AgentSaid, UserSaid
 from antiphon.frames import ReplyEnded

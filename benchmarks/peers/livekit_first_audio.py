@@ -25,10 +25,10 @@ SPOKEN = 30  # frames of the user's speech
 
 
 def measure(quick: bool) -> Values:
-    """`first_audio_ms`."""
+    """`ms`."""
     turns = 8 if quick else 25
     return {
-        "first_audio_ms": {
+        "ms": {
             mode: 1e3 * median(onecore.run(_delays(preemption, turns))[1:])
             for mode, preemption in MODES.items()
         }

@@ -17,8 +17,8 @@ REPLY = 0.5  # seconds of the agent's
 
 
 def measure(quick: bool) -> Values:
-    """`first_audio_ms`."""
-    return {"first_audio_ms": 1e3 * median(onecore.run(_delays(8 if quick else 25))[1:])}
+    """`ms`."""
+    return {"ms": 1e3 * median(onecore.run(_delays(8 if quick else 25))[1:])}
 
 
 async def _delays(turns: int) -> list[float]:

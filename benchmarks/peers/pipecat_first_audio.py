@@ -14,11 +14,11 @@ from .pipecat_session import FRAME, Call, InstantTTS, Options
 
 
 def measure(quick: bool) -> Values:
-    """`first_audio_ms`."""
+    """`ms`."""
     turns = 8 if quick else 25
     modes = {"as shipped": (False, False), "lean": (True, False), "lean, by token": (True, True)}
     return {
-        "first_audio_ms": {
+        "ms": {
             mode: 1e3 * median(onecore.run(_delays(lean, by_token, turns))[1:])
             for mode, (lean, by_token) in modes.items()
         }

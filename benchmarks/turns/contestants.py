@@ -1,0 +1,78 @@
+"""Who is compared: each gives a score for every moment of every silence, on which policies set a threshold.
+
+Smart Turn's is its probability. Ours is the share of its waiting time that has passed: it ends a turn at 1,
+and another threshold makes all of its waiting times so much longer or shorter.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+
+from antiphon.turns.endpointing import EndpointingSettings, Evidence, Wait, wait
+
+from .data import Turn
+from .scores import STEP, STOP, Scored
+
+WORDS_AFTER = STOP
+"""Seconds of silence from which words count: a transcript takes until then."""
+
+Judged = list[list[float]]
+"""For each silence of a turn a score every STEP seconds."""
+
+SILENCE, SOUND, OURS, WORDLESS = "silence alone", "Smart Turn alone", "ours", "ours without words"
+
+
+def evidence(turn: Turn, scored: Scored, *, words: bool = True) -> list[list[Evidence]]:
+    """What ours knows at each moment of each silence."""
+    known: list[list[Evidence]] = []
+    for (start, _), sound, said in zip(turn.spans, scored.sound, scored.words, strict=True):
+        known.append(
+            [
+                Evidence(
+                    sound=score,
+                    words=said if (there := words and STEP * step >= WORDS_AFTER - 1e-6) else "",
+                    final=there,
+                    asked=turn.asked if words else "",
+                    spoken=start - turn.begins,
+                )
+                for step, score in enumerate(means(sound))
+            ]
+        )
+    return known
+
+
+def means(sound: Sequence[float]) -> list[float]:
+    """Of the scores of a silence, each time the mean of those so far: what `Evidence.sound` wants."""
+    return [total / (step + 1) for step, total in enumerate(accumulate(sound))]
+
+
+def contestants(settings: EndpointingSettings) -> Mapping[str, Callable[[Turn, Scored], Judged]]:
+    """By name, how each judges."""
+
+    def ours(turn: Turn, scored: Scored, *, words: bool) -> Judged:
+        return [
+            [STEP * step / max(wait(known, settings).seconds, STEP) for step, known in enumerate(silence)]
+            for silence in evidence(turn, scored, words=words)
+        ]
+
+    return {
+        SILENCE: lambda _, scored: [[0.0] * len(sound) for sound in scored.sound],
+        SOUND: lambda _, scored: scored.sound,
+        OURS: lambda turn, scored: ours(turn, scored, words=True),
+        WORDLESS: lambda turn, scored: ours(turn, scored, words=False),
+    }
+
+
+def shipped(turn: Turn, scored: Scored, settings: EndpointingSettings, *, words: bool = True) -> list[float]:
+    """After how much of each silence ours as shipped ends the turn: `wait` asked again at each moment."""
+    return [
+        fires([wait(known, settings) for known in silence]) for silence in evidence(turn, scored, words=words)
+    ]
+
+
+def fires(waits: Sequence[Wait]) -> float:
+    """The seconds of silence after which the newest wait is over, one being asked for every STEP."""
+    for step, asked in enumerate(waits):
+        last = step == len(waits) - 1
+        if asked.seconds < STEP * (step + 1) or last:
+            return max(asked.seconds, STEP * step)
+    raise ValueError("a silence without a moment")

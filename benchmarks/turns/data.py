@@ -1,0 +1,116 @@
+"""Turns to judge, in the schema of eot-bench: id, language, audio, silence_spans and, where known, messages.
+
+A directory holds `*.jsonl` beside wav files, or `*.parquet`, which needs pyarrow.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from antiphon.audio.levels import find_speech
+from antiphon.audio.resample import resample
+from antiphon.audio.wav import read
+from antiphon.errors import ConfigurationError
+
+HZ = 16000
+SHORTEST = 0.1  # seconds: a shorter silence is none
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a user: 16-bit mono audio of 16 kHz, and its silences, the last of which ends it."""
+
+    id: str
+    language: str
+    pcm: bytes
+    spans: tuple[Span, ...]
+    begins: float = 0.0
+    """Seconds until its first sound."""
+    asked: str = ""
+    """What the agent said before."""
+    kind: str = ""
+    half: str = ""
+    """ "development" or "test"; "" where the data is not divided."""
+
+    def until(self, seconds: float) -> bytes:
+        """The audio up to a time."""
+        return self.pcm[: 2 * round(seconds * HZ)]
+
+
+def load(folder: Path) -> list[Turn]:
+    """All turns of a directory. Raises ConfigurationError where it does not hold what it should."""
+    turns = [_turn(row, folder, name) for row, name in _rows(folder)]
+    if not turns:
+        raise ConfigurationError(
+            f"{folder} holds no turns: needed is a .jsonl file beside wav files, or .parquet"
+        )
+    return turns
+
+
+def _rows(folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder} is no directory")
+    for path in sorted(folder.rglob("*.jsonl")):
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            if line.strip():
+                try:
+                    yield json.loads(line), f"{path.name}:{number}"
+                except ValueError as error:
+                    raise ConfigurationError(f"{path}:{number} is not JSON: {error}") from error
+    tables = sorted(folder.rglob("*.parquet"))
+    if not tables:
+        return
+    try:
+        from pyarrow import parquet  # pyright: ignore  # there only where somebody installed it
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(f"{tables[0].name} needs pyarrow: pip install pyarrow") from error
+    for path in tables:
+        for number, row in enumerate(parquet.read_table(path).to_pylist()):  # pyright: ignore
+            yield row, f"{path.name} row {number}"  # pyright: ignore
+
+
+def _turn(row: dict[str, Any], folder: Path, name: str) -> Turn:
+    try:
+        spans = tuple(_span(span) for span in row["silence_spans"])
+        spans = tuple((start, end) for start, end in spans if end - start >= SHORTEST - 1e-6)
+        if not spans:
+            raise ConfigurationError(f"{name}: a turn without a silence has no end")
+        messages: list[dict[str, Any]] = row.get("messages") or []
+        pcm = _audio(row["audio"], folder)
+        speech = find_speech(pcm[: 2 * round(spans[0][0] * HZ)], HZ)
+        return Turn(
+            id=str(row["id"]),
+            language=str(row["language"]),
+            pcm=pcm,
+            spans=spans,
+            begins=speech[0][0] / HZ if speech else 0.0,
+            asked=next((str(m["content"]) for m in reversed(messages) if m.get("role") == "assistant"), ""),
+            kind=str(row.get("kind", "")),
+            half=str(row.get("half", "")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigurationError(f"{name} is not in the schema of eot-bench: {error!r}") from error
+
+
+def _span(span: Any) -> Span:
+    start, end = (span["start"], span["end"]) if isinstance(span, dict) else span  # pyright: ignore
+    return float(start), float(end)  # pyright: ignore
+
+
+def _audio(audio: Any, folder: Path) -> bytes:
+    """16-bit mono of 16 kHz, of a path or of the bytes of a file."""
+    if isinstance(audio, str):
+        audio = {"path": audio}
+    if data := audio.get("bytes"):
+        with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+            file.write(data)
+            file.flush()
+            sound = read(file.name)
+    else:
+        sound = read(folder / audio["path"])
+    return resample(sound.mono(), sound.sample_rate, HZ)

@@ -1,0 +1,94 @@
+"""What the models make of each silence, kept on disk: nothing else here takes long."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from antiphon.services.ports import AudioChunk, Flush
+from antiphon.vendors.local.eot import SmartTurn
+from antiphon.vendors.local.stt import Whisper
+
+from .data import HZ, Turn
+
+STEP = 0.1  # seconds between two scores
+PAUSE = 0.1  # seconds of a silence that Whisper hears: it is asked as soon as speech pauses
+STOP = 0.2  # seconds of silence that end an utterance: what follows is transcribed by itself
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the models made of a turn."""
+
+    sound: list[list[float]]
+    """For each silence Smart Turn's probability at its begin and every 100 ms after it."""
+    words: list[str]
+    """For each silence the words of the turn so far."""
+    sound_ms: float
+    """CPU milliseconds of one score, and of one transcript; the machine was as busy as it was."""
+    words_ms: float
+
+
+def moments(start: float, end: float) -> list[float]:
+    """The times in a silence, counted from its begin, at which it is scored."""
+    return [STEP * step for step in range(int((end - start) / STEP + 1e-6) + 1)]
+
+
+class Models:
+    """Smart Turn and Whisper, and what they have said before."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._sound = SmartTurn()
+        self._whispers: dict[str, Whisper] = {}
+
+    def scored(self, turn: Turn) -> Scored:
+        """The scores of a turn, from the disk if they are there."""
+        key = hashlib.sha256(turn.pcm + repr((VERSION, turn.spans, turn.language)).encode()).hexdigest()[:24]
+        path = self._folder / f"{key}.json"
+        if path.exists():
+            return msgspec.json.decode(path.read_bytes(), type=Scored)
+        scored = asyncio.run(self._score(turn))
+        path.write_bytes(msgspec.json.encode(scored))
+        return scored
+
+    async def _score(self, turn: Turn) -> Scored:
+        await self._sound.load()
+        language = turn.language.split("-")[0].lower()
+        whisper = self._whispers.setdefault(language, Whisper(language=language))
+        await whisper.load()
+        began = time.process_time()
+        sound = [
+            [await self._sound.score(turn.until(start + at)) for at in moments(start, end)]
+            for start, end in turn.spans
+        ]
+        heard = time.process_time()
+        words, settled, begun = list[str](), "", 0.0
+        for start, end in turn.spans:
+            utterance = turn.until(start + PAUSE)[2 * round(begun * HZ) :]
+            said = f"{settled} {await transcript(whisper, utterance)}".strip()
+            words.append(said)
+            if end - start >= STOP:
+                settled, begun = said, end - PAUSE
+        done = time.process_time()
+        return Scored(
+            sound,
+            words,
+            1e3 * (heard - began) / sum(map(len, sound)),
+            1e3 * (done - heard) / len(words),
+        )
+
+
+async def transcript(whisper: Whisper, pcm: bytes) -> str:
+    """The words in an utterance."""
+
+    async def audio() -> AsyncIterator[AudioChunk | Flush]:
+        yield AudioChunk(pcm)
+        yield Flush(True)
+
+    return " ".join([heard.text async for heard in whisper.transcribe(audio())])

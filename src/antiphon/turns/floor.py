@@ -1,0 +1,122 @@
+"""The floor of one conversation: who has it, and all that is known about who should."""
+
+import re
+from enum import Enum, auto
+
+from .decisions import Decision, DropSpeculation, Interrupt, PauseVoice, ResumeVoice, VoiceAt
+from .interruption import InterruptionClassifier, Rules
+from .pauses import Pauses
+from .settings import TurnSettings
+from .utterance import Utterances
+
+__all__ = ["Floor", "State"]
+
+
+HELD = 8.0  # seconds that the voice is held, at most, for a user who may never stop
+
+
+class State(Enum):
+    """Who has the floor, and what is still to be decided."""
+
+    LISTENING = auto()
+    """Nobody speaks."""
+    SPEAKING = auto()
+    """The user speaks."""
+    ENDING = auto()
+    """The user is quiet; the turn may be over."""
+    REPLYING = auto()
+    """The agent thinks or speaks."""
+    SUSPECTING = auto()
+    """A sound over the agent's voice, which is held: speech, perhaps."""
+    OVERLAPPING = auto()
+    """The user speaks over the agent, whose voice is held: for the floor, perhaps."""
+    JUDGING = auto()
+    """The user is quiet again, and it is still to be decided what that was."""
+
+
+class Floor:
+    """What the acts of the engine read and write."""
+
+    def __init__(self, settings: TurnSettings, classifier: InterruptionClassifier | None) -> None:
+        self.settings = settings
+        self.state = State.LISTENING
+        self.deadline: float | None = None
+        """When something is to be decided, if nothing else happens."""
+        self.classifier = classifier or Rules(settings.interruption)
+        self.wake = re.compile(settings.wake_phrase, re.IGNORECASE) if settings.wake_phrase else None
+        self.awake_until = 0.0
+        # The user
+        self.pauses = Pauses()
+        self.turn = Utterances(0.0)
+        """What the user is saying, or has said last."""
+        self.sound: float | None = None
+        """Since when there has been a sound that may become speech."""
+        self.certain = ""
+        """Why the turn is over as soon as its words are there, whatever they are."""
+        self.guess: str | None = None
+        """The words for which a reply has been begun, unheard."""
+        self.guesses = 0
+        self.wasted = 0
+        """Characters that were written for guesses that were wrong."""
+        self.cut = False
+        """Whether a sound without words has interrupted the agent."""
+        self.back_off = 0.0
+        self.taken: str | None = None
+        """Interim words that were taken for final ones, which are still to come."""
+        # The agent
+        self.replying = False
+        """Whether there is a reply; the state says so only while the user is quiet."""
+        self.interruptible = True
+        self.paused = False
+        self.held_until = 0.0
+        self.voice = VoiceAt()
+        self.asked = ""
+        """What the agent has said last."""
+
+    def take(self, at: float) -> None:
+        """The user has the floor."""
+        self.turn = Utterances(at)
+        self.sound, self.certain, self.cut = None, "", False
+        self.guess, self.guesses, self.back_off, self.taken = None, 0, 0.0, None
+
+    @property
+    def resting(self) -> State:
+        """The state while the user is quiet."""
+        return State.REPLYING if self.replying else State.LISTENING
+
+    @property
+    def limit(self) -> float | None:
+        """When this turn has been going on for too long, or has held the agent's voice for too long."""
+        limit = self.settings.limit.deadline(self.turn.started)
+        held = self.held_until if self.paused else None
+        return min((time for time in (limit, held) if time is not None), default=None)
+
+    @property
+    def yields(self) -> bool:
+        """Whether the agent can be interrupted now."""
+        left = self.voice.left
+        return self.interruptible and (left is None or left > self.settings.interruption.near_end)
+
+    # Decisions that change what is known -----------------------------------------------------------
+
+    def interrupt(self, reason: str) -> Interrupt:
+        """The reply is over."""
+        self.paused = False
+        return Interrupt(reason)
+
+    def pause(self, reason: str, now: float) -> list[Decision]:
+        """Hold the voice, if it is not held already and the policy wants it."""
+        if self.paused or self.settings.interruption.first == "play on":
+            return []
+        self.paused, self.held_until = True, now + HELD
+        return [PauseVoice(reason)]
+
+    def resume(self) -> list[Decision]:
+        """Let the voice go on, if it was held."""
+        paused, self.paused = self.paused, False
+        return [ResumeVoice()] if paused else []
+
+    def drop(self, reason: str) -> list[Decision]:
+        """What was begun for the guess is of no use."""
+        dropped, self.guess = self.guess, None
+        return [] if dropped is None else [DropSpeculation(reason)]

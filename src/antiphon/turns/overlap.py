@@ -1,0 +1,178 @@
+"""What the engine does while both are heard: hold the voice, then decide who has the floor."""
+
+from math import inf
+
+from ..frames import SoundHeard, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped, Transcript
+from . import ending
+from .decisions import (
+    Deadline,
+    Decision,
+    ReplyBegan,
+    ReplyOver,
+    ResumeVoice,
+    SpeculationDropped,
+    StartTurn,
+    VoiceAt,
+)
+from .floor import Floor, State
+from .interruption import Overlap, Verdict
+from .utterance import same_words
+
+COLLISION = 1.0  # seconds of the agent's voice: a user who interrupts earlier may have begun at the same time
+AGAIN = 0.5  # seconds after which speech that is still undecided is judged again
+SAYING = 200  # characters of what the agent has said and says next, in which its echo is looked for
+
+
+def suspect(floor: Floor, fact: SoundHeard, now: float) -> list[Decision]:
+    """A sound, too short to be called speech."""
+    if fact.gone or not floor.yields:
+        floor.state, floor.deadline = State.REPLYING, None
+        return floor.resume()
+    floor.deadline = now + floor.settings.interruption.words_within
+    return floor.pause("a sound", now)
+
+
+def unfounded(floor: Floor, fact: Deadline, now: float) -> list[Decision]:
+    """Nothing came of the sound."""
+    floor.deadline = None
+    return floor.resume()
+
+
+def speaks(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list[Decision]:
+    """The user speaks over the agent."""
+    if floor.state is State.OVERLAPPING and (not floor.yields or floor.settings.starts_by == "button"):
+        floor.state = State.SPEAKING
+        return [*floor.resume(), *ending.begin(floor, fact, now)]
+    if floor.state is State.OVERLAPPING:
+        floor.take(fact.at)
+    floor.turn.go_on()
+    floor.state = State.OVERLAPPING
+    return floor.pause("the user speaks", now) + _judge(floor, now)
+
+
+def quiet(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> list[Decision]:
+    """The user is quiet again."""
+    floor.turn.ended = fact.at
+    return _judge(floor, now)
+
+
+def words(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
+    """There are words."""
+    floor.turn.hear(fact)
+    return _judge(floor, now)
+
+
+def due(floor: Floor, fact: Deadline, now: float) -> list[Decision]:
+    """It has to be decided with what is known."""
+    return _judge(floor, now, last=True)
+
+
+def unasked(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
+    """Words over the agent, without speech that a VAD heard."""
+    if not floor.interruptible:
+        return ending.unasked(floor, fact, now)
+    taken, floor.taken = floor.taken, None
+    if not fact.text or (taken is not None and same_words(taken, fact.text)):
+        return []
+    floor.take(fact.started or now)
+    floor.turn.ended = fact.ended or now
+    floor.turn.hear(fact)
+    floor.state = State.JUDGING
+    return _judge(floor, now)
+
+
+def alone(floor: Floor, fact: ReplyOver, now: float) -> list[Decision]:
+    """The agent has finished meanwhile: the user has the floor."""
+    silent = floor.state is State.ENDING
+    over(floor, fact, now)
+    floor.deadline = floor.limit
+    return [StartTurn(floor.turn.started), *(ending.weigh(floor, fact, now) if silent else [])]
+
+
+def _judge(floor: Floor, now: float, *, last: bool = False) -> list[Decision]:
+    """Decide whether the user wants the floor; with `last`, now."""
+    turn, rules, voice = floor.turn, floor.settings.interruption, floor.voice
+    silent = floor.state is State.JUDGING
+    judgement = floor.classifier.judge(
+        Overlap(
+            seconds=(turn.ended if silent else now) - turn.started + 1e-6,
+            words=turn.text,
+            final=not turn.words_due,
+            over=silent,
+            voiced=voice.voiced,
+            left=voice.left,
+            saying=voice.said[-SAYING:],
+            says_next=voice.says_next[:SAYING],
+            quiet=0.0 if not silent else inf if last else now - turn.ended,
+        )
+    )
+    if judgement.verdict is Verdict.BARGE_IN:
+        return _barge_in(floor, judgement.reason, now)
+    settled = judgement.verdict is not Verdict.UNDECIDED
+    if silent and (settled or last or not turn.words_due):
+        return _false(floor, judgement.verdict.value if settled else Verdict.NOISE.value)
+    if silent:
+        floor.deadline = max(turn.ended + rules.words_within, now)
+    else:
+        certain = turn.started + rules.certain_after
+        floor.deadline = certain if certain > now + 1e-6 else now + AGAIN
+    return []
+
+
+def _barge_in(floor: Floor, reason: str, now: float) -> list[Decision]:
+    silent = floor.state is State.JUDGING
+    floor.state = State.ENDING if silent else State.SPEAKING
+    floor.deadline = floor.limit
+    floor.cut = not floor.turn.text
+    if floor.voice.voiced < COLLISION:
+        floor.back_off = floor.settings.interruption.back_off
+    start: list[Decision] = [StartTurn(floor.turn.started), floor.interrupt(reason)]
+    return start + (ending.weigh(floor, None, now) if silent else [])
+
+
+def _false(floor: Floor, kind: str) -> list[Decision]:
+    """Whatever the user said, it was not for the floor: the agent goes on."""
+    floor.state, floor.deadline = State.REPLYING, None
+    floor.taken = floor.turn.text if floor.turn.words_due else None
+    floor.paused = False
+    return [ResumeVoice(kind, floor.turn.text)]
+
+
+# The agent -------------------------------------------------------------------------------------------
+
+
+def begins(floor: Floor, fact: ReplyBegan, now: float) -> list[Decision]:
+    """The agent has the floor."""
+    floor.replying, floor.interruptible = True, fact.interruptible
+    floor.voice = VoiceAt()
+    return []
+
+
+def begins_too(floor: Floor, fact: ReplyBegan, now: float) -> list[Decision]:
+    """Agent and user begin at once: the user goes first, unless the agent must be heard."""
+    begins(floor, fact, now)
+    paused = floor.pause("the user speaks", now) if fact.interruptible else []
+    if floor.state is State.SPEAKING:
+        floor.deadline = floor.limit
+    return paused
+
+
+def over(floor: Floor, fact: ReplyOver, now: float) -> list[Decision]:
+    """The agent has finished."""
+    floor.replying = floor.paused = False
+    floor.asked = fact.said[-SAYING:] or floor.asked
+    if floor.state is State.LISTENING:
+        floor.deadline = None
+    return []
+
+
+def wasted(floor: Floor, fact: SpeculationDropped, now: float) -> list[Decision]:
+    """What was written in vain."""
+    floor.wasted += fact.characters
+    return []
+
+
+def voice_at(floor: Floor, fact: VoiceAt, now: float) -> list[Decision]:
+    """Keep it: what follows is judged by it."""
+    floor.voice = fact
+    return []

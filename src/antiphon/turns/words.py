@@ -1,0 +1,263 @@
+"""What words tell about whether the user has finished: a table of rules, for a user to read and to change.
+
+A rule looks at the last words of one side. Of the rules of a side the first that holds counts, so that the
+special ones stand in front.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from ..errors import ConfigurationError
+
+__all__ = ["RULES", "Hint", "Rule", "Rules"]
+
+Side = Literal["user", "agent"]
+
+TAIL = 64
+"""Characters at the end of what the user said that rules look at, from a beginning of a word on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Where `pattern` is found in the last words of a side, the turn is more or less likely to be over."""
+
+    pattern: str
+    """A regular expression; case does not matter. Of the agent's words it sees only the last sentence."""
+    side: Side
+    effect: float
+    """What is added to the log-odds that the turn is over: -3 makes nine in ten one in three."""
+    reason: str
+    """For people; `{}` becomes what the first group of the pattern matched."""
+    asked: str = ""
+    """For a rule of the user's words: it holds only where this is found in what the agent asked."""
+
+
+class Hint(NamedTuple):
+    """What one piece of evidence adds to the log-odds that the turn is over."""
+
+    side: Side | Literal["sound", "vendor"]
+    effect: float
+    reason: str
+
+
+# Words after which more must come, strongly and less so. Left out are those with which people also end
+# ("das", "so", "car", "du"): a rule that is wrong makes them wait for nothing.
+JOINING = (
+    # English
+    "and|or|but|because|cause|although|unless|until|whether|if|and then|so that|plus|the|a|an|my|your|our"
+    "|their|every|as well as|is called|and also"
+    # German
+    "|und|oder|aber|weil|dass|wenn|denn|sondern|obwohl|der|ein|eine|einen|einem|einer|mein|meine|meinen"
+    "|meiner|den|dem|des|zum|zur|ob"
+    # French
+    "|et|ou|mais|parce que|puisque|que|le|la|les|une?|des|de|mon|mes|aux?|à"
+    # Spanish
+    "|y|pero|porque|aunque|el|los|las|una?|del|mi|mis|con|para|por|cuando"
+)
+LEANING = (
+    "to|of|for|with|from|at|into|between|about|is|are|was|were|will|would|could|should|can|am|i|we|he|they"
+    "|i'm|i'd|i'll|i've|it's|that's|we're|there's|like|some|any|very|really|actually|basically|maybe|then"
+    "|who|which|when|where|than|as|by|want|need"
+    "|für|mit|von|bei|nach|auf|ich|ist|sind|wir|möchte|würde|kann|noch|vielleicht|sehr"
+    "|pour|avec|dans|sur|chez|je|est|suis|voudrais|peut-être|très|j'ai|c'est"
+    "|en|sin|sobre|yo|es|está|quiero|quisiera|quizás|muy"
+)
+FILLERS = (
+    "u+m+|u+h+|e+rm?|h+m+|mm+|well|you know|i mean|let me (?:see|think|check|look)"
+    "|hold on|one (?:moment|second)"
+    "|ä+h+m?|ö+h+m?|hmm|na ja|also ich|moment|sozusagen"
+    "|e+u+h+|ben|bah|enfin|attendez|voyons"
+    "|e+h+|este|pues|o sea|a ver|es que|digamos"
+)
+ANSWERS = (
+    "yes|yeah|yep|yup|ya|no|nope|nah|not? (?:really|yet)|okay|ok|sure|right|correct|exactly|absolutely"
+    "|definitely|of course|fine|good|great|perfect|maybe later|never|always|today|tomorrow|tonight|none|both"
+    "|either|neither|please|hello|hi|hey|thanks|thank you|bye|goodbye|stop|cancel|help|nothing|now|mhm|uh-huh"
+    "|i do|i don't|i am|it is|it's not|that's (?:right|all|it|fine|correct)|sounds good"
+    "|the (?:first|second|last)(?: one)?"
+    "|ja|nein|doch|genau|gerne?|klar|danke|bitte|hallo|tschüss|nichts|heute|morgen|richtig|stimmt"
+    "|oui|non|si|d'accord|merci|bonjour|exactement|bien sûr|voilà|aujourd'hui|demain"
+    "|sí|claro|vale|gracias|hola|adiós|nada|hoy|mañana|exacto|por supuesto|de acuerdo"
+)
+GREETINGS = (
+    "hello|hi|hey|good (?:morning|afternoon|evening)|yes|yeah|okay|hallo|guten (?:tag|morgen|abend)|ja"
+    "|bonjour|bonsoir|oui|hola|buenos días|buenas tardes|sí"
+)
+DIGIT = r"(?:\d|\b(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple)\b)"
+OTHER = rf"(?:(?!{DIGIT}).)*"  # anything that is no digit
+NUMBER = (
+    "\\d{1,2}|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|fifty|hundred"
+    "|eins|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|deux|trois|quatre|cinq|sept|huit|neuf|dix"
+    "|uno|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez"
+)
+OPEN = r"[\s,.…\-–—]*$"  # marks that a transcript may have behind an unfinished sentence
+CLOSED = r"[\s.!]*$"
+LAST = (
+    r"\b(?=\S++(?:\s++\S++){0,2}+\s*$)"  # no more than three words are left: the long lists are tried there
+)
+
+# What the agent can have asked for.
+SPELT = r"\b(?:spell|spelled|buchstabier\w*|épel\w*|deletre\w*|letter by letter)\b"
+PHONE = r"\b(?:(?:phone|mobile|cell|callback|contact) number|telefonnummer|numéro de téléphone|teléfono)\b"
+CARD = r"\b(?:card number|kartennummer|numéro de carte|número de tarjeta|iban)\b"
+EMAIL = r"\b(?:e-?mail|correo)\b"
+DICTATED = (
+    rf"{PHONE}|{CARD}|{EMAIL}|\b(?:(?:account|order|reference|serial|policy|tracking|customer|your) number"
+    r"|the number|\w+ code|postcode|address|date of birth|full name|digits|\w*nummer|adresse"
+    r"|numéro|dirección|número)\b"
+)
+TOLD = (
+    r"\b(?:tell (?:me|us)|describe|explain|walk me through|what happened|what went wrong|what can i do"
+    r"|how (?:can|may) i help|what brings you|erzähl\w*|beschreib\w*|wie kann ich"
+    r"|racontez|expliquez|comment puis-je|cuénte(?:me)?|explique|en qué puedo)\b"
+)
+
+RULES: tuple[Rule, ...] = (
+    Rule(rf"^\W*(?:{GREETINGS})(?:,? there)?{CLOSED}", "user", -1.0, "has hardly begun", asked=TOLD),
+    # Where something long is dictated, what is there so far tells whether it is whole.
+    Rule(rf"^(?:{OTHER}{DIGIT}){{9,}}", "user", 1.5, "the number is whole", asked=PHONE),
+    Rule(rf"^(?:{OTHER}{DIGIT}){{1,6}}{OTHER}$", "user", -3.0, "in the middle of a number", asked=PHONE),
+    Rule(rf"^(?:{OTHER}{DIGIT}){{1,14}}{OTHER}$", "user", -3.0, "in the middle of a number", asked=CARD),
+    Rule(rf"^\W*(?:(?:{NUMBER})[\s,.-]*){{1,2}}$", "user", -2.0, "begins a number", asked=DICTATED),
+    Rule(
+        r"(?:\.|\bdot\b|\bpunkt\b|\bpoint\b|\bpunto\b)\s*\w{2,4}\W*$",
+        "user",
+        1.5,
+        "the address is whole",
+        asked=EMAIL,
+    ),
+    Rule(r"^[^@]*$", "user", -1.5, "in the middle of an address", asked=EMAIL),
+    Rule(r"^\W*(?:[^\W\d]\b[\s,.-]*){1,2}$", "user", -3.0, "begins to spell", asked=SPELT),
+    # A transcriber writes a question mark behind half a question, too.
+    Rule(rf"{LAST}({JOINING})\s*\?$", "user", -2.0, 'ends with "{}"'),
+    Rule(rf"{LAST}({LEANING})\s*\?$", "user", -0.5, 'ends with "{}"'),
+    Rule(r"\?[\"'”’)\]]*\s*$", "user", 0.2, "asks"),
+    Rule(rf"{LAST}({FILLERS}){OPEN}", "user", -3.0, 'hesitates: "{}"'),
+    Rule(rf"^\W*((?:(?:{ANSWERS}|{NUMBER})\b[\s,]*){{1,3}}){CLOSED}", "user", 3.5, "short answer"),
+    Rule(
+        rf"\b(?:number|phone|code|card|account|zip|postcode)(?: is|'s)\W*(?:{DIGIT}[\s,.-]*){{1,6}}$",
+        "user",
+        -3.0,
+        "in the middle of a number",
+    ),
+    Rule(
+        rf"(?:^|\b(?!{DIGIT})[^\W\d]++\W++)(?:{DIGIT}[\s,.-]*){{3,8}}$", "user", -1.0, "seems to be dictating"
+    ),
+    Rule(r"(?:\b[^\W\d_]\b[\s,.-]*){3,}$|\b(?:[^\W\d_][ -]){2,}[^\W\d_]\W*$", "user", -2.0, "spells"),
+    Rule(rf"{LAST}({JOINING}){OPEN}", "user", -2.5, 'ends with "{}"'),
+    Rule(rf"{LAST}({LEANING}){OPEN}", "user", -1.5, 'ends with "{}"'),
+    Rule(r"(?:[,…:;–—-]|\.\.\.?)\s*$", "user", -1.5, "the sentence goes on"),
+    Rule(
+        r"\b(thanks|thank you|please|bye|goodbye|that's (?:all|it)|danke|bitte|merci|gracias)" + CLOSED,
+        "user",
+        1.5,
+        'ends with "{}"',
+    ),
+    Rule(r"[.!。！？]\s*$", "user", 0.3, "the sentence is whole"),
+    # From here on no mark ends the words. That tells something where marks and capitals are written at all,
+    # and more than three words are there: a few are often left without.
+    Rule(
+        r"^(?=.*(?:(?-i:[A-ZÄÖÜÉÈ])|[.,?!]))(?:\S++\s++){3,}\S*[^\W_]$",
+        "user",
+        -0.5,
+        "the sentence is not whole",
+    ),
+    Rule(
+        r"^\W*(?:is|are|was) (?:that|this|it|these|those|your|the)\b"
+        r"|^\W*(?:did|does|do|have|has|shall|should)\b",
+        "agent",
+        0.7,
+        "asked yes or no",
+    ),
+    Rule(SPELT, "agent", -1.5, "asked to spell"),
+    Rule(DICTATED, "agent", -0.7, "asked for something to be dictated"),
+    Rule(TOLD, "agent", -0.3, "asked to tell"),
+    Rule(
+        r"^\W*(?:(?:and|so|okay|great|well|now)\W+)?(?:is|are|was|were|am|can|could|would|will|may|might"
+        r"|isn't|aren't|don't|ist|sind|haben sie|möchten sie|kann|können|soll|est-ce que|voulez|avez|es|está"
+        r"|quiere|puede)\b.*\?",
+        "agent",
+        0.7,
+        "asked yes or no",
+    ),
+    Rule(
+        r"\b(?:which|how (?:many|much|old|long)|what (?:time|day|size|colou?r)|when|or"
+        r"|welche\w*|wie viele?|wann|oder|quell?e?s?|combien|quand|ou|cuál|cuánt[oa]s?|cuándo)\b.*\?",
+        "agent",
+        0.5,
+        "asked for a word",
+    ),
+)
+"""English first, then German, French and Spanish. `EndpointingSettings` takes another table, or additions."""
+
+
+class Rules:
+    """A table of rules, ready to be asked."""
+
+    __slots__ = ("_agent", "_newest", "_user")
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        ready = [(_compiled(rule, rule.pattern), _compiled(rule, rule.asked), rule) for rule in rules]
+        self._user = [row for row in ready if row[-1].side == "user"]
+        self._agent = [row for row in ready if row[-1].side == "agent"]
+        self._newest = self._after("")
+
+    def told(self, words: str, asked: str) -> list[Hint]:
+        """What the user's words tell, and that the agent asked this before; nothing where no rule holds."""
+        if asked != self._newest.asked:
+            self._newest = self._after(asked)
+        question = self._newest
+        found = (_first(question.rules, last_words(words)), question.hint)
+        return [hint for hint in found if hint is not None]
+
+    def _after(self, asked: str) -> "_Question":
+        """What is the same for all that the user answers to a question."""
+        question = last_sentence(asked)
+        rules = [(pattern, rule) for pattern, when, rule in self._user if when.search(question)]
+        agent = [(pattern, rule) for pattern, _, rule in self._agent]
+        return _Question(asked, rules, _first(agent, question))
+
+
+class _Question(NamedTuple):
+    """A question of the agent's: the rules that hold after it, and what it tells itself."""
+
+    asked: str
+    rules: list[tuple[re.Pattern[str], Rule]]
+    hint: Hint | None
+
+
+def last_words(text: str) -> str:
+    """The end of a text, from the beginning of a word on."""
+    text = text.strip()
+    if len(text) <= TAIL:
+        return text
+    start = len(text) - TAIL
+    return "… " + text[text.find(" ", start) + 1 or start :]
+
+
+def last_sentence(text: str) -> str:
+    """The last sentence of a text, with its mark."""
+    text = text.strip()[-3 * TAIL :]
+    ends = [text.rfind(mark, 0, -1) for mark in (". ", "! ", "? ")]
+    return text[max(ends) + 1 :].lstrip()
+
+
+def _compiled(rule: Rule, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern, re.IGNORECASE)
+    except re.error as error:
+        raise ConfigurationError(
+            f"turns: the rule {rule.reason!r} has no valid regular expression: {error}"
+        ) from error
+
+
+def _first(rules: Sequence[tuple[re.Pattern[str], Rule]], text: str) -> Hint | None:
+    if not text:
+        return None
+    for pattern, rule in rules:
+        if (found := pattern.search(text)) is not None:
+            matched = found[1] if found.re.groups else ""
+            return Hint(rule.side, rule.effect, rule.reason.replace("{}", (matched or "").strip()))
+    return None
