@@ -5,7 +5,6 @@ and another threshold makes all of its waiting times so much longer or shorter.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate
 
 from antiphon.turns.endpointing import EndpointingSettings, Evidence, Wait, wait
 
@@ -14,6 +13,9 @@ from .scores import STEP, STOP, Scored
 
 WORDS_AFTER = STOP
 """Seconds of silence from which words count: a transcript takes until then."""
+
+ASKED = 1
+"""Steps of silence after which ours asks Smart Turn, once: its later answers know less (`Evidence.sound`)."""
 
 Judged = list[list[float]]
 """For each silence of a turn a score every STEP seconds."""
@@ -28,21 +30,16 @@ def evidence(turn: Turn, scored: Scored, *, words: bool = True) -> list[list[Evi
         known.append(
             [
                 Evidence(
-                    sound=score,
+                    sound=sound[min(step, ASKED)],
                     words=said if (there := words and STEP * step >= WORDS_AFTER - 1e-6) else "",
                     final=there,
                     asked=turn.asked if words else "",
                     spoken=start - turn.begins,
                 )
-                for step, score in enumerate(means(sound))
+                for step in range(len(sound))
             ]
         )
     return known
-
-
-def means(sound: Sequence[float]) -> list[float]:
-    """Of the scores of a silence, each time the mean of those so far: what `Evidence.sound` wants."""
-    return [total / (step + 1) for step, total in enumerate(accumulate(sound))]
 
 
 def contestants(settings: EndpointingSettings) -> Mapping[str, Callable[[Turn, Scored], Judged]]:

@@ -54,7 +54,9 @@ class Models:
         if path.exists():
             return msgspec.json.decode(path.read_bytes(), type=Scored)
         scored = asyncio.run(self._score(turn))
-        path.write_bytes(msgspec.json.encode(scored))
+        part = path.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(scored))
+        part.replace(path)
         return scored
 
     async def _score(self, turn: Turn) -> Scored:

@@ -102,7 +102,10 @@ class SpeechStopped(Frame):
 
 @frame
 class Transcript(Frame):
-    """Words of the user. An interim one (`final` false) may change; a final one will not."""
+    """Words of the user. An interim one (`final` false) may change; a final one will not.
+
+    `ended` is up to where the speech was heard for it.
+    """
 
     text: str
     final: bool

@@ -19,6 +19,8 @@ def report(latency: Latency) -> dict[str, Any]:
     return {
         "measured": measured(latency.turns),
         "turns": [_turn(turn) for turn in latency.turns],
+        "guesses_dropped": latency.guesses_dropped,
+        "written_in_vain": latency.written_in_vain,
         "unprompted": [_answer(answer) for answer in latency.unprompted],
         "summary": _summary(latency.turns),
         "failures": latency.failures,
@@ -45,6 +47,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "measured_from": turn.measured_from,
         "reason": turn.reason,
         "voice_to_voice_ms": sum(parts) if parts else None,
+        "saved_ms": round(answer.saved * 1000) if answer else None,
         "parts_ms": dict(zip(PARTS, parts, strict=True)) if parts else None,
         **(_answer(answer) if answer else dict.fromkeys(("said", "heard"), "")),
     }

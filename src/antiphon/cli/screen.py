@@ -177,7 +177,9 @@ def waterfall(turn: Turn) -> "list[Line]":
             took = (f"{seconds * 1000:5.0f}", "dim")
             lines.append(Line.assemble(" " * INDENT, label, (f"{bar:<{BARS + 1}}", COLOURS[part]), took))
     whole = f"{LABELS['voice_to_voice']:<{BARS + 17}}{total * 1000:5.0f} ms"
-    return [*lines, Line.assemble(" " * INDENT, (whole, "bold"))]
+    saved = turn.answer.saved if turn.answer else 0.0
+    ahead = f", begun {saved * 1000:.0f} ms ahead" if saved >= 0.0005 else ""
+    return [*lines, Line.assemble(" " * INDENT, (whole, "bold"), (ahead, "dim"))]
 
 
 def summary(out: "Console", turns: Sequence[Turn]) -> None:

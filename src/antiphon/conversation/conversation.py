@@ -25,6 +25,7 @@ from ..frames import (
     ToolCall,
     ToolEnded,
     ToolStarted,
+    Transcript,
     UserText,
     UserTurn,
     replace,
@@ -125,11 +126,18 @@ class Conversation(Stage):
 
     # The user's turn -------------------------------------------------------------------------------
 
+    @on(Transcript)
+    def words(self, frame: Transcript) -> None:
+        """What the user is saying can be read while it is said."""
+        self.push(frame)
+        if not frame.final and frame.text and not self.session.replies.owed:
+            self.push(Prime(Context(self.instructions, (*self.entries, UserSaid(frame.text)), self._specs)))
+
     @on(EagerTurn)
     def eager_turn(self, turn: EagerTurn) -> None:
         """Begin an answer that nobody hears yet, if the agent has nothing else to say."""
         self.push(turn)
-        if self.session.replies.owed:
+        if any(not reply.speculative for reply in self.session.replies.owed):  # others are on their way out
             return
         reply = self.session.new_reply(self._prompt, speculative=True)
         self._draft = Draft(turn.text, reply, self.session.now)
@@ -306,6 +314,7 @@ class Conversation(Stage):
             self.entries[making.place : making.place] = self._made(len(signal.heard), signal.interrupted)
             rest = signal.text[len(signal.heard) :].strip()
             self._cut = (signal.reply, rest) if signal.interrupted else None
+            self.push(Prime(self.context))
         self._making = None
 
     def _made(self, heard: int, interrupted: bool = False) -> list[Entry]:

@@ -12,7 +12,8 @@ __all__ = ["Cutter", "Piece"]
 
 SPOKEN = 14.0  # characters that a voice speaks per second, roughly
 LONGEST = 240  # characters after which a piece is cut at the next best place
-EARLY = (3, 7)  # words that the first and the second piece must have to end within a clause
+EARLY = (2, 6)  # words that the first and the second piece must have to end where a phrase begins
+AT_ONCE = 3  # words that the first piece must have to end anywhere but behind a word that leans on the next
 
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st jr sr vs etc e.g i.e approx no inc ltd co dept est fig a.m p.m u.s u.k".split()  # noqa: SIM905
@@ -22,6 +23,12 @@ _CLAUSE = re.compile(r"[,;:—–，、；：](?=\s)|[，、；：]")
 _PHRASE = re.compile(
     r"\s(?=(?:about|after|and|at|because|before|but|by|for|from|if|in|into|of|on|or|so|than|that|to|until|when|"
     r"where|which|while|who|with|without)\b)",
+    re.IGNORECASE,
+)
+_SPACE = re.compile(r"(?<=\w)\s+")
+_LEANS = re.compile(
+    r"\b(?:a|an|the|my|your|our|his|her|its|their|this|that|these|those|very|no|not|is|are|was|were|be|am|has|"
+    r"have|had|do|does|did|can|could|will|would|should|may|might|must|i|we|you|he|she|it|they|mr|mrs|ms|dr)$",
     re.IGNORECASE,
 )
 _LAST_WORD = re.compile(r"[\w.]+$")
@@ -72,6 +79,10 @@ class Cutter:
             for match in _PHRASE.finditer(self._text):
                 if len(self._text[: match.start()].split()) >= least:
                     return match.end()
+        if self._count == 0:
+            for count, match in enumerate(_SPACE.finditer(self._text.lstrip()), 1):
+                if count >= AT_ONCE and not _LEANS.search(self._text.lstrip()[: match.start()]):
+                    return match.end() + len(self._text) - len(self._text.lstrip())
         if len(self._text) > LONGEST:
             clauses = [match.end() for match in _CLAUSE.finditer(self._text)]
             return clauses[-1] if clauses else self._text.rfind(" ") + 1 or len(self._text)

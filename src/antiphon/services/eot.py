@@ -1,12 +1,13 @@
 """The stage that asks a model, by the sound of it, whether the user has finished."""
 
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from ..clock import Timer
 from ..errors import BadResponseError
 from ..frames import (
     Frame,
+    ReplyCommitted,
     ReplyStarted,
     Signal,
     SpeechPaused,
@@ -23,16 +24,20 @@ from .ports import EndOfTurn
 
 __all__ = ["EOT"]
 
-AGAIN = (0.4, 0.4, 0.6)  # seconds of quiet after which the model is asked once more
 BEFORE = 1.0  # seconds that are kept while nobody speaks: a session that listens stays small
 WITHIN = 2.0  # seconds that an answer may take
 
 
 class EOT(Stage):
-    """Passes frames on and adds TurnScored: when speech pauses, when it stops, and while quiet lasts."""
+    """Passes frames on and adds TurnScored, as soon as speech pauses.
 
-    def __init__(self, service: EndOfTurn) -> None:
+    `again`: seconds of quiet, one after the other, after which the model is asked once more. By default it is
+    not: what it hears in the silence makes it surer, but no more right (docs/decisions/0003).
+    """
+
+    def __init__(self, service: EndOfTurn, *, again: Sequence[float] = ()) -> None:
         self.service = service
+        self.again = again
         self._matched = Matched(service.sample_rate)
         self._audio = deque[bytes]()
         self._bytes = 0
@@ -42,7 +47,7 @@ class EOT(Stage):
         self._asked = Work(self)
         self._asked.alive = False
         self._timer: Timer | None = None
-        self._quiet_since = 0.0
+        self._quiet_since = -1.0
 
     async def open(self) -> None:
         """Load the model."""
@@ -65,9 +70,11 @@ class EOT(Stage):
         self._forget()
         self.push(frame)
 
-    @on(ReplyStarted)
-    def replied(self, signal: ReplyStarted) -> None:
-        """It has been decided."""
+    @on(ReplyStarted, ReplyCommitted)
+    def replied(self, signal: ReplyStarted | ReplyCommitted) -> None:
+        """It has been decided, unless the reply is a guess."""
+        if isinstance(signal, ReplyStarted) and signal.speculative:
+            return
         self._in_turn = self._speaking
         self._forget()
 
@@ -77,13 +84,13 @@ class EOT(Stage):
 
     @on(SpeechPaused, SpeechStopped)
     def ask(self, frame: SpeechPaused | SpeechStopped) -> None:
-        """Ask, unless the answer to the last question is still to come."""
+        """Ask, once in a silence."""
         self.push(frame)
-        self._quiet_since = frame.at
+        fresh, self._quiet_since = frame.at != self._quiet_since, frame.at
         self._speaking = isinstance(frame, SpeechPaused)
-        if not self._asked.alive:
+        if fresh:
+            self._forget()
             self._ask()
-        if isinstance(frame, SpeechStopped):
             self._wait(0)
 
     def _ask(self) -> None:
@@ -99,8 +106,8 @@ class EOT(Stage):
 
     def _wait(self, times: int) -> None:
         self._stop_timer()
-        if times < len(AGAIN):
-            self._timer = self.after(AGAIN[times], lambda: self._again(times))
+        if times < len(self.again):
+            self._timer = self.after(self.again[times], lambda: self._again(times))
 
     def _again(self, times: int) -> None:
         self._timer = None

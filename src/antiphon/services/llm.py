@@ -31,6 +31,7 @@ class LLM(Stage):
         self.service = service
         self.first_within = first_within
         self.next_within = next_within
+        self._priming: Work | None = None
 
     async def open(self) -> None:
         """Load the model, or connect."""
@@ -45,7 +46,10 @@ class LLM(Stage):
 
     @on(Prime)
     def prime(self, frame: Prime) -> None:
-        self.run(Work(self), self._prime(frame))
+        if self._priming is not None:
+            self._priming.cancel()
+        self._priming = Work(self)
+        self.run(self._priming, self._prime(frame))
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:

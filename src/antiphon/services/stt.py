@@ -30,14 +30,19 @@ WITHIN = 6.0  # seconds that a final answer may take
 class STT(Stage):
     """Passes the user's audio on and adds transcripts.
 
+    `interim_every`: seconds of speech after which a segmented service is asked for interim words; None asks
+    only at pauses, and the default is what the service says (`interim_every`, if it has that attribute).
+
     A segmented service gets each stretch of speech, and is asked as soon as it pauses, so that the words are
     there when the turn ends. Others get every sample. One that fails is started again, and is named.
     """
 
-    def __init__(self, service: SpeechToText) -> None:
+    def __init__(self, service: SpeechToText, *, interim_every: float | None = None) -> None:
         self.service = service
+        self.interim_every: float | None = interim_every or getattr(service, "interim_every", None)
         self._matched = Matched(service.sample_rate)
-        rate = service.sample_rate * 2
+        rate = self._rate = service.sample_rate * 2
+        self._unasked = 0  # bytes of speech since words were asked for
         self._channel = lambda: Channel[AudioChunk | Flush](
             30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
         )
@@ -124,9 +129,14 @@ class STT(Stage):
         self._input.put(AudioChunk(pcm))
         if self.service.segmented:
             self._utterance.append(pcm)
+            self._unasked += len(pcm)
+            if self.interim_every is not None and self._unasked >= self.interim_every * self._rate:
+                self._unasked, self._ended = 0, self.session.now
+                self._input.put(Flush(False))
 
     def _pause(self, ended: float) -> None:
         self._ended = ended
+        self._unasked = 0
         self._open = not self.service.segmented
 
     def _ask(self, work: Work) -> None:
@@ -146,5 +156,7 @@ class STT(Stage):
                     self._asked = False
                     self._utterance.clear()
                 if heard.text or heard.final:
-                    yield Transcript(heard.text, heard.final, self._started, self._ended, heard.language)
+                    known = heard.final or self.service.segmented
+                    ended = self._ended if known else self.session.now
+                    yield Transcript(heard.text, heard.final, self._started, ended, heard.language)
         raise UnavailableError("speech to text ended its stream")

@@ -9,6 +9,9 @@ Six parts follow one another and add up to voice-to-voice:
     first_audio      that                         to  the first sound has been made
     playout          that                         to  the first sample is played
 
+What was done for an answer before the turn was over, because it was probably over, takes no time of any part:
+`Answer.saved` says by how much it was ahead.
+
 The last sound is where speech ends in the recording, for a caller who is one; else what the voice activity
 detector heard as the end; for a typed turn, its arrival. The first sample is the one that `Playout` sends:
 what a network, a device or a room add lies outside.
@@ -25,6 +28,7 @@ from ..frames import (
     Measured,
     PlayoutStarted,
     Prompt,
+    ReplyCommitted,
     ReplyEnded,
     ReplyStarted,
     SegmentStarted,
@@ -75,6 +79,8 @@ class Answer:
     heard: str = ""
     interrupted: bool = False
     reason: str = ""
+    saved: float = 0.0
+    """Seconds by which it was begun before the turn was over."""
     tools: list[ToolRun] = field(default_factory=list[ToolRun])
     failures: list[str] = field(default_factory=list[str])
 
@@ -133,8 +139,13 @@ class Latency:
         self.unprompted: list[Answer] = []
         self.failures: list[str] = []
         """What failed and was not made good, in the order in which it did."""
+        self.guesses_dropped = 0
+        """Replies that were begun early, for a turn that was not over."""
+        self.written_in_vain = 0
+        """Characters that were written for them."""
         self._known = speech
         self._answers: dict[int, Answer] = {}
+        self._guesses: set[int] = set()  # replies that are not committed
         self._asked: Turn | None = None  # the turn whose reply has yet to begin
         self._stopped = self._scored = self._worded = 0.0  # when the last of each came
         self._sure: float | None = None  # since when all scores have said that the turn is over
@@ -197,9 +208,20 @@ class Latency:
 
     def _reply_started(self, now: float, signal: ReplyStarted) -> None:
         self._answers[signal.reply] = Answer(signal.reply, now)
+        if signal.speculative:
+            self._guesses.add(signal.reply)
+
+    def _reply_committed(self, now: float, signal: ReplyCommitted) -> None:
+        self._guesses.discard(signal.reply)
+        self._answers[signal.reply].saved = signal.saved
+        self._answered_by(signal.reply)
 
     def _prompt(self, now: float, frame: Prompt) -> None:
-        if self._asked is not None and (answer := self._answers.get(frame.reply)) is not None:
+        if frame.reply not in self._guesses:
+            self._answered_by(frame.reply)
+
+    def _answered_by(self, reply: int) -> None:
+        if self._asked is not None and (answer := self._answers.get(reply)) is not None:
             self._asked.answer, self._asked = answer, None
 
     def _text(self, now: float, frame: Text) -> None:
@@ -234,6 +256,10 @@ class Latency:
     def _reply_ended(self, now: float, signal: ReplyEnded) -> None:
         if (answer := self._answers.get(signal.reply)) is None:
             return
+        if signal.speculative:
+            self.guesses_dropped += 1
+            self.written_in_vain += len(signal.text)
+            return
         answer.said, answer.heard = signal.text, signal.heard
         answer.interrupted, answer.reason = signal.interrupted, signal.reason
         if self.turn_of(signal.reply) is None:
@@ -256,6 +282,7 @@ class Latency:
         UserTurn: _user_turn,
         UserText: _user_text,
         ReplyStarted: _reply_started,
+        ReplyCommitted: _reply_committed,
         Prompt: _prompt,
         Text: _text,
         Measured: _measured,

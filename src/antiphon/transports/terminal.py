@@ -10,9 +10,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from ..audio.levels import faded
 from ..clock import offload
 from ..errors import ConfigurationError, UnavailableError
-from ..frames import AgentAudio, Interrupted, SessionStarted, UserAudio
+from ..frames import AgentAudio, Interrupted, PlayoutPaused, SessionStarted, UserAudio
 from ..processor import Processor, on
 
 __all__ = ["PORTAUDIO", "SoundDevice", "Stream", "Terminal", "sound_device"]
@@ -205,6 +206,7 @@ class Loudspeaker(_Device):
             callback=self._wanted,
         )
         self._most = int(rate * MOST) * 2
+        self._fade = int(rate * PIECE) * 2
         self._lock = threading.Lock()
         self._buffer = bytearray()
 
@@ -221,10 +223,14 @@ class Loudspeaker(_Device):
                 del self._buffer[:over]
         self.push(frame)
 
-    @on(Interrupted)
-    def clear(self, signal: Interrupted) -> None:
+    @on(Interrupted, PlayoutPaused)
+    def clear(self, signal: Interrupted | PlayoutPaused) -> None:
+        """Fall silent in 20 ms, without a click."""
         with self._lock:
+            last = bytes(self._buffer[: self._fade])
             self._buffer.clear()
+            if isinstance(signal, Interrupted):
+                self._buffer += faded(last)
 
     def _wanted(self, pcm: Any, count: int, time: Any, status: Any) -> None:
         size = len(pcm)

@@ -13,10 +13,11 @@ from ..frames import (
     UserKey,
 )
 from .decisions import Deadline, Decision, EndTurn, ResumeVoice, Speculate, StartTurn
-from .endpointing import wait
+from .endpointing import Wait, wait
 from .floor import Floor, State
 from .utterance import same_words
 
+HELD_BY_USER = (State.SPEAKING, State.ENDING)
 CERTAIN = 0.15  # seconds that a sound is given to become speech, before a turn ends in spite of it
 
 
@@ -31,6 +32,12 @@ def begin(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list
     return [StartTurn(fact.at)]
 
 
+def more(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list[Decision]:
+    """The user had the floor before there was speech."""
+    floor.turn.go_on()
+    return []
+
+
 def go_on(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list[Decision]:
     """It was a pause: what was begun in it is of no use."""
     floor.sound = None
@@ -38,6 +45,7 @@ def go_on(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list
     floor.turn.go_on()
     if floor.settings.starts_by == "button":
         return []
+    floor.certain = ""
     floor.deadline = floor.limit
     return floor.drop("the user went on")
 
@@ -51,33 +59,38 @@ def stop(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> list[D
     return weigh(floor, fact, now)
 
 
-def press(floor: Floor, fact: TalkButton, now: float) -> list[Decision]:
+def button(floor: Floor, fact: TalkButton, now: float) -> list[Decision]:
     """The button takes the floor at once, and gives it back."""
-    if not fact.pressed:
-        floor.turn.ended = now
-        floor.certain = "the button was let go"
-        floor.state = State.ENDING
-        return weigh(floor, fact, now)
-    interrupts = floor.replying and floor.interruptible
-    floor.take(now)
-    floor.deadline = floor.limit
-    return [StartTurn(now), *([floor.interrupt("the button was pressed")] if interrupts else [])]
+    if fact.pressed:
+        begun = _seize(floor, "the button was pressed", now)
+        floor.state, floor.deadline = State.SPEAKING, floor.limit
+        floor.certain, floor.turn.words_due = "", True
+        return [*floor.drop("the button was pressed"), *begun]
+    if floor.state not in HELD_BY_USER:
+        return []  # the turn was ended meanwhile
+    floor.turn.ended, floor.certain, floor.state = now, "the button was let go", State.ENDING
+    return weigh(floor, fact, now)
 
 
 def key(floor: Floor, fact: UserKey, now: float) -> list[Decision]:
     """Keys are words that are certain: they take the floor, and it ends with the last of them."""
-    begun: list[Decision] = []
-    if not floor.turn.keys:
-        floor.take(now)
-        begun.append(StartTurn(now))
-        if floor.replying and floor.interruptible:
-            begun.append(floor.interrupt("a key was pressed"))
-    floor.turn.ended = now
+    begun = _seize(floor, "a key was pressed", now)
+    floor.turn.ended, floor.state = now, State.ENDING
     if fact.key == floor.settings.last_key:
         floor.certain = f"{fact.key} was pressed"
     else:
         floor.turn.keys += fact.key
     return begun + weigh(floor, fact, now)
+
+
+def _seize(floor: Floor, reason: str, now: float) -> list[Decision]:
+    """The user takes the floor with certainty, or goes on with it; words over the agent are its beginning."""
+    if floor.state in HELD_BY_USER:
+        return []
+    if floor.state not in (State.OVERLAPPING, State.JUDGING):
+        floor.take(now)
+    interrupts = floor.replying and floor.interruptible
+    return [StartTurn(floor.turn.started), *([floor.interrupt(reason)] if interrupts else [])]
 
 
 def sound(floor: Floor, fact: SoundHeard, now: float) -> list[Decision]:
@@ -94,19 +107,25 @@ def score(floor: Floor, fact: TurnScored, now: float) -> list[Decision]:
 
 def hint(floor: Floor, fact: TurnHinted, now: float) -> list[Decision]:
     """The vendor has its own opinion."""
-    floor.turn.hint = fact.probability or None
+    floor.turn.hint = fact.probability
     if fact.final:
         floor.certain = "the vendor heard its end"
         floor.turn.ended = fact.at if floor.state is State.SPEAKING else floor.turn.ended
         floor.state = State.ENDING
-    elif not fact.probability:
-        return floor.drop("the vendor heard more")
-    return weigh(floor, fact, now) if floor.state is State.ENDING else []
+    dropped = [] if fact.probability else floor.drop("the vendor heard more")
+    if floor.state is State.ENDING:
+        return [*dropped, *weigh(floor, fact, now)]
+    return [*dropped, *_guess(floor, _patience(floor), now)]
 
 
 def words(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
     """There are words."""
-    floor.turn.hear(fact)
+    turn, before = floor.turn, floor.turn.text
+    if floor.knows(fact, spoken_since=not turn.silent):
+        return []
+    turn.hear(fact)
+    if turn.silent and not same_words(before, turn.text):
+        turn.ended = now
     if floor.state is State.ENDING:
         return weigh(floor, fact, now)
     return too_long(floor, fact, now)
@@ -126,7 +145,7 @@ def too_long(floor: Floor, fact: Transcript | Deadline, now: float) -> list[Deci
 def weigh(floor: Floor, fact: object, now: float) -> list[Decision]:
     """End the turn if it has been quiet for long enough and the words are there."""
     turn, rules = floor.turn, floor.settings
-    patience = wait(turn.evidence(floor.asked, floor.pauses.floor), rules.endpointing)
+    patience = _patience(floor)
     seconds, reason = patience.seconds + floor.back_off, patience.reason
     if floor.certain:
         seconds, reason = 0.0, floor.certain
@@ -141,22 +160,27 @@ def weigh(floor: Floor, fact: object, now: float) -> list[Decision]:
     if now >= due - 1e-6:
         return _end(floor, reason, now)
     floor.deadline = due
-    return _guess(floor, patience.likely, patience.reason)
+    return _guess(floor, patience, now)
+
+
+def _patience(floor: Floor) -> Wait:
+    return wait(floor.turn.evidence(floor.asked, floor.pauses.floor), floor.settings.endpointing)
 
 
 def unasked(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
     """Words without speech: from a pipeline without VAD, or late ones, which are a turn of their own."""
-    taken, floor.taken = floor.taken, None
-    if not fact.text or (taken is not None and same_words(taken, fact.text)):
+    missed = floor.settings.starts_by == "speech" or floor.taken is not None
+    if floor.knows(fact, spoken_since=False) or not (fact.text and missed):
         return []
     floor.take(fact.started or now)
+    floor.turn.silent = True
     floor.turn.ended = fact.ended or now
     floor.turn.hear(fact)
     floor.state = State.ENDING
     return [StartTurn(floor.turn.started), *weigh(floor, fact, now)]
 
 
-def _guess(floor: Floor, likely: float, reason: str) -> list[Decision]:
+def _guess(floor: Floor, patience: Wait, now: float) -> list[Decision]:
     """Begin a reply where the turn is probably over."""
     turn, rules = floor.turn, floor.settings.speculation
     text = turn.text
@@ -164,19 +188,20 @@ def _guess(floor: Floor, likely: float, reason: str) -> list[Decision]:
         return []
     wrong = floor.drop("the words changed")
     spent = floor.guesses >= rules.tries or floor.wasted >= rules.wasted_at_most
-    if not text or likely < rules.eager_above or spent or floor.replying:
+    unfit = not text or not turn.fresh or bool(turn.keys) or not floor.heeds(text, now)
+    if unfit or patience.likely < rules.eager_above or spent or floor.replying:
         return wrong
     floor.guess, floor.guesses = text, floor.guesses + 1
-    return [*wrong, Speculate(text, turn.started, turn.ended, reason)]
+    return [*wrong, Speculate(text, turn.started, turn.ended, patience.reason)]
 
 
 def _end(floor: Floor, reason: str, now: float) -> list[Decision]:
     turn, floor.deadline = floor.turn, None
     text = turn.text
     floor.sound, floor.certain = None, ""
-    floor.taken = text if turn.words_due else None
+    floor.settle()
     floor.state = floor.resting
-    if floor.wake is not None and now > floor.awake_until and not floor.wake.search(text):
+    if not floor.heeds(text, now):
         text, reason = "", "the wake phrase was not said"
     kept = floor.guess is not None and bool(text) and same_words(floor.guess, text)
     wrong = [] if kept else floor.drop("other words")

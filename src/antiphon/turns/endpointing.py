@@ -29,8 +29,9 @@ class Evidence:
     """What is known of a turn that may be over; whatever is not known is left at its default."""
 
     sound: float | None = None
-    """The audio end-of-turn model's probability: the mean of its answers since the user's last sound. The
-    longer quiet lasts the more of its answers say that the turn is over, whether it is or not."""
+    """What the audio end-of-turn model answered when it was asked as speech paused, a tenth of a second after
+    the user's last sound. The longer quiet lasts the more it takes any turn for over: later answers, and the
+    mean of all, tell holds from ends less well."""
     words: str = ""
     """The user's words of this turn so far, as the newest transcript has them."""
     final: bool = False
@@ -63,12 +64,12 @@ class EndpointingSettings:
     Where the numbers come from: weights and effects are those of a logistic regression over the development
     half of the local data of `benchmarks/turns`, rounded, and made milder or stronger where that data is
     unlike conversations; the figures hardly depend on any of them. The curve is straight in log-odds, as is
-    best where the chance of a longer pause falls off exponentially: 1 s, less 0.4 s for each unit.
+    best where the chance of a longer pause falls off exponentially: 1 s, less 0.4 s for each unit. It ends at
+    1.8 s, because longer waits kept no more holds.
     """
 
     curve: tuple[tuple[float, float], ...] = (
-        (0.03, 2.4),
-        (0.1, 1.9),
+        (0.12, 1.8),
         (0.3, 1.35),
         (0.5, 1.0),
         (0.7, 0.65),
@@ -77,11 +78,11 @@ class EndpointingSettings:
     """How long to wait at which probability that the turn is over; straight lines between the points."""
     floor: float = 0.2
     """No turn is over before; less than the voice activity detector needs has no effect."""
-    ceiling: float = 2.5
+    ceiling: float = 2.0
     """A turn is over then, whatever the evidence."""
     sound_weight: float = 0.8
     """How much the end-of-turn model counts: below 1, as it is surer of itself than it should be."""
-    sound_even: float = 0.8
+    sound_even: float = 0.75
     """The probability of the end-of-turn model at which it tells nothing: it says "over" too often."""
     sound_needs: float = 2.0
     """Seconds of speech from which the model counts fully; it cannot tell much from a short answer."""

@@ -50,8 +50,8 @@ TABLE: dict[tuple[State, type], tuple[Callable[..., list[Decision]], State]] = {
     (_L, Transcript):     (ending.unasked,      _L),
     (_L, ReplyBegan):     (overlap.begins,      _R),
 
-    (_S, SpeechStarted):  (ending.go_on,        _S),
-    (_S, SpeechResumed):  (ending.go_on,        _S),
+    (_S, SpeechStarted):  (ending.more,         _S),
+    (_S, SpeechResumed):  (ending.more,         _S),
     (_S, SpeechPaused):   (ending.stop,         _E),
     (_S, SpeechStopped):  (ending.stop,         _E),
     (_S, Transcript):     (ending.words,        _S),
@@ -103,14 +103,13 @@ TABLE: dict[tuple[State, type], tuple[Callable[..., list[Decision]], State]] = {
     (_J, ReplyOver):      (overlap.alone,       _E),
 
     # whoever has the floor:
-    **{(state, TalkButton): (ending.press, _S) for state in State},
-    **{(state, UserKey): (ending.key, _E) for state in State},
+    **{(state, TalkButton): (ending.button, state) for state in State},
+    **{(state, UserKey): (ending.key, state) for state in State},
     **{(state, VoiceAt): (overlap.voice_at, state) for state in State},
     **{(state, SpeculationDropped): (overlap.wasted, state) for state in State},
 }  # fmt: skip
 """Every transition. A fact that is not listed for a state changes nothing. What is decided on the way leads
-elsewhere: a turn that is over, from ENDING to LISTENING or REPLYING; a barge-in, from OVERLAPPING to SPEAKING
-and from JUDGING to ENDING; a false one, from JUDGING back to REPLYING."""
+elsewhere: see `diagram.DECIDED`."""
 
 
 class TurnEngine:

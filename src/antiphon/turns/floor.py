@@ -3,11 +3,12 @@
 import re
 from enum import Enum, auto
 
+from ..frames import Transcript
 from .decisions import Decision, DropSpeculation, Interrupt, PauseVoice, ResumeVoice, VoiceAt
 from .interruption import InterruptionClassifier, Rules
 from .pauses import Pauses
 from .settings import TurnSettings
-from .utterance import Utterances
+from .utterance import Utterances, alike
 
 __all__ = ["Floor", "State"]
 
@@ -61,8 +62,8 @@ class Floor:
         self.cut = False
         """Whether a sound without words has interrupted the agent."""
         self.back_off = 0.0
-        self.taken: str | None = None
-        """Interim words that were taken for final ones, which are still to come."""
+        self.taken: tuple[str, float] | None = None
+        """Interim words that were taken for final ones, which are still to come; and when they ended."""
         # The agent
         self.replying = False
         """Whether there is a reply; the state says so only while the user is quiet."""
@@ -70,6 +71,8 @@ class Floor:
         self.paused = False
         self.held_until = 0.0
         self.voice = VoiceAt()
+        self.voiced = 0.0
+        """Seconds for which it had been heard when the user began to speak over it."""
         self.asked = ""
         """What the agent has said last."""
 
@@ -77,7 +80,7 @@ class Floor:
         """The user has the floor."""
         self.turn = Utterances(at)
         self.sound, self.certain, self.cut = None, "", False
-        self.guess, self.guesses, self.back_off, self.taken = None, 0, 0.0, None
+        self.guess, self.guesses, self.back_off = None, 0, 0.0
 
     @property
     def resting(self) -> State:
@@ -93,9 +96,34 @@ class Floor:
 
     @property
     def yields(self) -> bool:
-        """Whether the agent can be interrupted now."""
-        left = self.voice.left
-        return self.interruptible and (left is None or left > self.settings.interruption.near_end)
+        """Whether speech can interrupt the agent now."""
+        rules, left = self.settings, self.voice.left
+        may = self.interruptible and rules.starts_by == "speech"
+        return may and (left is None or left > rules.interruption.near_end)
+
+    # Interim words that had to do ------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """The words that there are must do, be they final or not."""
+        turn = self.turn
+        self.taken = (turn.interim, turn.ended) if turn.words_due else None
+
+    def knows(self, words: Transcript, *, spoken_since: bool) -> bool:
+        """Whether these are the final words of interim ones that had to do.
+
+        Where they do not say when they were spoken, they are not if there has been speech since.
+        """
+        if self.taken is None:
+            return False
+        taken, ended = self.taken
+        early = words.started < ended if words.ended else not spoken_since
+        if words.final:
+            self.taken = None
+        return early and bool(taken) and alike(taken, words.text)
+
+    def heeds(self, text: str, now: float) -> bool:
+        """Whether a turn of these words is meant for the agent."""
+        return self.wake is None or now <= self.awake_until or self.wake.search(text) is not None
 
     # Decisions that change what is known -----------------------------------------------------------
 

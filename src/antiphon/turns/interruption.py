@@ -29,7 +29,7 @@ class Overlap:
     over: bool = False
     """The user is quiet again."""
     voiced: float = 0.0
-    """Since the agent's voice began."""
+    """For how long the agent's voice had been heard when it began; 0 if it had not."""
     left: float | None = None
     """Of the reply that are still to be heard; None if not known."""
     saying: str = ""
@@ -150,7 +150,7 @@ class Rules:
             return Verdict.BARGE_IN, f"speech for {overlap.seconds:.1f} s"
         if overlap.over and overlap.quiet >= rules.words_within:
             return Verdict.NOISE, "no words came"
-        if 0 < overlap.voiced < rules.echo_for:
+        if not overlap.over and 0 < overlap.voiced < rules.echo_for:
             return Verdict.ECHO, "the voice has just begun"
         return Verdict.UNDECIDED, "no words yet"
 

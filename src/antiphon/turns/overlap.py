@@ -16,7 +16,6 @@ from .decisions import (
 )
 from .floor import Floor, State
 from .interruption import Overlap, Verdict
-from .utterance import same_words
 
 COLLISION = 1.0  # seconds of the agent's voice: a user who interrupts earlier may have begun at the same time
 AGAIN = 0.5  # seconds after which speech that is still undecided is judged again
@@ -40,11 +39,11 @@ def unfounded(floor: Floor, fact: Deadline, now: float) -> list[Decision]:
 
 def speaks(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list[Decision]:
     """The user speaks over the agent."""
-    if floor.state is State.OVERLAPPING and (not floor.yields or floor.settings.starts_by == "button"):
+    if floor.state is State.OVERLAPPING and not floor.yields:
         floor.state = State.SPEAKING
         return [*floor.resume(), *ending.begin(floor, fact, now)]
     if floor.state is State.OVERLAPPING:
-        floor.take(fact.at)
+        _take(floor, fact.at, now)
     floor.turn.go_on()
     floor.state = State.OVERLAPPING
     return floor.pause("the user speaks", now) + _judge(floor, now)
@@ -58,6 +57,8 @@ def quiet(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> list[
 
 def words(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
     """There are words."""
+    if floor.knows(fact, spoken_since=not floor.turn.silent):
+        return []
     floor.turn.hear(fact)
     return _judge(floor, now)
 
@@ -69,12 +70,12 @@ def due(floor: Floor, fact: Deadline, now: float) -> list[Decision]:
 
 def unasked(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
     """Words over the agent, without speech that a VAD heard."""
-    if not floor.interruptible:
+    if not floor.yields:
         return ending.unasked(floor, fact, now)
-    taken, floor.taken = floor.taken, None
-    if not fact.text or (taken is not None and same_words(taken, fact.text)):
+    if floor.knows(fact, spoken_since=False) or not fact.text:
         return []
-    floor.take(fact.started or now)
+    _take(floor, fact.started or now, now)
+    floor.turn.silent = True
     floor.turn.ended = fact.ended or now
     floor.turn.hear(fact)
     floor.state = State.JUDGING
@@ -83,10 +84,13 @@ def unasked(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
 
 def alone(floor: Floor, fact: ReplyOver, now: float) -> list[Decision]:
     """The agent has finished meanwhile: the user has the floor."""
-    silent = floor.state is State.ENDING
-    over(floor, fact, now)
-    floor.deadline = floor.limit
-    return [StartTurn(floor.turn.started), *(ending.weigh(floor, fact, now) if silent else [])]
+    return [StartTurn(floor.turn.started), *over(floor, fact, now)]
+
+
+def _take(floor: Floor, at: float, now: float) -> None:
+    """Listen to what began then, and know how long the voice had been heard by then."""
+    floor.take(at)
+    floor.voiced = max(0.0, floor.voice.voiced - (now - at))
 
 
 def _judge(floor: Floor, now: float, *, last: bool = False) -> list[Decision]:
@@ -99,7 +103,7 @@ def _judge(floor: Floor, now: float, *, last: bool = False) -> list[Decision]:
             words=turn.text,
             final=not turn.words_due,
             over=silent,
-            voiced=voice.voiced,
+            voiced=floor.voiced,
             left=voice.left,
             saying=voice.said[-SAYING:],
             says_next=voice.says_next[:SAYING],
@@ -124,7 +128,7 @@ def _barge_in(floor: Floor, reason: str, now: float) -> list[Decision]:
     floor.state = State.ENDING if silent else State.SPEAKING
     floor.deadline = floor.limit
     floor.cut = not floor.turn.text
-    if floor.voice.voiced < COLLISION:
+    if floor.voiced < COLLISION:
         floor.back_off = floor.settings.interruption.back_off
     start: list[Decision] = [StartTurn(floor.turn.started), floor.interrupt(reason)]
     return start + (ending.weigh(floor, None, now) if silent else [])
@@ -133,7 +137,7 @@ def _barge_in(floor: Floor, reason: str, now: float) -> list[Decision]:
 def _false(floor: Floor, kind: str) -> list[Decision]:
     """Whatever the user said, it was not for the floor: the agent goes on."""
     floor.state, floor.deadline = State.REPLYING, None
-    floor.taken = floor.turn.text if floor.turn.words_due else None
+    floor.settle()
     floor.paused = False
     return [ResumeVoice(kind, floor.turn.text)]
 
@@ -161,8 +165,9 @@ def over(floor: Floor, fact: ReplyOver, now: float) -> list[Decision]:
     """The agent has finished."""
     floor.replying = floor.paused = False
     floor.asked = fact.said[-SAYING:] or floor.asked
-    if floor.state is State.LISTENING:
-        floor.deadline = None
+    if floor.state is State.ENDING:
+        return ending.weigh(floor, fact, now)
+    floor.deadline = floor.limit if floor.state is State.SPEAKING else None
     return []
 
 

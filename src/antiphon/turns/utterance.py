@@ -1,11 +1,12 @@
 """The user's turn so far: when it was spoken, its words, and what is known of its end."""
 
 import re
+from difflib import SequenceMatcher
 
 from ..frames import Transcript
 from .endpointing import Evidence
 
-__all__ = ["Utterances", "same_words"]
+__all__ = ["Utterances", "alike", "same_words"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
@@ -13,6 +14,14 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 def same_words(one: str, other: str) -> bool:
     """Whether two texts are the same but for case, punctuation and spaces."""
     return one == other or _WORD.findall(one.casefold()) == _WORD.findall(other.casefold())
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether one text may be the other, as a recogniser understood it a little later."""
+    return same_words(one, other) or SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= 0.8
+
+
+FRESH = 0.2  # seconds at the end of the speech that its words may not have heard
 
 
 class Utterances:
@@ -24,31 +33,46 @@ class Utterances:
         """When the last sound of it was heard."""
         self.words_due = False
         """Whether speech has been heard whose final words have not come."""
+        self.unheard = False
+        """Whether there is speech of which no words have come yet."""
+        self.silent = False
+        """Whether it is known by its words alone: no VAD has heard it."""
+        self.covered = 0.0
+        """Up to where the newest words have heard it; 0 if that is not known."""
         self.score: float | None = None
         self.hint: float | None = None
         self.keys = ""
+        self.interim = ""
+        """Words that may yet change."""
         self._final: list[str] = []
-        self._interim = ""
 
     @property
     def text(self) -> str:
         """All words so far, those that may yet change at the end, and keys."""
-        return " ".join(filter(None, (*self._final, self._interim, " ".join(self.keys))))
+        return " ".join(filter(None, (*self._final, self.interim, " ".join(self.keys))))
 
     def hear(self, words: Transcript) -> None:
         """Take in words: final ones are added, others stand until better ones come."""
+        self.unheard = False
+        self.covered = words.ended
         if not words.final:
-            self._interim = words.text
+            self.interim = words.text
             self.words_due = True
             return
         self.words_due = False
-        self._interim = ""
+        self.interim = ""
         if words.text:
             self._final.append(words.text)
 
+    @property
+    def fresh(self) -> bool:
+        """Whether the newest words are those of all, or nearly all, that was said."""
+        return not self.unheard and not 0 < self.covered < self.ended - FRESH
+
     def go_on(self) -> None:
         """There is more speech: what was known of its end counts no more."""
-        self.words_due = True
+        self.words_due = self.unheard = True
+        self.silent = False
         self.score = self.hint = None
 
     def evidence(self, asked: str, pause: float | None) -> Evidence:

@@ -21,7 +21,7 @@ class VADSettings:
     """In speech, a window is quiet below this."""
     start_after: float = 0.096
     """Speech is certain after this much of it."""
-    pause_after: float = 0.064
+    pause_after: float = 0.032
     """Speech may have ended after this much quiet: work can begin that is needed if it has."""
     stop_after: float = 0.2
     """Speech has ended after this much quiet."""

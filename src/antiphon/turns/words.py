@@ -58,18 +58,18 @@ JOINING = (
 )
 LEANING = (
     "to|of|for|with|from|at|into|between|about|is|are|was|were|will|would|could|should|can|am|i|we|he|they"
-    "|i'm|i'd|i'll|i've|it's|that's|we're|there's|like|some|any|very|really|actually|basically|maybe|then"
-    "|who|which|when|where|than|as|by|want|need"
-    "|für|mit|von|bei|nach|auf|ich|ist|sind|wir|möchte|würde|kann|noch|vielleicht|sehr"
-    "|pour|avec|dans|sur|chez|je|est|suis|voudrais|peut-être|très|j'ai|c'est"
-    "|en|sin|sobre|yo|es|está|quiero|quisiera|quizás|muy"
+    "|i'm|i'd|i'll|i've|it's|that's|we're|there's|like|some|any|very|basically"
+    "|who|which|when|where|than|as|by"
+    "|für|mit|von|bei|nach|auf|ich|ist|sind|wir|möchte|würde|kann|sehr"
+    "|pour|avec|dans|sur|chez|je|est|suis|voudrais|très|j'ai|c'est"
+    "|en|sin|sobre|yo|es|está|quiero|quisiera|muy"
 )
 FILLERS = (
-    "u+m+|u+h+|e+rm?|h+m+|mm+|well|you know|i mean|let me (?:see|think|check|look)"
-    "|hold on|one (?:moment|second)"
-    "|ä+h+m?|ö+h+m?|hmm|na ja|also ich|moment|sozusagen"
-    "|e+u+h+|ben|bah|enfin|attendez|voyons"
-    "|e+h+|este|pues|o sea|a ver|es que|digamos"
+    "u+m+|u+h+|e+rm?|h+m+|mm+|you know|i mean|let me (?:see|think|check|look)|hold on|one (?:moment|second)"
+    "|ä+h+m?|ö+h+m?|na ja|also ich|sozusagen"
+    "|e+u+h+|bah|attendez|voyons"
+    "|e+h+|o sea|a ver|es que|digamos"
+    "|(?<![a-zäöü] )(?:well|moment|ben|enfin|este|pues)"  # but not "I feel well"
 )
 ANSWERS = (
     "yes|yeah|yep|yup|ya|no|nope|nah|not? (?:really|yet)|okay|ok|sure|right|correct|exactly|absolutely"
@@ -94,6 +94,7 @@ NUMBER = (
 )
 OPEN = r"[\s,.…\-–—]*$"  # marks that a transcript may have behind an unfinished sentence
 CLOSED = r"[\s.!]*$"
+ASKS = r"^(?=.*\?$)"
 LAST = (
     r"\b(?=\S++(?:\s++\S++){0,2}+\s*$)"  # no more than three words are left: the long lists are tried there
 )
@@ -102,7 +103,7 @@ LAST = (
 SPELT = r"\b(?:spell|spelled|buchstabier\w*|épel\w*|deletre\w*|letter by letter)\b"
 PHONE = r"\b(?:(?:phone|mobile|cell|callback|contact) number|telefonnummer|numéro de téléphone|teléfono)\b"
 CARD = r"\b(?:card number|kartennummer|numéro de carte|número de tarjeta|iban)\b"
-EMAIL = r"\b(?:e-?mail|correo)\b"
+EMAIL = r"\b(?:what|your|spell|give|tell)\b.*\be-?mail|\bcorreo\b"
 DICTATED = (
     rf"{PHONE}|{CARD}|{EMAIL}|\b(?:(?:account|order|reference|serial|policy|tracking|customer|your) number"
     r"|the number|\w+ code|postcode|address|date of birth|full name|digits|\w*nummer|adresse"
@@ -128,14 +129,14 @@ RULES: tuple[Rule, ...] = (
         "the address is whole",
         asked=EMAIL,
     ),
-    Rule(r"^[^@]*$", "user", -1.5, "in the middle of an address", asked=EMAIL),
     Rule(r"^\W*(?:[^\W\d]\b[\s,.-]*){1,2}$", "user", -3.0, "begins to spell", asked=SPELT),
     # A transcriber writes a question mark behind half a question, too.
-    Rule(rf"{LAST}({JOINING})\s*\?$", "user", -2.0, 'ends with "{}"'),
-    Rule(rf"{LAST}({LEANING})\s*\?$", "user", -0.5, 'ends with "{}"'),
+    Rule(rf"{ASKS}.*?{LAST}({JOINING})\s*\?$", "user", -2.0, 'ends with "{}"'),
+    Rule(rf"{ASKS}.*?{LAST}({LEANING})\s*\?$", "user", -0.5, 'ends with "{}"'),
     Rule(r"\?[\"'”’)\]]*\s*$", "user", 0.2, "asks"),
     Rule(rf"{LAST}({FILLERS}){OPEN}", "user", -3.0, 'hesitates: "{}"'),
     Rule(rf"^\W*((?:(?:{ANSWERS}|{NUMBER})\b[\s,]*){{1,3}}){CLOSED}", "user", 3.5, "short answer"),
+    Rule(r"\b(?:it's|is|at|dot)\b[^@]*$", "user", -1.5, "in the middle of an address", asked=EMAIL),
     Rule(
         rf"\b(?:number|phone|code|card|account|zip|postcode)(?: is|'s)\W*(?:{DIGIT}[\s,.-]*){{1,6}}$",
         "user",
@@ -143,7 +144,10 @@ RULES: tuple[Rule, ...] = (
         "in the middle of a number",
     ),
     Rule(
-        rf"(?:^|\b(?!{DIGIT})[^\W\d]++\W++)(?:{DIGIT}[\s,.-]*){{3,8}}$", "user", -1.0, "seems to be dictating"
+        rf"^(?=.*{DIGIT}[\s,.-]*$).*?(?:^|\b(?!{DIGIT})[^\W\d]++\W++)(?:{DIGIT}[\s,.-]*){{3,8}}$",
+        "user",
+        -1.0,
+        "seems to be dictating",
     ),
     Rule(r"(?:\b[^\W\d_]\b[\s,.-]*){3,}$|\b(?:[^\W\d_][ -]){2,}[^\W\d_]\W*$", "user", -2.0, "spells"),
     Rule(rf"{LAST}({JOINING}){OPEN}", "user", -2.5, 'ends with "{}"'),
@@ -155,7 +159,7 @@ RULES: tuple[Rule, ...] = (
         1.5,
         'ends with "{}"',
     ),
-    Rule(r"[.!。！？]\s*$", "user", 0.3, "the sentence is whole"),
+    Rule(r"[.!。！？]\s*$", "user", 0.2, "the sentence is whole"),
     # From here on no mark ends the words. That tells something where marks and capitals are written at all,
     # and more than three words are there: a few are often left without.
     Rule(
@@ -230,16 +234,16 @@ class _Question(NamedTuple):
 
 def last_words(text: str) -> str:
     """The end of a text, from the beginning of a word on."""
-    text = text.strip()
-    if len(text) <= TAIL:
-        return text
-    start = len(text) - TAIL
-    return "… " + text[text.find(" ", start) + 1 or start :]
+    tail = " ".join(text[-2 * TAIL :].split())
+    if len(text) <= 2 * TAIL and len(tail) <= TAIL:
+        return tail
+    start = max(0, len(tail) - TAIL)
+    return "… " + tail[tail.find(" ", start) + 1 or start :]
 
 
 def last_sentence(text: str) -> str:
     """The last sentence of a text, with its mark."""
-    text = text.strip()[-3 * TAIL :]
+    text = " ".join(text[-3 * TAIL :].split())
     ends = [text.rfind(mark, 0, -1) for mark in (". ", "! ", "? ")]
     return text[max(ends) + 1 :].lstrip()
 

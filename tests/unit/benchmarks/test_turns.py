@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks.turns import local
-from benchmarks.turns.contestants import OURS, SILENCE, SOUND, contestants, evidence, fires, means, shipped
+from benchmarks.turns.contestants import OURS, SILENCE, SOUND, contestants, evidence, fires, shipped
 from benchmarks.turns.data import HZ, Turn, load
 from benchmarks.turns.judging import groups, judge
 from benchmarks.turns.policies import (
@@ -100,13 +100,12 @@ def test_resamples_are_of_whole_turns_and_the_same_each_time() -> None:
     assert math.isnan(interval(np.array([1.0, np.inf]))[0])
 
 
-def test_ours_knows_words_from_200_ms_of_silence_on_and_the_mean_of_the_scores() -> None:
-    known = Scored([[0.2, 0.4, 0.9]], ["yes"], 30.0, 80.0)
-    moments_ = evidence(turn((1.0, 1.2)), known)[0]
-    assert [moment.words for moment in moments_] == ["", "", "yes"]
-    assert [moment.sound for moment in moments_] == pytest.approx([0.2, 0.3, 0.5])
-    assert {moment.words for moment in evidence(turn((1.0, 1.2)), known, words=False)[0]} == {""}
-    assert means([1.0, 0.0]) == [1.0, 0.5]
+def test_ours_asks_once_and_knows_words_from_200_ms_of_silence_on() -> None:
+    known = Scored([[0.2, 0.4, 0.9, 0.9]], ["yes"], 30.0, 80.0)
+    moments_ = evidence(turn((1.0, 1.3)), known)[0]
+    assert [moment.words for moment in moments_] == ["", "", "yes", "yes"]
+    assert [moment.sound for moment in moments_] == [0.2, 0.4, 0.4, 0.4]
+    assert {moment.words for moment in evidence(turn((1.0, 1.3)), known, words=False)[0]} == {""}
 
 
 def test_as_shipped_the_newest_wait_counts() -> None:

@@ -1,5 +1,7 @@
 """What words tell: a table of rules over the last words of either side."""
 
+import timeit
+
 import pytest
 
 from antiphon.errors import ConfigurationError
@@ -31,7 +33,8 @@ GOES_ON = (
     "I would like to",
     "When I came home,",
     "I was going to –",
-    "Tomorrow I need",
+    "So, well.",
+    "Well...",
     "The one that we ordered on Friday",
     "Ich hätte gern einen Tisch und",
     "Das geht nicht, weil",
@@ -58,6 +61,8 @@ FINISHED = (
     "Sí, claro.",
     "What does it cost?",
     "I think so.",
+    "I don't feel well.",
+    "That's all I need.",
     "A table for two, please.",
     "That's all.",
     "We want to come at seven.",
@@ -125,6 +130,8 @@ def test_what_was_asked_tells_how_long_the_answer_is(asked: str, sign: int) -> N
         ("How many people?", "Two.", 1),
         ("Could I have your card number?", "4266 8100 3392", -1),
         ("What is your email address?", "It's anna", -1),
+        ("And what is your email?", "anna dot miller at", -1),
+        ("Did you receive the email?", "I don't think so.", 1),
         ("What is your email address?", "anna dot miller at gmail dot com.", 1),
         ("Could you spell your name?", "K", -1),
         ("How can I help you?", "Hi.", -1),
@@ -171,6 +178,17 @@ def test_only_the_last_words_are_looked_at() -> None:
     text = "word " * 200 + "end"
     assert last_words(text).startswith("… word") and last_words(text).endswith("word end")
     assert len(last_words("x" * 1000)) < 100
+
+
+@pytest.mark.parametrize(
+    "bit", ["1 ", "a ", "one two a ", "and, ", "a.b-", "zero\n", "x", "…", "? ", "dot at "]
+)
+@pytest.mark.parametrize(
+    "asked", ["", "What is your phone number?", "What is your email?", "Spell it, please."]
+)
+def test_no_text_takes_long(bit: str, asked: str) -> None:
+    for text in (bit * 100, bit * 100 + "!", bit * 10 + "q"):
+        assert min(timeit.repeat(lambda text=text: TABLE.told(text, asked), number=3, repeat=3)) / 3 < 0.002
 
 
 def test_only_the_last_sentence_of_the_agent_is_looked_at() -> None:

@@ -118,6 +118,7 @@ class Whisper:
 
     sample_rate = SAMPLE_RATE
     segmented = True
+    interim_every = 0.5
 
     def __init__(self, model: str = "whisper-base", *, language: str | None = "en") -> None:
         if model not in MODELS:
