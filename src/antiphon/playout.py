@@ -239,7 +239,7 @@ class Playout(Processor):
     def _ahead(self) -> int:
         """Samples that have gone out and not been heard."""
         ahead = 0.0 if self._due is None else max(0.0, self._due - self.session.now)
-        return min(self._sent, int(ahead * self.sample_rate))
+        return min(self._sent, round(ahead * self.sample_rate))
 
     # Playing ---------------------------------------------------------------------------------------
 

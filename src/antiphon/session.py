@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .clock import Clock, LoopClock, Timer
-from .errors import AntiphonError, UsageError, YouErred
+from .errors import UsageError, YouErred
 from .frames import (
     Failed,
     Frame,
@@ -32,7 +32,7 @@ from .pipeline import Branch, Part, link, name_all
 from .processor import Hop, Processor
 from .reply import Replies, Reply
 from .stage import Work
-from .watching import Observer, Observers
+from .watching import Observer, Observers, failure
 
 if TYPE_CHECKING:
     from .playout import Playout
@@ -287,7 +287,7 @@ class Session:
         """Report a failure of a part; where it stands in a `Switch`, the next alternative takes over."""
         if work is not None:
             work.alive = False
-        self.report(part, _failure(part, error, reply))
+        self.report(part, failure(part, error, reply))
 
     def slow(self, part: Processor, begun: float, ended: float) -> None:
         """Count a call that held up the session, unless it waited for one that was counted already."""
@@ -384,7 +384,7 @@ class Session:
         try:
             part.push(frame)
         except UsageError as error:
-            self._report(part, _failure(part, error), True)
+            self._report(part, failure(part, error), True)
         finally:
             self.observers.entering = False
 
@@ -494,10 +494,3 @@ class Session:
         finally:
             self.observers.close()
             self._over.set()
-
-
-def _failure(part: Processor, error: BaseException, reply: int | None = None) -> Failed:
-    if not isinstance(error, AntiphonError):
-        logger.error("%s failed", part.name, exc_info=error)
-    retryable = isinstance(error, AntiphonError) and error.retryable
-    return Failed(part.name, type(error).__name__, str(error) or type(error).__name__, reply, retryable)

@@ -5,9 +5,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .frames import AgentAudio, Frame, Signal, UserAudio
+from .errors import AntiphonError
+from .frames import AgentAudio, Failed, Frame, Signal, UserAudio
+from .processor import Processor
 
-__all__ = ["Observer", "Observers"]
+__all__ = ["Observer", "Observers", "failure"]
 
 logger = logging.getLogger("antiphon.session")
 
@@ -75,3 +77,11 @@ def _close(observer: Observer) -> None:
         getattr(observer, "close", lambda: None)()
     except Exception:
         logger.exception("an observer could not be closed")
+
+
+def failure(part: Processor, error: BaseException, reply: int | None = None) -> Failed:
+    """What is told of an error of a part; one that nobody expected is logged with its place."""
+    if not isinstance(error, AntiphonError):
+        logger.error("%s failed", part.name, exc_info=error)
+    retryable = isinstance(error, AntiphonError) and error.retryable
+    return Failed(part.name, type(error).__name__, str(error) or type(error).__name__, reply, retryable)

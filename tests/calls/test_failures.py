@@ -55,9 +55,9 @@ def test_ears_fail_in_the_middle_of_a_turn() -> None:
     check(call)
     call.reads("""
         0.51  user: can you hear me?
-        1.47  failed STT: UnavailableError
-        1.94  agent: I can.
-        5.3   end: the caller hung up
+        1.46  failed STT: UnavailableError
+        1.92  agent: I can.
+        5.34  end: the caller hung up
     """)
 
 
@@ -72,12 +72,12 @@ def test_model_fails_for_a_moment() -> None:
     check(call)
     call.reads("""
         0.51  user: one
-        1.69  failed LLM: RateLimitError
-        2.1   agent: First.
-        3.2   user: two
-        4.5   failed LLM: RateLimitError
-        4.9   agent: Second.
-        8.3   end: the caller hung up
+        1.61  failed LLM: RateLimitError
+        2.04  agent: First.
+        3.14  user: two
+        4.23  failed LLM: RateLimitError
+        4.66  agent: Second.
+        8.14  end: the caller hung up
     """)
     assert all(failed.recovered for failed in call.all(Failed))
 
@@ -87,13 +87,13 @@ def test_model_fails_for_good() -> None:
     call = run_virtual(hold(agent, TALK[:2]))
     check(call)
     call.reads("""
-        0.51  user: one
-        1.69  failed LLM: AuthenticationError
-        1.74  agent: Sorry, I had a problem just now. Could you say that again?
-        6.4   user: two
-        7.5   failed LLM: AuthenticationError
-        7.6   agent: Sorry, I had a problem just now. Could you say that again?
-       14.2   end: the caller hung up
+         0.51  user: one
+         1.61  failed LLM: AuthenticationError
+         1.66  agent: Sorry, I had a problem just now. Could you say that again?
+         6.18  user: two
+         7.23  failed LLM: AuthenticationError
+         7.28  agent: Sorry, I had a problem just now. Could you say that again?
+        14.10  end: the caller hung up
     """)
 
 
@@ -106,11 +106,11 @@ def test_spare_model_answers_in_its_place() -> None:
     call = held(parts)
     call.reads("""
         0.51  user: one
-        1.69  failed LLM: AuthenticationError
-        1.9   agent: Here I am.
-        3.3   user: two
-        4.6   agent: Still here.
-        8.3   end: the caller hung up
+        1.61  failed LLM: AuthenticationError
+        1.90  agent: Here I am.
+        3.30  user: two
+        4.46  agent: Still here.
+        8.20  end: the caller hung up
     """)
 
 
@@ -163,12 +163,12 @@ def test_machine_answers() -> None:
     )
     call = held(with_voicemail(agent, [line(1.5, 1.0, "now"), line(0.8, 4.0, "now")]))
     call.reads("""
-        0.05  agent: Hello?
-        1.0   user: speak after the tone
-        2.7   agent: —
-        2.8   agent: Please call back.
-        6.5   user: beep
-       10.3   end: the caller hung up
+         0.05  agent: Hello?
+         0.99  user: speak after the tone
+         2.64  agent: —
+         2.77  agent: Please call back.
+         6.50  user: beep
+        10.32  end: the caller hung up
     """)
     assert [ended.reason for ended in call.all(ReplyEnded)] == ["", "talk was switched off", ""]
     assert len(call.all(Interrupted)) == 1
@@ -181,9 +181,9 @@ def test_human_answers() -> None:
     call = held(with_voicemail(agent, [line(0.8, 1.0, "now"), line(0.8)]))
     call.reads("""
         0.05  agent: Hello?
-        1.0   user: hello
-        2.3   agent: Good morning.
-        4.0   user: speak after the tone
-        5.3   agent: What tone?
-        8.9   end: the caller hung up
+        0.99  user: hello
+        2.20  agent: Good morning.
+        3.78  user: speak after the tone
+        4.98  agent: What tone?
+        8.66  end: the caller hung up
     """)

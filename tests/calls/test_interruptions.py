@@ -1,27 +1,39 @@
 """Barge-in at every moment: what was heard stays said, the rest is gone, and the conversation goes on."""
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 
 import pytest
 
 from antiphon.agent import Agent
 from antiphon.clock import LoopClock
-from antiphon.conversation.context import ToolAnswered
+from antiphon.conversation.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import Tool, tool
 from antiphon.frames import (
+    AgentAudio,
+    FalseInterruption,
     Interrupted,
     PlayoutPaused,
+    PlayoutResumed,
     PlayoutStarted,
     Prompt,
     ReplyEnded,
     ToolCall,
     ToolEnded,
+    ToolStarted,
     UserTurn,
+    replace,
 )
+from antiphon.playout import Playout
+from antiphon.services.llm import LLM
+from antiphon.services.ports import Speech, Word
 from antiphon.testing import loud, run_virtual
 from antiphon.testing.assertions import Call, check, hold, no_task_left, services
-from antiphon.testing.scripted import Answer
+from antiphon.testing.scripted import Answer, ScriptedTTS
 from antiphon.transports.caller import Caller, Line, Mouth
+from antiphon.turns.interruption import InterruptionSettings
+from antiphon.turns.settings import TurnSettings
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""
@@ -60,11 +72,11 @@ def test_while_the_model_thinks() -> None:
     call = run_virtual(hold(Agent("x", **good), [line(0.8, 0.5, "now"), line(0.8, 1.5, "now")]))
     check(call)
     call.reads("""
-        0.51  user: first
-        1.54  agent: —
-        2.82  user: second
-        6.96  agent: Both of them.
-        10.8  end: the caller hung up
+         0.51  user: first
+         1.46  agent: —
+         2.82  user: second
+         6.86  agent: Both of them.
+        10.74  end: the caller hung up
     """)
 
 
@@ -83,12 +95,27 @@ def test_in_the_first_50_ms_of_sound() -> None:
 
 
 def test_in_the_last_word() -> None:
-    """The voice speaks fifteen characters a second."""
+    """The agent finishes it, and what the user says is the next turn. It speaks 15 characters a second."""
     spoken = len(ANSWER) / 15
     call = run_virtual(
         hold(
             agent("first", "second", says=[ANSWER, "Yes?"]),
-            [line(0.8, 0.5, "now"), line(0.8, spoken - 0.58, "barge-in")],
+            [line(0.8, 0.5, "now"), line(0.8, spoken - 0.3, "barge-in")],
+        )
+    )
+    check(call)
+    assert call.part(Mouth).spoken[1][0] < call.times(ReplyEnded)[0]
+    assert call.all(ReplyEnded)[0] == ReplyEnded(1, ANSWER, ANSWER, False)
+    assert not call.all(PlayoutPaused)
+    assert [turn.text for turn in call.all(UserTurn)] == ["first", "second"]
+
+
+def test_in_the_last_word_but_one() -> None:
+    spoken = len(ANSWER) / 15
+    call = run_virtual(
+        hold(
+            agent("first", "second", says=[ANSWER, "Yes?"]),
+            [line(0.8, 0.5, "now"), line(0.8, spoken - 0.75, "barge-in")],
         )
     )
     check(call)
@@ -108,6 +135,59 @@ def test_just_after_the_last_word() -> None:
     assert call.all(ReplyEnded)[0] == ReplyEnded(1, ANSWER, ANSWER, False)
 
 
+def test_in_the_first_of_two_sentences() -> None:
+    """Nothing of the second is in the context, though it was written and spoken long before."""
+    says = ["First I tell you this, which is long. Then I tell you that.", "Yes?"]
+    call = run_virtual(
+        hold(agent("hello", "wait", says=says), [line(0.8, 0.5, "now"), line(0.5, 1.0, "barge-in")])
+    )
+    check(call)
+    call.reads("""
+        0.51  user: hello
+        1.72  agent: First I tell you —
+        2.72  user: wait
+        3.72  agent: Yes?
+        7.00  end: the caller hung up
+    """)
+    assert call.entries[1] == AgentSaid("First I tell", interrupted=True)
+    assert call.part(LLM).service.contexts[-1].entries == tuple(call.entries[:-1])
+
+
+def test_agent_and_user_begin_at_once() -> None:
+    """The user goes first: nothing of the reply is heard, and nothing of it is in the context."""
+    call = run_virtual(
+        hold(
+            agent("hello", "sorry, one more thing", says=[ANSWER, "Yes?"]),
+            [line(0.8, 0.5, "now"), line(0.8, 0.25, "now")],
+        )
+    )
+    check(call)
+    call.reads("""
+        0.51  user: hello
+        1.46  agent: —
+        1.57  user: sorry, one more thing
+        2.78  agent: Yes?
+        6.06  end: the caller hung up
+    """)
+    assert not call.pcm(1)
+
+
+def test_agent_backs_off_after_a_collision() -> None:
+    """Who has just begun and is interrupted waits a little longer the next time; later on it does not."""
+    gaps: list[float] = []
+    for moment in (0.3, 3.0):
+        policy = TurnSettings(interruption=InterruptionSettings(back_off=0.8))
+        call = run_virtual(
+            hold(
+                agent("hello", "and also this", says=[ANSWER, "Fine."], turns=policy),
+                [line(0.8, 0.5, "now"), line(0.8, moment, "barge-in")],
+            )
+        )
+        check(call)
+        gaps.append(call.times(PlayoutStarted)[1] - call.all(UserTurn)[1].ended)
+    assert gaps[0] >= 0.8 > 0.6 >= gaps[1]
+
+
 def test_twice_in_a_row() -> None:
     lines = [
         line(0.8, 0.5, "now"),
@@ -120,15 +200,15 @@ def test_twice_in_a_row() -> None:
     )
     check(call)
     call.reads("""
-        0.51  user: first
-        1.68  agent: Well, that —
-        2.69  user: second
-        3.92  agent: Well, —
-        4.42  user: third
-        5.64  agent: Well, that —
-        6.43  user: fourth
-        7.72  agent: Calm down.
-        11.4  end: the caller hung up
+         0.51  user: first
+         1.66  agent: Well, that —
+         2.66  user: second
+         3.80  agent: Well, —
+         4.29  user: third
+         5.42  agent: Well, that —
+         6.21  user: fourth
+         7.40  agent: Calm down.
+        11.08  end: the caller hung up
     """)
 
 
@@ -160,9 +240,202 @@ def test_reply_that_may_not_be_interrupted_is_heard_to_the_end() -> None:
     call.reads("""
         0.05  agent: This call is recorded for your own good.
         0.51  user: hello
-        3.0   agent: Now you.
-        6.6   end: the caller hung up
+        2.91  agent: Now you.
+        6.46  end: the caller hung up
     """)
+
+
+def test_head_of_a_queue_that_may_not_be_interrupted() -> None:
+    """The user speaks over both: the first is heard to the end, the second is not."""
+    call = Call(
+        agent("hello", "no, thank you", says=["Bye."]).pipeline(
+            Caller([line(0.8, 0.5, "now"), line(0.8, 3.0, "now")], 16000)
+        )
+    )
+
+    async def main() -> None:
+        async with call:
+            call.session.say("This call is recorded for your own good.", interruptible=False)
+            call.session.say("May I tell you about our offers of the week, which are many?")
+            await call.session.wait()
+        no_task_left()
+
+    run_virtual(main())
+    check(call)
+    call.reads("""
+        0.05  agent: This call is recorded for your own good.
+        0.51  user: hello
+        2.70  agent: May I tell you about our —
+        4.29  user: no, thank you
+        5.45  agent: Bye.
+        8.72  end: the caller hung up
+    """)
+
+
+# Not for the floor -----------------------------------------------------------------------------------
+
+
+class Counting(ScriptedTTS):
+    """A voice whose every sample is another, so that none can be lost, repeated or swapped unseen."""
+
+    async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word, None]:
+        said = 0
+        async with aclosing(super().speak(text)) as spoken:
+            async for item in spoken:
+                if isinstance(item, Speech):
+                    count = len(item.pcm) // 2
+                    numbers = array("h", (1 + (said + n) % 30000 for n in range(count)))
+                    item, said = Speech(numbers.tobytes(), item.piece), said + count
+                yield item
+
+
+class Buffered(Caller):
+    """A caller whose transport holds 200 ms ahead of time, and forgets it when playout is paused."""
+
+    lead = 0.2
+
+
+def at_the_speaker(call: Call, reply: int = 1) -> bytes:
+    """What was heard of a reply where the transport forgets what it holds on PlayoutPaused."""
+    rate = call.part(Playout).sample_rate
+    pieces: list[AgentAudio] = []
+    for seen in call.seen:
+        if isinstance(seen.what, AgentAudio) and seen.source == call.part(Playout).name:
+            pieces.append(seen.what)
+        elif isinstance(seen.what, PlayoutPaused) and call.part(Playout).lead:
+            now = round(seen.at * rate)
+            pieces = [replace(piece, pcm=piece.pcm[: 2 * max(0, now - piece.at)]) for piece in pieces]
+    return b"".join(piece.pcm for piece in pieces if piece.reply == reply)
+
+
+def disturbed(transport: type[Caller], *hears: str, lines: Sequence[Line] = (), **settings: object) -> Call:
+    """A call in which the agent gives its long answer while the caller makes some sound."""
+    good = {**services(["hello", *hears], [ANSWER, "Yes?"]), "tts": Counting(), **settings}
+    parts = Agent("x", **good).pipeline(transport([line(0.8, 0.5, "now"), *lines], 16000))
+    call = Call(parts)
+
+    async def main() -> None:
+        async with call:
+            await call.session.wait()
+        no_task_left()
+
+    run_virtual(main())
+    check(call)
+    return call
+
+
+@pytest.mark.parametrize("transport", [Caller, Buffered])
+@pytest.mark.parametrize(
+    ("heard", "kind"), [("", "noise"), ("mhm", "backchannel"), ("yeah, right", "backchannel")]
+)
+def test_false_interruption_resumes_at_the_exact_sample(
+    transport: type[Caller], heard: str, kind: str
+) -> None:
+    """Three sounds over the voice: all that is heard of it is, sample for sample, what it was to be."""
+    alone = disturbed(transport)
+    lines = [line(0.3, 1.0, "barge-in"), line(0.4, 1.313, "now"), line(0.06, 1.0, "now")]
+    call = disturbed(transport, heard, heard, lines=lines)
+    assert len(call.times(PlayoutPaused)) == len(call.times(PlayoutResumed)) == 3
+    assert [false.kind for false in call.all(FalseInterruption)] == [kind, kind]
+    assert at_the_speaker(call) == at_the_speaker(alone) == alone.pcm(1)
+    assert call.times(ReplyEnded)[0] > alone.times(ReplyEnded)[0] + 0.5, "it was silent for as long"
+    assert not call.all(Interrupted)
+    assert call.entries == alone.entries == [UserSaid("hello"), AgentSaid(ANSWER)]
+
+
+@pytest.mark.parametrize("heard", ["", "mhm"])
+def test_transport_that_cannot_pause_plays_on(heard: str) -> None:
+    """What is no barge-in cannot be told from a call in which nobody made a sound."""
+    policy = TurnSettings(interruption=InterruptionSettings(first="play on"))
+    alone = disturbed(Caller, turns=policy)
+    call = disturbed(Caller, heard, lines=[line(0.4, 1.0, "barge-in")], turns=policy)
+    assert not call.all(PlayoutPaused)
+    assert [false.kind for false in call.all(FalseInterruption)] == ["noise" if not heard else "backchannel"]
+    assert call.pcm(1) == alone.pcm(1)
+    assert call.times(ReplyEnded)[0] == pytest.approx(alone.times(ReplyEnded)[0], abs=0.001)
+
+
+def test_transport_that_cannot_pause_is_interrupted_by_words() -> None:
+    policy = TurnSettings(interruption=InterruptionSettings(first="play on"))
+    call = disturbed(Caller, "wait a second", lines=[line(0.8, 2.0, "barge-in")], turns=policy)
+    call.reads("""
+        0.51  user: hello
+        1.66  agent: Well, that depends. There are many things to —
+        3.65  user: wait a second
+        4.81  agent: Yes?
+        8.08  end: the caller hung up
+    """)
+
+
+def test_long_noise_takes_the_voice_and_gives_it_back() -> None:
+    """A lorry: after a second and a half it might be a user; when no words come, the agent says the rest."""
+    call = disturbed(Caller, "", lines=[line(2.5, 2.0, "barge-in")])
+    call.reads("""
+         0.51  user: hello
+         1.66  agent: Well, that depends. There are —
+         6.43  agent: many things to say, and I shall say them all, one after another.
+        13.58  end: the caller hung up
+    """)
+    assert " ".join(ended.heard for ended in call.all(ReplyEnded)) == ANSWER
+
+
+def test_ducking() -> None:
+    """At the first sound the voice is softer, after an "mhm" as loud as ever; no sample of it is missing."""
+    policy = TurnSettings(interruption=InterruptionSettings(first="duck", duck_to=0.25))
+    alone = disturbed(Caller, turns=policy)
+    call = disturbed(Caller, "mhm", lines=[line(0.3, 1.0, "barge-in")], turns=policy)
+    assert not call.all(PlayoutPaused)
+    loud_, ducked = array("h", alone.pcm(1)), array("h", call.pcm(1))
+    soft = [at for at, (one, other) in enumerate(zip(loud_, ducked, strict=True)) if one != other]
+    assert all(abs(ducked[at] - loud_[at] / 4) <= 1 for at in soft)
+    assert soft == list(range(soft[0], soft[-1] + 1)), "once, and without a gap"
+    began = call.times(PlayoutStarted)[0]
+    assert began + 1.0 < began + soft[0] / 24000 < began + 1.1
+    assert began + soft[-1] / 24000 == pytest.approx(call.times(FalseInterruption)[0], abs=0.03)
+
+
+def test_users_backchannels_are_no_words_of_the_conversation() -> None:
+    call = disturbed(
+        Caller, "mhm", "yeah", "okay.", lines=[line(0.3, 1.0, "barge-in"), *[line(0.4, 0.8, "now")] * 2]
+    )
+    assert [false.text for false in call.all(FalseInterruption)] == ["mhm", "yeah", "okay."]
+    assert call.entries == [UserSaid("hello"), AgentSaid(ANSWER)]
+
+
+@pytest.mark.parametrize(("heard", "wait"), [("well that", 0.1), ("there are many things to say", 1.7)])
+def test_echo_of_the_agents_own_words(heard: str, wait: float) -> None:
+    """Right after the voice begins a few words are enough to know it by; later it takes more of them."""
+    call = disturbed(Caller, heard, lines=[line(0.6, wait, "barge-in")])
+    assert [false.kind for false in call.all(FalseInterruption)] == ["echo"]
+    assert call.all(ReplyEnded)[0].heard == ANSWER
+    assert call.entries == [UserSaid("hello"), AgentSaid(ANSWER)]
+
+
+def test_command_at_once() -> None:
+    """A "stop" needs no second word, though two are asked for; a single other word is no barge-in then."""
+    policy = TurnSettings(interruption=InterruptionSettings(min_words=2))
+    call = disturbed(
+        Caller, "bicycles", "stop", lines=[line(0.5, 1.0, "barge-in"), line(0.4, 1.0, "now")], turns=policy
+    )
+    call.reads("""
+        0.51  user: hello
+        1.66  agent: Well, that depends. There are —
+        4.16  user: stop
+        4.91  agent: Yes?
+        8.18  end: the caller hung up
+    """)
+    assert [false.text for false in call.all(FalseInterruption)] == ["bicycles"]
+
+
+def test_voice_stops_within_a_piece_and_fades() -> None:
+    """No more than 20 ms of it after the decision, and these go to nothing."""
+    policy = TurnSettings(interruption=InterruptionSettings(first="play on"))
+    call = disturbed(Caller, "wait", lines=[line(0.4, 1.0, "barge-in")], turns=policy, tts=Counting(0.057))
+    decided = call.times(Interrupted)[0]
+    last = [seen for seen in call.voice if isinstance(seen.what, AgentAudio) and seen.what.reply == 1][-1]
+    assert isinstance(last.what, AgentAudio)
+    assert (last.what.at + len(last.what.pcm) // 2) / 24000 <= decided + 0.02 + 1e-4
+    assert abs(array("h", last.what.pcm)[-1]) < 300
 
 
 # Tools -----------------------------------------------------------------------------------------------
@@ -174,14 +447,14 @@ def test_tool_that_finishes_is_known_to_the_next_reply_but_one() -> None:
     call = run_virtual(hold(agent("look", "hello?", "any news?", says=says, tools=[lookup]), lines))
     check(call)
     call.reads("""
-        0.51  user: look
-        1.83  agent: Let me —
-        2.75  user: hello?
-        3.75  agent: I am still at it.
-        3.73  tool lookup: found
-        6.30  user: any news?
-        7.66  agent: I have found it.
-       11.6   end: the caller hung up
+         0.51  user: look
+         1.75  agent: Let me —
+         2.66  user: hello?
+         3.57  agent: I am still at it.
+         3.70  tool lookup: found
+         6.14  user: any news?
+         7.34  agent: I have found it.
+        11.36  end: the caller hung up
     """)
     results = [
         [entry.result for entry in prompt.context.entries if isinstance(entry, ToolAnswered)]
@@ -199,6 +472,73 @@ def test_tool_that_is_cancelled_is_never_heard_of_again() -> None:
     assert [entry.result for entry in call.entries if isinstance(entry, ToolAnswered)] == [
         "stopped: the reply was interrupted"
     ]
+
+
+@tool
+async def print_it() -> str:
+    """Fails after two seconds."""
+    await sleep(2)
+    raise RuntimeError("no paper")
+
+
+@tool
+async def count(number: int) -> str:
+    """Counts."""
+    return "counted"
+
+
+@pytest.mark.parametrize(
+    ("called", "result"),
+    [
+        (ToolCall("1", "juggle", "{}"), "There is no tool named juggle; the tools are: count."),
+        (ToolCall("1", "count", '{"number": "many"}'), "The arguments of count do not fit: "),
+        (ToolCall("1", "count", '{"number": 1'), "The arguments of count do not fit: "),
+        (ToolCall("1", "count", "{}"), "The arguments of count do not fit: "),
+    ],
+)
+def test_call_that_cannot_be_made_is_answered_all_the_same(called: ToolCall, result: str) -> None:
+    says = [["One moment.", called], "I cannot do that."]
+    call = run_virtual(hold(agent("count", says=says, tools=[count]), [line(0.8, 0.5, "now")]))
+    check(call)
+    user, asked, answered, said = call.entries
+    assert (user, asked) == (UserSaid("count"), AgentSaid("One moment.", (called,)))
+    assert isinstance(answered, ToolAnswered)
+    assert answered.call == called and answered.result.startswith(result)
+    assert said == AgentSaid("I cannot do that.")
+
+
+def test_tool_that_fails_after_the_interruption() -> None:
+    """Its failure takes the place of "still running", and the model knows it the next time."""
+    says = [["Let me print it.", ToolCall("1", "print_it", "{}")], "Still at it.", "There is no paper."]
+    lines = [line(0.8, 0.5, "now"), line(0.5, 0.9, "barge-in"), line(0.8, 1.5, "answer")]
+    call = run_virtual(hold(agent("print it", "hello?", "and now?", says=says, tools=[print_it]), lines))
+    check(call)
+    call.reads("""
+        0.51  user: print it
+        1.75  agent: Let me —
+        2.66  user: hello?
+        3.58  agent: Still at it.
+        3.70  tool print_it: print_it failed: no paper.
+        6.00  user: and now?
+        7.20  agent: There is no paper.
+       11.40  end: the caller hung up
+    """)
+    results = [
+        [entry.result for entry in prompt.context.entries if isinstance(entry, ToolAnswered)]
+        for prompt in call.all(Prompt)
+    ]
+    assert results == [[], ["still running"], ["print_it failed: no paper."]]
+
+
+def test_twice_in_a_row_during_a_tool() -> None:
+    """The second reply knows that the first one's tool runs; the tool is called once."""
+    says = [["Let me look.", ToolCall("1", "lookup", "{}")], "Just a second, please.", "Found."]
+    lines = [line(0.8, 0.5, "now"), line(0.4, 0.7, "barge-in"), line(0.4, 0.6, "barge-in")]
+    call = run_virtual(hold(agent("look", "hello?", "are you there?", says=says, tools=[lookup]), lines))
+    check(call)
+    assert [ended.interrupted for ended in call.all(ReplyEnded)] == [True, True, False]
+    assert len(call.all(ToolStarted)) == len(call.all(ToolEnded)) == 1
+    assert sum(isinstance(entry, ToolAnswered) for entry in call.entries) == 1
 
 
 # Every moment ----------------------------------------------------------------------------------------

@@ -3,9 +3,8 @@
 import inspect
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ..clock import Timer
 from ..errors import ConfigurationError
 from ..frames import (
     EagerTurn,
@@ -24,46 +23,26 @@ from ..frames import (
     TextEnded,
     ToolCall,
     ToolEnded,
-    ToolStarted,
     Transcript,
     UserText,
     UserTurn,
-    replace,
 )
 from ..processor import on
 from ..reply import Reply
 from ..stage import Stage, Work
 from ..turns.timing import Exchange, Pace, ResponseTiming
 from ..turns.utterance import same_words
+from .calls import Calls
 from .context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
+from .making import Generation, Making
 from .tools import Tool
 
 __all__ = ["Conversation"]
 
 logger = logging.getLogger("antiphon.conversation")
 
-PENDING = "still running"
-STOPPED = "stopped: the reply was interrupted"
 PACE_WITHIN = 0.5  # seconds after the turn that an answer waits for a response timing that is asked
 ROUNDS = 8  # times that one reply may call tools
-GRACE = 1.0  # seconds that a tool that has run out of time is given to stop
-
-
-@dataclass(slots=True)
-class Generation:
-    """One answer of the model within a reply: the reply's text up to `end`, and the calls made after it."""
-
-    end: int
-    calls: tuple[ToolCall, ...]
-
-
-@dataclass(slots=True)
-class Making:
-    """The reply that is being made: where it goes in the conversation, and what it is made of so far."""
-
-    reply: Reply
-    place: int
-    generations: list[Generation] = field(default_factory=list[Generation])
 
 
 @dataclass(slots=True)
@@ -106,11 +85,10 @@ class Conversation(Stage):
         self._draft: Draft | None = None
         self._heard_at = 0.0  # when the last turn ended
         self._cut: tuple[int, str] | None = (
-            None  # the last reply, if it was interrupted, and what was not heard
+            None  # the last reply where it was interrupted: what was not heard
         )
-        self._ids = {entry.call.id for entry in history if isinstance(entry, ToolAnswered)}
-        self._results: dict[str, str] = {}  # what calls of the reply at hand have given, by their id
-        self._overdue: dict[str, Timer] = {}  # of calls that run, by their id
+        used = (entry.call.id for entry in history if isinstance(entry, ToolAnswered))
+        self._calls = Calls(self, self.tools, used)
 
     @property
     def context(self) -> Context:
@@ -179,7 +157,7 @@ class Conversation(Stage):
         self.session.commit(draft.reply, self.session.now - draft.begun)
         for generation in making.generations:
             for call in generation.calls:
-                self._start(call, draft.reply.number)
+                self._calls.start(call, draft.reply.number)
 
     def _drop_draft(self, reason: str) -> None:
         draft, self._draft = self._draft, None
@@ -224,13 +202,12 @@ class Conversation(Stage):
         reply = self.session.reply
         if reply is not None and reply.number == signal.reply:
             self._making = Making(reply, len(self.entries))
-            self._results.clear()
 
     def _prompt(self, reply: Reply) -> None:
         entries = list(self.entries)
         if reply.speculative and self._draft is not None:
             entries.append(UserSaid(self._draft.text))
-        made = self._made(len(reply.text))
+        made = self._making.entries(self.tools) if self._making is not None else []
         self.push(Prompt(reply.number, Context(self.instructions, (*entries, *made), self._specs)))
 
     # What the model gives --------------------------------------------------------------------------
@@ -241,12 +218,11 @@ class Conversation(Stage):
         if making is None or making.reply.number != signal.reply:
             return
         reply = making.reply
-        calls = tuple(map(self._named, signal.calls))
+        calls = tuple(map(self._calls.named, signal.calls))
         if calls and len(making.generations) >= ROUNDS:
             logger.warning("the model called tools %d times for one reply; no more", ROUNDS)
             calls = ()
-        begun = making.generations[-1].end if making.generations else 0
-        if signal.failed and self.apology and not reply.text[begun:].strip():
+        if signal.failed and self.apology and not reply.text[making.unspoken_from :].strip():
             self.push(Text(reply.number, self.apology, reply.write(self.apology)))
         making.generations.append(Generation(len(reply.text), calls))
         if calls and reply.text:
@@ -254,54 +230,18 @@ class Conversation(Stage):
         self.push(TextEnded(reply.number, more=bool(calls)))
         if not reply.speculative:  # else they wait until it is the answer
             for call in calls:
-                self._start(call, reply.number)
-
-    def _named(self, call: ToolCall) -> ToolCall:
-        """The call with an id of its own: some models count anew each time."""
-        name = base = call.id or "call"
-        count = 1
-        while name in self._ids:
-            name = f"{base}-{(count := count + 1)}"
-        self._ids.add(name)
-        return replace(call, id=name)
-
-    def _start(self, call: ToolCall, reply: int) -> None:
-        tool = self.tools.get(call.name)
-        work = Work(self, reply, outlives=tool is None or tool.on_interrupt == "finish")
-        self.push(ToolStarted(reply, call))
-        self.run(work, self._run(call, reply, tool))
-        if tool is not None:
-            self._overdue[call.id] = self.after(
-                tool.timeout + GRACE, lambda: self._give_up(work, call, reply, tool)
-            )
-
-    def _give_up(self, work: Work, call: ToolCall, reply: int, tool: Tool) -> None:
-        self._overdue.pop(call.id, None)
-        if work.alive:
-            work.cancel()
-            self.push(ToolEnded(reply, call, *tool.late()))
-
-    async def _run(
-        self, call: ToolCall, reply: int, tool: Tool | None
-    ) -> AsyncGenerator[Frame | Signal, None]:
-        if tool is None:
-            known = ", ".join(self.tools) or "none"
-            result, failed = f"There is no tool named {call.name}; the tools are: {known}.", True
-        else:
-            result, failed = await tool.call(call, self.session)
-        yield ToolEnded(reply, call, result, failed)
+                self._calls.start(call, reply.number)
 
     @on(ToolEnded)
     def tool_ended(self, signal: ToolEnded) -> None:
         """Go on with the reply once all its tools have answered; for an old reply, keep the result."""
-        if (timer := self._overdue.pop(signal.call.id, None)) is not None:
-            timer.cancel()
+        self._calls.ended(signal.call)
         making = self._making
         if making is None or making.reply.number != signal.reply:
             self._settle(signal.call, signal.result)
             return
-        self._results[signal.call.id] = signal.result
-        if all(call.id in self._results for call in making.generations[-1].calls):
+        making.results[signal.call.id] = signal.result
+        if making.has_all_results:
             self._prompt(making.reply)
 
     # What was heard --------------------------------------------------------------------------------
@@ -311,35 +251,13 @@ class Conversation(Stage):
         """Keep of the reply what was heard of it, and what its tools did."""
         making = self._making
         if making is not None and making.reply.number == signal.reply and not signal.speculative:
-            self.entries[making.place : making.place] = self._made(len(signal.heard), signal.interrupted)
+            self.entries[making.place : making.place] = making.entries(
+                self.tools, len(signal.heard), interrupted=signal.interrupted
+            )
             rest = signal.text[len(signal.heard) :].strip()
             self._cut = (signal.reply, rest) if signal.interrupted else None
             self.push(Prime(self.context))
         self._making = None
-
-    def _made(self, heard: int, interrupted: bool = False) -> list[Entry]:
-        """The reply at hand as entries, up to `heard` characters of its text."""
-        making = self._making
-        if making is None:
-            return []
-        entries: list[Entry] = []
-        start = 0
-        rest = Generation(len(making.reply.text), ())
-        for generation in [*making.generations, rest]:
-            text = making.reply.text[start : min(generation.end, heard)].strip()
-            cut = interrupted and heard < generation.end
-            if text or generation.calls:
-                entries.append(AgentSaid(text, generation.calls, interrupted=cut))
-            entries += [
-                ToolAnswered(call, self._results.get(call.id, self._unanswered(call)))
-                for call in generation.calls
-            ]
-            start = generation.end
-        return entries
-
-    def _unanswered(self, call: ToolCall) -> str:
-        tool = self.tools.get(call.name)
-        return STOPPED if tool is not None and tool.on_interrupt == "cancel" else PENDING
 
     def _settle(self, call: ToolCall, result: str) -> None:
         for index, entry in enumerate(self.entries):

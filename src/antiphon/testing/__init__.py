@@ -1,6 +1,6 @@
 """For tests of agents and of services: virtual time, scripted services and callers, conformance suites."""
 
-from .scripted import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, loud
+from .scripted import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, StreamingSTT, loud
 from .virtual import VirtualLoop, run_virtual, virtual
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "ScriptedLLM",
     "ScriptedSTT",
     "ScriptedTTS",
+    "StreamingSTT",
     "VirtualLoop",
     "loud",
     "run_virtual",

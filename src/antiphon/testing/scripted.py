@@ -6,11 +6,11 @@ Any script may hold an exception, which is raised in its place.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from ..conversation.context import Context, Entry
+from ..conversation.context import Context
 from ..frames import ToolCall
 from ..services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, TokenUsage, Word
 
-__all__ = ["LoudVAD", "ScriptedEOT", "ScriptedLLM", "ScriptedSTT", "ScriptedTTS", "loud"]
+__all__ = ["LoudVAD", "ScriptedEOT", "ScriptedLLM", "ScriptedSTT", "ScriptedTTS", "StreamingSTT", "loud"]
 
 
 def loud(seconds: float, sample_rate: int = 16000) -> bytes:
@@ -86,13 +86,44 @@ class ScriptedSTT:
                 size, answered = 0, -1
 
 
+class StreamingSTT:
+    """Hears these words at these times, in seconds of the audio that it was given: it decides what is final.
+
+    A final Flush is answered with "" where the words so far are final, else by the next final words of the
+    script, if there are any.
+    """
+
+    segmented = False
+
+    def __init__(self, hears: Sequence[tuple[float, Heard | Exception]], sample_rate: int = 16000) -> None:
+        self.sample_rate = sample_rate
+        self.hears = list(hears)
+        self.seconds = 0.0
+
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+        """The words of the script whose time has come."""
+        owes = False
+        async for item in audio:
+            if isinstance(item, AudioChunk):
+                self.seconds += len(item.pcm) / 2 / self.sample_rate
+            elif item.final and not owes:
+                yield Heard("", True)
+            while self.hears and self.hears[0][0] <= self.seconds + 1e-6:
+                _, heard = self.hears.pop(0)
+                if isinstance(heard, Exception):
+                    raise heard
+                owes = not heard.final
+                yield heard
+
+
 Answer = str | ToolCall | Exception
 
 
 class ScriptedLLM:
     """Answers with these, one list for each generation: text (word by word), tool calls, exceptions.
 
-    A question that is put again, or goes on, after it was taken back gets the same answer. The first token comes after `first` seconds, each further word after `each`.
+    A question that is put again, or goes on, after it was taken back gets the same answer. The first token
+    comes after `first` seconds, each further word after `each`.
     """
 
     def __init__(
@@ -106,20 +137,22 @@ class ScriptedLLM:
         self.contexts: list[Context] = []
         """What it was asked, in order."""
         self.cancelled = 0
-        self._taken_back: tuple[tuple[Entry, ...], list[Answer]] | None = None
+        self._answer: list[Answer] = []  # the newest, and whether it was cancelled
+        self._taken_back = False
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """The next answer of the script; nothing once it is used up."""
-        before, taken_back = context.entries[:-1], self._taken_back
+        before = self.contexts[-1].entries if self.contexts else None
         self.contexts.append(context)
-        if taken_back is not None and taken_back[0] == before:
-            self.answers.insert(0, taken_back[1])
-        self._taken_back = None
-        answer: list[Answer] = self.answers.pop(0) if self.answers else []
+        same_place = before is not None and bool(before) and before[:-1] == context.entries[:-1]
+        if not (same_place and (self._taken_back or before != context.entries)):
+            self._answer = self.answers.pop(0) if self.answers else []
+        answer, self._taken_back = self._answer, False
         try:
             await asyncio.sleep(self.first)
             for item in answer:
                 if isinstance(item, Exception):
+                    self._given = None
                     raise item
                 if isinstance(item, ToolCall):
                     yield item
@@ -130,7 +163,7 @@ class ScriptedLLM:
                     await asyncio.sleep(self.each)
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled += 1
-            self._taken_back = (before, answer)
+            self._taken_back = True
             raise
 
     async def warm(self, context: Context) -> None:

@@ -17,7 +17,7 @@ class Transport(Protocol):
 
     @property
     def output(self) -> Processor:
-        """The last part: takes AgentAudio, in time, and forgets what it holds on Interrupted and PlayoutPaused."""
+        """The last part: takes AgentAudio, in time; Interrupted and PlayoutPaused empty its buffer."""
         ...
 
     @property

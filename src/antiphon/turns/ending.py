@@ -138,7 +138,9 @@ def too_long(floor: Floor, fact: Transcript | Deadline, now: float) -> list[Deci
         goes_on = floor.resume() if floor.paused and now >= floor.held_until - 1e-6 else []
         floor.deadline = floor.limit
         return goes_on
-    floor.certain, floor.turn.ended, floor.state = reason, now, State.ENDING
+    limit = floor.settings.limit.deadline(floor.turn.started)
+    floor.turn.ended = now if limit is None else min(now, limit)  # its words are waited for from then
+    floor.certain, floor.state = reason, State.ENDING
     return weigh(floor, fact, now)
 
 

@@ -93,8 +93,8 @@ TABLE: dict[tuple[State, type], tuple[Callable[..., list[Decision]], State]] = {
     (_O, Deadline):       (overlap.due,         _O),
     (_O, ReplyOver):      (overlap.alone,       _S),
 
-    (_J, SpeechStarted):  (overlap.speaks,      _J),
-    (_J, SpeechResumed):  (overlap.speaks,      _J),
+    (_J, SpeechStarted):  (overlap.speaks_on,   _O),
+    (_J, SpeechResumed):  (overlap.speaks_on,   _O),
     (_J, SpeechPaused):   (overlap.quiet,       _J),
     (_J, SpeechStopped):  (overlap.quiet,       _J),
     (_J, Transcript):     (overlap.words,       _J),

@@ -39,13 +39,16 @@ def unfounded(floor: Floor, fact: Deadline, now: float) -> list[Decision]:
 
 def speaks(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list[Decision]:
     """The user speaks over the agent."""
-    if floor.state is State.OVERLAPPING and not floor.yields:
+    if not floor.yields:
         floor.state = State.SPEAKING
         return [*floor.resume(), *ending.begin(floor, fact, now)]
-    if floor.state is State.OVERLAPPING:
-        _take(floor, fact.at, now)
+    _take(floor, fact.at, now)
+    return speaks_on(floor, fact, now)
+
+
+def speaks_on(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list[Decision]:
+    """There is more speech over the agent."""
     floor.turn.go_on()
-    floor.state = State.OVERLAPPING
     return floor.pause("the user speaks", now) + _judge(floor, now)
 
 

@@ -29,7 +29,7 @@ def test_the_extras_are_those_of_the_project() -> None:
 def test_missing_models_are_missing_and_can_be_mended(folder: Path) -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
-    assert "antiphon models pull whisper-base" in result.stdout
+    assert "antiphon models pull whisper-tiny.en" in result.stdout
     assert "cannot run yet" in result.stdout
     assert not (folder / "models").exists()  # it looks, and changes nothing
 

@@ -66,23 +66,25 @@ def test_each_part_is_what_its_service_was_scripted_to_take() -> None:
     assert parts_ms(turn) == {
         "endpointing": 236,  # the detector: 200 ms in windows of 32, in pieces of 20
         "stt": 0,
-        "first_token": 150,
+        "first_token": 50,  # of 150: it was asked in the pause
         "first_sentence": 60,  # two words after the first, the first sentence is there
         "first_audio": 50,
         "playout": 0,
     }
-    assert turn.voice_to_voice == pytest.approx(0.496)
+    assert turn.voice_to_voice == pytest.approx(0.396)
 
 
 def test_words_that_come_late_are_the_part_of_speech_to_text() -> None:
     (turn,) = call(agent(["hello"], ["Yes."], stt=0.5), [Line(loud(1.0), 0.5, "now")]).turns
-    assert (parts_ms(turn)["endpointing"], parts_ms(turn)["stt"]) == (236, 340)
+    assert (parts_ms(turn)["endpointing"], parts_ms(turn)["stt"]) == (236, 300)
 
 
 def test_waiting_for_a_model_that_is_not_sure_is_endpointing() -> None:
-    (turn,) = call(agent(["hello"], ["Yes."], scores=(0.1,)), [Line(loud(1.0), 0.5, "now")]).turns
-    assert (parts_ms(turn)["endpointing"], parts_ms(turn)["stt"]) == (1500, 0)
-    assert turn.reason == "quiet for 1.5 s"
+    (turn,) = call(agent(["we saw them"], ["Yes."], scores=(0.1,)), [Line(loud(1.0), 0.5, "now")]).turns
+    assert turn.answer is not None
+    assert parts_ms(turn)["endpointing"] > 600
+    assert parts_ms(turn)["stt"] == 0
+    assert turn.reason == "sounds unfinished (0.10)"
 
 
 def test_a_known_end_of_speech_counts_from_there() -> None:
@@ -108,7 +110,7 @@ def test_tools_interruptions_and_the_greeting() -> None:
     assert first.answer is not None
     assert second.answer is not None
     assert first.answer.interrupted
-    assert first.answer.reason == "the user spoke"
+    assert first.answer.reason == '"wait"'
     assert first.answer.said.startswith(first.answer.heard)
     assert 0 < len(first.answer.heard) < len(first.answer.said)
     (run,) = first.answer.tools
@@ -120,7 +122,7 @@ def test_tools_interruptions_and_the_greeting() -> None:
 def test_a_tool_that_comes_first_is_in_the_wait_for_the_first_token() -> None:
     answers = [[ToolCall("1", "opening_hours", '{"day":"monday"}')], "At nine."]
     (turn,) = call(agent(["when?"], answers), [Line(loud(1.0), 0.5, "now")]).turns
-    assert parts_ms(turn)["first_token"] == 300
+    assert parts_ms(turn)["first_token"] == 183  # twice 150, begun in the pause
 
 
 def test_failures_stand_where_they_happened() -> None:

@@ -192,6 +192,8 @@ async def test_an_interruption_empties_it() -> None:
         room.speaker.speak(1.0)
         await room.session.clock.sleep(0.1)
         room.session.interrupt()
+        faded = room.sound.loudspeaker.play()
+        assert faded[-2:] == bytes(2) != faded[:2], "it falls silent in 20 ms, without a click"
         assert room.sound.loudspeaker.play() == bytes(960)
 
 
@@ -215,6 +217,7 @@ async def test_a_microphone_that_rests_hears_nothing_while_the_agent_speaks() ->
         room.speaker.speak(1.0)
         await room.hear(PIECE)
         room.session.interrupt()
+        room.sound.loudspeaker.play()
         await room.hear(PIECE)
     assert [frame.pcm for frame in room.heard] == [PIECE, bytes(640), PIECE]
 

@@ -160,7 +160,7 @@ class _Engine:
 
 
 def _yield_to_others() -> None:
-    """Let this thread, and those that it starts, compute when hearing and speaking do not: they are shorter."""
+    """Let this thread, and those that it starts, compute when hearing and speaking leave time for it."""
     if hasattr(os, "setpriority") and threading.current_thread() is not threading.main_thread():
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 

@@ -1,0 +1,283 @@
+"""A recorded call as its turns are decided: the user's side, the turns that were taken, and the replies.
+
+All that is read stands in every journal, with media or without.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from ..errors import ConfigurationError
+from ..frames import (
+    AudioEnded,
+    EagerTurn,
+    EagerTurnDropped,
+    FalseInterruption,
+    Interrupted,
+    PlayoutPaused,
+    PlayoutResumed,
+    PlayoutStarted,
+    ReplyCommitted,
+    ReplyEnded,
+    ReplyStarted,
+    SessionStarted,
+    SoundHeard,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+    TalkButton,
+    Transcript,
+    TurnHinted,
+    TurnScored,
+    UserIdle,
+    UserKey,
+    UserText,
+    UserTurn,
+    UserTurnStarted,
+)
+from ..heard import RATE
+from ..journal import Line, read
+from .decisions import Fact, SpeculationDropped
+
+__all__ = ["Counts", "RecordedCall", "RecordedReply", "RecordedTurn", "recorded", "seconds_of"]
+
+FACTS = (
+    SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped, Transcript, TurnScored, TurnHinted,
+    TalkButton, UserKey, UserText, SessionStarted,
+)  # fmt: skip
+DELAY = 0.6  # seconds from a reply's beginning to its voice, where no voice was heard in the whole call
+
+UNWRITTEN = 2.0  # seconds that a reply takes of which not a word was written
+
+
+@dataclass(slots=True)
+class RecordedTurn:
+    """A turn of the user: its words, its first and its last sound, and when it was taken to be over."""
+
+    text: str
+    started: float
+    ended: float
+    closed: float
+    reason: str
+    answer: "RecordedReply | None" = None
+
+
+@dataclass(slots=True)
+class RecordedReply:
+    """A reply, as it would be heard by a user who says nothing. Times count from its beginning."""
+
+    began: float
+    interruptible: bool = True
+    text: str = ""
+    voice: float | None = None
+    """When its voice begins; None where it has none."""
+    complete: float | None = None
+    """When all of its audio is there; None where that was never so."""
+    seconds: float = 0.0
+    """How long its voice is; without one, how long it takes."""
+
+    def reached(self, played: float) -> int:
+        """The characters of its text that are heard after so much of its voice, to the end of a word."""
+        share = min(1.0, played / self.seconds) if self.seconds > 0 else 1.0
+        offset = round(share * len(self.text))
+        if offset == len(self.text) or self.text[offset].isspace():
+            return offset
+        return len(self.text[:offset].rpartition(" ")[0])
+
+
+@dataclass(slots=True)
+class Counts:
+    """How often something was decided."""
+
+    interruptions: int = 0
+    false_interruptions: int = 0
+    guesses: int = 0
+    """Replies that were begun before the turn was over."""
+    guesses_dropped: int = 0
+
+
+@dataclass(slots=True)
+class RecordedCall:
+    """What is known of a call."""
+
+    facts: list[tuple[float, Fact]] = field(default_factory=list[tuple[float, Fact]])
+    turns: list[RecordedTurn] = field(default_factory=list[RecordedTurn])
+    unasked: list[RecordedReply] = field(default_factory=list[RecordedReply])
+    """Replies to no turn, which begin when they began: greetings, and what the program said."""
+    prompts: list[RecordedReply] = field(default_factory=list[RecordedReply])
+    """Said to a user who was idle."""
+    resumed: list[RecordedReply] = field(default_factory=list[RecordedReply])
+    """The rest of what a noise had interrupted."""
+    stops: list[float] = field(default_factory=list[float])
+    """When a reply was stopped that the user's voice had not interrupted."""
+    counts: Counts = field(default_factory=Counts)
+    over: float = 0.0
+    usual: float = DELAY
+    """Seconds from a reply's beginning to its voice, as the median."""
+
+
+def recorded(journal: str | Path | Iterable[bytes]) -> RecordedCall:
+    """Read a call from its journal: a file, or `Journal.lines`. Raises ConfigurationError for other files."""
+    reader = _Reader()
+    for number, line in enumerate(read(journal), 1):
+        reader.call.over = line.at
+        if line.source == "call":
+            reader.called(line)
+        if line.source == "call" or (kind := _KINDS.get(line.kind)) is None:
+            continue
+        try:
+            fact = msgspec.convert(line.content, kind)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError(f"line {number} of the journal, {line.kind}: {error}") from error
+        if isinstance(fact, FACTS):
+            reader.fact(line, fact)
+        else:
+            reader.take(line.at, fact)
+    return reader.finish()
+
+
+@dataclass(slots=True)
+class _Making:
+    """What has been seen of a reply."""
+
+    reply: RecordedReply
+    paused: float = 0.0
+    held: float | None = None
+    voiced: float | None = None
+    whole: float | None = None
+    begun: bool = False
+
+
+class _Reader:
+    """Puts the lines together."""
+
+    def __init__(self) -> None:
+        self.call = RecordedCall()
+        self._making: dict[int, _Making] = {}
+        self._binding: set[str] = set()  # what may not be interrupted
+        self._unanswered: RecordedTurn | None = None
+        self._started = self._closed = self._idle = self._false = -1.0  # when the last of each was
+        self._unheard: list[tuple[RecordedReply, float]] = []  # ended before their voice began
+
+    def called(self, line: Line) -> None:
+        """A call of the program's: only what it says and whether that may be interrupted counts."""
+        if line.kind == "say" and not line.content[1]:
+            self._binding.add(line.content[0])
+
+    def fact(self, line: Line, fact: Any) -> None:
+        """A fact of the user's side. Words that a part has rewritten stand for those that it was given."""
+        facts = self.call.facts
+        if isinstance(fact, Transcript) and not line.is_input and facts:
+            at, last = facts[-1]
+            if at == line.at and isinstance(last, Transcript):
+                facts.pop()
+        facts.append((line.at, fact))
+
+    def take(self, now: float, what: Any) -> None:
+        """What turn taking and playout made of it."""
+        call, counts = self.call, self.call.counts
+        making = self._making.get(getattr(what, "reply", 0))
+        match what:
+            case UserTurnStarted():
+                self._started = now
+            case UserTurn():
+                self._turn(now, what)
+            case EagerTurn():
+                counts.guesses += 1
+            case EagerTurnDropped():
+                counts.guesses_dropped += 1
+            case FalseInterruption():
+                counts.false_interruptions += 1
+                self._false = now
+            case UserIdle(action="prompt"):
+                self._idle = now
+            case ReplyStarted(reply, speculative):
+                self._making[reply] = making = _Making(RecordedReply(now))
+                if not speculative:
+                    self._begun(now, making)
+            case ReplyCommitted() if making:
+                self._begun(now, making)
+            case PlayoutStarted() if making:
+                making.voiced = now
+            case PlayoutPaused() if making:
+                making.held = now
+            case PlayoutResumed() if making and making.held is not None:
+                making.paused += now - making.held
+                making.held = None
+            case AudioEnded() if making:
+                making.whole = now
+            case Interrupted() if now == self._started:
+                counts.interruptions += 1
+            case ReplyEnded() if what.speculative:
+                call.facts.append((now, SpeculationDropped(len(what.text))))
+            case ReplyEnded() if making:
+                self._ended(now, making, what)
+            case _:
+                pass
+
+    def _turn(self, now: float, turn: UserTurn) -> None:
+        self._closed = now
+        taken = RecordedTurn(turn.text, turn.started, turn.ended, now, turn.reason)
+        if self.call.turns and (last := self.call.turns[-1]).closed == now and last.started == turn.started:
+            self.call.turns.pop()  # a part has rewritten it
+        self.call.turns.append(taken)
+        self._unanswered = taken
+
+    def _begun(self, now: float, making: _Making) -> None:
+        """The reply is one that will be heard: to what?"""
+        making.reply.began, making.begun = now, True
+        if self._unanswered is not None:
+            self._unanswered.answer, self._unanswered = making.reply, None
+        elif now == self._idle:
+            self.call.prompts.append(making.reply)
+        elif now == self._false:
+            self.call.resumed.append(making.reply)
+        else:
+            self.call.unasked.append(making.reply)
+
+    def _ended(self, now: float, making: _Making, ended: ReplyEnded) -> None:
+        reply = making.reply
+        reply.text, reply.interruptible = ended.text, ended.text not in self._binding
+        if making.whole is not None:
+            reply.complete = making.whole - reply.began
+        if ended.interrupted and now not in (self._started, self._closed):
+            self.call.stops.append(now)
+        if making.voiced is None:
+            reply.seconds = now - reply.began
+            if ended.interrupted:
+                self._unheard.append((reply, now - reply.began))
+            return
+        reply.voice = making.voiced - reply.began
+        held = 0.0 if making.held is None else now - making.held
+        played = now - making.voiced - making.paused - held
+        pace = len(ended.heard) / played if ended.heard and played > 0 else RATE
+        reply.seconds = max(played, len(ended.text) / pace) if ended.interrupted else played
+
+    def finish(self) -> RecordedCall:
+        """Nothing more comes."""
+        call = self.call
+        replies = [turn.answer for turn in call.turns if turn.answer] + call.unasked
+        if voices := [reply.voice for reply in replies if reply.voice is not None]:
+            call.usual = median(voices)
+        for reply, lasted in self._unheard:
+            reply.voice, reply.seconds = max(call.usual, lasted), seconds_of(reply.text)
+        return call
+
+
+def seconds_of(text: str) -> float:
+    """How long a voice takes for a text, about."""
+    return len(text) / RATE or UNWRITTEN
+
+
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        *FACTS, UserTurnStarted, UserTurn, EagerTurn, EagerTurnDropped, FalseInterruption, UserIdle,
+        ReplyStarted, ReplyCommitted, PlayoutStarted, PlayoutPaused, PlayoutResumed, AudioEnded, Interrupted, ReplyEnded,
+    )
+}  # fmt: skip
