@@ -1,7 +1,7 @@
 """How long from a decision to interrupt until playout has stopped and the transport has been told?
 
-On the one-core clock, with the model and the voice both still at work. "by voice" it is the detector's word
-that decides, "by call" `session.interrupt()`.
+On the one-core clock, with the model and the voice both still at work. "by voice" the voice is held at the
+first sound that the detector hears, and what it was is decided afterwards; "by call" is `session.interrupt()`.
 """
 
 import asyncio
@@ -50,5 +50,9 @@ async def _interruption(call: Call, by_call: bool) -> float:
         call.session.interrupt()
     else:
         await call.hear(frames(VOICE), until="cleared")
+        cleared = moments["cleared"] - moments["voice"]
         await call.hear(frames(NOISE), until="words")
+        moments.clear()
+        await call.hear(frames(NOISE), until="audio")  # the turn is over, and answered
+        return cleared
     return moments["cleared"] - moments["voice"]

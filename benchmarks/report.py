@@ -51,6 +51,7 @@ ROWS = (
     Row("lifecycle.tasks", "asyncio tasks of a session", "", 6),
     Row("first_audio.ms", "final transcript to first audio out", "ms", 0.5),
     Row("interruption.cleared_ms", "decision to interrupt to output cleared", "ms", 0.1),
+    Row("decisions.decision_us", "a decision of the turn engine, CPU time", "µs", 50),
     Row("history.turn_ms_50", "a turn after 50 turns, CPU time", "ms"),
     Row("history.turn_ms_200", "a turn after 200 turns, CPU time", "ms"),
     Row("history.turn_ms_400", "a turn after 400 turns, CPU time", "ms"),

@@ -15,7 +15,7 @@ from typing import Any
 
 from antiphon import Agent
 from antiphon.conversation.context import Context
-from antiphon.frames import AgentAudio, Frame, Interrupted, SessionStarted, Signal, UserAudio
+from antiphon.frames import AgentAudio, Frame, Interrupted, PlayoutPaused, SessionStarted, Signal, UserAudio
 from antiphon.processor import Processor, on
 from antiphon.services.ports import AudioChunk, Flush, Heard, Speech, TextDelta
 from antiphon.stage import Stage, Work
@@ -91,7 +91,7 @@ class InstantSTT:
         self.segmented = segmented
 
     async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
-        number, speaking = 0, False
+        speaking = False
         async for item in audio:
             if isinstance(item, Flush):
                 over = item.final
@@ -101,8 +101,7 @@ class InstantSTT:
                 speaking = loud
             if over:
                 self.moments.note("words")
-                yield Heard(f"hello there number {number}", True)
-                number += 1
+                yield Heard("Now tell me about bicycles.", True)
 
 
 class InstantLLM:
@@ -185,8 +184,8 @@ class Speaker(Processor):
             self._reply = frame.reply
             self.moments.note("audio")
 
-    @on(Interrupted)
-    def clear(self, signal: Interrupted) -> None:
+    @on(Interrupted, PlayoutPaused)
+    def clear(self, signal: Interrupted | PlayoutPaused) -> None:
         self.moments.note("cleared")
 
 

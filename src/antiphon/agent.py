@@ -58,6 +58,8 @@ class Agent:
     turns: TurnSettings = field(default_factory=TurnSettings)
     timing: ResponseTiming | None = field(default_factory=TimingRules)
     """How long an answer waits after a turn such as this; None is never."""
+    fillers: Sequence[str] = ()
+    """What is said, in turn, while a tool takes long and nothing else has been said: "One moment."."""
     mute: Sequence[str | MuteRule] = ()
     """When the user is not heard: "greeting", "first words", "tools", "speaking", or a rule of one's own."""
     history: Sequence[Entry] = ()
@@ -123,6 +125,7 @@ class Agent:
             apology=self.apology,
             history=self.history,
             timing=self.timing,
+            fillers=self.fillers,
         )
 
     def session(self, transport: Transport, *, observers: Sequence[Observer] = ()) -> Session:

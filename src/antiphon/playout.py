@@ -96,6 +96,8 @@ class Playout(Processor):
         self.paused = False
         self.gain = 1.0
         self._aside_at = 0
+        self._aside_due: Timer | None = None
+        self._aside_resamplers: dict[int, Resampler] = {}
         self._piece = int(sample_rate * PIECE)
         self._room: list[asyncio.Future[None]] = []
         self._pace = Pace()
@@ -139,7 +141,7 @@ class Playout(Processor):
             return
         if self._spoken.segments:
             self._spoken.segments[-1].rate = frame.sample_rate
-        self._append(frame.pcm if frame.sample_rate == self.sample_rate else self._resample(frame))
+        self._append(self._resampled(frame, self._resamplers))
 
     @on(WordTimed)
     def word(self, frame: WordTimed) -> None:
@@ -201,7 +203,7 @@ class Playout(Processor):
         if self.lead:
             self._recent, self._due = b"", None
         self._rest()
-        if self._sent:
+        if self._began is not None:
             self.push(PlayoutPaused(self._reply))
 
     def duck(self, gain: float) -> None:
@@ -211,12 +213,13 @@ class Playout(Processor):
     def resume(self) -> None:
         """Go on at the next sample, as loud as ever."""
         paused, self.paused, self.gain = self.paused, False, 1.0
-        if paused and self._sent:
+        if not paused:
+            return
+        if self._began is not None:
             self.push(PlayoutResumed(self._reply))
         if self._due is not None and self._due < self.session.now:
             self._due = None
-        if paused:
-            self._play()
+        self._play()
 
     def release(self) -> None:
         """The reply that was held is to be heard."""
@@ -229,11 +232,11 @@ class Playout(Processor):
         return self._spoken.heard(self._sent - self._ahead, reply.text, self._pace)
 
     def progress(self, reply: "Reply") -> tuple[float, float | None]:
-        """Seconds since the reply's voice began, and seconds of it left; None if not all of it is there."""
+        """Seconds of the reply's voice that were heard, and that are left; None if not all of it is there."""
         if self._reply != reply.number or self._began is None:
             return 0.0, None
         left = (self._waiting.samples + self._ahead) / self.sample_rate if self._ended else None
-        return self.session.now - self._began, left
+        return (self._sent - self._ahead) / self.sample_rate, left
 
     @property
     def _ahead(self) -> int:
@@ -259,12 +262,14 @@ class Playout(Processor):
         if self._timer is None:
             self._play()
 
-    def _resample(self, frame: AgentAudio) -> bytes:
-        resampler = self._resamplers.get(frame.sample_rate)
+    def _resampled(self, frame: AgentAudio, resamplers: "dict[int, Resampler]") -> bytes:
+        if frame.sample_rate == self.sample_rate:
+            return frame.pcm
+        resampler = resamplers.get(frame.sample_rate)
         if resampler is None:
             from .audio.resample import Resampler  # numpy, only where rates differ
 
-            resampler = self._resamplers[frame.sample_rate] = Resampler(frame.sample_rate, self.sample_rate)
+            resampler = resamplers[frame.sample_rate] = Resampler(frame.sample_rate, self.sample_rate)
         return resampler(frame.pcm)
 
     def _play(self) -> None:
@@ -359,19 +364,19 @@ class Playout(Processor):
         """Play a backchannel, unless a reply is heard."""
         if self._due is not None:
             return
-        idle = not self._aside.samples
-        self._aside.put(frame.pcm if frame.sample_rate == self.sample_rate else self._resample(frame))
-        if idle:
+        self._aside.put(self._resampled(frame, self._aside_resamplers))
+        if self._aside_due is None:
             self._aside_at = round(self.session.now * self.sample_rate)
             self._go_aside()
 
     def _go_aside(self) -> None:
         """Send the next piece of a backchannel."""
+        self._aside_due = None
         samples = min(self._piece, self._aside.samples)
         if samples and self._due is None:
             self.push(AgentAudio(BACKCHANNEL, self._aside.take(samples), self.sample_rate, self._aside_at))
             self._aside_at += samples
-            self.session.timer(self, self._aside_at / self.sample_rate, self._go_aside)
+            self._aside_due = self.session.timer(self, self._aside_at / self.sample_rate, self._go_aside)
         else:
             self._aside = Buffer()
 

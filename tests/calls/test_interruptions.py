@@ -149,7 +149,7 @@ def test_in_the_first_of_two_sentences() -> None:
         3.72  agent: Yes?
         7.00  end: the caller hung up
     """)
-    assert call.entries[1] == AgentSaid("First I tell", interrupted=True)
+    assert call.entries[1] == AgentSaid("First I tell you", interrupted=True)
     assert call.part(LLM).service.contexts[-1].entries == tuple(call.entries[:-1])
 
 
@@ -515,7 +515,7 @@ def test_tool_that_fails_after_the_interruption() -> None:
     check(call)
     call.reads("""
         0.51  user: print it
-        1.75  agent: Let me —
+        1.75  agent: Let me print —
         2.66  user: hello?
         3.58  agent: Still at it.
         3.70  tool print_it: print_it failed: no paper.

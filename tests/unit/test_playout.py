@@ -3,6 +3,7 @@
 import asyncio
 import struct
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,8 @@ from antiphon.frames import (
     AudioEnded,
     Failed,
     Interrupted,
+    PlayoutPaused,
+    PlayoutResumed,
     PlayoutStarted,
     ReplyEnded,
     SegmentEnded,
@@ -302,35 +305,289 @@ def test_settings_that_cannot_play_are_refused(settings: dict[str, float]) -> No
 # Pause and stop --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+class Speaker(Processor):
+    """A transport that plays at once what it is given, and forgets at a pause what it has not played yet.
+
+    One without a lead holds nothing but the piece that is playing, and plays it to its end.
+    """
+
+    def __init__(self, lead: float) -> None:
+        self.lead = lead
+        self.played = b""
+        self._buffer = b""
+        self._end = 0.0  # when the buffer will have been played
+
+    @on(AgentAudio)
+    def audio(self, frame: AgentAudio) -> None:
+        self._buffer += frame.pcm
+        self._end = max(self._end, self.session.now) + len(frame.pcm) / 2 / frame.sample_rate
+        if not self.lead:
+            self.forget(0)
+
+    @on(PlayoutPaused)
+    def paused(self, signal: PlayoutPaused) -> None:
+        self.forget(round(max(0.0, self._end - self.session.now) * RATE))
+        self._end = min(self._end, self.session.now)
+
+    def forget(self, samples: int) -> None:
+        self.played += self._buffer[: len(self._buffer) - 2 * samples]
+        self._buffer = b""
+
+
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0.0, 0.2), st.floats(0.0, 0.5)), max_size=6),
     st.sampled_from([0.0, 0.06]),
+    st.sampled_from([RATE, 700]),
 )
-def test_pause_and_resume_lose_nothing(pauses: Sequence[tuple[float, float]], lead: float) -> None:
-    call = Call([Playout(lead=lead)])
+@example([(0.0, 0.0)], 0.06, RATE)
+@example([(0.0, 0.5)], 0.06, RATE)
+@example([(0.02, 0.0), (0.0, 0.01)], 0.06, 700)
+def test_pause_and_resume_lose_nothing(
+    pauses: Sequence[tuple[float, float]], lead: float, chunk: int
+) -> None:
+    """What was heard in all is what the voice made, to the sample, however often it was held."""
+    speaker = Speaker(lead)
+    call = Call([Playout(lead=lead), speaker])
 
     async def main() -> None:
         async with call:
             playout = call.part(Playout)
             feed = Feed(call.session)
             feed.segment(0, 18)
-            feed.audio(RATE)
+            while feed.made < RATE:
+                feed.audio(min(chunk, RATE - feed.made))
             feed.done()
             feed.end()
             for played, paused in pauses:
                 await call.session.clock.sleep(played)
                 call.session.input("pause", None, playout.pause)
-                count = len(call.voice)
+                count, reply = len(call.voice), call.session.reply
+                heard = reply and playout.heard(reply)
                 await call.session.clock.sleep(paused)
                 assert len(call.voice) == count, "nothing goes out in a pause"
+                assert heard == (reply and playout.heard(reply)) or not lead, "nothing is heard in a pause"
                 call.session.input("resume", None, playout.resume)
             await call.session.clock.sleep(5)
+            speaker.forget(0)
 
     run_virtual(main())
     check(call)
-    assert call.pcm(1) == numbered(0, RATE)
+    assert speaker.played == numbered(0, RATE)
     assert call.all(ReplyEnded)[0].heard == "one two three four"
+
+
+@virtual
+async def test_pause_before_the_voice_begins_holds_it_and_tells_nobody() -> None:
+    async with Call([Playout(lead=0.06)]) as call:
+        feed = Feed(call.session)
+        call.session.input("pause", None, call.part(Playout).pause)
+        feed.segment(0, 18)
+        feed.audio(RATE)
+        feed.end()
+        await call.session.clock.sleep(1)
+        assert not call.voice
+        call.session.input("resume", None, call.part(Playout).resume)
+        await call.session.clock.sleep(2)
+    check(call)
+    assert call.times(PlayoutStarted) == [1.0]
+    assert not call.all(PlayoutPaused)
+    assert not call.all(PlayoutResumed)
+
+
+@virtual
+async def test_pause_in_the_first_20_ms_clears_what_the_transport_holds() -> None:
+    async with Call([Playout(lead=0.06)]) as call:
+        feed = Feed(call.session)
+        feed.segment(0, 18)
+        feed.audio(RATE)
+        call.session.input("pause", None, call.part(Playout).pause)
+        assert call.all(PlayoutPaused) == [PlayoutPaused(1)]
+        call.session.input("resume", None, call.part(Playout).resume)
+        assert call.all(PlayoutResumed) == [PlayoutResumed(1)]
+
+
+@virtual
+async def test_ducked_voice_goes_on_more_softly_until_it_is_resumed() -> None:
+    async with Call([Playout()]) as call:
+        playout = call.part(Playout)
+        feed = Feed(call.session)
+        feed.segment(0, 18)
+        feed.audio(RATE)
+        feed.done()
+        feed.end()
+        await call.session.clock.sleep(0.2)
+        call.session.input("duck", None, lambda: playout.duck(0.25))
+        await call.session.clock.sleep(0.2)
+        call.session.input("resume", None, playout.resume)
+        await call.session.clock.sleep(2)
+    check(call)
+    samples, wanted = (struct.unpack(f"<{RATE}h", pcm) for pcm in (call.pcm(1), numbered(0, RATE)))
+    ratios = [
+        round(got / (want or 1), 2) for got, want in zip(samples, wanted, strict=True) if abs(want) > 1000
+    ]
+    steps = [ratio for ratio, after in pairwise([*ratios, 0.0]) if ratio != after]
+    assert steps == [1.0, 0.25, 1.0]
+    assert [piece.at for piece in pieces(call)] == [number * PIECE for number in range(50)], "no gap"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.001, 0.98))
+def test_stop_fades_within_20_ms_and_nothing_follows(at: float) -> None:
+    call = Call([Playout()])
+    level = struct.pack("<h", 20000)
+
+    async def main() -> None:
+        async with call:
+            feed = Feed(call.session)
+            feed.segment(0, 18)
+            call.session.send(AgentAudio(feed.reply, level * RATE, RATE))
+            feed.done()
+            feed.end()
+            await call.session.clock.sleep(at)
+            call.session.interrupt()
+            await call.session.clock.sleep(3)
+
+    run_virtual(main())
+    check(call)
+    decided = call.times(Interrupted)[0]
+    last = pieces(call)[-1]
+    assert call.voice[-1].at <= decided
+    assert (last.at + len(last.pcm) // 2) / RATE <= decided + 0.02 + 1e-4
+    faded = struct.unpack(f"<{len(last.pcm) // 2}h", last.pcm)
+    assert abs(faded[-1]) < 1000 or len(faded) == PIECE, "it ends near zero, where there is room for it"
+    assert list(faded) == sorted(faded, reverse=True)
+
+
+@virtual
+async def test_voice_that_stops_in_a_pause_or_on_a_transport_with_a_lead_sends_nothing_more() -> None:
+    for lead, paused in ((0.0, True), (0.06, False)):
+        async with Call([Playout(lead=lead)]) as call:
+            feed = Feed(call.session)
+            feed.segment(0, 18)
+            feed.audio(RATE)
+            await call.session.clock.sleep(0.11)
+            if paused:
+                call.session.input("pause", None, call.part(Playout).pause)
+            sent = len(call.voice)
+            call.session.interrupt()
+            await call.session.clock.sleep(1)
+            assert len(call.voice) == sent
+
+
+# Held replies, and backchannels ----------------------------------------------------------------------
+
+
+@virtual
+async def test_speculative_reply_is_made_and_not_heard_before_it_is_committed() -> None:
+    async with Call([Playout()]) as call:
+        session = call.session
+        reply = session.new_reply(lambda reply: reply.write("one two three four"), speculative=True)
+        session.send(SegmentStarted(reply.number, 0, 18))
+        session.send(AgentAudio(reply.number, numbered(0, RATE), RATE))
+        session.send(SegmentEnded(reply.number))
+        session.send(AudioEnded(reply.number))
+        await session.clock.sleep(1)
+        assert not call.voice
+        session.input("commit", None, lambda: session.commit(reply))
+        assert call.times(PlayoutStarted) == [1.0], "at once"
+        await reply
+    check(call)
+    assert call.pcm(1) == numbered(0, RATE)
+
+
+@virtual
+async def test_speculative_reply_that_is_dropped_leaves_no_trace() -> None:
+    async with Call([Playout()]) as call:
+        reply = call.session.new_reply(lambda reply: reply.write("one"), speculative=True)
+        call.session.send(AgentAudio(reply.number, numbered(0, RATE), RATE))
+        call.session.send(AudioEnded(reply.number))
+        reply.interrupt()
+        await call.session.clock.sleep(1)
+    check(call)
+    assert not call.voice
+    assert not call.all(Interrupted)
+    assert call.all(ReplyEnded)[0].heard == ""
+
+
+@virtual
+async def test_reply_is_not_heard_before_its_time() -> None:
+    async with Call([Playout()]) as call:
+        feed = Feed(call.session)
+        reply = call.session.reply
+        assert reply is not None
+        reply.not_before = 0.7
+        feed.segment(0, 18)
+        feed.audio(RATE)
+        feed.done()
+        feed.end()
+        await reply
+    check(call)
+    assert call.times(PlayoutStarted) == [0.7]
+    assert call.times(ReplyEnded) == [pytest.approx(1.7)]
+
+
+@pytest.mark.parametrize("rate", [RATE, 16000])
+@virtual
+async def test_backchannel_is_paced_and_is_no_reply(rate: int) -> None:
+    async with Call([Playout()]) as call:
+        await call.session.clock.sleep(1)
+        for _ in range(4):
+            call.session.send(AgentAudio(0, b"\1\0" * (rate // 20), rate))
+        await call.session.clock.sleep(1)
+    assert {piece.reply for piece in pieces(call)} == {0}
+    assert [seen.at for seen in call.voice] == [pytest.approx(1 + 0.02 * n) for n in range(len(call.voice))]
+    assert sum(len(piece.pcm) // 2 for piece in pieces(call)) == pytest.approx(RATE // 5, abs=200)
+    assert not call.all(PlayoutStarted)
+    assert not call.all(ReplyEnded)
+
+
+@virtual
+async def test_backchannel_that_comes_in_drops_is_not_hurried() -> None:
+    async with Call([Playout()]) as call:
+        for _ in range(20):
+            call.session.send(AgentAudio(0, b"\1\0" * PIECE, RATE))
+            await call.session.clock.sleep(0.019)
+        await call.session.clock.sleep(1)
+    voice_is_paced(call)
+    assert len(pieces(call)) == 20
+
+
+@virtual
+async def test_backchannel_gives_way_to_a_reply() -> None:
+    async with Call([Playout()]) as call:
+        call.session.send(AgentAudio(0, b"\1\0" * RATE, RATE))
+        await call.session.clock.sleep(0.09)
+        feed = Feed(call.session)
+        feed.segment(0, 18)
+        feed.audio(RATE)
+        call.session.send(AgentAudio(0, b"\1\0" * RATE, RATE))
+        await call.session.clock.sleep(0.5)
+        feed.done()
+        feed.end()
+        await call.session.clock.sleep(2)
+    check(call)
+    assert [piece.reply for piece in pieces(call)] == [0] * 5 + [1] * 50
+
+
+@virtual
+async def test_backchannel_leaves_nothing_in_the_voice_of_a_reply_that_is_held() -> None:
+    """Both are resampled; each by itself."""
+    voices: list[bytes] = []
+    for backchannel in (False, True):
+        async with Call([Playout()]) as call:
+            session = call.session
+            reply = session.new_reply(lambda reply: reply.write("one"), speculative=True)
+            session.send(AgentAudio(reply.number, b"\0\0" * 8000, 16000))
+            if backchannel:
+                session.send(AgentAudio(0, b"\0\x40" * 1600, 16000))
+            await session.clock.sleep(1)
+            session.send(AgentAudio(reply.number, b"\0\0" * 8000, 16000))
+            session.send(AudioEnded(reply.number))
+            session.input("commit", None, partial(session.commit, reply))
+            await reply
+            voices.append(call.pcm(reply.number))
+    assert voices == [bytes(RATE * 2)] * 2
 
 
 @virtual

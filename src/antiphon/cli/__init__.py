@@ -1,4 +1,4 @@
-"""The command line: `antiphon demo`, `talk`, `converse`, `models`, `doctor`."""
+"""The command line: `antiphon demo`, `talk`, `converse`, `turns`, `models`, `doctor`."""
 
 import io
 import logging
@@ -15,6 +15,7 @@ from .doctor import doctor
 from .models import app as models
 from .show import DEBUG
 from .talk import talk
+from .turns import app as turns
 
 __all__ = ["main"]
 
@@ -28,6 +29,7 @@ app.command()(demo)
 app.command()(talk)
 app.command()(converse)
 app.command()(doctor)
+app.add_typer(turns, name="turns")
 app.add_typer(models, name="models")
 
 

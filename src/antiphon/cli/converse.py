@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
 AFTER = 120.0  # seconds that a call may last longer than its caller speaks
 
-__all__ = ["AgentFile", "JournalFile", "Json", "Out", "Virtual", "converse", "play", "writable"]
+__all__ = [
+    "AgentFile",
+    "JournalFile",
+    "Json",
+    "Out",
+    "PolicyFile",
+    "Virtual",
+    "called",
+    "converse",
+    "play",
+    "writable",
+]
 
 Caller = Annotated[Path, typer.Argument(metavar="CALLER.wav", help="What the caller says, pauses and all.")]
 AgentFile = Annotated[
@@ -30,6 +41,9 @@ Json = Annotated[
 JournalFile = Annotated[
     Path | None, typer.Option("--journal", metavar="FILE", help="Every event of the call, a line each.")
 ]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", metavar="FILE.toml", help="Another turn policy than the agent's.")
+]
 Virtual = Annotated[
     bool, typer.Option("--virtual", help="Do not wait: in virtual time, where computing takes none.")
 ]
@@ -42,12 +56,22 @@ def converse(
     out: Out = None,
     json: Json = None,
     journal: JournalFile = None,
+    policy: PolicyFile = None,
     virtual: Virtual = False,
 ) -> None:
     """Play a recorded caller to an agent; write the call, and a report of it."""
+    play(called(agent, policy), caller, out=out, json=json, journal=journal, virtual=virtual)
+
+
+def called(file: Path | None, policy: Path | None) -> "Agent":
+    """The agent of a command, with the policy that is asked for."""
+    from ..turns.policy import load_policy
     from .agents import chosen
 
-    play(chosen(agent), caller, out=out, json=json, journal=journal, virtual=virtual)
+    agent = chosen(file)
+    if policy is not None:
+        agent.turns = load_policy(policy)
+    return agent
 
 
 def play(

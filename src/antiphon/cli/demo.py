@@ -18,7 +18,7 @@ __all__ = ["SCRIPT", "demo", "voiced"]
 SCRIPT: tuple[tuple[str, float, Literal["answer", "barge-in"]], ...] = (
     ("Hi there. Do you repair flat tires?", 0.7, "answer"),
     ("Could you look up your opening hours on Saturday?", 0.6, "answer"),
-    ("Can you tell me how to choose a good bike?", 0.7, "answer"),
+    ("How do I choose a good bike?", 0.7, "answer"),
     ("Sorry, wait. And the opening hours on Sunday?", 1.6, "barge-in"),
 )
 """What the caller says, how many seconds after which cue: a question, a tool, a long answer, a barge-in."""

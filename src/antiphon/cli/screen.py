@@ -94,6 +94,8 @@ class Screen:
                 for run in answer.tools if (answer := self.latency.answer(reply)) else ():
                     if run.call.id == what.call.id:
                         self._soon(self._tool, now, run)
+            case ReplyEnded(speculative=True):
+                pass  # nobody heard of it
             case ReplyEnded(reply):
                 if self._state == "agent":
                     self._state, self._words = "listening", ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..frames import Failed, Frame, ReplyEnded, ReplyStarted, Signal, Text, ToolEnded, UserText
-from .converse import AgentFile
+from .converse import AgentFile, PolicyFile, called
 from .show import console, told
 
 if TYPE_CHECKING:
@@ -29,16 +29,16 @@ HEADPHONES = "Use headphones, or the agent hears itself; with a loudspeaker: --n
 
 
 @told
-def talk(agent: AgentFile = None, text: Typing = False, no_barge_in: Rests = False) -> None:
+def talk(
+    agent: AgentFile = None, text: Typing = False, no_barge_in: Rests = False, policy: PolicyFile = None
+) -> None:
     """Talk with an agent, by microphone and loudspeaker or by typing."""
-    from .agents import chosen
-
     if text:
-        type_in(chosen(agent))
+        type_in(called(agent, policy))
     else:
         from ..transports.terminal import Terminal
 
-        speak(chosen(agent), Terminal(rests=no_barge_in), hint=None if no_barge_in else HEADPHONES)
+        speak(called(agent, policy), Terminal(rests=no_barge_in), hint=None if no_barge_in else HEADPHONES)
 
 
 # Speaking --------------------------------------------------------------------------------------------

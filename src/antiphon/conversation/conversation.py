@@ -26,6 +26,7 @@ from ..frames import (
     Transcript,
     UserText,
     UserTurn,
+    replace,
 )
 from ..processor import on
 from ..reply import Reply
@@ -41,6 +42,7 @@ __all__ = ["Conversation"]
 
 logger = logging.getLogger("antiphon.conversation")
 
+FILLER_AFTER = 0.8  # seconds that a tool may take before something is said
 PACE_WITHIN = 0.5  # seconds after the turn that an answer waits for a response timing that is asked
 ROUNDS = 8  # times that one reply may call tools
 
@@ -58,7 +60,8 @@ class Conversation(Stage):
     """Makes a reply for each turn of the user; its context holds only what was heard.
 
     `apology` is said when the model fails; None says nothing. `timing` says how long an answer waits; None
-    is not at all.
+    is not at all. `fillers` are said in turn when a tool has been running for 0.8 seconds and the
+    reply has no words yet.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Conversation(Stage):
         apology: str | None = "Sorry, I had a problem just now. Could you say that again?",
         history: Sequence[Entry] = (),
         timing: ResponseTiming | None = None,
+        fillers: Sequence[str] = (),
     ) -> None:
         self.instructions = instructions
         self.tools = {tool.spec.name: tool for tool in tools}
@@ -78,6 +82,7 @@ class Conversation(Stage):
         self.greeting = greeting
         self.apology = apology
         self.timing = timing
+        self.fillers = tuple(fillers)
         self.entries: list[Entry] = list(history)
         self._specs = tuple(tool.spec for tool in tools)
         self._making: Making | None = None
@@ -155,9 +160,7 @@ class Conversation(Stage):
         self._pace(turn, self._hear(turn, draft.reply))
         making.place = len(self.entries)
         self.session.commit(draft.reply, self.session.now - draft.begun)
-        for generation in making.generations:
-            for call in generation.calls:
-                self._calls.start(call, draft.reply.number)
+        self._run_tools(making, [call for made in making.generations for call in made.calls])
 
     def _drop_draft(self, reason: str) -> None:
         draft, self._draft = self._draft, None
@@ -229,8 +232,24 @@ class Conversation(Stage):
             reply.write(" ")
         self.push(TextEnded(reply.number, more=bool(calls)))
         if not reply.speculative:  # else they wait until it is the answer
-            for call in calls:
-                self._calls.start(call, reply.number)
+            self._run_tools(making, calls)
+
+    def _run_tools(self, making: Making, calls: Sequence[ToolCall]) -> None:
+        for call in calls:
+            self._calls.start(call, making.reply.number)
+        if calls and self.fillers and not making.reply.text.strip():
+            self.after(FILLER_AFTER, lambda: self._fill(making))
+
+    def _fill(self, making: Making) -> None:
+        """Say that it takes a moment, if it does and nothing has been said."""
+        reply = making.reply
+        if making is not self._making or reply.text.strip() or making.has_all_results:
+            return
+        filler, self.fillers = self.fillers[0], (*self.fillers[1:], self.fillers[0])
+        at = reply.write(f"{filler} ")
+        making.generations[-1] = replace(making.generations[-1], end=len(reply.text))
+        self.push(Text(reply.number, filler, at))
+        self.push(TextEnded(reply.number, more=True))
 
     @on(ToolEnded)
     def tool_ended(self, signal: ToolEnded) -> None:

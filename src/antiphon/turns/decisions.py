@@ -69,7 +69,7 @@ class SpeculationDropped:
 class VoiceAt:
     """Where the agent's voice stands: told before a fact that is judged by it.
 
-    `voiced`: seconds since it began, 0 if it has not; `left`: seconds that are still to be heard, None where
+    `voiced`: seconds of it that were heard; `left`: seconds that are still to be heard, None where
     not all of the reply is there yet.
     """
 

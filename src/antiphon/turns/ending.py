@@ -211,8 +211,8 @@ def _end(floor: Floor, reason: str, now: float) -> list[Decision]:
     if text:
         floor.awake_until = now + floor.settings.awake_for
     turn.keys = ""
-    goes_on: list[Decision] = []
-    if not text:
-        goes_on = [ResumeVoice("noise")] if floor.cut else floor.resume()
+    goes_on = [] if text else floor.resume()
+    if floor.cut and not text:
+        goes_on = [ResumeVoice("noise")]
     floor.cut = False
     return [*wrong, EndTurn(text, turn.started, turn.ended, reason), *goes_on]

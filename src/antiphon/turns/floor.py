@@ -72,7 +72,7 @@ class Floor:
         self.held_until = 0.0
         self.voice = VoiceAt()
         self.voiced = 0.0
-        """Seconds for which it had been heard when the user began to speak over it."""
+        """Seconds of it that had been heard when the user began to speak over it."""
         self.asked = ""
         """What the agent has said last."""
 

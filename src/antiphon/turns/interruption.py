@@ -11,7 +11,7 @@ from math import inf
 from typing import Literal, Protocol
 
 from ..errors import ConfigurationError
-from .phrases import ASKS_AGAIN, PHRASES, Lexicon, words_of
+from .phrases import ASKS_AGAIN, PHRASES, lexicon, words_of
 
 __all__ = ["InterruptionClassifier", "InterruptionSettings", "Judgement", "Overlap", "Rules", "Verdict"]
 
@@ -135,7 +135,7 @@ class Rules:
 
     def __init__(self, settings: InterruptionSettings | None = None) -> None:
         self.settings = rules = settings or InterruptionSettings()
-        self._lexicon = Lexicon(rules.languages, rules.backchannels, rules.commands)
+        self._lexicon = lexicon(tuple(rules.languages), tuple(rules.backchannels), tuple(rules.commands))
 
     def judge(self, overlap: Overlap) -> Judgement:
         words = words_of(overlap.words)[:_ENOUGH]

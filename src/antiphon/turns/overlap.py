@@ -42,7 +42,7 @@ def speaks(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> lis
     if not floor.yields:
         floor.state = State.SPEAKING
         return [*floor.resume(), *ending.begin(floor, fact, now)]
-    _take(floor, fact.at, now)
+    _take(floor, fact.at)
     return speaks_on(floor, fact, now)
 
 
@@ -77,7 +77,7 @@ def unasked(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
         return ending.unasked(floor, fact, now)
     if floor.knows(fact, spoken_since=False) or not fact.text:
         return []
-    _take(floor, fact.started or now, now)
+    _take(floor, fact.started or now)
     floor.turn.silent = True
     floor.turn.ended = fact.ended or now
     floor.turn.hear(fact)
@@ -90,10 +90,10 @@ def alone(floor: Floor, fact: ReplyOver, now: float) -> list[Decision]:
     return [StartTurn(floor.turn.started), *over(floor, fact, now)]
 
 
-def _take(floor: Floor, at: float, now: float) -> None:
-    """Listen to what began then, and know how long the voice had been heard by then."""
+def _take(floor: Floor, at: float) -> None:
+    """Listen to what began then, and know how much of the voice had been heard by then."""
     floor.take(at)
-    floor.voiced = max(0.0, floor.voice.voiced - (now - at))
+    floor.voiced = floor.voice.voiced
 
 
 def _judge(floor: Floor, now: float, *, last: bool = False) -> list[Decision]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-__all__ = ["ASKS_AGAIN", "PHRASES", "Kind", "Lexicon", "Phrases", "words_of"]
+__all__ = ["ASKS_AGAIN", "PHRASES", "Kind", "Lexicon", "Phrases", "lexicon", "words_of"]
 
 Kind = Literal["backchannel", "command", "filler", "noise", "content", "begun"]
 """What a word is part of: one of the phrases, none, or the beginning of a backchannel or noise ("of ...")."""
@@ -140,6 +140,14 @@ def words_of(text: str) -> tuple[str, ...]:
 
 def _split(phrases: str) -> Iterator[tuple[str, ...]]:
     return filter(None, map(words_of, phrases.split(",")))
+
+
+@lru_cache(32)
+def lexicon(
+    languages: tuple[str, ...] = (), backchannels: tuple[str, ...] = (), commands: tuple[str, ...] = ()
+) -> "Lexicon":
+    """The lexicon of these, made once for all conversations."""
+    return Lexicon(languages, backchannels, commands)
 
 
 class Lexicon:

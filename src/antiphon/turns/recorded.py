@@ -44,7 +44,7 @@ from ..heard import RATE
 from ..journal import Line, read
 from .decisions import Fact, SpeculationDropped
 
-__all__ = ["Counts", "RecordedCall", "RecordedReply", "RecordedTurn", "recorded", "seconds_of"]
+__all__ = ["Counts", "RecordedCall", "RecordedReply", "RecordedTurn", "recorded"]
 
 FACTS = (
     SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped, Transcript, TurnScored, TurnHinted,
@@ -52,7 +52,9 @@ FACTS = (
 )  # fmt: skip
 DELAY = 0.6  # seconds from a reply's beginning to its voice, where no voice was heard in the whole call
 
-UNWRITTEN = 2.0  # seconds that a reply takes of which not a word was written
+NEAR = 1e-3  # seconds that two times of one event may differ by
+UNSURE = 0.1  # seconds of a voice that count as much as what is usual
+UNWRITTEN = 2.0  # seconds that a reply takes, or goes on, of which nothing was written
 
 
 @dataclass(slots=True)
@@ -80,9 +82,13 @@ class RecordedReply:
     """When all of its audio is there; None where that was never so."""
     seconds: float = 0.0
     """How long its voice is; without one, how long it takes."""
+    cut: tuple[float, int] | None = None
+    """Where it was interrupted: after so much of its voice, and so many characters."""
 
     def reached(self, played: float) -> int:
         """The characters of its text that are heard after so much of its voice, to the end of a word."""
+        if self.cut is not None and abs(played - self.cut[0]) < NEAR:
+            return self.cut[1]
         share = min(1.0, played / self.seconds) if self.seconds > 0 else 1.0
         offset = round(share * len(self.text))
         if offset == len(self.text) or self.text[offset].isspace():
@@ -119,6 +125,12 @@ class RecordedCall:
     over: float = 0.0
     usual: float = DELAY
     """Seconds from a reply's beginning to its voice, as the median."""
+    pace: float = RATE
+    """Characters of a reply that are spoken in a second."""
+
+    def seconds_of(self, text: str) -> float:
+        """How long the agent's voice takes for a text, about."""
+        return len(text) / self.pace or UNWRITTEN
 
 
 def recorded(journal: str | Path | Iterable[bytes]) -> RecordedCall:
@@ -162,7 +174,9 @@ class _Reader:
         self._binding: set[str] = set()  # what may not be interrupted
         self._unanswered: RecordedTurn | None = None
         self._started = self._closed = self._idle = self._false = -1.0  # when the last of each was
-        self._unheard: list[tuple[RecordedReply, float]] = []  # ended before their voice began
+        self._unheard: list[RecordedReply] = []  # stopped before their voice began
+        self._cut: list[RecordedReply] = []  # and after that
+        self._characters, self._seconds = RATE * UNSURE, UNSURE  # of what was heard in full
 
     def called(self, line: Line) -> None:
         """A call of the program's: only what it says and whether that may be interrupted counts."""
@@ -250,13 +264,17 @@ class _Reader:
         if making.voiced is None:
             reply.seconds = now - reply.began
             if ended.interrupted:
-                self._unheard.append((reply, now - reply.began))
+                self._unheard.append(reply)
             return
         reply.voice = making.voiced - reply.began
         held = 0.0 if making.held is None else now - making.held
-        played = now - making.voiced - making.paused - held
-        pace = len(ended.heard) / played if ended.heard and played > 0 else RATE
-        reply.seconds = max(played, len(ended.text) / pace) if ended.interrupted else played
+        reply.seconds = now - making.voiced - making.paused - held
+        if ended.interrupted:
+            reply.cut = (reply.seconds, len(ended.heard))
+            self._cut.append(reply)
+        else:
+            self._characters += len(ended.text)
+            self._seconds += reply.seconds
 
     def finish(self) -> RecordedCall:
         """Nothing more comes."""
@@ -264,20 +282,20 @@ class _Reader:
         replies = [turn.answer for turn in call.turns if turn.answer] + call.unasked
         if voices := [reply.voice for reply in replies if reply.voice is not None]:
             call.usual = median(voices)
-        for reply, lasted in self._unheard:
-            reply.voice, reply.seconds = max(call.usual, lasted), seconds_of(reply.text)
+        call.pace = self._characters / self._seconds
+        for reply in self._unheard:
+            reply.voice, reply.seconds = max(call.usual, reply.seconds), call.seconds_of(reply.text)
+        for reply in self._cut:
+            more = UNWRITTEN if reply.complete is None else NEAR
+            reply.seconds = max(reply.seconds + more, call.seconds_of(reply.text))
         return call
-
-
-def seconds_of(text: str) -> float:
-    """How long a voice takes for a text, about."""
-    return len(text) / RATE or UNWRITTEN
 
 
 _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         *FACTS, UserTurnStarted, UserTurn, EagerTurn, EagerTurnDropped, FalseInterruption, UserIdle,
-        ReplyStarted, ReplyCommitted, PlayoutStarted, PlayoutPaused, PlayoutResumed, AudioEnded, Interrupted, ReplyEnded,
+        ReplyStarted, ReplyCommitted, PlayoutStarted, PlayoutPaused, PlayoutResumed, AudioEnded,
+        Interrupted, ReplyEnded,
     )
 }  # fmt: skip

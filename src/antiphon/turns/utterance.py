@@ -17,8 +17,11 @@ def same_words(one: str, other: str) -> bool:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether one text may be the other, as a recogniser understood it a little later."""
-    return same_words(one, other) or SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= 0.8
+    """Whether one text may be the other, as a recogniser understood it a little later: not one word more."""
+    if same_words(one, other):
+        return True
+    near = SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= 0.8
+    return near and len(one.split()) == len(other.split())
 
 
 FRESH = 0.2  # seconds at the end of the speech that its words may not have heard

@@ -27,19 +27,18 @@ from .decisions import (
     VoiceAt,
 )
 from .engine import TurnEngine
-from .recorded import Counts, RecordedCall, RecordedReply, RecordedTurn, seconds_of
+from .recorded import NEAR, Counts, RecordedCall, RecordedReply, RecordedTurn
 from .settings import TurnSettings
 
 __all__ = ["Change", "Outcome", "WhatIf", "what_if"]
 
 SAME = 0.01  # seconds: a timer may be as late as that
-NEAR = 1e-3  # seconds that two times of one event may differ by
 AROUND = 200  # characters of a reply that are told on either side of where the voice stands
 JUDGED = (SoundHeard, SpeechStarted, SpeechResumed, SpeechPaused, Transcript)
 
 Outcome = Literal["same", "earlier", "later", "cut off", "joined", "lost", "new"]
-"""What has become of a turn. "cut off": it was taken to be over while more of it was to come; "joined": it
-goes on in the next turn; "lost": it is none, or not over when the call is; "new": it was none in the recording."""
+"""What has become of a turn. "cut off": it is over while more of it is to come; "joined": it goes on in
+the next turn; "lost": it is none, or not over when the call is; "new": it was none in the recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +226,7 @@ class _Again:
         now, rung = 0.0, -1.0
         while self.hung_up is None:
             deadline = self._engine.deadline
-            if deadline is not None and deadline <= rung:
+            if deadline is not None and max(deadline, now) <= rung:
                 deadline = None  # it has come, and nothing has followed
             times = (self._due(), stop, fact[0] if fact else None, deadline)
             at, which = min(
@@ -247,7 +246,7 @@ class _Again:
                 self._tell(fact[1], now)
                 fact = next(facts, None)
             else:
-                rung = -1.0 if self._tell(Deadline(), now) else at
+                rung = -1.0 if self._tell(Deadline(), now) else now
 
     def _tell(self, fact: Fact, now: float) -> bool:
         """Let the engine decide, and do it; gives whether there was anything to do."""
@@ -311,7 +310,7 @@ class _Again:
 
     def _assumed(self, text: str) -> RecordedReply:
         """A reply that is not in the recording."""
-        return RecordedReply(0.0, text=text, voice=self.call.usual, seconds=seconds_of(text))
+        return RecordedReply(0.0, text=text, voice=self.call.usual, seconds=self.call.seconds_of(text))
 
     def _due(self) -> float | None:
         """When the agent does something next."""

@@ -7,6 +7,7 @@ special ones stand in front.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from ..errors import ConfigurationError
@@ -197,6 +198,12 @@ RULES: tuple[Rule, ...] = (
 """English first, then German, French and Spanish. `EndpointingSettings` takes another table, or additions."""
 
 
+@lru_cache(512)
+def _told(rules: "Rules", words: str, asked: str) -> list[Hint]:
+    """Remembered: the same words are judged again at each fact that comes while the user is quiet."""
+    return rules.first(words, asked)
+
+
 class Rules:
     """A table of rules, ready to be asked."""
 
@@ -210,10 +217,14 @@ class Rules:
 
     def told(self, words: str, asked: str) -> list[Hint]:
         """What the user's words tell, and that the agent asked this before; nothing where no rule holds."""
+        return _told(self, last_words(words), asked)
+
+    def first(self, words: str, asked: str) -> list[Hint]:
+        """The same, asked of the rules themselves."""
         if asked != self._newest.asked:
             self._newest = self._after(asked)
         question = self._newest
-        found = (_first(question.rules, last_words(words)), question.hint)
+        found = (_first(question.rules, words), question.hint)
         return [hint for hint in found if hint is not None]
 
     def _after(self, asked: str) -> "_Question":
