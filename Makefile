@@ -31,6 +31,9 @@ fix: $(READY)             ## what the formatter and the linter can mend
 
 bench: $(READY)           ## our benchmarks, each beside its target
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.voice_to_voice
+	$(BIN)/python -m benchmarks.overlaps
+	$(BIN)/python -m benchmarks.turns
 
 bench-peers: $(READY)     ## the same work on the peers, side by side
 	$(BIN)/python -m benchmarks --peers

@@ -165,8 +165,13 @@ class Microphone(Stage):
         self.run(Work(self), self._read())
 
     async def _read(self) -> AsyncGenerator[Frame | Signal, None]:
-        for at in count(0, SAMPLES):
-            yield UserAudio(await self._heard.get(), RATE_IN, at)
+        clock, at = self.session.clock, 0
+        begun = clock.now()
+        while True:
+            pcm = await self._heard.get()
+            at = max(at, round((clock.now() - begun) * RATE_IN) - SAMPLES)  # nothing is heard between sounds
+            yield UserAudio(pcm, RATE_IN, at)
+            at += SAMPLES
 
 
 class Speaker(Processor):

@@ -514,14 +514,14 @@ def test_tool_that_fails_after_the_interruption() -> None:
     call = run_virtual(hold(agent("print it", "hello?", "and now?", says=says, tools=[print_it]), lines))
     check(call)
     call.reads("""
-        0.51  user: print it
-        1.75  agent: Let me print —
-        2.66  user: hello?
-        3.58  agent: Still at it.
-        3.70  tool print_it: print_it failed: no paper.
-        6.00  user: and now?
-        7.20  agent: There is no paper.
-       11.40  end: the caller hung up
+         0.51  user: print it
+         1.72  agent: Let me print —
+         2.62  user: hello?
+         3.53  agent: Still at it.
+         3.73  tool print_it: print_it failed: no paper.
+         5.86  user: and now?
+         7.08  agent: There is no paper.
+        11.30  end: the caller hung up
     """)
     results = [
         [entry.result for entry in prompt.context.entries if isinstance(entry, ToolAnswered)]

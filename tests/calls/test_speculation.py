@@ -90,10 +90,10 @@ def test_user_goes_on_three_times() -> None:
     call = run_virtual(hold(Agent("x", tools=[order], **good), lines))
     check(call)
     call.reads("""
-        0.51  user: I take the red one and the blue one and the green one and the white one
-        6.10  agent: Ordering. All four are ordered.
-        6.60  tool order: ordered
-       11.30  end: the caller hung up
+         0.51  user: I take the red one and the blue one and the green one and the white one
+         6.39  agent: Ordering. All four are ordered.
+         6.84  tool order: ordered
+        11.56  end: the caller hung up
     """)
     assert len(call.all(EagerTurn)) == len(call.all(EagerTurnDropped)) == 3
     assert [ended.speculative for ended in call.all(ReplyEnded)] == [True, True, True, False]
@@ -130,8 +130,8 @@ def test_interrupted_before_it_is_certain_that_it_is_a_reply() -> None:
     check(call)
     call.reads("""
         0.51  user: I take the red one and a helmet.
-        3.40  agent: Certainly.
-        7.00  end: the caller hung up
+        3.28  agent: Certainly.
+        6.96  end: the caller hung up
     """)
     assert not call.all(Interrupted)
     assert good["llm"].cancelled == len(call.all(EagerTurnDropped)) == 1

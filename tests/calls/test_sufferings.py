@@ -25,12 +25,16 @@ from antiphon.frames import (
     Prompt,
     ReplyEnded,
     ReplyStarted,
+    SpeechStarted,
     ToolCall,
     ToolEnded,
     Usage,
+    UserAudio,
     UserTurn,
+    replace,
 )
 from antiphon.pipeline import Part
+from antiphon.processor import Processor, on
 from antiphon.services.ports import Speech, Word
 from antiphon.telemetry.latency import PARTS, Latency
 from antiphon.testing import ScriptedSTT, ScriptedTTS, loud, run_virtual
@@ -94,7 +98,8 @@ def test_context_has_exactly_the_words_that_were_heard(words: bool) -> None:
                     heard = start + word.end()
             begun += len(str(piece)) / voice.rate
         assert call.all(ReplyEnded)[0].heard.rstrip() == ANSWER[:heard]
-        assert call.entries[1] == (AgentSaid(ANSWER[:heard], interrupted=True) if heard else UserSaid("wait"))
+        cut = AgentSaid(ANSWER[:heard], interrupted=heard < len(ANSWER))
+        assert call.entries[1] == (cut if heard else UserSaid("wait"))
 
 
 def test_dead_voice_is_noticed_in_seconds() -> None:
@@ -266,16 +271,49 @@ def test_click_is_not_even_a_sound() -> None:
     assert not call.all(FalseInterruption)
 
 
-def test_agent_does_not_talk_to_itself() -> None:
-    """14. A loudspeaker beside the microphone: every sentence comes back, and none is taken for a user's."""
-    sentences = ["Well, that depends on the day.", "On Mondays we are open from nine to five.", "Come by!"]
-    call = talk(
-        [line(0.8, 0.5, "now"), line(1.5, 0.1, "barge-in"), line(2.0, 0.6, "now")],
-        ["when are you open?", "well that depends on the day", "on mondays we are open from nine to"],
-        [" ".join(sentences)],
-    )
-    assert [false.kind for false in call.all(FalseInterruption)] == ["echo", "echo"]
-    assert call.entries == [UserSaid("when are you open?"), AgentSaid(" ".join(sentences))]
+class Room(Processor):
+    """Lets the microphone hear the first seconds of what the agent says, 20 ms later."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.said = 0.0
+        self.echoes: list[tuple[float, float]] = []
+
+    def hear(self, at: int, pcm: bytes) -> None:
+        begun, lasts = at / 24000 + 0.02, len(pcm) / 48000
+        if self.said < self.seconds:
+            self.echoes.append((begun, begun + lasts))
+        self.said += lasts
+
+    @on(UserAudio)
+    def audio(self, frame: UserAudio) -> None:
+        at = frame.at / frame.sample_rate
+        echoes = any(begun <= at < ended for begun, ended in self.echoes)
+        self.push(replace(frame, pcm=loud(0.02)) if echoes else frame)
+
+
+def in_a_room(seconds: float, hears: Sequence[str], **settings: object) -> Call:
+    """A call through a loudspeaker, whose echo is cancelled after these seconds of it."""
+    room = Room(seconds)
+    good = {**services(["hello", *hears], [ANSWER]), **settings}
+    parts = Agent("x", **good).pipeline(Caller([line(0.8, 0.5, "now")], 16000, hear=room.hear))
+    call = held([parts[0], room, *parts[1:]])
+    assert room.echoes
+    assert call.entries == [UserSaid("hello"), AgentSaid(ANSWER)]
+    return call
+
+
+def test_agent_does_not_interrupt_itself() -> None:
+    """14. Echo cancellation takes a moment at the beginning: that moment's words are known by their sound."""
+    call = in_a_room(0.3, ["well", "that", "depends"])
+    assert "echo" in {false.kind for false in call.all(FalseInterruption)} <= {"echo", "noise"}
+    assert not call.all(Interrupted)
+
+
+def test_agent_beside_an_open_microphone() -> None:
+    """14. Where nothing cancels the echo, the user is not heard while the agent speaks."""
+    call = in_a_room(600.0, ["well", "that", "depends"], mute=["speaking"])
+    assert len(call.all(SpeechStarted)) == 1
 
 
 def test_ears_that_are_lost_again_and_again_come_back() -> None:
@@ -296,7 +334,9 @@ def test_transcript_and_latency_of_each_turn() -> None:
     latency = Latency()
     for seen in call.seen:
         latency.saw(seen.at, seen.source, seen.what, seen.is_input)
-    assert [turn.text for turn in latency.turns] == ["hello", "and the price?"]
+    assert [turn.user for turn in latency.turns] == ["hello", "and the price?"]
+    answers = [turn.answer.heard for turn in latency.turns if turn.answer is not None]
+    assert answers == ["Hello there.", "Twenty."]
     for turn in latency.turns:
         parts = turn.parts
         assert parts is not None and set(parts) == set(PARTS)

@@ -19,14 +19,20 @@ from antiphon.errors import AuthenticationError, RateLimitError, UnavailableErro
 from antiphon.frames import (
     Failed,
     ReplyEnded,
+    SoundHeard,
+    SpeechPaused,
+    SpeechResumed,
     SpeechStarted,
     SpeechStopped,
+    TalkButton,
     Text,
     ToolCall,
     ToolEnded,
     ToolStarted,
     Transcript,
+    TurnHinted,
     TurnScored,
+    UserKey,
     UserText,
 )
 from antiphon.journal import replay
@@ -168,6 +174,13 @@ ACTIONS = st.sampled_from(
         "turn",
         "speech",
         "noise",
+        "sound",
+        "mhm",
+        "halting",
+        "interim",
+        "button",
+        "keys",
+        "hint",
         "interrupt",
         "force",
         "say",
@@ -230,6 +243,38 @@ async def act(call: Call, what: str, number: int, replies: list[Reply]) -> None:
         case "speech":
             session.send(SpeechStarted(session.now))
             session.send(Transcript(f"half {number}", True))
+        case "sound":
+            session.send(SoundHeard(session.now))
+            await session.clock.sleep(0.06)
+            session.send(SoundHeard(session.now - 0.06, gone=True))
+        case "mhm":
+            session.send(SoundHeard(session.now))
+            await session.clock.sleep(0.1)
+            session.send(SpeechStarted(session.now - 0.1))
+            await session.clock.sleep(0.3)
+            session.send(SpeechPaused(session.now))
+            session.send(Transcript("mhm", True, session.now - 0.4, session.now))
+            session.send(SpeechStopped(session.now))
+        case "halting":
+            session.send(SpeechStarted(session.now))
+            for word in ("well", "well I", f"well I {number}"):
+                await session.clock.sleep(0.2)
+                session.send(Transcript(word, False, session.now - 0.2, session.now))
+                session.send(SpeechPaused(session.now))
+                session.send(TurnScored(0.95, session.now))
+                await session.clock.sleep(0.15)
+                session.send(SpeechResumed(session.now))
+            session.send(SpeechStopped(session.now))
+            session.send(Transcript(f"well I {number}.", True, session.now - 1, session.now))
+        case "interim":
+            session.send(Transcript(f"perhaps {number}", False, session.now, session.now))
+        case "button":
+            session.send(TalkButton(bool(number % 3)))
+        case "keys":
+            session.send(UserKey("4"))
+            session.send(UserKey(("2", "#")[number % 2]))
+        case "hint":
+            session.send(TurnHinted((0.0, 0.8, 0.9)[number % 3], session.now, final=number % 3 == 2))
         case "interrupt" | "force":
             session.interrupt("asked to", force=what == "force")
         case "say" | "notice":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..errors import ConfigurationError
 from ..turns.policy import load_policy
 from ..turns.recorded import RecordedCall, recorded
 from ..turns.whatif import Change, WhatIf, what_if
@@ -28,7 +29,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 OUTCOMES = ("earlier", "later", "cut off", "joined", "lost", "new")
 COUNTS = ("interruptions", "false_interruptions", "guesses", "guesses_dropped")
-HEADS = ("last sound", "the user", "recorded", "replayed", "ms saved", "", "because")
+HEADS = ("last sound", "the user", "recorded", "replayed", "ms saved", "outcome", "because")
 WORDS = 40  # characters of a turn that are shown
 
 
@@ -42,7 +43,10 @@ def turns() -> None:
 def replay(journal: JournalArgument, policy: Policies, json: AsJson = False) -> None:
     """What other policies would have done in a recorded call: turns earlier, later, cut off, joined."""
     policies = {str(file): load_policy(file) for file in policy}
-    call = recorded(journal)
+    try:
+        call = recorded(journal)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{journal}: {error}") from error
     tried = {name: what_if(call, settings) for name, settings in policies.items()}
     if json:
         content = {
@@ -71,9 +75,7 @@ def _show(out: "Console", name: str, result: WhatIf) -> None:
             _short(change.text),
             _after(change, change.recorded),
             _after(change, change.replayed),
-            ""
-            if change.saved is None
-            else f"{-change.saved * 1000:+.0f}".replace("-0", "0").replace("+0", "0"),
+            "" if change.saved is None else str(_ms(change.saved)),
             change.outcome,
             change.reason,
         )
@@ -97,7 +99,7 @@ def _totals(out: "Console", call: RecordedCall, tried: dict[str, WhatIf]) -> Non
     for name in COUNTS:
         counted = (call.counts, *(result.replayed for result in results))
         rows.append(row(name.replace("_", " "), [getattr(counts, name) for counts in counted]))
-    table(out, ("", "recorded", *tried), rows, "-" + "r" * (len(tried) + 1))
+    table(out, ("", "recorded", *(Path(name).name for name in tried)), rows, "-" + "r" * (len(tried) + 1))
 
 
 def _time(at: float) -> str:

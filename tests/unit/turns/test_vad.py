@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.errors import ConfigurationError
-from antiphon.frames import SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
+from antiphon.frames import SoundHeard
 from antiphon.turns.vad import SpeechRules, VADSettings
 
 WINDOW = 0.032
@@ -23,37 +23,59 @@ def feed(probabilities: list[float], settings: VADSettings | None = None) -> lis
     return told
 
 
+def names(probabilities: list[float], settings: VADSettings | None = None) -> list[str]:
+    return [name for name, _, _ in feed(probabilities, settings)]
+
+
 def test_speech_and_its_end() -> None:
     told = feed([0.0] * 10 + [0.9] * 20 + [0.1] * 20)
     assert [(name, pytest.approx(at)) for name, at, _ in told] == [
+        ("SoundHeard", 10 * WINDOW),
         ("SpeechStarted", 10 * WINDOW),
         ("SpeechPaused", 30 * WINDOW),
         ("SpeechStopped", 30 * WINDOW),
     ]
     settings = VADSettings()
-    owed = (settings.start_after, settings.pause_after, settings.stop_after)
+    owed = (0.0, settings.start_after, settings.pause_after, settings.stop_after)
     for (_, at, when), least in zip(told, owed, strict=True):
         assert least - 1e-6 <= when - at <= least + WINDOW, "told as soon as it is certain"
 
 
-def test_click_is_no_speech() -> None:
-    assert feed([0.0, 0.9, 0.0, 0.9, 0.9, 0.0, 0.9, 0.0] * 5) == []
+def test_click_is_a_sound_that_goes() -> None:
+    told = feed([0.0, 0.9, 0.0, 0.0, 0.9, 0.9, 0.0])
+    assert [(name, at) for name, at, _ in told] == [
+        ("SoundHeard", pytest.approx(1 * WINDOW)),
+        ("SoundHeard", pytest.approx(1 * WINDOW)),
+        ("SoundHeard", pytest.approx(4 * WINDOW)),
+        ("SoundHeard", pytest.approx(4 * WINDOW)),
+    ]
+    rules = SpeechRules()
+    events = [rules.feed(probability, 0.0, 0.032) for probability in (0.9, 0.0, 0.0)]
+    assert events == [SoundHeard(0.0), SoundHeard(0.0, gone=True), None]
 
 
-def test_short_gap_is_none_and_a_longer_one_is_a_pause() -> None:
-    assert [name for name, _, _ in feed([0.9] * 5 + [0.0] + [0.9] * 5)] == ["SpeechStarted"]
-    assert [name for name, _, _ in feed([0.9] * 5 + [0.0] * 4 + [0.9] * 5)] == [
-        "SpeechStarted",
+def test_speech_that_is_certain_at_once_is_not_told_as_a_sound_before() -> None:
+    assert names([0.9] * 3, VADSettings(start_after=0.0)) == ["SpeechStarted"]
+
+
+def test_gap_is_a_pause_from_the_length_on_that_is_set() -> None:
+    begun = ["SoundHeard", "SpeechStarted"]
+    settings = VADSettings(pause_after=0.064)
+    assert names([0.9] * 5 + [0.0] + [0.9] * 5, settings) == begun
+    assert names([0.9] * 5 + [0.0] * 2 + [0.9] * 5, settings) == [*begun, "SpeechPaused", "SpeechResumed"]
+    assert names([0.9] * 5 + [0.0] * 6 + [0.9] * 2, settings)[2:4] == ["SpeechPaused", "SpeechResumed"]
+    assert names([0.9] * 5 + [0.0] * 7 + [0.9], settings)[2:] == [
         "SpeechPaused",
-        "SpeechResumed",
+        "SpeechStopped",
+        "SoundHeard",
     ]
 
 
 def test_between_the_thresholds_it_stays_what_it_was() -> None:
     settings = VADSettings(start_above=0.6, stop_below=0.3)
     assert feed([0.5] * 100, settings) == []
-    assert [name for name, _, _ in feed([0.9] * 5 + [0.4] * 100, settings)] == ["SpeechStarted"]
-    assert [name for name, _, _ in feed([0.9] * 5 + [0.1] * 4 + [0.5] * 100, settings)][-1] == "SpeechStopped"
+    assert names([0.9] * 5 + [0.4] * 100, settings) == ["SoundHeard", "SpeechStarted"]
+    assert names([0.9] * 5 + [0.1] * 4 + [0.5] * 100, settings)[-1] == "SpeechStopped"
 
 
 @settings(max_examples=200, deadline=None)
@@ -69,11 +91,12 @@ def test_events_alternate_and_time_runs_forward(
     rules = VADSettings(start_after=start, pause_after=pause, stop_after=pause + more)
     told = feed([probability for probability, count in runs for _ in range(count)], rules)
     may_follow = {
-        "": {"SpeechStarted"},
+        "": {"SoundHeard", "SpeechStarted"},
+        "SoundHeard": {"SoundHeard", "SpeechStarted"},
         "SpeechStarted": {"SpeechPaused", "SpeechStopped"},
         "SpeechPaused": {"SpeechResumed", "SpeechStopped"},
         "SpeechResumed": {"SpeechPaused", "SpeechStopped"},
-        "SpeechStopped": {"SpeechStarted"},
+        "SpeechStopped": {"SoundHeard", "SpeechStarted"},
     }
     names = ["", *(name for name, _, _ in told)]
     assert all(after in may_follow[before] for before, after in pairwise(names)), names
@@ -97,9 +120,3 @@ def test_events_alternate_and_time_runs_forward(
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match="VAD"):
         VADSettings(**wrong)
-
-
-def test_events_are_frames() -> None:
-    assert {SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped} == {
-        type(kind(0.0)) for kind in (SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped)
-    }
