@@ -88,6 +88,25 @@ class Spoken:
         if self.segments:
             self.segments[-1].complete = True
 
+    def word_end(self, played: int, text: str, pace: Pace) -> float:
+        """Seconds from there to the end of the word that is being spoken; 0 between words."""
+        for segment in self.segments:
+            own = played - segment.first
+            if own <= 0 or (segment.complete and played >= segment.last):
+                continue
+            if segment.words:
+                at = own * segment.rate // self.sample_rate
+                ends = [end for end, _ in segment.words if end > at]
+                return (ends[0] - at) / segment.rate if ends else 0.0
+            seconds = own / self.sample_rate
+            length = segment.end - segment.start
+            whole = (segment.last - segment.first) / self.sample_rate
+            rate = length / whole if segment.complete and whole else pace.per_second
+            place = segment.start + int(seconds * rate)
+            rest = text[place : segment.end]
+            return len(rest.split(" ", 1)[0]) / rate
+        return 0.0
+
     def heard(self, played: int, text: str, pace: Pace) -> int:
         """Where in the text so many samples end: at the end of a word."""
         offset = 0

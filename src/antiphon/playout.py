@@ -238,6 +238,12 @@ class Playout(Processor):
         left = (self._waiting.samples + self._ahead) / self.sample_rate if self._ended else None
         return (self._sent - self._ahead) / self.sample_rate, left
 
+    def word_end(self, reply: "Reply") -> float:
+        """Seconds until the word that is being heard has been spoken."""
+        if self._reply != reply.number:
+            return 0.0
+        return self._spoken.word_end(self._sent - self._ahead, reply.text, self._pace)
+
     @property
     def _ahead(self) -> int:
         """Samples that have gone out and not been heard."""

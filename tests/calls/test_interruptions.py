@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,6 @@ from antiphon.frames import (
     replace,
 )
 from antiphon.playout import Playout
-from antiphon.services.llm import LLM
 from antiphon.services.ports import Speech, Word
 from antiphon.testing import loud, run_virtual
 from antiphon.testing.assertions import Call, check, hold, no_task_left, services
@@ -150,7 +150,7 @@ def test_in_the_first_of_two_sentences() -> None:
         7.00  end: the caller hung up
     """)
     assert call.entries[1] == AgentSaid("First I tell you", interrupted=True)
-    assert call.part(LLM).service.contexts[-1].entries == tuple(call.entries[:-1])
+    assert call.all(Prompt)[-1].context.entries == tuple(call.entries[:-1])
 
 
 def test_agent_and_user_begin_at_once() -> None:
@@ -308,9 +308,10 @@ def at_the_speaker(call: Call, reply: int = 1) -> bytes:
     return b"".join(piece.pcm for piece in pieces if piece.reply == reply)
 
 
-def disturbed(transport: type[Caller], *hears: str, lines: Sequence[Line] = (), **settings: object) -> Call:
+def disturbed(transport: type[Caller], *hears: str, lines: Sequence[Line] = (), **settings: Any) -> Call:
     """A call in which the agent gives its long answer while the caller makes some sound."""
-    good = {**services(["hello", *hears], [ANSWER, "Yes?"]), "tts": Counting(), **settings}
+    settings.setdefault("tts", Counting())
+    good = services(["hello", *hears], [ANSWER, "Yes?"]) | settings
     parts = Agent("x", **good).pipeline(transport([line(0.8, 0.5, "now"), *lines], 16000))
     call = Call(parts)
 

@@ -1,6 +1,7 @@
 """The agent as a listener: its "mhm", its patience with silence, and when the user is not heard."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -21,12 +22,15 @@ from antiphon.frames import (
 )
 from antiphon.testing import loud, run_virtual
 from antiphon.testing.assertions import Call, check, hold, services
+from antiphon.testing.scripted import Answer
 from antiphon.transports.caller import Line, Mouth
 from antiphon.turns.listening import BackchannelSettings, IdleSettings
 from antiphon.turns.settings import TurnSettings
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""
+
+Says = Sequence[Sequence[Answer] | str]
 
 ANSWER = "Well, that depends. There are many things to say, and I shall say them all, one after another."
 STORY = ["So I went to the shop,", "and the man there said,", "they had no bicycle,", "so I went home."]
@@ -80,9 +84,9 @@ def test_half_as_often() -> None:
 # Silence ---------------------------------------------------------------------------------------------
 
 
-def quiet(lines: Sequence[Line], *hears: str, says: Sequence[str] = (), **idle: object) -> Call:
+def quiet(lines: Sequence[Line], *hears: str, says: Sequence[str] = (), **idle: Any) -> Call:
     """A call with somebody who does not say much."""
-    policy = TurnSettings(idle=IdleSettings(**idle))  # type: ignore[arg-type]
+    policy = TurnSettings(idle=IdleSettings(**idle))
     agent = Agent("x", greeting="Hello?", turns=policy, **services(hears, says))
     call = run_virtual(hold(agent, lines, linger=60.0))
     check(call)
@@ -150,14 +154,16 @@ async def lookup() -> str:
     return "found"
 
 
-def muted(*rules: str, lines: Sequence[Line], hears: Sequence[str], says: Sequence[object]) -> Call:
+def muted(
+    *rules: str, lines: Sequence[Line], hears: Sequence[str], says: Sequence[Sequence[Answer] | str]
+) -> Call:
     """A call with rules; the greeting takes three seconds."""
     agent = Agent(
         "x",
         greeting="This is the shop for bicycles of all kinds.",
         tools=[lookup],
         mute=rules,
-        **services(hears, says),  # type: ignore[arg-type]
+        **services(hears, says),
     )
     call = run_virtual(hold(agent, lines))
     check(call)

@@ -6,6 +6,7 @@ The numbers are those of the list in the project's notes on its peers; the other
 import re
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,7 @@ from antiphon.services.ports import Speech, Word
 from antiphon.telemetry.latency import PARTS, Latency
 from antiphon.testing import ScriptedSTT, ScriptedTTS, loud, run_virtual
 from antiphon.testing.assertions import Call, check, hold, no_task_left, services
+from antiphon.testing.scripted import Answer
 from antiphon.transports.caller import Caller, Line, Mouth
 from antiphon.turns.floor import State
 from antiphon.turns.interruption import Judgement, Overlap, Verdict
@@ -56,10 +58,13 @@ def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> Line:
 
 
 def talk(
-    lines: Sequence[Line], hears: Sequence[str | Exception], says: Sequence[object], **settings: object
+    lines: Sequence[Line],
+    hears: Sequence[str | Exception],
+    says: Sequence[Sequence[Answer] | str],
+    **settings: Any,
 ) -> Call:
     """A whole call, checked."""
-    good = {**services(hears, says), **settings}  # type: ignore[arg-type]
+    good = {**services(hears, says), **settings}
     call = run_virtual(hold(Agent("Be patient.", **good), lines))
     check(call)
     return call
@@ -292,7 +297,7 @@ class Room(Processor):
         self.push(replace(frame, pcm=loud(0.02)) if echoes else frame)
 
 
-def in_a_room(seconds: float, hears: Sequence[str], **settings: object) -> Call:
+def in_a_room(seconds: float, hears: Sequence[str], **settings: Any) -> Call:
     """A call through a loudspeaker, whose echo is cancelled after these seconds of it."""
     room = Room(seconds)
     good = {**services(["hello", *hears], [ANSWER]), **settings}
@@ -371,7 +376,10 @@ def test_detectors_of_ones_own() -> None:
             wanted = "pineapple" in overlap.words
             return Judgement(Verdict.BARGE_IN if wanted else Verdict.NOISE, "the password")
 
-    good = {**services(["hello", "stop it now", "pineapple"], [ANSWER, "Yes?"]), "eot": Loudness()}
+    good: dict[str, Any] = {
+        **services(["hello", "stop it now", "pineapple"], [ANSWER, "Yes?"]),
+        "eot": Loudness(),
+    }
     lines = [line(0.8, 0.5, "now"), line(0.6, 1.0, "barge-in"), line(0.6, 1.0, "now")]
     parts = [
         TurnTaking(classifier=Password()) if isinstance(part, TurnTaking) else part

@@ -1,6 +1,7 @@
 """When the user's turn is over: by the words, their times, the button, the keys, and how long it may last."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -36,10 +37,10 @@ def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> Line:
     return Line(loud(seconds), wait, cue)  # type: ignore[arg-type]
 
 
-def streaming(*hears: tuple[float, Heard | Exception], says: Sequence[str], **settings: object) -> Agent:
+def streaming(*hears: tuple[float, Heard | Exception], says: Sequence[str], **settings: Any) -> Agent:
     """An agent whose ears hear words while they are spoken."""
-    good = {**services((), says), "stt": StreamingSTT(hears), **settings}
-    return Agent("Be patient.", **good)  # type: ignore[arg-type]
+    settings["stt"] = StreamingSTT(hears)
+    return Agent("Be patient.", **services((), says) | settings)
 
 
 def interim(text: str) -> Heard:

@@ -307,6 +307,7 @@ async def converse(script: dict[str, Any]) -> Call:
         begun = call.session.clock.now()
         if script["end"] == "end":
             await call.session.end(within=60.0)
+            assert call.session.clock.now() - begun < 60.0, "it was closed before everything was said"
         else:
             await call.session.cancel()
             assert call.session.clock.now() - begun <= 1.05

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigurationError
-from ..turns.policy import load_policy
-from ..turns.recorded import RecordedCall, recorded
-from ..turns.whatif import Change, WhatIf, what_if
 from .show import console, table, told
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ..turns.recorded import RecordedCall
+    from ..turns.whatif import Change, WhatIf
 
 app = typer.Typer(no_args_is_help=True, help="The turns of recorded calls.")
 
@@ -42,6 +42,10 @@ def turns() -> None:
 @told
 def replay(journal: JournalArgument, policy: Policies, json: AsJson = False) -> None:
     """What other policies would have done in a recorded call: turns earlier, later, cut off, joined."""
+    from ..turns.policy import load_policy
+    from ..turns.recorded import recorded
+    from ..turns.whatif import what_if
+
     policies = {str(file): load_policy(file) for file in policy}
     try:
         call = recorded(journal)
@@ -67,7 +71,7 @@ def replay(journal: JournalArgument, policy: Policies, json: AsJson = False) -> 
 # On the screen ---------------------------------------------------------------------------------------
 
 
-def _show(out: "Console", name: str, result: WhatIf) -> None:
+def _show(out: "Console", name: str, result: "WhatIf") -> None:
     out.print(name, style="bold", soft_wrap=True)
     rows = [
         (
@@ -87,7 +91,7 @@ def _show(out: "Console", name: str, result: WhatIf) -> None:
     out.print()
 
 
-def _totals(out: "Console", call: RecordedCall, tried: dict[str, WhatIf]) -> None:
+def _totals(out: "Console", call: "RecordedCall", tried: "dict[str, WhatIf]") -> None:
     def row(name: str, values: Sequence[object]) -> tuple[str, ...]:
         return (name, *("-" if value is None else str(value) for value in values))
 
@@ -106,7 +110,7 @@ def _time(at: float) -> str:
     return f"{int(at // 60)}:{at % 60:05.2f}"
 
 
-def _after(change: Change, at: float | None) -> str:
+def _after(change: "Change", at: float | None) -> str:
     return "-" if at is None else f"{at - change.ended:+.2f}"
 
 
@@ -117,7 +121,7 @@ def _short(text: str) -> str:
 # As JSON ---------------------------------------------------------------------------------------------
 
 
-def _report(name: str, result: WhatIf) -> dict[str, Any]:
+def _report(name: str, result: "WhatIf") -> dict[str, Any]:
     saved = _saved(result)
     return {
         "policy": name,
@@ -129,7 +133,7 @@ def _report(name: str, result: WhatIf) -> dict[str, Any]:
     }
 
 
-def _turn(change: Change) -> dict[str, Any]:
+def _turn(change: "Change") -> dict[str, Any]:
     return {
         "user": change.text,
         "ended": round(change.ended, 3),
@@ -145,7 +149,7 @@ def _counts(counts: object) -> dict[str, int]:
     return {name: getattr(counts, name) for name in COUNTS}
 
 
-def _saved(result: WhatIf) -> dict[str, int | None]:
+def _saved(result: "WhatIf") -> dict[str, int | None]:
     """Of the turns that are still the same ones: positive where they are over earlier."""
     from ..telemetry.latency import percentile
 

@@ -117,6 +117,9 @@ def _judge(floor: Floor, now: float, *, last: bool = False) -> list[Decision]:
         return _barge_in(floor, judgement.reason, now)
     settled = judgement.verdict is not Verdict.UNDECIDED
     if silent and (settled or last or not turn.words_due):
+        if now < (resumes := turn.ended + rules.resume_after) - 1e-6:
+            floor.deadline = resumes
+            return []
         return _false(floor, judgement.verdict.value if settled else Verdict.NOISE.value)
     if silent:
         floor.deadline = max(turn.ended + rules.words_within, now)

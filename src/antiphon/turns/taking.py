@@ -1,7 +1,7 @@
 """Turn taking in a pipeline: tells the engine what happens, and does what it decides."""
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..clock import Timer
 from ..frames import (
@@ -54,8 +54,12 @@ from .engine import TurnEngine
 from .interruption import InterruptionClassifier
 from .settings import TurnSettings
 
+if TYPE_CHECKING:
+    from ..playout import Playout
+
 __all__ = ["TurnTaking"]
 
+WORD = 0.5  # seconds that the end of a word is waited for, at most
 JUDGED = (SoundHeard, SpeechStarted, SpeechResumed, SpeechPaused, Transcript)
 """Facts that may be judged by where the agent's voice stands."""
 
@@ -72,6 +76,7 @@ class TurnTaking(Stage):
         self.engine = TurnEngine(settings, classifier=classifier)
         self._timer: Timer | None = None
         self._due: float | None = None
+        self._holding: Timer | None = None  # until the end of a word
         self._reply = 0  # the last one that was no guess
         self._quiet_since = 0.0
 
@@ -151,17 +156,15 @@ class TurnTaking(Stage):
             case DropSpeculation(reason):
                 self.push(EagerTurnDropped(reason))
             case PauseVoice() if playout is not None:
-                rules = self.engine.settings.interruption
-                if rules.first == "duck":
-                    playout.duck(rules.duck_to)
-                else:
-                    playout.pause()
+                self._hold(playout)
             case ResumeVoice(kind, text):
+                self._stop_holding()
                 if playout is not None:
                     playout.resume()
                 if kind:
                     self.push(FalseInterruption(self._reply, kind, text))
             case Interrupt(reason):
+                self._stop_holding()
                 session.interrupt(reason)
             case SayBackchannel(text):
                 self.push(Backchannel(text))
@@ -173,6 +176,23 @@ class TurnTaking(Stage):
                     self.run(Work(self), self._hang_up())
             case _:
                 pass
+
+    def _hold(self, playout: "Playout") -> None:
+        """Hold the agent's voice, in the way of the policy."""
+        rules, reply = self.engine.settings.interruption, self.session.reply
+        if rules.first == "duck":
+            playout.duck(rules.duck_to)
+            return
+        rest = min(playout.word_end(reply), WORD) if rules.finish_word and reply is not None else 0.0
+        if rest > 0:
+            self._holding = self.session.timer(self, self.session.now + rest, playout.pause)
+        else:
+            playout.pause()
+
+    def _stop_holding(self) -> None:
+        if self._holding is not None:
+            self._holding.cancel()
+            self._holding = None
 
     async def _hang_up(self) -> AsyncGenerator[Frame | Signal, None]:
         await self.session.end("the user was idle")

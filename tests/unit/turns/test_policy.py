@@ -3,9 +3,9 @@
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -121,18 +121,14 @@ DOCS = {
 
 def reference(policy: Any, place: str = "") -> Iterator[str]:
     """A table for the settings of each kind, those of the policy itself first."""
-    kind = type(policy)
+    kind = cast(Any, type(policy))
     rows = [field for field in fields(kind) if not is_dataclass(getattr(policy, field.name))]
-    yield f"### {f'`[{place}]`' if place else 'The policy itself'}\n"
+    about = (kind.__doc__ or "").split("\n\n")[0]
+    yield f"### {f'`[{place}]`' if place else 'The policy itself'}\n\n{' '.join(about.split())}\n"
     yield "| key | default | |\n| --- | --- | --- |"
     for field in rows:
         default = getattr(policy, field.name)
-        if field.name == "rules":
-            shown = "the built-in table"
-        elif field.default is MISSING and default is None:
-            shown = ""
-        else:
-            shown = f"`{_toml(default)}`"
+        shown = "the built-in table" if field.name == "rules" else f"`{_toml(default)}`"
         yield f"| `{field.name}` | {shown} | {DOCS.get((kind.__name__, field.name), '')} |"
     yield ""
     for field in fields(kind):

@@ -38,6 +38,7 @@ from antiphon.turns.decisions import (
     StartTurn,
     VoiceAt,
 )
+from antiphon.turns.diagram import arrows
 from antiphon.turns.engine import State, TurnEngine
 from antiphon.turns.interruption import InterruptionSettings
 from antiphon.turns.listening import BackchannelSettings, IdleSettings, TurnLimit
@@ -80,6 +81,7 @@ class World:
         self.now = 0.0
         self.told: list[tuple[float, Any]] = []
         self.count = 0
+        self.ways: set[tuple[State, State]] = set()
         # what there is
         self.speech = "silent"
         self.utterance = 0.0  # when the words that are being recognised began
@@ -203,10 +205,13 @@ class World:
     # What is decided -------------------------------------------------------------------------------
 
     def tell(self, fact: Fact) -> None:
+        before = self.engine.state
         begun = thread_time_ns()
         decisions = self.engine.decide(fact, self.now)
         self.costs.append(thread_time_ns() - begun)
         self.told.append((self.now, fact))
+        if not isinstance(fact, (TalkButton, UserKey)):
+            self.ways.add((before, self.engine.state))
         match fact:
             case ReplyBegan():
                 self.reply, self.voiced, self.interrupted = fact, 0.0, False
@@ -272,12 +277,21 @@ SPEECH = {
 
 def test_whatever_happens_decisions_make_sense_and_no_word_is_lost() -> None:
     costs: list[int] = []
+    ways: set[tuple[State, State]] = set()
     for seed in range(max(1, EVENTS // EACH)):
         world = World(random.Random(seed), costs)
         try:
             world.run()
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, at {world.now:.2f}") from error
+        ways |= world.ways
+    drawn = set(arrows())
+    assert drawn <= ways, f"the diagram shows what never happens: {drawn - ways}"
+    further = {
+        (one, far) for one, other in drawn for near, far in drawn if other is near
+    }  # two steps at once
+    alike = {(state, state) for state in State}
+    assert ways <= drawn | further | alike, f"the diagram does not show {ways - drawn - further}"
     costs.sort()
     middle, late = (costs[int(len(costs) * share)] / 1000 for share in (0.5, 0.99))
     print(f"{len(costs)} decisions: median {middle:.1f} us, 99th percentile {late:.1f} us")  # noqa: T201
