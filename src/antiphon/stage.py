@@ -34,6 +34,25 @@ T = TypeVar("T")
 Frames = AsyncGenerator[Frame | Signal, None]
 
 
+class Room:
+    """Where producers wait until there is room behind them."""
+
+    def __init__(self) -> None:
+        self.waited_for: list[asyncio.Future[None]] = []
+
+    async def wait(self) -> None:
+        """Until the next `release`."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.waited_for.append(future)
+        await future
+
+    def release(self) -> None:
+        """Let all go on."""
+        waiting, self.waited_for = self.waited_for, []
+        for future in waiting:
+            _wake(future)
+
+
 class Channel(Generic[T]):
     """A queue for one consumer, bounded in seconds of media.
 
@@ -52,7 +71,7 @@ class Channel(Generic[T]):
         self._items: deque[T] = deque()
         self._closed = False
         self._waiting: asyncio.Future[None] | None = None
-        self._room: list[asyncio.Future[None]] = []
+        self._room = Room()
 
     def put(self, item: T) -> None:
         """Add an item. Never waits: a producer is held after it, at the session's door."""
@@ -70,7 +89,7 @@ class Channel(Generic[T]):
         """No more items: the consumer gets what is left, then the end."""
         self._closed = True
         _wake(self._waiting)
-        self._release()
+        self._room.release()
 
     def abandon(self) -> None:
         """Forget the items: nobody will take them."""
@@ -84,9 +103,7 @@ class Channel(Generic[T]):
 
     async def room(self) -> None:
         """Wait until there is room again."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._room.append(future)
-        await future
+        await self._room.wait()
 
     def __len__(self) -> int:
         return len(self._items)
@@ -102,14 +119,9 @@ class Channel(Generic[T]):
             await self._waiting
         item = self._items.popleft()
         self.held -= self._seconds(item)
-        if self._room and self.held < self.limit:
-            self._release()
+        if self._room.waited_for and self.held < self.limit:
+            self._room.release()
         return item
-
-    def _release(self) -> None:
-        waiting, self._room = self._room, []
-        for future in waiting:
-            _wake(future)
 
 
 def _wake(future: "asyncio.Future[None] | None") -> None:

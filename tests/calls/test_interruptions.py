@@ -30,7 +30,7 @@ from antiphon.playout import Playout
 from antiphon.services.ports import Speech, Word
 from antiphon.testing import loud, run_virtual
 from antiphon.testing.assertions import Call, check, hold, no_task_left, services
-from antiphon.testing.scripted import Answer, ScriptedTTS
+from antiphon.testing.scripted import Answer, ScriptedSTT, ScriptedTTS
 from antiphon.transports.caller import Caller, Line, Mouth
 from antiphon.turns.interruption import InterruptionSettings
 from antiphon.turns.settings import TurnSettings
@@ -344,6 +344,38 @@ def test_false_interruption_resumes_at_the_exact_sample(
     assert call.entries == alone.entries == [UserSaid("hello"), AgentSaid(ANSWER)]
 
 
+def test_voice_may_wait_before_it_goes_on() -> None:
+    """So that nobody is talked over who only took a breath; with the same words, and at the same sample."""
+    gaps: list[float] = []
+    for patience in (0.0, 0.9):
+        policy = TurnSettings(interruption=InterruptionSettings(resume_after=patience))
+        call = disturbed(Caller, "mhm", lines=[line(0.3, 1.0, "barge-in")], turns=policy)
+        gaps.append(call.times(PlayoutResumed)[0] - call.part(Mouth).spoken[1][1])
+        assert call.pcm(1) == disturbed(Caller).pcm(1)
+    assert gaps[0] < 0.5
+    assert gaps[1] == pytest.approx(0.9, abs=0.05)
+
+
+@pytest.mark.parametrize("moment", [0.4, 0.8, 1.3, 2.6])
+def test_voice_may_finish_its_word_first(moment: float) -> None:
+    """A graceful stop: at most half a second later, it is held at the end of a word, which counts as heard."""
+    lines = [line(0.4, moment, "barge-in")]
+    cut, graceful = (
+        disturbed(
+            Caller,
+            "wait",
+            lines=lines,
+            turns=TurnSettings(interruption=InterruptionSettings(finish_word=finish)),
+        )
+        for finish in (False, True)
+    )
+    assert 0 <= graceful.times(PlayoutPaused)[0] - cut.times(PlayoutPaused)[0] <= 0.5
+    heard = graceful.all(ReplyEnded)[0].heard.rstrip()
+    assert heard in ANSWER and cut.all(ReplyEnded)[0].heard.rstrip() in heard
+    clauses = sum(heard.count(mark) for mark in ",.")  # between which the voice needs no time for a space
+    assert len(heard) - clauses <= len(graceful.pcm(1)) / 48000 * 15 + 0.01 < len(heard) + 1
+
+
 @pytest.mark.parametrize("heard", ["", "mhm"])
 def test_transport_that_cannot_pause_plays_on(heard: str) -> None:
     """What is no barge-in cannot be told from a call in which nobody made a sound."""
@@ -393,6 +425,22 @@ def test_ducking() -> None:
     began = call.times(PlayoutStarted)[0]
     assert began + 1.0 < began + soft[0] / 24000 < began + 1.1
     assert began + soft[-1] / 24000 == pytest.approx(call.times(FalseInterruption)[0], abs=0.03)
+
+
+def test_reply_after_one_that_was_ducked_is_as_loud_as_ever() -> None:
+    policy = TurnSettings(interruption=InterruptionSettings(first="duck"))
+    call = disturbed(Caller, "wait", lines=[line(0.4, 1.0, "barge-in")], turns=policy)
+    assert [ended.interrupted for ended in call.all(ReplyEnded)] == [True, False]
+    assert call.pcm(2).startswith(array("h", range(1, 1000)).tobytes())
+
+
+def test_voice_is_not_held_for_words_that_do_not_come() -> None:
+    """The ears take a second: after 0.6 s of quiet it was noise, and what they say later changes nothing."""
+    slow = ScriptedSTT(["hello", "mhm"], delay=1.0)
+    call = disturbed(Caller, lines=[line(0.3, 1.0, "barge-in")], stt=slow)
+    quiet = call.part(Mouth).spoken[1][1]
+    assert call.times(PlayoutResumed)[0] - quiet == pytest.approx(0.6, abs=0.05)
+    assert call.entries == [UserSaid("hello"), AgentSaid(ANSWER)]
 
 
 def test_users_backchannels_are_no_words_of_the_conversation() -> None:
@@ -529,6 +577,26 @@ def test_tool_that_fails_after_the_interruption() -> None:
         for prompt in call.all(Prompt)
     ]
     assert results == [[], ["still running"], ["print_it failed: no paper."]]
+
+
+def test_filler_while_a_tool_takes_long() -> None:
+    """Only where nothing has been said; it is part of the reply, and can be interrupted like the rest."""
+    says = [[ToolCall("1", "lookup", "{}")], "I have found it.", "Yes?"]
+    lines = [line(0.8, 0.5, "now"), line(0.8, 2.0, "barge-in")]
+    fills = ["Let me see, one moment please."]
+    call = run_virtual(hold(agent("look", "wait", says=says, tools=[lookup], fillers=fills), lines[:1]))
+    check(call)
+    call.reads("""
+        0.51  user: look
+        2.46  agent: Let me see, one moment please. I have found it.
+        3.61  tool lookup: found
+        8.48  end: the caller hung up
+    """)
+    assert [type(entry) for entry in call.entries] == [UserSaid, AgentSaid, ToolAnswered, AgentSaid]
+    cut = run_virtual(hold(agent("look", "wait", says=says, tools=[lookup], fillers=fills), lines))
+    check(cut)
+    assert cut.all(ReplyEnded)[0].interrupted
+    assert isinstance(said := cut.entries[1], AgentSaid) and fills[0].startswith(said.text.split(" I ")[0])
 
 
 def test_twice_in_a_row_during_a_tool() -> None:

@@ -109,6 +109,16 @@ def test_user_goes_on_three_times() -> None:
     assert len(call.entries) == 4
 
 
+def test_nothing_is_begun_for_half_of_the_words() -> None:
+    """The end-of-turn model is faster than the ears: its word is kept until they know."""
+    good = services(["I want to rent a", "red bicycle."], ["Here it is."], turn_scores=[0.5, 0.95])
+    good["stt"].delay = 0.15
+    call = run_virtual(hold(Agent("x", **good), [line(0.8, 0.5, "now"), line(0.8, 0.5, "now")]))
+    check(call)
+    assert [turn.text for turn in call.all(EagerTurn)] == ["I want to rent a red bicycle."]
+    assert not call.all(EagerTurnDropped)
+
+
 def test_wasted_characters_are_capped() -> None:
     """Once so many were written in vain, this conversation is held without."""
     policy = TurnSettings(speculation=SpeculationSettings(wasted_at_most=20))

@@ -282,6 +282,22 @@ def test_the_vendor_may_decide() -> None:
     assert call.all(UserTurn)[0].reason == "the vendor heard its end"
 
 
+def test_the_vendor_may_decide_in_a_loud_room() -> None:
+    """Final words, and speech that never stops for the VAD: the vendor's word counts, and does so at once."""
+    parts = streaming((1.4, interim("I want")), (1.7, final("I want a bicycle.")), says=["Which one?"])
+    call = held(
+        parts,
+        [line(5.0, 0.5, "now")],
+        (1.9, lambda session: session.send(TurnHinted(1.0, 1.5, final=True))),
+    )
+    assert not call.all(SpeechPaused) or call.times(SpeechPaused)[0] > call.times(PlayoutStarted)[0]
+    call.reads("""
+        0.51  user: I want a bicycle.
+        2.16  agent: Which one?
+        8.52  end: the caller hung up
+    """)
+
+
 def test_turn_limit() -> None:
     """Somebody who never stops is answered all the same."""
     story = "and then I said to him that he should really know"
@@ -304,6 +320,25 @@ def test_turn_limit() -> None:
     assert turn.reason.startswith("spoke for 4 s")
     assert 4.4 <= call.times(UserTurn)[0] <= 5.2
     assert turn.text.startswith("and then I said to him that he")
+
+
+def test_turn_limit_in_words() -> None:
+    """As soon as they are there, in the middle of the speech."""
+    call = run_virtual(
+        hold(
+            streaming(
+                (1.5, interim("one two three")),
+                (2.5, final("one two three four five six")),
+                says=["That is enough."],
+                turns=TurnSettings(limit=TurnLimit(words=5)),
+            ),
+            [line(2.1, 0.5, "now")],
+        )
+    )
+    check(call)
+    turn = call.all(UserTurn)[0]
+    assert (turn.text, turn.reason) == ("one two three four five six", "said 5 words")
+    assert call.times(UserTurn)[0] == pytest.approx(2.5, abs=0.03)
 
 
 def test_language_switch() -> None:

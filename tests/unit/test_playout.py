@@ -112,6 +112,7 @@ Waits = st.lists(st.sampled_from([0.0, 0.0, 0.001, 0.01, 0.02, 0.05, 0.3, 1.0]),
 )
 @example([1], [0.0] * 25, RATE, 0.0)
 @example([480, 479, 1, 481], [0.3] * 25, RATE, 0.04)
+@example([0, 0, 442], [0.01, *[0.02] * 24], 22050, 0.0)
 def test_no_sample_is_lost_or_doubled_however_they_come(
     cuts: list[int], waits: list[float], rate: int, lead: float
 ) -> None:

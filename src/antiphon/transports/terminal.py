@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from ..audio.levels import faded
 from ..clock import offload
 from ..errors import ConfigurationError, UnavailableError
 from ..frames import AgentAudio, Interrupted, PlayoutPaused, SessionStarted, UserAudio
@@ -226,6 +225,8 @@ class Loudspeaker(_Device):
     @on(Interrupted, PlayoutPaused)
     def clear(self, signal: Interrupted | PlayoutPaused) -> None:
         """Fall silent in 20 ms, without a click."""
+        from ..audio.levels import faded  # numpy, once there is sound
+
         with self._lock:
             last = bytes(self._buffer[: self._fade])
             self._buffer.clear()

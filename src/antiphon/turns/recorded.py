@@ -138,18 +138,10 @@ def recorded(journal: str | Path | Iterable[bytes]) -> RecordedCall:
     reader = _Reader()
     for number, line in enumerate(read(journal), 1):
         reader.call.over = line.at
-        if line.source == "call":
-            reader.called(line)
-        if line.source == "call" or (kind := _KINDS.get(line.kind)) is None:
-            continue
         try:
-            fact = msgspec.convert(line.content, kind)
-        except msgspec.ValidationError as error:
+            reader.line(line)
+        except (msgspec.ValidationError, LookupError, TypeError) as error:
             raise ConfigurationError(f"line {number} of the journal, {line.kind}: {error}") from error
-        if isinstance(fact, FACTS):
-            reader.fact(line, fact)
-        else:
-            reader.take(line.at, fact)
     return reader.finish()
 
 
@@ -162,7 +154,6 @@ class _Making:
     held: float | None = None
     voiced: float | None = None
     whole: float | None = None
-    begun: bool = False
 
 
 class _Reader:
@@ -178,12 +169,19 @@ class _Reader:
         self._cut: list[RecordedReply] = []  # and after that
         self._characters, self._seconds = RATE * UNSURE, UNSURE  # of what was heard in full
 
-    def called(self, line: Line) -> None:
-        """A call of the program's: only what it says and whether that may be interrupted counts."""
-        if line.kind == "say" and not line.content[1]:
-            self._binding.add(line.content[0])
+    def line(self, line: Line) -> None:
+        """Take in a line; most tell nothing of turns."""
+        if line.source == "call":
+            if line.kind == "say" and not line.content[1]:
+                self._binding.add(line.content[0])
+        elif (kind := _KINDS.get(line.kind)) is not None:
+            what = msgspec.convert(line.content, kind)
+            if isinstance(what, FACTS):
+                self._fact(line, what)
+            else:
+                self._take(line.at, what)
 
-    def fact(self, line: Line, fact: Any) -> None:
+    def _fact(self, line: Line, fact: Any) -> None:
         """A fact of the user's side. Words that a part has rewritten stand for those that it was given."""
         facts = self.call.facts
         if isinstance(fact, Transcript) and not line.is_input and facts:
@@ -192,7 +190,7 @@ class _Reader:
                 facts.pop()
         facts.append((line.at, fact))
 
-    def take(self, now: float, what: Any) -> None:
+    def _take(self, now: float, what: Any) -> None:
         """What turn taking and playout made of it."""
         call, counts = self.call, self.call.counts
         making = self._making.get(getattr(what, "reply", 0))
@@ -244,7 +242,7 @@ class _Reader:
 
     def _begun(self, now: float, making: _Making) -> None:
         """The reply is one that will be heard: to what?"""
-        making.reply.began, making.begun = now, True
+        making.reply.began = now
         if self._unanswered is not None:
             self._unanswered.answer, self._unanswered = making.reply, None
         elif now == self._idle:
@@ -256,6 +254,7 @@ class _Reader:
 
     def _ended(self, now: float, making: _Making, ended: ReplyEnded) -> None:
         reply = making.reply
+        del self._making[ended.reply]
         reply.text, reply.interruptible = ended.text, ended.text not in self._binding
         if making.whole is not None:
             reply.complete = making.whole - reply.began
@@ -279,6 +278,8 @@ class _Reader:
     def finish(self) -> RecordedCall:
         """Nothing more comes."""
         call = self.call
+        for number, making in list(self._making.items()):  # the journal breaks off
+            self._ended(call.over, making, ReplyEnded(number, "", "", interrupted=True))
         replies = [turn.answer for turn in call.turns if turn.answer] + call.unasked
         if voices := [reply.voice for reply in replies if reply.voice is not None]:
             call.usual = median(voices)

@@ -11,7 +11,6 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Literal
 
-from ..frames import SoundHeard, SpeechPaused, SpeechResumed, SpeechStarted, Transcript
 from .decisions import (
     BeIdle,
     Deadline,
@@ -29,12 +28,12 @@ from .decisions import (
 from .engine import TurnEngine
 from .recorded import NEAR, Counts, RecordedCall, RecordedReply, RecordedTurn
 from .settings import TurnSettings
+from .taking import JUDGED
 
 __all__ = ["Change", "Outcome", "WhatIf", "what_if"]
 
 SAME = 0.01  # seconds: a timer may be as late as that
 AROUND = 200  # characters of a reply that are told on either side of where the voice stands
-JUDGED = (SoundHeard, SpeechStarted, SpeechResumed, SpeechPaused, Transcript)
 
 Outcome = Literal["same", "earlier", "later", "cut off", "joined", "lost", "new"]
 """What has become of a turn. "cut off": it is over while more of it is to come; "joined": it goes on in
@@ -183,7 +182,7 @@ class _Speaking:
         heard = reply.reached(played)
         text = reply.text
         return VoiceAt(
-            now - self.voiced,
+            played,
             max(0.0, reply.seconds - played) if whole else None,
             text[max(0, heard - AROUND) : heard],
             text[heard : heard + AROUND],
@@ -192,7 +191,7 @@ class _Speaking:
 
 @dataclass(order=True, slots=True)
 class _Begin:
-    """A reply that is to begin, and the turn's answers that may be taken back."""
+    """A reply that is to begin; one that answers a turn is taken back when the user says more."""
 
     at: float
     place: int
@@ -217,7 +216,7 @@ class _Again:
         self._begins: list[_Begin] = []
         self._prompts, self._resumed = iter(call.prompts), iter(call.resumed)
         for reply in call.unasked:
-            self._later(reply, reply.began)
+            heappush(self._begins, self._begin(reply, reply.began))
 
     def run(self) -> None:
         """From the first fact to the end of the recording."""
@@ -282,7 +281,7 @@ class _Again:
                 case _:
                     pass
         if stop:
-            self._begins = [begin for begin in self._begins if not begin.answers]
+            self._begins = [begin for begin in self._begins if not begin.answers and begin.at >= now]
             if self._speaking is None or self._speaking.reply.interruptible:
                 self._stop(now)
         for begin in follows:
@@ -293,9 +292,6 @@ class _Again:
 
     def _begin(self, reply: RecordedReply, at: float, *, answers: bool = False) -> _Begin:
         return _Begin(round(at, 6), next(self._places), reply, answers)
-
-    def _later(self, reply: RecordedReply, at: float) -> None:
-        heappush(self._begins, self._begin(reply, at))
 
     def _answer(self, end: EndTurn, now: float) -> _Begin | None:
         """The recorded answer to this turn, or to the one that it is a part of; else one like it."""

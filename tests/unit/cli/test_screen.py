@@ -76,6 +76,6 @@ def test_on_a_terminal_it_is_in_colour_and_ends_clean() -> None:
     run_virtual(call())
     assert isinstance(out.file, io.StringIO)
     shown = out.file.getvalue()
-    for expected in ("caller", "agent", "‖", "(the user spoke)", "endpointing", "\x1b[2;9m", "listening"):
+    for expected in ("caller", "agent", "‖", '("wait")', "endpointing", "\x1b[2;9m", "listening"):
         assert expected in shown
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h")  # the cursor is given back

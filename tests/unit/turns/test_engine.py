@@ -459,6 +459,12 @@ def test_sound_whose_words_never_come_was_noise() -> None:
     assert line.story[1:] == ["11.00 ResumeVoice [noise]"], "0.6 s after its end"
 
 
+def test_voice_waits_for_quiet_before_it_goes_on_where_the_policy_says_so() -> None:
+    settings = TurnSettings(speculation=QUIET, interruption=InterruptionSettings(resume_after=0.9))
+    line = replying(settings).at(10.1, SpeechStarted(10.0)).at(10.5, SpeechPaused(10.4), final("mhm"))
+    assert line.at(20).story[1:] == ["11.30 ResumeVoice [backchannel] [mhm]"]
+
+
 def test_words_that_come_after_it_was_taken_for_noise_are_judged() -> None:
     line = replying().at(10.1, SpeechStarted(10.0)).at(10.6, SpeechStopped(10.4)).at(12.0, final("I see it"))
     assert line.story[1:4] == ["11.00 ResumeVoice [noise]", "12.00 StartTurn", "12.00 Interrupt [3 words]"]

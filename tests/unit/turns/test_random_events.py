@@ -52,7 +52,17 @@ KEPT = {State.SPEAKING, State.ENDING, State.OVERLAPPING, State.JUDGING}
 """States in which there is a turn, or what may become one, whose words are kept."""
 FORCED = ("button", "pressed", "keys", "vendor", "spoke for", "said")
 """Reasons for which a turn ends while there is speech."""
-COMMON = ("yes", "mhm", "stop", "and um", "our shop is open", "uh", "I would like to", "fine, thank you.")
+COMMON = (
+    "yes",
+    "mhm",
+    "mhm",
+    "stop",
+    "and um",
+    "our shop is open",
+    "uh",
+    "I would like to",
+    "fine, thank you.",
+)
 REPLY = "Our shop is open from nine to five. Would you like to come by?"
 
 
@@ -62,6 +72,7 @@ def policy(draw: random.Random) -> TurnSettings:
             first=draw.choice(["pause", "pause", "duck", "play on"]),
             min_words=draw.choice([1, 1, 3]),
             back_off=draw.choice([0.0, 0.5]),
+            resume_after=draw.choice([0.0, 0.0, 0.7]),
         ),
         speculation=SpeculationSettings(tries=draw.choice([0, 3, 50]), wasted_at_most=10**9),
         backchannels=BackchannelSettings(frequency=draw.choice([0.0, 1.0])),
@@ -106,26 +117,32 @@ class World:
         self.settle()
 
     def pass_time(self, seconds: float) -> None:
-        until = self.now + seconds
+        until, asked = self.now + seconds, Counter[float]()
         while (due := self.engine.deadline) is not None and due <= until:
             self.now = max(self.now, due)
             self.tell(Deadline())
-            assert self.engine.deadline != due, f"at {self.now} it asks again for {due}: {self.told[-5:]}"
+            asked[due] += 1
+            assert asked[due] <= 3, f"at {self.now} it asks again for {due}: {self.told[-5:]}"
         self.now = until
 
     def happen(self) -> None:
         draw = self.draw
         what = draw.choice(
             ["speech"] * 8
-            + ["words"] * 6
+            + ["words"] * 7
             + ["reply"] * 3
             + ["score", "hint", "key", "button", "typed", "wasted"]
         )
         match what:
+            case _ if self.engine.state is State.SUSPECTING and not self.interim and draw.random() < 0.3:
+                self.interim, self.utterance = "mhm", self.now
+                self.judged(Transcript("mhm", False, self.now, self.now))
             case "speech":
                 self.hear(draw.choice(SPEECH[self.speech]))
             case "words":
                 self.recognise()
+            case _ if self.engine.state is State.LISTENING and draw.random() < 0.4:
+                self.tell(ReplyBegan())
             case "reply" if self.reply is None:
                 self.tell(ReplyBegan(interruptible=draw.random() < 0.8))
             case "reply":
@@ -267,8 +284,8 @@ class World:
 
 
 SPEECH = {
-    "silent": ("sound", "started"),
-    "sound": ("gone", "started", "started"),
+    "silent": ("sound", "sound", "started"),
+    "sound": ("gone", "started"),
     "speaking": ("paused", "paused", "stopped"),
     "paused": ("resumed", "stopped"),
 }

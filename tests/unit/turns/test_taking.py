@@ -213,6 +213,29 @@ async def test_voice_is_ducked_where_the_policy_says_so() -> None:
 
 
 @virtual
+async def test_word_is_finished_before_the_voice_is_held_where_the_policy_says_so() -> None:
+    async with Line(TurnSettings(interruption=InterruptionSettings(finish_word=True))) as line:
+        line.speak()
+        await line.at(0.53, SoundHeard(0.5))
+        await line.at(0.9, Transcript("wait", True, 0.5, 0.8))
+    check(line.call)
+    (held,) = line.call.times(PlayoutPaused)
+    assert 0.6 <= held <= 0.8
+    assert line.call.all(ReplyEnded)[0].heard == "one two"
+
+
+@virtual
+async def test_hold_that_is_taken_back_before_the_word_ends_holds_nothing() -> None:
+    async with Line(TurnSettings(interruption=InterruptionSettings(finish_word=True))) as line:
+        reply = line.speak()
+        await line.at(0.53, SoundHeard(0.5))
+        await line.at(0.56, SoundHeard(0.5, gone=True))
+        await reply
+    assert not line.call.all(PlayoutPaused)
+    assert line.call.times(ReplyEnded) == [pytest.approx(5.0)]
+
+
+@virtual
 async def test_engine_knows_where_the_voice_stands_when_it_judges() -> None:
     async with Line() as line:
         told: list[Any] = []

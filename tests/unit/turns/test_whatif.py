@@ -155,6 +155,10 @@ def test_a_policy_may_hang_up() -> None:
     assert outcomes(result) == ["lost"]
 
 
+def test_a_journal_may_break_off() -> None:
+    assert outcomes(replayed(journal(*ONE[:-2]), AT_ONCE)) == ["earlier"]
+
+
 def test_an_empty_call_has_no_turns() -> None:
     assert replayed(journal()).changes == ()
 
@@ -162,6 +166,8 @@ def test_an_empty_call_has_no_turns() -> None:
 def test_what_is_no_journal_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="line 1 is not a line of a journal"):
         replayed([b"{}"])
+    with pytest.raises(ConfigurationError, match="line 2 of the journal, say"):
+        replayed([HEAD, b'[1.0,"call","say",[],1]'])
     with pytest.raises(ConfigurationError, match="line 2 of the journal, SpeechStarted"):
         replayed(journal((1.0, "SpeechStarted", {"at": "noon"})))
 
