@@ -358,7 +358,7 @@ def test_voice_may_wait_before_it_goes_on() -> None:
 
 @pytest.mark.parametrize("moment", [0.4, 0.8, 1.3, 2.6])
 def test_voice_may_finish_its_word_first(moment: float) -> None:
-    """A graceful stop: at most half a second later, it is held at the end of a word, which counts as heard."""
+    """A graceful stop: at most half a second later it is held, at the end of a word that counts as heard."""
     lines = [line(0.4, moment, "barge-in")]
     cut, graceful = (
         disturbed(

@@ -1,10 +1,11 @@
 """What users of voice agents suffer from, each as a call in which it does not happen. By number:
 
-2 what was heard is missing from the context, what was not stands in it; 3 a dead voice goes unnoticed; 4 word
-times corrupt the context; 5 tools hang or are cancelled after a barge-in; 6 the model waits until the agent has
-spoken; 7 hanging up hangs; 10 the client's buffer plays on; 12 turn detection stalls, "Yeah." waits; 13 coughs
-interrupt; 14 so does the agent's echo; 15 a lost connection stays lost; 19 no transcript and latency of each
-turn; 21 silence after a false interruption; 22 no detectors of one's own; 23 speculation without a cap.
+2 what was heard is missing from the context, what was not stands in it; 3 a dead voice goes unnoticed;
+4 word times corrupt the context; 5 tools hang or are cancelled after a barge-in; 6 the model waits until the
+agent has spoken; 7 hanging up hangs; 10 the client's buffer plays on; 12 turn detection stalls, and "Yeah."
+waits; 13 coughs interrupt; 14 so does the agent's echo; 15 a lost connection stays lost; 19 there is no
+transcript and latency of each turn; 21 silence after a false interruption; 22 no detectors of one's own;
+23 speculation without a cap.
 """
 
 import re

@@ -42,6 +42,15 @@ class Heard:
     language: str | None = None
 
 
+@frame
+class TurnHint:
+    """What the service itself says of the end of the turn: an eager end of turn with its probability, 0 when
+    it takes that back, or its `final` decision."""
+
+    probability: float
+    final: bool = False
+
+
 class SpeechToText(Protocol):
     """Audio to words."""
 
@@ -49,9 +58,10 @@ class SpeechToText(Protocol):
     segmented: bool
     """True: wants only speech, and a Flush where it pauses. False: wants every sample, silence too."""
 
-    def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+    def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard | TurnHint]:
         """Transcribe one conversation. A final Flush is always answered by one final Heard
         (with text "" where there were no words); a Flush that is not final may be answered by an interim one.
+        A service that detects turns by itself may say so by a TurnHint at any time.
         """
         ...
 

@@ -14,12 +14,13 @@ from ..frames import (
     SpeechStarted,
     SpeechStopped,
     Transcript,
+    TurnHinted,
     UserAudio,
 )
 from ..processor import on
 from ..stage import Channel, Stage, Work
-from .matching import Matched, Patience, closing, load
-from .ports import AudioChunk, Flush, Heard, SpeechToText
+from .matching import Matched, Patience, closing, is_probability, load
+from .ports import AudioChunk, Flush, Heard, SpeechToText, TurnHint
 
 __all__ = ["STT"]
 
@@ -148,6 +149,13 @@ class STT(Stage):
     ) -> AsyncGenerator[Frame | Signal, None]:
         async with closing(self.service.transcribe(audio)) as answers:
             async for heard in answers:
+                if isinstance(heard, TurnHint):
+                    if not is_probability(heard.probability):
+                        raise BadResponseError(
+                            f"a turn hint of {str(heard.probability)[:40]}: no probability"
+                        )
+                    yield TurnHinted(heard.probability, self.session.now, heard.final)
+                    continue
                 if not isinstance(heard, Heard):  # pyright: ignore[reportUnnecessaryIsInstance]
                     raise BadResponseError(f"speech to text gave a {type(heard).__name__}, not words")
                 self._patience.reset()

@@ -176,7 +176,7 @@ async def _transcribe(
         if endless:
             await asyncio.get_running_loop().create_future()
 
-    return [heard async for heard in service.transcribe(audio())]
+    return [heard async for heard in service.transcribe(audio()) if isinstance(heard, Heard)]
 
 
 async def _detect(service: VoiceActivity, windows: Sequence[bytes]) -> list[float]:

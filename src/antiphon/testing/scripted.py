@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from ..conversation.context import Context
 from ..frames import ToolCall
-from ..services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, TokenUsage, Word
+from ..services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, TokenUsage, TurnHint, Word
 
 __all__ = ["LoudVAD", "ScriptedEOT", "ScriptedLLM", "ScriptedSTT", "ScriptedTTS", "StreamingSTT", "loud"]
 
@@ -95,12 +95,14 @@ class StreamingSTT:
 
     segmented = False
 
-    def __init__(self, hears: Sequence[tuple[float, Heard | Exception]], sample_rate: int = 16000) -> None:
+    def __init__(
+        self, hears: Sequence[tuple[float, Heard | TurnHint | Exception]], sample_rate: int = 16000
+    ) -> None:
         self.sample_rate = sample_rate
         self.hears = list(hears)
         self.seconds = 0.0
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard | TurnHint]:
         """The words of the script whose time has come."""
         owes = False
         async for item in audio:
@@ -112,7 +114,8 @@ class StreamingSTT:
                 _, heard = self.hears.pop(0)
                 if isinstance(heard, Exception):
                     raise heard
-                owes = not heard.final
+                if isinstance(heard, Heard):
+                    owes = not heard.final
                 yield heard
 
 
