@@ -23,6 +23,7 @@ from .playout import Playout
 from .services.ports import EndOfTurn, LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
 from .session import Observer, Session
 from .transports.port import Transport
+from .turns.interruption import InterruptionClassifier
 from .turns.mute import MuteRule
 from .turns.settings import TurnSettings
 from .turns.timing import ResponseTiming, TimingRules
@@ -56,6 +57,8 @@ class Agent:
     apology: str | None = "Sorry, I had a problem just now. Could you say that again?"
     speech: VADSettings = field(default_factory=VADSettings)
     turns: TurnSettings = field(default_factory=TurnSettings)
+    classifier: InterruptionClassifier | None = None
+    """What a sound over the agent's voice is; None is the rules of `turns.interruption`."""
     timing: ResponseTiming | None = field(default_factory=TimingRules)
     """How long an answer waits after a turn such as this; None is never."""
     fillers: Sequence[str] = ()
@@ -108,7 +111,7 @@ class Agent:
             *([VAD(self.service("vad"), self.speech)] if self.vad is not None else []),
             STT(self.service("stt")),
             *([EOT(self.service("eot"))] if self.eot is not None else []),
-            TurnTaking(self.turns),
+            TurnTaking(self.turns, classifier=self.classifier),
             self.conversation(),
             LLM(self.service("llm")),
             TTS(self.service("tts")),

@@ -86,7 +86,7 @@ class Playout(Processor):
             self._aside.say(frame)
             return
         if self._current(frame.reply):
-            self._voice.add(frame)
+            self._voice.add(frame, self.session.now)
             if self._timer is None:
                 self._play()
 
@@ -168,6 +168,10 @@ class Playout(Processor):
     def heard(self, reply: "Reply") -> int:
         """How many characters of the reply's text have been heard by now, up to the end of a word."""
         return self._heard.heard(reply.text, self._pace) if self._voice.reply == reply.number else 0
+
+    def ready(self, reply: "Reply") -> float | None:
+        """When the reply's first audio was there; None if there is none yet."""
+        return self._voice.ready if self._voice.reply == reply.number else None
 
     def progress(self, reply: "Reply") -> tuple[float, float | None]:
         """Seconds of the reply's voice that were heard, and that are left; None if not all of it is there."""

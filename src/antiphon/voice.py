@@ -87,6 +87,8 @@ class Voice:
         """Whether all of it is there."""
         self.unvoiced = False
         """Whether the text is complete and nobody makes it into audio."""
+        self.ready: float | None = None
+        """When the first audio was there."""
         self.began: float | None = None
         """When the first piece went out."""
         self.ahead = 0
@@ -96,8 +98,10 @@ class Voice:
         self._recent = b""  # the newest of what has gone out, which the transport may still hold
         self._resampled = Resampling(sample_rate)
 
-    def add(self, frame: AgentAudio) -> None:
+    def add(self, frame: AgentAudio, now: float) -> None:
         """More audio."""
+        if self.ready is None:
+            self.ready = now
         if self.spoken.segments:
             self.spoken.segments[-1].rate = frame.sample_rate
         self._put(self._resampled(frame))

@@ -159,7 +159,9 @@ class Conversation(Stage):
         self._draft = None
         self._pace(turn, self._hear(turn, draft.reply))
         making.place = len(self.entries)
-        self.session.commit(draft.reply, self.session.now - draft.begun)
+        playout, now = self.session.playout, self.session.now
+        ready = playout.ready(draft.reply) if playout is not None else None
+        self.session.commit(draft.reply, (now if ready is None else ready) - draft.begun)
         self._run_tools(making, [call for made in making.generations for call in made.calls])
 
     def _drop_draft(self, reason: str) -> None:

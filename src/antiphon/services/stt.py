@@ -52,6 +52,7 @@ class STT(Stage):
         self._aside_bytes = 0
         self._lead = int(LEAD * rate)
         self._started = self._ended = 0.0
+        self._speaking = False
         self._input = self._channel()
         self._work: Work | None = None
         self._patience = Patience()
@@ -96,12 +97,13 @@ class STT(Stage):
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
-        self._started = frame.at
+        self._started, self._speaking = frame.at, True
         self._resume()
         self.push(frame)
 
     @on(SpeechResumed)
     def speech_resumed(self, frame: SpeechResumed) -> None:
+        self._speaking = True
         self._resume()
         self.push(frame)
 
@@ -136,7 +138,7 @@ class STT(Stage):
                 self._input.put(Flush(False))
 
     def _pause(self, ended: float) -> None:
-        self._ended = ended
+        self._ended, self._speaking = ended, False
         self._unasked = 0
         self._open = not self.service.segmented
 
@@ -164,7 +166,7 @@ class STT(Stage):
                     self._asked = False
                     self._utterance.clear()
                 if heard.text or heard.final:
-                    known = heard.final or self.service.segmented
-                    ended = self._ended if known else self.session.now
+                    paused = self.service.segmented or (heard.final and not self._speaking)
+                    ended = self._ended if paused else self.session.now
                     yield Transcript(heard.text, heard.final, self._started, ended, heard.language)
         raise UnavailableError("speech to text ended its stream")

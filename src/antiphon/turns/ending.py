@@ -18,6 +18,7 @@ from .floor import Floor, State
 from .utterance import same_words
 
 HELD_BY_USER = (State.SPEAKING, State.ENDING)
+CURRENT = 0.5  # seconds that final words may be behind the speech that goes on
 CERTAIN = 0.15  # seconds that a sound is given to become speech, before a turn ends in spite of it
 
 
@@ -64,7 +65,7 @@ def button(floor: Floor, fact: TalkButton, now: float) -> list[Decision]:
     if fact.pressed:
         begun = _seize(floor, "the button was pressed", now)
         floor.state, floor.deadline = State.SPEAKING, floor.limit
-        floor.certain, floor.turn.words_due = "", True
+        floor.certain, floor.turn.words_due, floor.turn.pressed = "", True, True
         return [*floor.drop("the button was pressed"), *begun]
     if floor.state not in HELD_BY_USER:
         return []  # the turn was ended meanwhile
@@ -128,18 +129,25 @@ def words(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
         turn.ended = now
     if floor.state is State.ENDING:
         return weigh(floor, fact, now)
+    if fact.final and fact.text and fact.ended > now - CURRENT and not turn.pressed:
+        turn.settled = now
     return too_long(floor, fact, now)
 
 
 def too_long(floor: Floor, fact: Transcript | Deadline, now: float) -> list[Decision]:
     """A turn that never ends is ended."""
-    reason = floor.settings.limit.reached(floor.turn.started, now, floor.turn.text)
+    turn, rules = floor.turn, floor.settings
+    reason = rules.limit.reached(turn.started, now, turn.text)
+    if turn.settled is not None and now >= turn.settled + rules.endpointing.ceiling - 1e-6:
+        floor.certain, floor.state = "no more words came", State.ENDING
+        turn.ended, turn.words_due = turn.settled, False
+        return weigh(floor, fact, now)
     if reason is None:
         goes_on = floor.resume() if floor.paused and now >= floor.held_until - 1e-6 else []
         floor.deadline = floor.limit
         return goes_on
-    limit = floor.settings.limit.deadline(floor.turn.started)
-    floor.turn.ended = now if limit is None else min(now, limit)  # its words are waited for from then
+    limit = rules.limit.deadline(turn.started)
+    turn.ended = now if limit is None else min(now, limit)  # its words are waited for from then
     floor.certain, floor.state = reason, State.ENDING
     return weigh(floor, fact, now)
 

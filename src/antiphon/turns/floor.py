@@ -92,7 +92,9 @@ class Floor:
         """When this turn has been going on for too long, or has held the agent's voice for too long."""
         limit = self.settings.limit.deadline(self.turn.started)
         held = self.held_until if self.paused else None
-        return min((time for time in (limit, held) if time is not None), default=None)
+        settled = self.turn.settled
+        noise = None if settled is None else settled + self.settings.endpointing.ceiling
+        return min((time for time in (limit, held, noise) if time is not None), default=None)
 
     @property
     def yields(self) -> bool:

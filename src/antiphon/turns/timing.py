@@ -33,8 +33,6 @@ class Exchange:
     """What the agent had said before."""
     seconds: float = 0.0
     """How long the user's turn was."""
-    tools: bool = False
-    """Whether a tool is asked first, which takes its own time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +141,6 @@ class TimingRules:
         settings = self.settings
         if not settings.enabled:
             return Pace(0.0, "switched off")
-        if exchange.tools:
-            return Pace(0.0, "a tool takes its own time")
         said = exchange.user[-_LOOKED_AT:].replace("’", "'")
         for pattern, rule in self._rules:
             if pattern.search(said):
@@ -183,7 +179,7 @@ class AskedTiming:
 
     async def pace(self, exchange: Exchange) -> Pace:
         rules = self._otherwise.pace(exchange)
-        if exchange.tools or not self._otherwise.settings.enabled:
+        if not self._otherwise.settings.enabled:
             return rules
         try:
             seconds = await self._bound(self._ask(exchange), self._within)

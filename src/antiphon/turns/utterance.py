@@ -40,6 +40,10 @@ class Utterances:
         """Whether there is speech of which no words have come yet."""
         self.silent = False
         """Whether it is known by its words alone: no VAD has heard it."""
+        self.pressed = False
+        """Whether the button is held, or was: then its release ends the turn."""
+        self.settled: float | None = None
+        """Since when nothing has come behind words that are final, though speech goes on."""
         self.covered = 0.0
         """Up to where the newest words have heard it; 0 if that is not known."""
         self.score: float | None = None
@@ -58,6 +62,7 @@ class Utterances:
         """Take in words: final ones are added, others stand until better ones come."""
         self.unheard = False
         self.covered = words.ended
+        self.settled = None
         if not words.final:
             self.interim = words.text
             self.words_due = True

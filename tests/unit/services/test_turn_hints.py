@@ -1,4 +1,4 @@
-"""A vendor that detects turns by itself: its eager end of turn begins the answer, its final one is the end."""
+"""A vendor that detects turns by itself: its eager end begins the answer, its final one ends the turn."""
 
 import pytest
 
@@ -14,7 +14,8 @@ WORDS = Heard("we could meet you at", False), Heard("we could meet you at noon",
 
 def call(*hints: tuple[float, TurnHint]) -> Call:
     hears: list[tuple[float, Heard | TurnHint | Exception]] = [(1.2, WORDS[0]), (1.6, WORDS[1]), *hints]
-    good = services(says=["Noon is fine."]) | {"stt": StreamingSTT(hears), "vad": None, "eot": None}
+    good = services(says=["Noon is fine."])
+    good |= {"stt": StreamingSTT(hears), "vad": None, "eot": None}
     held = run_virtual(hold(Agent("Be brief.", **good), [Line(loud(1.0), 0.5, "now")]))
     check(held)
     return held

@@ -50,7 +50,7 @@ EACH = 250  # events in one conversation
 
 KEPT = {State.SPEAKING, State.ENDING, State.OVERLAPPING, State.JUDGING}
 """States in which there is a turn, or what may become one, whose words are kept."""
-FORCED = ("button", "pressed", "keys", "vendor", "spoke for", "said")
+FORCED = ("no more words came", "button", "pressed", "keys", "vendor", "spoke for", "said")
 """Reasons for which a turn ends while there is speech."""
 COMMON = (
     "yes",

@@ -57,8 +57,8 @@ def each(text: str) -> list[str]:
     return [turn.strip() for line in text.strip().splitlines() for turn in line.split("|")]
 
 
-def pace(user: str, settings: TimingSettings | None = None, tools: bool = False) -> Pace:
-    return TimingRules(settings).pace(Exchange(user, tools=tools))
+def pace(user: str, settings: TimingSettings | None = None) -> Pace:
+    return TimingRules(settings).pace(Exchange(user))
 
 
 def test_every_language_has_examples() -> None:
@@ -81,9 +81,8 @@ def test_a_question_to_think_about_is_thought_about(turn: str) -> None:
     assert pace(turn) == Pace(0.4, "a question to think about")
 
 
-def test_a_tool_takes_its_own_time_and_the_switch_is_one() -> None:
+def test_the_switch_is_one() -> None:
     sad = "My father died."
-    assert pace(sad, tools=True).seconds == 0
     assert pace(sad, TimingSettings(enabled=False)).seconds == 0
     assert pace(sad, TimingSettings(longest=0.5)).seconds == 0.5
 
@@ -123,9 +122,9 @@ class says:  # noqa: N801  reads as a verb
         return self.answer
 
 
-def asked(ask: says, settings: TimingSettings | None = None, tools: bool = False) -> Awaitable[Pace]:
+def asked(ask: says, settings: TimingSettings | None = None) -> Awaitable[Pace]:
     timing = AskedTiming(ask, asyncio.wait_for, within=0.3, otherwise=TimingRules(settings))
-    return timing.pace(Exchange("My father died.", tools=tools))
+    return timing.pace(Exchange("My father died."))
 
 
 @virtual
@@ -142,5 +141,4 @@ async def test_a_model_is_asked_and_never_waited_for_long() -> None:
 async def test_a_model_is_not_asked_for_nothing() -> None:
     ask = says(1.0)
     assert (await asked(ask, TimingSettings(enabled=False))).seconds == 0
-    assert (await asked(ask, tools=True)).seconds == 0
     assert ask.asked == 0
