@@ -60,7 +60,7 @@ def _fact(chance: random.Random, now: float) -> Fact:
         return Transcript(text, chance.random() < 0.4, now - 1, now)
     facts: list[Fact] = [
         SoundHeard(now), SoundHeard(now, gone=True), SpeechStarted(now), SpeechPaused(now),
-        SpeechResumed(now), SpeechStopped(now), TurnScored(chance.random(), now), ReplyBegan(), ReplyOver("Anything else?"),
-        Deadline(), VoiceAt(1.0, 3.0, "We are open from nine", " to five."),
+        SpeechResumed(now), SpeechStopped(now), TurnScored(chance.random(), now), ReplyBegan(),
+        ReplyOver("Anything else?"), Deadline(), VoiceAt(1.0, 3.0, "We are open from nine", " to five."),
     ]  # fmt: skip
     return chance.choice(facts)

@@ -1,7 +1,8 @@
 """How long from a decision to interrupt until playout has stopped and the transport has been told?
 
-On the one-core clock, with the model and the voice both still at work. "by voice" the agent's voice is held at
-the first sound that the detector hears, and what it was is decided later; "by call" is `session.interrupt()`.
+On the one-core clock, with the model and the voice both still at work. "by voice" the agent's voice is held
+at the first sound that the detector hears, and what it was is decided later; "by call" is
+`session.interrupt()`.
 """
 
 import asyncio
