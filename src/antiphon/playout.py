@@ -88,7 +88,7 @@ class Playout(Processor):
         if self._current(frame.reply):
             self._voice.add(frame, self.session.now)
             if self._timer is None:
-                self._play()
+                self.play()
 
     @on(WordTimed)
     def word(self, frame: WordTimed) -> None:
@@ -104,14 +104,14 @@ class Playout(Processor):
     def audio_ended(self, frame: AudioEnded) -> None:
         if self._current(frame.reply):
             self._voice.end()
-            self._play()
+            self.play()
 
     @on(TextEnded)
     def text_ended(self, frame: TextEnded) -> None:
         """Text that nobody made into audio is heard as soon as it is complete."""
         if self._current(frame.reply) and not frame.more:
             self._voice.unvoiced = True
-            self._play()
+            self.play()
 
     # What the session asks -------------------------------------------------------------------------
 
@@ -159,11 +159,7 @@ class Playout(Processor):
             self.push(PlayoutResumed(self._voice.reply))
         if self._due is not None and self._due < self.session.now:
             self._due = None
-        self._play()
-
-    def release(self) -> None:
-        """The reply that was held is to be heard."""
-        self._play()
+        self.play()
 
     def heard(self, reply: "Reply") -> int:
         """How many characters of the reply's text have been heard by now, up to the end of a word."""
@@ -203,8 +199,8 @@ class Playout(Processor):
             self._reset(number)
         return True
 
-    def _play(self) -> None:
-        """Send every piece whose time has come, and set the timer for the next."""
+    def play(self) -> None:
+        """Send every piece whose time has come, and set the timer for the next: called when that may be now."""
         now, reply = self.session.now, self.session.reply
         self._stop_timer()
         if self.paused or reply is None or reply.speculative:
@@ -225,7 +221,7 @@ class Playout(Processor):
 
     def _tick(self) -> None:
         self._timer = None
-        self._play()
+        self.play()
 
     def _send(self) -> bool:
         """Send one piece; False where there is none to send now."""

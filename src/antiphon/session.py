@@ -228,7 +228,7 @@ class Session:
         reply.speculative = False
         self.signal(ReplyCommitted(reply.number, saved), self._door.name)
         if self.playout is not None:
-            self.playout.release()
+            self.playout.play()
 
     def drop(self, reply: Reply, reason: str) -> None:
         """Stop one reply, or see that it never begins."""

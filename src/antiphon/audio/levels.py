@@ -110,4 +110,5 @@ def scaled(pcm: bytes, gain: float) -> bytes:
 def faded(pcm: bytes) -> bytes:
     """The same sound, falling to silence in a straight line."""
     sound = samples(pcm)
-    return (sound * np.linspace(1.0, 0.0, len(sound), dtype=np.float32)).astype("<i2").tobytes()
+    falling = np.arange(len(sound) - 1, -1, -1, dtype=np.float32) / max(1, len(sound))
+    return (sound * falling).astype("<i2").tobytes()

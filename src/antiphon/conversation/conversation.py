@@ -193,7 +193,7 @@ class Conversation(Stage):
         if signal.part == self.name and self._answer is not None:
             self._answer.not_before = self._heard_at + signal.seconds
             if self.session.playout is not None:
-                self.session.playout.release()
+                self.session.playout.play()
 
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:
