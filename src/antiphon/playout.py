@@ -200,7 +200,7 @@ class Playout(Processor):
         return True
 
     def play(self) -> None:
-        """Send every piece whose time has come, and set the timer for the next: called when that may be now."""
+        """Send every piece whose time has come, if it may be heard; set the timer for the next."""
         now, reply = self.session.now, self.session.reply
         self._stop_timer()
         if self.paused or reply is None or reply.speculative:
