@@ -51,7 +51,11 @@ class _Slot:
     """Set, it stops the warming at hand, which any other work on the slot makes needless."""
 
     def shared(self, prompt: list[Message]) -> int:
-        """How many messages a prompt begins with that are in memory; -1 if others would be lost."""
+        """How many messages a prompt begins with that are in memory; -1 if others would be lost.
+
+        The last of those may have become another with the same first word: it was what the user was thought
+        to have said, or more than was heard of the agent.
+        """
         count = 0
         for held, new in zip(self.prompt, prompt, strict=False):
             if held != new:
@@ -59,9 +63,14 @@ class _Slot:
             count += 1
         goes_on = count == len(self.prompt) or (
             count == len(self.prompt) - 1 < len(prompt)
-            and prompt[count]["content"].startswith(self.prompt[count]["content"])
+            and _first_word(prompt[count]) == _first_word(self.prompt[count])
         )
         return count if goes_on else -1
+
+
+def _first_word(message: Message) -> str:
+    word = (message["content"].split(maxsplit=1) or [""])[0]
+    return "".join(filter(str.isalnum, word)).lower() or word
 
 
 class _Engine:

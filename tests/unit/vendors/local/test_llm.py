@@ -168,6 +168,18 @@ def test_each_conversation_keeps_its_slot(server: Llamacpp, file: str) -> None:
     assert [request["id_slot"] for request in server.requests] == [0, 0, 1, 0, 1, 0, 1, 0, 1]
 
 
+def test_a_turn_that_was_guessed_wrongly_stays_in_its_slot(server: Llamacpp, file: str) -> None:
+    def turn(said: str) -> Context:
+        return Context("Be brief.", (UserSaid("Hello."), AgentSaid("Hi."), UserSaid(said)))
+
+    async def talk() -> None:
+        for said in ("How do I?", "How do I choose", "How do I choose a bicycle?", "how do you?"):
+            await items(Llama(file), turn(said))
+
+    run_virtual(talk())
+    assert [request["id_slot"] for request in server.requests] == [0] * 4
+
+
 def test_a_conversation_keeps_its_slot_when_turns_are_left_out(server: Llamacpp, file: str) -> None:
     async def talk() -> None:
         model = Llama(file, max_tokens=40, context_tokens=300)
