@@ -32,6 +32,7 @@ fix: $(READY)             ## what the formatter and the linter can mend
 bench: $(READY)           ## our benchmarks, each beside its target
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.voice_to_voice
+	$(BIN)/python -m benchmarks.barge_in
 	$(BIN)/python -m benchmarks.overlaps
 	$(BIN)/python -m benchmarks.turns
 
