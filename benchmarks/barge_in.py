@@ -1,8 +1,8 @@
 """How soon does the agent fall silent when a person begins to speak over it?
 
-The agent talks on; each question of `voice_to_voice` is put to it in the middle, in virtual time, with the local
-voice activity detector. Measured from the first sound of the question, as one sees it in its waveform, to the
-moment at which playout holds the voice. What the models compute takes no time here: some 1 ms for a window.
+The agent talks on; each question of `voice_to_voice` is put to it in the middle, in virtual time, with the
+local voice activity detector. Measured from the first sound of the question, as one sees it in its waveform, to
+the moment at which playout holds the voice. What the models compute takes no time here: a millisecond a window.
 
     python -m benchmarks.barge_in [RECORDING.wav ...]
 
@@ -12,14 +12,15 @@ Target: 100 ms at most.
 import sys
 from pathlib import Path
 
+from rich.console import Console
+from rich.table import Table
+
 from antiphon import Agent
 from antiphon.audio.levels import find_speech
 from antiphon.frames import PlayoutPaused
 from antiphon.telemetry.latency import percentile
 from antiphon.testing import ScriptedLLM, ScriptedSTT, run_virtual
 from antiphon.transports.caller import Caller, Line
-from rich.console import Console
-from rich.table import Table
 
 from .voice_to_voice import HZ, Question, recorded, synthesised
 

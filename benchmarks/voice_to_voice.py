@@ -75,8 +75,8 @@ async def spoken(voice: TextToSpeech, text: str) -> bytes:
 
 def recorded(path: str) -> Question:
     """A recording, at 16 kHz."""
-    sound = read(path).mono()
-    return Question(Path(path).stem, resample(sound.pcm, sound.sample_rate, HZ))
+    sound = read(path)
+    return Question(Path(path).stem, resample(sound.mono(), sound.sample_rate, HZ))
 
 
 async def with_overlap(agent: Agent, question: Question) -> Latency:
