@@ -2,7 +2,7 @@
 
 The agent talks on; each question of `voice_to_voice` is put to it in the middle, in virtual time, with the
 local voice activity detector. Measured from the first sound of the question, as one sees it in its waveform, to
-the moment at which playout holds the voice. What the models compute takes no time here: a millisecond a window.
+the moment at which playout holds the voice. What the models compute takes no time here.
 
     python -m benchmarks.barge_in [RECORDING.wav ...]
 

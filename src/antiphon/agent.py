@@ -10,7 +10,7 @@ Leave the models out and local ones are used: no account, no key, no network.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,8 +63,9 @@ class Agent:
     """How long an answer waits after a turn such as this; None is never."""
     fillers: Sequence[str] = ()
     """What is said, in turn, while a tool takes long and nothing else has been said: "One moment."."""
-    mute: Sequence[str | MuteRule] = ()
-    """When the user is not heard: "greeting", "first words", "tools", "speaking", or a rule of one's own."""
+    mute: Sequence[str | Callable[[], MuteRule]] = ()
+    """When the user is not heard: "greeting", "first words", "tools", "speaking", or the class of a rule of
+    one's own, of which each conversation has one."""
     history: Sequence[Entry] = ()
 
     def __post_init__(self) -> None:
@@ -73,6 +74,11 @@ class Agent:
         for tool in self.tools:
             if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ConfigurationError(f"{tool!r} is not a tool: put @tool above its function")
+        for rule in self.mute:
+            if not isinstance(rule, str) and not callable(rule):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ConfigurationError(
+                    f"mute={rule!r}: give the rule's class; each conversation has its own"
+                )
         for port, method in PORTS.items():
             chosen = getattr(self, port)
             if isinstance(chosen, type):
@@ -105,9 +111,10 @@ class Agent:
         from .turns.mute import Mute
         from .turns.taking import TurnTaking
 
+        mute = [rule if isinstance(rule, str) else rule() for rule in self.mute]
         return [
             transport.input,
-            *([Mute(*self.mute)] if self.mute else []),
+            *([Mute(*mute)] if mute else []),
             *([VAD(self.service("vad"), self.speech)] if self.vad is not None else []),
             STT(self.service("stt")),
             *([EOT(self.service("eot"))] if self.eot is not None else []),

@@ -262,6 +262,7 @@ class Playout(Processor):
         reply = self.session.reply
         assert reply is not None
         heard = self.heard(reply)
+        self.gain = 1.0
         self._clear()
         self.session.finish(reply.number, heard)
 

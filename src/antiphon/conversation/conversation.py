@@ -35,7 +35,7 @@ from ..turns.timing import Exchange, Pace, ResponseTiming
 from ..turns.utterance import same_words
 from .calls import Calls
 from .context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
-from .making import Generation, Making
+from .making import Cut, Generation, Making
 from .tools import Tool
 
 __all__ = ["Conversation"]
@@ -89,9 +89,7 @@ class Conversation(Stage):
         self._answer: Reply | None = None  # to the last turn
         self._draft: Draft | None = None
         self._heard_at = 0.0  # when the last turn ended
-        self._cut: tuple[int, str] | None = (
-            None  # the last reply where it was interrupted: what was not heard
-        )
+        self._cut: Cut | None = None  # the last reply, if it was interrupted
         used = (entry.call.id for entry in history if isinstance(entry, ToolAnswered))
         self._calls = Calls(self, self.tools, used)
 
@@ -136,7 +134,8 @@ class Conversation(Stage):
         self.push(turn)
         draft, making = self._draft, self._making
         if (
-            draft is not None
+            isinstance(turn, UserTurn)
+            and draft is not None
             and making is not None
             and draft.reply is making.reply
             and same_words(draft.text, turn.text)
@@ -151,7 +150,7 @@ class Conversation(Stage):
 
     def _hear(self, turn: UserTurn | UserText, reply: Reply) -> Reply:
         self.entries.append(UserSaid(turn.text))
-        self._answer = reply
+        self._answer, self._cut = reply, None
         return reply
 
     def _commit(self, draft: Draft, making: Making, turn: UserTurn | UserText) -> None:
@@ -198,9 +197,17 @@ class Conversation(Stage):
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:
         """What interrupted the agent was nothing: it says what it was going to say."""
-        cut, self._cut = self._cut, None
-        if cut is not None and cut[0] == signal.reply and cut[1] and not self.session.replies.owed:
-            self.session.say(cut[1])
+        cut = self._cut
+        if cut is None or cut.reply != signal.reply or self.session.replies.owed:
+            return
+        if cut.running:
+            cut.taken_up = True
+            return
+        self._cut = None
+        if not cut.complete:
+            self._answer = self.session.new_reply(self._prompt)
+        elif cut.unheard:
+            self.session.say(cut.unheard)
 
     @on(ReplyStarted)
     def reply_started(self, signal: ReplyStarted) -> None:
@@ -212,7 +219,9 @@ class Conversation(Stage):
         entries = list(self.entries)
         if reply.speculative and self._draft is not None:
             entries.append(UserSaid(self._draft.text))
-        made = self._making.entries(self.tools) if self._making is not None else []
+        made: list[Entry] = []
+        if self._making is not None:
+            made, self._making.complete = self._making.entries(self.tools), False
         self.push(Prompt(reply.number, Context(self.instructions, (*entries, *made), self._specs)))
 
     # What the model gives --------------------------------------------------------------------------
@@ -230,6 +239,7 @@ class Conversation(Stage):
         if signal.failed and self.apology and not reply.text[making.unspoken_from :].strip():
             self.push(Text(reply.number, self.apology, reply.write(self.apology)))
         making.generations.append(Generation(len(reply.text), calls))
+        making.complete = not calls
         if calls and reply.text:
             reply.write(" ")
         self.push(TextEnded(reply.number, more=bool(calls)))
@@ -260,6 +270,10 @@ class Conversation(Stage):
         making = self._making
         if making is None or making.reply.number != signal.reply:
             self._settle(signal.call, signal.result)
+            if (cut := self._cut) is not None:
+                cut.running.discard(signal.call.id)
+                if cut.taken_up:
+                    self.false_interruption(FalseInterruption(cut.reply, "noise"))
             return
         making.results[signal.call.id] = signal.result
         if making.has_all_results:
@@ -275,8 +289,7 @@ class Conversation(Stage):
             self.entries[making.place : making.place] = making.entries(
                 self.tools, len(signal.heard), interrupted=signal.interrupted
             )
-            rest = signal.text[len(signal.heard) :].strip()
-            self._cut = (signal.reply, rest) if signal.interrupted else None
+            self._cut = making.cut_off(self.tools, signal) if signal.interrupted else None
             self.push(Prime(self.context))
         self._making = None
 

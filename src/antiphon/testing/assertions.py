@@ -291,7 +291,7 @@ def voice_is_paced(call: Call) -> None:
             continue
         samples = len(audio.pcm) // 2
         assert 0 < samples <= piece, f"{samples} samples in a piece of {piece}"
-        if before is not None and before.reply == audio.reply:
+        if before is not None and before.reply == audio.reply != 0:
             assert len(before.pcm) // 2 == piece, f"a short piece within reply {audio.reply}"
             assert audio.at >= ends, f"{ends - audio.at} samples overlap at {seen.at}"
         fades = 0.02 if samples < piece else 0.0  # behind the piece that is being heard

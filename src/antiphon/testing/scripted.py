@@ -155,7 +155,6 @@ class ScriptedLLM:
             await asyncio.sleep(self.first)
             for item in answer:
                 if isinstance(item, Exception):
-                    self._given = None
                     raise item
                 if isinstance(item, ToolCall):
                     yield item

@@ -15,11 +15,14 @@ from ..frames import (
 from .decisions import Deadline, Decision, EndTurn, ResumeVoice, Speculate, StartTurn
 from .endpointing import Wait, wait
 from .floor import Floor, State
+from .interruption import Verdict
 from .utterance import same_words
 
 HELD_BY_USER = (State.SPEAKING, State.ENDING)
 CURRENT = 0.5  # seconds that final words may be behind the speech that goes on
 CERTAIN = 0.15  # seconds that a sound is given to become speech, before a turn ends in spite of it
+
+WANTS_THE_FLOOR = (Verdict.BARGE_IN, Verdict.UNDECIDED)
 
 
 def begin(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list[Decision]:
@@ -75,6 +78,8 @@ def button(floor: Floor, fact: TalkButton, now: float) -> list[Decision]:
 
 def key(floor: Floor, fact: UserKey, now: float) -> list[Decision]:
     """Keys are words that are certain: they take the floor, and it ends with the last of them."""
+    if fact.key == floor.settings.last_key and floor.state not in HELD_BY_USER:
+        return []  # the end of nothing
     begun = _seize(floor, "a key was pressed", now)
     floor.turn.ended, floor.state = now, State.ENDING
     if fact.key == floor.settings.last_key:
@@ -129,7 +134,7 @@ def words(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
         turn.ended = now
     if floor.state is State.ENDING:
         return weigh(floor, fact, now)
-    if fact.final and fact.text and fact.ended > now - CURRENT and not turn.pressed:
+    if fact.final and fact.text and fact.ended > now - CURRENT and turn.grows and not turn.pressed:
         turn.settled = now
     return too_long(floor, fact, now)
 
@@ -183,9 +188,12 @@ def unasked(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
     if floor.knows(fact, spoken_since=False) or not (fact.text and missed):
         return []
     floor.take(fact.started or now)
+    floor.turn.hear(fact)
+    if floor.speaking:  # in speech that has been answered already, as if it had been over
+        floor.state, floor.deadline, floor.turn.words_due = State.SPEAKING, floor.limit, True
+        return [StartTurn(floor.turn.started)]
     floor.turn.silent = True
     floor.turn.ended = fact.ended or now
-    floor.turn.hear(fact)
     floor.state = State.ENDING
     return [StartTurn(floor.turn.started), *weigh(floor, fact, now)]
 
@@ -213,6 +221,8 @@ def _end(floor: Floor, reason: str, now: float) -> list[Decision]:
     floor.state = floor.resting
     if not floor.heeds(text, now):
         text, reason = "", "the wake phrase was not said"
+    elif turn.beside and text and (judged := floor.judge(now, over=True)).verdict not in WANTS_THE_FLOOR:
+        text, reason = "", judged.reason
     kept = floor.guess is not None and bool(text) and same_words(floor.guess, text)
     wrong = [] if kept else floor.drop("other words")
     floor.guess = None
@@ -223,4 +233,5 @@ def _end(floor: Floor, reason: str, now: float) -> list[Decision]:
     if floor.cut and not text:
         goes_on = [ResumeVoice("noise")]
     floor.cut = False
+    floor.deadline = floor.held_until if floor.paused else None  # whoever takes the turn ends this
     return [*wrong, EndTurn(text, turn.started, turn.ended, reason), *goes_on]

@@ -20,6 +20,8 @@ from .words import RULES, Hint, Rule, Rules
 
 __all__ = ["EndpointingSettings", "Evidence", "Wait", "likely", "wait"]
 
+CERTAIN = 50.0
+"""Log-odds beyond which nothing changes any more."""
 SURE = 1e-3
 """Probabilities this near to 0 and 1 count as this near: one voice alone never decides everything."""
 
@@ -177,7 +179,8 @@ def _voices(evidence: Evidence, settings: EndpointingSettings) -> list[Hint]:
 
 
 def _probability(voices: list[Hint]) -> float:
-    return 1 / (1 + exp(-sum(voice.effect for voice in voices)))
+    log_odds = sum(voice.effect for voice in voices)
+    return 1 / (1 + exp(-min(max(log_odds, -CERTAIN), CERTAIN)))
 
 
 def _log_odds(probability: float) -> float:

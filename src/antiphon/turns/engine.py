@@ -77,6 +77,7 @@ TABLE: dict[tuple[State, type], tuple[Callable[..., list[Decision]], State]] = {
     (_R, SpeechStarted):  (overlap.speaks,      _O),
     (_R, SpeechResumed):  (overlap.speaks,      _O),
     (_R, Transcript):     (overlap.unasked,     _R),
+    (_R, Deadline):       (overlap.unfounded,   _R),
     (_R, ReplyBegan):     (overlap.begins,      _R),
     (_R, ReplyOver):      (overlap.over,        _L),
 
@@ -90,6 +91,7 @@ TABLE: dict[tuple[State, type], tuple[Callable[..., list[Decision]], State]] = {
     (_O, SpeechPaused):   (overlap.quiet,       _J),
     (_O, SpeechStopped):  (overlap.quiet,       _J),
     (_O, Transcript):     (overlap.words,       _O),
+    (_O, TurnHinted):     (overlap.hint,        _O),
     (_O, Deadline):       (overlap.due,         _O),
     (_O, ReplyOver):      (overlap.alone,       _S),
 
@@ -99,6 +101,7 @@ TABLE: dict[tuple[State, type], tuple[Callable[..., list[Decision]], State]] = {
     (_J, SpeechStopped):  (overlap.quiet,       _J),
     (_J, Transcript):     (overlap.words,       _J),
     (_J, TurnScored):     (ending.score,        _J),
+    (_J, TurnHinted):     (overlap.hint,        _J),
     (_J, Deadline):       (overlap.due,         _J),
     (_J, ReplyOver):      (overlap.alone,       _E),
 
@@ -110,6 +113,14 @@ TABLE: dict[tuple[State, type], tuple[Callable[..., list[Decision]], State]] = {
 }  # fmt: skip
 """Every transition. A fact that is not listed for a state changes nothing. What is decided on the way leads
 elsewhere: see `diagram.DECIDED`."""
+
+
+SPEECH: dict[type, bool] = {
+    SpeechStarted: True,
+    SpeechResumed: True,
+    SpeechPaused: False,
+    SpeechStopped: False,
+}
 
 
 class TurnEngine:
@@ -140,6 +151,7 @@ class TurnEngine:
     def decide(self, fact: Fact, now: float) -> list[Decision]:
         """Take a fact; gives what must be done about it, and sets `deadline`."""
         floor, decisions = self.floor, list[Decision]()
+        floor.speaking = SPEECH.get(type(fact), floor.speaking)
         if not isinstance(fact, Deadline) or (floor.deadline is not None and floor.deadline <= now + 1e-6):
             rule = TABLE.get((floor.state, type(fact)))
             if rule is not None:

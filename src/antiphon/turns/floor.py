@@ -2,10 +2,11 @@
 
 import re
 from enum import Enum, auto
+from math import inf
 
 from ..frames import Transcript
 from .decisions import Decision, DropSpeculation, Interrupt, PauseVoice, ResumeVoice, VoiceAt
-from .interruption import InterruptionClassifier, Rules
+from .interruption import InterruptionClassifier, Judgement, Overlap, Rules
 from .pauses import Pauses
 from .settings import TurnSettings
 from .utterance import Utterances, alike
@@ -13,6 +14,7 @@ from .utterance import Utterances, alike
 __all__ = ["Floor", "State"]
 
 
+SAYING = 200  # characters of what the agent has said and says next, in which its echo is looked for
 HELD = 8.0  # seconds that the voice is held, at most, for a user who may never stop
 
 
@@ -52,6 +54,8 @@ class Floor:
         """What the user is saying, or has said last."""
         self.sound: float | None = None
         """Since when there has been a sound that may become speech."""
+        self.speaking = False
+        """Whether the user speaks now, as the VAD hears it."""
         self.certain = ""
         """Why the turn is over as soon as its words are there, whatever they are."""
         self.guess: str | None = None
@@ -126,6 +130,23 @@ class Floor:
     def heeds(self, text: str, now: float) -> bool:
         """Whether a turn of these words is meant for the agent."""
         return self.wake is None or now <= self.awake_until or self.wake.search(text) is not None
+
+    def judge(self, now: float, *, over: bool, last: bool = False) -> Judgement:
+        """What the user's sound over the agent's voice is; `last`: as far as it will ever be known."""
+        turn, voice = self.turn, self.voice
+        return self.classifier.judge(
+            Overlap(
+                seconds=(turn.ended if over else now) - turn.started + 1e-6,
+                words=turn.text,
+                final=not turn.words_due,
+                over=over,
+                voiced=self.voiced,
+                left=voice.left,
+                saying=voice.said[-SAYING:],
+                says_next=voice.says_next[:SAYING],
+                quiet=0.0 if not over else inf if last else now - turn.ended,
+            )
+        )
 
     # Decisions that change what is known -----------------------------------------------------------
 

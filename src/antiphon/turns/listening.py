@@ -6,6 +6,7 @@ Each rule takes facts with their times and says what is `due` next, if anything.
 
 import re
 from dataclasses import dataclass
+from math import inf
 
 from ..errors import ConfigurationError
 from ..frames import (
@@ -153,7 +154,7 @@ class IdleSettings:
 
     def __post_init__(self) -> None:
         for name, seconds in (("prompt_after", self.prompt_after), ("away_after", self.away_after)):
-            if seconds is not None and not seconds > 0:
+            if seconds is not None and not 0 < seconds < inf:
                 raise ConfigurationError(f"idle: {name} is a number of seconds above 0, or None for never")
 
 
@@ -185,6 +186,8 @@ class Idle:
                     self._alone = now
                 return
             case SessionStarted() | UserText() | UserKey():
+                pass
+            case Transcript(text=text) if text:
                 pass
             case _:
                 return

@@ -1,8 +1,14 @@
 """What the engine does while both are heard: hold the voice, then decide who has the floor."""
 
-from math import inf
-
-from ..frames import SoundHeard, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped, Transcript
+from ..frames import (
+    SoundHeard,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+    Transcript,
+    TurnHinted,
+)
 from . import ending
 from .decisions import (
     Deadline,
@@ -14,12 +20,11 @@ from .decisions import (
     StartTurn,
     VoiceAt,
 )
-from .floor import Floor, State
-from .interruption import Overlap, Verdict
+from .floor import SAYING, Floor, State
+from .interruption import Judgement, Verdict
 
 COLLISION = 1.0  # seconds of the agent's voice: a user who interrupts earlier may have begun at the same time
 AGAIN = 0.5  # seconds after which speech that is still undecided is judged again
-SAYING = 200  # characters of what the agent has said and says next, in which its echo is looked for
 
 
 def suspect(floor: Floor, fact: SoundHeard, now: float) -> list[Decision]:
@@ -41,7 +46,9 @@ def speaks(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> lis
     """The user speaks over the agent."""
     if not floor.yields:
         floor.state = State.SPEAKING
-        return [*floor.resume(), *ending.begin(floor, fact, now)]
+        begun = [*floor.resume(), *ending.begin(floor, fact, now)]
+        floor.turn.beside, floor.voiced = True, floor.voice.voiced
+        return begun
     _take(floor, fact.at)
     return speaks_on(floor, fact, now)
 
@@ -64,6 +71,13 @@ def words(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
         return []
     floor.turn.hear(fact)
     return _judge(floor, now)
+
+
+def hint(floor: Floor, fact: TurnHinted, now: float) -> list[Decision]:
+    """The vendor has its own opinion on the end of what may not even be a turn."""
+    floor.turn.hint = fact.probability
+    floor.certain = "the vendor heard its end" if fact.final else floor.certain
+    return []
 
 
 def due(floor: Floor, fact: Deadline, now: float) -> list[Decision]:
@@ -98,21 +112,11 @@ def _take(floor: Floor, at: float) -> None:
 
 def _judge(floor: Floor, now: float, *, last: bool = False) -> list[Decision]:
     """Decide whether the user wants the floor; with `last`, now."""
-    turn, rules, voice = floor.turn, floor.settings.interruption, floor.voice
+    turn, rules = floor.turn, floor.settings.interruption
     silent = floor.state is State.JUDGING
-    judgement = floor.classifier.judge(
-        Overlap(
-            seconds=(turn.ended if silent else now) - turn.started + 1e-6,
-            words=turn.text,
-            final=not turn.words_due,
-            over=silent,
-            voiced=floor.voiced,
-            left=voice.left,
-            saying=voice.said[-SAYING:],
-            says_next=voice.says_next[:SAYING],
-            quiet=0.0 if not silent else inf if last else now - turn.ended,
-        )
-    )
+    judgement = floor.judge(now, over=silent, last=last)
+    if turn.text and judgement.verdict is Verdict.BARGE_IN and not floor.heeds(turn.text, now):
+        judgement = Judgement(Verdict.NOISE, "not meant for the agent")
     if judgement.verdict is Verdict.BARGE_IN:
         return _barge_in(floor, judgement.reason, now)
     settled = judgement.verdict is not Verdict.UNDECIDED
@@ -170,6 +174,8 @@ def begins_too(floor: Floor, fact: ReplyBegan, now: float) -> list[Decision]:
 def over(floor: Floor, fact: ReplyOver, now: float) -> list[Decision]:
     """The agent has finished."""
     floor.replying = floor.paused = False
+    if floor.awake_until:
+        floor.awake_until = max(floor.awake_until, now + floor.settings.awake_for)
     floor.asked = fact.said[-SAYING:] or floor.asked
     if floor.state is State.ENDING:
         return ending.weigh(floor, fact, now)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from ..errors import ConfigurationError
@@ -54,8 +55,11 @@ class TurnSettings:
     """How long after the last exchange the wake phrase is not needed again."""
 
     def __post_init__(self) -> None:
-        if min(self.words_within, self.final_within, self.keys_within, self.awake_for) < 0:
-            raise ConfigurationError("turns: durations are seconds, 0 or more")
+        for seconds in (self.words_within, self.final_within, self.keys_within, self.awake_for):
+            if not 0 <= seconds < inf:
+                raise ConfigurationError("turns: durations are seconds, 0 or more")
+        if len(self.last_key) > 1:
+            raise ConfigurationError(f"turns: last_key is one key, or none, not {self.last_key!r}")
         if self.starts_by not in ("speech", "button"):
             raise ConfigurationError(f"turns: starts_by is 'speech' or 'button', not {self.starts_by!r}")
         if self.wake_phrase is not None:

@@ -115,6 +115,7 @@ class TurnTaking(Stage):
             self.push(Usage(self.name, "characters written in vain", len(signal.text)))
             self._decide(SpeculationDropped(len(signal.text)))
         else:
+            self._stop_holding()
             self._quiet_since = self.session.now
             self._decide(ReplyOver(signal.heard))
 

@@ -40,8 +40,12 @@ class Utterances:
         """Whether there is speech of which no words have come yet."""
         self.silent = False
         """Whether it is known by its words alone: no VAD has heard it."""
+        self.beside = False
+        """Whether it was begun over an agent that did not yield."""
         self.pressed = False
         """Whether the button is held, or was: then its release ends the turn."""
+        self.grows = False
+        """Whether there have been interim words: then, who says more is known to."""
         self.settled: float | None = None
         """Since when nothing has come behind words that are final, though speech goes on."""
         self.covered = 0.0
@@ -64,6 +68,7 @@ class Utterances:
         self.covered = words.ended
         self.settled = None
         if not words.final:
+            self.grows = True
             self.interim = words.text
             self.words_due = True
             return
@@ -80,7 +85,7 @@ class Utterances:
     def go_on(self) -> None:
         """There is more speech: what was known of its end counts no more."""
         self.words_due = self.unheard = True
-        self.silent = False
+        self.silent, self.settled = False, None
         self.score = self.hint = None
 
     def evidence(self, asked: str, pause: float | None) -> Evidence:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import Literal, NamedTuple
 
 from ..errors import ConfigurationError
@@ -260,6 +261,8 @@ def last_sentence(text: str) -> str:
 
 
 def _compiled(rule: Rule, pattern: str) -> re.Pattern[str]:
+    if not isfinite(rule.effect):
+        raise ConfigurationError(f"turns: the effect of the rule {rule.reason!r} must be a number")
     try:
         return re.compile(pattern, re.IGNORECASE)
     except re.error as error:
