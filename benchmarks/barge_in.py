@@ -1,8 +1,8 @@
 """How soon does the agent fall silent when a person begins to speak over it?
 
 The agent talks on; each question of `voice_to_voice` is put to it in the middle, in virtual time, with the
-local voice activity detector. Measured from the first sound of the question, as one sees it in its waveform, to
-the moment at which playout holds the voice. What the models compute takes no time here.
+local voice activity detector. Measured from the first sound of the question, as one sees it in its waveform,
+to the moment at which playout holds the voice. What the models compute takes no time here.
 
     python -m benchmarks.barge_in [RECORDING.wav ...]
 

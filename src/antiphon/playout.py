@@ -126,12 +126,10 @@ class Playout(Processor):
 
     def stop(self, reply: "Reply") -> int:
         """Fall silent within 20 ms; gives how many characters of the reply's text were heard."""
-        heard = 0
+        heard = self.heard(reply)
         if self._voice.reply == reply.number:
-            heard = self.heard(reply)
             self._fade_out()
-        self.paused, self.gain = False, 1.0
-        self._clear()
+        self._forget()
         return heard
 
     def pause(self) -> None:
@@ -206,7 +204,7 @@ class Playout(Processor):
         if self.paused or reply is None or reply.speculative:
             return
         if not self._voice.sent and now < reply.not_before - 1e-6:
-            self._timer = self.session.timer(self, reply.not_before, self._tick)
+            self._timer = self.session.timer(self, reply.not_before, self.play)
             return
         if self._voice.unvoiced:
             self.session.finish(reply.number, len(reply.text))
@@ -217,11 +215,7 @@ class Playout(Processor):
         while self._due <= now + self.lead + 1e-6:
             if not self._send():
                 return
-        self._timer = self.session.timer(self, self._due - self.lead, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        self.play()
+        self._timer = self.session.timer(self, self._due - self.lead, self.play)
 
     def _send(self) -> bool:
         """Send one piece; False where there is none to send now."""
@@ -254,7 +248,7 @@ class Playout(Processor):
         """All has gone out: the reply ends when the last sample has been heard."""
         assert self._due is not None
         if self._due > self.session.now + 1e-6:
-            self._timer = self.session.timer(self, self._due, self._tick)
+            self._timer = self.session.timer(self, self._due, self.play)
             return
         for segment in self._voice.spoken.segments:
             if segment.complete:
@@ -262,8 +256,7 @@ class Playout(Processor):
         reply = self.session.reply
         assert reply is not None
         heard = self.heard(reply)
-        self.gain = 1.0
-        self._clear()
+        self._forget()
         self.session.finish(reply.number, heard)
 
     def _fade_out(self) -> None:
@@ -277,6 +270,10 @@ class Playout(Processor):
 
             pcm = faded(self._voice.take(samples, self.gain))
             self.push(AgentAudio(self._voice.reply, pcm, self.sample_rate, self._at))
+
+    def _forget(self) -> None:
+        self.paused, self.gain = False, 1.0
+        self._clear()
 
     def _clear(self) -> None:
         self._stop_timer()

@@ -221,8 +221,13 @@ def _end(floor: Floor, reason: str, now: float) -> list[Decision]:
     floor.state = floor.resting
     if not floor.heeds(text, now):
         text, reason = "", "the wake phrase was not said"
-    elif turn.beside and text and (judged := floor.judge(now, over=True)).verdict not in WANTS_THE_FLOOR:
-        text, reason = "", judged.reason
+    elif (
+        turn.beside
+        and floor.replying
+        and text
+        and (judged := floor.judge(now, over=True)).verdict not in WANTS_THE_FLOOR
+    ):
+        text, reason = "", f"{reason}; {judged.reason}"
     kept = floor.guess is not None and bool(text) and same_words(floor.guess, text)
     wrong = [] if kept else floor.drop("other words")
     floor.guess = None

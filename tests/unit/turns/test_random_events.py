@@ -256,7 +256,11 @@ class World:
             case EndTurn(text, started, ended, reason):
                 assert self.open and reason, before
                 assert started <= self.now + 1e-9 and ended <= self.now + 1e-9
-                assert not self.talking or any(cause in reason for cause in FORCED), before
+                assert not self.talking or any(cause in reason for cause in FORCED), (
+                    reason,
+                    ended,
+                    before[-8:],
+                )
                 assert self.guess is None or same_words(self.guess, text), before
                 self.open, self.guess, self.talking = False, None, False
                 self.came.update(self.engine.floor.turn.text.split())  # all words of it, woken or not
