@@ -19,6 +19,8 @@ from antiphon.frames import AgentAudio, Frame, Interrupted, PlayoutPaused, Sessi
 from antiphon.processor import Processor, on
 from antiphon.services.ports import AudioChunk, Flush, Heard, Speech, TextDelta
 from antiphon.stage import Stage, Work
+from antiphon.turns.endpointing import EndpointingSettings
+from antiphon.turns.settings import SpeculationSettings, TurnSettings
 
 from .gauges import Moments
 
@@ -217,8 +219,16 @@ class Call:
 
 
 def attentive(**options: Any) -> Call:
-    """A session that detects speech and the end of a turn, all of them instantly, and notes it."""
+    """A session that detects speech and the end of a turn, all of them instantly, and notes it.
+
+    A turn is over when its words are there: what is waited for on purpose is not what is measured.
+    """
     moments = Moments()
+    turns = TurnSettings(
+        endpointing=EndpointingSettings(curve=((0.0, 0.0),), floor=0.0),
+        speculation=SpeculationSettings(tries=0),
+    )
+    options = {"turns": turns} | options
     models = {"vad": InstantVAD(moments), "eot": InstantEOT(), "stt": InstantSTT(moments, segmented=True)}
     return Call(agent(**models, **options), moments)
 

@@ -103,7 +103,7 @@ def read(journal: str | Path | Iterable[bytes]) -> Iterator[Line]:
     try:
         lines = Path(journal).read_bytes().splitlines() if isinstance(journal, str | Path) else journal
     except OSError as error:
-        raise ConfigurationError(f"the journal {journal} cannot be read: {error.strerror}") from error
+        raise ConfigurationError(f"this journal cannot be read: {error.strerror}") from error
     number = 0
     for number, raw in enumerate(lines, 1):
         try:

@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from antiphon.frames import (
 from antiphon.journal import Journal, read, replay
 from antiphon.playout import Playout
 from antiphon.processor import Processor, on
+from antiphon.services.ports import AudioChunk, Flush, Heard
 from antiphon.session import Session
 from antiphon.stage import Stage
 from antiphon.testing import (
@@ -37,11 +38,12 @@ from antiphon.testing import (
     ScriptedLLM,
     ScriptedSTT,
     ScriptedTTS,
+    StreamingSTT,
     loud,
     run_virtual,
     virtual,
 )
-from antiphon.testing.assertions import Call, check, hold
+from antiphon.testing.assertions import Call, check, hold, services
 from antiphon.transports.caller import Caller, Line
 
 
@@ -166,6 +168,69 @@ def test_replay_of_any_conversation_gives_its_journal(seed: int) -> None:
     check(call)
     parts = Conversation(seed).agent().pipeline(Caller(conversation.lines, 16000))
     assert replay(call.journal.lines, parts) == call.journal.lines
+
+
+class DeafSTT(StreamingSTT):
+    """Takes what it is given and says nothing, the first time."""
+
+    deaf = True
+
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Any]:
+        deaf, self.deaf = self.deaf, False
+        async for heard in super().transcribe(audio):
+            if not deaf:
+                yield heard
+
+
+class FailingVAD(LoudVAD):
+    """Stops after so many windows, the first time: it raises, or answers no more."""
+
+    def __init__(self, windows: int, *, silently: bool) -> None:
+        super().__init__()
+        self.left: int | None = windows
+        self.silently = silently
+
+    async def detect(self, audio: AsyncIterator[bytes]) -> AsyncIterator[float]:
+        left, self.left = self.left, None
+        async for probability in super().detect(audio):
+            if left == 0:
+                if not self.silently:
+                    raise UnavailableError("gone")
+                continue
+            left = None if left is None else left - 1
+            yield probability
+
+
+FAILING: dict[str, dict[str, Any]] = {
+    "stt raises": {
+        "stt": lambda: StreamingSTT(
+            [
+                *((0.9, Heard("I want", False)), (1.0, UnavailableError("gone"))),
+                *((1.4, UnavailableError("gone")), (1.9, Heard("I want it.", True))),
+            ]
+        )
+    },
+    "stt owes a transcript for too long": {"stt": lambda: DeafSTT([(0.9, Heard("I want it.", True))])},
+    "vad raises": {"vad": lambda: FailingVAD(60, silently=False)},
+    "vad owes a probability for too long": {"vad": lambda: FailingVAD(60, silently=True)},
+    "eot raises": {"eot": lambda: ScriptedEOT([UnavailableError("gone"), 1.0])},
+    "eot owes a score for too long": {"eot": lambda: ScriptedEOT(delay=5.0)},
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_replay_of_a_call_in_which_a_service_failed_gives_its_journal(name: str) -> None:
+    """A stage that begins again sets a timer, and all timers after it are numbered behind that."""
+
+    def agent() -> Agent:
+        scripted = services(["I want it.", "And that."], ["Certainly.", "That, too."])
+        return Agent("x", **scripted | {kind: make() for kind, make in FAILING[name].items()})
+
+    lines = [Line(loud(1.2), 0.5), Line(loud(1.0), 8.0)]
+    call = run_virtual(hold(agent(), lines))
+    assert {failed.part.lower() for failed in call.all(Failed)} == set(FAILING[name])
+    again = replay(call.journal.lines, agent().pipeline(Caller(lines, 16000)))
+    assert again == call.journal.lines
 
 
 @virtual
@@ -325,7 +390,7 @@ def test_file_is_read_and_replayed_like_lines(tmp_path: Path) -> None:
 def test_file_that_cannot_be_written_or_read_is_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"the journal .*missing.* cannot be written: No such file"):
         Journal(tmp_path / "missing" / "call.jsonl")
-    with pytest.raises(ConfigurationError, match=r"the journal .*none.* cannot be read: No such file"):
+    with pytest.raises(ConfigurationError, match=r"^this journal cannot be read: No such file"):
         list(read(tmp_path / "none.jsonl"))
 
 

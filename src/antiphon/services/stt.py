@@ -65,12 +65,13 @@ class STT(Stage):
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
+        self._started = self._ended = self.session.now  # if switched on in mid-speech
         self._begin()
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """Begin again with a new stream, in a moment."""
-        if signal.part == self.name and not (self._work is not None and self._work.alive):
+        """Begin again with a new stream, in a moment, if the old one is over by then."""
+        if signal.part == self.name:
             self.after(self._patience.next(), self._begin)
 
     def _begin(self) -> None:
@@ -168,5 +169,6 @@ class STT(Stage):
                 if heard.text or heard.final:
                     paused = self.service.segmented or (heard.final and not self._speaking)
                     ended = self._ended if paused else self.session.now
-                    yield Transcript(heard.text, heard.final, self._started, ended, heard.language)
+                    started = min(self._started, ended)
+                    yield Transcript(heard.text, heard.final, started, ended, heard.language)
         raise UnavailableError("speech to text ended its stream")

@@ -41,8 +41,8 @@ class VAD(Stage):
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """Begin again with a new stream, in a moment."""
-        if signal.part == self.name and not (self._work is not None and self._work.alive):
+        """Begin again with a new stream, in a moment, if the old one is over by then."""
+        if signal.part == self.name:
             self.after(self._patience.next(), self._begin)
 
     def _channel(self) -> Channel[tuple[float, bytes]]:

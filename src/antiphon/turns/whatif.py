@@ -102,7 +102,11 @@ def _compare(turns: Sequence[RecordedTurn], ends: Sequence[_End]) -> list[Change
     """The recorded turns with what has become of each, and the turns that are new, in order."""
     changes: list[Change] = []
     known: list[_End] = []
-    whole = [next((end for end in ends if _holds(end, turn)), None) for turn in turns]
+    pairs = [next((end for end in ends if _equals(end, turn)), None) for turn in turns]
+    whole = [
+        pair or next((end for end in ends if end not in pairs and _holds(end, turn)), None)
+        for turn, pair in zip(turns, pairs, strict=True)
+    ]
     before = 0.0
     for place, turn in enumerate(turns):
         end = whole[place]
@@ -128,6 +132,11 @@ def _compare(turns: Sequence[RecordedTurn], ends: Sequence[_End]) -> list[Change
         if end not in known
     ]
     return sorted(changes, key=lambda change: change.ended)
+
+
+def _equals(end: _End, turn: RecordedTurn) -> bool:
+    """Whether it is the recorded turn itself."""
+    return abs(end.at - turn.closed) < SAME and end.turn.text == turn.text
 
 
 def _holds(end: _End, turn: RecordedTurn) -> bool:

@@ -48,6 +48,7 @@ from antiphon.testing import (
     ScriptedLLM,
     ScriptedSTT,
     ScriptedTTS,
+    StreamingSTT,
     VirtualLoop,
     loud,
     virtual,
@@ -410,6 +411,22 @@ async def test_stt_hears_the_speech_with_its_beginning_and_nothing_else() -> Non
     assert final == [Transcript("hello", True, 5.0, 6.0)]
     (size,) = service.heard_bytes
     assert 1.1 <= size / 32000 <= 1.45, "from a little before it began to its pause"
+
+
+@virtual
+async def test_stt_that_takes_over_in_mid_speech_begins_there() -> None:
+    spare = StreamingSTT([(0.3, Heard("a bicycle", False)), (0.4, Heard("a bicycle.", True))])
+    parts = Switch(STT(StreamingSTT([(1.0, UnavailableError("gone"))])), STT(spare))
+    async with Call([parts]) as call:
+        ear, send = Ear(call.session), call.session.send
+        await ear.hear(bytes(16000))
+        send(SpeechStarted(0.5))
+        await ear.hear(loud(0.9))
+        send(SpeechPaused(1.25))
+        await ear.hear(bytes(6400))
+    first, last = call.all(Transcript)
+    assert (first.text, first.started) == ("a bicycle", pytest.approx(1.0, abs=0.03))
+    assert last.started <= last.ended == 1.25
 
 
 @virtual

@@ -9,7 +9,8 @@ import pytest
 from antiphon.agent import Agent
 from antiphon.errors import ConfigurationError
 from antiphon.frames import FalseInterruption, Interrupted, ReplyCommitted, ToolCall
-from antiphon.testing import loud, run_virtual
+from antiphon.services.ports import Heard
+from antiphon.testing import StreamingSTT, loud, run_virtual
 from antiphon.testing.assertions import Call, hold, services
 from antiphon.transports.caller import Line
 from antiphon.turns.policy import parse_policy
@@ -179,7 +180,7 @@ def call(
     lines: Sequence[Line], hears: Sequence[str], says: Sequence[Any], policy: str = "", **settings: Any
 ) -> Call:
     scores = settings.pop("scores", (1.0,))
-    good = services(hears, says, turn_scores=scores)
+    good = services(hears, says, turn_scores=scores) | settings.pop("services", dict)()
     return run_virtual(hold(Agent("x", turns=parse_policy(policy), **good, **settings), lines))
 
 
@@ -228,6 +229,14 @@ CALLS: dict[str, dict[str, Any]] = {
         "says": ["Hello.", "Bye."],
         "policy": "[idle]\nprompt_after = 2.0",
     },
+    "late words": {
+        "lines": [line(0.8, 0.5)],
+        "hears": [],
+        "says": ["Certainly.", "Yes."],
+        "services": lambda: {
+            "stt": StreamingSTT([(1.2, Heard("I want", False)), (2.2, Heard("I want a bicycle.", True))])
+        },
+    },
     "ducked": {
         "lines": [line(1.0, 0.5), line(0.4, 1.0, "barge-in"), line(0.9, 0.5)],
         "hears": ["hello", "mhm", "no, wait a moment"],
@@ -258,6 +267,8 @@ def test_the_calls_are_what_their_names_say() -> None:
     assert recorded(made["guesses in vain"].journal.lines).counts.guesses_dropped
     assert made["two turns"].all(ReplyCommitted)
     assert recorded(made["idle"].journal.lines).prompts
+    early, late = recorded(made["late words"].journal.lines).turns
+    assert (early.started, early.ended) == (late.started, late.ended)
 
 
 def test_media_make_no_difference() -> None:
