@@ -52,7 +52,6 @@ async def _interruption(call: Call, by_call: bool) -> float:
     else:
         await call.hear(frames(VOICE), until="cleared")
         cleared = moments["cleared"] - moments["voice"]
-        await call.hear(frames(NOISE), until="words")
         moments.clear()
         await call.hear(frames(NOISE), until="audio")  # the turn is over, and answered
         return cleared
