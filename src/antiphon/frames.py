@@ -409,7 +409,8 @@ class ReplyEnded(Signal):
 class Failed(Signal):
     """A part failed; the session goes on. `error` is the class of the error, `message` what and why.
 
-    `recovered`: an alternative in a `Switch` is doing the work again, so that nothing is missing.
+    `recovered`: the work is done again, so that nothing is missing: by an alternative in a `Switch`, or, if it
+    is `retried`, by the part itself.
     """
 
     part: str
@@ -418,6 +419,7 @@ class Failed(Signal):
     reply: int | None = None
     retryable: bool = False
     recovered: bool = False
+    retried: bool = False
 
 
 @frame

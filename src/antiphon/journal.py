@@ -18,7 +18,7 @@ import msgspec
 
 from .clock import Timer
 from .errors import ConfigurationError
-from .frames import AgentAudio, Failed, Frame, Prime, Prompt, Signal
+from .frames import AgentAudio, Failed, Frame, Prime, Prompt, Signal, replace
 from .pipeline import Parallel, Part
 from .processor import Processor
 from .session import Observer, Session
@@ -196,8 +196,8 @@ def _repeat(line: Line, session: _Replay, sources: Mapping[str, Processor]) -> N
         part = sources.get(line.source)
         if part is None:
             session.send(frame)
-        elif isinstance(frame, Failed):
-            session.report(part, frame)
+        elif isinstance(frame, Failed):  # whether a `Switch` recovers is for it to say again
+            session.report(part, replace(frame, recovered=frame.retried))
         else:
             session.enter(part, frame)
 

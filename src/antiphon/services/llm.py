@@ -80,7 +80,7 @@ class LLM(Stage):
                 if not work.alive or said or calls or not error.retryable or attempt + 1 == TRIES:
                     raise
                 self.session.report(
-                    self, Failed(self.name, type(error).__name__, str(error), prompt.reply, True, True)
+                    self, Failed(self.name, type(error).__name__, str(error), prompt.reply, True, True, True)
                 )
             finally:
                 work.relax()

@@ -65,7 +65,7 @@ class STT(Stage):
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        self._started = self._ended = self.session.now  # if switched on in mid-speech
+        self._started = self._ended = 0.0  # not known, where it is switched on in mid-speech
         self._begin()
 
     @on(Failed)
@@ -139,6 +139,7 @@ class STT(Stage):
                 self._input.put(Flush(False))
 
     def _pause(self, ended: float) -> None:
+        self._started = self._started or ended  # it has not seen that speech began
         self._ended, self._speaking = ended, False
         self._unasked = 0
         self._open = not self.service.segmented
@@ -169,6 +170,5 @@ class STT(Stage):
                 if heard.text or heard.final:
                     paused = self.service.segmented or (heard.final and not self._speaking)
                     ended = self._ended if paused else self.session.now
-                    started = min(self._started, ended)
-                    yield Transcript(heard.text, heard.final, started, ended, heard.language)
+                    yield Transcript(heard.text, heard.final, self._started, ended, heard.language)
         raise UnavailableError("speech to text ended its stream")
