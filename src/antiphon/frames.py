@@ -409,8 +409,8 @@ class ReplyEnded(Signal):
 class Failed(Signal):
     """A part failed; the session goes on. `error` is the class of the error, `message` what and why.
 
-    `recovered`: the work is done again, so that nothing is missing: by an alternative in a `Switch`, or, if it
-    is `retried`, by the part itself.
+    `recovered`: the work is done again, so that nothing is missing: by an alternative in a `Switch` or, where
+    it is `retried`, by the part itself.
     """
 
     part: str
