@@ -1,7 +1,7 @@
 """Barge-in at every moment: what was heard stays said, the rest is gone, and the conversation goes on."""
 
 from array import array
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -20,6 +20,7 @@ from antiphon.frames import (
     PlayoutStarted,
     Prompt,
     ReplyEnded,
+    SoundHeard,
     ToolCall,
     ToolEnded,
     ToolStarted,
@@ -27,13 +28,16 @@ from antiphon.frames import (
     replace,
 )
 from antiphon.playout import Playout
+from antiphon.processor import Processor, on
 from antiphon.services.ports import Speech, Word
+from antiphon.session import Session
 from antiphon.testing import loud, run_virtual
 from antiphon.testing.assertions import Call, check, hold, no_task_left, services
 from antiphon.testing.scripted import Answer, ScriptedSTT, ScriptedTTS
 from antiphon.transports.caller import Caller, Line, Mouth
 from antiphon.turns.interruption import InterruptionSettings
 from antiphon.turns.settings import TurnSettings
+from antiphon.turns.taking import TurnTaking
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""
@@ -678,3 +682,117 @@ def test_end_at_every_moment_speaks_what_was_promised() -> None:
         call = run_virtual(main(moment / 10))
         check(call)
         assert all(not ended.interrupted for ended in call.all(ReplyEnded)), call.story()
+
+
+# What outlives its cause -----------------------------------------------------------------------------
+
+
+def during(agent: Agent, lines: Sequence[Line], *acts: tuple[float, Callable[[Session], object]]) -> Call:
+    """A call in which something is done at a time."""
+    call = Call(agent.pipeline(Caller(lines, 16000, linger=8.0)))
+
+    async def main() -> None:
+        async with call:
+            for at, act in acts:
+                await sleep(at - call.session.clock.now())
+                act(call.session)
+            await call.session.wait()
+        no_task_left()
+
+    run_virtual(main())
+    check(call)
+    return call
+
+
+def test_word_that_is_finished_does_not_hold_the_next_reply() -> None:
+    """The sound came over a long word; before its end the program said something else."""
+    policy = TurnSettings(interruption=InterruptionSettings(finish_word=True))
+
+    def anew(session: Session) -> None:
+        session.interrupt("program")
+        session.say("Something new that must be heard.")
+
+    call = during(
+        agent("first", says=["Internationalization notwithstanding everything else."], turns=policy),
+        [line(0.8, 0.5, "now"), line(0.06, 0.3, "barge-in")],
+        (2.11, anew),
+    )
+    assert call.times(PlayoutStarted)[0] < call.times(SoundHeard)[1] < 2.11
+    assert not call.all(PlayoutPaused)
+    assert [ended.heard for ended in call.all(ReplyEnded)] == ["", "Something new that must be heard."]
+
+
+def test_reply_after_one_that_ended_softly_is_as_loud_as_ever() -> None:
+    policy = TurnSettings(interruption=InterruptionSettings(first="duck", near_end=0.0))
+    says = ["I can do that for you right now.", "Yes, of course, here it is for you."]
+    lines = [line(0.8, 0.5, "now"), line(1.6, 1.3, "barge-in")]
+    call = run_virtual(hold(agent("first", "mhm", says=says, turns=policy), lines))
+    check(call)
+    first, second = array("h", call.pcm(1)), array("h", call.pcm(2))
+    assert not call.all(ReplyEnded)[0].interrupted
+    assert first[-1] < first[0] == second[0] == second[-1]
+
+
+NOISE = [line(0.8, 0.5, "now"), line(2.2, 0.5, "barge-in")]
+"""Words, and then a lorry over the agent."""
+
+
+def test_noise_while_the_model_writes() -> None:
+    good = services(["first", ""], [ANSWER])
+    good["llm"].each = 0.4
+    call = during(Agent("x", **good), NOISE)
+    last = call.all(ReplyEnded)[-1]
+    assert [false.kind for false in call.all(FalseInterruption)] == ["noise"]
+    assert (last.heard, last.interrupted) == (ANSWER, False)
+
+
+def test_noise_while_a_tool_runs() -> None:
+    """Its result is said all the same."""
+    says = [["Let me look it up.", ToolCall("1", "lookup", "{}")], "It is found."]
+    call = during(agent("first", "", says=says, tools=[lookup]), NOISE)
+    assert [ended.result for ended in call.all(ToolEnded)] == ["found"]
+    assert call.entries[-1] == AgentSaid("It is found.")
+
+
+def test_noise_over_the_greeting() -> None:
+    greeting = "Hello, this is the shop for bicycles, how can I help you today?"
+    call = during(agent("", says=[], greeting=greeting), [line(2.2, 0.5, "now")])
+    assert " ".join(ended.heard.strip() for ended in call.all(ReplyEnded)) == greeting
+    assert not call.all(UserTurn)
+
+
+def test_backchannel_over_what_may_not_be_interrupted_is_no_turn() -> None:
+    call = during(
+        agent("mhm", "yeah", "mhm", says=["never said"]),
+        [line(0.5, 1.5, "now"), line(0.5, 1.8, "now"), line(0.5, 1.8, "now")],
+        (0.1, lambda session: session.say(ANSWER + " That is all that there is.", interruptible=False)),
+    )
+    assert not call.all(UserTurn)
+    assert call.entries == [AgentSaid(ANSWER + " That is all that there is.")]
+
+
+class Swallowing(Processor):
+    """Lets no turn of the user pass."""
+
+    @on(UserTurn)
+    def turn(self, frame: UserTurn) -> None:
+        pass
+
+
+def test_turn_that_gets_lost_does_not_hold_the_voice_for_ever() -> None:
+    parts = agent("blah blah", says=["never said"]).pipeline(
+        Caller([line(1.5, 0.5, "now")], 16000, linger=12.0)
+    )
+    parts.insert(next(at for at, part in enumerate(parts) if isinstance(part, TurnTaking)) + 1, Swallowing())
+    call = Call(parts)
+
+    async def main() -> None:
+        async with call:
+            await sleep(1.0)
+            call.session.say("Your order is here and waits.")
+            await call.session.wait()
+        no_task_left()
+
+    run_virtual(main())
+    assert call.times(PlayoutStarted)[0] - 1.0 <= 8.0 + 0.05
+    assert call.all(ReplyEnded)[0].heard == "Your order is here and waits."

@@ -8,6 +8,7 @@ import pytest
 from antiphon.agent import Agent
 from antiphon.clock import LoopClock
 from antiphon.conversation.tools import tool
+from antiphon.errors import ConfigurationError
 from antiphon.frames import (
     Backchannel,
     Interrupted,
@@ -20,11 +21,13 @@ from antiphon.frames import (
     UserTurn,
     UserTurnStarted,
 )
-from antiphon.testing import loud, run_virtual
+from antiphon.services.ports import Heard
+from antiphon.testing import StreamingSTT, loud, run_virtual
 from antiphon.testing.assertions import Call, check, hold, services
 from antiphon.testing.scripted import Answer
 from antiphon.transports.caller import Line, Mouth
 from antiphon.turns.listening import BackchannelSettings, IdleSettings
+from antiphon.turns.mute import Greeting
 from antiphon.turns.settings import TurnSettings
 
 sleep = LoopClock().sleep
@@ -228,3 +231,35 @@ def test_always_muted_while_the_agent_speaks() -> None:
     assert not call.all(Interrupted)
     assert [turn.text for turn in call.all(UserTurn)] == ["hello", "bye"]
     assert len(call.all(SpeechStopped)) == 2
+
+
+def test_each_call_has_its_own_greeting() -> None:
+    """Who speaks over it is not heard, in the second call as in the first."""
+    agent = Agent(
+        "x",
+        greeting="Hello, this is the shop, how can I help you?",
+        mute=[Greeting],
+        **services(["one", "two"], ["Yes?", "Yes?"]),
+    )
+    for said in ("one", "two"):
+        call = run_virtual(hold(agent, [line(0.8, 1.0, "now"), line(0.8, 3.0, "now")]))
+        check(call)
+        assert [turn.text for turn in call.all(UserTurn)] == [said]
+        assert len(call.all(SpeechStarted)) == 1
+
+
+def test_rule_that_calls_would_share_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="give the rule's class"):
+        Agent("x", mute=[Greeting()], **services([], []))  # pyright: ignore[reportArgumentType]
+
+
+def test_user_who_is_only_heard_by_words_is_not_idle() -> None:
+    """Without a VAD the words are the sign."""
+    words = [(2.0 + n / 2, Heard("I want " + "very " * n + "much", False)) for n in range(20)]
+    ears = StreamingSTT([*words, (12.0, Heard("I want a bike.", True))])
+    good: dict[str, Any] = {**services((), ["Certainly."]), "vad": None, "eot": None, "stt": ears}
+    policy = TurnSettings(idle=IdleSettings(prompt_after=4.0))
+    call = run_virtual(hold(Agent("x", greeting="Hello.", turns=policy, **good), [line(12.0, 0.5, "now")]))
+    check(call)
+    assert not call.all(UserIdle)
+    assert [turn.text for turn in call.all(UserTurn)] == ["I want a bike."]

@@ -1,6 +1,6 @@
 """When the user's turn is over: by the words, their times, the button, the keys, and how long it may last."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from antiphon.frames import (
     UserTurn,
     UserTurnStarted,
 )
-from antiphon.services.ports import Heard
+from antiphon.services.ports import AudioChunk, Flush, Heard, TurnHint
 from antiphon.session import Session
 from antiphon.testing import StreamingSTT, loud, run_virtual
 from antiphon.testing.assertions import Call, check, hold, no_task_left, services
@@ -465,3 +465,81 @@ def test_timing_is_off_by_one_switch() -> None:
     call = run_virtual(hold(Agent("x", **good, timing=None), [line(0.8, 0.5, "now")]))
     check(call)
     assert call.times(PlayoutStarted)[0] - call.all(UserTurn)[0].ended < 0.6
+
+
+# Ears that say only what is final --------------------------------------------------------------------
+
+
+def test_final_words_in_the_middle_of_speech_do_not_end_it() -> None:
+    """One every three seconds, from somebody who speaks without a pause."""
+    call = run_virtual(
+        hold(
+            streaming(
+                (2.0, final("I would like to rent")),
+                (5.0, final("a bicycle for my daughter.")),
+                says=["Certainly."],
+            ),
+            [line(6.0, 0.5, "now")],
+        )
+    )
+    check(call)
+    assert call.times(UserTurn)[0] > call.times(SpeechPaused)[0]
+    assert [turn.text for turn in call.all(UserTurn)] == ["I would like to rent a bicycle for my daughter."]
+
+
+class Curt(StreamingSTT):
+    """Has no answer where there is nothing new."""
+
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard | TurnHint]:
+        async for heard in super().transcribe(audio):
+            if not isinstance(heard, Heard) or heard.text:
+                yield heard
+
+
+@pytest.mark.parametrize("ears", [StreamingSTT, Curt])
+def test_speech_that_is_taken_up_after_final_words_is_heard_to_its_end(ears: type[StreamingSTT]) -> None:
+    words = [
+        (0.9, interim("I want a bicycle")),
+        (1.25, final("I want a bicycle and")),
+        (3.4, interim("a helmet")),
+        (4.5, final("a helmet please.")),
+    ]
+    good: dict[str, Any] = {**services((), ["Certainly."], turn_scores=[0.1]), "stt": ears(words)}
+    call = run_virtual(hold(Agent("x", **good), [line(0.9, 0.5, "now"), line(1.6, 1.45, "now")]))
+    check(call)
+    assert [turn.text for turn in call.all(UserTurn)] == ["I want a bicycle and a helmet please."]
+
+
+def test_noisy_room() -> None:
+    """The VAD never hears silence: 2 s after the final words, which followed interim ones, it is over."""
+    words = (1.4, interim("I want")), (1.7, final("I want a bicycle."))
+    call = run_virtual(hold(streaming(*words, says=["Which one?"]), [line(8.0, 0.5, "now")]))
+    assert call.times(UserTurn)[0] == pytest.approx(1.7 + 2.0, abs=0.05)
+    assert call.times(UserTurn)[0] < call.times(SpeechPaused)[0]
+
+
+def test_wake_phrase_keeps_a_bystander_from_interrupting() -> None:
+    story = " ".join([ANSWER] * 6)
+    good = services(["computer, a story", "what is for dinner tonight"], [story, "never said"])
+    lines = [line(0.8, 0.5, "now"), line(1.2, 31.0, "barge-in")]
+    call = run_virtual(hold(Agent("x", turns=TurnSettings(wake_phrase="computer"), **good), lines))
+    check(call)
+    assert not call.all(Interrupted)
+    assert [turn.text for turn in call.all(UserTurn)] == ["computer, a story"]
+
+
+def test_agent_is_awake_for_so_long_after_its_reply() -> None:
+    """However long that was."""
+    policy = TurnSettings(wake_phrase="computer", awake_for=5.0)
+    good = services(["computer, a story", "the second one please"], [ANSWER + " Which one?", "Fine."])
+    call = run_virtual(hold(Agent("x", turns=policy, **good), [line(0.8, 0.5, "now"), line(0.8, 1.0)]))
+    check(call)
+    asked, answered = call.times(UserTurn)
+    assert answered - asked > 5.0
+
+
+def test_hash_key_alone_is_nothing() -> None:
+    good = services(["first"], [ANSWER, "never said"])
+    call = held(Agent("x", **good), [line(0.8, 0.5, "now")], (3.0, key("#")))
+    assert not call.all(Interrupted)
+    assert [turn.text for turn in call.all(UserTurn)] == ["first"]

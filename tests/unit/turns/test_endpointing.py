@@ -136,6 +136,13 @@ def test_rules_can_be_replaced() -> None:
     assert seconds(EndpointingSettings(rules=()), words="I want it and", final=True) == seconds()
 
 
+def test_a_rule_may_be_as_sure_as_it_likes() -> None:
+    sure = EndpointingSettings(more_rules=(Rule(r"\bwait\b", "user", -1000.0, "must wait"),))
+    told = wait(Evidence(sound=0.5, words="please wait a", final=True), sure)
+    assert 0 < told.likely < 1e-9
+    assert (told.seconds, told.reason) == (DEFAULT.curve[0][1], "must wait")
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
@@ -150,6 +157,7 @@ def test_rules_can_be_replaced() -> None:
         ({"sound_weight": -1.0}, "sound_weight"),
         ({"interim_weight": float("nan")}, "interim_weight"),
         ({"rules": (Rule("(", "user", 1.0, "mine"),)}, "mine"),
+        ({"more_rules": (Rule("x", "user", float("nan"), "mine"),)}, "mine"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], says: str) -> None:

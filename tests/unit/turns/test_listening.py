@@ -148,13 +148,21 @@ def test_a_silent_user_is_asked_again_then_away_then_the_call_ends() -> None:
     ]
 
 
-@pytest.mark.parametrize("sign", [UserText("hi"), UserKey("1"), TalkButton(False), SpeechStopped(11.9)])
+@pytest.mark.parametrize(
+    "sign", [UserText("hi"), UserKey("1"), TalkButton(False), SpeechStopped(11.9), Transcript("so", False)]
+)
 def test_a_sign_of_the_user_begins_it_anew(sign: object) -> None:
     idle = Idle(PATIENCE)
     idle.take(SessionStarted(), 0)
     idle.done(8)
     idle.take(sign, 12)
     assert idle.due == Due(20, "prompt", "Hello?")
+
+
+def test_a_transcript_without_words_is_no_sign() -> None:
+    idle = Idle(PATIENCE)
+    tell(idle, [(0, SessionStarted()), (5, Transcript("", True))])
+    assert idle.due == Due(8, "prompt", "Hello?")
 
 
 @pytest.mark.parametrize("sign", [SpeechStarted(5.0), TalkButton(True)])
