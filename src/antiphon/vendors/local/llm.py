@@ -24,7 +24,6 @@ from .dialogue import SPEAK, Message, Writing, callable_tools, grammar, messages
 from .resident import PROCESSORS, Resident, library
 
 BATCH = 32  # prompt tokens read at a time; in between, others go on, and a reading can be stopped
-NICE = 5  # of the model's threads, where the system has such a thing
 SPINS = "1000"  # llama.cpp's threads spin for each other; longer is no faster, and ruinous under load
 # What is added to the log odds of speech. A small model would rather talk than look up, all the more with a
 # single tool, whose example stands among many of speech; once it has looked up, it would rather do it again.
@@ -77,7 +76,6 @@ class _Engine:
     """A model in memory, with slots for the conversations that spoke last."""
 
     def __init__(self, model: str, slots: int, threads: int, context_tokens: int) -> None:
-        _yield_to_others()
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
         xllamacpp = library("xllamacpp")
         params = xllamacpp.CommonParams()
@@ -166,12 +164,6 @@ class _Engine:
             slot.prompt = prompt if warming is None else prompt[:-1]
             slot.waiting += 1
             return slot
-
-
-def _yield_to_others() -> None:
-    """Let this thread, and those that it starts, compute when hearing and speaking leave time for it."""
-    if hasattr(os, "setpriority") and threading.current_thread() is not threading.main_thread():
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 class Llama:
