@@ -6,6 +6,7 @@ from antiphon.agent import Agent
 from antiphon.clock import LoopClock
 from antiphon.conversation.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
+from antiphon.errors import UnavailableError
 from antiphon.frames import (
     EagerTurn,
     EagerTurnDropped,
@@ -25,6 +26,7 @@ from antiphon.testing import StreamingSTT, loud, run_virtual
 from antiphon.testing.assertions import Call, check, hold, services
 from antiphon.transports.caller import Line
 from antiphon.turns.settings import SpeculationSettings, TurnSettings
+from antiphon.turns.timing import Exchange, Pace
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""
@@ -145,6 +147,36 @@ def test_interrupted_before_it_is_certain_that_it_is_a_reply() -> None:
     """)
     assert not call.all(Interrupted)
     assert good["llm"].cancelled == len(call.all(EagerTurnDropped)) == 1
+
+
+def test_voice_that_fails_in_a_guess_gets_another_try() -> None:
+    """The turn is not answered by silence: what failed unheard is made again when it is over."""
+    good = services(["I would like to rent a bicycle for two days."], ["Which one?"] * 2, turn_scores=[0.5])
+    good["tts"].failures.append(UnavailableError("no voice"))
+    call = run_virtual(hold(Agent("x", **good), [line(1.8, 0.5, "now")]))
+    check(call)
+    first, second = call.all(ReplyEnded)
+    assert (first.speculative, first.reason) == (True, "it failed")
+    assert (second.speculative, second.heard) == (False, "Which one?")
+
+
+def test_late_word_on_the_timing_of_an_old_answer_is_not_that_of_the_new_one() -> None:
+    """The second turn comes while it is still asked how long the answer to the first should wait."""
+    waits = [(1.2, 5.0), (0.0, 0.9)]  # when it is known, and what it is
+
+    class Slow:
+        async def pace(self, exchange: Exchange) -> Pace:
+            after, seconds = waits.pop(0)
+            await sleep(after)
+            return Pace(seconds, "asked")
+
+    good = services(["I take the red one.", "Wait, the blue one."], ["Certainly.", "The blue one."])
+    call = run_virtual(
+        hold(Agent("x", timing=Slow(), **good), [line(0.8, 0.5, "now"), line(0.8, 0.3, "now")])
+    )
+    check(call)
+    assert [ended.heard for ended in call.all(ReplyEnded)][-1] == "The blue one."
+    assert call.times(PlayoutStarted)[-1] - call.all(UserTurn)[-1].ended == pytest.approx(0.9, abs=0.02)
 
 
 def test_other_words_than_it_was_begun_for() -> None:

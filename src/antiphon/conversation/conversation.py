@@ -9,6 +9,7 @@ from ..errors import ConfigurationError
 from ..frames import (
     EagerTurn,
     EagerTurnDropped,
+    Failed,
     FalseInterruption,
     Frame,
     Generated,
@@ -59,9 +60,8 @@ class Draft:
 class Conversation(Stage):
     """Makes a reply for each turn of the user; its context holds only what was heard.
 
-    `apology` is said when the model fails; None says nothing. `timing` says how long an answer waits; None
-    is not at all. `fillers` are said in turn when a tool has been running for 0.8 seconds and the
-    reply has no words yet.
+    `apology` is said when the model fails; None says nothing. `timing` says how long an answer waits; None is
+    not at all. `fillers` are said in turn when a tool has run for 0.8 s and the reply has no words yet.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class Conversation(Stage):
         self._answer: Reply | None = None  # to the last turn
         self._draft: Draft | None = None
         self._heard_at = 0.0  # when the last turn ended
+        self._pacing: Work | None = None  # asks how long its answer waits
         self._cut: Cut | None = None  # the last reply, if it was interrupted
         used = (entry.call.id for entry in history if isinstance(entry, ToolAnswered))
         self._calls = Calls(self, self.tools, used)
@@ -120,26 +121,28 @@ class Conversation(Stage):
         self.push(turn)
         if any(not reply.speculative for reply in self.session.replies.owed):  # others are on their way out
             return
-        reply = self.session.new_reply(self._prompt, speculative=True)
-        self._draft = Draft(turn.text, reply, self.session.now)
+        begun = self.session.new_reply(self._prompt, speculative=True)
+        self._draft = Draft(turn.text, begun, self.session.now)
 
     @on(EagerTurnDropped)
     def eager_turn_dropped(self, frame: EagerTurnDropped) -> None:
         self.push(frame)
         self._drop_draft(frame.reason)
 
+    @on(Failed)
+    def failed(self, signal: Failed) -> None:
+        """A guess that has failed is put aside: once the turn is over it gets another try."""
+        draft = self._draft
+        if draft is not None and draft.reply.number == signal.reply and not signal.recovered:
+            self._drop_draft("it failed")
+
     @on(UserTurn, UserText)
     def turn(self, turn: UserTurn | UserText) -> None:
         """Answer; a reply to what was said before is out of date."""
         self.push(turn)
         draft, making = self._draft, self._making
-        if (
-            isinstance(turn, UserTurn)
-            and draft is not None
-            and making is not None
-            and draft.reply is making.reply
-            and same_words(draft.text, turn.text)
-        ):
+        guessed = isinstance(turn, UserTurn) and draft is not None and same_words(draft.text, turn.text)
+        if guessed and draft is not None and making is not None and draft.reply is making.reply:
             self._commit(draft, making, turn)
             return
         self._drop_draft("other words")
@@ -172,12 +175,15 @@ class Conversation(Stage):
         """Let the answer wait for as long as it should after this."""
         if self.timing is None or isinstance(turn, UserText):
             return
+        if self._pacing is not None:
+            self._pacing.cancel()  # it asks about an answer that is out of date
+        self._heard_at = turn.ended
         said = next((e.text for e in reversed(self.entries) if isinstance(e, AgentSaid)), "")
         pace = self.timing.pace(Exchange(turn.text, said, turn.ended - turn.started))
-        self._heard_at = turn.ended
         if inspect.isawaitable(pace):
             reply.not_before = turn.ended + PACE_WITHIN
-            self.run(Work(self), self._ask_pace(pace))
+            self._pacing = Work(self)
+            self.run(self._pacing, self._ask_pace(pace))
         elif pace.seconds > 0:
             logger.debug("the answer waits %.2f s: %s", pace.seconds, pace.reason)
             reply.not_before = turn.ended + pace.seconds
@@ -191,8 +197,8 @@ class Conversation(Stage):
         """How long the answer waits is known."""
         if signal.part == self.name and self._answer is not None:
             self._answer.not_before = self._heard_at + signal.seconds
-            if self.session.playout is not None:
-                self.session.playout.play()
+            if (playout := self.session.playout) is not None:
+                playout.play()
 
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:
@@ -200,8 +206,8 @@ class Conversation(Stage):
         cut = self._cut
         if cut is None or cut.reply != signal.reply or self.session.replies.owed:
             return
-        if cut.running:
-            cut.taken_up = True
+        cut.taken_up = bool(cut.running)
+        if cut.taken_up:
             return
         self._cut = None
         if not cut.complete:
@@ -219,17 +225,17 @@ class Conversation(Stage):
         entries = list(self.entries)
         if reply.speculative and self._draft is not None:
             entries.append(UserSaid(self._draft.text))
-        made: list[Entry] = []
         if self._making is not None:
-            made, self._making.complete = self._making.entries(self.tools), False
-        self.push(Prompt(reply.number, Context(self.instructions, (*entries, *made), self._specs)))
+            entries += self._making.entries(self.tools)
+            self._making.complete = False
+        self.push(Prompt(reply.number, Context(self.instructions, tuple(entries), self._specs)))
 
     # What the model gives --------------------------------------------------------------------------
 
     @on(Generated)
     def generated(self, signal: Generated) -> None:
         making = self._making
-        if making is None or making.reply.number != signal.reply:
+        if making is None or making.reply.number != signal.reply or making.reply.state == "ended":
             return
         reply = making.reply
         calls = tuple(map(self._calls.named, signal.calls))

@@ -142,8 +142,8 @@ class Floor:
                 over=over,
                 voiced=self.voiced,
                 left=voice.left,
-                saying=voice.said[-SAYING:],
-                says_next=voice.says_next[:SAYING],
+                saying=voice.said,
+                says_next=voice.says_next,
                 quiet=0.0 if not over else inf if last else now - turn.ended,
             )
         )

@@ -51,6 +51,7 @@ from .decisions import (
     VoiceAt,
 )
 from .engine import TurnEngine
+from .floor import SAYING
 from .interruption import InterruptionClassifier
 from .settings import TurnSettings
 
@@ -125,7 +126,9 @@ class TurnTaking(Stage):
             return VoiceAt()
         voiced, left = playout.progress(reply)
         heard = playout.heard(reply)
-        return VoiceAt(voiced, left, reply.text[max(0, heard - 200) : heard], reply.text[heard : heard + 200])
+        return VoiceAt(
+            voiced, left, reply.text[max(0, heard - SAYING) : heard], reply.text[heard : heard + SAYING]
+        )
 
     def _decide(self, fact: Any) -> None:
         now = self.session.now
