@@ -133,14 +133,16 @@ class InstantTTS:
         self.endless = endless
 
     async def speak(self, text: AsyncIterator[str]) -> AsyncIterator[Speech]:
-        speech, left = frames(SPEECH), self.frames
+        speech, left, piece = frames(SPEECH), self.frames, -1
         async for _ in text:
-            for _ in range(left):
+            piece += 1
+            while left > 1:
                 yield Speech(next(speech), 0)
-            left = 0
+                left -= 1
             while self.endless:
                 await asyncio.sleep(FRAME)
                 yield Speech(next(speech), 0)
+        yield Speech(next(speech), piece)  # the last of it speaks the last of the text
 
 
 def agent(**options: Any) -> Agent:
