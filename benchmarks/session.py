@@ -203,6 +203,7 @@ class Call:
 
     sample_rate = RATE_OUT
     lead = 0.0
+    observers = ()
 
     def __init__(self, agent: Agent, moments: Moments | None = None) -> None:
         self.moments = Moments() if moments is None else moments

@@ -140,7 +140,7 @@ class Agent:
 
     def session(self, transport: Transport, *, observers: Sequence[Observer] = ()) -> Session:
         """A conversation over this transport, ready to `run`."""
-        return Session(self.pipeline(transport), observers=observers)
+        return Session(self.pipeline(transport), observers=[*transport.observers, *observers])
 
     async def load(self) -> None:
         """Load the models ahead of the first conversation, which then starts at once."""

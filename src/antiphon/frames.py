@@ -61,6 +61,29 @@ class UserKey(Frame):
     key: str
 
 
+@frame
+class UserVideo(Frame):
+    """A picture of the user's camera or screen, taken `at` seconds.
+
+    `pixels` is planar I420: width * height bytes of Y, then a quarter as many of U and of V; both even.
+    """
+
+    pixels: bytes
+    width: int
+    height: int
+    at: float
+    source: str = "camera"  # or "screen"
+
+
+@frame
+class ClientMessage(Frame):
+    """Data from the client's program; `id` is that of a request, which wants a ServerMessage as answer."""
+
+    type: str
+    data: Any = None
+    id: str = ""
+
+
 # The user, as facts ----------------------------------------------------------------------------------
 
 
@@ -256,11 +279,45 @@ class AudioEnded(Frame):
 
 
 @frame
-class Message(Frame):
-    """Data for the client, or from it, as its protocol carries it."""
+class AgentVideo(Frame):
+    """A picture that the agent shows, `at` seconds on its output timeline; laid out as UserVideo's."""
 
-    type: str
-    data: Any = None
+    pixels: bytes
+    width: int
+    height: int
+    at: float = 0.0
+
+
+@frame
+class AgentKeys(Frame):
+    """Keys for the agent's transport to press, as tones of the telephone keypad: 0-9, *, #, A-D."""
+
+    keys: str
+
+
+@frame
+class Transfer(Frame):
+    """Hand the call on to `to`, a number or SIP address.
+
+    Cold: at once, and this session ends. `warm`: the other side is called first and hears `announcement`;
+    only when they have answered are the two put through.
+    """
+
+    to: str
+    warm: bool = False
+    announcement: str = ""
+
+
+@frame
+class ServerMessage(Frame):
+    """Data for the client, as its protocol carries it; `answers` is the id of the ClientMessage it answers.
+
+    With `failed` the answer is an error, and `data` the sentence that says why.
+    """
+
+    data: Any
+    answers: str = ""
+    failed: bool = False
 
 
 # Signals ---------------------------------------------------------------------------------------------
@@ -353,6 +410,13 @@ class PlayoutStarted(Signal):
     """The first sample of a reply is at the speaker."""
 
     reply: int
+
+
+@frame
+class PlayoutReached(Signal):
+    """The far end says that it has played the output timeline up to sample `at`: a mark has come back."""
+
+    at: int
 
 
 @frame

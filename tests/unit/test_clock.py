@@ -81,6 +81,7 @@ class Nowhere:
 
     sample_rate = 24000
     lead = 0.0
+    observers = ()
 
     def __init__(self) -> None:
         self.input, self.output = Processor(), Processor()

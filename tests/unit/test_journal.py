@@ -17,9 +17,9 @@ from antiphon.agent import Agent
 from antiphon.conversation.tools import tool
 from antiphon.errors import ConfigurationError, UnavailableError
 from antiphon.frames import (
+    ClientMessage,
     Failed,
     Frame,
-    Message,
     Signal,
     ToolCall,
     UserKey,
@@ -239,7 +239,7 @@ async def test_replay_of_a_session_that_took_time_to_start_and_lived_by_another_
 
         @on(UserText)
         def text(self, text: UserText) -> None:
-            self.after(1 / 7, lambda: self.push(Message("later", self.session.now)))
+            self.after(1 / 7, lambda: self.push(ClientMessage("later", self.session.now)))
 
     async with Call([Slow(), Playout(16000)]) as call:
         for _ in range(20):
@@ -267,7 +267,7 @@ class Moods(Stage):
 
     @on(Mood)
     def show(self, mood: Mood) -> None:
-        self.push(Message("mood", mood.name))
+        self.push(ClientMessage("mood", mood.name))
 
 
 @virtual
@@ -275,7 +275,7 @@ async def test_frames_of_a_program_and_text_alone_replay() -> None:
     async with Call([Moods(), Moods()]) as call:
         call.session.send(UserText("merry"))
         await call.session.clock.sleep(1)
-    assert call.all(Message) == [Message("mood", "merry")]
+    assert call.all(ClientMessage) == [ClientMessage("mood", "merry")]
     assert replay(call.journal.lines, [Moods(), Moods()]) == call.journal.lines
 
 
@@ -317,13 +317,13 @@ async def test_any_message_passes_whatever_can_be_written_of_it(data: Any) -> No
     got: list[Any] = []
 
     class Sink(Processor):
-        @on(Message)
-        def message(self, message: Message) -> None:
+        @on(ClientMessage)
+        def message(self, message: ClientMessage) -> None:
             got.append(message.data)
 
     journal = Journal(media=True)
     async with Session([Sink()], observers=[journal]) as session:
-        session.send(Message("x", data))
+        session.send(ClientMessage("x", data))
     assert len(got) == 1
     assert all(json.loads(line) for line in journal.lines)
 

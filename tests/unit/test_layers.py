@@ -21,7 +21,7 @@ LAYERS = [
     "turns conversation",
     "services",
     "models",
-    "vendors transports telemetry",
+    "vendors transports telemetry rtvi",
     "testing",
     "agent",
     "cli server",
@@ -51,9 +51,10 @@ HEAVY = {
         "rich",
     ),
     *("typer", "sounddevice", "websockets", "aiohttp", "torch", "scipy"),
+    *("starlette", "uvicorn", "aiortc", "aioice", "av", "webrtc", "cryptography", "baresip"),
 }
 
-AT_IMPORT = {"numpy": {"audio", "vendors", "services"}, "typer": {"cli"}}
+AT_IMPORT = {"numpy": {"audio", "vendors", "services"}, "typer": {"cli"}, "starlette": {"server"}}
 """Heavy packages that modules of these folders may load when they are imported themselves."""
 
 

@@ -11,11 +11,11 @@ from antiphon.errors import ConfigurationError, UnavailableError, UsageError
 from antiphon.frames import (
     AgentAudio,
     AudioEnded,
+    ClientMessage,
     Failed,
     Frame,
     Generated,
     Interrupted,
-    Message,
     Prompt,
     ReplyEnded,
     SegmentEnded,
@@ -65,7 +65,7 @@ class Sink(Processor):
     def __init__(self) -> None:
         self.got: list[Any] = []
 
-    @on(UserText, UserKey, UserTurn, Message, Text)
+    @on(UserText, UserKey, UserTurn, ClientMessage, Text)
     def keep(self, frame: Any) -> None:
         self.got.append(frame)
 
@@ -117,8 +117,8 @@ def test_frames_do_not_overtake_each_other() -> None:
 )
 def test_frame_that_passed_several_branches_untouched_comes_out_once(parts: Part) -> None:
     key = UserKey("1")
-    out = through(parts, key, UserKey("1"), Message("passes by"))
-    assert out == [UserKey("1"), UserKey("1"), Message("passes by")]
+    out = through(parts, key, UserKey("1"), ClientMessage("passes by"))
+    assert out == [UserKey("1"), UserKey("1"), ClientMessage("passes by")]
     assert out[0] is key
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from antiphon.errors import ConfigurationError, UsageError
 from antiphon.frames import (
+    ClientMessage,
     Failed,
     Frame,
     Interrupted,
-    Message,
     SessionStarted,
     Signal,
     Text,
@@ -37,7 +37,7 @@ class Sink(Processor):
     """Keeps what reaches the end."""
 
     def __init__(self, *kinds: type) -> None:
-        self.kinds = kinds or (Text, UserText, UserKey, Message, UserAudio, Transcript)
+        self.kinds = kinds or (Text, UserText, UserKey, ClientMessage, UserAudio, Transcript)
         self.got: list[Any] = []
 
     def handler(self, kind: type) -> Any:
@@ -344,8 +344,8 @@ async def test_broken_part_is_named_and_the_session_goes_on() -> None:
     async with Call([Broken(), sink]) as call:
         call.session.send(UserText("x"))
         call.session.send(UserKey("1"))
-        call.session.send(Message("still here"))
-    assert sink.got == [UserKey("1"), Message("still here")]
+        call.session.send(ClientMessage("still here"))
+    assert sink.got == [UserKey("1"), ClientMessage("still here")]
     assert [(failed.part, failed.error, failed.message) for failed in call.all(Failed)] == [
         ("Broken", "RuntimeError", "out of order"),
         ("Broken", "KeyError", "'9'"),
@@ -411,14 +411,14 @@ async def test_nonsense_that_is_pushed_is_a_failure_of_the_part(nonsense: Any) -
         call.session.send(UserText("x"))
         call.session.send(UserKey("1"))
         call.session.send(nonsense)
-        call.session.send(Message("fine"))
+        call.session.send(ClientMessage("fine"))
     assert [(failed.part, failed.error) for failed in call.all(Failed)] == [
         ("Babble", "UsageError"),
         ("Babble", "UsageError"),
         ("session", "UsageError"),
     ]
     assert all(type(nonsense).__name__ in failed.message for failed in call.all(Failed))
-    assert sink.got == [Message("fine")]
+    assert sink.got == [ClientMessage("fine")]
 
 
 def test_push_outside_a_session_says_what_to_do() -> None:
@@ -513,15 +513,15 @@ async def test_timer_of_a_part_fires_in_session_time_and_its_failure_is_named() 
     class Alarm(Processor):
         @on(UserText)
         def text(self, frame: UserText) -> None:
-            self.after(0.5, lambda: self.push(Message("ring")))
+            self.after(0.5, lambda: self.push(ClientMessage("ring")))
             self.after(0.7, lambda: 1 / 0)
-            self.after(0.6, lambda: self.push(Message("never"))).cancel()
+            self.after(0.6, lambda: self.push(ClientMessage("never"))).cancel()
 
     async with Call([Alarm()]) as call:
         await call.session.clock.sleep(1)
         call.session.send(UserText("x"))
         await call.session.clock.sleep(1)
-    assert call.times(Message) == [1.5]
+    assert call.times(ClientMessage) == [1.5]
     assert [(failed.part, failed.error) for failed in call.all(Failed)] == [("Alarm", "ZeroDivisionError")]
 
 

@@ -12,10 +12,10 @@ from antiphon.errors import ConfigurationError, UnavailableError, UsageError
 from antiphon.frames import (
     AgentAudio,
     AudioEnded,
+    ClientMessage,
     Failed,
     Frame,
     Interrupted,
-    Message,
     ReplyEnded,
     ReplyStarted,
     SegmentEnded,
@@ -240,15 +240,15 @@ async def test_inputs_that_come_while_one_is_handled_wait_for_it() -> None:
                 self.session.send(UserText("b"))
                 self.session.say("c")
                 self.session.interrupt("d")
-                self.session.send(Message("e"))
+                self.session.send(ClientMessage("e"))
             order.append(f"{frame.text} ends")
 
         @on(ReplyStarted)
         def started(self, signal: ReplyStarted) -> None:
             order.append("reply starts")
 
-        @on(Message)
-        def message(self, frame: Message) -> None:
+        @on(ClientMessage)
+        def message(self, frame: ClientMessage) -> None:
             order.append(frame.type)
 
         @on(ReplyEnded)
@@ -289,7 +289,7 @@ async def test_what_audio_leads_to_is_no_input_also_where_audio_is_not_watched()
     class Detect(Processor):
         @on(UserAudio)
         def audio(self, frame: UserAudio) -> None:
-            self.push(Message("loud"))
+            self.push(ClientMessage("loud"))
 
     inputs: list[tuple[str, bool]] = []
 
@@ -301,7 +301,7 @@ async def test_what_audio_leads_to_is_no_input_also_where_audio_is_not_watched()
 
     async with Session([Detect()], observers=[Watch()]) as session:
         session.send(UserAudio(b"\0\0", 16000, 0))
-    assert ("Message", False) in inputs
+    assert ("ClientMessage", False) in inputs
     assert "UserAudio" not in [name for name, _ in inputs]
 
 
@@ -471,11 +471,15 @@ async def test_cancel_during_the_start_ends_it() -> None:
 async def test_frames_that_a_part_pushes_while_it_opens_come_after_the_start() -> None:
     class Eager(Processor):
         async def open(self) -> None:
-            self.push(Message("ready"))
+            self.push(ClientMessage("ready"))
 
     async with Call([Eager()]) as call:
         pass
-    assert [type(seen.what).__name__ for seen in call.seen][:3] == ["tuple", "SessionStarted", "Message"]
+    assert [type(seen.what).__name__ for seen in call.seen][:3] == [
+        "tuple",
+        "SessionStarted",
+        "ClientMessage",
+    ]
 
 
 @virtual

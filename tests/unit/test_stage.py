@@ -17,9 +17,9 @@ from antiphon.clock import LoopClock
 from antiphon.errors import ServiceTimeoutError, UnavailableError
 from antiphon.frames import (
     AgentAudio,
+    ClientMessage,
     Failed,
     Frame,
-    Message,
     ReplyStarted,
     SessionStarted,
     Signal,
@@ -47,7 +47,7 @@ class Slow(Stage):
 
     @on(UserText)
     async def text(self, frame: UserText) -> Out:
-        yield Message("begun", frame.text)
+        yield ClientMessage("begun", frame.text)
         await self.session.clock.sleep(int(frame.text) / 10)
         yield UserText(frame.text)
 
@@ -56,13 +56,13 @@ class Slow(Stage):
         await self.session.clock.sleep(0.1)
         self.push(UserKey(frame.key * 2))
 
-    @on(Message)
-    def message(self, frame: Message) -> None:
+    @on(ClientMessage)
+    def message(self, frame: ClientMessage) -> None:
         self.push(frame)
 
 
 def collect(got: list[Any]) -> Tap:
-    return Tap(got.append, UserText, UserKey, Message, Text)
+    return Tap(got.append, UserText, UserKey, ClientMessage, Text)
 
 
 # Order and scope -------------------------------------------------------------------------------------
@@ -75,14 +75,14 @@ async def test_async_handlers_run_in_order_of_arrival_and_plain_ones_at_once() -
         for text in "531":
             session.send(UserText(text))
         session.send(UserKey("1"))
-        session.send(Message("at once"))
-        assert got == [Message("at once")]
+        session.send(ClientMessage("at once"))
+        assert got == [ClientMessage("at once")]
         await session.clock.sleep(2)
     assert got == [
-        Message("at once"),
-        *(Message("begun", "5"), UserText("5")),
-        *(Message("begun", "3"), UserText("3")),
-        *(Message("begun", "1"), UserText("1")),
+        ClientMessage("at once"),
+        *(ClientMessage("begun", "5"), UserText("5")),
+        *(ClientMessage("begun", "3"), UserText("3")),
+        *(ClientMessage("begun", "1"), UserText("1")),
         UserKey("11"),
     ]
     no_task_left()
@@ -123,13 +123,13 @@ def speak(session: Session, text: str = "x") -> None:
 @virtual
 async def test_work_for_a_reply_is_cancelled_with_it_and_other_work_is_not() -> None:
     async def work(stage: Worker, frame: Text) -> AsyncIterator[Any]:
-        yield Message("begun", frame.text)
+        yield ClientMessage("begun", frame.text)
         try:
             await stage.session.clock.sleep(10)
         except asyncio.CancelledError:
             stage.log.append("cancelled")
             raise
-        yield Message("done", frame.text)
+        yield ClientMessage("done", frame.text)
 
     stage, other = Worker(work), Slow()
     async with Call([stage, other]) as call:
@@ -152,13 +152,13 @@ async def test_work_that_outlives_its_reply_is_not_cancelled_with_it() -> None:
 
         async def _work(self) -> Out:
             await self.session.clock.sleep(1)
-            yield Message("finished")
+            yield ClientMessage("finished")
 
     async with Call([Tool()]) as call:
         speak(call.session, "hello")
         call.session.interrupt()
         await call.session.clock.sleep(2)
-    assert call.times(Message) == [1.0]
+    assert call.times(ClientMessage) == [1.0]
 
 
 @virtual
@@ -166,7 +166,7 @@ async def test_works_of_replies_cut_off_at_once_are_forgotten() -> None:
     """Their tasks are cancelled before they have run at all."""
 
     async def work(stage: Worker, frame: Text) -> AsyncIterator[Any]:
-        yield Message("never")
+        yield ClientMessage("never")
 
     async with Call([Worker(work)]) as call:
         for _ in range(50):
@@ -175,7 +175,7 @@ async def test_works_of_replies_cut_off_at_once_are_forgotten() -> None:
         await sleep(0)
         await sleep(0)
         assert not call.session.works
-    assert not call.all(Message)
+    assert not call.all(ClientMessage)
     no_task_left()
 
 
@@ -186,7 +186,7 @@ async def swallow_once(stage: Worker, frame: Text) -> AsyncIterator[Any]:
     with suppress(asyncio.CancelledError):
         await stage.session.clock.sleep(10)
     yield Text(frame.reply, "late", 0)
-    yield Message("later")
+    yield ClientMessage("later")
 
 
 async def swallow_and_go_on(stage: Worker, frame: Text) -> AsyncIterator[Any]:
@@ -208,7 +208,7 @@ async def swallow_and_raise(stage: Worker, frame: Text) -> AsyncIterator[Any]:
 
 async def yield_when_closed(stage: Worker, frame: Text) -> AsyncIterator[Any]:
     try:
-        yield Message("one")
+        yield ClientMessage("one")
         await stage.session.clock.sleep(10)
     finally:
         yield Text(frame.reply, "from the grave", 0)
@@ -246,11 +246,11 @@ async def test_what_an_async_handler_pushes_after_its_reply_is_over_is_dropped()
 
         @on(Text)
         async def text(self, frame: Text) -> None:
-            self.push(Message("in time"))
+            self.push(ClientMessage("in time"))
             try:
                 await self.session.clock.sleep(10)
             except asyncio.CancelledError:
-                self.push(Message("too late"))
+                self.push(ClientMessage("too late"))
                 raise
 
     async with Call([Pushes()]) as call:
@@ -259,8 +259,8 @@ async def test_what_an_async_handler_pushes_after_its_reply_is_over_is_dropped()
         call.session.interrupt()
         await call.session.clock.sleep(1)
         assert call.session.stale == 1
-    assert call.all(Message) == [Message("in time")]
-    assert [seen.is_input for seen in call.seen if type(seen.what) is Message] == [True]
+    assert call.all(ClientMessage) == [ClientMessage("in time")]
+    assert [seen.is_input for seen in call.seen if type(seen.what) is ClientMessage] == [True]
 
 
 # Failure ---------------------------------------------------------------------------------------------
@@ -350,13 +350,13 @@ async def test_nonsense_from_a_task_is_a_failure_and_the_task_goes_on() -> None:
         async def text(self, frame: UserText) -> AsyncGenerator[Any, None]:
             for nonsense in (None, 7, "text", Text, object(), [UserKey("1")]):
                 yield nonsense
-            yield Message("sense")
+            yield ClientMessage("sense")
 
     got: list[Any] = []
     async with Call([Babble(), collect(got)]) as call:
         call.session.send(UserText("x"))
         await call.session.clock.sleep(1)
-    assert got == [Message("sense")]
+    assert got == [ClientMessage("sense")]
     assert [(failed.part, failed.error) for failed in call.all(Failed)] == [("Babble", "UsageError")] * 6
 
 
@@ -374,7 +374,7 @@ async def test_work_that_owes_something_fails_in_time_and_cannot_speak_afterward
         async def _go(self, work: Work) -> Out:
             work.expect("the first", 1.0)
             await self.session.clock.sleep(0.9)
-            yield Message("first")
+            yield ClientMessage("first")
             work.expect("the second", 2.0)
             work.expect("the third", 3.0)
             try:
@@ -382,12 +382,12 @@ async def test_work_that_owes_something_fails_in_time_and_cannot_speak_afterward
             except asyncio.CancelledError:
                 if self.obeys:
                     raise
-            yield Message("too late")
+            yield ClientMessage("too late")
 
     for obeys in (True, False):
         async with Call([Owes(obeys)]) as call:
             await call.session.clock.sleep(20)
-        assert call.all(Message) == [Message("first")]
+        assert call.all(ClientMessage) == [ClientMessage("first")]
         assert call.times(Failed) == [pytest.approx(3.9)]
         (failed,) = call.all(Failed)
         assert (failed.part, failed.error, failed.retryable) == ("Owes", ServiceTimeoutError.__name__, True)
@@ -405,7 +405,7 @@ async def test_what_is_owed_sooner_than_what_was_owed_before_is_missed_in_time()
         async def _go(self, work: Work) -> Out:
             work.expect("the first", 10.0)
             await self.session.clock.sleep(0.1)
-            yield Message("first")
+            yield ClientMessage("first")
             work.expect("the next", 1.0)
             await never()
 
@@ -463,7 +463,7 @@ class Holds(Stage):
         self.run(Work(self), self._go())
 
     async def _go(self) -> Out:
-        yield Message("begun")
+        yield ClientMessage("begun")
         await self.wait()
 
 
@@ -684,7 +684,7 @@ async def test_long_answer_does_not_hold_the_microphone() -> None:
         @on(UserAudio)
         async def audio(self, frame: UserAudio) -> Out:
             self.heard.append((frame.at / 16000, self.session.now))
-            yield Message("heard")
+            yield ClientMessage("heard")
 
     class Voice(Stage):
         scope = "reply"
@@ -741,7 +741,7 @@ async def test_producer_held_by_a_stage_that_fails_goes_on() -> None:
         async def _produce(self) -> Out:
             for number in range(100):
                 yield UserKey(str(number))
-            yield Message("all produced")
+            yield ClientMessage("all produced")
 
     class Fails(Stage):
         @on(SessionStarted)
@@ -754,13 +754,13 @@ async def test_producer_held_by_a_stage_that_fails_goes_on() -> None:
             self.inbox.put(frame)
 
         async def _fail(self) -> Out:
-            yield Message("begun")
+            yield ClientMessage("begun")
             await self.session.clock.sleep(1)
             raise UnavailableError("gone")
 
     async with Call([Produce(), Fails()]) as call:
         await call.session.clock.sleep(3)
-    assert call.times(Message) == [0.0, 1.0]
+    assert call.times(ClientMessage) == [0.0, 1.0]
 
 
 @virtual

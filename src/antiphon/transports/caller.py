@@ -17,6 +17,7 @@ from ..frames import (
 )
 from ..processor import Processor, on
 from ..stage import Stage, Work
+from ..watching import Observer
 
 __all__ = ["Caller", "Line"]
 
@@ -45,6 +46,7 @@ class Caller:
     """
 
     lead = 0.0
+    observers: Sequence[Observer] = ()
 
     def __init__(
         self,

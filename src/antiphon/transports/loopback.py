@@ -1,7 +1,10 @@
 """A transport for tests: audio is handed in by calls, and what the agent says is kept."""
 
+from collections.abc import Sequence
+
 from ..frames import AgentAudio, Interrupted, UserAudio
 from ..processor import Processor, on
+from ..watching import Observer
 
 __all__ = ["Loopback"]
 
@@ -29,6 +32,7 @@ class Loopback:
     """Put audio in with `hear` or `speak`, and look at what the agent said, piece by piece as it was due."""
 
     lead = 0.0
+    observers: Sequence[Observer] = ()
 
     def __init__(self, sample_rate: int = 24000, *, input_rate: int = 16000) -> None:
         self.sample_rate = sample_rate

@@ -1,8 +1,10 @@
 """What a transport must offer."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ..processor import Processor
+from ..watching import Observer
 
 __all__ = ["Transport"]
 
@@ -28,4 +30,9 @@ class Transport(Protocol):
     @property
     def lead(self) -> float:
         """Seconds ahead of its time at which the output wants audio, to keep its own buffer filled."""
+        ...
+
+    @property
+    def observers(self) -> Sequence[Observer]:
+        """Who watches the session for the other side: a client protocol that tells it what happens."""
         ...

@@ -7,13 +7,14 @@ loudspeaker is to play waits in a buffer, some 60 ms of it, that its thread empt
 import asyncio
 import importlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 from ..clock import offload
 from ..errors import ConfigurationError, UnavailableError
 from ..frames import AgentAudio, Interrupted, PlayoutPaused, SessionStarted, UserAudio
 from ..processor import Processor, on
+from ..watching import Observer
 
 __all__ = ["PORTAUDIO", "SoundDevice", "Stream", "Terminal", "sound_device"]
 
@@ -69,6 +70,7 @@ class Terminal:
     """
 
     lead = LEAD
+    observers: Sequence[Observer] = ()
 
     def __init__(
         self,

@@ -1,0 +1,44 @@
+"""Where audio from a network enters a session's time."""
+
+from ..frames import UserAudio
+
+__all__ = ["Intake"]
+
+AHEAD = (
+    0.3  # seconds that samples may be ahead of the session's time; of a longer burst the oldest are dropped
+)
+BEHIND = 0.3  # seconds that they may be behind: then something was lost, or was never sent, and time goes on
+
+
+class Intake:
+    """Places samples that come early, late or in bursts at their position in the session.
+
+    Positions count samples without a gap as long as the far end's clock and the network do: what arrives late
+    by less than BEHIND keeps its place, since it was spoken then. Counts what was `dropped` and `missed`, in
+    samples.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        self.sample_rate = sample_rate
+        self.dropped = 0
+        self.missed = 0
+        self._at: int | None = None
+
+    def take(self, pcm: bytes, now: float) -> UserAudio | None:
+        """The next samples (mono 16-bit), arrived at `now`, in session time; None where all are dropped."""
+        rate, count = self.sample_rate, len(pcm) // 2
+        arrived = round(now * rate)
+        if self._at is None:
+            self._at = max(0, arrived - count)
+        if (late := arrived - (self._at + count)) > BEHIND * rate:
+            self._at += late
+            self.missed += late
+        elif (early := -late - int(AHEAD * rate)) > 0:
+            drop = min(early, count)
+            self.dropped += drop
+            pcm = pcm[drop * 2 :]
+            if not pcm:
+                return None
+        frame = UserAudio(pcm, rate, self._at)
+        self._at += len(pcm) // 2
+        return frame
