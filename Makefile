@@ -16,7 +16,8 @@ $(READY): pyproject.toml
 demo: $(READY)            ## a spoken conversation with the local models, printed and written as a wav
 	$(BIN)/antiphon demo
 
-test: $(READY)            ## every test, the real models included
+test: $(READY)            ## every test, the real models and browsers included
+	tools/system-packages
 	$(BIN)/python -m pytest
 
 check: $(READY)           ## format, lint, types, layers, docs

@@ -13,6 +13,7 @@ from .frames import (
     AgentAudio,
     AudioEnded,
     PlayoutPaused,
+    PlayoutReached,
     PlayoutResumed,
     PlayoutStarted,
     SegmentEnded,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Playout"]
 
 PIECE = 0.02  # seconds of audio that go out at once
+LAG = 2.0  # seconds that the far end may lag behind; a mark that says more is not believed
 LATE = 0.25  # seconds behind time after which playout starts anew instead of catching up
 
 
@@ -54,9 +56,12 @@ class Playout(Processor):
         self.limit = limit
         self.paused = False
         self.gain = 1.0
+        self.lag = 0.0
+        """Seconds after its time at which the far end plays, as its marks tell; 0 where it sends none."""
         self._piece = int(sample_rate * PIECE)
         self._room = Room()
         self._pace = Pace()
+        self._origin = 0.0  # when sample 0 of the output timeline was due
         self._aside = Aside(self, self._piece)
         self._reset(0)
 
@@ -112,6 +117,11 @@ class Playout(Processor):
         if self._current(frame.reply) and not frame.more:
             self._voice.unvoiced = True
             self.play()
+
+    @on(PlayoutReached)
+    def reached(self, signal: PlayoutReached) -> None:
+        """Learn how late the far end plays."""
+        self.lag = min(max(0.0, self.session.now - self._origin - signal.at / self.sample_rate), LAG)
 
     # What the session asks -------------------------------------------------------------------------
 
@@ -183,7 +193,7 @@ class Playout(Processor):
     @property
     def _heard(self) -> Voice:
         """The voice, as far as it is heard by now."""
-        return self._voice.hear(0.0 if self._due is None else self._due - self.session.now)
+        return self._voice.hear(0.0 if self._due is None else self._due + self.lag - self.session.now)
 
     # Playing ---------------------------------------------------------------------------------------
 
@@ -209,9 +219,10 @@ class Playout(Processor):
         if self._voice.unvoiced:
             self.session.finish(reply.number, len(reply.text))
             return
-        if self._due is None or self._due < now - LATE:
+        if self._due is None or (self._due < now - LATE and self._voice.waiting.samples):
             self._due = now
             self._at = max(self._at, round(now * self.sample_rate))
+            self._origin = now - self._at / self.sample_rate
         while self._due <= now + self.lead + 1e-6:
             if not self._send():
                 return
@@ -247,17 +258,18 @@ class Playout(Processor):
     def _finish(self) -> None:
         """All has gone out: the reply ends when the last sample has been heard."""
         assert self._due is not None
-        if self._due > self.session.now + 1e-6:
-            self._timer = self.session.timer(self, self._due, self.play)
+        heard = self._due + self.lag
+        if heard > self.session.now + 1e-6:
+            self._timer = self.session.timer(self, heard, self.play)
             return
         for segment in self._voice.spoken.segments:
             if segment.complete:
                 self._pace.measure(segment, self.sample_rate)
         reply = self.session.reply
         assert reply is not None
-        heard = self.heard(reply)
+        offset = self.heard(reply)
         self._forget()
-        self.session.finish(reply.number, heard)
+        self.session.finish(reply.number, offset)
 
     def _fade_out(self) -> None:
         """End within 20 ms and without a click. A transport that plays ahead fades what it holds itself."""

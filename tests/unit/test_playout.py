@@ -17,6 +17,7 @@ from antiphon.frames import (
     Failed,
     Interrupted,
     PlayoutPaused,
+    PlayoutReached,
     PlayoutResumed,
     PlayoutStarted,
     ReplyEnded,
@@ -625,6 +626,56 @@ async def test_stop_is_at_once_and_counts_what_is_sent_ahead_as_not_heard() -> N
     check(call)
     assert len(call.voice) == sent
     assert call.all(Interrupted) == [Interrupted(1, 9, "asked to")], "1.2 s are sent, 1.0 heard: aaaa bbbb"
+
+
+@virtual
+async def test_what_the_far_end_has_not_played_yet_is_not_heard() -> None:
+    async with Call([Playout()]) as call:
+        feed = Feed(call.session, text="aaaa bbbb cccc dddd eeee")
+        feed.segment(0, 24)
+        feed.audio(RATE * 24 // 10)
+        feed.done()
+        feed.end()
+        await call.session.clock.sleep(1.0)
+        call.session.send(PlayoutReached(RATE * 6 // 10))
+        assert call.part(Playout).lag == pytest.approx(0.4)
+        await call.session.clock.sleep(0.5)
+        call.session.interrupt()
+    check(call)
+    assert call.all(Interrupted) == [Interrupted(1, 9, "asked to")], (
+        "1.5 s went out, 1.1 were heard: aaaa bbbb"
+    )
+
+
+@virtual
+async def test_a_reply_is_over_when_the_far_end_has_played_it() -> None:
+    async with Call([Playout()]) as call:
+        for _ in range(2):
+            feed = Feed(call.session, text="aaaa")
+            feed.segment(0, 4)
+            feed.audio(RATE)
+            feed.done()
+            feed.end()
+            await call.session.clock.sleep(0.5)
+            if not call.part(Playout).lag:
+                call.session.send(PlayoutReached(RATE // 10))
+            await call.session.clock.sleep(2)
+    check(call)
+    ended = [seen.at for seen in call.seen if isinstance(seen.what, ReplyEnded)]
+    assert ended == pytest.approx([1.4, 3.9]), "a second of voice, 0.4 s late; the line does not change"
+    assert [reply.heard for reply in call.all(ReplyEnded)] == ["aaaa", "aaaa"]
+
+
+@virtual
+async def test_a_mark_that_cannot_be_is_not_believed() -> None:
+    async with Call([Playout()]) as call:
+        feed = Feed(call.session)
+        feed.segment(0, 18)
+        feed.audio(RATE)
+        await call.session.clock.sleep(0.5)
+        for at, lag in ((RATE * 60, 0.0), (-RATE * 60, 2.0)):
+            call.session.send(PlayoutReached(at))
+            assert call.part(Playout).lag == lag
 
 
 @virtual

@@ -27,6 +27,11 @@ EXTRAS: dict[str, dict[str, str]] = {
     },
     "openai": {"httpx": "httpx"},
     "terminal": {"sounddevice": "sounddevice"},
+    "server": {"httpx": "httpx", "starlette": "starlette", "uvicorn": "uvicorn", "websockets": "websockets"},
+    "webrtc": {"aiortc": "aiortc"},
+    "webrtc-native": {"wrtc": "webrtc"},
+    "sip": {"baresip-python": "baresip"},
+    "cleaning": {"pywebrtc-audio": "pywebrtc_audio"},
 }
 """Of each extra ("": of all installations) the packages, and the module that each is imported as."""
 
