@@ -19,7 +19,7 @@ from ..frames import (
 )
 from ..processor import on
 from ..stage import Stage, Work
-from .matching import Matched, is_probability, load
+from .matching import Matched, is_probability, load, seconds
 from .ports import EndOfTurn
 
 __all__ = ["EOT"]
@@ -39,10 +39,13 @@ class EOT(Stage):
         self.service = service
         self.again = again
         self._matched = Matched(service.sample_rate)
-        self._audio = deque[bytes]()
+        self._before = deque[
+            UserAudio
+        ]()  # what was heard since the last turn: as it came, for it may be silence
+        self._before_seconds = 0.0
+        self._audio = deque[bytes]()  # of the turn, at the model's rate
         self._bytes = 0
         self._most = int(service.seconds * service.sample_rate) * 2
-        self._before = int(BEFORE * service.sample_rate) * 2
         self._in_turn = self._speaking = False
         self._asked = Work(self)
         self._asked.alive = False
@@ -56,17 +59,33 @@ class EOT(Stage):
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
         self.push(frame)
-        pcm = self._matched(frame)
+        if self._in_turn:
+            self._take(self._matched(frame))
+            return
+        self._before.append(frame)
+        self._before_seconds += seconds(frame)
+        while self._before_seconds - (oldest := seconds(self._before[0])) >= BEFORE - 1e-6:
+            self._before_seconds -= oldest
+            self._before.popleft()
+
+    def _take(self, pcm: bytes) -> None:
         self._audio.append(pcm)
         self._bytes += len(pcm)
-        most = self._most if self._in_turn else self._before
-        while self._bytes - len(self._audio[0]) >= most:
+        while self._bytes - len(self._audio[0]) >= self._most:
             self._bytes -= len(self._audio.popleft())
+
+    def _catch_up(self) -> None:
+        """What was heard before the turn belongs to it."""
+        for frame in self._before:
+            self._take(self._matched(frame))
+        self._before.clear()
+        self._before_seconds = 0.0
 
     @on(SpeechStarted, SpeechResumed)
     def spoke_on(self, frame: SpeechStarted | SpeechResumed) -> None:
         """The question has answered itself."""
         self._in_turn = self._speaking = True
+        self._catch_up()
         self._forget()
         self.push(frame)
 
@@ -76,6 +95,9 @@ class EOT(Stage):
         if isinstance(signal, ReplyStarted) and signal.speculative:
             return
         self._in_turn = self._speaking
+        if not self._in_turn:
+            self._audio.clear()
+            self._bytes = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -94,6 +116,7 @@ class EOT(Stage):
             self._wait(0)
 
     def _ask(self) -> None:
+        self._catch_up()
         self._asked = Work(self)
         self.run(self._asked, self._answer(self._asked, self._quiet_since, b"".join(self._audio)))
 

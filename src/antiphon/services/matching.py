@@ -9,7 +9,7 @@ from ..frames import UserAudio
 if TYPE_CHECKING:
     from ..audio.resample import Resampler
 
-__all__ = ["Matched", "Patience", "closing", "is_probability", "load"]
+__all__ = ["Matched", "Patience", "closing", "is_probability", "load", "seconds"]
 
 T = TypeVar("T")
 AGAIN = (0.1, 0.3, 1.0, 3.0, 10.0)  # seconds before a service that failed is tried again; the last repeats
@@ -33,6 +33,11 @@ class Matched:
             self._from = frame.sample_rate
             self._resample = Resampler(frame.sample_rate, self.sample_rate)
         return self._resample(frame.pcm)
+
+
+def seconds(frame: UserAudio) -> float:
+    """How long a frame lasts."""
+    return len(frame.pcm) / 2 / frame.sample_rate
 
 
 async def load(service: Any) -> None:

@@ -19,7 +19,7 @@ from ..frames import (
 )
 from ..processor import on
 from ..stage import Channel, Stage, Work
-from .matching import Matched, Patience, closing, is_probability, load
+from .matching import Matched, Patience, closing, is_probability, load, seconds
 from .ports import AudioChunk, Flush, Heard, SpeechToText, TurnHint
 
 __all__ = ["STT"]
@@ -48,9 +48,8 @@ class STT(Stage):
             30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
         )
         self._open = not service.segmented  # whether audio goes to the service, or waits in _aside
-        self._aside = deque[bytes]()
-        self._aside_bytes = 0
-        self._lead = int(LEAD * rate)
+        self._aside = deque[UserAudio]()
+        self._aside_seconds = 0.0
         self._started = self._ended = 0.0
         self._speaking = False
         self._input = self._channel()
@@ -87,14 +86,14 @@ class STT(Stage):
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
         self.push(frame)
-        pcm = self._matched(frame)
         if self._open:
-            self._give(pcm)
+            self._give(self._matched(frame))
             return
-        self._aside.append(pcm)
-        self._aside_bytes += len(pcm)
-        while self._aside_bytes - len(self._aside[0]) >= self._lead:
-            self._aside_bytes -= len(self._aside.popleft())
+        self._aside.append(frame)
+        self._aside_seconds += seconds(frame)
+        while self._aside_seconds - (oldest := seconds(self._aside[0])) >= LEAD - 1e-6:
+            self._aside_seconds -= oldest
+            self._aside.popleft()
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
@@ -125,9 +124,9 @@ class STT(Stage):
     def _resume(self) -> None:
         if self.service.segmented and not self._open:
             self._open = True
-            self._give(b"".join(self._aside))
+            self._give(b"".join(map(self._matched, self._aside)))
             self._aside.clear()
-            self._aside_bytes = 0
+            self._aside_seconds = 0.0
 
     def _give(self, pcm: bytes) -> None:
         self._input.put(AudioChunk(pcm))

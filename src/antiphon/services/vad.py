@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 
 from ..errors import BadResponseError, UnavailableError
-from ..frames import Failed, Frame, SessionStarted, Signal, UserAudio
+from ..frames import Failed, Frame, Signal, UserAudio
 from ..processor import on
 from ..stage import Channel, Stage, Work
 from ..turns.vad import SpeechRules, VADSettings
@@ -17,27 +17,29 @@ WITHIN = 1.5  # seconds that a window may wait to be judged
 
 
 class VAD(Stage):
-    """Passes the user's audio on and adds what it hears in it: SpeechStarted, -Paused, -Resumed, -Stopped."""
+    """Passes the user's audio on and adds what it hears in it: SpeechStarted, -Paused, -Resumed, -Stopped.
+
+    A service that can hear at the rate of the line (its `at`) does; for others the audio is resampled.
+    """
 
     def __init__(self, service: VoiceActivity, settings: VADSettings | None = None) -> None:
-        self.service = service
         self.rules = SpeechRules(settings)
-        self._matched = Matched(service.sample_rate)
-        self._bytes = service.window * 2
-        self._seconds = service.window / service.sample_rate
+        self._use(service)
         self._rest = b""
         self._windows = self._channel()
         self._owed = 0  # windows that have not been judged
         self._work: Work | None = None
         self._patience = Patience()
 
+    def _use(self, service: VoiceActivity) -> None:
+        self.service = service
+        self._matched = Matched(service.sample_rate)
+        self._bytes = service.window * 2
+        self._seconds = service.window / service.sample_rate
+
     async def open(self) -> None:
         """Load the model."""
         await load(self.service)
-
-    @on(SessionStarted)
-    def started(self, signal: SessionStarted) -> None:
-        self._begin()
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
@@ -57,6 +59,9 @@ class VAD(Stage):
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
         self.push(frame)
+        if self._work is None:
+            self._tune(frame.sample_rate)
+            self._begin()
         pcm = self._rest + self._matched(frame)
         ended = frame.at / frame.sample_rate + len(frame.pcm) / 2 / frame.sample_rate
         size = self._bytes
@@ -65,6 +70,11 @@ class VAD(Stage):
             behind = (len(pcm) - (index + 1) * size) / 2 / self.service.sample_rate
             self._judge(ended - behind, pcm[index * size : (index + 1) * size])
         self._rest = pcm[count * size :]
+
+    def _tune(self, sample_rate: int) -> None:
+        at = getattr(self.service, "at", None)
+        if sample_rate != self.service.sample_rate and at is not None and (tuned := at(sample_rate)):
+            self._use(tuned)
 
     def _judge(self, ended: float, window: bytes) -> None:
         if self._work is not None and self._work.alive:

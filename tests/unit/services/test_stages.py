@@ -526,6 +526,46 @@ async def test_eot_forgets_a_question_that_has_answered_itself() -> None:
     assert not call.all(TurnScored)
 
 
+@pytest.mark.parametrize("rate", [8000, 16000])
+@virtual
+async def test_eot_hears_the_turn_and_a_second_before_at_its_rate(rate: int) -> None:
+    heard: list[bytes] = []
+
+    class Keeps(ScriptedEOT):
+        async def score(self, pcm: bytes) -> float:
+            heard.append(pcm)
+            return await super().score(pcm)
+
+    async with Call([EOT(Keeps([0.9]))]) as call:
+        ear = Ear(call.session, rate)
+        await ear.hear(bytes(rate * 2 * 3))
+        call.session.send(SpeechStarted(3.0))
+        await ear.hear(loud(1.0, rate))
+        call.session.send(SpeechPaused(4.0))
+        await ear.hear(bytes(rate))
+    (pcm,) = heard
+    assert len(pcm) / 32000 == pytest.approx(2.0, abs=0.03)
+    assert not any(pcm[: int(32000 * 0.98) // 2 * 2]), "the second before it is silence"
+    assert b"\0\0\0\0" not in pcm[int(32000 * 1.02) // 2 * 2 :]
+
+
+@virtual
+async def test_vad_hears_at_the_rate_of_the_line_where_it_can() -> None:
+    class Tuned(LoudVAD):
+        def at(self, sample_rate: int) -> LoudVAD | None:
+            asked.append(sample_rate)
+            return LoudVAD(sample_rate) if sample_rate == 8000 else None
+
+    asked: list[int] = []
+    for rate, heard_at in ((8000, 8000), (24000, 16000), (16000, 16000)):
+        async with Call([VAD(Tuned())]) as call:
+            await Ear(call.session, rate).hear(bytes(rate) + loud(1.0, rate) + bytes(rate * 2))
+        assert call.part(VAD).service.sample_rate == heard_at
+        (started,), (stopped,) = call.all(SpeechStarted), call.all(SpeechStopped)
+        assert (started.at, stopped.at) == (pytest.approx(0.5, abs=0.05), pytest.approx(1.5, abs=0.05))
+    assert asked == [8000, 24000]
+
+
 # Language and speech out -------------------------------------------------------------------------------
 
 

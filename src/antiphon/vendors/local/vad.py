@@ -41,6 +41,10 @@ class Silero:
         self.sample_rate = sample_rate
         self.window = WINDOWS[sample_rate]
 
+    def at(self, sample_rate: int) -> "Silero | None":
+        """The same for audio of another rate; None where it cannot hear at that."""
+        return Silero(sample_rate=sample_rate) if sample_rate in WINDOWS else None
+
     async def load(self) -> None:
         """Get ready, so that the first window does not wait."""
         await MODEL.get()
