@@ -3,16 +3,18 @@
 from collections import deque
 from collections.abc import AsyncGenerator
 
+from ..clock import Timer
 from ..errors import BadResponseError, UnavailableError
 from ..frames import Failed, Frame, Signal, UserAudio
 from ..processor import on
 from ..stage import Channel, Stage, Work
 from ..turns.vad import SpeechRules, VADSettings
-from .matching import Matched, Patience, closing, is_probability, load
+from .matching import Matched, Patience, closing, is_probability, load, seconds
 from .ports import VoiceActivity
 
 __all__ = ["VAD"]
 
+MUTED = 0.5  # seconds without audio, in the middle of speech, after which a line that says nothing is silent
 WITHIN = 1.5  # seconds that a window may wait to be judged
 
 
@@ -28,6 +30,8 @@ class VAD(Stage):
         self._rest = b""
         self._windows = self._channel()
         self._owed = 0  # windows that have not been judged
+        self._until = 0.0  # up to when there has been audio
+        self._watch: Timer | None = None
         self._work: Work | None = None
         self._patience = Patience()
 
@@ -62,8 +66,24 @@ class VAD(Stage):
         if self._work is None:
             self._tune(frame.sample_rate)
             self._begin()
-        pcm = self._rest + self._matched(frame)
-        ended = frame.at / frame.sample_rate + len(frame.pcm) / 2 / frame.sample_rate
+        ended = self._until = frame.at / frame.sample_rate + seconds(frame)
+        self._hear(self._matched(frame), ended)
+        if self._watch is None and self.rules.state != "silent":
+            self._watch = self.after(MUTED, self._go_on)
+
+    def _go_on(self) -> None:
+        """A microphone that is switched off sends nothing: then speech is over, too."""
+        self._watch = None
+        now = self.session.now
+        if (gap := now - self._until) >= MUTED - 1e-6:
+            self._until = now
+            self._hear(bytes(int(gap / self._seconds) * self._bytes), now)
+        if self.rules.state != "silent":
+            self._watch = self.after(max(MUTED - (now - self._until), self._seconds), self._go_on)
+
+    def _hear(self, fresh: bytes, ended: float) -> None:
+        """Have whole windows judged of what comes in, which ends at `ended`."""
+        pcm = self._rest + fresh
         size = self._bytes
         count = len(pcm) // size
         for index in range(count):

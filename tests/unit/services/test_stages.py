@@ -487,7 +487,7 @@ async def test_vad_says_what_is_certain_and_when_it_was() -> None:
     facts = [
         (type(seen.what).__name__, getattr(seen.what, "at", 0.0), seen.at)
         for seen in call.seen
-        if seen.source == "VAD" and type(seen.what) is not SoundHeard
+        if seen.source == "VAD" and type(seen.what) not in (SoundHeard, tuple)
     ]
     assert [name for name, _, _ in facts][:1] == ["SpeechStarted"]
     assert [name for name, _, _ in facts][-1:] == ["SpeechStopped"]
@@ -547,6 +547,21 @@ async def test_eot_hears_the_turn_and_a_second_before_at_its_rate(rate: int) -> 
     assert len(pcm) / 32000 == pytest.approx(2.0, abs=0.03)
     assert not any(pcm[: int(32000 * 0.98) // 2 * 2]), "the second before it is silence"
     assert b"\0\0\0\0" not in pcm[int(32000 * 1.02) // 2 * 2 :]
+
+
+@virtual
+async def test_speech_ends_when_the_microphone_is_switched_off() -> None:
+    async with Call([VAD(LoudVAD())]) as call:
+        ear = Ear(call.session)
+        await ear.hear(bytes(32000) + loud(1.0))
+        await call.session.clock.sleep(5)
+        (stopped,) = [seen for seen in call.seen if isinstance(seen.what, SpeechStopped)]
+        assert stopped.at == pytest.approx(2.5, abs=0.1)
+        assert getattr(stopped.what, "at", 0) == pytest.approx(2.0, abs=0.1)
+        ear.at = 7 * 16000
+        await ear.hear(loud(1.0) + bytes(32000))
+    assert [round(fact.at) for fact in call.all(SpeechStarted)] == [1, 7]
+    assert len(call.all(SpeechStopped)) == 2
 
 
 @virtual
