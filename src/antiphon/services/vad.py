@@ -68,18 +68,17 @@ class VAD(Stage):
             self._begin()
         ended = self._until = frame.at / frame.sample_rate + seconds(frame)
         self._hear(self._matched(frame), ended)
-        if self._watch is None and self.rules.state != "silent":
+        if self._watch is None:
             self._watch = self.after(MUTED, self._go_on)
 
     def _go_on(self) -> None:
         """A microphone that is switched off sends nothing: then speech is over, too."""
-        self._watch = None
         now = self.session.now
         if (gap := now - self._until) >= MUTED - 1e-6:
             self._until = now
-            self._hear(bytes(int(gap / self._seconds) * self._bytes), now)
-        if self.rules.state != "silent":
-            self._watch = self.after(max(MUTED - (now - self._until), self._seconds), self._go_on)
+            if self.rules.state != "silent":
+                self._hear(bytes(int(gap / self._seconds) * self._bytes), now)
+        self._watch = self.after(max(MUTED - (now - self._until), self._seconds), self._go_on)
 
     def _hear(self, fresh: bytes, ended: float) -> None:
         """Have whole windows judged of what comes in, which ends at `ended`."""
