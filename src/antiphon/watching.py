@@ -13,6 +13,7 @@ __all__ = ["Observer", "Observers", "failure"]
 
 logger = logging.getLogger("antiphon.session")
 
+SHOWN = 16  # frames back that one is looked for
 MEDIA: frozenset[type] = frozenset({UserAudio, AgentAudio})
 
 
@@ -38,7 +39,8 @@ class Observers:
         self.entering = False
         """Whether the next frame to be shown is an input."""
         self._observers = list(observers)
-        self._shown: deque[Frame | Signal] = deque(maxlen=16)
+        self._shown: deque[Frame | Signal] = deque(maxlen=SHOWN)
+        self._ids: deque[int] = deque(maxlen=SHOWN)  # of these: they are compared by identity, at every frame
 
     def sees(self, kind: type) -> bool:
         """Whether anybody wants frames of this type."""
@@ -49,9 +51,10 @@ class Observers:
         if not self._observers:
             return
         is_input, self.entering = self.entering, False
-        if not is_input and any(frame is shown for shown in self._shown):
+        if not is_input and id(frame) in self._ids:
             return
         self._shown.append(frame)
+        self._ids.append(id(frame))
         self.tell(now, source, frame, is_input)
 
     def tell(

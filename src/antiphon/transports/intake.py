@@ -4,18 +4,18 @@ from ..frames import UserAudio
 
 __all__ = ["Intake"]
 
-AHEAD = (
-    0.3  # seconds that samples may be ahead of the session's time; of a longer burst the oldest are dropped
-)
+AHEAD = 0.3  # seconds that samples may be ahead of the session's time; of a longer burst the oldest are dropped
 BEHIND = 0.3  # seconds that they may be behind: then something was lost, or was never sent, and time goes on
+STALLED = 2.0  # seconds behind which may be a stall, after which all that was held up comes at once
+CATCHING_UP = 0.2  # seconds in which it then does
 
 
 class Intake:
     """Places samples that come early, late or in bursts at their position in the session.
 
     Positions count samples without a gap as long as the far end's clock and the network do: what arrives late
-    by less than BEHIND keeps its place, since it was spoken then. Counts what was `dropped` and `missed`, in
-    samples.
+    keeps its place, since it was spoken then. A gap is made only where what was late stays late: a microphone
+    was switched off, or packets were lost. Counts what was `dropped` and `missed`, in samples.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -23,6 +23,7 @@ class Intake:
         self.dropped = 0
         self.missed = 0
         self._at: int | None = None
+        self._late_since: float | None = None
 
     def take(self, pcm: bytes, now: float) -> UserAudio | None:
         """The next samples (mono 16-bit), arrived at `now`, in session time; None where all are dropped."""
@@ -30,15 +31,20 @@ class Intake:
         arrived = round(now * rate)
         if self._at is None:
             self._at = max(0, arrived - count)
-        if (late := arrived - (self._at + count)) > BEHIND * rate:
-            self._at += late
-            self.missed += late
-        elif (early := -late - int(AHEAD * rate)) > 0:
-            drop = min(early, count)
-            self.dropped += drop
-            pcm = pcm[drop * 2 :]
-            if not pcm:
-                return None
+        late = arrived - (self._at + count)
+        if late > BEHIND * rate:
+            self._late_since = now if self._late_since is None else self._late_since
+            if late > STALLED * rate or now - self._late_since >= CATCHING_UP:
+                self._at += late
+                self.missed += late
+        else:
+            self._late_since = None
+            if (early := -late - int(AHEAD * rate)) > 0:
+                drop = min(early, count)
+                self.dropped += drop
+                pcm = pcm[drop * 2 :]
+                if not pcm:
+                    return None
         frame = UserAudio(pcm, rate, self._at)
         self._at += len(pcm) // 2
         return frame

@@ -1,0 +1,73 @@
+"""Audio from a network keeps its place in time: late, in bursts, after a stall, and after silence."""
+
+from itertools import accumulate
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon.transports.intake import AHEAD, BEHIND, Intake
+
+RATE, FRAME = 8000, 160
+SOUND = bytes(range(1, 161)) * 2
+
+
+def places(intake: Intake, arrivals: list[float]) -> list[int]:
+    """Where each 20 ms were put, that arrived at these times; those that were dropped are left out."""
+    frames = [intake.take(SOUND, at) for at in arrivals]
+    return [frame.at for frame in frames if frame is not None]
+
+
+def steady(begin: float, seconds: float) -> list[float]:
+    return [begin + n * 0.02 for n in range(1, round(seconds * 50) + 1)]
+
+
+@given(st.lists(st.floats(0, 0.25), min_size=50, max_size=100))
+def test_jitter_moves_nothing(delays: list[float]) -> None:
+    intake = Intake(RATE)
+    times = steady(0, len(delays) * 0.02)
+    arrivals = list(accumulate((at + delay for at, delay in zip(times, delays, strict=True)), max))
+    found = places(intake, arrivals)
+    assert found == [found[0] + n * FRAME for n in range(len(delays))]
+    assert intake.dropped == intake.missed == 0
+
+
+def test_what_a_stall_held_up_is_not_lost() -> None:
+    intake = Intake(RATE)
+    places(intake, steady(0, 1.0))
+    late = places(intake, [2.5] * 75)
+    assert late == [RATE + n * FRAME for n in range(75)], "it was spoken between 1.0 and 2.5"
+    assert places(intake, steady(2.5, 0.1))[0] == 2.5 * RATE
+    assert intake.dropped == intake.missed == 0
+
+
+def test_time_goes_on_where_nothing_was_sent() -> None:
+    for silent in (1.0, 60.0):
+        intake = Intake(RATE)
+        places(intake, steady(0, 1.0))
+        found = places(intake, steady(1.0 + silent, 1.0))
+        true = [round((1.0 + silent) * RATE) + n * FRAME for n in range(50)]
+        assert found[11:] == true[11:], "within 0.2 s it is known that nothing was held up"
+        assert abs(intake.missed - silent * RATE) <= FRAME
+
+
+def test_of_a_burst_only_as_much_as_may_be_ahead_is_kept() -> None:
+    intake = Intake(RATE)
+    places(intake, steady(0, 1.0))
+    burst = places(intake, [1.0] * 100)
+    assert len(burst) == int(AHEAD * 50)
+    assert intake.dropped == (100 - len(burst)) * FRAME
+    assert max(burst) + FRAME <= (1.0 + AHEAD) * RATE + FRAME
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.integers(1, 800)), max_size=60))
+def test_positions_only_grow_and_stay_near_the_time(steps: list[tuple[float, int]]) -> None:
+    intake, now, end = Intake(RATE), 0.0, 0
+    for wait, count in steps:
+        now += wait
+        frame = intake.take(bytes(2 * count), now)
+        if frame is None:
+            continue
+        assert frame.at >= end
+        end = frame.at + len(frame.pcm) // 2
+        assert end <= (now + AHEAD) * RATE + count + 1
+        assert end >= (now - 2.0 - BEHIND) * RATE or now < 0.2
