@@ -4,7 +4,7 @@ from ..frames import UserAudio
 
 __all__ = ["Intake"]
 
-AHEAD = 0.3  # seconds that samples may be ahead of the session's time; of a longer burst the oldest are dropped
+AHEAD = 0.3  # seconds that samples may be ahead of the session's time; of a longer burst the oldest drop out
 BEHIND = 0.3  # seconds that they may be behind: then something was lost, or was never sent, and time goes on
 STALLED = 2.0  # seconds behind which may be a stall, after which all that was held up comes at once
 CATCHING_UP = 0.2  # seconds in which it then does
