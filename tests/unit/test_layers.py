@@ -54,7 +54,16 @@ HEAVY = {
     *("starlette", "uvicorn", "aiortc", "aioice", "av", "webrtc", "cryptography", "baresip"),
 }
 
-AT_IMPORT = {"numpy": {"audio", "vendors", "services"}, "typer": {"cli"}, "starlette": {"server"}}
+AT_IMPORT = {
+    "numpy": {"audio", "vendors", "services", "transports"},
+    "aiortc": {"transports", "testing"},  # an engine of its own folder, and the stand-in for a browser
+    "av": {"transports", "testing"},
+    "webrtc": {"transports"},
+    "typer": {"cli"},
+    "starlette": {"server"},
+    "uvicorn": {"server"},
+    "websockets": {"server"},
+}
 """Heavy packages that modules of these folders may load when they are imported themselves."""
 
 

@@ -1,4 +1,4 @@
-"""The command line: `antiphon demo`, `talk`, `converse`, `turns`, `models`, `doctor`."""
+"""The command line: `antiphon demo`, `talk`, `converse`, `serve`, `dial`, `turns`, `models`, `doctor`."""
 
 import io
 import logging
@@ -11,8 +11,10 @@ import typer
 from .. import __version__
 from .converse import converse
 from .demo import demo
+from .dial import dial
 from .doctor import doctor
 from .models import app as models
+from .serve import serve
 from .show import DEBUG
 from .talk import talk
 from .turns import app as turns
@@ -28,6 +30,8 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(talk)
 app.command()(converse)
+app.command()(serve)
+app.command()(dial)
 app.command()(doctor)
 app.add_typer(turns, name="turns")
 app.add_typer(models, name="models")

@@ -5,11 +5,15 @@ import traceback
 from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 from ..agent import Agent
 from ..errors import AntiphonError, ConfigurationError
 
-__all__ = ["chosen", "from_file", "loading"]
+if TYPE_CHECKING:
+    from ..server.hosting import Agents
+
+__all__ = ["chosen", "from_file", "loading", "served"]
 
 loading: ContextVar[Path | None] = ContextVar("loading", default=None)
 """The file that is being read for its agent."""
@@ -29,6 +33,36 @@ def from_file(path: Path) -> Agent:
 
     Raises ConfigurationError where it cannot be read or run, or has no such agent.
     """
+    return _only(_run(path), path)
+
+
+def served(path: Path | None) -> "Agents":
+    """What a Python file gives to a server: its dict `agents`, or its `agent`, which may be a function too.
+
+    None is the demo's agent. The file is run as by `from_file`, and ConfigurationError raised likewise.
+    """
+    if path is None:
+        return {"agent": chosen(None)}
+    names = _run(path)
+    several, one = names.get("agents"), names.get("agent")
+    if isinstance(several, dict):
+        return _checked(cast(dict[Any, Any], several), path)
+    if callable(one):
+        return {"agent": cast(Any, one)}
+    return {"agent": _only(names, path)}
+
+
+def _checked(agents: dict[Any, Any], path: Path) -> "Agents":
+    for name, agent in agents.items():
+        if not isinstance(name, str) or not (isinstance(agent, Agent) or callable(agent)):
+            raise ConfigurationError(f"{path}: agents[{name!r}] is neither an Agent nor a function of one")
+    if not agents:
+        raise ConfigurationError(f"{path}: agents is empty; write agents = {{'name': Agent(...)}}")
+    return agents
+
+
+def _run(path: Path) -> dict[str, object]:
+    """The names of a file that has been run."""
     try:
         code = compile(path.read_bytes(), path, "exec")
     except OSError as error:
@@ -49,7 +83,7 @@ def from_file(path: Path) -> Agent:
         raise ConfigurationError(f"{_place(error, path)}: {type(error).__name__}: {error}") from error
     finally:
         loading.reset(token)
-    return _only(vars(module), path)
+    return vars(module)
 
 
 def _only(names: dict[str, object], path: Path) -> Agent:

@@ -27,7 +27,8 @@ DEEPER, FASTER = 0.8, 1.2  # the agent's voice, played slower and so deeper, is 
 AT_MOST = 120.0  # seconds
 
 NEXT = """
-Talk to it      antiphon talk            (or type: antiphon talk --text)
+Talk to it      antiphon serve           (a page at http://localhost:7860)
+In the terminal antiphon talk            (or type: antiphon talk --text)
 Your own agent  examples/bicycle_shop.py (ten lines; antiphon talk --agent FILE.py)
 A recording     antiphon converse CALLER.wav --out CALL.wav --json REPORT.json
 """

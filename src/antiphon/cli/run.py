@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ConfigurationError, UsageError
+from ..errors import UsageError
+from ..server.settings import ServerSettings
 from .converse import JournalFile, Json, Out, Virtual, play
-from .show import console, told
+from .serve import Address, Port, numbered, open_server
+from .show import told
 from .talk import HEADPHONES, Rests, Typing, speak, type_in
 
 if TYPE_CHECKING:
@@ -18,10 +20,11 @@ __all__ = ["run"]
 
 Terminal = Annotated[bool, typer.Option("--terminal", help="Speak, by microphone and loudspeaker.")]
 Wav = Annotated[Path | None, typer.Option("--wav", metavar="CALLER.wav", help="Play a recorded caller.")]
+Phone = Annotated[bool, typer.Option("--phone", help="Serve it to a phone number, and say how.")]
 
 
 def run(agent: "Agent") -> None:
-    """Talk to the agent as the program's arguments say: by speaking where there is sound, else by typing."""
+    """Talk to the agent as the program's arguments say: in a browser, where nothing else is asked for."""
     from . import prepare
     from .agents import loading
 
@@ -32,6 +35,9 @@ def run(agent: "Agent") -> None:
 
     @told
     def command(
+        host: Address = None,
+        port: Port = None,
+        phone: Phone = False,
         terminal: Terminal = False,
         text: Typing = False,
         wav: Wav = None,
@@ -41,30 +47,24 @@ def run(agent: "Agent") -> None:
         journal: JournalFile = None,
         virtual: Virtual = False,
     ) -> None:
-        if terminal + text + (wav is not None) > 1:
-            raise UsageError("choose one of --terminal, --text and --wav")
+        if phone + terminal + text + (wav is not None) > 1:
+            raise UsageError("choose one of --phone, --terminal, --text and --wav")
         if wav is not None:
             play(agent, wav, out=out, json=json, journal=journal, virtual=virtual)
         elif text:
             type_in(agent)
+        elif terminal:
+            from ..transports.terminal import Terminal
+
+            speak(agent, Terminal(rests=no_barge_in), hint=None if no_barge_in else HEADPHONES)
         else:
-            _speak_or_type(agent, no_barge_in, must_speak=terminal)
+            settings = ServerSettings.from_environment(host=host, port=port)
+            if phone:
+                numbered(settings)
+            apart = settings.isolation == "process"
+            open_server(Path(sys.argv[0]) if apart else {"agent": agent}, settings)
 
     prepare()
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command(help="Talk to this agent: by speaking where there is sound, else by typing.")(command)
+    app.command(help="Talk to this agent: at http://localhost:7860, or as the options say.")(command)
     app(prog_name=Path(sys.argv[0]).name)
-
-
-def _speak_or_type(agent: "Agent", rests: bool, *, must_speak: bool) -> None:
-    from ..transports import terminal
-
-    try:
-        devices = terminal.Terminal(rests=rests)
-    except ConfigurationError as error:
-        if must_speak:
-            raise
-        console().print(f"No sound here, so it is typed. {error}", style="dim", soft_wrap=True)
-        type_in(agent)
-    else:
-        speak(agent, devices, hint=None if rests else HEADPHONES)

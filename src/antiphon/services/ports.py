@@ -1,4 +1,4 @@
-"""What a service must be able to do: five small protocols, and the values they exchange.
+"""What a service must be able to do: six small protocols, and the values they exchange.
 
 A service knows nothing of pipelines, sessions or replies. It is made once and serves many conversations;
 each call of its one method is one stream, with a state of its own. Cancelling the consumer (or closing the
@@ -14,6 +14,37 @@ from typing import Protocol
 
 from ..conversation.context import Context
 from ..frames import ToolCall, frame
+
+# Sound in --------------------------------------------------------------------------------------------
+
+
+class AudioFilter(Protocol):
+    """Cleans what one conversation hears: noise, the agent's own echo, level.
+
+    Unlike the services below it is made for each conversation, and waits for nothing: it computes.
+    """
+
+    sample_rate: int
+    block: int
+    """Samples that are cleaned at once."""
+    delay: int
+    """Samples by which what comes out is later than what went in."""
+    echo: bool
+    """Whether it wants to hear the agent, too."""
+    light: bool
+    """Whether 20 ms of audio take well under a millisecond; others are computed beside the event loop."""
+
+    def process(self, near: bytes, far: bytes | None) -> bytes:
+        """Clean whole blocks of the microphone; as many samples come out.
+
+        `far` is what the agent's side was playing meanwhile, in as many samples; None where `echo` is false.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget what was heard: what comes next does not follow it."""
+        ...
+
 
 # Speech in -------------------------------------------------------------------------------------------
 
@@ -157,7 +188,7 @@ class Vendor:
 
     name: str
     provides: dict[str, str]
-    """Port ("stt", "tts", "llm", "vad", "eot") to the name of the class in the module."""
+    """Port ("stt", "tts", "llm", "vad", "eot", "cleaning") to the name of the class in the module."""
     docs: str
     env: str | None = None
     extra: str | None = None

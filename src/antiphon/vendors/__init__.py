@@ -25,6 +25,7 @@ PORTS = {
     "tts": "text to speech",
     "vad": "voice activity",
     "eot": "end of turn",
+    "cleaning": "cleaning of what is heard",
 }
 
 

@@ -36,4 +36,4 @@ def test_every_record_is_whole() -> None:
     for vendor in available():
         assert vendor.docs
         for port in vendor.provides:
-            assert port in {"stt", "tts", "llm", "vad", "eot"}
+            assert port in {"stt", "tts", "llm", "vad", "eot", "cleaning"}

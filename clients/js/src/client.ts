@@ -1,0 +1,361 @@
+import { capture, devices } from "./devices.ts";
+import { emitter, type On } from "./events.ts";
+import { ask, pause } from "./http.ts";
+import { aborted, type Link, type LinkEvents } from "./link.ts";
+import { observation } from "./observation.ts";
+import { type Protocol, protocol } from "./protocol.ts";
+import { openSound, type Sound } from "./sound.ts";
+import { transcripts } from "./transcripts.ts";
+import { AntiphonError, type Devices, type Message, type Options, type State, type ToolActivity, type Tracks, type Turn } from "./types.ts";
+import { type Offering, webrtc } from "./webrtc.ts";
+import { websocket } from "./websocket.ts";
+
+type Data = Record<string, any>;
+
+/** What lives as long as one conversation. */
+interface Talk {
+  link: Link;
+  protocol: Protocol;
+  sound: Sound;
+  ending: AbortController;
+}
+
+const PAUSES = [0, 0.5, 1, 2, 4]; // seconds before each try to come back
+
+/** One conversation with an agent, and after its end another. */
+export class AntiphonClient {
+  /** What was asked for; changes count from the next `connect` on. */
+  readonly options: Options;
+  /** What there is to hear and to see now. */
+  readonly tracks: Tracks = {};
+  state: State = "idle";
+  /** Whether the microphone, the camera is on. */
+  mic = false;
+  camera = false;
+  /** Calls the listener at each event; what it returns ends that. */
+  readonly on: On;
+
+  readonly #emit;
+  #observation;
+  #transcripts;
+  #talk: Talk | undefined;
+
+  constructor(options: Options = {}) {
+    this.options = { ...options };
+    ({ on: this.on, emit: this.#emit } = emitter());
+    this.#observation = observation(this.#emit);
+    this.#transcripts = transcripts((transcript) => this.#emit("transcript", transcript));
+  }
+
+  /** The name of the agent, where `observe` asks for it. */
+  get agent(): string {
+    return this.#observation.agent;
+  }
+
+  /** All turns so far, where `observe` asks for them. */
+  get turns(): readonly Turn[] {
+    return this.#observation.turns;
+  }
+
+  /** Resolves when the agent is ready to talk; rejects with an AntiphonError. Call it in a click, for the sound. */
+  async connect(): Promise<void> {
+    if (this.#talk) throw new AntiphonError("usage", `The client is ${this.state}.`);
+    const { transport, timeout = 15, mic = true, camera, speaker, worklet, observe } = this.options;
+    this.#enter("connecting");
+    const emit = this.#emit;
+    const watch = (this.#observation = observation(emit));
+    this.#transcripts = transcripts((transcript) => emit("transcript", transcript));
+    const sound = openSound({
+      level: (levels) => emit("level", levels),
+      latency: (seconds) => watch.heard(seconds, !!observe),
+      blocked: () => this.#fail("playback", "The browser plays no sound before a click."),
+    });
+    const events: LinkEvents = {
+      message: (text) => talk.protocol.received(text),
+      lost: (reason) => void this.#comeBack(talk, reason),
+      left: () => void this.#end(talk, "the agent has left"),
+      interrupted: () => this.#interrupted(),
+      track: (track, played) => {
+        this.tracks[track.kind === "audio" ? "agent" : "agentVideo"] = track;
+        if (track.kind === "audio" && !played) sound.attach(track);
+        emit("tracks", this.tracks);
+      },
+    };
+    const link =
+      transport === "websocket"
+        ? websocket((signal) => this.#socket(signal), sound, events)
+        : webrtc((signal) => this.#offering(signal), events);
+    const ending = new AbortController();
+    const talk = (this.#talk = { link, sound, ending, protocol: protocol(link.send, (message) => this.#received(talk, message)) });
+    const late = setTimeout(() => ending.abort(new AntiphonError("timeout", `The agent was not ready within ${timeout} s.`)), timeout * 1000);
+    const begin = async () => {
+      await sound.open(worklet);
+      if (speaker) await sound.setSpeaker(speaker);
+      await Promise.all([mic && this.setMic(mic), camera && this.setCamera(camera)]);
+      await link.open(ending.signal);
+      await this.#handshake(talk);
+    };
+    try {
+      await Promise.race([begin(), aborted(ending.signal)]);
+    } catch (error) {
+      await this.#end(talk, (error as Error).message);
+      throw error;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /** Ends the conversation, on both sides. */
+  async disconnect(): Promise<void> {
+    const talk = this.#talk;
+    if (!talk) return;
+    if (this.state === "ready") {
+      talk.protocol.send("disconnect-bot");
+      await pause(0.05, talk.ending.signal).catch(() => {});
+    }
+    await this.#end(talk, "");
+  }
+
+  /** The microphone: on, off, or a device by its id. Rejects without permission. */
+  async setMic(on: boolean | string): Promise<void> {
+    const talk = this.#talk;
+    const { tracks } = this;
+    if (!talk) return void (this.options.mic = on);
+    if (on && (!tracks.mic || (on !== true && tracks.mic.getSettings().deviceId !== on))) {
+      if (!(await this.#capture(talk, "mic", on))) return;
+    }
+    if (tracks.mic) tracks.mic.enabled = !!on;
+    this.mic = !!on;
+    talk.sound.measure(0, tracks.mic);
+    this.#emit("tracks", tracks);
+    await talk.link.setMic(tracks.mic ?? null, !!on);
+  }
+
+  /** The camera: on, off, or a device by its id. */
+  async setCamera(on: boolean | string): Promise<void> {
+    const talk = this.#talk;
+    const { tracks } = this;
+    if (!talk) return void (this.options.camera = on);
+    if (on) {
+      if (!(await this.#capture(talk, "camera", on))) return;
+    } else {
+      tracks.camera?.stop();
+      delete tracks.camera;
+    }
+    this.camera = !!on;
+    this.#emit("tracks", tracks);
+    await talk.link.setCamera(tracks.camera ?? null);
+  }
+
+  async setSpeaker(id: string): Promise<void> {
+    this.options.speaker = id;
+    await this.#talk?.sound.setSpeaker(id);
+  }
+
+  devices(): Promise<Devices> {
+    return devices();
+  }
+
+  /**
+   * Sends what the user typed. The agent stops talking and answers at once; with `queue` it takes it up later,
+   * with `silent` it answers in text alone.
+   */
+  sendText(text: string, { silent = false, queue = false }: { silent?: boolean; queue?: boolean } = {}): void {
+    this.#ready().send("send-text", { content: text, options: { run_immediately: !queue, audio_response: !silent } });
+    this.#transcripts.user({ text, final: true });
+  }
+
+  /** Presses keys of the telephone keypad: 0-9, *, #. */
+  pressKeys(keys: string): void {
+    if (!/^[0-9*#]+$/.test(keys)) throw new AntiphonError("usage", `Keys are 0-9, * and #, not "${keys}".`);
+    this.#ready().send("dtmf", { buttons: [...keys] });
+  }
+
+  /** Asks the agent's program, and gives its answer. */
+  async request<Answer = unknown>(type: string, data?: unknown, seconds = 10): Promise<Answer> {
+    return (await this.#ready().ask("client-message", { t: type, d: data }, seconds)) as Answer;
+  }
+
+  /** Tells the agent's program. */
+  message(type: string, data?: unknown): void {
+    this.#ready().send("client-message", { t: type, d: data });
+  }
+
+  /** Lets sound play; call it in a click after the error "playback". */
+  async resume(): Promise<void> {
+    await this.#talk?.sound.resume();
+  }
+
+  // Coming and going ------------------------------------------------------------------------------
+
+  #start(signal: AbortSignal): Promise<Data> {
+    const { start, transport = "webrtc" } = this.options;
+    const { url, body, headers = {} } = start!;
+    return ask("start", url, { transport, enableDefaultIceServers: true, ...body }, headers, signal);
+  }
+
+  async #offering(signal: AbortSignal): Promise<Offering> {
+    const { start, endpoint: url = "/api/offer", headers = {}, iceServers = [], data } = this.options;
+    if (!start) return { url, headers, iceServers, data };
+    const { sessionId, iceConfig } = await this.#start(signal);
+    return {
+      url: start.url.replace(/\/start\/?($|\?)/, `/sessions/${sessionId}/api/offer$1`),
+      headers: { ...start.headers, ...headers },
+      iceServers: iceServers.concat(iceConfig?.iceServers ?? []),
+      data,
+    };
+  }
+
+  async #socket(signal: AbortSignal): Promise<string> {
+    const { start, endpoint = "/ws" } = this.options;
+    if (!start) return endpoint;
+    const { wsUrl, token } = await this.#start(signal);
+    return token ? `${wsUrl}${wsUrl.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}` : wsUrl;
+  }
+
+  async #handshake(talk: Talk): Promise<void> {
+    await Promise.race([talk.protocol.handshake(this.options.timeout ?? 15), aborted(talk.ending.signal)]);
+    this.#resumed(talk);
+  }
+
+  #resumed({ link, protocol }: Talk): void {
+    link.ready();
+    this.#enter("ready");
+    if (!this.options.observe) return;
+    protocol.ask("client-message", { t: "antiphon.observe" }, 10).then(
+      (all) => this.#observation.all(all as Data),
+      () => {}, // a server that knows no observation
+    );
+  }
+
+  async #comeBack(talk: Talk, reason: string): Promise<void> {
+    const { link, protocol, ending } = talk;
+    if (this.#talk !== talk || this.state !== "ready") return;
+    protocol.end(reason);
+    if (this.options.reconnect === false) return this.#end(talk, reason);
+    this.#enter("reconnecting", reason);
+    for (const seconds of PAUSES) {
+      try {
+        await pause(seconds, ending.signal);
+        if (await link.reopen(ending.signal)) this.#resumed(talk);
+        else {
+          this.#transcripts.cut();
+          await this.#handshake(talk);
+        }
+        return;
+      } catch (error) {
+        if (ending.signal.aborted) return;
+        const { status = 0, message } = error as AntiphonError;
+        reason = message;
+        if (status >= 400 && status < 500 && status !== 429) break;
+      }
+    }
+    this.#fail("connection", `The conversation was lost: ${reason}`);
+    await this.#end(talk, reason);
+  }
+
+  async #end(talk: Talk, reason: string): Promise<void> {
+    if (this.#talk !== talk) return;
+    const { link, protocol, sound, ending } = talk;
+    const { tracks } = this;
+    this.#talk = undefined;
+    ending.abort(new AntiphonError("usage", "The client was disconnected."));
+    protocol.end(reason || "The client was disconnected.");
+    link.close();
+    this.#transcripts.cut();
+    tracks.mic?.stop();
+    tracks.camera?.stop();
+    for (const name of Object.keys(tracks)) delete tracks[name as keyof Tracks];
+    this.mic = this.camera = false;
+    this.#emit("tracks", tracks);
+    this.#enter("ended", reason);
+    await sound.close();
+  }
+
+  #enter(state: State, reason = ""): void {
+    this.state = state;
+    this.#emit("state", { state, reason });
+  }
+
+  #fail(code: AntiphonError["code"], message: string): void {
+    this.#emit("error", new AntiphonError(code, message));
+  }
+
+  #ready(): Protocol {
+    if (!this.#talk || this.state !== "ready") throw new AntiphonError("usage", `The client is ${this.state}, not ready.`);
+    return this.#talk.protocol;
+  }
+
+  /** Puts a new device in the place of the one before; false where the conversation ended meanwhile. */
+  async #capture(talk: Talk, which: "mic" | "camera", on: true | string): Promise<boolean> {
+    const { tracks } = this;
+    const track = await capture(which, on);
+    if (this.#talk !== talk) {
+      track.stop();
+      return false;
+    }
+    tracks[which]?.stop();
+    tracks[which] = track;
+    track.onended = () => {
+      delete tracks[which];
+      this.#fail(which, `The ${which} has gone.`);
+      void (which === "mic" ? this.setMic(false) : this.setCamera(false));
+    };
+    return true;
+  }
+
+  // What comes in ---------------------------------------------------------------------------------
+
+  #interrupted(): void {
+    this.#talk?.sound.clear();
+    this.#transcripts.cut();
+    this.#emit("interrupted", {});
+  }
+
+  #received(talk: Talk, message: Message): void {
+    this.#emit("protocol", message);
+    const data = (message.data ?? {}) as Data;
+    const tool = (status: ToolActivity["status"]) => this.#tool(data, status);
+    switch (message.type) {
+      case "user-transcription":
+        return this.#transcripts.user(data);
+      case "bot-output":
+        return this.#transcripts.agent(data);
+      case "bot-interrupted":
+        return this.#interrupted();
+      case "server-message":
+        return void (this.#observation.told(data) || this.#emit("message", message.data));
+      case "llm-function-call-started":
+        return tool("started");
+      case "llm-function-call-in-progress":
+        tool("running");
+        return void this.#runTool(talk, data);
+      case "llm-function-call-stopped":
+        return tool(data.cancelled ? "cancelled" : "done");
+      case "error": {
+        const why = String(data.error ?? data.message);
+        this.#fail("agent", why);
+        if (data.fatal) void this.#end(talk, why);
+      }
+    }
+  }
+
+  #tool({ tool_call_id: id = "", function_name: name = "", arguments: args = {}, result }: Data, status: ToolActivity["status"]): void {
+    this.#emit("tool", { id, name, arguments: args, status, result });
+  }
+
+  async #runTool(talk: Talk, data: Data): Promise<void> {
+    const { function_name: name, tool_call_id: id, arguments: args = {} } = data;
+    const { tools = {} } = this.options;
+    if (!Object.hasOwn(tools, name)) return;
+    let result: unknown;
+    try {
+      result = (await tools[name]!(args, { name, id })) ?? null;
+    } catch (error) {
+      result = { error: String(error) };
+      this.#tool({ ...data, result }, "failed");
+    }
+    if (this.#talk !== talk || this.state !== "ready") return; // nobody waits for it any more
+    talk.protocol.send("llm-function-call-result", { function_name: name, tool_call_id: id, arguments: args, result });
+  }
+}

@@ -1,0 +1,3 @@
+export { AntiphonClient } from "./client.ts";
+export { AntiphonError } from "./types.ts";
+export type * from "./types.ts";

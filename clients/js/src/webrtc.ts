@@ -1,0 +1,159 @@
+import { ask, pause } from "./http.ts";
+import { aborted, type Link, type LinkEvents } from "./link.ts";
+import { AntiphonError } from "./types.ts";
+
+export interface Offering {
+  url: string;
+  headers: Record<string, string>;
+  iceServers: RTCIceServer[];
+  data: unknown;
+}
+
+const TRIES = 3;
+const GRACE = 500; // ms that a connection may be "disconnected"; the server gives a client up after 3 s
+
+/** Media and a data channel to the server; a lost connection is made anew, for the same session. */
+export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events: LinkEvents): Link {
+  let where: Offering;
+  let id: string | null = null;
+  let pc: RTCPeerConnection | undefined;
+  let channel: RTCDataChannel | undefined;
+  let candidates: RTCIceCandidate[] = [];
+  let timers: ReturnType<typeof setTimeout>[] = [];
+  let hears = true;
+  const tracks: [MediaStreamTrack | null, MediaStreamTrack | null] = [null, null]; // microphone, camera
+  const closing = new AbortController();
+
+  const later = (ms: number, act: () => void) => void timers.push(setTimeout(act, ms));
+
+  const drop = () => {
+    timers.forEach(clearTimeout);
+    timers = [];
+    candidates = [];
+    const [before, its] = [pc, channel];
+    pc = channel = undefined;
+    its?.close();
+    before?.close();
+  };
+
+  const signal = (message: object) => {
+    if (channel?.readyState === "open") channel.send(JSON.stringify({ type: "signalling", message }));
+  };
+
+  const put = async (index: 0 | 1, track: MediaStreamTrack | null) => {
+    tracks[index] = track;
+    await pc?.getTransceivers()[index]?.sender.replaceTrack(track);
+    signal({ type: "trackStatus", receiver_index: index, enabled: !!track && (index > 0 || hears) });
+  };
+
+  const trickle = () => {
+    if (!candidates.length || !id) return;
+    const body = {
+      pc_id: id,
+      candidates: candidates.map((one) => ({ candidate: one.candidate, sdp_mid: one.sdpMid, sdp_mline_index: one.sdpMLineIndex })),
+    };
+    candidates = [];
+    ask("connection", where.url, body, where.headers, closing.signal, "PATCH").catch(() => {}); // others may do
+  };
+
+  const offer = async (pc: RTCPeerConnection, isRestart: boolean, signal: AbortSignal) => {
+    let isKnown = false; // the server has the offer, and may be told of candidates
+    pc.onicecandidate = ({ candidate }) => {
+      if (candidate?.candidate && candidates.push(candidate) === 1 && isKnown) later(50, trickle);
+    };
+    await pc.setLocalDescription();
+    for (let tries = 1; ; tries++) {
+      try {
+        const body = { sdp: pc.localDescription!.sdp, type: "offer", pc_id: id, restart_pc: isRestart, requestData: where.data };
+        const answer = await ask("start", where.url, body, where.headers, signal);
+        id = answer.pc_id;
+        await pc.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+        break;
+      } catch (error) {
+        const isFinal = !(error instanceof AntiphonError) || (error.status ?? 500) < 500;
+        if (isFinal || signal.aborted || tries === TRIES) throw error;
+        await pause(tries, signal);
+      }
+    }
+    isKnown = true;
+    trickle();
+  };
+
+  const received = (text: string) => {
+    let message;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return;
+    }
+    if (message?.type !== "signalling") return events.message(text);
+    const { type } = message.message ?? {};
+    if (type === "peerLeft") events.left();
+    if (type === "renegotiate") offer(pc!, false, closing.signal).catch((error) => events.lost(`renegotiation failed: ${error}`));
+  };
+
+  const connect = async (isRestart: boolean, signal: AbortSignal) => {
+    drop();
+    const mine = (pc = new RTCPeerConnection({ iceServers: where.iceServers }));
+    mine.addTransceiver("audio", { direction: "sendrecv" });
+    mine.addTransceiver("video", { direction: "sendrecv" });
+    await Promise.all([put(0, tracks[0]), put(1, tracks[1])]);
+    const chat = (channel = mine.createDataChannel("chat"));
+    const opened = new Promise<void>((resolve, reject) => {
+      let isOpen = false;
+      const fail = (why: string) => {
+        if (pc !== mine) return;
+        drop();
+        if (isOpen) events.lost(why);
+        reject(new AntiphonError("connection", why));
+      };
+      chat.onopen = () => resolve(void (isOpen = true));
+      chat.onclose = () => fail("the data channel closed");
+      mine.oniceconnectionstatechange = () => {
+        if (mine.iceConnectionState === "failed") fail("no way to the server was found");
+        if (mine.iceConnectionState === "disconnected") {
+          later(GRACE, () => mine.iceConnectionState === "disconnected" && fail("the network was lost"));
+        }
+      };
+    });
+    opened.catch(() => {}); // it may fail while the offer is still on its way
+    chat.onmessage = ({ data }) => received(data);
+    mine.ontrack = ({ track }) => events.track(track, false);
+    await offer(mine, isRestart, signal);
+    await Promise.race([opened, aborted(signal)]);
+    put(0, tracks[0]);
+    put(1, tracks[1]);
+    const ping = () => {
+      if (chat.readyState !== "open") return;
+      chat.send(`ping: ${Date.now()}`);
+      later(1000, ping);
+    };
+    ping();
+  };
+
+  return {
+    async open(signal) {
+      where = await find(signal);
+      await connect(false, signal);
+    },
+    async reopen(signal) {
+      const before = id;
+      await connect(true, signal);
+      return id === before;
+    },
+    send(text) {
+      if (channel?.readyState !== "open") throw new AntiphonError("usage", "There is no connection.");
+      channel.send(text);
+    },
+    ready() {},
+    setMic(track, enabled) {
+      hears = enabled;
+      return put(0, track);
+    },
+    setCamera: (track) => put(1, track),
+    close() {
+      closing.abort();
+      drop();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { level, listen } from "../dist/test/parts.js";
+
+const ROOM = 0.001;
+const VOICE = 0.1;
+
+/** Plays [seconds, mic, agent] in turn, in blocks of 10 ms; what was measured. */
+function hear(...stretches) {
+  const measured = [];
+  const ear = listen((seconds) => measured.push(Math.round(seconds * 1000)));
+  let blocks = 0;
+  for (const [seconds, mic, agent] of stretches) {
+    for (let i = 0; i < Math.round(seconds * 100); i++) ear(++blocks / 100, mic, agent);
+  }
+  return measured;
+}
+
+test("from the last sound of the caller to the first of the agent", () => {
+  assert.deepEqual(hear([1, ROOM, 0], [1.5, VOICE, 0], [0.64, ROOM, 0], [2, ROOM, VOICE]), [640]);
+});
+
+test("a pause in the caller's speech starts it anew", () => {
+  assert.deepEqual(hear([1, ROOM, 0], [1, VOICE, 0], [0.5, ROOM, 0], [1, VOICE, 0], [0.3, ROOM, 0], [1, ROOM, VOICE]), [300]);
+});
+
+test("a greeting answers nobody", () => {
+  assert.deepEqual(hear([1, ROOM, 0], [2, ROOM, VOICE], [1, ROOM, 0], [1, ROOM, VOICE]), []);
+});
+
+test("one answer is measured once, whatever its pauses", () => {
+  assert.deepEqual(hear([1, VOICE, 0], [0.5, ROOM, 0], [1, ROOM, VOICE], [0.6, ROOM, 0], [1, ROOM, VOICE]), [500]);
+});
+
+test("a click is no speech, nor is a room that hums", () => {
+  assert.deepEqual(hear([1, ROOM, 0], [0.03, VOICE, 0], [0.5, ROOM, 0], [1, ROOM, VOICE]), []);
+  assert.deepEqual(hear([20, 0.002, 0], [1, 0.002, VOICE]), []);
+});
+
+test("what is said while the agent talks on has no answer", () => {
+  assert.deepEqual(hear([1, ROOM, VOICE], [0.4, VOICE, VOICE], [2, ROOM, VOICE], [0.5, ROOM, 0], [1, ROOM, VOICE]), []);
+});
+
+test("an agent that is interrupted answers the interruption", () => {
+  assert.deepEqual(hear([1, ROOM, VOICE], [0.5, VOICE, VOICE], [0.5, VOICE, 0], [0.7, ROOM, 0], [1, ROOM, VOICE]), [700]);
+});
+
+test("levels go from -60 dB to full scale", () => {
+  assert.equal(level(0), 0);
+  assert.equal(Math.round(level(0.001) * 100), 0);
+  assert.equal(Math.round(level(0.1) * 100), 67);
+  assert.equal(Math.round(level(1) * 100), 100);
+});

@@ -1,0 +1,114 @@
+import type { FalseInterruption, Transcript, Turn, Unprompted } from "../../js/src/index.ts";
+
+/** A line of the transcript. Of the agent: `heard` is how much of `text` was played. `over`: no more comes. */
+export interface Line {
+  readonly id: number;
+  who: "user" | "agent" | "aside";
+  text: string;
+  heard: string;
+  over: boolean;
+  cut: boolean;
+  turn: Turn | undefined;
+  readonly segments: Map<string, Transcript>;
+}
+
+/**
+ * The transcript: words as they come in, put right by the server's account of each turn.
+ *
+ * `changed` is told of each line that is new or different, and of all of them in their order.
+ */
+export function lines(changed: (line: Line, all: readonly Line[]) => void) {
+  const all: Line[] = [];
+  let count = 0;
+
+  function add(who: Line["who"], behind?: Line): Line {
+    const line: Line = { id: ++count, who, text: "", heard: "", over: false, cut: false, turn: undefined, segments: new Map() };
+    all.splice(behind ? all.indexOf(behind) + 1 : all.length, 0, line);
+    return line;
+  }
+
+  const of = (turn: Turn, who: Line["who"]) => all.find((line) => line.who === who && line.turn?.number === turn.number);
+
+  /** Where a new segment goes: on, where the same side has been speaking, or in a line of its own. */
+  function place(who: "user" | "agent"): Line {
+    const last = all.findLast((line) => line.who !== "aside");
+    if (last?.who === who && !(who === "user" ? last.turn : last.over)) return last;
+    const line = add(who);
+    if (who === "agent" && last?.turn && !of(last.turn, "agent")) line.turn = last.turn;
+    return line;
+  }
+
+  /** The line of a turn whose words came before the server told of it. */
+  function waiting(turn: Turn): Line | undefined {
+    const open = all.filter((line) => line.who === "user" && !line.turn);
+    return open.find((line) => same(line.text, turn.user)) ?? open.find((line) => contains(turn.user, line.text));
+  }
+
+  function answer(user: Line): Line | undefined {
+    const next = all.slice(all.indexOf(user) + 1).find((line) => (line.who === "agent" && !line.turn) || (line.who === "user" && line.turn));
+    return next?.who === "agent" ? next : undefined;
+  }
+
+  /** The server's account of a reply: as it was written so far, or, at its end, as it was said and heard. */
+  function told(line: Line, { said, heard, interrupted }: Unprompted, turn?: Turn): void {
+    line.turn = turn;
+    const over = interrupted || (said !== "" && boundary(said, heard) >= said.trimEnd().length);
+    if (over || !line.segments.size) Object.assign(line, { text: said, heard, cut: interrupted, over });
+    changed(line, all);
+  }
+
+  return {
+    clear(): void {
+      all.length = 0;
+    },
+
+    transcript(event: Transcript): void {
+      const known = all.find((line) => line.segments.has(event.segment));
+      if (known?.who === "aside" || (known?.over && known.turn)) return; // the server has told the whole
+      const line = known ?? place(event.who);
+      line.segments.set(event.segment, event);
+      const segments = [...line.segments.values()];
+      line.text = joined(segments.map((segment) => segment.text));
+      line.cut = segments.some((segment) => segment.status === "cut");
+      line.over = event.who === "user" ? segments.every((segment) => segment.final) : line.cut;
+      line.heard = joined(segments.map((segment) => segment.heard ?? ""));
+      changed(line, all);
+    },
+
+    turn(turn: Turn): void {
+      const user = of(turn, "user") ?? waiting(turn) ?? (turn.user ? add("user") : undefined);
+      if (user) {
+        Object.assign(user, { text: turn.user || user.text, over: true, turn });
+        changed(user, all);
+      }
+      const agent = of(turn, "agent") ?? (user && (answer(user) ?? (turn.said || turn.failures.length ? add("agent", user) : undefined)));
+      if (agent) told(agent, turn as Unprompted, turn);
+    },
+
+    unprompted(event: Unprompted): void {
+      told(all.find((line) => line.who === "agent" && !line.turn && (!line.over || contains(event.said, line.text))) ?? add("agent"), event);
+    },
+
+    falseInterruption({ text }: FalseInterruption): void {
+      if (!text) return;
+      const line = all.findLast((line) => line.who === "user" && !line.turn && same(line.text, text)) ?? add("user");
+      changed(Object.assign(line, { who: "aside", text, over: true } as const), all);
+    },
+  };
+}
+
+/** Where the unheard rest of `text` begins: `heard` is a beginning of it, whatever its spaces. */
+export function boundary(text: string, heard: string): number {
+  let at = 0;
+  for (const letter of heard.replace(/\s+/g, "")) {
+    while (/\s/.test(text[at] ?? "")) at++;
+    if (!text.startsWith(letter, at)) return Math.min(heard.length, text.length);
+    at += letter.length;
+  }
+  return at;
+}
+
+const joined = (parts: string[]): string => parts.map((part) => part.trim()).filter(Boolean).join(" ");
+const plain = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
+const same = (one: string, other: string): boolean => plain(one) === plain(other);
+const contains = (whole: string, part: string): boolean => plain(part) !== "" && plain(whole).includes(plain(part));

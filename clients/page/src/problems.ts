@@ -1,0 +1,35 @@
+import type { AntiphonError } from "../../js/src/index.ts";
+
+/** What went wrong, in plain words, and what can be done about it. */
+export interface Problem {
+  title: string;
+  words: string;
+  /** Seconds after which another try makes sense. */
+  wait?: number;
+  needsKey?: boolean;
+}
+
+const DEVICES: Record<string, [title: (device: string) => string, words: string]> = {
+  NotAllowedError: [(it) => `The browser does not let this page use the ${it}.`, "Allow it with the icon beside the address, then start again. Or type instead."],
+  NotFoundError: [(it) => `There is no ${it}.`, "Connect one and start again, or type instead."],
+  NotReadableError: [(it) => `The ${it} is busy.`, "Another program uses it. Close that one and start again, or type instead."],
+};
+
+/** `key` is the one that was shown. */
+export function problem(error: unknown, key = ""): Problem {
+  const { code, status, message = "", retryAfter, cause } = error as Partial<AntiphonError>;
+  if (code === "mic" || code === "camera") {
+    if (!isSecureContext) return { title: "Browsers give microphones only to safe pages.", words: "Open this page over https, or on localhost. Or type instead." };
+    const device = code === "mic" ? "microphone" : "camera";
+    const [title, words] = DEVICES[(cause as DOMException | undefined)?.name ?? ""] ?? [(it) => `The ${it} cannot be opened.`, "Choose another one under Devices, or type instead."];
+    return { title: title(device), words };
+  }
+  if (status === 401) {
+    return { title: key ? "The server does not accept this key." : "This server asks for a key.", words: "Enter one that you were given. It is kept until you close this tab.", needsKey: true };
+  }
+  if (status === 429 || status === 503) return { title: "All lines are busy.", words: "As many people are talking as the server has room for.", wait: retryAfter ?? 10 };
+  if (status) return { title: "The server did not begin a conversation.", words: `It says: ${message}` };
+  if (code === "timeout") return { title: "The agent does not answer.", words: "The server was reached, but no conversation began. Try again; if it stays so, look at the server’s log." };
+  if (code === "usage") return { title: "This browser cannot talk to the agent.", words: `${message} A current Chrome, Edge, Firefox or Safari can.` };
+  return { title: "There is no connection to the agent.", words: "Check your network, and try again. Where a network lets no calls through, the server needs a TURN server." };
+}

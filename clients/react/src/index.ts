@@ -1,0 +1,3 @@
+export { AntiphonProvider, useAntiphon, useEvent, useStatus } from "./provider.tsx";
+export { useDevices, useFloor, useLatency, useLevels, useTracks, useTranscript, useTurns } from "./hooks.ts";
+export { AgentVideo, CameraButton, ConnectButton, Level, MicButton, Transcript } from "./components.tsx";

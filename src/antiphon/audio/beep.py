@@ -1,0 +1,94 @@
+"""Beeps: one sine alone, for a moment, such as an answering machine's "speak now".
+
+Every 32 ms, 16 ms apart, are looked at. A window is of a tone where nearly all of its energy lies about one
+frequency; a voice has overtones, a keypad two tones, a dial tone does not end. A beep is 0.12 to 2.5 s of
+the same tone, and is told when it has ended.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+from .pcm import RATES, samples
+
+_WINDOW, _HOP = 0.032, 0.016
+_AUDIBLE = -48.0  # dBFS of a window
+_SHARE = 0.93  # of a window's energy that lies within two bins of its peak
+_BAND = (340.0, 2700.0)  # Hz
+_STEADY = 45.0  # Hz that a beep may drift
+_SHORTEST, _LONGEST = 0.12, 2.5  # seconds
+
+
+class Beep(NamedTuple):
+    """Seconds since the stream began."""
+
+    begun: float
+    ended: float
+    hz: float
+
+
+class Detector:
+    """Hears beeps in a stream of mono PCM. Raises UsageError for rates under 8 kHz or over 192."""
+
+    def __init__(self, sample_rate: int) -> None:
+        if sample_rate < 8000 or sample_rate not in RATES:
+            raise UsageError(f"beeps are heard from 8000 to {RATES[-1]} Hz, not at {sample_rate}")
+        self._rate = sample_rate
+        self._window = _hann(sample_rate)
+        self._hop = round(sample_rate * _HOP)
+        self._rest = np.zeros(0, np.float32)
+        self._heard = 0  # samples before the rest
+        self._begun: float | None = None
+        self._ended = 0.0
+        self._hz = 0.0
+
+    def __call__(self, pcm: bytes) -> list[Beep]:
+        """The beeps that ended in what has come."""
+        sound = np.concatenate((self._rest, samples(pcm).astype(np.float32)))
+        size, found = len(self._window), list[Beep]()
+        at = 0
+        while at + size <= len(sound):
+            begun = (self._heard + at) / self._rate
+            if (beep := self._judge(begun, begun + _WINDOW, self._tone(sound[at : at + size]))) is not None:
+                found.append(beep)
+            at += self._hop
+        self._rest = sound[at:].copy()
+        self._heard += at
+        return found
+
+    def _tone(self, window: NDArray[np.float32]) -> float | None:
+        """The frequency in Hz, where it is a tone."""
+        if 10 * np.log10(np.mean(window * window) / 2**30 + 1e-12) < _AUDIBLE:
+            return None
+        power = np.abs(np.fft.rfft((window - window.mean()) * self._window)) ** 2
+        peak = int(power.argmax())
+        near = power[max(0, peak - 2) : peak + 3]
+        if near.sum() < _SHARE * power.sum():
+            return None
+        center = float((np.arange(max(0, peak - 2), peak + 3)[: len(near)] * near).sum() / near.sum())
+        hz = center * self._rate / len(window)
+        return hz if _BAND[0] <= hz <= _BAND[1] else None
+
+    def _judge(self, begun: float, ended: float, hz: float | None) -> Beep | None:
+        if hz is not None and (self._begun is None or abs(hz - self._hz) > _STEADY):
+            over = self._over()
+            self._begun, self._hz, self._ended = begun, hz, ended
+            return over
+        if hz is not None:
+            self._ended = ended
+            return None
+        return self._over() if begun > self._ended - _HOP / 2 else None
+
+    def _over(self) -> Beep | None:
+        begun, self._begun = self._begun, None
+        if begun is None or not _SHORTEST <= self._ended - begun <= _LONGEST:
+            return None
+        return Beep(begun, self._ended, self._hz)
+
+
+@lru_cache(maxsize=8)
+def _hann(sample_rate: int) -> NDArray[np.float32]:
+    return np.hanning(round(sample_rate * _WINDOW)).astype(np.float32)

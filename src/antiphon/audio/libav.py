@@ -1,0 +1,81 @@
+"""FFmpeg's codecs, through PyAV, one stream at a time. Imported where such a codec is used.
+
+`Encoder` cuts what comes into frames of one length; `Decoder` takes packets. Both are mono.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from ..errors import BadResponseError, ConfigurationError
+from .pcm import samples
+
+if TYPE_CHECKING:
+    from av import AudioCodecContext, Packet
+
+
+class Encoder:
+    """PCM at `sample_rate` to packets of `frame` samples each. Raises ConfigurationError without PyAV."""
+
+    def __init__(self, codec: str, sample_rate: int, frame: int, options: Mapping[str, str]) -> None:
+        self._context = _context(codec, "w", sample_rate)
+        self._context.format = "s16"
+        self._context.options = dict(options)
+        self._context.open()
+        self._frame = frame
+        self._waiting = b""
+
+    def encode(self, pcm: bytes) -> Iterator[bytes]:
+        """The packets that are complete; the rest waits. Raises UsageError for half a sample."""
+        from av import AudioFrame
+
+        sound = samples(self._waiting + pcm)
+        whole = len(sound) // self._frame * self._frame
+        self._waiting = sound[whole:].tobytes()
+        for begun in range(0, whole, self._frame):
+            frame = AudioFrame.from_ndarray(sound[np.newaxis, begun : begun + self._frame], "s16", "mono")
+            frame.sample_rate = self._context.sample_rate
+            for packet in self._context.encode(frame):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  a generic without its argument
+                yield bytes(cast("Packet[Any]", packet))
+
+    def flush(self) -> Iterator[bytes]:
+        """What waits, made whole with silence."""
+        missing = -(len(self._waiting) // 2) % self._frame
+        return self.encode(bytes(2 * missing))
+
+
+class Decoder:
+    """Packets to PCM at the codec's own rate. Raises ConfigurationError without PyAV."""
+
+    def __init__(self, codec: str, sample_rate: int) -> None:
+        self._name = codec
+        self._context = _context(codec, "r", sample_rate)
+        self._context.open()
+
+    def decode(self, data: bytes) -> bytes:
+        """The sound of a packet. Raises BadResponseError for what is none; the next may be whole again."""
+        from av import Packet
+        from av.error import FFmpegError
+
+        if not data:  # which would end the stream
+            return b""
+        try:
+            frames = self._context.decode(Packet(data))  # pyright: ignore[reportUnknownMemberType]  the same
+        except FFmpegError as error:
+            raise BadResponseError(f"{len(data)} bytes came that are not {self._name}: {error}") from error
+        return b"".join([frame.to_ndarray().tobytes() for frame in frames])
+
+
+def _context(codec: str, mode: str, sample_rate: int) -> "AudioCodecContext":
+    try:
+        from av import AudioCodecContext, CodecContext
+    except ImportError as error:
+        raise ConfigurationError(
+            f'{codec} needs PyAV, which is not installed: pip install "antiphon[webrtc]"'
+        ) from error
+    context = CodecContext.create(codec, "w" if mode == "w" else "r")
+    assert isinstance(context, AudioCodecContext)
+    context.sample_rate = sample_rate
+    context.layout = "mono"
+    return context

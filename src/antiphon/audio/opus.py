@@ -1,0 +1,66 @@
+"""Opus (RFC 6716): packets of 2.5 to 60 ms, from narrow to full band, 6 to 510 kbit/s.
+
+A packet says by itself what band it carries, so that either side may have any rate.
+"""
+
+from ..errors import UsageError
+from . import libav
+from .resample import Resampler
+
+RATES = (8000, 12000, 16000, 24000, 48000)
+FRAMES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.06)
+_HZ = 48000  # at which packets are decoded
+
+
+class Encoder:
+    """A stream of PCM to packets of `frame` seconds, 6.5 ms late.
+
+    `complexity` 0 to 10 buys quality with time. Raises UsageError for rates or frames that Opus has not.
+    """
+
+    def __init__(
+        self, sample_rate: int = 48000, *, bitrate: int = 32000, frame: float = 0.02, complexity: int = 5
+    ) -> None:
+        if sample_rate not in RATES or frame not in FRAMES:
+            raise UsageError(
+                f"Opus encodes {_listed(RATES)} Hz in frames of {_listed(FRAMES)} s, "
+                f"not {sample_rate} Hz in {frame:g} s"
+            )
+        if not 6000 <= bitrate <= 256000 or not 0 <= complexity <= 10:
+            raise UsageError(
+                f"Opus takes 6000 to 256000 bit/s for one channel and a complexity of 0 to 10, "
+                f"not {bitrate} and {complexity}"
+            )
+        self.sample_rate = sample_rate
+        options = {
+            "b": str(bitrate),
+            "application": "voip",
+            "compression_level": str(complexity),
+            "frame_duration": f"{frame * 1000:g}",
+        }
+        self._codec = libav.Encoder("libopus", sample_rate, round(sample_rate * frame), options)
+
+    def __call__(self, pcm: bytes) -> list[bytes]:
+        """The packets that are complete; the rest waits. Raises UsageError for half a sample."""
+        return list(self._codec.encode(pcm))
+
+    def flush(self) -> list[bytes]:
+        """The rest, made whole with silence; the stream may go on."""
+        return list(self._codec.flush())
+
+
+class Decoder:
+    """A stream of packets to PCM at `sample_rate`; of two channels it makes one."""
+
+    def __init__(self, sample_rate: int = 48000) -> None:
+        self.sample_rate = sample_rate
+        self._codec = libav.Decoder("libopus", _HZ)
+        self._resample = Resampler(_HZ, sample_rate)
+
+    def __call__(self, packet: bytes) -> bytes:
+        """The packet's sound. Raises BadResponseError where it is none."""
+        return self._resample(self._codec.decode(packet))
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)

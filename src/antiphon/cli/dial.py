@@ -1,0 +1,77 @@
+"""`antiphon dial`: have a running server call somebody, who then talks with an agent."""
+
+import json
+import os
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import (
+    AuthenticationError,
+    BadResponseError,
+    ConfigurationError,
+    TheyErred,
+    UnavailableError,
+    UsageError,
+)
+from .show import console, told
+
+__all__ = ["dial"]
+
+WITHIN = 30.0  # seconds that the provider may take to place the call
+KEY = "ANTIPHON_PRIVATE_KEY"
+HERE = "http://localhost:7860"
+
+
+@told
+def dial(
+    to: Annotated[str, typer.Argument(metavar="NUMBER", help="Whom to call, such as +4930123456.")],
+    provider: Annotated[
+        str | None, typer.Option(help="With whom; else with the one there is an account of.")
+    ] = None,
+    caller: Annotated[
+        str | None, typer.Option("--from", metavar="NUMBER", help="The number to call from.")
+    ] = None,
+    agent: Annotated[str | None, typer.Option(help="Who talks; else the server's first agent.")] = None,
+    body: Annotated[
+        str | None, typer.Option(metavar="JSON", help="What to tell an agent that is a function.")
+    ] = None,
+    server: Annotated[str, typer.Option(help="Where `antiphon serve` runs.")] = HERE,
+) -> None:
+    """Have a running server call somebody. With keys, the private one is in ANTIPHON_PRIVATE_KEY."""
+    wanted = {"to": to, "provider": provider, "from": caller, "agent": agent, "body": _json(body)}
+    done = _post(server, {name: what for name, what in wanted.items() if what is not None})
+    console().print(f"Calling {to} by {done.get('provider')}: {done.get('call')}", soft_wrap=True)
+
+
+def _json(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"--body is not JSON: {error}") from None
+
+
+def _post(server: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    try:
+        import httpx
+    except ModuleNotFoundError as error:
+        raise ConfigurationError('`antiphon dial` needs httpx: pip install "antiphon[server]"') from error
+    key = os.environ.get(KEY)
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    try:
+        answer = httpx.post(f"{server.rstrip('/')}/dial", json=wanted, headers=headers, timeout=WITHIN)
+        said: dict[str, Any] = answer.json()
+        detail = str(said.get("detail", answer.status_code))
+    except httpx.HTTPError as error:
+        raise UnavailableError(
+            f"{server} was not reached: {error}; does `antiphon serve` run there?"
+        ) from error
+    except (ValueError, AttributeError) as error:
+        raise BadResponseError(f"{server} answered with what is not JSON: is it `antiphon serve`?") from error
+    if answer.status_code in (401, 403):
+        raise AuthenticationError(f"{detail}; the key is taken from {KEY}")
+    if answer.status_code == 400:
+        raise UsageError(detail)
+    if answer.is_error:
+        raise TheyErred(detail)
+    return said

@@ -1,0 +1,108 @@
+"""What the client is told of a reply's words: announced once they have a voice, then spoken, as far as heard.
+
+A segment is a stretch of the reply's text that is spoken in one go. It is announced ("new") before it is
+heard; then its progress follows playout, word by word, up to "completed". One that is cut off stays where it
+was, and those behind it stay "new": they were never heard.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["BotOutput", "Message", "Output"]
+
+Message = tuple[str, Any]
+"""Type and data."""
+
+
+@dataclass(frozen=True, slots=True)
+class BotOutput:
+    """One state of a segment, as each protocol version has it."""
+
+    segment: int
+    text: str
+    before: int | None = None
+    """Characters that had been heard at the last state; None where this is the first."""
+    done: int | None = 0
+    """Characters that have been heard; None where it will not be spoken."""
+
+    @property
+    def status(self) -> str:
+        return "completed" if self.done == len(self.text) else "in-progress" if self.done else "new"
+
+    @property
+    def words(self) -> str:
+        """What has been heard since."""
+        return self.text[self.before or 0 : self.done].strip() if self.done else ""
+
+    def messages(self, legacy: bool) -> Iterator[Message]:
+        """For a client of protocol 2, or of protocol 1."""
+        yield from self._version_1() if legacy else self._version_2()
+        if self.words:
+            yield "bot-tts-text", {"text": self.words}
+
+    def _version_2(self) -> Iterator[Message]:
+        data: dict[str, Any] = {
+            "text": self.text,
+            "aggregated_by": "sentence",
+            "segment_id": self.segment,
+            "will_be_spoken": self.done is not None,
+        }
+        if self.done is not None:
+            data["spoken_status"] = self.status
+            data["spoken_progress"] = {
+                "accumulated_text": self.text[: self.done],
+                "remaining_text": self.text[self.done :],
+            }
+        yield "bot-output", data
+
+    def _version_1(self) -> Iterator[Message]:
+        if self.words:
+            yield "bot-output", {"text": self.words, "aggregated_by": "word", "spoken": True}
+        elif self.before is None:
+            yield "bot-output", {"text": self.text, "aggregated_by": "sentence", "spoken": False}
+            yield "bot-transcription", {"text": self.text}
+
+
+@dataclass(slots=True)
+class _Segment:
+    number: int
+    text: str
+    first: int
+    """Where it begins in the reply's text."""
+    done: int = 0
+
+
+class Output:
+    """The words of one reply; `numbers` gives each segment its own, in the whole session."""
+
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self._numbers = numbers
+        self._segments: list[_Segment] = []
+
+    @property
+    def announced(self) -> bool:
+        """Whether there is any segment."""
+        return bool(self._segments)
+
+    def announce(self, text: str, start: int, end: int) -> Iterator[BotOutput]:
+        """The reply's text from `start` to `end` is about to be spoken."""
+        words = text[start:end].strip()
+        if words:
+            first = start + len(text[start:end]) - len(text[start:end].lstrip())
+            segment = _Segment(next(self._numbers), words, first)
+            self._segments.append(segment)
+            yield BotOutput(segment.number, words)
+
+    def heard(self, offset: int, *, exactly: bool = False) -> Iterator[BotOutput]:
+        """The reply's text has been heard up to `offset`; an estimate unless it is `exactly` so."""
+        for segment in self._segments:
+            done = min(max(0, offset - segment.first), len(segment.text))
+            if done > segment.done or (exactly and done < segment.done):
+                before, segment.done = min(done, segment.done), done
+                yield BotOutput(segment.number, segment.text, before, done)
+
+    def unspoken(self, text: str) -> Iterator[BotOutput]:
+        """Words that nobody speaks."""
+        if words := text.strip():
+            yield BotOutput(next(self._numbers), words, done=None)

@@ -1,0 +1,1 @@
+"""Sessions over HTTP: start, offers, sockets, the phone, metrics and the page."""

@@ -1,0 +1,247 @@
+"""The telephone: providers' webhooks and sockets, and calls that we make."""
+
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ..errors import ConfigurationError, TheyErred
+from ..transports.telephony.port import Answer, Asked, Dialling, Provider
+from ..transports.telephony.providers import account, available, missing, provider
+from ..transports.telephony.rest import Rest
+from ..transports.wire import Wire
+from . import documents
+from .answers import HEADERS, answer, decode
+from .hosting import Refused
+from .keys import address
+from .reception import Reception
+from .socket import Asked as Wanted
+from .socket import SocketRoute
+
+__all__ = ["audiosocket", "routes"]
+
+logger = logging.getLogger("antiphon.server")
+
+T = TypeVar("T")
+
+SESSION = "session"  # the field of a webhook's address that says for which of our calls it is
+RING = 30  # seconds
+
+
+class Dial(msgspec.Struct):
+    """A call to make. `body` is for the agent, if it is a function of the opening."""
+
+    to: str
+    provider: str | None = None
+    caller: str = msgspec.field(default="", name="from")
+    agent: str | None = None
+    body: Any = None
+
+
+class Phone:
+    """The routes of providers, and of those who have calls made."""
+
+    def __init__(self, reception: Reception) -> None:
+        self.reception = reception
+        self.rest = Rest()
+
+    async def call(self, request: Request) -> Response:
+        """A call rings, or one of ours was answered: the document that connects it with our socket."""
+        reception = self.reception
+        found = self._provider(request)
+        if found.incoming is None or found.answer is None:
+            raise Refused(
+                404, f"{found.title} opens its socket without asking; its address is that of this page"
+            )
+        asked = await self._asked(request, found)
+        incoming = _read(found.incoming, asked)
+        reception.has_room()
+        token = request.query_params.get(SESSION)
+        if token is None:
+            opening = reception.opening("phone", request.query_params.get("agent"), provider=found.name)
+            token = reception.openings.mint(opening)
+        url = reception.url(request, f"/phone/{found.name}/{token}", socket=True)
+        parameters = {"from": incoming.caller, "to": incoming.called}
+        document = found.answer(Answer(url, {name: text for name, text in parameters.items() if text}))
+        return Response(document.body, headers=HEADERS, media_type=document.type)
+
+    async def status(self, request: Request) -> Response:
+        """How a call of ours goes; it is written to the log."""
+        found = self._provider(request)
+        asked = await self._asked(request, found)
+        logger.info("%s says of a call: %s", found.title, asked.fields)
+        return Response(status_code=204, headers=HEADERS)
+
+    async def document(self, request: Request) -> Response:
+        """A document that we gave a provider the address of."""
+        found = documents.read(self.reception.settings, request.path_params["name"])
+        if found is None:
+            self.reception.rates.take(address(request))
+            raise Refused(404, "there is no such document (any more)")
+        return Response(found.body, headers=HEADERS, media_type=found.type)
+
+    async def answered(self, websocket: Wanted) -> None:
+        """The socket of a call whose webhook we have answered."""
+        reception = self.reception
+        opening = reception.openings.redeem(websocket.path_params["token"])
+        if opening is None or opening.details.get("provider") != websocket.path_params["provider"]:
+            reception.rates.take(address(websocket))
+            raise Refused(403, "the call is not known: it was joined already, or it rang too long")
+        await self._talk(websocket, opening)
+
+    async def unasked(self, websocket: Wanted) -> None:
+        """The socket of a provider that opens it without asking: its handshake is what is signed."""
+        found = self._provider(websocket)
+        if found.incoming is not None:
+            raise Refused(403, f"{found.title} is to ask first, by its webhook")
+        self._prove(websocket, found, self._as_asked(websocket, b""))
+        agent = websocket.query_params.get("agent")
+        await self._talk(websocket, self.reception.opening("phone", agent, provider=found.name))
+
+    async def dial(self, request: Request) -> Response:
+        """Call somebody, who then talks with an agent."""
+        reception = self.reception
+        reception.check(request, "all")
+        wanted = decode(await reception.read(request), Dial)
+        if not reception.settings.public_url:
+            raise Refused(400, "to dial, the provider must know how to reach us: set ANTIPHON_PUBLIC_URL")
+        found = _dialler(wanted.provider)
+        assert found.dial is not None
+        opening = reception.opening(
+            "phone", wanted.agent, wanted.body, provider=found.name, dialled=wanted.to
+        )
+        reception.has_room()
+        token = reception.openings.mint(opening, RING + reception.settings.join_within)
+        home = reception.url(request, f"/phone/{found.name}")
+        dialling = Dialling(
+            to=wanted.to,
+            answer=Answer(
+                reception.url(request, f"/phone/{found.name}/{token}", socket=True),
+                {"from": wanted.caller, "to": wanted.to} if wanted.caller else {"to": wanted.to},
+            ),
+            caller=wanted.caller,
+            answer_url=f"{home}?{urlencode({SESSION: token})}",
+            status_url=f"{home}/status",
+            ring=RING,
+        )
+        try:
+            call = await self.rest.run(found.dial(account(found), dialling), found.title)
+        except ConfigurationError as error:
+            raise Refused(400, str(error)) from error
+        except TheyErred as error:
+            raise Refused(502, str(error)) from error
+        return answer({"provider": found.name, "call": call, "session": opening.session})
+
+    # Who asks --------------------------------------------------------------------------------------
+
+    async def _talk(self, websocket: Wanted, opening: Any) -> None:
+        self.reception.has_room()
+        wire = await websocket.open(self.reception.settings.queue_bytes)
+        hosted = await self.reception.open(opening, wire)
+        await wire.close(reason=await hosted.wait())
+
+    def _provider(self, connection: HTTPConnection) -> Provider:
+        name = connection.path_params["provider"]
+        try:
+            return provider(name)
+        except ConfigurationError:
+            raise Refused(404, "there is no such telephone provider") from None
+
+    async def _asked(self, request: Request, found: Provider) -> Asked:
+        """What a provider asks. Raises Refused where it is not proven that it does."""
+        asked = self._as_asked(request, await self.reception.read(request))
+        self._prove(request, found, asked)
+        return asked
+
+    def _as_asked(self, connection: HTTPConnection, body: bytes) -> Asked:
+        scope = connection.scope
+        path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"])
+        query = f"?{connection.url.query}" if connection.url.query else ""
+        return Asked(
+            url=self.reception.url(connection, path + query, socket=scope["type"] == "websocket"),
+            now=time.time(),
+            headers={name.lower(): text for name, text in connection.headers.items()},
+            body=body,
+            method=scope.get("method", "GET"),
+        )
+
+    def _prove(self, connection: HTTPConnection, found: Provider, asked: Asked) -> None:
+        if not self.reception.settings.check_signatures:
+            return
+
+        def proven(asked: Asked) -> bool:
+            return found.signed is not None and found.signed(asked, account(found))
+
+        try:
+            is_proven = _read(proven, asked)
+        except ConfigurationError as error:
+            logger.error("a call of %s was refused: %s", found.title, error)
+            raise Refused(503, f"this server is not set up for {found.title}; its log says why") from None
+        if not is_proven:
+            self.reception.rates.take(address(connection))
+            raise Refused(403, f"it is not proven that {found.title} asks")
+
+
+@asynccontextmanager
+async def audiosocket(reception: Reception) -> AsyncGenerator[None]:
+    """Listen for Asterisk's AudioSocket, where that is wanted."""
+    from ..transports.telephony.audiosocket import serve
+
+    async def talk(wire: Wire) -> None:
+        hosted = await reception.open(reception.opening("phone", None, provider="audiosocket"), wire)
+        await hosted.wait()
+
+    if not reception.settings.audiosocket:
+        yield
+        return
+    host, _, port = reception.settings.audiosocket.rpartition(":")
+    async with await serve(talk, host.strip("[]"), int(port)):
+        yield
+
+
+def _read(read: Callable[[Asked], T], asked: Asked) -> T:
+    try:
+        return read(asked)
+    except ValueError as error:  # a form of more fields than anybody sends
+        raise Refused(400, f"what was sent cannot be read: {error}") from None
+
+
+def _dialler(name: str | None) -> Provider:
+    """The provider to dial with: the one of that name, or the only one that there is an account of."""
+    try:
+        able = (
+            [provider(name)]
+            if name
+            else [one for one in available() if one.dial and not missing(one, account(one))]
+        )
+    except ConfigurationError as error:
+        raise Refused(404, str(error)) from None
+    if len(able) != 1:
+        names = ", ".join(one.name for one in able) or "none, by their environment variables"
+        raise Refused(400, f"say which provider to dial with; set up are: {names}")
+    chosen = able[0]
+    if chosen.dial is None:
+        raise Refused(400, f"{chosen.title} cannot dial")
+    if lacking := missing(chosen, account(chosen)):
+        raise Refused(400, f"to dial with {chosen.title}, set {', '.join(lacking)}")
+    return chosen
+
+
+def routes(reception: Reception) -> list[BaseRoute]:
+    """The routes of the telephone."""
+    phone = Phone(reception)
+    return [
+        Route("/dial", phone.dial, methods=["POST"]),
+        Route(documents.PATH + "{name}", phone.document, methods=["GET", "POST"]),
+        Route("/phone/{provider}", phone.call, methods=["GET", "POST"]),
+        Route("/phone/{provider}/status", phone.status, methods=["GET", "POST"]),
+        SocketRoute("/phone/{provider}", phone.unasked),
+        SocketRoute("/phone/{provider}/{token}", phone.answered),
+    ]

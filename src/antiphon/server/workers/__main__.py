@@ -1,0 +1,30 @@
+"""`python -m antiphon.server.workers ROLE`: how the server starts a process that is not forked."""
+
+import logging
+import os
+import socket
+import sys
+
+from .job import Job
+from .processes import FD
+from .zygote import ROLES, begin, main, prepare, work
+
+
+def run(role: str) -> None:
+    """Do what the environment says, with the socket at hand."""
+    job = Job.given()
+    begin(job, role)
+    logging.basicConfig(level=job.level, format=f"%(levelname)s %(name)s[{os.getpid()}]: %(message)s")
+    end = socket.socket(fileno=FD)
+    if role == "zygote":
+        main(end, job)
+        return
+    agents = job.load()
+    if role == "worker":
+        prepare(agents, job)
+    work(next(key for key, name in ROLES.items() if name == role), end, job, agents)
+
+
+if __name__ == "__main__":
+    run(sys.argv[1])
+    os._exit(0)  # threads that compute are not waited for

@@ -1,0 +1,141 @@
+"""Processes of ours: begun, watched and reaped without mistaking one for another.
+
+A process is held by its pidfd, which stays its own when its number is given to somebody else. A forked one
+is a grandchild of the zygote, which the kernel hands to the server, its nearest subreaper, once the process
+between has ended: a zygote that dies takes nobody with it. All die when the server does (PR_SET_PDEATHSIG).
+https://man7.org/linux/man-pages/man2/prctl.2.html
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+
+from ...errors import ConfigurationError
+
+__all__ = ["Child", "adopt_orphans", "call_this", "check_system", "die_with", "spawn"]
+
+PDEATHSIG, NAME, CHILD_SUBREAPER = 1, 15, 36
+FD = 3  # where a spawned process finds its socket
+ADOPTED_WITHIN = 5.0
+SWEEPS = 20  # times, 50 ms apart, that what a worker left behind is waited for
+
+
+def check_system() -> None:
+    """Raises ConfigurationError where there are no pidfds."""
+    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
+        raise ConfigurationError('isolation="process" needs Linux 5.4 or later: take isolation="loop"')
+
+
+def adopt_orphans(adopt: bool = True) -> None:
+    """Become the parent of all descendants whose own parent ends."""
+    _prctl(CHILD_SUBREAPER, int(adopt))
+
+
+def die_with(parent: int) -> None:
+    """Let this process be killed when its parent dies; waits until this one is its parent."""
+    until = time.monotonic() + ADOPTED_WITHIN
+    while os.getppid() != parent:
+        if time.monotonic() > until:
+            os._exit(1)
+        time.sleep(0.0002)
+    _prctl(PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def call_this(name: str) -> None:
+    """The name of this process, as `ps -o comm` and `top` show it: 15 bytes at most."""
+    _prctl(NAME, name.encode())
+
+
+def _prctl(option: int, value: int | bytes) -> None:
+    argument = value if isinstance(value, bytes) else ctypes.c_ulong(value)
+    if ctypes.CDLL(None, use_errno=True).prctl(option, argument, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def spawn(command: list[str], fd: int, environment: Mapping[str, str]) -> int:
+    """Start a program in a session of its own, with `fd` as its number FD and no other; its process id."""
+    return os.posix_spawn(
+        command[0],
+        command,
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, fd, FD),
+        ],
+        setsid=True,
+        setsigmask=[],
+    )
+
+
+class Child:
+    """A process that this one has as child. `ended` is done once it has been reaped; with its exit status,
+    negative for a signal, None where nobody knows."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._tries = 0
+        try:
+            self._fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._fd = -1
+            self.ended.set_result(None)
+        else:
+            asyncio.get_running_loop().add_reader(self._fd, self._has_ended)
+
+    def kill(self) -> None:
+        """End it at once, if it has not ended."""
+        if self._fd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._fd, signal.SIGKILL)
+
+    async def stop(self, within: float = 2.0) -> None:
+        """Wait for its end; kill it when that takes too long."""
+        await asyncio.wait([self.ended], timeout=within)
+        self.kill()
+        await asyncio.wait([self.ended], timeout=within)
+
+    def _has_ended(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._fd)
+        with contextlib.suppress(OSError):
+            os.killpg(
+                self.pid, signal.SIGKILL
+            )  # what it began and left behind; not reaped, its number is safe
+        self._reap(loop)
+
+    def _reap(self, loop: asyncio.AbstractEventLoop) -> None:
+        status: int | None = None
+        try:
+            found = os.waitid(os.P_PIDFD, self._fd, os.WEXITED | os.WNOHANG)
+            if found is not None:
+                status = found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+        except ChildProcessError:  # the process between has not ended yet, or a stranger has reaped it
+            self._tries += 1
+            if self._tries < SWEEPS:
+                loop.call_later(0.005, self._reap, loop)
+                return
+        os.close(self._fd)
+        self._fd = -1
+        self.ended.set_result(status)
+        _sweep(loop, self.pid, SWEEPS)
+
+
+def _sweep(loop: asyncio.AbstractEventLoop, group: int, times: int) -> None:
+    """Reap what a process left behind, which its group's end has killed."""
+    try:
+        while True:
+            pid, _ = os.waitpid(-group, os.WNOHANG)
+            if not pid:
+                break
+    except ChildProcessError:
+        return
+    if times:
+        loop.call_later(0.05, _sweep, loop, group, times - 1)

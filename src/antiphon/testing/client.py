@@ -1,0 +1,115 @@
+"""A client of the client protocol on a wire in memory: for tests of transports and of agents."""
+
+import asyncio
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ..transports.framing import Framing, Json, Message, Protobuf, Sound
+
+__all__ = ["Told", "WireClient"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A message that the client was sent, and when."""
+
+    at: float
+    type: str
+    id: str
+    data: Any
+
+
+class WireClient:
+    """The far end of a wire, which is a `Wire` itself: it says what a test wants and keeps what it is told.
+
+    Times are those of the event loop.
+    """
+
+    def __init__(self, framing: Framing | None = None) -> None:
+        self.framing = framing or Protobuf()
+        self.told: list[Told] = []
+        self.heard: list[tuple[float, Sound]] = []
+        """The agent's voice as it came, piece by piece."""
+        self.closed: int | None = None
+        """The code that the wire was closed with."""
+        self._gone = False
+        self._said: asyncio.Queue[bytes | str | None] = asyncio.Queue()
+
+    # What a test does --------------------------------------------------------------------------------
+
+    def ready(self, version: str = "2.1.0") -> None:
+        """Begin, as clients do."""
+        self.say("client-ready", {"version": version, "about": {"library": "test"}}, "ready")
+
+    def say(self, kind: str, data: Any = None, number: str = "1") -> None:
+        """Send a message."""
+        envelope = {"label": "rtvi-ai", "type": kind, "id": number, "data": data}
+        self.put(self.framing.message(msgspec.json.encode(envelope).decode()))
+
+    def put(self, message: bytes | str) -> None:
+        """Send anything."""
+        self._said.put_nowait(message)
+
+    def leave(self) -> None:
+        """Be gone."""
+        self._said.put_nowait(None)
+
+    async def talk(self, pcm: bytes, sample_rate: int = 16000) -> None:
+        """Say something, in pieces of 20 ms, each at its time."""
+        size = sample_rate // 50 * 2
+        for begun in range(0, len(pcm), size):
+            await asyncio.sleep(0.02)
+            self.sound(pcm[begun : begun + size], sample_rate)
+
+    def sound(self, pcm: bytes, sample_rate: int = 16000) -> None:
+        """Send samples at once."""
+        if isinstance(self.framing, Json):
+            audio = base64.b64encode(pcm).decode()
+            self.say("raw-audio", {"base64Audio": audio, "sampleRate": sample_rate, "numChannels": 1}, "")
+        else:
+            self.put(self.framing.sound(pcm, sample_rate))
+
+    def all(self, *kinds: str) -> list[Any]:
+        """The data of the messages of these types, in order."""
+        return [told.data for told in self.told if told.type in kinds]
+
+    def answer(self, number: str) -> Told:
+        """What answered a message."""
+        return next(told for told in self.told if told.id == number)
+
+    # The wire ----------------------------------------------------------------------------------------
+
+    async def receive(self) -> bytes | str | None:
+        """What the client says next."""
+        if self.closed is not None or self._gone:
+            return None
+        message = await self._said.get()
+        self._gone = message is None
+        return message
+
+    def send(self, message: bytes | str) -> None:
+        """Tell the client."""
+        if self.closed is not None:
+            return
+        now = asyncio.get_running_loop().time()
+        match self.framing.read(message):
+            case Sound() as sound:
+                self.heard.append((now, sound))
+            case Message(text):
+                said = msgspec.json.decode(text)
+                data = said.get("data")
+                if said["type"] == "bot-tts-audio":
+                    pcm = base64.b64decode(data["audio"])
+                    self.heard.append((now, Sound(pcm, data["sample_rate"], data["num_channels"])))
+                else:
+                    self.told.append(Told(now, said["type"], said.get("id", ""), data))
+            case None:
+                raise AssertionError(f"the client cannot read {message[:80]!r}")
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """End."""
+        self.closed = code
+        self._said.put_nowait(None)

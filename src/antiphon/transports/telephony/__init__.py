@@ -1,0 +1,1 @@
+"""Telephone calls: one codec a provider, and one transport that speaks through any of them."""

@@ -1,0 +1,222 @@
+"""The two ends of a call: what the caller says, and what the caller hears."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+
+from ...clock import Timer
+from ...errors import BadResponseError, ConfigurationError, TheyErred
+from ...frames import (
+    AgentAudio,
+    AgentKeys,
+    Frame,
+    Interrupted,
+    PlayoutPaused,
+    PlayoutReached,
+    ReplyEnded,
+    SessionStarted,
+    Signal,
+    Transfer,
+    UserKey,
+)
+from ...processor import on
+from ...stage import Stage, Work
+from ..intake import Intake
+from .coding import decoder, encoder
+from .line import CallLine
+from .port import Event, Heard, Key, Marked, Reply, Stopped
+
+__all__ = ["Earpiece", "Mouthpiece"]
+
+logger = logging.getLogger("antiphon.telephony")
+
+PIECE = 0.02  # seconds of a frame of telephone audio
+MARKS = 0.2  # seconds of audio between two marks
+LEAVING = 15.0  # seconds that hanging up may take in all
+BAD = 20  # messages that cannot be read, after which the call ends
+
+
+class Mouthpiece(Stage):
+    """The first part: what the caller says and presses."""
+
+    def __init__(self, line: CallLine, earpiece: "Earpiece") -> None:
+        self._line = line
+        self._earpiece = earpiece
+        self._decode = decoder(line.call.heard)
+        self._bad = 0
+        self.intake = Intake(line.call.heard.sample_rate)
+
+    @on(SessionStarted)
+    def started(self, signal: SessionStarted) -> None:
+        self.run(Work(self), self._listen(self.session.clock.now()))
+
+    async def _listen(self, begun: float) -> AsyncGenerator[Frame | Signal, None]:
+        line, clock = self._line, self.session.clock
+        reason = "the caller hung up"
+        line.alone.clear()
+        try:
+            while not line.gone and (message := await line.wire.receive()) is not None:
+                try:
+                    for event in line.codec.feed(message):
+                        if type(event) is Heard:
+                            frame = self.intake.take(self._decode(event.data), clock.now() - begun)
+                            if frame is not None:
+                                yield frame
+                        elif type(event) is Stopped:
+                            line.gone, reason = True, event.reason
+                        elif (told := self._tell(event)) is not None:
+                            yield told
+                except BadResponseError as error:
+                    self._bad += 1
+                    self.session.failed(self, error)
+                    if self._bad > BAD:
+                        reason = "the provider could not be understood"
+                        break
+            else:
+                line.gone = True
+        finally:
+            line.alone.set()
+        await self.session.cancel(f"transferred to {line.handed_to}" if line.handed_to else reason)
+
+    def _tell(self, event: object) -> Frame | Signal | None:
+        match event:
+            case Key(key):
+                return UserKey(key)
+            case Marked(name):
+                return self._earpiece.reached(name)
+            case Reply(answer):
+                self._line.send(answer)
+                return None
+            case _:
+                return None
+
+
+class Earpiece(Stage):
+    """The last part: what the caller hears."""
+
+    def __init__(self, line: CallLine) -> None:
+        rate = line.call.spoken.sample_rate
+        self._line = line
+        self._rate = rate
+        self._encode = encoder(line.call.spoken)
+        self._piece = 2 * round(rate * PIECE)
+        self._packet = max(1, round(line.codec.packet / PIECE)) * self._piece
+        self._every = round(rate * MARKS)
+        self._waiting = b""  # less than a packet
+        self._flushing: Timer | None = None
+        self._sent = self._marked = self._cleared = 0  # places on the output timeline
+        self._names = 0
+        self._marks: dict[str, int] = {}  # those that have not come back
+        self._goodbye: asyncio.Task[None] | None = None
+
+    @on(AgentAudio)
+    def audio(self, frame: AgentAudio) -> None:
+        pcm, end = frame.pcm, frame.at + len(frame.pcm) // 2
+        if len(pcm) % self._piece:
+            pcm += bytes(-len(pcm) % self._piece)
+        if self._packet == self._piece and len(pcm) == self._piece:
+            self._send(pcm, end)
+        else:
+            self._gather(pcm, end)
+        self.push(frame)
+
+    @on(Interrupted, PlayoutPaused)
+    def clear(self, signal: Interrupted | PlayoutPaused) -> None:
+        """Have all that was not played yet forgotten; what marks say of it is no news."""
+        self._waiting = b""
+        self._marks.clear()
+        if self._sent > self._cleared:
+            self._cleared = self._marked = self._sent
+            self._line.send(self._line.codec.clear())
+
+    @on(ReplyEnded)
+    def reply_ended(self, signal: ReplyEnded) -> None:
+        self._mark()
+
+    @on(AgentKeys)
+    def keys(self, frame: AgentKeys) -> None:
+        if not self._line.send(self._line.codec.keys(frame.keys)):
+            from ...audio.dtmf import tones
+
+            self._gather(tones(frame.keys, self._rate), self._sent)
+            self._flush()
+
+    @on(Transfer)
+    async def transfer(self, frame: Transfer) -> None:
+        await self._line.transfer(frame)
+        await self.session.cancel(f"transferred to {frame.to}")
+
+    def reached(self, name: str) -> PlayoutReached | None:
+        """A mark has come back: what the caller has heard."""
+        at = self._marks.pop(name, None)
+        return None if at is None else PlayoutReached(at)
+
+    def _send(self, pcm: bytes, end: int) -> None:
+        self._line.wire.send(self._line.codec.media(self._encode(pcm)))
+        self._sent = end
+        if end - self._marked >= self._every:
+            self._mark()
+
+    def _gather(self, pcm: bytes, end: int) -> None:
+        """Send whole packets; the rest goes out, filled up with silence, if nothing follows it in time."""
+        waiting = self._waiting + pcm
+        while len(waiting) >= self._packet:
+            packet, waiting = waiting[: self._packet], waiting[self._packet :]
+            self._send(packet, max(self._sent, end - len(waiting) // 2))
+            self._stop_flushing()
+        self._waiting = waiting
+        if waiting and self._flushing is None:
+            self._flushing = self.after(self._packet / 2 / self._rate + PIECE, self._flush)
+
+    def _flush(self) -> None:
+        self._stop_flushing()
+        if self._waiting:
+            samples, packet = len(self._waiting) // 2, self._waiting.ljust(self._packet, b"\0")
+            self._waiting = b""
+            self._send(packet, self._sent + samples)
+
+    def _stop_flushing(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+
+    def _mark(self) -> None:
+        if self._sent > self._marked:
+            self._marked = self._sent
+            self._names += 1
+            name = str(self._names)
+            if self._line.send(self._line.codec.mark(name)):
+                self._marks[name] = self._sent
+
+    # The end -----------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Begin to hang up, and wait for it as long as a part may; it goes on when the session is over."""
+        self._stop_flushing()
+        self._goodbye = asyncio.create_task(self._leave(), name="antiphon hang up")
+        await self.hung_up()
+
+    async def hung_up(self) -> None:
+        """Wait until the call is hung up and its socket closed."""
+        if self._goodbye is not None:
+            await asyncio.wait([self._goodbye])
+
+    async def _leave(self) -> None:
+        line = self._line
+        try:
+            async with asyncio.timeout(LEAVING):
+                if line.handed_to:
+                    await line.until_gone()
+                elif not line.gone:
+                    if self._marks:
+                        await line.read(self._is_heard_out)
+                    await line.hang_up()
+        except (TheyErred, ConfigurationError, TimeoutError) as error:
+            logger.warning("a call could not be hung up: %s", error or "it took too long")
+        finally:
+            await line.wire.close()
+
+    def _is_heard_out(self, event: Event) -> bool:
+        if isinstance(event, Marked):
+            self.reached(event.name)
+        return not self._marks

@@ -1,0 +1,119 @@
+"""What machines say on the telephone, by what it tells and by language. Lower case, without punctuation."""
+
+import re
+
+
+def _any(**languages: tuple[str, ...]) -> re.Pattern[str]:
+    """Whichever of the phrases, each of which begins with a word."""
+    every = (phrase for phrases in languages.values() for phrase in phrases)
+    return re.compile("|".join(rf"\b(?:{phrase})" for phrase in every))
+
+
+ASSISTANT = _any(
+    en=(
+        r"(state|say|record|tell me) your name and (the )?(reason|why|purpose)",
+        r"screening service",
+        r"see if (this person|they|he|she) is available",
+    ),
+    de=(r"(nennen|sagen) sie (bitte )?ihren namen und (den )?(grund|warum)",),
+    es=(r"(diga|grabe) su nombre y (el )?motivo",),
+    fr=(r"(dites|enregistrez) votre nom et (la raison|le motif)",),
+)
+"""An assistant on the other side's telephone asks who calls, before somebody decides to answer."""
+
+VOICEMAIL = _any(
+    en=(
+        r"(?<!want to )(?<!like to )leave (\w+ )?(a|your) (\w+ ){0,2}(message|name|number)",
+        r"(after|at) the (tone|beep)",
+        r"voice ?mail",
+        r"record (a|your) message",
+        r"mailbox",
+        r"answering machine",
+    ),
+    de=(
+        r"nach dem (signal|piep|pfeif|ton)",
+        r"(hinterlassen|sprechen) sie (\w+ ){0,3}nachricht",
+        r"mailbox|anrufbeantworter",
+    ),
+    es=(
+        r"deje (un|su) mensaje",
+        r"(después|al escuchar|tras) (del|de la|el|la) (tono|señal)",
+        r"buzón de voz",
+    ),
+    fr=(
+        r"laisse[zr] (moi |nous )?(un|votre) message",
+        r"après le (bip|signal)",
+        r"(boîte|messagerie) vocale|répondeur",
+    ),
+)
+"""A machine that takes messages."""
+
+UNAVAILABLE = _any(
+    en=(
+        r"(can ?t|cannot|can not|unable to) (come to|answer|take) (the|your) (phone|call)",
+        r"(not|un) ?available (right now|at the moment|to take|to answer)",
+        r"get back to you",
+    ),
+    de=(r"zur ?zeit nicht (erreichbar|verfügbar|da)",),
+    es=(r"no (está|se encuentra) disponible",),
+    fr=(r"(pas|actuellement) (disponible|joignable)",),
+)
+"""Somebody is not there: a machine says so, or somebody else."""
+
+NUMBER = "[0-9*#]|zero|one|two|three|four|five|six|seven|eight|nine|star|pound|hash"
+
+MENU = _any(
+    en=(
+        rf"(press|dial|enter|push|select) (the )?(number )?(?:{NUMBER})(?!\w)",
+        r"(listen|choose) (carefully|from) (\w+ ){0,3}(as|options)",
+        r"our menu options",
+        r"main menu",
+        r"for (english|spanish)",
+    ),
+    de=(r"(drücken|wählen) sie (bitte )?(die )?[0-9*#]", r"(drücken|wählen) sie die \w+", r"hauptmenü"),
+    es=(r"(pulse|marque|presione|oprima) (el |la )?\w+", r"menú principal"),
+    fr=(r"(tapez|appuyez sur|faites) (le |la )?\w+", r"menu principal"),
+)
+"""A machine that wants a key to be pressed."""
+
+WAITING = _any(
+    en=(
+        r"you (ve|have) reached",
+        r"please (hold|wait|stay on the line)",
+        r"(one|just a) moment",
+        r"(connect|transferr?)ing you",
+        r"your call (is|may|will|has)",
+        r"call (may|will) be recorded",
+        r"thank you for calling",
+        r"all (of )?our (agents|operators|representatives)",
+    ),
+    de=(r"bitte (warten|bleiben)", r"sie (haben|sind) (\w+ ){0,2}(erreicht|verbunden)", r"einen moment"),
+    es=(r"(espere|permanezca)", r"se ha comunicado con", r"un momento", r"gracias por llamar"),
+    fr=(r"(veuillez )?patiente[zr]", r"vous êtes bien", r"un instant", r"merci d appeler"),
+)
+"""An announcement after which something else comes: nobody has been found yet."""
+
+QUESTION = _any(
+    en=(
+        r"how (can|may) i help",
+        r"who (is|s) (this|calling|speaking)",
+        r"\bspeaking$",
+        r"what can i do",
+        r"(can|may) i take a message",
+    ),
+    de=(r"was kann ich für sie", r"wer (ist|spricht) da", r"am apparat$"),
+    es=(r"(en qué|cómo) (le )?puedo ayudar", r"quién (es|habla)"),
+    fr=(r"que puis je", r"(qui est|c est qui)", r"à l appareil$"),
+)
+"""What somebody says who waits for an answer."""
+
+
+def found(phrases: re.Pattern[str], words: str) -> str:
+    """The first of the phrases that stands in the words, as it stands there; "" for none."""
+    match = phrases.search(words)
+    return match.group().strip() if match else ""
+
+
+def plain(text: str) -> str:
+    """Lower case, words and the question mark only."""
+    return " ".join(re.findall(r"[\w*#]+|\?", text.lower()))

@@ -1,0 +1,286 @@
+"""The engine over aiortc: pure Python around libav, OpenSSL and libsrtp.
+
+Two things are done without it. What comes in goes around its jitter buffer, which holds 80 ms back (and 320
+once a packet was lost) and wakes a thread for each packet: `Uplink` decodes in place. What goes out is
+encoded here, in mono, and handed over as packets: its own encoder is stereo at 96 kbit/s, in a thread.
+"""
+
+import asyncio
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import aiortc
+import numpy as np
+from aiortc.mediastreams import MediaStreamError
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
+from aiortc.sdp import candidate_from_sdp
+from av import Packet, VideoFrame
+
+from ...audio import opus
+from ...errors import ConfigurationError, UsageError
+from .engine import HEARD_HZ, Candidate, Ear
+from .settings import WebRTCSettings
+from .uplink import RTP_HZ, Uplink
+
+if TYPE_CHECKING:
+    from av.stream import Stream
+
+__all__ = ["SILENCE", "Aiortc", "Heard", "hang_up", "replace_jitter_buffer"]
+
+Encoded: TypeAlias = "Packet[Stream]"
+
+OPUS = RTCRtpCodecCapability(mimeType="audio/opus", clockRate=RTP_HZ, channels=2)
+SILENCE = b"\xf8\xff\xfe"  # 20 ms of it, as Opus has it
+JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"  # the one thing of aiortc's own that is replaced
+MOST_UNSENT = 10  # packets, 200 ms: with more the network takes none
+VIDEO_HZ = 90000
+SETTLE = 0.05  # seconds after which a connection that was being made has seen that it is closed
+SOURCES = ("camera", "screen")
+
+
+class Aiortc:
+    """A peer connection of aiortc."""
+
+    def __init__(self, settings: WebRTCSettings, ear: Ear) -> None:
+        self._ear = ear
+        self._pc = aiortc.RTCPeerConnection(_configuration(settings))
+        self._pc.on("connectionstatechange", self._changed)
+        self._pc.on("datachannel", self._channel_made)
+        self._channel: aiortc.RTCDataChannel | None = None
+        self._voice = _Voice(settings)
+        self._pictures = _Pictures()
+        self._heard = Heard(ear.heard)
+        self._watching: dict[str, asyncio.Task[None]] = {}
+        self._frames = 0
+        self._messages = 0
+
+    @property
+    def packets(self) -> int:
+        """Packets of sound, pictures and messages so far."""
+        return self._heard.packets + self._frames + self._messages
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of messages that wait."""
+        return 0 if self._channel is None else self._channel.bufferedAmount
+
+    async def answer(self, offer: str) -> str:
+        """The answer, with all candidates in it. Raises UsageError for an offer that cannot be read."""
+        pc = self._pc
+        if not pc.getTransceivers() and "m=audio" in offer:
+            # Made before the offer is read, so that it is taken for the offer's and speaks Opus alone.
+            pc.addTransceiver(self._voice, "sendrecv").setCodecPreferences([OPUS])
+        try:
+            await pc.setRemoteDescription(aiortc.RTCSessionDescription(offer, "offer"))
+            self._arrange()
+            await pc.setLocalDescription(await pc.createAnswer())
+        except Exception as error:  # its parser raises whatever the text leads it to
+            raise UsageError(f"the offer cannot be answered: {error or type(error).__name__}") from error
+        return pc.localDescription.sdp
+
+    def _arrange(self) -> None:
+        """Give each of the offer's media its part: the microphone's and the camera's are two-way."""
+        video = 0
+        for transceiver in self._pc.getTransceivers():
+            receiver = transceiver.receiver
+            if transceiver.kind == "audio":
+                replace_jitter_buffer(receiver, self._heard)
+                continue
+            source, video = SOURCES[min(video, 1)], video + 1
+            if source == "camera":
+                transceiver.direction = "sendrecv"
+                if transceiver.sender.track is not self._pictures:
+                    transceiver.sender.replaceTrack(self._pictures)
+            if not self._ear.wants_video:
+                receiver._enabled = False  # pyright: ignore[reportPrivateUsage]  else all is decoded
+            elif receiver.track and source not in self._watching:
+                watch = self._watch(receiver.track, source)
+                self._watching[source] = asyncio.create_task(watch, name=f"antiphon {source}")
+
+    async def _watch(self, track: aiortc.MediaStreamTrack, source: str) -> None:
+        while True:
+            try:
+                frame = cast(VideoFrame, await track.recv())  # pyright: ignore[reportUnknownMemberType]
+            except MediaStreamError:
+                return
+            self._frames += 1
+            width, height = frame.width & ~1, frame.height & ~1
+            picture = frame.reformat(width, height, "yuv420p")
+            self._ear.saw(picture.to_ndarray().tobytes(), width, height, source)
+
+    def _changed(self) -> None:
+        state = self._pc.connectionState
+        if state == "connected":
+            self._ear.connected()
+        elif state in ("failed", "closed"):
+            self._ear.lost(f"the connection is {state}")
+
+    def _channel_made(self, channel: aiortc.RTCDataChannel) -> None:
+        if self._channel is not None and self._channel.readyState == "open":
+            return
+        self._channel = channel
+        channel.on("message", self._message)
+        self._ear.opened()
+
+    def _message(self, message: str | bytes) -> None:
+        self._messages += 1
+        if isinstance(message, str):
+            self._ear.told(message)
+
+    async def add(self, candidate: Candidate) -> None:
+        """Try one more address. Raises UsageError where it is none."""
+        if not candidate.candidate:
+            await self._pc.addIceCandidate(None)
+            return
+        try:
+            found = candidate_from_sdp(candidate.candidate.removeprefix("candidate:"))
+            found.sdpMid, found.sdpMLineIndex = candidate.mid, candidate.index
+            await self._pc.addIceCandidate(found)
+        except (AssertionError, ValueError, IndexError) as error:
+            raise UsageError(f"{candidate.candidate[:100]!r} is no ICE candidate") from error
+
+    def say(self, pcm: bytes | None) -> None:
+        """Encode and send 20 ms."""
+        self._voice.say(pcm)
+
+    def show(self, pixels: bytes, width: int, height: int, at: float) -> None:
+        """Send a picture, unless a later one overtakes it."""
+        self._pictures.show(_picture(pixels, width, height, at))
+
+    def tell(self, text: str) -> None:
+        """Send a message. Raises UsageError for one that is too long for the client."""
+        if self._channel is None or self._channel.readyState != "open":
+            return
+        try:
+            self._channel.send(text)
+        except ValueError as error:
+            raise UsageError(f"a message of {len(text)} characters is too long for the client") from error
+
+    async def close(self) -> None:
+        """Close the connection, and wait until nothing of it is left."""
+        self._pc.remove_all_listeners()
+        self._voice.stop()
+        self._pictures.stop()
+        for task in self._watching.values():
+            task.cancel()
+        await hang_up(self._pc)
+        await asyncio.gather(*self._watching.values(), return_exceptions=True)
+
+
+async def hang_up(pc: aiortc.RTCPeerConnection) -> None:
+    """Close a connection of aiortc's, whatever it is doing, with all its tasks."""
+    transports = {transceiver.receiver.transport.transport for transceiver in pc.getTransceivers()}
+    if pc.sctp is not None:
+        transports.add(pc.sctp.transport.transport)
+    was_connecting = pc.connectionState == "connecting"
+    await pc.close()
+    if was_connecting:
+        # A check that succeeds at this moment has it ask for the other side's consent, for half a minute.
+        await asyncio.sleep(SETTLE)
+        for transport in transports:
+            await transport._connection.close()  # pyright: ignore[reportPrivateUsage]
+
+
+class Heard:
+    """Stands where aiortc has its jitter buffer; gives it nothing to decode."""
+
+    def __init__(self, heard: Callable[[bytes], object]) -> None:
+        self.packets = 0
+        self._uplink = Uplink(opus.Decoder(HEARD_HZ), heard)
+
+    def add(self, packet: Any) -> tuple[bool, None]:
+        """A packet of aiortc's: no picture is missed, no frame is complete."""
+        self.packets += 1
+        self._uplink.add(packet.sequence_number, packet.timestamp, packet._data)
+        return False, None
+
+
+class _Voice(aiortc.MediaStreamTrack):
+    """The agent's voice, in packets that aiortc sends as they are."""
+
+    kind = "audio"
+
+    def __init__(self, settings: WebRTCSettings) -> None:
+        super().__init__()
+        self._encode = opus.Encoder(settings.sample_rate, bitrate=settings.bitrate)
+        self._packets: asyncio.Queue[Encoded | None] = asyncio.Queue()
+        self._at = 0
+        self._is_read = False
+
+    def say(self, pcm: bytes | None) -> None:
+        if not self._is_read:  # what waited now would come in a burst, by which the far end sets its buffer
+            return
+        for data in [SILENCE] if pcm is None else self._encode(pcm):
+            packet = Packet(data)
+            packet.pts, packet.time_base = self._at, Fraction(1, RTP_HZ)
+            self._at += RTP_HZ // 50
+            if self._packets.qsize() < MOST_UNSENT:
+                self._packets.put_nowait(packet)
+
+    async def recv(self) -> Encoded:
+        self._is_read = True
+        packet = await self._packets.get()
+        if packet is None:
+            raise MediaStreamError
+        return packet
+
+    def stop(self) -> None:
+        super().stop()
+        self._packets.put_nowait(None)
+
+
+class _Pictures(aiortc.MediaStreamTrack):
+    """What the agent shows: the latest picture, once."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._latest: VideoFrame | None = None
+        self._there = asyncio.Event()
+
+    def show(self, picture: VideoFrame) -> None:
+        self._latest = picture
+        self._there.set()
+
+    async def recv(self) -> VideoFrame:
+        await self._there.wait()
+        picture, self._latest = self._latest, None
+        if picture is None:
+            raise MediaStreamError
+        self._there.clear()
+        return picture
+
+    def stop(self) -> None:
+        super().stop()
+        self._latest = None
+        self._there.set()
+
+
+def _picture(pixels: bytes, width: int, height: int, at: float) -> VideoFrame:
+    planes = np.frombuffer(pixels, np.uint8).reshape(height * 3 // 2, width)
+    picture = VideoFrame.from_ndarray(planes, "yuv420p")
+    picture.pts, picture.time_base = round(at * VIDEO_HZ), Fraction(1, VIDEO_HZ)
+    return picture
+
+
+def replace_jitter_buffer(receiver: aiortc.RTCRtpReceiver, heard: Heard) -> None:
+    """Let a receiver's packets be heard at once. Raises ConfigurationError for an aiortc that has changed."""
+    if not hasattr(receiver, JITTER_BUFFER):
+        raise ConfigurationError(
+            f"aiortc {aiortc.__version__} is made otherwise than the one this was written for: "
+            'pip install "antiphon[webrtc]"'
+        )
+    setattr(receiver, JITTER_BUFFER, heard)
+
+
+def _configuration(settings: WebRTCSettings) -> aiortc.RTCConfiguration:
+    return aiortc.RTCConfiguration(
+        iceServers=[
+            aiortc.RTCIceServer(server.url, server.username, server.credential)
+            for server in settings.servers()
+        ],
+        bundlePolicy=aiortc.RTCBundlePolicy.MAX_BUNDLE,
+        iceTransportPolicy=aiortc.RTCIceTransportPolicy("relay" if settings.relay_only else "all"),
+    )

@@ -1,0 +1,84 @@
+"""What a client's program sends over HTTP, checked: it is the first thing that a stranger reaches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ...errors import UsageError
+from .engine import Candidate
+
+__all__ = ["Offer", "candidates"]
+
+LONGEST_OFFER = 100_000  # characters; a browser's with two cameras has 20,000
+KINDS = ("audio", "video", "application")
+BUNDLE = "a=group:BUNDLE"
+MOST_MEDIA = 8  # media sections: each costs a thread
+LONGEST_CANDIDATE = 1_000
+MOST_CANDIDATES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An SDP offer; `pc_id` is the connection's, where it has one, and `restart` asks for a new one."""
+
+    sdp: str
+    pc_id: str | None
+    restart: bool
+
+    @classmethod
+    def read(cls, request: Mapping[str, Any]) -> "Offer":
+        """From {"sdp", "type": "offer", "pc_id", "restart_pc"}. Raises UsageError."""
+        sdp, pc_id = request.get("sdp"), request.get("pc_id")
+        if not isinstance(sdp, str) or not sdp.startswith("v=0"):
+            raise UsageError("an offer needs an sdp, a text that begins with v=0")
+        if len(sdp) > LONGEST_OFFER:
+            raise UsageError(
+                f"the offer has {len(sdp)} characters; {LONGEST_OFFER} are the most that is read"
+            )
+        _check_media(sdp)
+        if request.get("type") != "offer":
+            raise UsageError(f"the type is {request.get('type')!r:.40}: an offer is needed")
+        if pc_id is not None and not isinstance(pc_id, str):
+            raise UsageError("the pc_id is a text, that of the first answer, or null")
+        return cls(sdp, pc_id or None, request.get("restart_pc") is True)
+
+
+def _check_media(sdp: str) -> None:
+    """See that an engine can find its way about. Raises UsageError."""
+    head, *sections = sdp.replace("\r\n", "\n").split("\nm=")
+    if not 1 <= len(sections) <= MOST_MEDIA:
+        raise UsageError(f"the offer has {len(sections)} media sections; taken are 1 to {MOST_MEDIA}")
+    mids: list[str] = []
+    for section in sections:
+        kind = section.split(" ")[0]
+        if kind not in KINDS:
+            raise UsageError(f"the offer has a section of {kind!r:.40}; known are {', '.join(KINDS)}")
+        mids += [line[6:] for line in section.split("\n") if line.startswith("a=mid:")]
+    bundled = [mid for line in head.split("\n") if line.startswith(BUNDLE) for mid in line.split()[1:]]
+    if len(set(mids)) != len(sections) or not set(bundled) <= set(mids):
+        raise UsageError("each section of an offer has an a=mid of its own, and a=group:BUNDLE lists those")
+
+
+def candidates(request: Mapping[str, Any]) -> list[Candidate]:
+    """From {"candidates": [{"candidate", "sdp_mid", "sdp_mline_index"}]}. Raises UsageError."""
+    given = request.get("candidates")
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise UsageError("candidates is a list")
+    several = cast(Sequence[object], given)
+    if len(several) > MOST_CANDIDATES:
+        raise UsageError(f"{len(several)} candidates came at once; {MOST_CANDIDATES} are the most")
+    return [_candidate(one) for one in several]
+
+
+def _candidate(given: object) -> Candidate:
+    fields: Mapping[str, object] = cast(Mapping[str, object], given) if isinstance(given, Mapping) else {}
+    text, mid, index = fields.get("candidate"), fields.get("sdp_mid"), fields.get("sdp_mline_index")
+    if not isinstance(text, str) or len(text) > LONGEST_CANDIDATE:
+        raise UsageError("each candidate has the candidate itself, a text as in SDP")
+    if not (mid is None or isinstance(mid, str)) or not (
+        index is None or (isinstance(index, int) and not isinstance(index, bool))
+    ):
+        raise UsageError("sdp_mid is a text and sdp_mline_index a number, or null")
+    if text and mid is None and index is None:
+        raise UsageError("a candidate needs sdp_mid or sdp_mline_index, to say what it is for")
+    return Candidate(text, mid, index)

@@ -1,0 +1,114 @@
+"""How a WebRTC transport is set up, and what its clients are told of STUN and TURN."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import time  # TURN's credentials end by the wall clock, whatever the session's is
+from typing import Any, Literal
+
+from ...errors import ConfigurationError
+
+__all__ = ["IceServer", "Turn", "WebRTCSettings"]
+
+OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+BITRATES = range(6_000, 256_001)
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server, such as "stun:stun.example.org:3478", with its credentials if it wants them."""
+
+    url: str
+    username: str | None = None
+    credential: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("stun:", "stuns:", "turn:", "turns:")):
+            raise ConfigurationError(
+                f"{self.url!r} is no ICE server: write stun:host:port or turn:host:port?transport=udp"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A TURN server that shares a `secret` with us, for credentials that end after `lifetime` seconds.
+
+    The user name is the Unix time of the end, and the password an HMAC-SHA1 of it: "A REST API For Access To
+    TURN Services", draft-uberti-behave-turn-rest-00; coturn's `use-auth-secret`.
+    """
+
+    url: str
+    secret: str
+    lifetime: float = 3600.0
+    name: str = "antiphon"
+
+    def __post_init__(self) -> None:
+        if not self.secret or self.lifetime <= 0:
+            raise ConfigurationError(f"{self.url} needs a secret and a lifetime over 0 seconds")
+        IceServer(self.url)
+
+    def server(self, now: float) -> IceServer:
+        """The server with credentials made at `now`, in Unix time."""
+        username = f"{int(now + self.lifetime)}:{self.name}"
+        digest = hmac.new(self.secret.encode(), username.encode(), hashlib.sha1).digest()
+        return IceServer(self.url, username, base64.b64encode(digest).decode())
+
+
+@dataclass(frozen=True, slots=True)
+class WebRTCSettings:
+    """Settings of a WebRTC transport; times in seconds. Raises ConfigurationError for what cannot be.
+
+    `engine`: "aiortc", or "wrtc", which is Chrome's own (`pip install "antiphon[webrtc-native]"`).
+    `port_range`: the UDP ports that may be used, first and last; wrtc alone can do it.
+    `relay_only`: go through TURN, and nowhere else.
+    `vanished_after`: a client of which nothing comes for this long has vanished: the agent falls silent.
+    `restart_within`: how much longer the conversation waits for it to come back; browsers take 5 to 8 s.
+    """
+
+    engine: Literal["aiortc", "wrtc"] = "aiortc"
+    ice_servers: tuple[IceServer, ...] = ()
+    turn: Turn | None = None
+    relay_only: bool = False
+    port_range: tuple[int, int] | None = None
+    sample_rate: int = 24000
+    bitrate: int = 32000
+    connect_within: float = 30.0
+    vanished_after: float = 3.0
+    restart_within: float = 7.0
+
+    def __post_init__(self) -> None:
+        if self.engine not in ("aiortc", "wrtc"):
+            raise ConfigurationError(f'engine={self.engine!r}: there are "aiortc" and "wrtc"')
+        if self.port_range is not None:
+            first, last = self.port_range
+            if not 1024 <= first <= last <= 65535:
+                raise ConfigurationError(f"port_range={self.port_range}: two ports from 1024 to 65535")
+            if self.engine == "aiortc":
+                raise ConfigurationError('aiortc takes any free port: a port_range needs engine="wrtc"')
+        if self.sample_rate not in OPUS_RATES or self.bitrate not in BITRATES:
+            raise ConfigurationError(
+                f"Opus speaks at {OPUS_RATES} Hz and 6000 to 256000 bit/s, "
+                f"not at {self.sample_rate} Hz and {self.bitrate} bit/s"
+            )
+        if min(self.connect_within, self.vanished_after) <= 0 or self.restart_within < 0:
+            raise ConfigurationError(
+                "connect_within and vanished_after are over 0 seconds, restart_within 0 or more"
+            )
+
+    def servers(self, now: float | None = None) -> tuple[IceServer, ...]:
+        """The servers, with credentials that begin now (Unix time; the real one where none is given)."""
+        turn = () if self.turn is None else (self.turn.server(time() if now is None else now),)
+        return (*self.ice_servers, *turn)
+
+    def ice_config(self, now: float | None = None) -> Mapping[str, Any]:
+        """What a browser's RTCPeerConnection is made with: {"iceServers": [...]}."""
+        return {
+            "iceServers": [
+                {"urls": [server.url]}
+                | ({} if server.username is None else {"username": server.username})
+                | ({} if server.credential is None else {"credential": server.credential})
+                for server in self.servers(now)
+            ]
+        }

@@ -1,0 +1,224 @@
+"""The engine over wrtc: libwebrtc, which is Chrome's, with its jitter buffer, repairs and congestion control.
+
+It works in threads of its own, shared by all connections, and calls the event loop for each 10 ms of sound.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+import webrtc
+
+from ...audio.pcm import samples
+from ...audio.resample import Resampler
+from ...errors import UsageError
+from .engine import HEARD_HZ, PIECE, Candidate, Ear
+from .settings import WebRTCSettings
+
+__all__ = ["Wrtc"]
+
+GATHER_WITHIN = 3.0  # seconds for our own addresses; the answer goes out with those that are there
+SOURCES = ("camera", "screen")
+
+
+class Wrtc:
+    """A peer connection of wrtc's."""
+
+    def __init__(self, settings: WebRTCSettings, ear: Ear) -> None:
+        self._settings = settings
+        self._ear = ear
+        self._pc = webrtc.RTCPeerConnection(_configuration(settings))
+        self._pc.on("connectionstatechange", self._changed)
+        self._pc.on("datachannel", self._channel_made)
+        self._channel: webrtc.RTCDataChannel | None = None
+        self._voice = webrtc.MediaStreamTrackGenerator("audio")
+        self._voice_writer = self._voice.writable.get_writer()
+        self._pictures = webrtc.VideoTrackGenerator()
+        self._picture_writer = self._pictures.writable.get_writer()
+        self._readers: dict[webrtc.MediaStreamTrack, asyncio.Task[None]] = {}
+        self._silence = bytes(int(settings.sample_rate * PIECE) * 2)
+        self._latest = 0
+        self._messages = 0
+
+    @property
+    def packets(self) -> int:
+        """What changes with every packet of sound or pictures, and with every message."""
+        times = [
+            int(source.timestamp)
+            for receiver in self._pc.get_receivers()
+            for source in receiver.get_synchronization_sources()
+        ]
+        self._latest = max(self._latest, *times, 0)  # those of long ago are forgotten
+        return self._latest + self._messages
+
+    @property
+    def unsent(self) -> int:
+        """Bytes of messages that wait."""
+        return 0 if self._channel is None else self._channel.buffered_amount
+
+    async def answer(self, offer: str) -> str:
+        """The answer, with our addresses in it. Raises UsageError for an offer that cannot be read."""
+        pc = self._pc
+        try:
+            await pc.set_remote_description(webrtc.RTCSessionDescriptionInit(type="offer", sdp=offer))
+            await self._arrange()
+            await pc.set_local_description(await pc.create_answer())
+        except (webrtc.RTCException, TypeError, ValueError) as error:
+            raise UsageError(f"the offer cannot be answered: {error}") from error
+        await self._gathered()
+        assert pc.local_description is not None
+        return pc.local_description.sdp
+
+    async def _gathered(self) -> None:
+        gathered = asyncio.Event()
+
+        def look(_: object = None) -> None:
+            if self._pc.ice_gathering_state == "complete":
+                gathered.set()
+
+        self._pc.on("icegatheringstatechange", look)
+        look()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_WITHIN):
+                await gathered.wait()
+
+    async def _arrange(self) -> None:
+        """Give each of the offer's media its part: the microphone's and the camera's are two-way."""
+        video = 0
+        for transceiver in self._pc.get_transceivers():
+            track = transceiver.receiver.track
+            if track.kind == "audio":
+                transceiver.receiver.jitter_buffer_target = 0
+                transceiver.direction = webrtc.RTCRtpTransceiverDirection.sendrecv
+                await transceiver.sender.replace_track(self._voice)
+                self._read(track, self._listen(track))
+                continue
+            source, video = SOURCES[min(video, 1)], video + 1
+            if source == "camera":
+                transceiver.direction = webrtc.RTCRtpTransceiverDirection.sendrecv
+                await transceiver.sender.replace_track(self._pictures.track)
+            if self._ear.wants_video:
+                self._read(track, self._watch(track, source))
+
+    def _read(self, track: webrtc.MediaStreamTrack, reading: Coroutine[Any, Any, None]) -> None:
+        if track in self._readers:
+            reading.close()
+        else:
+            self._readers[track] = asyncio.create_task(reading, name=f"antiphon {track.kind}")
+
+    async def _listen(self, track: webrtc.MediaStreamTrack) -> None:
+        processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track))
+        resample: Resampler | None = None
+        async for data in processor.readable:
+            assert isinstance(data, webrtc.AudioData)
+            with data:
+                pcm, rate = _mono(data), int(data.sample_rate)
+            if resample is None or resample.source_hz != rate:
+                resample = Resampler(rate, HEARD_HZ)
+            self._ear.heard(resample(pcm))
+
+    async def _watch(self, track: webrtc.MediaStreamTrack, source: str) -> None:
+        processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track))
+        async for frame in processor.readable:
+            assert isinstance(frame, webrtc.VideoFrame)
+            with frame:
+                width, height = frame.coded_width & ~1, frame.coded_height & ~1
+                part = webrtc.VideoFrameCopyToOptions(
+                    rect=webrtc.DOMRectInit(0, 0, width, height), format=webrtc.VideoPixelFormat.I420
+                )
+                pixels = bytearray(width * height * 3 // 2)
+                await frame.copy_to(pixels, part)
+            self._ear.saw(bytes(pixels), width, height, source)
+
+    def _changed(self, _: object) -> None:
+        state = self._pc.connection_state
+        if state == "connected":
+            self._ear.connected()
+        elif state in ("failed", "closed"):
+            self._ear.lost(f"the connection is {state}")
+
+    def _channel_made(self, event: webrtc.RTCDataChannelEvent) -> None:
+        if self._channel is not None and self._channel.ready_state == "open":
+            return
+        self._channel = channel = event.channel
+        channel.on("message", self._message)
+        channel.on("close", lambda _: self._ear.lost("the client has closed the data channel"))
+        if channel.ready_state == "open":
+            self._ear.opened()
+        else:
+            channel.on("open", lambda _: self._ear.opened())
+
+    def _message(self, event: webrtc.MessageEvent) -> None:
+        self._messages += 1
+        if isinstance(event.data, str):
+            self._ear.told(event.data)
+
+    async def add(self, candidate: Candidate) -> None:
+        """Try one more address. Raises UsageError where it is none."""
+        init = webrtc.RTCIceCandidateInit(candidate.candidate, candidate.mid, candidate.index)
+        try:
+            await self._pc.add_ice_candidate(init)
+        except (webrtc.RTCException, TypeError, ValueError) as error:
+            raise UsageError(f"{candidate.candidate[:100]!r} is no ICE candidate: {error}") from error
+
+    def say(self, pcm: bytes | None) -> None:
+        """Encode and send 20 ms."""
+        sound = webrtc.AudioDataInit(
+            format=webrtc.AudioSampleFormat.s16,
+            sample_rate=self._settings.sample_rate,
+            number_of_frames=len(self._silence) // 2,
+            number_of_channels=1,
+            timestamp=0,
+            data=self._silence if pcm is None else pcm,
+        )
+        self._voice_writer.write(webrtc.AudioData(sound))
+
+    def show(self, pixels: bytes, width: int, height: int, at: float) -> None:
+        """Send a picture."""
+        picture = webrtc.VideoFrameBufferInit(
+            format=webrtc.VideoPixelFormat.I420,
+            coded_width=width,
+            coded_height=height,
+            timestamp=round(at * 1_000_000),
+        )
+        self._picture_writer.write(webrtc.VideoFrame(pixels, picture))
+
+    def tell(self, text: str) -> None:
+        """Send a message. Raises UsageError for one that is too long for the client."""
+        if self._channel is None or self._channel.ready_state != "open":
+            return
+        try:
+            self._channel.send(text)
+        except (TypeError, webrtc.OperationError) as error:
+            raise UsageError(f"a message of {len(text)} characters is too long for the client") from error
+
+    async def close(self) -> None:
+        """Close the connection, and wait until nothing of it is left."""
+        self._pc.off()
+        self._pc.close()
+        for reader in self._readers.values():
+            reader.cancel()
+        self._voice.stop()
+        self._pictures.track.stop()
+        await asyncio.gather(*self._readers.values(), return_exceptions=True)
+
+
+def _mono(data: webrtc.AudioData) -> bytes:
+    channels, frames = data.number_of_channels, data.number_of_frames
+    pcm = bytearray(frames * channels * 2)
+    data.copy_to(pcm, webrtc.AudioDataCopyToOptions(plane_index=0, format=webrtc.AudioSampleFormat.s16))
+    if channels == 1:
+        return bytes(pcm)
+    return samples(bytes(pcm)).reshape(frames, channels).mean(axis=1).astype("<i2").tobytes()
+
+
+def _configuration(settings: WebRTCSettings) -> webrtc.RTCConfiguration:
+    return webrtc.RTCConfiguration(
+        ice_servers=[
+            webrtc.RTCIceServer(server.url, server.username, server.credential)
+            for server in settings.servers()
+        ],
+        ice_transport_policy="relay" if settings.relay_only else "all",
+        port_range=settings.port_range,
+    )

@@ -1,0 +1,117 @@
+"""ai-coustics' speech enhancement, on this machine under their licence: https://docs.ai-coustics.com
+
+`Cleaner("quail-vf-2.2-l-16khz")` fetches that model from them once, into the folder that `models` names;
+`Cleaner("/path/to/model.aicmodel")` takes a file.
+"""
+
+import importlib
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..clock import offload
+from ..errors import AntiphonError, AuthenticationError, ConfigurationError, UnavailableError
+from ..services.ports import Vendor
+
+KEY = "AIC_SDK_LICENSE"
+MODEL = "quail-vf-2.2-l-16khz"
+MEANS: dict[str, type[AntiphonError]] = {
+    "License": AuthenticationError,
+    "ProcessingNotAllowed": AuthenticationError,
+    "ModelDownload": UnavailableError,
+    "Model": ConfigurationError,
+    "File": ConfigurationError,
+    "Parameter": ConfigurationError,
+}
+"""How the names of their errors begin; they have no common root. The first that fits counts."""
+
+
+class Cleaner:
+    """Their enhancement of one conversation. `strength` 0 to 1 is how much of the rest is taken away."""
+
+    sample_rate = 16000
+    block = 160
+    delay = 0
+    echo = False
+    light = False
+
+    def __init__(
+        self,
+        model: str = MODEL,
+        *,
+        key: str | None = None,
+        strength: float | None = None,
+        models: str | Path | None = None,
+    ) -> None:
+        self._key = key or os.environ.get(KEY, "")
+        if not self._key:
+            raise ConfigurationError(
+                f"ai_coustics needs a licence key: set {KEY}, from https://developers.ai-coustics.com"
+            )
+        try:
+            self._sdk: Any = importlib.import_module("aic_sdk")
+        except ImportError as error:
+            raise ConfigurationError(
+                "ai_coustics needs its SDK, which is not installed: pip install aic-sdk"
+            ) from error
+        self._model = model
+        self._models = Path(models) if models else Path.home() / ".cache" / "ai-coustics"
+        self._strength = strength
+        self._processor: Any = None
+        self._context: Any = None
+
+    async def load(self) -> None:
+        """Fetch the model where it is not here, and get ready."""
+        await offload(None, self._load)
+
+    def process(self, near: bytes, far: bytes | None) -> bytes:
+        """Clean whole blocks of 10 ms."""
+        heard = (np.frombuffer(near, "<i2") / np.float32(32768)).reshape(-1, self.block)
+        clean = np.concatenate([self._processor.process(block) for block in heard])
+        return (clean * 32767).clip(-32768, 32767).astype("<i2").tobytes()
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._context.reset()
+
+    def close(self) -> None:
+        """End the session with their licence server."""
+        if self._processor is not None:
+            self._processor.terminate_session()
+
+    def _load(self) -> None:
+        sdk = self._sdk
+        try:
+            config = sdk.ProcessorConfig(self.sample_rate, self.block)
+            self._processor = sdk.Processor(_model(self._model, self._models), self._key, config)
+            self._context = self._processor.get_context()
+            if self._strength is not None:
+                self._context.set_parameter(sdk.ProcessorParameter.EnhancementLevel, self._strength)
+        except Exception as error:
+            for begin, kind in MEANS.items():
+                if type(error).__name__.startswith(begin):
+                    raise kind(f"ai_coustics: {getattr(error, 'message', error)}") from error
+            raise
+        self.delay = self._context.get_audio_delay()
+
+
+@lru_cache
+def _model(model: str, folder: Path) -> Any:
+    """A model, shared by all conversations."""
+    sdk: Any = importlib.import_module("aic_sdk")
+    if not model.endswith(".aicmodel"):
+        folder.mkdir(parents=True, exist_ok=True)
+        model = sdk.Model.download(model, folder)
+    return sdk.Model.from_file(model)
+
+
+VENDOR = Vendor(
+    name="ai_coustics",
+    provides={"cleaning": "Cleaner"},
+    docs="https://docs.ai-coustics.com",
+    env=KEY,
+    default={"cleaning": MODEL},
+)

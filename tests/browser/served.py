@@ -1,0 +1,176 @@
+"""A server with an agent whose services follow a script: what the clients in a real browser talk to.
+
+    python served.py PORT [--local]
+
+It prints "ready" once it listens. The agent takes whatever is loud for speech, and every stretch of it for
+"What time is it?". It says what it is asked to say, and what it was told of the client's program: see `Program`.
+With --local it is the local models instead.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from antiphon import Agent
+from antiphon.conversation.context import Context, ToolAnswered, UserSaid
+from antiphon.conversation.tools import Tool, tool
+from antiphon.frames import ClientMessage, ServerMessage, ToolCall, UserKey
+from antiphon.pipeline import Part
+from antiphon.processor import Processor, on
+from antiphon.rtvi import client_tool, ui_command
+from antiphon.server.app import app
+from antiphon.server.hosting import Opening
+from antiphon.server.serving import serve
+from antiphon.server.settings import ServerSettings
+from antiphon.services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, Word
+from antiphon.transports.port import Transport
+from antiphon.transports.webrtc import WebRTC
+
+NOON = "It is noon and all is well."
+LONG = "I shall tell you all about it, slowly and from the beginning, so that there is time to stop me. " * 4
+
+
+class LevelVAD:
+    """Takes what is louder than -40 dBFS for speech: a coded silence is not quite silent."""
+
+    sample_rate = 16000
+    window = 512
+
+    async def detect(self, audio: AsyncIterator[bytes]) -> AsyncIterator[float]:
+        """1.0 or 0.0 for each window."""
+        async for window in audio:
+            samples = np.frombuffer(window, np.int16).astype(np.float32)
+            yield 1.0 if np.sqrt(np.mean(samples**2)) > 328 else 0.0
+
+
+class OneQuestion:
+    """Hears the same question in every stretch of speech."""
+
+    segmented = True
+    sample_rate = 16000
+
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+        """One Heard for each Flush."""
+        async for item in audio:
+            if isinstance(item, Flush):
+                await asyncio.sleep(0.05)
+                yield Heard("What time is it?", item.final)
+
+
+class Obedient:
+    """Answers by what the user's last words ask for; a result of a tool it repeats."""
+
+    async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall]:
+        """Words, or the call of a tool."""
+        last = context.entries[-1] if context.entries else None
+        await asyncio.sleep(0.1)
+        if isinstance(last, ToolAnswered):
+            yield TextDelta(f"The answer is {last.result}.")
+        elif isinstance(last, UserSaid) and "weather" in last.text:
+            yield ToolCall("call_1", "weather", '{"city": "Paris"}')
+        elif isinstance(last, UserSaid) and "sum" in last.text:
+            yield ToolCall("call_2", "add", '{"a": 1, "b": 2}')
+        else:
+            asked = last.text if isinstance(last, UserSaid) else ""
+            for word in (LONG if "long" in asked else NOON).split():
+                yield TextDelta(word + " ")
+
+    async def warm(self, context: Context) -> None:
+        """Nothing to warm."""
+
+
+class Tone:
+    """Speaks in a tone of 440 Hz, 15 characters a second."""
+
+    sample_rate = 24000
+
+    async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word, None]:
+        """Pieces of 100 ms."""
+        number = -1
+        async for piece in text:
+            number += 1
+            await asyncio.sleep(0.05)
+            samples = np.arange(round(len(piece) / 15 * self.sample_rate))
+            tone = (6000 * np.sin(2 * np.pi * 440 / self.sample_rate * samples)).astype(np.int16).tobytes()
+            for start in range(0, len(tone), 4800):
+                yield Speech(tone[start : start + 4800], number)
+
+
+class Program(Processor):
+    """The agent's program: answers "echo", refuses "refuse", and makes a renegotiation when told to."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    @on(ClientMessage)
+    def asked(self, message: ClientMessage) -> Iterator[ServerMessage]:
+        """Requests, and what is told."""
+        match message.type:
+            case "echo":
+                yield ServerMessage(message.data, message.id)
+            case "refuse":
+                yield ServerMessage("this is refused", message.id, failed=True)
+            case "renegotiate" if isinstance(self._transport, WebRTC):
+                self._transport.renegotiate()
+            case "command":
+                yield ui_command("toast", {"title": "Hello"})
+            case _:
+                yield ServerMessage({"told": message.type, "data": message.data})
+
+    @on(UserKey)
+    def key(self, frame: UserKey) -> Iterator[ServerMessage]:
+        """A key was pressed."""
+        yield ServerMessage({"key": frame.key})
+
+
+@dataclass
+class Scripted(Agent):
+    """An agent with a program."""
+
+    def pipeline(self, transport: Transport) -> list[Part]:
+        """The usual parts, and the program behind the transport's input."""
+        first, *rest = super().pipeline(transport)
+        return [first, Program(transport), *rest]
+
+
+@tool
+async def add(a: int, b: int) -> int:
+    """The sum of two numbers."""
+    return a + b
+
+
+WEATHER: Tool = client_tool(
+    "weather",
+    "The weather in a city.",
+    {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+)
+
+
+def scripted(opening: Opening) -> Agent:
+    """An agent of this conversation's own."""
+    greeting = "Good day." if isinstance(opening.body, dict) and "greet" in opening.body else None  # pyright: ignore[reportUnknownArgumentType,reportUnknownMemberType]
+    return Scripted(
+        "You are a test.",
+        stt=OneQuestion(),
+        llm=Obedient(),
+        tts=Tone(),
+        vad=LevelVAD(),
+        eot=None,
+        tools=[add, WEATHER],
+        greeting=greeting,
+    )
+
+
+def main() -> None:
+    """Serve until a signal comes."""
+    settings = ServerSettings(port=int(sys.argv[1]))
+    local = Agent("You answer questions of callers. One short sentence.", greeting=None)
+    agents = {"local": local} if "--local" in sys.argv else {"scripted": scripted}
+    serve(app(agents, settings), settings, began=lambda: print("ready", flush=True))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""The page in Chromium: with its sample conversation in all its states, and with a server to talk to."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from .conftest import CLIENTS
+
+pytestmark = pytest.mark.e2e
+
+Open = Callable[..., Any]
+WIDE, TABLET, PHONE = (1440, 900), (768, 1024), (360, 740)
+STATES = ("start", "connecting", "denied", "full", "key", "failed", "still", "lost", "ended")
+AXE = CLIENTS / "node_modules/axe-core/axe.min.js"
+
+
+@pytest.fixture
+def shown(browser: Any, server: str) -> Iterator[Open]:
+    """Opens the page in a state of its sample, or, without one, to talk; fails on what its console says."""
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def told(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    def failed(error: Any) -> None:
+        complaints.append(str(error))
+
+    def opened(state: str | None = None, size: tuple[int, int] = WIDE, **more: Any) -> Any:
+        viewport = {"width": size[0], "height": size[1]}
+        context = browser.new_context(viewport=viewport, permissions=["microphone", "camera"], **more)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", told)
+        page.on("pageerror", failed)
+        page.goto(f"{server}/" if state is None else f"{server}/?sample={state}")
+        if state in ("still", "lost", "ended"):
+            page.wait_for_selector(".line.aside")
+        elif state is not None:
+            page.wait_for_selector("#talk-to >> text=Bicycle Shop", state="attached")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def line(page: Any, at: int) -> Any:
+    """A line of the transcript, counted from its end."""
+    return page.locator(".line").nth(page.locator(".line").count() - at)
+
+
+def test_the_files_are_what_their_source_builds(node: str) -> None:
+    if not (CLIENTS / "node_modules").is_dir():
+        pytest.skip("the clients' packages are not installed: make clients")
+    done = subprocess.run([node, CLIENTS / "page/build.mjs", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_transcript_shows_what_was_heard_and_what_was_cut(shown: Open) -> None:
+    page = shown("still")
+    cut = line(page, 4)
+    assert cut.locator(".words").inner_text().startswith("Any time before three.")
+    assert (
+        cut.locator("s").inner_text() == "true your rear wheel and have a look at the chain, which tends to"
+    )
+    assert "Not heard: true your" in cut.locator(".words").text_content()
+    assert "You interrupted" in cut.inner_text()
+    assert cut.locator(".took").inner_text().split("\n") == ["Answered after", "478 ms"]
+
+    speaking = line(page, 2)
+    assert speaking.locator(".coming").inner_text().endswith("the loan bike will be ready.")
+    assert speaking.locator("s").count() == 0
+    assert line(page, 1).inner_text() == "“mhm” did not interrupt"
+    assert page.locator(".line").nth(2).inner_text().count("Used opening hours, 38 ms") == 1
+    assert page.locator("#floor-words").inner_text() == "Bicycle Shop is speaking"
+    assert page.locator("#floor").get_attribute("data-state") == "agent"
+
+
+def test_the_waterfall_is_a_table_whose_parts_add_up(shown: Open) -> None:
+    page = shown("still")
+    assert page.locator("#figure").inner_text().split() == ["434", "ms"]
+    parts = page.locator("#parts th button").evaluate_all(
+        "buttons => buttons.map(button => button.firstChild.textContent)"
+    )
+    assert parts == [
+        *("End of turn", "Recognition", "Language model"),
+        *("First sentence", "Voice", "Playout", "Network, device"),
+    ]
+    took = [int(text) for text in page.locator("#parts .ms").all_inner_texts()]
+    server, ear = (int(text) for text in page.locator("#total .ms").all_inner_texts())
+    assert sum(took[:6]) == server == 389
+    assert sum(took) == ear == 434
+    assert page.locator("#total .ear td.number").all_inner_texts()[1:] == ["489", "874"]  # median and 95th
+    assert "Turn 8" in page.locator("#caption").text_content()
+
+    page.locator("#parts th button").nth(2).focus()
+    assert page.locator("#detail").inner_text().startswith("Until the model gives the first word")
+    page.locator("#parts tr").nth(0).hover()
+    assert page.locator("#detail").inner_text().startswith("From your last sound")
+
+
+def test_every_turn_can_be_looked_at(shown: Open) -> None:
+    page = shown("still")
+    bars = page.locator("#bars input")
+    assert bars.count() == 8
+    assert bars.nth(4).get_attribute("aria-label") == "Turn 5: 1060 ms at the ear, 1003 ms at the server"
+    bars.nth(7).focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    assert page.locator("#which").inner_text() == "Turn 5 of 8"
+    assert page.locator("#figure").inner_text().split() == ["1060", "ms"]
+    assert page.locator(".took[aria-current=true]").inner_text().endswith("1060 ms")
+    page.locator(".took").nth(6).click()
+    assert page.locator("#which").inner_text() == "Turn 7 of 8"
+
+
+def test_a_conversation_by_keyboard_alone(shown: Open) -> None:
+    page = shown("start")
+
+    def focused() -> str:
+        return page.evaluate("document.activeElement.id")
+
+    page.keyboard.press("Tab")
+    assert focused() == "open-devices"
+    page.keyboard.press("Enter")
+    assert page.locator("#devices").is_visible()
+    page.keyboard.press("Escape")
+    assert focused() == "open-devices"
+    page.keyboard.press("Tab")
+    assert focused() == "talk"
+    assert page.get_by_role("button", name="Start talking to Bicycle Shop", exact=True).is_visible()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-view=live]")
+    assert focused() == "mic"
+    assert page.locator("#status").text_content() == "Connected"
+    page.keyboard.press("Space")
+    assert page.locator("#mic").get_attribute("aria-pressed") == "false"
+    page.keyboard.press("Tab")
+    assert focused() == "camera"
+    page.keyboard.press("Tab")
+    assert focused() == "text"
+    page.keyboard.type("A word in between")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".line.user >> text=A word in between")
+    assert page.locator("#text").input_value() == ""
+    page.wait_for_selector("#said >> text=You: A word in between", state="attached")
+    page.keyboard.press("Tab")
+    assert focused() == "end"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-view=ended]")
+    assert focused() == "again"
+    assert "You ended the conversation." in page.locator("#ended-words").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, TABLET, PHONE], ids=["wide", "tablet", "phone"])
+def test_every_state_fits_and_is_accessible(shown: Open, size: tuple[int, int], scheme: str) -> None:
+    if not AXE.exists():
+        pytest.skip("the clients' packages are not installed: make clients")
+    for state in STATES:
+        page = shown(state, size, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+        page.add_script_tag(path=AXE)
+        views = [state]
+        if state == "still" and page.locator("#strip").is_visible():
+            views.append("latency")
+        for view in views:
+            if view == "latency":
+                page.locator("#strip").click()
+                assert page.locator("#waterfall").is_visible()
+            wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wider <= 0, f"{view} is {wider} px too wide"
+            found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
+            assert not found, [(view, one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+def test_what_goes_wrong_is_said_in_plain_words(shown: Open) -> None:
+    page = shown("denied")
+    assert "does not let this page use the microphone" in page.get_by_role("alert").inner_text()
+    assert page.locator("#type").is_visible()
+
+    page = shown("full")
+    assert "All lines are busy." in page.get_by_role("alert").inner_text()
+    assert page.locator("#talk").is_disabled()
+    assert "Try again in" in page.get_by_role("alert").inner_text()
+
+    page = shown("key")
+    assert "asks for a key" in page.get_by_role("alert").inner_text()
+    assert page.get_by_label("Key").is_visible()
+    assert not page.locator("#talk").is_visible()
+
+    page = shown("lost")
+    assert page.locator("#floor-words").inner_text() == "Connection lost. Trying again…"
+
+    page = shown("connecting")
+    page.locator("#type >> text=Cancel").click()
+    assert page.locator("#talk").is_enabled()
+
+
+def test_talking_to_a_server(shown: Open) -> None:
+    page = shown()
+    page.wait_for_selector("#greeting >> text=Talk to Scripted")
+    page.locator("#talk").click()
+    page.wait_for_selector("[data-view=live]", timeout=20_000)
+    page.wait_for_selector(".line.user >> text=What time is it?", timeout=20_000)
+    page.wait_for_selector(".line.agent >> text=It is noon and all is well.", timeout=20_000)
+    page.wait_for_selector("#total .ear .ms >> text=/^[0-9]+$/", timeout=20_000)
+    server, ear = (int(text) for text in page.locator("#total .ms").all_inner_texts())
+    assert server <= ear < server + 1000
+    assert page.locator("#bars input").count() >= 1
+
+    page.locator("#mic").click()
+    page.locator("#text").fill("tell me something long")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".line.agent >> text=I shall tell you all about it", timeout=20_000)
+    page.wait_for_selector("#floor-words >> text=Scripted is speaking", timeout=20_000)
+    page.locator("#text").fill("the time, please")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".line.agent s", timeout=20_000)
+    assert page.locator(".line.user").all_inner_texts()[-1].split("\n")[-1] == "the time, please"
+
+    page.locator("#camera").click()
+    page.wait_for_selector("#mine")
+    page.locator("#end").click()
+    page.wait_for_selector("#ended-words >> text=You ended the conversation.")
+    page.locator("#again").click()
+    page.wait_for_selector("[data-view=live]", timeout=20_000)
+    assert page.locator(".line").count() == 0

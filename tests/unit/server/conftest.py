@@ -1,0 +1,50 @@
+"""A server whose sessions are scripted, and a client of it on the same machine."""
+
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient, WebSocketTestSession
+
+from antiphon.server.app import app
+from antiphon.server.hosting import Report
+from antiphon.server.reception import Reception
+from antiphon.server.scripted import ScriptedHost
+from antiphon.server.settings import ServerSettings
+
+
+@dataclass
+class Server:
+    """A running application, seen from outside and from inside."""
+
+    client: TestClient
+    host: ScriptedHost
+    reception: Reception
+
+    def socket(self, path: str, **headers: str) -> WebSocketTestSession:
+        """A websocket at a path, to be entered."""
+        return self.client.websocket_connect(f"ws://localhost:7860{path}", headers=headers)
+
+
+@pytest.fixture
+def serve() -> Generator[Callable[..., Any]]:
+    """Starts a server with these settings; `room` and `address` (the client's) beside them."""
+    with ExitStack() as stack:
+
+        def start(
+            *, room: int = 100, address: str = "127.0.0.1", at: str = "http://localhost:7860", **settings: Any
+        ) -> Server:
+            hosts: list[ScriptedHost] = []
+
+            def hosting(report: Report) -> ScriptedHost:
+                hosts.append(ScriptedHost(report, room=room))
+                return hosts[0]
+
+            built = app(hosting, ServerSettings(**settings))
+            client = TestClient(built, base_url=at, client=(address, 50000), raise_server_exceptions=False)
+            stack.enter_context(client)
+            return Server(client, hosts[0], built.state.reception)
+
+        yield start

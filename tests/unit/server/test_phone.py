@@ -1,0 +1,225 @@
+"""The telephone's webhooks and sockets, and calls that we make."""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+
+import pytest
+from starlette.testclient import WebSocketDenialResponse
+
+from antiphon.errors import UnavailableError
+from antiphon.server import documents
+from antiphon.server.settings import ServerSettings
+from antiphon.transports.telephony.port import Document, Flow, Request
+from antiphon.transports.telephony.rest import Rest
+
+Serve = Callable[..., Any]
+
+HOME = "https://voice.example.com"
+FORM = {"CallSid": "CA1", "From": "+4930111", "To": "+4930222", "Direction": "inbound"}
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWILIO_ACCOUNT_SID", "AC1")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", "12345")
+    monkeypatch.setenv("TWILIO_NUMBER", "+4930222")
+
+
+def signature(url: str, form: dict[str, str], token: str = "12345") -> dict[str, str]:
+    """By Twilio's rule, written anew: https://www.twilio.com/docs/usage/security"""
+    text = url + "".join(name + form[name] for name in sorted(form))
+    mac = hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()
+    return {"x-twilio-signature": base64.b64encode(mac).decode()}
+
+
+def ring(server: Any, query: str = "", **changed: str) -> Any:
+    form = FORM | changed
+    return server.client.post(
+        f"/phone/twilio{query}", data=form, headers=signature(f"{HOME}/phone/twilio{query}", form)
+    )
+
+
+def stream(answer: Any) -> str:
+    """The path of the socket that a document names."""
+    url = re.search(r'<Stream url="wss://voice\.example\.com([^"]+)"', answer.text)
+    assert url is not None
+    return unescape(url[1])
+
+
+def test_a_call_that_rings_is_connected_with_a_session(serve: Serve) -> None:
+    server = serve(public_url=HOME)
+    answer = ring(server, "?agent=other")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/xml")
+    assert '<Parameter name="from" value="+4930111"/>' in answer.text
+    with server.socket(stream(answer)) as socket:
+        socket.send_text("{}")
+        assert socket.receive_text() == "{}"
+    opening = server.host.opened[0].opening
+    assert (opening.kind, opening.agent, opening.details["provider"]) == ("phone", "other", "twilio")
+
+
+def test_a_socket_is_good_for_one_call(serve: Serve) -> None:
+    server = serve(public_url=HOME)
+    path = stream(ring(server))
+    with server.socket(path):
+        pass
+    for again in (path, path.replace("twilio", "plivo"), "/phone/twilio/guessed", "/phone/twilio"):
+        with pytest.raises(WebSocketDenialResponse) as refused, server.socket(again):
+            pass
+        assert refused.value.status_code == 403
+    assert len(server.host.opened) == 1
+
+
+def test_a_socket_is_that_of_its_provider(serve: Serve) -> None:
+    server = serve(public_url=HOME)
+    with (
+        pytest.raises(WebSocketDenialResponse),
+        server.socket(stream(ring(server)).replace("twilio", "plivo")),
+    ):
+        pass
+    assert not server.host.opened
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-twilio-signature": ""},
+        {"x-twilio-signature": "AAAA"},
+        signature(f"{HOME}/phone/twilio", FORM, token="54321"),
+        signature(f"{HOME}/phone/twilio?agent=other", FORM),
+        signature(f"{HOME}/phone/twilio", FORM | {"From": "+4930333"}),
+        signature("http://localhost:7860/phone/twilio", FORM),
+    ],
+)
+def test_what_is_not_signed_is_refused(serve: Serve, headers: dict[str, str]) -> None:
+    server = serve(public_url=HOME)
+    for path in ("/phone/twilio", "/phone/twilio/status"):
+        answer = server.client.post(path, data=FORM, headers=headers)
+        assert (answer.status_code, set(answer.json())) == (403, {"detail", "info"})
+    assert len(server.reception.openings) == 0
+
+
+def test_without_the_secret_nothing_can_be_proven(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(public_url=HOME)
+    monkeypatch.delenv("TWILIO_AUTH_TOKEN")
+    answer = ring(server)
+    assert answer.status_code == 503
+    assert "TWILIO" not in answer.text
+
+
+def test_signatures_can_be_switched_off(serve: Serve) -> None:
+    server = serve(public_url=HOME, check_signatures=False)
+    assert server.client.post("/phone/twilio", data=FORM).status_code == 200
+
+
+def test_a_call_is_told_when_all_lines_are_busy(serve: Serve) -> None:
+    server = serve(public_url=HOME, room=1)
+    with server.socket(stream(ring(server))):
+        assert ring(server).status_code == 429
+
+
+@pytest.mark.parametrize("name", ["nobody", "port", "..", "call", "twilio%2F..", "a" * 5000])
+def test_there_is_no_other_provider(serve: Serve, name: str) -> None:
+    client = serve(public_url=HOME).client
+    assert client.post(f"/phone/{name}", data=FORM).status_code in (404, 405)
+
+
+# Calls of ours ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+    """The requests to the provider, each of which is answered with a call."""
+    requests: list[Request] = []
+
+    async def run(self: Rest, flow: Flow, name: str) -> str:
+        try:
+            step = next(flow)
+            while True:
+                assert isinstance(step, Request)
+                requests.append(step)
+                step = flow.send({"sid": "CA2"})
+        except StopIteration as end:
+            return str(end.value)
+
+    monkeypatch.setattr(Rest, "run", run)
+    return requests
+
+
+def test_a_call_is_made(serve: Serve, asked: list[Request]) -> None:
+    server = serve(public_url=HOME)
+    done = server.client.post("/dial", json={"to": "+4930444", "provider": "twilio", "body": {"order": 7}})
+    assert done.json()["call"] == "CA2"
+    form = asked[0].form or {}
+    assert (form["To"], form["From"]) == ("+4930444", "+4930222")
+    assert form["StatusCallback"] == f"{HOME}/phone/twilio/status"
+    path = re.search(r'url="wss://voice\.example\.com([^"]+)"', form["Twiml"])
+    assert path is not None
+    with server.socket(path[1]):
+        pass
+    opening = server.host.opened[0].opening
+    assert (opening.body, opening.details["dialled"]) == ({"order": 7}, "+4930444")
+
+
+def test_the_only_provider_that_is_set_up_dials(serve: Serve, asked: list[Request]) -> None:
+    server = serve(public_url=HOME)
+    assert server.client.post("/dial", json={"to": "+4930444"}).json()["provider"] == "twilio"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400),
+        ({"to": 7}, 400),
+        ({"to": "+49", "provider": "nobody"}, 404),
+        ({"to": "+49", "agent": "nobody"}, 404),
+        ({"to": "+49", "provider": "../twilio"}, 404),
+        ({"to": "+49", "provider": "exotel"}, 400),  # of which there is no account
+    ],
+)
+def test_what_cannot_be_dialled(serve: Serve, body: dict[str, Any], status: int) -> None:
+    server = serve(public_url=HOME)
+    assert server.client.post("/dial", json=body).status_code == status
+
+
+def test_a_provider_that_refuses_is_told_of(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(self: Rest, flow: Flow, name: str) -> str:
+        raise UnavailableError("Twilio has no such number")
+
+    monkeypatch.setattr(Rest, "run", run)
+    answer = serve(public_url=HOME).client.post("/dial", json={"to": "+49", "provider": "twilio"})
+    assert (answer.status_code, answer.json()["detail"]) == (502, "Twilio has no such number")
+
+
+# Documents -------------------------------------------------------------------------------------------
+
+
+def test_a_document_is_fetched_from_its_own_address(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ServerSettings(public_url=HOME)
+    publish = documents.publisher(settings)
+    assert publish is not None
+    path = publish(Document("<Response/>")).removeprefix(HOME)
+    server = serve(public_url=HOME, secret=settings.secret)
+    answer = server.client.post(path)
+    assert (answer.text, answer.headers["content-type"][:8]) == ("<Response/>", "text/xml")
+    assert server.client.get(path[:-2]).status_code == 404
+    assert server.client.get(path.replace("documents/", "documents/A")).status_code == 404
+    assert serve(public_url=HOME).client.get(path).status_code == 404  # another server's secret
+    monkeypatch.setattr(documents.time, "time", lambda: 1e12)
+    assert server.client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["A", "é", "%00", "!!!!", "A" * 5000, "=" * 40])
+def test_no_other_address_has_a_document(serve: Serve, name: str) -> None:
+    assert serve().client.get(f"/phone/documents/{name}").status_code == 404
+
+
+def test_without_a_public_address_nothing_is_published() -> None:
+    assert documents.publisher(ServerSettings()) is None

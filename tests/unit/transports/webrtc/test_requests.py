@@ -1,0 +1,91 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from antiphon.errors import UsageError
+from antiphon.transports.webrtc.engine import Candidate
+from antiphon.transports.webrtc.requests import Offer, candidates
+
+SDP = "v=0\r\na=group:BUNDLE 0 1\r\nm=audio 9 X 0\r\na=mid:0\r\nm=application 9 Y z\r\na=mid:1\r\n"
+GOOD = {"sdp": SDP, "type": "offer", "pc_id": None, "restart_pc": False}
+
+
+def test_an_offer_is_read() -> None:
+    assert Offer.read(GOOD) == Offer(SDP, None, False)
+    assert Offer.read(GOOD | {"pc_id": "a", "restart_pc": True, "requestData": 7}) == Offer(SDP, "a", True)
+    assert Offer.read({"sdp": SDP.replace("\r\n", "\n"), "type": "offer"}).pc_id is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"sdp": None}, "v=0"),
+        ({"sdp": "hello"}, "v=0"),
+        ({"sdp": "v=0\r\n"}, "sections"),
+        ({"sdp": SDP + "x" * 100_000}, "characters"),
+        ({"sdp": "v=0" + "\r\nm=audio 9 X 0\r\na=mid:0" * 9}, "sections"),
+        ({"sdp": SDP.replace("m=application", "m=text")}, "text"),
+        ({"sdp": SDP.replace("a=mid:1", "a=mid:0")}, "mid"),
+        ({"sdp": SDP.replace("a=mid:1", "")}, "mid"),
+        ({"sdp": SDP.replace("BUNDLE 0 1", "BUNDLE 7")}, "mid"),
+        ({"type": "answer"}, "offer"),
+        ({"type": None}, "offer"),
+        ({"pc_id": 7}, "pc_id"),
+        ({"pc_id": ["a"]}, "pc_id"),
+    ],
+)
+def test_what_is_no_offer_is_refused_in_a_sentence(wrong: dict[str, Any], why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        Offer.read(GOOD | wrong)
+
+
+def test_candidates_are_read() -> None:
+    several = [
+        {"candidate": "candidate:1 1 udp 1 10.0.0.1 1 typ host", "sdp_mid": "0", "sdp_mline_index": 0},
+        {"candidate": "", "sdp_mid": None},
+    ]
+    assert candidates({"candidates": several}) == [
+        Candidate("candidate:1 1 udp 1 10.0.0.1 1 typ host", "0", 0),
+        Candidate("", None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        "candidate:1",
+        {"candidate": ""},
+        [None],
+        [{}],
+        [{"candidate": 7}],
+        [{"candidate": "x" * 1001, "sdp_mid": "0"}],
+        [{"candidate": "x"}],
+        [{"candidate": "x", "sdp_mid": 0}],
+        [{"candidate": "x", "sdp_mid": None, "sdp_mline_index": True}],
+        [{"candidate": "x", "sdp_mline_index": 1.5}],
+        [{"candidate": ""}] * 51,
+    ],
+)
+def test_what_are_no_candidates_is_refused(wrong: Any) -> None:
+    with pytest.raises(UsageError):
+        candidates({"candidates": wrong})
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+NAMES = st.sampled_from(["sdp", "type", "pc_id", "restart_pc", "candidates", "candidate", "sdp_mid"])
+
+
+@given(st.dictionaries(NAMES, JSON | st.text().map(lambda text: f"v=0\nm=audio {text}")))
+def test_anything_else_raises_nothing_else(request: dict[str, Any]) -> None:
+    for read in (Offer.read, candidates):
+        try:
+            read(request)
+        except UsageError as error:
+            assert str(error)
