@@ -1,10 +1,10 @@
-"""What does cleaning cost, and what does it do: to noise, to echo, and to the words that are understood?
+"""What does cleaning cost, and what does it do: to noise, to echo, to what is taken for speech, to the words?
 
-Read sentences with known words, as recorded and with a fan or other voices behind them, go through each
-filter in pieces of 20 ms, and then to the local recogniser. The noise that is taken away is measured in the
-second before anybody speaks; what it does to the voice, by the words. An echo of another voice (60 ms late,
-12 dB under it, in a small room) is measured where it is alone, after 2 s (ERLE), and by the words that are
-understood through it.
+Read sentences with known words, as recorded and with a fan or other voices behind them (5 dB under the
+voice), go through each filter in pieces of 20 ms, then to the local voice activity detector and to the local
+recogniser. What is taken away is measured in the two seconds before anybody speaks, and so is how much of
+that the detector takes for speech. An echo of another voice (60 ms late, in a small room, 12 dB under it or
+as loud) is alone for four seconds, the last two of which are measured; then somebody speaks through it.
 
     python -m benchmarks.cleaning [FOLDER]
 
@@ -17,7 +17,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,14 +30,16 @@ from antiphon.audio.levels import find_speech
 from antiphon.audio.resample import Resampler, resample
 from antiphon.audio.wav import read
 from antiphon.errors import AntiphonError
-from antiphon.services.ports import AudioChunk, AudioFilter, Flush, Heard, SpeechToText
+from antiphon.services.ports import AudioChunk, AudioFilter, Flush, Heard, SpeechToText, VoiceActivity
 from antiphon.vendors import create
 
 from .voice_to_voice import spoken
 
 HZ = 16000
-BEFORE = 1.0  # seconds of noise alone
-SNR = (10.0, 0.0)  # dB
+BEFORE = 3.0  # seconds of noise alone
+ALONE = 4.0  # seconds of echo alone
+SNR = 5.0  # dB
+ECHOES = (-12.0, 0.0)  # dB beside the voice
 FILTERS = ("", "webrtc_audio/noise", "webrtc_audio/noise+gain", "deepfilternet")
 CANCELLERS = ("", "webrtc_audio/echo", "webrtc_audio/noise+echo", "webrtc_audio/noise+echo+gain")
 SENTENCES = (
@@ -68,10 +70,42 @@ class Score:
     filter: str
     ms: float = 0.0
     """Processor time for a second of audio."""
-    noise: float = 0.0
+    taken: float = 0.0
     """dB by which what is not the voice is quieter."""
+    speech: float = 0.0
+    """Of a hundred windows in which nobody speaks, those that are taken for speech."""
     wrong: float = 0.0
     """Words of a hundred that are wrong, missing or too many."""
+
+
+@dataclass(frozen=True)
+class Ears:
+    """Who listens to what has been cleaned."""
+
+    stt: SpeechToText
+    vad: VoiceActivity
+
+    async def words(self, sound: Sound) -> list[str]:
+        async def audio() -> AsyncIterator[AudioChunk | Flush]:
+            yield AudioChunk(pcm(sound))
+            yield Flush(True)
+
+        heard = [
+            item.text async for item in self.stt.transcribe(audio()) if isinstance(item, Heard) and item.final
+        ]
+        return plain(" ".join(heard))
+
+    async def speech(self, sound: Sound) -> float:
+        """The share of windows that are taken for speech."""
+        size = self.vad.window * 2
+        everything = pcm(sound)
+
+        async def windows() -> AsyncIterator[bytes]:
+            for at in range(0, len(everything) // size * size, size):
+                yield everything[at : at + size]
+
+        judged = [probability > 0.5 async for probability in self.vad.detect(windows())]
+        return sum(judged) / len(judged)
 
 
 def recorded(folder: Path) -> list[Sentence]:
@@ -117,10 +151,10 @@ def babble(sentences: list[Sentence], but: int, count: int) -> Sound:
     return np.sum([np.resize(other[::-1], count) for other in others], axis=0)
 
 
-def echo_of(far: Sound) -> Sound:
-    """What the microphone hears of the loudspeaker."""
+def echo_of(far: Sound, loud: float) -> Sound:
+    """What the microphone hears of the loudspeaker, `loud` dB beside it."""
     room = np.exp(-np.arange(1600) / 300) * np.random.default_rng(7).normal(0, 1, 1600)
-    heard = np.convolve(far, room / np.sqrt(np.sum(room * room)) * 10 ** (-12 / 20))
+    heard = np.convolve(far, room / np.sqrt(np.sum(room * room)) * 10 ** (loud / 20))
     return np.concatenate((np.zeros(round(0.06 * HZ)), heard))[: len(far)]
 
 
@@ -130,16 +164,12 @@ def clean(name: str, near: Sound, far: Sound | None, score: Score) -> Sound:
         return near
     service: AudioFilter = create("cleaning", name)
     asyncio.run(load(service))
-    heard, played, back = (
-        Resampler(a, b) for a, b in ((HZ, service.sample_rate),) * 2 + ((service.sample_rate, HZ),)
-    )
-    rest, out, size, far_rest = b"", b"", service.block * 2, b""
+    rate = service.sample_rate
+    heard, played, back = Resampler(HZ, rate), Resampler(HZ, rate), Resampler(rate, HZ)
     tail = np.zeros(HZ // 10)
-    near_pcm, far_pcm = (
-        pcm(np.concatenate((near, tail))),
-        pcm(np.concatenate((near * 0 if far is None else far, tail))),
-    )
-    seconds = 0.0
+    near_pcm = pcm(np.concatenate((near, tail)))
+    far_pcm = pcm(np.concatenate((np.zeros(len(near)) if far is None else far, tail)))
+    rest, far_rest, out, size, seconds = b"", b"", b"", service.block * 2, 0.0
     for at in range(0, len(near_pcm), HZ // 50 * 2):
         rest += heard(near_pcm[at : at + HZ // 50 * 2])
         far_rest += played(far_pcm[at : at + HZ // 50 * 2])
@@ -161,17 +191,6 @@ async def load(service: AudioFilter) -> None:
         await ahead()
 
 
-async def understood(stt: SpeechToText, sound: Sound) -> str:
-    """The recogniser's words."""
-
-    async def audio() -> AsyncIterator[AudioChunk | Flush]:
-        yield AudioChunk(pcm(sound))
-        yield Flush(True)
-
-    heard = [item.text async for item in stt.transcribe(audio()) if isinstance(item, Heard) and item.final]
-    return " ".join(heard)
-
-
 def plain(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+", text.lower().replace("mister", "mr").replace("'", ""))
 
@@ -186,88 +205,81 @@ def errors(said: list[str], heard: list[str]) -> int:
     return row[-1]
 
 
-def behind(sentences: list[Sentence], index: int, noise: Callable[[int], Sound] | None, snr: float) -> Sound:
-    """A sentence, a second of quiet before it, and noise behind both."""
-    voice = np.concatenate((np.zeros(round(BEFORE * HZ)), sentences[index].sound))
+def behind(sentence: Sentence, noise: Sound | None) -> Sound:
+    """A sentence, quiet before it, and noise behind both."""
+    voice = np.concatenate((np.zeros(round(BEFORE * HZ)), sentence.sound))
     if noise is None:
         return voice
-    sound = noise(len(voice))
-    stretches = find_speech(pcm(sentences[index].sound), HZ) or [(0, len(sentences[index].sound))]
-    loud = level(np.concatenate([sentences[index].sound[a:b] for a, b in stretches]))
-    return voice + sound * 10 ** ((loud - snr - level(sound)) / 20)
+    stretches = find_speech(pcm(sentence.sound), HZ) or [(0, len(sentence.sound))]
+    loud = level(np.concatenate([sentence.sound[a:b] for a, b in stretches]))
+    return voice + noise * 10 ** ((loud - SNR - level(noise)) / 20)
 
 
-def noisy(sentences: list[Sentence], stt: SpeechToText) -> list[Score]:
+def noisy(sentences: list[Sentence], ears: Ears) -> list[Score]:
     """Every filter, behind every noise."""
-    scores: list[Score] = []
-    conditions: list[tuple[str, Callable[[int], Callable[[int], Sound]] | None, float]] = [
-        ("clean", None, 0.0)
-    ]
-    for snr in SNR:
-        conditions.append((f"a fan, {snr:g} dB", lambda index: lambda count: fan(count, index), snr))
-        conditions.append(
-            (f"voices, {snr:g} dB", lambda index: lambda count: babble(sentences, index, count), snr)
-        )
-    for condition, noise, snr in conditions:
-        mixtures = [
-            behind(sentences, index, noise(index) if noise else None, snr) for index in range(len(sentences))
-        ]
-        for name in FILTERS:
-            if (score := one(condition, name, mixtures, None, sentences, stt)) is not None:
-                scores.append(score)
-    return scores
+    lengths = [len(sentence.sound) + round(BEFORE * HZ) for sentence in sentences]
+    noises: dict[str, list[Sound | None]] = {
+        "clean": [None] * len(sentences),
+        "a fan": [fan(length, index) for index, length in enumerate(lengths)],
+        "voices": [babble(sentences, index, length) for index, length in enumerate(lengths)],
+    }
+    scores: list[Score | None] = []
+    for condition, behind_them in noises.items():
+        near = [behind(*pair) for pair in zip(sentences, behind_them, strict=True)]
+        scores += [judged(Score(condition, name), near, None, sentences, ears, BEFORE) for name in FILTERS]
+    return [score for score in scores if score is not None]
 
 
-def one(
-    condition: str,
-    name: str,
-    mixtures: list[Sound],
-    far: list[Sound] | None,
-    sentences: list[Sentence],
-    stt: SpeechToText,
-) -> Score | None:
-    """One filter in one condition; None where it is not installed."""
-    score, wrong, words, seconds = Score(condition, name or "none"), 0, 0, 0.0
-    lead = round(BEFORE * HZ) if far is None else len(far[0]) - len(mixtures[0])
-    for index, (mixture, sentence) in enumerate(zip(mixtures, sentences, strict=True)):
-        try:
-            out = clean(name, mixture, None if far is None else far[index], score)
-        except AntiphonError as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            return None
-        alone = slice(round(0.6 * HZ), round(0.95 * HZ)) if far is None else slice(2 * HZ, 4 * HZ)
-        score.noise += (level(mixture[alone]) - level(out[alone])) / len(mixtures)
-        said = plain(sentence.words)
-        begins = lead if far is None else 4 * HZ
-        wrong += errors(said, plain(asyncio.run(understood(stt, out[max(0, begins - HZ // 5) :]))))
-        words += len(said)
-        seconds += len(mixture) / HZ
-    score.wrong, score.ms = 100 * wrong / words, score.ms / seconds
-    return score
-
-
-def echoing(sentences: list[Sentence], stt: SpeechToText) -> list[Score]:
-    """Every canceller: four seconds of echo alone, then somebody speaks through it."""
+def echoing(sentences: list[Sentence], ears: Ears) -> list[Score]:
+    """Every canceller: echo alone, then somebody speaks through it."""
     far: list[Sound] = []
-    mixtures: list[Sound] = []
     for index, sentence in enumerate(sentences):
         others = np.concatenate([one.sound for at, one in enumerate(sentences) if at != index][::-1])
-        loud = np.resize(others, 4 * HZ + len(sentence.sound))
-        far.append(loud)
-        near = np.concatenate((np.zeros(4 * HZ), sentence.sound))
-        mixtures.append(near + echo_of(loud))
-    scores = [one("echo", name, mixtures, far, sentences, stt) for name in CANCELLERS]
+        far.append(np.resize(others, round(ALONE * HZ) + len(sentence.sound)))
+    scores: list[Score | None] = []
+    for loud in ECHOES:
+        near = [
+            np.concatenate((np.zeros(round(ALONE * HZ)), sentence.sound)) + echo_of(played, loud)
+            for sentence, played in zip(sentences, far, strict=True)
+        ]
+        condition = f"echo, {loud:g} dB"
+        scores += [judged(Score(condition, name), near, far, sentences, ears, ALONE) for name in CANCELLERS]
     return [score for score in scores if score is not None]
+
+
+def judged(
+    score: Score,
+    near: list[Sound],
+    far: list[Sound] | None,
+    sentences: list[Sentence],
+    ears: Ears,
+    begins: float,
+) -> Score | None:
+    """One filter in one condition, where speech `begins` after so many seconds; None where it is not here."""
+    alone, voice = slice(round((begins - 2) * HZ), round((begins - 0.05) * HZ)), round((begins - 0.2) * HZ)
+    wrong, words = 0, 0
+    for index, (mixture, sentence) in enumerate(zip(near, sentences, strict=True)):
+        try:
+            out = clean(score.filter, mixture, None if far is None else far[index], score)
+        except AntiphonError as error:
+            print(f"{score.filter}: {error}", file=sys.stderr)
+            return None
+        score.taken += (level(mixture[alone]) - level(out[alone])) / len(near)
+        score.speech += 100 * asyncio.run(ears.speech(out[alone])) / len(near)
+        said = plain(sentence.words)
+        wrong += errors(said, asyncio.run(ears.words(out[voice:])))
+        words += len(said)
+    score.wrong, score.ms = 100 * wrong / words, score.ms / sum(len(one) / HZ for one in near)
+    return score
 
 
 def shown(scores: list[Score]) -> Table:
     table = Table("condition", "filter", header_style="bold")
-    for heading in ("ms CPU a second", "dB taken away", "words wrong, %"):
+    for heading in ("CPU, ms/s", "taken away, dB", "taken for speech, %", "words wrong, %"):
         table.add_column(heading, justify="right")
     for score in scores:
-        table.add_row(
-            score.condition, score.filter, f"{score.ms:.1f}", f"{score.noise:.1f}", f"{score.wrong:.1f}"
-        )
+        figures = (score.ms, score.taken, score.speech, score.wrong)
+        table.add_row(score.condition, score.filter or "none", *(f"{figure:.1f}" for figure in figures))
     return table
 
 
@@ -276,12 +288,10 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[2] / "shared" / "speech"
     has = (folder / "transcripts.json").is_file()
     sentences = recorded(folder) if has else asyncio.run(synthesised())
-    stt: SpeechToText = create("stt", "local")
-    scores = noisy(sentences, stt) + echoing(sentences, stt)
-    Console(width=100).print(shown(scores))
-    print(
-        f"{len(sentences)} sentences, {'recorded' if has else 'synthesised'}, understood by the local default"
-    )
+    ears = Ears(create("stt", "local"), create("vad", "local"))
+    scores = noisy(sentences, ears) + echoing(sentences, ears)
+    Console(width=120).print(shown(scores))
+    print(f"{len(sentences)} sentences, {'recorded' if has else 'synthesised'}, heard by the local models")
     into = Path(__file__).parent / "results" / "cleaning.json"
     into.write_text(json.dumps([vars(score) for score in scores], indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""A loudspeaker in a noisy room: the agent's own echo taken out, a sign of work while an answer is made."""
+"""A loudspeaker beside the microphone: the agent does not hear itself; a sign of work while it thinks."""
 
 from antiphon import Agent, Session
 from antiphon.services.ambience import Ambience, AmbienceSettings
@@ -10,8 +10,8 @@ agent = Agent("You answer questions about a museum, next to its door. One or two
 
 
 def conversation(transport: Loopback) -> Session:
-    """The agent's own pipeline, with three more parts in it."""
-    cleaning = Cleaning(Cleaner("noise+echo"))
+    """The agent's own pipeline, with four more parts in it."""
+    cleaning = Cleaning(Cleaner("echo"))
     ambience = Ambience(AmbienceSettings(background=None, thinking_after=1.0))
-    first, *parts, last = agent.pipeline(transport)
-    return Session([first, cleaning, *parts, ambience, cleaning.far, last])
+    first, vad, *parts, last = agent.pipeline(transport)
+    return Session([first, cleaning, vad, cleaning.raw, *parts, ambience, cleaning.far, last])

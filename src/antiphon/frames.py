@@ -297,10 +297,9 @@ class AgentKeys(Frame):
 
 @frame
 class Transfer(Frame):
-    """Hand the call on to `to`, a number or SIP address.
+    """Hand the call on to `to`, a number or SIP address, at once; then this session ends.
 
-    Cold: at once, and this session ends. `warm`: the other side is called first and hears `announcement`;
-    only when they have answered are the two put through.
+    `warm`: the other side is called first, hears `announcement`, and is put through once it has answered.
     """
 
     to: str
@@ -310,10 +309,7 @@ class Transfer(Frame):
 
 @frame
 class ServerMessage(Frame):
-    """Data for the client, as its protocol carries it; `answers` is the id of the ClientMessage it answers.
-
-    With `failed` the answer is an error, and `data` the sentence that says why.
-    """
+    """Data for the client. `answers`: the id of the ClientMessage that it answers; `failed`: `data` says why."""
 
     data: Any
     answers: str = ""

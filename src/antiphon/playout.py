@@ -38,6 +38,42 @@ LAG = 2.0  # seconds that the far end may lag behind; a mark that says more is n
 LATE = 0.25  # seconds behind time after which playout starts anew instead of catching up
 
 
+class Line:
+    """The output timeline: when the next piece is to be heard, and at which sample that is."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self.due: float | None = None
+        """None: nothing is being played."""
+        self.at = 0
+        self.lag = 0.0
+        """Seconds after its time at which the far end plays, as its marks tell; 0 where it sends none."""
+        self._rate = sample_rate
+        self._origin = 0.0  # when sample 0 was due
+
+    def begin(self, now: float) -> None:
+        """The next piece is due now."""
+        self.due, self.at = now, max(self.at, round(now * self._rate))
+        self._origin = now - self.at / self._rate
+
+    def go_on(self, samples: int) -> None:
+        """So many have gone out."""
+        assert self.due is not None
+        self.at += samples
+        self.due += samples / self._rate
+
+    def rest(self) -> None:
+        """Nothing is due."""
+        self.due, self.at = None, 0
+
+    def ahead(self, now: float) -> float:
+        """Seconds of what has gone out that are not heard yet."""
+        return 0.0 if self.due is None else max(0.0, self.due + self.lag - now)
+
+    def reached(self, at: int, now: float) -> None:
+        """The far end has played up to this sample."""
+        self.lag = min(max(0.0, now - self._origin - at / self._rate), LAG)
+
+
 class Playout(Processor):
     """Plays replies in time at `sample_rate` and knows how far each was heard.
 
@@ -56,13 +92,11 @@ class Playout(Processor):
         self.limit = limit
         self.paused = False
         self.gain = 1.0
-        self.lag = 0.0
-        """Seconds after its time at which the far end plays, as its marks tell; 0 where it sends none."""
         self._piece = int(sample_rate * PIECE)
         self._room = Room()
         self._pace = Pace()
-        self._origin = 0.0  # when sample 0 of the output timeline was due
         self._aside = Aside(self, self._piece)
+        self.line = Line(sample_rate)
         self._reset(0)
 
     def link(self, session: "Session", after: Route, branches: "tuple[Branch, ...]") -> Route:
@@ -72,8 +106,7 @@ class Playout(Processor):
 
     def _reset(self, reply: int) -> None:
         self._voice = Voice(reply, self.sample_rate, self.lead)
-        self._due: float | None = None  # when the next piece is to be heard; None: not playing
-        self._at = 0  # its place on the session's output timeline
+        self.line.rest()
         self._timer: Timer | None = None
 
     # What comes in ---------------------------------------------------------------------------------
@@ -121,7 +154,7 @@ class Playout(Processor):
     @on(PlayoutReached)
     def reached(self, signal: PlayoutReached) -> None:
         """Learn how late the far end plays."""
-        self.lag = min(max(0.0, self.session.now - self._origin - signal.at / self.sample_rate), LAG)
+        self.line.reached(signal.at, self.session.now)
 
     # What the session asks -------------------------------------------------------------------------
 
@@ -149,7 +182,7 @@ class Playout(Processor):
         self.paused = True
         if self.lead:
             self._heard.take_back()
-            self._due, self._at = None, 0
+            self.line.rest()
         self._rest()
         if self._voice.began is not None:
             self.push(PlayoutPaused(self._voice.reply))
@@ -165,8 +198,8 @@ class Playout(Processor):
             return
         if self._voice.began is not None:
             self.push(PlayoutResumed(self._voice.reply))
-        if self._due is not None and self._due < self.session.now:
-            self._due = None
+        if self.line.due is not None and self.line.due < self.session.now:
+            self.line.due = None
         self.play()
 
     def heard(self, reply: "Reply") -> int:
@@ -188,12 +221,12 @@ class Playout(Processor):
     @property
     def plays(self) -> bool:
         """Whether a reply is being heard."""
-        return self._due is not None
+        return self.line.due is not None
 
     @property
     def _heard(self) -> Voice:
         """The voice, as far as it is heard by now."""
-        return self._voice.hear(0.0 if self._due is None else self._due + self.lag - self.session.now)
+        return self._voice.hear(self.line.ahead(self.session.now))
 
     # Playing ---------------------------------------------------------------------------------------
 
@@ -209,7 +242,7 @@ class Playout(Processor):
 
     def play(self) -> None:
         """Send every piece whose time has come, if it may be heard; set the timer for the next."""
-        now, reply = self.session.now, self.session.reply
+        now, reply, line = self.session.now, self.session.reply, self.line
         self._stop_timer()
         if self.paused or reply is None or reply.speculative:
             return
@@ -219,14 +252,12 @@ class Playout(Processor):
         if self._voice.unvoiced:
             self.session.finish(reply.number, len(reply.text))
             return
-        if self._due is None or (self._due < now - LATE and self._voice.waiting.samples):
-            self._due = now
-            self._at = max(self._at, round(now * self.sample_rate))
-            self._origin = now - self._at / self.sample_rate
-        while self._due <= now + self.lead + 1e-6:
+        if line.due is None or (line.due < now - LATE and self._voice.waiting.samples):
+            line.begin(now)
+        while line.due is not None and line.due <= now + self.lead + 1e-6:
             if not self._send():
                 return
-        self._timer = self.session.timer(self, self._due - self.lead, self.play)
+        self._timer = self.session.timer(self, (line.due or now) - self.lead, self.play)
 
     def _send(self) -> bool:
         """Send one piece; False where there is none to send now."""
@@ -241,10 +272,8 @@ class Playout(Processor):
         if voice.began is None:
             voice.began = self.session.now
             self.push(PlayoutStarted(voice.reply))
-        assert self._due is not None
-        self.push(AgentAudio(voice.reply, voice.take(samples, self.gain), self.sample_rate, self._at))
-        self._at += samples
-        self._due += samples / self.sample_rate
+        self.push(AgentAudio(voice.reply, voice.take(samples, self.gain), self.sample_rate, self.line.at))
+        self.line.go_on(samples)
         if self._room.waited_for and not self.full:
             self._room.release()
         return True
@@ -252,15 +281,14 @@ class Playout(Processor):
     def _rest(self) -> None:
         """Wait until there is more to play."""
         self._stop_timer()
-        if self._due is not None and self._due <= self.session.now:
-            self._due = None
+        if self.line.due is not None and self.line.due <= self.session.now:
+            self.line.due = None
 
     def _finish(self) -> None:
         """All has gone out: the reply ends when the last sample has been heard."""
-        assert self._due is not None
-        heard = self._due + self.lag
-        if heard > self.session.now + 1e-6:
-            self._timer = self.session.timer(self, heard, self.play)
+        now = self.session.now
+        if (ahead := self.line.ahead(now)) > 1e-6:
+            self._timer = self.session.timer(self, now + ahead, self.play)
             return
         for segment in self._voice.spoken.segments:
             if segment.complete:
@@ -273,15 +301,15 @@ class Playout(Processor):
 
     def _fade_out(self) -> None:
         """End within 20 ms and without a click. A transport that plays ahead fades what it holds itself."""
-        if self.lead or self.paused or self._due is None:
+        if self.lead or self.paused or self.line.due is None:
             return
-        room = int((PIECE - (self._due - self.session.now)) * self.sample_rate)
+        room = int((PIECE - (self.line.due - self.session.now)) * self.sample_rate)
         samples = min(room, self._piece, self._voice.waiting.samples)
         if samples > 0:
             from .audio.levels import faded
 
             pcm = faded(self._voice.take(samples, self.gain))
-            self.push(AgentAudio(self._voice.reply, pcm, self.sample_rate, self._at))
+            self.push(AgentAudio(self._voice.reply, pcm, self.sample_rate, self.line.at))
 
     def _forget(self) -> None:
         self.paused, self.gain = False, 1.0

@@ -60,7 +60,7 @@ def pages(chromium: str, node: str, tmp_path_factory: pytest.TempPathFactory) ->
     subprocess.run([node, HERE / "page/bundle.mjs", out], check=True)
 
     class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  its name in the library
             """Say nothing."""
 
     with http.server.ThreadingHTTPServer(
@@ -167,10 +167,15 @@ def browser(open_browser: Callable[[Path], Any], tmp_path_factory: pytest.TempPa
 @pytest.fixture
 def page(browser: Any, pages: str) -> Iterator[Any]:
     """A fresh page; what it says on its console is shown where a test fails."""
+
+    def said(message: Any) -> None:
+        if message.type == "error":
+            print(message.text)  # noqa: T201
+
     context = browser.new_context(permissions=["microphone"])
     page = context.new_page()
-    page.on("console", lambda message: message.type == "error" and print(message.text))  # noqa: T201
-    page.on("pageerror", lambda error: print(f"[error] {error}"))  # noqa: T201
+    page.on("console", said)
+    page.on("pageerror", print)
     page.goto(pages)
     page.wait_for_function("window.bench")
     yield page

@@ -2,12 +2,11 @@
 
     python served.py PORT [--local]
 
-It prints "ready" once it listens. The agent takes whatever is loud for speech, and every stretch of it for
-"What time is it?". It says what it is asked to say, and what it was told of the client's program: see `Program`.
-With --local it is the local models instead.
+It prints "ready" once it listens. The agent takes whatever is loud for speech, every stretch of it for
+"What time is it?", and answers at once: see `Obedient`, and `Program` for what a client's program may ask.
+With --local it has the local models instead.
 """
 
-import asyncio
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -56,7 +55,6 @@ class OneQuestion:
         """One Heard for each Flush."""
         async for item in audio:
             if isinstance(item, Flush):
-                await asyncio.sleep(0.05)
                 yield Heard("What time is it?", item.final)
 
 
@@ -66,16 +64,14 @@ class Obedient:
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall]:
         """Words, or the call of a tool."""
         last = context.entries[-1] if context.entries else None
-        await asyncio.sleep(0.1)
         if isinstance(last, ToolAnswered):
             yield TextDelta(f"The answer is {last.result}.")
         elif isinstance(last, UserSaid) and "weather" in last.text:
             yield ToolCall("call_1", "weather", '{"city": "Paris"}')
         elif isinstance(last, UserSaid) and "sum" in last.text:
             yield ToolCall("call_2", "add", '{"a": 1, "b": 2}')
-        else:
-            asked = last.text if isinstance(last, UserSaid) else ""
-            for word in (LONG if "long" in asked else NOON).split():
+        elif isinstance(last, UserSaid) and "hush" not in last.text:
+            for word in (LONG if "long" in last.text else NOON).split():
                 yield TextDelta(word + " ")
 
     async def warm(self, context: Context) -> None:
@@ -92,7 +88,6 @@ class Tone:
         number = -1
         async for piece in text:
             number += 1
-            await asyncio.sleep(0.05)
             samples = np.arange(round(len(piece) / 15 * self.sample_rate))
             tone = (6000 * np.sin(2 * np.pi * 440 / self.sample_rate * samples)).astype(np.int16).tobytes()
             for start in range(0, len(tone), 4800):

@@ -178,6 +178,16 @@ def test_every_state_fits_and_is_accessible(shown: Open, size: tuple[int, int], 
             assert not found, [(view, one["id"], [node["html"] for node in one["nodes"]]) for one in found]
 
 
+def test_the_transcript_keeps_to_its_end_until_somebody_reads_further_up(shown: Open) -> None:
+    page = shown("ended", PHONE)  # what says so takes some of its room
+    assert page.locator(".line").last.is_visible()
+    assert not page.locator("#latest").is_visible()
+    page.locator("#scroll").focus()
+    page.keyboard.press("Home")
+    page.locator("#latest").click()
+    page.wait_for_selector("#latest", state="hidden")
+
+
 def test_what_goes_wrong_is_said_in_plain_words(shown: Open) -> None:
     page = shown("denied")
     assert "does not let this page use the microphone" in page.get_by_role("alert").inner_text()

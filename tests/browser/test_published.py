@@ -26,23 +26,6 @@ def connect(page: Any, server: str, kind: str, way: str, body: object = None) ->
     return page.evaluate(CONNECT, [kind, way, server, body])
 
 
-def noted(page: Any, name: str, condition: str = "true", timeout: float = 12) -> Any:
-    """Wait for something to be noted whose `data` meets the condition; the data."""
-    found = f"bench.notes.find(([name, data]) => name === {name!r} && ({condition}))"
-    page.wait_for_function(found, timeout=timeout * 1000)
-    return page.evaluate(f"{found}[1]")
-
-
-def spoken(page: Any, text: str) -> None:
-    """Wait until the agent has said this, in however many segments."""
-    page.wait_for_function(
-        """(text) => bench.notes.filter(([name, data]) => name === "botOutput" && data.spoken_status === "completed")
-            .map(([, data]) => data.text).join(" ").includes(text)""",
-        arg=text,
-        timeout=12_000,
-    )
-
-
 @pytest.mark.parametrize(("kind", "way"), WAYS)
 def test_a_conversation(page: Any, server: str, kind: str, way: str) -> None:
     ready = connect(page, server, kind, way)
@@ -50,28 +33,32 @@ def test_a_conversation(page: Any, server: str, kind: str, way: str) -> None:
     assert page.evaluate("bench.client.state") == "ready"
 
     # The caller's voice comes in, and the agent's comes out.
-    assert noted(page, "userTranscript", "data.final", 20)["text"] == "What time is it?"
-    noted(page, "botStartedSpeaking")
-    said = noted(page, "botOutput", "data.spoken_status === 'completed'")
+    heard = page.evaluate("bench.noted('userTranscript', (data) => data.final, 20)")
+    assert heard["text"] == "What time is it?"
+    page.evaluate("bench.noted('botStartedSpeaking')")
+    said = page.evaluate("bench.noted('botOutput', (data) => data.spoken_status === 'completed')")
     assert said["spoken_progress"] == {"accumulated_text": said["text"], "remaining_text": ""}
-    noted(page, "botStoppedSpeaking")
-    spoken(page, "It is noon and all is well.")
+    page.evaluate("bench.noted('botStoppedSpeaking')")
+    page.evaluate("bench.said('It is noon and all is well.')")
 
     # What programs tell one another.
     answer = page.evaluate("bench.client.sendClientRequest('echo', { n: [1, 'ü'] })")
     assert answer == {"n": [1, "ü"]}
-    refusal = page.evaluate("bench.client.sendClientRequest('refuse').catch((e) => e.data?.error ?? e.message)")
+    refusal = page.evaluate(
+        "bench.client.sendClientRequest('refuse').catch((e) => e.data?.error ?? e.message)"
+    )
     assert "refused" in str(refusal)
     page.evaluate("bench.client.sendClientMessage('hello', 5)")
-    assert noted(page, "serverMessage", "data.told === 'hello'") == {"told": "hello", "data": 5}
+    told = page.evaluate("bench.noted('serverMessage', (data) => data.told === 'hello')")
+    assert told["data"] == 5
     page.evaluate("bench.client.sendDTMF('12#')")
-    noted(page, "serverMessage", "data.key === '#'")
+    page.evaluate("bench.noted('serverMessage', (data) => data.key === '#')")
     page.evaluate("bench.client.sendClientMessage('command')")
-    noted(page, "uiCommand", "data.command === 'toast'")
+    page.evaluate("bench.noted('uiCommand', (data) => data.command === 'toast')")
 
     page.evaluate("bench.client.disconnect()")
     assert page.evaluate("bench.client.state") == "disconnected"
-    noted(page, "disconnected")
+    page.evaluate("bench.noted('disconnected')")
 
 
 @pytest.mark.parametrize("kind", ["webrtc", "websocket"])
@@ -79,19 +66,22 @@ def test_a_function_of_the_client_and_one_of_the_server(page: Any, server: str, 
     connect(page, server, kind, "start")
     page.evaluate("bench.client.enableMic(false)")
     page.evaluate("bench.client.sendText('How is the weather?')")
-    call = noted(page, "llmFunctionCallInProgress", "data.function_name === 'weather'")
+    call = page.evaluate(
+        "bench.noted('llmFunctionCallInProgress', (data) => data.function_name === 'weather')"
+    )
     assert call["arguments"] == {"city": "Paris"}
-    spoken(page, "blue over Paris")
+    page.evaluate("bench.said('blue over Paris')")
     page.evaluate("bench.client.sendText('What is the sum?')")
-    assert noted(page, "llmFunctionCallStopped", "data.function_name === 'add'")["result"] == 3
-    spoken(page, "The answer is 3.")
+    call = page.evaluate("bench.noted('llmFunctionCallStopped', (data) => data.function_name === 'add')")
+    assert call["result"] == 3
+    page.evaluate("bench.said('The answer is 3.')")
     page.evaluate("bench.client.disconnect()")
 
 
 @pytest.mark.parametrize("kind", ["webrtc", "websocket"])
 def test_a_greeting_is_told_to_a_client_that_has_just_come(page: Any, server: str, kind: str) -> None:
     connect(page, server, kind, "start", {"greet": True})
-    spoken(page, "Good day.")
+    page.evaluate("bench.said('Good day.')")
 
 
 @pytest.mark.parametrize("kind", ["webrtc", "websocket"])
@@ -99,28 +89,24 @@ def test_what_is_typed_interrupts(page: Any, server: str, kind: str) -> None:
     connect(page, server, kind, "start")
     page.evaluate("bench.client.enableMic(false)")
     page.evaluate("bench.client.sendText('Tell me at long last.')")
-    noted(page, "botOutput", "data.spoken_status === 'in-progress'")
+    page.evaluate("bench.noted('botOutput', (data) => data.spoken_status === 'in-progress')")
     page.evaluate("bench.client.sendText('What time is it?')")
-    spoken(page, "It is noon and all is well.")
-    assert page.evaluate("bench.notes.filter(([name]) => name === 'botStartedSpeaking').length") == 2
+    page.evaluate("bench.said('It is noon and all is well.')")
+    assert page.evaluate("bench.count('botStartedSpeaking')") == 2
     page.evaluate("bench.client.disconnect()")
 
 
 def test_renegotiation_and_restart_keep_the_conversation(page: Any, server: str) -> None:
     connect(page, server, "webrtc", "start")
     page.evaluate("bench.client.sendClientMessage('renegotiate')")
-    page.wait_for_function("bench.notes.filter(([name, peer]) => name === 'negotiated' && peer === 0).length === 2")
+    page.wait_for_function("bench.count('negotiated', (peer) => peer === 0) === 2")
     assert page.evaluate("bench.client.sendClientRequest('echo', 1)") == 1
-    # The network is gone, as the browser tells it: the client makes a new connection for the same session.
-    page.evaluate("""() => {
-        Object.defineProperty(bench.peers[0], "iceConnectionState", { get: () => "failed" });
-        bench.peers[0].dispatchEvent(new Event("iceconnectionstatechange"));
-    }""")
+    page.evaluate("bench.lose(bench.peers[0])")
     page.wait_for_function("bench.peers.length > 1 && bench.peers.at(-1).iceConnectionState === 'connected'")
     page.wait_for_function("bench.client.sendClientRequest('echo', 2).then((n) => n === 2, () => false)")
     # It stops its microphone's track with the old connection, so that we type.
     page.evaluate("bench.client.sendText('What time is it?')")
-    spoken(page, "It is noon and all is well.")
+    page.evaluate("bench.said('It is noon and all is well.')")
     page.evaluate("bench.client.disconnect()")
 
 
@@ -136,6 +122,10 @@ def test_the_hooks_of_react(page: Any, server: str, kind: str) -> None:
     page.evaluate("bench.client.sendText('How is the weather?')")
     messages = "[...document.querySelectorAll('#messages li')].map((li) => li.textContent)"
     page.wait_for_function(f"{messages}.some((text) => text === 'function_call: weather completed')")
-    page.wait_for_function(f"{messages}.some((text) => text.startsWith('assistant: ') && text.includes('[The'))")
-    page.wait_for_function(f"{messages}.some((text) => text.startsWith('user: What time is it?'))", timeout=20_000)
+    page.wait_for_function(
+        f"{messages}.some((text) => text.startsWith('assistant: ') && text.includes('[The'))"
+    )
+    page.wait_for_function(
+        f"{messages}.some((text) => text.startsWith('user: What time is it?'))", timeout=20_000
+    )
     page.evaluate("bench.client.disconnect()")

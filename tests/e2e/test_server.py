@@ -196,7 +196,8 @@ def test_readers_who_do_not_read_disturb_nobody(file: Path) -> None:
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         plain.sendall(
             b"GET /ws?framing=json HTTP/1.1\r\nHost: localhost\r\n"
-            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
         )
         body = message("client-ready", {"version": "2.1.0", "about": {"library": "deaf"}}).encode()
         plain.sendall(b"\x81\xfe" + len(body).to_bytes(2) + b"\0\0\0\0" + body)

@@ -227,7 +227,7 @@ def test_an_agent_that_blocks_its_loop_is_ended() -> None:
 
 def test_who_takes_the_processor_goes_on_behind_the_others() -> None:
     async def test() -> None:
-        async with calls(bounds=Bounds(cpu=0.2)) as it:
+        async with calls(bounds=Bounds(cpu=0.02)) as it:
             caller, _ = await it.begin()
             pid = int(await caller.ask("pid"))
             assert await caller.ask("burn") == "warm"

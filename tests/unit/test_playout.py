@@ -638,7 +638,7 @@ async def test_what_the_far_end_has_not_played_yet_is_not_heard() -> None:
         feed.end()
         await call.session.clock.sleep(1.0)
         call.session.send(PlayoutReached(RATE * 6 // 10))
-        assert call.part(Playout).lag == pytest.approx(0.4)
+        assert call.part(Playout).line.lag == pytest.approx(0.4)
         await call.session.clock.sleep(0.5)
         call.session.interrupt()
     check(call)
@@ -657,7 +657,7 @@ async def test_a_reply_is_over_when_the_far_end_has_played_it() -> None:
             feed.done()
             feed.end()
             await call.session.clock.sleep(0.5)
-            if not call.part(Playout).lag:
+            if not call.part(Playout).line.lag:
                 call.session.send(PlayoutReached(RATE // 10))
             await call.session.clock.sleep(2)
     check(call)
@@ -675,7 +675,7 @@ async def test_a_mark_that_cannot_be_is_not_believed() -> None:
         await call.session.clock.sleep(0.5)
         for at, lag in ((RATE * 60, 0.0), (-RATE * 60, 2.0)):
             call.session.send(PlayoutReached(at))
-            assert call.part(Playout).lag == lag
+            assert call.part(Playout).line.lag == lag
 
 
 @virtual

@@ -18,6 +18,8 @@ interface Talk {
   protocol: Protocol;
   sound: Sound;
   ending: AbortController;
+  /** The other side is being told that we leave. */
+  isLeaving: boolean;
 }
 
 const PAUSES = [0, 0.5, 1, 2, 4]; // seconds before each try to come back
@@ -73,7 +75,7 @@ export class AntiphonClient {
     const events: LinkEvents = {
       message: (text) => talk.protocol.received(text),
       lost: (reason) => void this.#comeBack(talk, reason),
-      left: () => void this.#end(talk, "the agent has left"),
+      left: () => void this.#end(talk, talk.isLeaving ? "" : "the agent has left"),
       interrupted: () => this.#interrupted(),
       track: (track, played) => {
         this.tracks[track.kind === "audio" ? "agent" : "agentVideo"] = track;
@@ -86,7 +88,13 @@ export class AntiphonClient {
         ? websocket((signal) => this.#socket(signal), sound, events)
         : webrtc((signal) => this.#offering(signal), events);
     const ending = new AbortController();
-    const talk = (this.#talk = { link, sound, ending, protocol: protocol(link.send, (message) => this.#received(talk, message)) });
+    const talk: Talk = (this.#talk = {
+      link,
+      sound,
+      ending,
+      protocol: protocol(link.send, (message) => this.#received(talk, message)),
+      isLeaving: false,
+    });
     const late = setTimeout(() => ending.abort(new AntiphonError("timeout", `The agent was not ready within ${timeout} s.`)), timeout * 1000);
     const begin = async () => {
       await sound.open(worklet);
@@ -110,6 +118,7 @@ export class AntiphonClient {
     const talk = this.#talk;
     if (!talk) return;
     if (this.state === "ready") {
+      talk.isLeaving = true;
       talk.protocol.send("disconnect-bot");
       await pause(0.05, talk.ending.signal).catch(() => {});
     }
@@ -230,7 +239,7 @@ export class AntiphonClient {
 
   async #comeBack(talk: Talk, reason: string): Promise<void> {
     const { link, protocol, ending } = talk;
-    if (this.#talk !== talk || this.state !== "ready") return;
+    if (this.#talk !== talk || this.state !== "ready" || talk.isLeaving) return;
     protocol.end(reason);
     if (this.options.reconnect === false) return this.#end(talk, reason);
     this.#enter("reconnecting", reason);
@@ -324,7 +333,8 @@ export class AntiphonClient {
       case "bot-interrupted":
         return this.#interrupted();
       case "server-message":
-        return void (this.#observation.told(data) || this.#emit("message", message.data));
+        if (!this.#observation.told(data)) this.#emit("message", message.data);
+        return;
       case "llm-function-call-started":
         return tool("started");
       case "llm-function-call-in-progress":

@@ -40,7 +40,7 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
     for (const part of ["waterfall", "detail", "history"]) the(part).hidden = !turn;
     the("which").textContent = turn ? `Turn ${turn.number} of ${turns.length}` : "";
     the("figure").replaceChildren(...(turn ? [ms(whole(turn)!), make("small", {}, " ms")] : []));
-    the("beside").textContent = turn ? `from your last ${turn.started === turn.ended ? "message" : "sound"} to its first sound, at ${turn.atEar === undefined ? "the server" : "your ear"}` : EMPTY;
+    the("beside").textContent = turn ? `from your ${turn.started === turn.ended ? "message to its first sound" : "last sound to its first"}, at ${turn.atEar === undefined ? "the server" : "your ear"}` : EMPTY;
     if (turn) {
       waterfall(turn);
       history(turn);

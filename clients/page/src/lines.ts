@@ -29,10 +29,16 @@ export function lines(changed: (line: Line, all: readonly Line[]) => void) {
 
   const of = (turn: Turn, who: Line["who"]) => all.find((line) => line.who === who && line.turn?.number === turn.number);
 
-  /** Where a new segment goes: on, where the same side has been speaking, or in a line of its own. */
+  /**
+   * Where a new segment goes: on, where the same side has been speaking, or in a line of its own. What a user says
+   * into a reply does not end it: the agent goes on, until it is told to be cut off.
+   */
   function place(who: "user" | "agent"): Line {
     const last = all.findLast((line) => line.who !== "aside");
     if (last?.who === who && !(who === "user" ? last.turn : last.over)) return last;
+    const before = all.findLast((line) => line.who === "agent");
+    const goesOn = before && !before.over && [...before.segments.values()].some((segment) => !segment.final);
+    if (who === "agent" && goesOn && !last?.turn) return before;
     const line = add(who);
     if (who === "agent" && last?.turn && !of(last.turn, "agent")) line.turn = last.turn;
     return line;
@@ -52,8 +58,9 @@ export function lines(changed: (line: Line, all: readonly Line[]) => void) {
   /** The server's account of a reply: as it was written so far, or, at its end, as it was said and heard. */
   function told(line: Line, { said, heard, interrupted }: Unprompted, turn?: Turn): void {
     line.turn = turn;
-    const over = interrupted || (said !== "" && boundary(said, heard) >= said.trimEnd().length);
-    if (over || !line.segments.size) Object.assign(line, { text: said, heard, cut: interrupted, over });
+    const text = said.trim();
+    const over = interrupted || (text !== "" && boundary(text, heard) >= text.length);
+    if (over || !line.segments.size) Object.assign(line, { text, heard, cut: interrupted, over });
     changed(line, all);
   }
 

@@ -86,7 +86,8 @@ function named(): void {
   the("title").textContent = `A conversation with ${it}`;
   the("talk-to").textContent = `to ${it}`;
   document.title = name ? `${name} · Antiphon` : "Antiphon";
-  the("floor-agent").textContent = floor.agent = shown.agent = wave.agent = name || "The agent";
+  floor.agent = name || "The agent";
+  the("floor-agent").textContent = shown.agent = wave.agent = name || "Agent";
   if (view.view === "start") wave.illustrate();
 }
 

@@ -20,8 +20,9 @@ export function transcript(choose: (turn: number) => void) {
   latest.addEventListener("click", toEnd);
 
   function toEnd(): void {
-    follows = true;
-    scroll.scrollTop = top = scroll.scrollHeight;
+    follows = latest.hidden = true;
+    scroll.scrollTop = scroll.scrollHeight;
+    top = scroll.scrollTop;
   }
 
   function parts(line: Line, current: number | undefined): HTMLElement[] {
@@ -48,7 +49,7 @@ export function transcript(choose: (turn: number) => void) {
   }
 
   const view = {
-    agent: "The agent",
+    agent: "Agent",
     toEnd,
 
     clear(): void {

@@ -7,8 +7,8 @@ type Floor = "nobody" | "user" | "agent" | "both";
 const STEP = 0.05; // seconds of a bar
 const SILENCE = 0.3; // levels below are: rooms are never quiet
 const KEPT = 60; // seconds
-/** Who speaks, for which share of the width, and the seconds until the other does. */
-const EXAMPLE: [side: 0 | 1, share: number, pause: number][] = [[0, 0.27, 0.45], [1, 0.33, 0.6], [0, 0.12, 0.42], [1, 0.3, 0]];
+/** Who speaks, for which share of the width, and the bars until the other does. */
+const EXAMPLE: [side: 0 | 1, share: number, pause: number][] = [[0, 0.27, 9], [1, 0.33, 12], [0, 0.12, 8], [1, 0.3, 0]];
 
 export function waves(canvas: HTMLCanvasElement) {
   const context = canvas.getContext("2d")!;
@@ -29,7 +29,7 @@ export function waves(canvas: HTMLCanvasElement) {
   const pace = (): number => (canvas.clientWidth < 600 ? 70 : 100); // pixels of a second
 
   function bar(at: number): [number, number] {
-    const place = Math.floor(at / STEP);
+    const place = Math.floor(at / STEP + 1e-6);
     const known = bars.get(place) ?? [0, 0];
     bars.set(place, known);
     return known;
@@ -47,13 +47,12 @@ export function waves(canvas: HTMLCanvasElement) {
     empty(true);
     running = false;
     const seconds = canvas.clientWidth / pace();
-    let at = 0.3;
+    let at = 6; // bars
     for (const [side, share, pause] of EXAMPLE) {
-      const from = at;
-      const to = from + share * seconds;
-      for (; at < to; at += STEP) bar(at)[side] = murmur(at + side * 7.3, (at - from) / (to - from));
-      if (side === 0) gaps.push([to, to + pause]);
-      at = to + pause;
+      const length = Math.round((share * seconds) / STEP);
+      for (let along = 0; along < length; along++) bar((at + along) * STEP)[side] = murmur((at + along) * STEP + side * 7.3, along / length);
+      at += length + pause;
+      if (side === 0) gaps.push([(at - pause) * STEP, at * STEP]);
     }
     clock = () => seconds;
     draw();

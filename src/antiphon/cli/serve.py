@@ -101,9 +101,11 @@ def open_server(agents: "Agents | Path | None", settings: ServerSettings) -> Non
 
 
 def _processes(file: Path | None, settings: ServerSettings) -> "Callable[[Report], Host]":
+    from ..server.workers.bounds import Bounds
     from ..server.workers.pool import WorkerHost
 
-    return lambda report: WorkerHost(file, settings, report)
+    bounds = Bounds(settings.memory_mb, settings.cpu, settings.stuck_after)
+    return lambda report: WorkerHost(file, settings, report, bounds=bounds)
 
 
 def numbered(settings: ServerSettings) -> None:

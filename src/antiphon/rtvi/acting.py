@@ -14,6 +14,7 @@ from ..frames import (
     ReplyEnded,
     ReplyStarted,
     ServerMessage,
+    Text,
     TextEnded,
     ToolEnded,
     ToolStarted,
@@ -21,6 +22,7 @@ from ..frames import (
     UserText,
 )
 from ..reply import Reply
+from ..services.tts import TTS
 from ..session import Session
 from .messages import (
     AppendToContext,
@@ -74,9 +76,10 @@ class Acts:
                 self._results.pop(call.id, None)
             case ReplyEnded(reply):
                 self.unvoiced.discard(reply)
+            case Text(reply) if reply in self.unvoiced:
+                self._soon(lambda: self._spare_the_voice(reply))
             case TextEnded(reply, more=False) if reply in self.unvoiced:
-                clock = self._session.clock  # once what happens now is over
-                clock.call_at(clock.now(), lambda: self._finish(reply))
+                self._soon(lambda: self._finish(reply))
             case _:
                 pass
 
@@ -215,6 +218,15 @@ class Acts:
             self._silent.remove(reply)
             self.unvoiced.add(signal.reply)
             playout.pause()
+
+    def _soon(self, call: Callable[[], None]) -> None:
+        """Once what happens now is over."""
+        clock = self._session.clock
+        clock.call_at(clock.now(), call)
+
+    def _spare_the_voice(self, number: int) -> None:
+        """It need not speak what nobody will hear."""
+        self._session.cancel_work(lambda work: work.reply == number and isinstance(work.stage, TTS))
 
     def _finish(self, number: int) -> None:
         """All of it has been written, and so read."""

@@ -5,6 +5,7 @@ asked with the client-message "antiphon.observe". Times and durations are float 
 """
 
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 from ..frames import (
@@ -24,7 +25,7 @@ from ..turns.floor import State
 __all__ = ["OBSERVE", "Observation"]
 
 OBSERVE = "antiphon.observe"
-NEWEST = 50  # turns that the first answer holds; its summary is of all
+NEWEST, LONGEST = 50, 40_000  # turns that the first answer holds, and characters; its summary is of all
 DIGITS = 4
 
 FLOOR: dict[State, tuple[str, str]] = {
@@ -64,8 +65,10 @@ class Observation:
         self._floor = state, detail = self._now()
         return {
             "agent": agent,
-            "turns": [self._turn(turn) for turn in self._latency.turns[-NEWEST:]],
-            "unprompted": [self._answer(answer) for answer in self._latency.unprompted[-NEWEST:]],
+            "turns": _newest([self._turn(turn) for turn in self._latency.turns[-NEWEST:]], LONGEST),
+            "unprompted": _newest(
+                [self._answer(answer) for answer in self._latency.unprompted[-NEWEST:]], LONGEST // 4
+            ),
             "floor": {"state": state, "detail": detail, "at": self._session.now},
             "summary": self._summary(),
         }
@@ -175,6 +178,12 @@ class Observation:
             "median": {part: round(seconds, DIGITS) for part, seconds in summary.median.items()},
             "p95": {part: round(seconds, DIGITS) for part, seconds in summary.p95.items()},
         }
+
+
+def _newest(told: list[dict[str, Any]], longest: int) -> list[dict[str, Any]]:
+    """The last ones, as many as fit into a message."""
+    sizes = accumulate(len(str(item)) for item in reversed(told))
+    return told[len(told) - sum(size <= longest for size in sizes) :]
 
 
 NOT_ANSWERED: dict[str, Any] = {

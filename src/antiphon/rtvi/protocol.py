@@ -12,7 +12,19 @@ from ..frames import ServerMessage, SessionStarted
 from ..session import Session
 from ..telemetry.latency import Latency
 from .acting import Acts, Sound
-from .messages import VERSION, ClientReady, Received, Refused, Request, decode, encode, major
+from .messages import (
+    VERSION,
+    Body,
+    ClientReady,
+    RawAudio,
+    RawAudioBatch,
+    Received,
+    Refused,
+    Request,
+    decode,
+    encode,
+    major,
+)
 from .observing import OBSERVE, Observation
 from .output import BotOutput
 from .reporting import Figures, Report, Tools
@@ -24,6 +36,7 @@ __all__ = ["RTVI"]
 logger = logging.getLogger("antiphon.rtvi")
 
 LOOKS_EVERY = 0.05  # seconds between two looks at how far the voice has come
+RATE, BURST = 20, 100  # messages a second, and at once, that a client may send beside audio
 WAITING = 1000  # messages that wait for a client that is not ready yet; of more, the oldest are forgotten
 
 
@@ -77,6 +90,7 @@ class RTVI:
         self._waiting: deque[tuple[str, Any]] = deque(maxlen=WAITING)
         self._timer: Timer | None = None
         self._settling = False
+        self._allowance, self._allowed_at = float(BURST), 0.0  # messages that are taken, as of then
         self._origin = 0.0  # the clock's time when the session began
         self._count = 0
 
@@ -100,14 +114,24 @@ class RTVI:
                 self._client_ready(number, body)
             case Received(number, _) if self._story is None:
                 self._refuse(number, "the agent is not ready yet: wait for bot-ready")
-            case Received(number, Request(t=kind)) if kind == OBSERVE:
-                self._observe(number)
-            case Received(number, body) if self._acts is not None:
-                self._acts.audio = self.audio
-                if why := self._acts.do(number, body):
+            case Received(number, body):
+                if why := self._do(self._session, number, body):
                     self._refuse(number, why)
-            case _:
-                pass
+
+    def _do(self, session: Session, number: str, body: Body) -> str | None:
+        """Do what a message says; gives why it was not done."""
+        assert self._acts is not None
+        if not isinstance(body, RawAudio | RawAudioBatch):
+            now = session.clock.now()
+            self._allowance = min(BURST, self._allowance + (now - self._allowed_at) * RATE) - 1
+            self._allowed_at = now
+            if self._allowance < 0:
+                self._allowance = 0.0
+                return f"too many messages: {RATE} a second are taken"
+        if isinstance(body, Request) and body.t == OBSERVE:
+            return self._observe(number)
+        self._acts.audio = self.audio
+        return self._acts.do(number, body)
 
     # For a client's tools --------------------------------------------------------------------------
 
@@ -241,12 +265,12 @@ class RTVI:
         while self._waiting:
             self._say(*self._waiting.popleft())
 
-    def _observe(self, number: str) -> None:
-        if self.observe and self._story is not None:
-            answer = self._story.observation.answer(self.agent)
-            self._say("server-response", {"t": OBSERVE, "d": answer}, number)
-        else:
-            self._refuse(number, "observation is off here: RTVI(observe=True) allows it")
+    def _observe(self, number: str) -> str | None:
+        if not self.observe or self._story is None:
+            return "observation is off here: RTVI(observe=True) allows it"
+        answer = self._story.observation.answer(self.agent)
+        self._say("server-response", {"t": OBSERVE, "d": answer}, number)
+        return None
 
 
 class _Story:

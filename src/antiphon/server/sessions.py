@@ -1,5 +1,6 @@
 """How a client comes to a session: POST /start, WebRTC offers, websockets."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,11 +20,13 @@ from .socket import Asked, SocketRoute
 
 __all__ = ["routes"]
 
+AT_ONCE = 3  # first offers: each takes 25 ms of the processor, that calls which are going on must not miss
+
 
 class Start(msgspec.Struct):
     """What a client posts to /start. `body` is for the agent, if it is a function of the opening."""
 
-    transport: Literal["webrtc", "websocket"] = "webrtc"
+    transport: Literal["webrtc", "websocket"] | None = None
     agent: str | None = None
     body: Any = None
     enableDefaultIceServers: bool = False  # noqa: N815  the protocol's own name
@@ -60,13 +63,14 @@ class Clients:
 
     def __init__(self, reception: Reception) -> None:
         self.reception = reception
+        self._answering = asyncio.Semaphore(AT_ONCE)
 
     async def start(self, request: Request) -> Response:
         """Begin a session, to be joined with what this answers."""
         reception = self.reception
         reception.check(request, "begin")
         wanted = decode(await reception.read(request) or b"{}", Start)
-        opening = reception.opening(wanted.transport, wanted.agent, wanted.body)
+        opening = reception.opening(wanted.transport or "webrtc", wanted.agent, wanted.body)
         reception.has_room()
         token = reception.openings.mint(opening)
         if wanted.transport == "websocket":
@@ -88,7 +92,8 @@ class Clients:
         with self._joining(request, "webrtc", said) as opening:
             hosted = await self.reception.open(opening, None)
             try:
-                connected = await hosted.ask(offer | {"pc_id": None})
+                async with self._answering:
+                    connected = await hosted.ask(offer | {"pc_id": None})
             except BaseException:
                 await hosted.end("the offer was refused")
                 raise

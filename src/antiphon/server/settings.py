@@ -88,6 +88,12 @@ class ServerSettings:
     """Whether sessions share one process, or have one each."""
     warm: int = 4
     """With processes: how many stand ready."""
+    memory_mb: int = 512
+    """With processes: what one may take beyond what it began with."""
+    cpu: float = 1.0
+    """With processes: the cores that one may take, averaged over ten seconds or so."""
+    stuck_after: float = 10.0
+    """With processes: how long one may give no sign of life."""
 
     def __post_init__(self) -> None:
         for name in ("capacity", "half_open", "per_minute", "burst", "body_bytes", "message_bytes"):

@@ -1,10 +1,15 @@
 """The stage that cleans what the microphone hears, before anybody listens to it.
 
-    cleaning = Cleaning(WebRTC())
-    [transport.input, cleaning, VAD(...), ..., Playout(...), cleaning.far, transport.output]
+    cleaning = Cleaning(Cleaner("echo"))
+    [transport.input, cleaning, VAD(...), cleaning.raw, STT(...), ...,
+     Playout(...), cleaning.far, transport.output]
 
-`far` hears what the agent plays, at its place in time, so that a filter can take the echo of it out. What
-comes out keeps the position at which it was spoken: a filter's delay makes it later, not wrong. A filter
+`far` hears what the agent plays, at its place in time, so that a filter can take the echo of it out. `raw`,
+where it is placed, gives the microphone back as it was: speech is then found in clean audio, and its words
+are taken from what no filter has harmed. That is for recognisers that are given speech alone (`segmented`);
+those that listen all the time must not hear the agent.
+
+What comes out keeps the position at which it was spoken: a filter's delay makes it later, not wrong. A filter
 that fails, or cannot keep up, is passed by: an unclean voice is better than none.
 """
 
@@ -15,7 +20,17 @@ from ..audio.resample import Resampler
 from ..audio.timeline import Timeline
 from ..clock import offload
 from ..errors import ConfigurationError
-from ..frames import AgentAudio, Failed, Frame, Interrupted, PlayoutPaused, SessionStarted, Signal, UserAudio
+from ..frames import (
+    AgentAudio,
+    Failed,
+    Frame,
+    Interrupted,
+    PlayoutPaused,
+    SessionStarted,
+    Signal,
+    UserAudio,
+    replace,
+)
 from ..processor import Processor, on
 from ..stage import Channel, Stage, Work
 from .matching import Matched, Patience, load
@@ -43,7 +58,8 @@ class Cleaning(Stage):
         if not 0 <= echo_delay <= KEPT / 2:
             raise ConfigurationError(f"echo_delay is 0 to {KEPT / 2:g} seconds, not {echo_delay:g}")
         self.service = service
-        self.far = Far(service.sample_rate)
+        self.far = Far(service)
+        self.raw = Raw(service.sample_rate)
         self.skipped = 0.0
         self._matched = Matched(service.sample_rate)
         self._echo_delay = round(echo_delay * service.sample_rate)
@@ -76,11 +92,17 @@ class Cleaning(Stage):
         """What the filter cannot clean passes as it is, until it is tried again."""
         if signal.part == self.name:
             self._passed_by = True
-            self.after(self._patience.next(), self._again)
+            self.after(self._patience.next(), lambda: self.run(Work(self), self._again()))
 
-    def _again(self) -> None:
-        self.service.reset()
-        self._begin()
+    async def _again(self) -> AsyncGenerator[Frame | Signal, None]:
+        if hasattr(self.service, "load"):
+            await load(self.service)
+        else:
+            self.service.reset()
+        if self._passed_by:
+            self._begin()
+        return
+        yield
 
     def _begin(self) -> None:
         self._rest, self._next_at, self._owed, self._passed_by = b"", -1, self.service.delay, False
@@ -93,6 +115,8 @@ class Cleaning(Stage):
     def audio(self, frame: UserAudio) -> None:
         if self._passed_by:
             self.skipped += len(frame.pcm) / 2 / frame.sample_rate
+            if frame.sample_rate == self.service.sample_rate:
+                self.raw.put(frame.at, frame.pcm)
             self.push(frame)
             return
         rate, size = self.service.sample_rate, self.service.block * 2
@@ -109,9 +133,10 @@ class Cleaning(Stage):
         near, self._rest = pcm[:whole], pcm[whole:]
         if not near:
             return
-        far = None
+        place, far = self._places.of(at, whole // 2), None
+        self.raw.put(place, near)
         if self.service.echo:
-            far = self.far.heard.take(self._places.of(at, whole // 2) - self._echo_delay, whole // 2)
+            far = self.far.heard.take(place - self._echo_delay, whole // 2)
         if self.service.light:
             self._emit(at, self.service.process(near, far))
         else:
@@ -128,6 +153,7 @@ class Cleaning(Stage):
 
     def _cleaned(self, at: int, pcm: bytes) -> UserAudio | None:
         """What came out of the filter for the samples from `at` on, at the place where it was spoken."""
+        self._patience.reset()
         early = min(self._owed, len(pcm) // 2)
         self._owed -= early
         pcm = pcm[early * 2 :]
@@ -152,11 +178,15 @@ class Cleaning(Stage):
 
 
 class Far(Processor):
-    """Hears what the agent plays: stands between playout and the transport's output."""
+    """Hears what the agent plays: stands between playout and the transport's output.
 
-    def __init__(self, sample_rate: int) -> None:
-        self.sample_rate = sample_rate
-        self.heard = Timeline(round(KEPT * sample_rate))
+    Where the filter does not want to know, nothing is done, and it may be left out.
+    """
+
+    def __init__(self, service: AudioFilter) -> None:
+        self.wanted = service.echo
+        self.sample_rate = service.sample_rate
+        self.heard = Timeline(round(KEPT * service.sample_rate) if service.echo else 1)
         self._resample: Resampler | None = None
         self._from = 0  # the rate of what is played
         self._next_at = -1  # where it would go on
@@ -165,6 +195,8 @@ class Far(Processor):
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
         self.push(frame)
+        if not self.wanted:
+            return
         if self._resample is None or frame.sample_rate != self._from:
             self._from, self._next_at = frame.sample_rate, -1
             self._resample = Resampler(frame.sample_rate, self.sample_rate)
@@ -185,6 +217,25 @@ class Far(Processor):
     def _lay(self, pcm: bytes) -> None:
         self.heard.put(self._place, pcm)
         self._place += len(pcm) // 2
+
+
+class Raw(Processor):
+    """Gives those behind it the microphone as it was: stands behind the VAD, or nowhere."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._heard = Timeline(round(KEPT * sample_rate))
+
+    def put(self, at: int, pcm: bytes) -> None:
+        """What the microphone heard from this position on."""
+        if hasattr(self, "session"):
+            self._heard.put(at, pcm)
+
+    @on(UserAudio)
+    def audio(self, frame: UserAudio) -> None:
+        if frame.sample_rate == self._rate:
+            frame = replace(frame, pcm=self._heard.take(frame.at, len(frame.pcm) // 2))
+        self.push(frame)
 
 
 class _Places:

@@ -21,7 +21,8 @@ from ..frames import ToolCall, frame
 class AudioFilter(Protocol):
     """Cleans what one conversation hears: noise, the agent's own echo, level.
 
-    Unlike the services below it is made for each conversation, and waits for nothing: it computes.
+    Unlike the services below it is made for each conversation, and waits for nothing: it computes. One that
+    has an async `load` gets ready there, for the first time or again; one that has a `close` lets go.
     """
 
     sample_rate: int

@@ -112,6 +112,8 @@ class _Line:
 class Incoming(Stage):
     """Reads the wire: audio becomes UserAudio at its place in time, messages go to the protocol."""
 
+    name = "websocket in"
+
     def __init__(self, line: _Line, rtvi: RTVI, sample_rate: int) -> None:
         self.malformed = 0
         """Messages that were nothing of use."""
@@ -228,6 +230,8 @@ class Outgoing(Processor):
     What has been sent will be played, for a client cannot take it back: when a voice that was held goes on,
     what the client has played of it meanwhile is not sent again.
     """
+
+    name = "websocket out"
 
     def __init__(self, line: _Line) -> None:
         self._line = line

@@ -20,6 +20,29 @@ const note = (name: string, data: unknown) => {
   }
 };
 
+const later = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits for something of this name to be noted that meets the condition, and gives its data. */
+async function noted(name: string, meets: (data: any) => boolean = () => true, seconds = 12): Promise<unknown> {
+  for (const end = performance.now() + seconds * 1000; performance.now() < end; await later(20)) {
+    const found = notes.find(([what, data]) => what === name && meets(data));
+    if (found) return found[1];
+  }
+  throw new Error(`no such ${name} within ${seconds} s: ${JSON.stringify(notes.filter(([what]) => what === name).slice(-5))}`);
+}
+
+const count = (name: string, meets: (data: any) => boolean = () => true) => notes.filter(([what, data]) => what === name && meets(data)).length;
+
+/** Waits until the agent has said this, in however many segments, as either client tells it. */
+async function said(text: string): Promise<void> {
+  const spoken = ([name, data]: [string, any]) =>
+    (name === "botOutput" && data.spoken_status === "completed") || (name === "transcript" && data.status === "spoken");
+  const all = () => notes.filter((one) => spoken(one as [string, any])).map(([, data]) => (data as any).text);
+  for (const end = performance.now() + 12_000; !all().join(" ").includes(text); await later(20)) {
+    if (performance.now() > end) throw new Error(`the agent has not said ${text}, but ${JSON.stringify(all())}`);
+  }
+}
+
 // Every peer connection, so that a test can break one.
 const peers: RTCPeerConnection[] = [];
 const Peer = window.RTCPeerConnection;
@@ -48,7 +71,7 @@ async function loudness(track: MediaStreamTrack, seconds: number): Promise<numbe
   const samples = new Float32Array(2048);
   let most = 0;
   for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await later(20);
     analyser.getFloatTimeDomainData(samples);
     most = Math.max(most, Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0) / samples.length));
   }
@@ -136,5 +159,18 @@ function showOurs(options: Options) {
   );
 }
 
-const bench = { notes, peers, sockets, loudness, published, antiphon, showPublished, showOurs, client: null as unknown };
+/** The network is gone, as the browser tells it. */
+function lose(peer: RTCPeerConnection) {
+  Object.defineProperty(peer, "iceConnectionState", { get: () => "failed" });
+  peer.dispatchEvent(new Event("iceconnectionstatechange"));
+}
+
+/** How an attempt to connect ends. */
+const attempt = (client: AntiphonClient) =>
+  client.connect().then(
+    () => ["connected"],
+    ({ code, status, message }) => [code, status ?? null, client.state, message],
+  );
+
+const bench = { lose, attempt, notes, noted, count, said, peers, sockets, loudness, published, antiphon, showPublished, showOurs, client: null as unknown };
 Object.assign(window, { bench });

@@ -46,15 +46,20 @@ def test_it_can_be_called_by_a_recording(program: Program, caller: Path, folder:
 
 def test_one_way_at_a_time(program: Program) -> None:
     result = program("--text", "--terminal")
-    assert (result.returncode, result.stderr) == (2, "antiphon: choose one of --terminal, --text and --wav\n")
+    assert (result.returncode, result.stderr) == (
+        2,
+        "antiphon: choose one of --phone, --terminal, --text and --wav\n",
+    )
 
 
-def test_without_sound_it_is_typed_to_unless_it_must_be_spoken_to(program: Program, folder: Path) -> None:
+def test_without_sound_it_cannot_be_spoken_to(program: Program, folder: Path) -> None:
     (folder / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
-    result = program(typed="hello\n")
-    assert result.returncode == 0
-    assert "No sound here" in result.stdout
-    assert "Hello. How are you?" in result.stdout
     result = program("--terminal")
     assert result.returncode == 2
     assert "apt-get install libportaudio2" in result.stderr
+
+
+def test_a_phone_needs_to_know_how_it_is_reached(program: Program) -> None:
+    result = program("--phone")
+    assert result.returncode == 2
+    assert "ANTIPHON_PUBLIC_URL" in result.stderr

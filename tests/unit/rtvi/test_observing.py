@@ -77,6 +77,19 @@ def test_nothing_is_told_before_it_is_asked_for() -> None:
     assert answer["floor"]["state"] == "nobody"
 
 
+def test_the_first_answer_fits_into_a_message() -> None:
+    async def often(client: WireClient) -> None:
+        for number in range(60):
+            client.say("send-text", {"content": f"{number} " + "x" * 3000}, f"t{number}")
+            await wait(0.1)
+        client.say("client-message", {"t": "antiphon.observe"}, "late")
+        await wait(0.1)
+
+    turns = observe(often).answer("late").data["d"]["turns"]
+    assert [item["number"] for item in turns] == list(range(60 - len(turns) + 1, 61))
+    assert 10 < len(turns) < 15
+
+
 def test_the_floor_from_hand_to_hand() -> None:
     client = observe(turn, ["hello"], ["Good morning."])
     floors = told(client, "floor")

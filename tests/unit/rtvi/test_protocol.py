@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from antiphon.agent import Agent
 from antiphon.clock import LoopClock
@@ -13,6 +15,7 @@ from antiphon.conversation.tools import tool
 from antiphon.frames import ClientMessage, ServerMessage, ToolCall, Transcript, UserKey
 from antiphon.processor import Processor, on
 from antiphon.rtvi import RTVI, Typed, client_of, client_tool, job_group, ui_command
+from antiphon.rtvi.messages import TYPES
 from antiphon.services.ports import Heard
 from antiphon.services.tts import TTS
 from antiphon.session import Session
@@ -22,6 +25,10 @@ from antiphon.testing.scripted import Answer
 from antiphon.transports.websocket import Websocket
 
 Act = Callable[[WireClient, Session], Awaitable[None]]
+CALL = ToolCall("c1", "where", '{"exact": true}')
+WHERE = client_tool(
+    "where", "Where the user is.", {"type": "object", "properties": {"exact": {"type": "boolean"}}}
+)
 LONG = "Well, that depends. There are many things to say, and I shall say them all, one after another."
 
 
@@ -38,14 +45,14 @@ def talk(
     version: str = "2.1.0",
     parts: Sequence[Processor] = (),
     without: type | None = None,
-    **settings: Any,
+    **more: Any,
 ) -> WireClient:
     """Hold a conversation; gives its client, with all that it was told."""
     client = WireClient()
 
     async def hold() -> None:
         transport = Websocket(client, rtvi=rtvi)
-        agent = Agent("Be brief.", **{**services(hears, says), **settings})
+        agent = Agent("Be brief.", **{**services(hears, says), **more})
         first, *rest = agent.pipeline(transport)
         rest = [part for part in rest if without is None or not isinstance(part, without)]
         session = Session([first, *parts, *rest], observers=transport.observers)
@@ -305,6 +312,19 @@ def test_an_answer_may_be_read_instead_of_heard() -> None:
     assert said == ["quietly", LONG, "aloud"], "and the model knows that it was read"
 
 
+def test_nobody_speaks_what_is_to_be_read_however_long_it_takes() -> None:
+    async def typing(client: WireClient, session: Session) -> None:
+        client.say("send-text", {"content": "quietly", "options": {"audio_response": False}})
+        await wait(20.0)
+        assert session.reply is None
+
+    good = services([], [LONG * 2])
+    good["llm"].each = 0.5
+    client = talk(typing, **good)
+    assert not client.all("error") and not client.heard
+    assert len(good["tts"].spoken) <= 1, "the voice has nothing to do"
+
+
 def test_a_silent_answer_is_silent_behind_one_that_cannot_be_interrupted() -> None:
     async def typing(client: WireClient, session: Session) -> None:
         session.say("Please listen to this.", interruptible=False)
@@ -443,6 +463,58 @@ def test_nonsense_changes_nothing(text: str) -> None:
         assert client.answer("x").type == "error-response"
 
 
+ANY = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-1, 3)
+    | st.sampled_from(["", "1", "c1", "where", "hello", "user", "AAA="]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["t", "d"]), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+FIELDS = sorted({field for kind in TYPES.values() for field in kind.__struct_encode_fields__})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted({*TYPES} - {"disconnect-bot"})),
+            st.dictionaries(st.sampled_from(FIELDS), ANY),
+        ),
+        max_size=12,
+    )
+)
+def test_whatever_a_client_says_the_conversation_goes_on(said: list[tuple[str, Any]]) -> None:
+    async def send(client: WireClient, session: Session) -> None:
+        for number, (kind, data) in enumerate(said):
+            client.say(kind, data, f"x{number}")
+            await wait(0.2)
+        client.say("client-message", {"t": "cart"}, "after")
+        await wait(0.1)
+        assert session.state == "running"
+
+    client = talk(
+        send, [], [[CALL], "In Berlin.", "Yes."], tools=[WHERE], parts=[Shop()], rtvi=RTVI(observe=True)
+    )
+    assert client.answer("after").type == "server-response"
+
+
+def test_a_flood_is_refused_and_forgotten() -> None:
+    async def flood(client: WireClient, session: Session) -> None:
+        for number in range(300):
+            client.say("client-message", {"t": "cart"}, f"f{number}")
+        await wait(5.0)
+        client.say("client-message", {"t": "cart"}, "after")
+        await wait(0.1)
+
+    client = talk(flood, parts=[Shop()])
+    answers = [told.type for told in client.told if told.id.startswith("f")]
+    assert answers == ["server-response"] * 100 + ["error-response"] * 200
+    assert client.answer("after").type == "server-response"
+
+
 def test_protocol_1_may_still_append_to_the_context() -> None:
     async def append(client: WireClient, session: Session) -> None:
         client.say("append-to-context", {"role": "user", "content": "I am Ada"}, "a")
@@ -468,8 +540,6 @@ def test_protocol_1_is_told_in_its_own_way() -> None:
 
 
 # Tools -----------------------------------------------------------------------------------------------
-
-CALL = ToolCall("c1", "where", '{"exact": true}')
 
 
 @tool
@@ -527,11 +597,6 @@ def test_a_tool_that_an_interruption_cancels() -> None:
     assert client.all("llm-function-call-stopped") == [
         {"tool_call_id": "c1", "function_name": "search", "cancelled": True}
     ]
-
-
-WHERE = client_tool(
-    "where", "Where the user is.", {"type": "object", "properties": {"exact": {"type": "boolean"}}}
-)
 
 
 @pytest.mark.parametrize("level", ["full", "disabled"])

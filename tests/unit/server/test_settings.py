@@ -1,6 +1,7 @@
 """What a server may be told."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +89,9 @@ def test_every_setting_can_be_set_by_the_environment() -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):
             read = ServerSettings.from_environment({f"ANTIPHON_{field.name.upper()}": "9"})
             assert getattr(read, field.name) == 9
+
+
+def test_the_guide_has_every_setting() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "serve.md").read_text()
+    for field in fields(ServerSettings):
+        assert f"`ANTIPHON_{field.name.upper()}`" in guide, field.name

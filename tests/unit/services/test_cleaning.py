@@ -8,7 +8,7 @@ import pytest
 from antiphon.audio.levels import rms
 from antiphon.audio.resample import resample
 from antiphon.clock import LoopClock
-from antiphon.errors import ConfigurationError
+from antiphon.errors import ConfigurationError, UnavailableError
 from antiphon.frames import AgentAudio, Failed, Interrupted, UserAudio
 from antiphon.playout import Playout
 from antiphon.processor import Processor, on
@@ -57,12 +57,15 @@ class Late:
 class Ear(Processor):
     """Behind the cleaning."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, passes: bool = False) -> None:
         self.heard: list[UserAudio] = []
+        self._passes = passes
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
         self.heard.append(frame)
+        if self._passes:
+            self.push(frame)
 
 
 def ramp(samples: int, begin: int = 1) -> bytes:
@@ -125,6 +128,32 @@ async def test_another_rate_is_matched_and_the_places_with_it() -> None:
     await transport.speak(pulse.tobytes())
     places = by_place(ear.heard)
     assert max(places, key=lambda place: places[place]) == 8000
+    await session.cancel()
+
+
+class Mute(Late):
+    """Takes everything away."""
+
+    def process(self, near: bytes, far: bytes | None) -> bytes:
+        return bytes(len(super().process(near, far)))
+
+
+@pytest.mark.parametrize("light", [True, False])
+@virtual
+async def test_the_microphone_is_given_back_as_it_was(light: bool) -> None:
+    transport, clean, raw = Loopback(), Ear(passes=True), Ear()
+    service = Mute(light=light)
+    cleaning = Cleaning(service)
+    session = Session([transport.input, cleaning, clean, cleaning.raw, raw, Playout(24000), cleaning.far])
+    await session.start()
+    await transport.speak(ramp(8000))
+    service.broken = 1
+    await transport.speak(ramp(16000, 8001))
+    await sleep(0.1)
+    assert set(by_place(clean.heard[:20]).values()) == {0}
+    places = by_place(raw.heard)
+    assert len(places) > 24000 - 5 * 320
+    assert all(value == place + 1 for place, value in places.items())
     await session.cancel()
 
 
@@ -246,6 +275,26 @@ async def test_the_filter_is_loaded_and_closed_with_the_session() -> None:
     assert service.state == "loaded"
     await session.cancel()
     assert service.state == "closed"
+
+
+@virtual
+async def test_a_filter_that_could_not_be_loaded_is_loaded_later() -> None:
+    class Unreachable(Late):
+        tries = 0
+
+        async def load(self) -> None:
+            self.tries += 1
+            if self.tries < 3:
+                raise UnavailableError("the model cannot be fetched")
+
+    transport, ear, service = Loopback(), Ear(), Unreachable(light=False)
+    session = await conversation(Cleaning(service), ear, transport)
+    await transport.speak(ramp(16000))
+    await sleep(0.1)
+    assert service.tries == 3
+    assert service.blocks
+    assert len(by_place(ear.heard)) > 16000 - 2 * 320 - 96
+    await session.cancel()
 
 
 async def echo_taken_away(echo_delay: float) -> float:

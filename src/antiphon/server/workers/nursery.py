@@ -19,7 +19,6 @@ logger = logging.getLogger("antiphon.server")
 
 LOADED_WITHIN = 300.0  # seconds: agents' files and models, on a busy machine
 BORN_WITHIN = 10.0
-AGAIN_AFTER, LONGEST = 1.0, 30.0  # seconds to the next try, doubled
 
 
 class Nursery:
@@ -64,6 +63,7 @@ class Nursery:
         """A new process with this socket. Raises UnavailableError."""
         birth = asyncio.create_task(self._birth(role, end.dup()))
         self._unclaimed.add(birth)
+        birth.add_done_callback(self._failed)
         child = await asyncio.shield(birth)  # what is on its way must find somebody who knows it
         self._unclaimed.discard(birth)
         return child
@@ -81,14 +81,25 @@ class Nursery:
         await self._end_zygote()
 
     async def _birth(self, role: bytes, end: socket.socket) -> Child:
-        async with self._one_at_a_time:
-            try:
-                with end:
-                    return await self._forked(role, end) if self.forks else self._spawned(ROLES[role], end)
-            except (OSError, TimeoutError) as error:
-                if self._zygote is not None:
-                    self._zygote.kill()  # it is replaced
-                raise UnavailableError(f"no process could be started: {error!r}") from error
+        with end:
+            async with self._one_at_a_time:
+                try:
+                    return await self._made(role, end)
+                except (OSError, TimeoutError) as error:
+                    logger.error("the zygote does not answer (%r): it is begun again", error)
+                try:
+                    await self._end_zygote(patience=0)
+                    await self.start()
+                    return await self._made(role, end)
+                except (OSError, TimeoutError, ConfigurationError) as error:
+                    raise UnavailableError(f"no process could be started: {error}") from error
+
+    async def _made(self, role: bytes, end: socket.socket) -> Child:
+        return await self._forked(role, end) if self.forks else self._spawned(ROLES[role], end)
+
+    def _failed(self, birth: asyncio.Task[Child]) -> None:
+        if birth.cancelled() or birth.exception() is not None:
+            self._unclaimed.discard(birth)
 
     async def _verdict(self, control: socket.socket) -> Verdict:
         try:
@@ -100,32 +111,29 @@ class Nursery:
             return Verdict(problem="the process that loads the agents has ended; the log has its last words")
         return msgspec.msgpack.decode(said, type=Verdict)
 
-    async def _end_zygote(self) -> None:
+    async def _end_zygote(self, patience: float = 2.0) -> None:
         control, self._control = self._control, None
         zygote, self._zygote = self._zygote, None
         if control is not None:
             control.close()
         if zygote is not None:
-            await zygote.stop()
+            await zygote.stop(patience)
 
     def _replace(self, _: object) -> None:
-        """The zygote has ended: begin another, and let those who want to be born wait for it."""
+        """A zygote has ended: begin another, and let those who want to be born wait for it."""
         if not self._closed:
-            logger.error("the zygote has ended, and is begun again; no session is lost by that")
             self._replacing = asyncio.create_task(self._again(), name="antiphon zygote")
 
     async def _again(self) -> None:
-        wait = AGAIN_AFTER
         async with self._one_at_a_time:
-            while not self._closed:
-                await self._end_zygote()
-                try:
-                    await self.start()
-                    break
-                except ConfigurationError as error:
-                    logger.error("the agents cannot be loaded any more: %s", error)
-                await asyncio.sleep(wait)
-                wait = min(2 * wait, LONGEST)
+            if self._closed or self._zygote is None or not self._zygote.ended.done():
+                return
+            logger.error("the zygote has ended, and is begun again; no session is lost by that")
+            await self._end_zygote()
+            try:
+                await self.start()
+            except ConfigurationError as error:  # who wants to be born tries again
+                logger.error("the agents cannot be loaded any more: %s", error)
 
     async def _forked(self, role: bytes, end: socket.socket) -> Child:
         if self._control is None:

@@ -103,7 +103,7 @@ class WorkerHost:
             self.names = self._nursery.verdict.agents
             if self._nursery.verdict.served:
                 await self._models.start(self._nursery)
-            self.warm += await asyncio.gather(*(self._new() for _ in range(self._wanted())))
+            await asyncio.gather(*(self.stand_by() for _ in range(self._wanted())))
         except (AntiphonError, Refused) as error:
             await self.close()
             raise ConfigurationError(str(error)) from error
@@ -129,6 +129,12 @@ class WorkerHost:
             self._fill()
         self._keep(self._attend(worker))
         return worker
+
+    async def stand_by(self) -> None:
+        """Have one more worker ready. Raises Refused if it does not come to that."""
+        worker = self._unborn()
+        await self._bear(worker)
+        self.warm.append(worker)
 
     async def close(self) -> None:
         """End all sessions at once, and leave nothing behind."""
@@ -181,11 +187,6 @@ class WorkerHost:
         self._born += 1
         return Worker(self.bounds, f"worker-{self._born}")
 
-    async def _new(self) -> Worker:
-        worker = self._unborn()
-        await self._bear(worker)
-        return worker
-
     async def _bear(self, worker: Worker) -> None:
         """Let a worker come into the world. Raises Refused if that fails."""
         began = time.monotonic()
@@ -224,7 +225,7 @@ class WorkerHost:
         wait = AGAIN_AFTER
         while self._wanted() > 0:
             try:
-                self.warm.append(await self._new())
+                await self.stand_by()
             except Refused as refused:
                 logger.error("%s; the next try is in %g s", refused, wait)
                 await asyncio.sleep(wait)

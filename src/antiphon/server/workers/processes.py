@@ -22,6 +22,7 @@ __all__ = ["Child", "adopt_orphans", "call_this", "check_system", "die_with", "s
 PDEATHSIG, NAME, CHILD_SUBREAPER = 1, 15, 36
 FD = 3  # where a spawned process finds its socket
 ADOPTED_WITHIN = 5.0
+KILLED_WITHIN = 2.0
 SWEEPS = 20  # times, 50 ms apart, that what a worker left behind is waited for
 
 
@@ -100,15 +101,13 @@ class Child:
         """Wait for its end; kill it when that takes too long."""
         await asyncio.wait([self.ended], timeout=within)
         self.kill()
-        await asyncio.wait([self.ended], timeout=within)
+        await asyncio.wait([self.ended], timeout=KILLED_WITHIN)
 
     def _has_ended(self) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._fd)
-        with contextlib.suppress(OSError):
-            os.killpg(
-                self.pid, signal.SIGKILL
-            )  # what it began and left behind; not reaped, its number is safe
+        with contextlib.suppress(OSError):  # what it began and left behind; its number is its own till reaped
+            os.killpg(self.pid, signal.SIGKILL)
         self._reap(loop)
 
     def _reap(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -74,6 +74,11 @@ class Connection:
             if self._streams.pop(number, None) is not None:
                 pipe.tell(Stop(number))
 
+    def close(self) -> None:
+        """Let go; what is asked for then fails, or connects again."""
+        if self._pipe is not None:
+            self._pipe.close()
+
     async def _connected(self) -> Pipe[Any]:
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         end.setblocking(False)

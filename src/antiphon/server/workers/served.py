@@ -23,7 +23,7 @@ from ...frames import ToolCall
 from ...services.ports import AudioChunk, Flush, Heard, TextDelta, TokenUsage, TurnHint
 from .pipe import Pipe
 
-__all__ = ["PORTS", "Key", "key_of", "serve"]
+__all__ = ["PORTS", "Key", "key_of", "serve", "serving"]
 
 logger = logging.getLogger("antiphon.server")
 
@@ -162,7 +162,12 @@ def error_named(name: str, message: str) -> AntiphonError:
 
 def serve(listener: socket.socket, agents: Mapping[str, Any]) -> None:
     """Load the agents' models and answer whoever connects, until this process is killed."""
-    asyncio.run(_Models(agents).serve(listener))
+    asyncio.run(serving(agents, listener))
+
+
+async def serving(agents: Mapping[str, Any], listener: socket.socket) -> None:
+    """The same in the event loop that runs."""
+    await _Models(agents).serve(listener)
 
 
 class _Models:
@@ -182,11 +187,15 @@ class _Models:
         listener.setblocking(False)
         loop = asyncio.get_running_loop()
         connections: set[asyncio.Task[None]] = set()
-        while True:
-            end, _ = await loop.sock_accept(listener)
-            connection = asyncio.create_task(self._answer(end, problem))
-            connections.add(connection)
-            connection.add_done_callback(connections.discard)
+        try:
+            while True:
+                end, _ = await loop.sock_accept(listener)
+                connection = asyncio.create_task(self._answer(end, problem))
+                connections.add(connection)
+                connection.add_done_callback(connections.discard)
+        finally:
+            for connection in connections:
+                connection.cancel()
 
     def service(self, key: Key) -> Any:
         """The service that a key names. Raises UsageError for one that is not here."""
@@ -239,10 +248,13 @@ class _Models:
                     pass
 
         pipe: Pipe[Any] = await Pipe[Any](msgspec.msgpack.Decoder(Asked), note).connect(end)
-        pipe.tell(Loaded(problem))
-        await pipe.gone
-        for task, _ in list(streams.values()):
-            task.cancel()
+        try:
+            pipe.tell(Loaded(problem))
+            await pipe.gone
+        finally:
+            pipe.abort("")
+            for task, _ in list(streams.values()):
+                task.cancel()
 
     async def _stream(self, call: Call, items: Incoming[Any], tell: Callable[[Told], None]) -> None:
         """Call the method and send what it gives."""

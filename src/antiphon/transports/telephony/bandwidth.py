@@ -50,7 +50,7 @@ class Said(msgspec.Struct, rename="camel"):
     track: str = "inbound"
     payload: str | None = None
     metadata: dict[str, Any] | None = None
-    stream_params: dict[str, Any] | None = None
+    stream_params: Any = None
 
 
 class Bandwidth:

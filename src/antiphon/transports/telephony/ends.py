@@ -104,7 +104,9 @@ class Earpiece(Stage):
         self._every = round(rate * MARKS)
         self._waiting = b""  # less than a packet
         self._flushing: Timer | None = None
-        self._sent = self._marked = self._cleared = 0  # places on the output timeline
+        self._holds = False  # whether the far end may have what it has not played
+        self._sent = 0  # up to where on the output timeline
+        self._unmarked = 0  # samples since the last mark
         self._names = 0
         self._marks: dict[str, int] = {}  # those that have not come back
         self._goodbye: asyncio.Task[None] | None = None
@@ -112,21 +114,20 @@ class Earpiece(Stage):
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
         pcm, end = frame.pcm, frame.at + len(frame.pcm) // 2
-        if len(pcm) % self._piece:
-            pcm += bytes(-len(pcm) % self._piece)
-        if self._packet == self._piece and len(pcm) == self._piece:
+        if len(pcm) == self._packet and not self._waiting:
             self._send(pcm, end)
         else:
-            self._gather(pcm, end)
+            self._gather(pcm + bytes(-len(pcm) % self._piece), end)
         self.push(frame)
 
     @on(Interrupted, PlayoutPaused)
     def clear(self, signal: Interrupted | PlayoutPaused) -> None:
         """Have all that was not played yet forgotten; what marks say of it is no news."""
         self._waiting = b""
+        self._unmarked = 0
         self._marks.clear()
-        if self._sent > self._cleared:
-            self._cleared = self._marked = self._sent
+        if self._holds:
+            self._holds = False
             self._line.send(self._line.codec.clear())
 
     @on(ReplyEnded)
@@ -138,8 +139,10 @@ class Earpiece(Stage):
         if not self._line.send(self._line.codec.keys(frame.keys)):
             from ...audio.dtmf import tones
 
-            self._gather(tones(frame.keys, self._rate), self._sent)
             self._flush()
+            pcm = tones(frame.keys, self._rate)
+            for at in range(0, len(pcm), self._packet):
+                self._play(pcm[at : at + self._packet])
 
     @on(Transfer)
     async def transfer(self, frame: Transfer) -> None:
@@ -151,10 +154,16 @@ class Earpiece(Stage):
         at = self._marks.pop(name, None)
         return None if at is None else PlayoutReached(at)
 
+    def _play(self, packet: bytes) -> None:
+        self._line.wire.send(self._line.codec.media(self._encode(packet.ljust(self._packet, b"\0"))))
+        self._holds = True
+
     def _send(self, pcm: bytes, end: int) -> None:
-        self._line.wire.send(self._line.codec.media(self._encode(pcm)))
+        """Play what goes up to `end` on the output timeline, and mark it from time to time."""
+        self._play(pcm)
         self._sent = end
-        if end - self._marked >= self._every:
+        self._unmarked += len(pcm) // 2
+        if self._unmarked >= self._every:
             self._mark()
 
     def _gather(self, pcm: bytes, end: int) -> None:
@@ -162,7 +171,7 @@ class Earpiece(Stage):
         waiting = self._waiting + pcm
         while len(waiting) >= self._packet:
             packet, waiting = waiting[: self._packet], waiting[self._packet :]
-            self._send(packet, max(self._sent, end - len(waiting) // 2))
+            self._send(packet, end - len(waiting) // 2)
             self._stop_flushing()
         self._waiting = waiting
         if waiting and self._flushing is None:
@@ -170,10 +179,9 @@ class Earpiece(Stage):
 
     def _flush(self) -> None:
         self._stop_flushing()
-        if self._waiting:
-            samples, packet = len(self._waiting) // 2, self._waiting.ljust(self._packet, b"\0")
-            self._waiting = b""
-            self._send(packet, self._sent + samples)
+        waiting, self._waiting = self._waiting, b""
+        if waiting:
+            self._send(waiting, self._sent + len(waiting) // 2)
 
     def _stop_flushing(self) -> None:
         if self._flushing is not None:
@@ -181,8 +189,8 @@ class Earpiece(Stage):
             self._flushing = None
 
     def _mark(self) -> None:
-        if self._sent > self._marked:
-            self._marked = self._sent
+        if self._unmarked:
+            self._unmarked = 0
             self._names += 1
             name = str(self._names)
             if self._line.send(self._line.codec.mark(name)):

@@ -46,10 +46,10 @@ class Said(msgspec.Struct):
     media: Media | None = None
     dtmf: Pressed | None = None
     mark: Named | None = None
-    name: str = ""  # of Plivo's checkpoint
     start: dict[str, Any] | None = None
-    stream_id: str = ""
-    extra_headers: str | None = None
+    stream_id: Any = None  # of Telnyx's start
+    extra_headers: Any = None  # of Plivo's
+    name: Any = None  # of Plivo's checkpoint
     payload: Any = None  # of Telnyx's error
 
 
@@ -92,13 +92,13 @@ class Events:
                 return (Started(call),)
             case Said(event="dtmf", dtmf=Pressed(digit=digit)):
                 return (key(digit),)
-            case Said(event="mark", mark=Named(name=name)) | Said(event="playedStream", name=name):
+            case Said(event="mark", mark=Named(name=name)) | Said(event="playedStream", name=str(name)):
                 return (Marked(name),)
             case Said(event="stop"):
                 return (Stopped(),)
             case Said(event="error", payload=why):
                 raise BadResponseError(f"the provider says: {str(why)[:200]}")
-            case Said(event="media" | "start" | "dtmf" | "mark"):
+            case Said(event="media" | "start" | "dtmf" | "mark" | "playedStream"):
                 raise BadResponseError(f"an event {said.event!r} without what belongs to it")
             case _:
                 return ()

@@ -31,11 +31,11 @@ class Said(msgspec.Struct):
     type: str
     id: str = ""
     seq: int = 0
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] | None = None
 
 
 class Genesys:
-    """The codec: the caller's channel, mu-law at 8 kHz. Messages both ways are counted."""
+    """The codec: mu-law at 8 kHz, of which the caller's channel is heard. Messages both ways are counted."""
 
     packet = 0.2  # smaller ones meet its limit of messages
 
@@ -44,13 +44,15 @@ class Genesys:
         self._theirs = 0
         self._ours = 0
         self._is_probe = False
+        self._channels = 1
 
     def feed(self, message: Message) -> Sequence[Event]:
         """Bytes are audio, text is an event."""
         if isinstance(message, bytes):
             if len(message) > LONGEST:
                 raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
-            return (Heard(message),) if message else ()
+            heard = message[:: self._channels]  # of two that alternate, the caller's comes first
+            return (Heard(heard),) if heard else ()
         said: Said = read(_said, message)
         self._theirs = max(self._theirs, said.seq)
         match said.type:
@@ -94,11 +96,13 @@ class Genesys:
         return self._say("disconnect", {"reason": "completed", "outputVariables": variables})
 
     def _open(self, said: Said) -> Sequence[Event]:
-        about = said.parameters
-        chosen = next((offer for offer in _listed(about.get("media")) if _is_spoken_here(offer)), None)
+        about = said.parameters or {}
+        spoken = [offer for offer in _listed(about.get("media")) if _is_spoken_here(offer)]
+        chosen = min(spoken, key=lambda offer: len(offer["channels"]), default=None)
         self._session = said.id
         if chosen is None:
             raise BadResponseError("Genesys offers no PCMU of the external channel at 8 kHz")
+        self._channels = len(chosen["channels"])
         opened = Reply(self._say("opened", {"startPaused": False, "media": [chosen]}))
         conversation = text(about, "conversationId")
         if conversation == NOBODY:  # a test of the connection
@@ -137,7 +141,12 @@ def _listed(offers: Any) -> list[Any]:
 
 def _is_spoken_here(offer: Any) -> bool:
     match offer:
-        case {"type": "audio", "format": "PCMU", "rate": 8000, "channels": ["external"]}:
+        case {
+            "type": "audio",
+            "format": "PCMU",
+            "rate": 8000,
+            "channels": ["external"] | ["external", "internal"],
+        }:
             return True
         case _:
             return False

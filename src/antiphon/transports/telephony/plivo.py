@@ -36,7 +36,10 @@ HOST = "https://api.plivo.com/v1/Account"
 def started(said: Said) -> CallDetails:
     """What `start` tells; parameters are headers, as "a=b;c=d" or "{X-PH-a: b}"."""
     start = said.start or {}
-    pairs = re.findall(r"(?:X-PH-)?([^\s{},;=:]+)\s*[=:]\s*([^,;}]*)", said.extra_headers or "")
+    pairs = re.findall(
+        r"(?:X-PH-)?([^\s{},;=:]+)\s*[=:]\s*([^,;}]*)",
+        said.extra_headers if isinstance(said.extra_headers, str) else "",
+    )
     given = {name: unquote(value.strip()) for name, value in pairs}
     spoken = line(text(start, "mediaFormat", "encoding"), text(start, "mediaFormat", "sampleRate"))
     return CallDetails(

@@ -46,7 +46,7 @@ def started(said: Said) -> CallDetails:
     return CallDetails(
         provider="telnyx",
         call=text(start, "call_control_id"),
-        stream=said.stream_id,
+        stream=said.stream_id if isinstance(said.stream_id, str) else "",
         account=text(start, "user_id"),
         caller=text(start, "from") or given.get("from", ""),
         called=text(start, "to") or given.get("to", ""),

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiortc
 import numpy as np
+from aioice import Connection
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.sdp import candidate_from_sdp
 from av import Packet, VideoFrame
 
 from ...audio import opus
-from ...errors import ConfigurationError, UsageError
+from ...errors import ConfigurationError, UnavailableError, UsageError
 from .engine import HEARD_HZ, Candidate, Ear
 from .settings import WebRTCSettings
 from .uplink import RTP_HZ, Uplink
@@ -35,6 +36,7 @@ SILENCE = b"\xf8\xff\xfe"  # 20 ms of it, as Opus has it
 JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"  # the one thing of aiortc's own that is replaced
 MOST_UNSENT = 10  # packets, 200 ms: with more the network takes none
 VIDEO_HZ = 90000
+SHORTEST = 12  # bytes: RTP's header, the shortest of those that share the connection
 SETTLE = 0.05  # seconds after which a connection that was being made has seen that it is closed
 SOURCES = ("camera", "screen")
 
@@ -51,6 +53,7 @@ class Aiortc:
         self._voice = _Voice(settings)
         self._pictures = _Pictures()
         self._heard = Heard(ear.heard)
+        self._guarded: set[Connection] = set()
         self._watching: dict[str, asyncio.Task[None]] = {}
         self._frames = 0
         self._messages = 0
@@ -74,7 +77,14 @@ class Aiortc:
         try:
             await pc.setRemoteDescription(aiortc.RTCSessionDescription(offer, "offer"))
             self._arrange()
+            for connection in _connections(pc) - self._guarded:
+                _guard(connection)
+                self._guarded.add(connection)
             await pc.setLocalDescription(await pc.createAnswer())
+        except ConfigurationError:
+            raise
+        except OSError as error:
+            raise UnavailableError(f"no connection can be made here: {error}") from error
         except Exception as error:  # its parser raises whatever the text leads it to
             raise UsageError(f"the offer cannot be answered: {error or type(error).__name__}") from error
         return pc.localDescription.sdp
@@ -170,16 +180,32 @@ class Aiortc:
 
 async def hang_up(pc: aiortc.RTCPeerConnection) -> None:
     """Close a connection of aiortc's, whatever it is doing, with all its tasks."""
-    transports = {transceiver.receiver.transport.transport for transceiver in pc.getTransceivers()}
-    if pc.sctp is not None:
-        transports.add(pc.sctp.transport.transport)
-    was_connecting = pc.connectionState == "connecting"
+    was_connecting, connections = pc.connectionState == "connecting", _connections(pc)
     await pc.close()
     if was_connecting:
         # A check that succeeds at this moment has it ask for the other side's consent, for half a minute.
         await asyncio.sleep(SETTLE)
-        for transport in transports:
-            await transport._connection.close()  # pyright: ignore[reportPrivateUsage]
+        for connection in connections:
+            await connection.close()
+
+
+def _guard(connection: Connection) -> None:
+    """Keep from aiortc what is too short to be a packet: an empty one, from anybody, ends the connection."""
+    take = connection.data_received
+
+    def checked(data: bytes, component: int) -> None:
+        if len(data) >= SHORTEST:
+            take(data, component)
+
+    connection.data_received = checked
+
+
+def _connections(pc: aiortc.RTCPeerConnection) -> set[Connection]:
+    """Its connections of aioice's: one, where all is bundled."""
+    transports = {transceiver.receiver.transport.transport for transceiver in pc.getTransceivers()}
+    if pc.sctp is not None:
+        transports.add(pc.sctp.transport.transport)
+    return {transport._connection for transport in transports}  # pyright: ignore[reportPrivateUsage]
 
 
 class Heard:

@@ -43,6 +43,11 @@ class Line:
         connection = self._connection
         return (connection, connection.engine.packets if connection is not None else 0)
 
+    @property
+    def unsent(self) -> int:
+        """Bytes of messages that the client has not taken yet."""
+        return self._connection.engine.unsent if self._connection is not None else 0
+
     async def answer(self, offer: str, *, anew: bool) -> str:
         """The answer to an offer; `anew`: of a new connection. Raises UsageError for what is no offer."""
         if self._closed:

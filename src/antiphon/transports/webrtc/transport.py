@@ -32,6 +32,7 @@ __all__ = ["WebRTC"]
 
 ANSWER_WITHIN = 10.0  # seconds that an offer, and the gathering of our addresses, may take
 LOOK = 0.25  # seconds between two looks at whether the client is still there
+MOST_UNSENT = 1 << 20  # bytes of messages that may wait for a client
 QUIET = 0.5  # seconds without sound from the client, after which it counts as silent
 
 
@@ -109,7 +110,8 @@ class Incoming(Processor):
         self._begun: float | None = None
         self._heard = 0.0  # up to when there is sound, in the session's time
         self._packets: object = None
-        self._seen = 0.0  # when something last came from the client
+        self._looked = 0.0  # when the client was last looked for
+        self._missing = 0.0  # seconds in which nothing came from it
         self._vanished = False
         self._timer: Timer | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -163,11 +165,16 @@ class Incoming(Processor):
         if self._begun is None:
             return
         now = self.session.clock.now() - self._begun
+        elapsed, self._looked = now - self._looked, now
         if (packets := self._line.packets) != self._packets:
-            self._packets, self._seen, self._vanished = packets, now, False
+            self._packets, self._missing, self._vanished = packets, 0.0, False
+        else:
+            self._missing += min(elapsed, 2 * LOOK)  # more is time in which we did not listen
         if (quiet := now - self._heard) >= QUIET:
-            self._hear(bytes(int(quiet * HEARD_HZ) * 2))
-        self._mind(now - self._seen)
+            self._hear(bytes(int(min(quiet, 2 * QUIET) * HEARD_HZ) * 2))
+        if self._line.unsent > MOST_UNSENT:
+            self._end("the client does not read its messages")
+        self._mind(self._missing)
         self._timer = self.session.clock.call_at(self._begun + now + LOOK, self._look)
 
     def _mind(self, missing: float) -> None:
@@ -177,7 +184,9 @@ class Incoming(Processor):
             return
         if not self._vanished:
             self._vanished = True
-            self.session.failed(self, UnavailableError(f"nothing has come from the client for {missing:.1f} s"))
+            self.session.failed(
+                self, UnavailableError(f"nothing has come from the client for {missing:.1f} s")
+            )
             self.session.interrupt("the client vanished", force=True)
         if self._line.gone:
             self._end("the client left")

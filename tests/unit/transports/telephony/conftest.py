@@ -1,4 +1,4 @@
-"""The far ends of telephone calls: what each provider sends, and how it reads what we send, by its own page."""
+"""The far ends of telephone calls: what each provider sends, and how it reads what we send, by its page."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from antiphon.transports.telephony.providers import provider
 from antiphon.transports.telephony.rest import Rest
 
 Sent = tuple[str, Any]
-"""What we sent, as the far end reads it: ("audio", pcm), ("clear", None), ("mark", name), ("keys", keys), ..."""
+"""What we sent, as the far end reads it: ("audio", pcm), ("clear", None), ("mark", name), ("keys", keys)."""
 
 
 @dataclass(frozen=True)

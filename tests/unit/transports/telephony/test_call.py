@@ -13,6 +13,7 @@ from antiphon.errors import BadResponseError, ServiceTimeoutError, UnavailableEr
 from antiphon.frames import AgentKeys, Transfer
 from antiphon.testing import virtual
 from antiphon.transports.telephony.call import greet
+from antiphon.transports.telephony.port import Document
 from antiphon.transports.telephony.providers import provider
 from antiphon.transports.telephony.rest import Rest
 
@@ -258,6 +259,10 @@ CREDENTIALS = {
 }
 
 
+def published(document: Document) -> str:
+    return "https://us/1"
+
+
 class Web:
     """A provider on the web, which answers as it is told and remembers what it was asked."""
 
@@ -315,7 +320,7 @@ async def test_a_caller_who_has_left_is_not_hung_up(far: Any, answered: Answered
 @virtual
 async def test_a_cold_transfer_ends_the_session(far: Any, answered: Answered) -> None:
     web, credentials = Web(), CREDENTIALS.get(far.name, {})
-    call = await answered(far, rest=web.rest, credentials=credentials, publish=lambda _: "https://us/1")
+    call = await answered(far, rest=web.rest, credentials=credentials, publish=published)
     able = provider(far.name).transfer is not None and far.name in CREDENTIALS
     async with call.session:
         call.session.send(Transfer("+49303"))

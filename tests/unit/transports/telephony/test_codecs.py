@@ -2,8 +2,8 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +15,7 @@ from antiphon.errors import BadResponseError
 from antiphon.testing import virtual
 from antiphon.transports.telephony.coding import decoder, encoder
 from antiphon.transports.telephony.events import LONGEST, line
-from antiphon.transports.telephony.port import CallDetails, Codec, Event, Heard, Line, Started
+from antiphon.transports.telephony.port import CallDetails, Codec, Event, Heard, Line, Reply, Started
 from antiphon.transports.telephony.providers import available, provider
 
 NAMES = [one.name for one in available()]
@@ -296,9 +296,11 @@ def test_good_messages_with_something_changed(name: str, data: st.DataObject) ->
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """Where something can be changed in a message."""
-    steps: Any = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
+    steps: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        steps = cast(dict[Any, Any], value).items()
+    elif isinstance(value, list):
+        steps = enumerate(cast(list[Any], value))
     for step, inner in steps:
         yield (*path, step)
         yield from places(inner, (*path, step))
@@ -401,3 +403,21 @@ async def test_audio_that_is_of_no_encoding_is_reported(answered: Callable[..., 
         call.wire.put(b"\x01\x02\x03")
         await call.wait(0.05)
         assert [failure.error for failure in call.failures] == ["BadResponseError"]
+
+
+def test_of_two_channels_the_callers_is_heard(fars: Any) -> None:
+    hello = json.loads(fars["genesys"]().hello[0])
+    del hello["parameters"]["media"][1]
+    codec = provider("genesys").codec()
+    opened = codec.feed(json.dumps(hello))[0]
+    assert isinstance(opened, Reply)
+    assert json.loads(opened.message)["parameters"]["media"][0]["channels"] == ["external", "internal"]
+    assert list(codec.feed(b"\x01\xff\x02\xff")) == [Heard(b"\x01\x02")]
+
+
+def test_fields_that_we_do_not_read_may_be_anything() -> None:
+    for name, field in [("twilio", "callSid"), ("plivo", "callId"), ("telnyx", "call_control_id")]:
+        odd = {"name": 5, "extra_headers": {"a": "b"}, "stream_id": None}
+        message = odd | {"event": "start", "start": {field: "1"}}
+        _, call = started(name, message)
+        assert call.call == "1"

@@ -20,7 +20,7 @@ from antiphon.frames import (
 from antiphon.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.session import Session
-from antiphon.testing import virtual
+from antiphon.testing import VirtualLoop, virtual
 from antiphon.transports.webrtc import WebRTC, WebRTCSettings
 from antiphon.transports.webrtc.engine import Candidate, Ear
 
@@ -231,7 +231,21 @@ async def test_a_client_that_vanishes_silences_the_agent_after_3_s_and_ends_the_
         made.talker.talk(60)
         await made.session.wait()
         assert made.interrupted[0] == pytest.approx(4.0, abs=0.3)
+        assert made.failed == ["UnavailableError"]
         assert made.ended[0] == (pytest.approx(11.0, abs=0.3), "the client vanished")
+
+
+@virtual
+async def test_a_machine_that_stood_still_takes_nobody_for_gone() -> None:
+    async with room() as made:
+        await made.hear(1.0)
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.jump(30.0)
+        await made.session.clock.sleep(0)
+        await made.session.clock.sleep(0.01)
+        await made.hear(2.0)
+        assert made.ended == made.interrupted == []
 
 
 @virtual
@@ -242,6 +256,15 @@ async def test_a_client_that_sends_nothing_but_pings_is_there() -> None:
             made.engines[-1].packets += 1
             made.engines[-1].ear.told("ping: 1")
         assert made.ended == []
+
+
+@virtual
+async def test_a_client_that_does_not_read_is_given_up() -> None:
+    async with room() as made:
+        await made.hear(1.0)
+        made.engines[-1].unsent = 2_000_000
+        await made.hear(1.0)
+        assert [reason for _, reason in made.ended] == ["the client does not read its messages"]
 
 
 @virtual

@@ -38,6 +38,7 @@ from .rules import Ears, Facts, Verdict, Who, judge, reconsider
 
 __all__ = ["Answered", "Screening", "ScreeningSettings"]
 
+LAG = 1.0  # seconds that audio may come late
 TICK = 0.1  # seconds between two looks at the rules, while nobody is known
 PRESS = 0.7  # seconds of quiet in a menu after which a key is pressed
 AGAIN = 3.0  # the same where nothing that was offered is wanted, and the fallback is pressed
@@ -100,6 +101,7 @@ class Screening(Stage):
         self._beeps: Detector | None = None
         self._rate = 0
         self._audio_from = 0.0
+        self._heard_to = 0.0
         self._presses = 0
         self._sure_at = 0.0  # when somebody who seems to be a person is one
         self._leaving = False
@@ -113,12 +115,13 @@ class Screening(Stage):
         self.push(frame)
         if not self._listening:
             return
+        self._heard_to = frame.at / frame.sample_rate + len(frame.pcm) / 2 / frame.sample_rate
         if self._beeps is None or frame.sample_rate != self._rate:
             self._beeps, self._rate = Detector(frame.sample_rate), frame.sample_rate
             self._audio_from = frame.at / frame.sample_rate
         for beep in self._beeps(frame.pcm):
             ended = self._audio_from + beep.ended
-            self._ears.beeped(Beep(self._audio_from + beep.begun, ended, beep.hz), self.session.now)
+            self._ears.beeped(Beep(self._audio_from + beep.begun, ended, beep.hz), self._now)
             self._look()
 
     @on(
@@ -156,6 +159,11 @@ class Screening(Stage):
             self.after(TICK, self._tick)
 
     @property
+    def _now(self) -> float:
+        """Up to when all was heard: audio may come late, and what has not come is no silence."""
+        return max(self._heard_to, self.session.now - LAG)
+
+    @property
     def _listening(self) -> bool:
         """Whether who answered may still be judged."""
         return not self._leaving and not (self._open and self.session.now >= self._sure_at)
@@ -164,7 +172,7 @@ class Screening(Stage):
         """Judge what is known, and do what it asks for."""
         if not self._listening:
             return
-        now = self.session.now
+        now = self._now
         facts, who = self._ears.facts(now), self.answered.who if self.answered else None
         if self._open:
             self._decide(reconsider(facts), now)
@@ -181,7 +189,7 @@ class Screening(Stage):
     def _decide(self, verdict: Verdict | None, now: float) -> None:
         if verdict is None or (self.answered is not None and self.answered.who == verdict.who):
             return
-        self.answered = Answered(verdict.who, verdict.reason, now)
+        self.answered = Answered(verdict.who, verdict.reason, self.session.now)
         self.push(self.answered)
         if verdict.who in ("person", "assistant") or (verdict.who == "menu" and not self.settings.wanted):
             self._hand_on(now)

@@ -84,7 +84,7 @@ WAITING = _any(
         r"(connect|transferr?)ing you",
         r"your call (is|may|will|has)",
         r"call (may|will) be recorded",
-        r"thank you for calling",
+        r"thank(s| you)",
         r"all (of )?our (agents|operators|representatives)",
     ),
     de=(r"bitte (warten|bleiben)", r"sie (haben|sind) (\w+ ){0,2}(erreicht|verbunden)", r"einen moment"),

@@ -1,0 +1,124 @@
+"""What does a process for each session cost, forked from a warm zygote, and what if started from nothing?
+
+The demo's agent with the local models; workers one after the other, each from the wish to its being ready.
+`own` is memory that is nobody else's (USS), `share` the fair share of what is common (PSS): both as the kernel
+counts them. In a call: after an answer that the worker has spoken itself; the large models are elsewhere.
+
+    python -m benchmarks.workers [--quick]
+
+Targets of a forked worker: ready in 20 ms, 20 MB of its own.
+"""
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from antiphon.server.hosting import Opening
+from antiphon.server.settings import ServerSettings
+from antiphon.server.workers import WorkerHost
+
+READY_MS, OWN_MB = 20, 20
+PATIENCE = 60.0  # seconds for an answer
+
+
+@dataclass
+class Cost:
+    """Medians over workers; milliseconds and MB."""
+
+    ready_ms: float
+    own_mb: float
+    share_mb: float
+    in_call_mb: float
+
+
+class Caller:
+    """A client that types over RTVI, and listens until the agent has spoken."""
+
+    def __init__(self) -> None:
+        self.spoken = asyncio.Event()
+        self._messages: asyncio.Queue[str] = asyncio.Queue()
+
+    def tell(self, kind: str, data: dict[str, Any]) -> None:
+        """A message of the client."""
+        self._messages.put_nowait(json.dumps({"label": "rtvi-ai", "type": kind, "id": kind, "data": data}))
+
+    async def receive(self) -> str:
+        """What the server reads."""
+        return await self._messages.get()
+
+    def send(self, message: bytes | str) -> None:
+        """What the server says."""
+        if b"bot-stopped-speaking" in (message.encode() if isinstance(message, str) else message):
+            self.spoken.set()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Nothing is left to be done."""
+
+
+def memory(pid: int) -> tuple[float, float]:
+    """A process's own memory, and its share, in MB."""
+    found: dict[str, float] = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, kib = line.split()[:2]
+        found[name.rstrip(":")] = int(kib) * 1024 / 1e6
+    return found["Private_Clean"] + found["Private_Dirty"], found["Pss"]
+
+
+async def cost(*, fork: bool, workers: int) -> Cost:
+    """What workers cost that are forked, or are not."""
+    host = WorkerHost(None, ServerSettings(warm=0), fork=fork)
+    await host.start()
+    try:
+        for _ in range(workers):
+            await host.stand_by()
+        pids = [worker.child.pid for worker in host.warm if worker.child is not None]
+        own, share = zip(*map(memory, pids), strict=True)
+        return Cost(1e3 * median(host.births), median(own), median(share), await in_call(host))
+    finally:
+        await host.close()
+
+
+async def in_call(host: WorkerHost) -> float:
+    """A worker's own memory once it has answered."""
+    caller = Caller()
+    caller.tell("client-ready", {"version": "2.0.0", "about": {"library": "benchmark"}})
+    worker = await host.open(Opening("benchmark", "agent", "websocket", None, {"framing": "json"}), caller)
+    caller.tell("send-text", {"content": "When do you open on Monday?"})
+    async with asyncio.timeout(PATIENCE):
+        await caller.spoken.wait()
+    assert worker.child is not None
+    return memory(worker.child.pid)[0]
+
+
+async def main() -> int:
+    """Exit status 1 where a forked worker misses a target."""
+    quick = "--quick" in sys.argv
+    forked = await cost(fork=True, workers=6 if quick else 20)
+    spawned = await cost(fork=False, workers=2 if quick else 4)
+    shown = Table("", "target", "forked", "spawned", "ratio")
+    for name, target, unit, one, other in (
+        ("ready after", f"{READY_MS}", "ms", forked.ready_ms, spawned.ready_ms),
+        ("own memory when ready", f"{OWN_MB}", "MB", forked.own_mb, spawned.own_mb),
+        ("share of memory when ready", "", "MB", forked.share_mb, spawned.share_mb),
+        ("own memory in a call", "", "MB", forked.in_call_mb, spawned.in_call_mb),
+    ):
+        shown.add_row(
+            name,
+            target and f"{target} {unit}",
+            f"{one:.1f} {unit}",
+            f"{other:.1f} {unit}",
+            f"{other / one:.1f}",
+        )
+    Console().print(shown)
+    return 0 if forked.ready_ms <= READY_MS and forked.own_mb <= OWN_MB else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

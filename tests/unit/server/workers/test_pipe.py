@@ -1,0 +1,217 @@
+"""Messages through a pipe: whole, in order, and never more than fits."""
+
+import asyncio
+import socket
+from collections.abc import Coroutine
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from antiphon.server.workers.pipe import BEHIND, BINARY, CLOSE, LARGEST, NOTE, TEXT, Pipe, PipeWire, closed
+
+
+class Word(msgspec.Struct, tag=True):
+    text: str
+
+
+class Number(msgspec.Struct, tag=True):
+    value: int
+
+
+class End:
+    """One end of a pipe and what has come out of it."""
+
+    def __init__(self) -> None:
+        self.notes: list[Any] = []
+        self.messages: list[tuple[int, bytes]] = []
+        self.pipe: Pipe[Any] = Pipe[Any](
+            msgspec.msgpack.Decoder(Word | Number),
+            self.notes.append,
+            lambda kind, content: self.messages.append((kind, content)),
+        )
+        ENDS.append(self)
+
+
+ENDS: list[End] = []
+"""Those of the test that runs."""
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    async def timed() -> None:
+        try:
+            await asyncio.wait_for(test, 10)
+        finally:
+            while ENDS:
+                ENDS.pop().pipe.abort("")
+
+    asyncio.run(timed())
+
+
+async def joined() -> tuple[End, End]:
+    one, other = socket.socketpair()
+    ends = End(), End()
+    await ends[0].pipe.connect(one)
+    await ends[1].pipe.connect(other)
+    return ends
+
+
+async def raw() -> tuple[End, socket.socket]:
+    one, other = socket.socketpair()
+    end = End()
+    await end.pipe.connect(one)
+    other.setblocking(False)
+    return end, other
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([TEXT, BINARY]), st.binary(max_size=5000)), max_size=20))
+def test_messages_arrive_whole_and_in_order(messages: list[tuple[int, bytes]]) -> None:
+    async def test() -> None:
+        here, there = await joined()
+        for kind, content in messages:
+            here.pipe.send(kind, content)
+        here.pipe.tell(Word("last"))
+        here.pipe.close()
+        assert await there.pipe.gone == ""
+        assert there.messages == messages
+        assert there.notes == [Word("last")]
+
+    run(test())
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 40), max_size=8))
+def test_it_does_not_matter_in_what_pieces_bytes_come(cuts: list[int]) -> None:
+    whole = (5).to_bytes(4, "big") + b"thello" + (0).to_bytes(4, "big") + b"b"
+
+    async def test() -> None:
+        end, at = End(), 0
+        for size in [*cuts, len(whole)]:
+            end.pipe.data_received(whole[at : at + size])
+            at += size
+        assert end.messages == [(TEXT, b"hello"), (BINARY, b"")]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        ((LARGEST + 1).to_bytes(4, "big") + b"t", "a message of"),
+        (b"\0\0\0\1x.", "unknown kind"),
+        (b"\0\0\0\1n.", "a note that is none"),
+        (b"\0\0\0\0n", "a note that is none"),
+    ],
+)
+def test_what_does_not_fit_ends_the_pipe(sent: bytes, reason: str) -> None:
+    async def test() -> None:
+        end, other = await raw()
+        with other:
+            other.send(sent)
+            assert reason in await end.pipe.gone
+
+    run(test())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(sent: bytes) -> None:
+    async def test() -> None:
+        end, other = await raw()
+        other.send(sent)
+        other.close()
+        await end.pipe.gone
+
+    run(test())
+
+
+def test_an_end_that_does_not_read_is_let_go() -> None:
+    async def test() -> None:
+        end, other = await raw()
+        with other:
+            for _ in range(BEHIND // 100_000 + 10):
+                end.pipe.send(BINARY, bytes(100_000))
+            assert await end.pipe.gone == "it does not read what it is sent"
+            end.pipe.send(BINARY, b"after the end")
+
+    run(test())
+
+
+def test_a_wire_gives_what_came_and_then_its_end() -> None:
+    async def test() -> None:
+        here, there = await joined()
+        wire = PipeWire(here.pipe)
+        wire.take(TEXT, "grüße".encode())
+        wire.take(BINARY, b"\x00\x01")
+        wire.take(TEXT, b"\xff")
+        wire.take(CLOSE, b"\x03\xe8")
+        wire.take(TEXT, b"after the end")
+        assert [await wire.receive() for _ in range(5)] == ["grüße", b"\x00\x01", "\ufffd", None, None]
+        wire.send("nobody hears it")
+        here.pipe.close()
+        await there.pipe.gone
+        assert there.messages == []
+
+    run(test())
+
+
+def test_a_wire_sends_and_closes_once() -> None:
+    async def test() -> None:
+        here, there = await joined()
+        wire = PipeWire(here.pipe)
+        wire.send("text")
+        wire.send(b"bytes")
+        await wire.close(4000, "enough")
+        await wire.close()
+        assert await wire.receive() is None
+        here.pipe.close()
+        await there.pipe.gone
+        assert there.messages[:2] == [(TEXT, b"text"), (BINARY, b"bytes")]
+        ((kind, content),) = there.messages[2:]
+        assert (kind, closed(content)) == (CLOSE, (4000, "enough"))
+
+    run(test())
+
+
+def test_a_wire_whose_session_does_not_read_ends() -> None:
+    async def test() -> None:
+        here, _ = await joined()
+        wire = PipeWire(here.pipe)
+        piece = bytes(1 << 20)
+        for _ in range((BEHIND >> 20) + 2):
+            wire.take(BINARY, piece)
+        received = 0
+        while await wire.receive() is not None:
+            received += 1
+        assert received == (BEHIND >> 20) + 1
+
+    run(test())
+
+
+def test_a_wire_waits_for_what_comes() -> None:
+    async def test() -> None:
+        here, _ = await joined()
+        wire = PipeWire(here.pipe)
+        waiting = asyncio.create_task(wire.receive())
+        await asyncio.sleep(0)
+        wire.take(TEXT, b"at last")
+        assert await waiting == "at last"
+
+    run(test())
+
+
+def test_notes_have_a_kind_of_their_own() -> None:
+    async def test() -> None:
+        here, there = await joined()
+        for note in (Word("one"), Number(2), Word("")):
+            here.pipe.tell(note)
+        here.pipe.close()
+        await there.pipe.gone
+        assert there.notes == [Word("one"), Number(2), Word("")]
+        assert there.messages == []
+        assert NOTE not in (TEXT, BINARY, CLOSE)
+
+    run(test())
