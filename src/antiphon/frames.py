@@ -309,7 +309,7 @@ class Transfer(Frame):
 
 @frame
 class ServerMessage(Frame):
-    """Data for the client. `answers`: the id of the ClientMessage that it answers; `failed`: `data` says why."""
+    """Data for the client. `answers`: id of the ClientMessage that it answers; `failed`: `data` says why."""
 
     data: Any
     answers: str = ""
@@ -431,10 +431,7 @@ class PlayoutResumed(Signal):
 
 @frame
 class FalseInterruption(Signal):
-    """The user was heard over the agent, and did not want the floor.
-
-    `kind`: "backchannel", "noise" or "echo"; `text`: what was said.
-    """
+    """`text` of the user over the agent, who did not want the floor: a "backchannel", "noise" or "echo"."""
 
     reply: int
     kind: str
