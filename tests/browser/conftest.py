@@ -156,10 +156,10 @@ def open_browser(chromium: str) -> Iterator[Callable[[Path], Any]]:
 
 @pytest.fixture(scope="module")
 def browser(open_browser: Callable[[Path], Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Chromium with a caller who asks something every eight seconds."""
+    """Chromium with a caller who asks something every seven seconds."""
     wav = tmp_path_factory.mktemp("caller") / "caller.wav"
-    quiet = np.random.default_rng(1).normal(0, 3, RATE * 8).astype(np.int16)
-    quiet[RATE * 3 : round(RATE * 4.2)] += spoken(1.2)
+    quiet = np.random.default_rng(1).normal(0, 3, RATE * 7).astype(np.int16)
+    quiet[round(RATE * 1.5) : round(RATE * 2.7)] += spoken(1.2)
     _write_wav(wav, quiet)
     return open_browser(wav)
 
@@ -172,10 +172,13 @@ def page(browser: Any, pages: str) -> Iterator[Any]:
         if message.type == "error":
             print(message.text)  # noqa: T201
 
-    context = browser.new_context(permissions=["microphone"])
+    def failed(error: Any) -> None:
+        print(error)  # noqa: T201
+
+    context = browser.new_context(permissions=["microphone", "camera"])
     page = context.new_page()
     page.on("console", said)
-    page.on("pageerror", print)
+    page.on("pageerror", failed)
     page.goto(pages)
     page.wait_for_function("window.bench")
     yield page

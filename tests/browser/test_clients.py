@@ -135,7 +135,7 @@ def test_microphone_off_and_on(page: Any, server: str, kind: str) -> None:
     connect(page, server, kind)
     page.evaluate("bench.client.setMic(false)")
     assert page.evaluate("[bench.client.mic, bench.client.tracks.mic.enabled]") == [False, False]
-    page.wait_for_timeout(9000)  # the caller's question comes by once
+    page.wait_for_timeout(7500)  # the caller's question comes by once
     heard = page.evaluate("bench.count('transcript', (data) => data.who === 'user')")
     page.evaluate("bench.client.setMic(true)")
     page.wait_for_function(
@@ -151,6 +151,21 @@ def test_microphone_off_and_on(page: Any, server: str, kind: str) -> None:
     )
     page.evaluate("bench.client.disconnect()")
     assert page.evaluate("bench.client.tracks") == {}
+
+
+def test_camera_on_and_off(page: Any, server: str) -> None:
+    connect(page, server, "webrtc", mic=False)
+    page.evaluate("bench.client.setCamera(true)")
+    page.wait_for_function(
+        """async () => [...(await bench.peers[0].getStats()).values()].some((stat) =>
+            stat.type === "outbound-rtp" && stat.kind === "video" && stat.packetsSent > 10)"""
+    )
+    page.evaluate("bench.client.setCamera(false)")
+    assert page.evaluate("[bench.client.camera, bench.client.tracks.camera ?? null]") == [False, None]
+    page.evaluate("bench.client.disconnect()")
+    connect(page, server, "websocket", mic=False)
+    assert page.evaluate("bench.client.setCamera(true).catch(({ code }) => code)") == "usage"
+    page.evaluate("bench.client.disconnect()")
 
 
 @pytest.mark.parametrize("kind", KINDS)

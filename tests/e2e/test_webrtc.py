@@ -31,13 +31,15 @@ from antiphon.frames import (
 from antiphon.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.session import Session
-from antiphon.testing.browser import Browser
+from antiphon.testing.browser import Browser, Camera
 from antiphon.transports.webrtc import IceServer, Turn, WebRTC, WebRTCSettings
 
 pytestmark = pytest.mark.e2e
 
 Engines = pytest.mark.parametrize("engine", ["aiortc", "wrtc"])
-UPLINK = 0.045  # seconds from a sample at the microphone to the pipeline, where nothing else takes the processor
+UPLINK = (
+    0.045  # seconds from a sample at the microphone to the pipeline, where nothing else takes the processor
+)
 
 
 def tone(hz: float, seconds: float, rate: int, level: float = 0.3) -> bytes:
@@ -303,10 +305,10 @@ def picture(level: int) -> VideoFrame:
     return VideoFrame.from_ndarray(planes, "yuv420p")
 
 
-async def show(browser: Browser, level: int, until_seen: Callable[[], object]) -> None:
+async def show(camera: Camera, level: int, until_seen: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not until_seen():
-            browser.camera.show(picture(level))
+            camera.show(picture(level))
             await asyncio.sleep(0.05)
 
 
@@ -314,7 +316,7 @@ async def show(browser: Browser, level: int, until_seen: Callable[[], object]) -
 def test_pictures_go_both_ways(engine: str) -> None:
     async def main() -> None:
         async with talking(engine, watches=True) as (room, browser):
-            await show(browser, 200, lambda: room.eyes.pictures)
+            await show(browser.camera, 200, lambda: room.eyes.pictures)
             seen = room.eyes.pictures[-1]
             assert (seen.width, seen.height, seen.source) == (320, 180, "camera")
             assert len(seen.pixels) == 320 * 180 * 3 // 2
@@ -332,10 +334,21 @@ def test_pictures_go_both_ways(engine: str) -> None:
 
 
 @Engines
+def test_the_screen_is_no_camera(engine: str) -> None:
+    async def main() -> None:
+        async with talking(engine, watches=True, screen=True) as (room, browser):
+            assert browser.screen is not None
+            await show(browser.screen, 150, lambda: room.eyes.pictures)
+            assert {seen.source for seen in room.eyes.pictures} == {"screen"}
+
+    run(main())
+
+
+@Engines
 def test_a_camera_that_is_switched_off_shows_nothing(engine: str) -> None:
     async def main() -> None:
         async with talking(engine, watches=True) as (room, browser):
-            await show(browser, 200, lambda: room.eyes.pictures)
+            await show(browser.camera, 200, lambda: room.eyes.pictures)
             about = {"type": "trackStatus", "receiver_index": 1, "enabled": False}
             browser.send({"type": "signalling", "message": about})
             browser.send("sentinel")

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,17 +15,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
+from antiphon.audio.resample import resample
 from antiphon.errors import ConfigurationError
 from antiphon.server.hosting import Hosted, Opening, Refused
 from antiphon.server.settings import ServerSettings
 from antiphon.server.workers import Bounds, WorkerHost
+from antiphon.server.workers.remote import Connection, RemoteLanguageModel, RemoteSpeechToText
+from antiphon.server.workers.served import Key
+from antiphon.services.ports import Speech
+from antiphon.testing.check_audio import check_stt
+from antiphon.testing.check_llm import check_llm
+from antiphon.vendors.local.stt import Whisper
+from antiphon.vendors.local.tts import Hibari
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(sys.platform != "linux", reason="processes are held by their pidfds"),
 ]
 
+SAID = "the shop is open on Monday and on Friday"
 BOT = Path(__file__).parent / "workers_bot.py"
 PATIENCE = 20.0
 NUMBERS = count(1)
@@ -93,7 +105,7 @@ def run(test: Coroutine[Any, Any, None]) -> None:
     """Run a test, and see that it leaves neither a process nor a descriptor behind."""
 
     async def timed() -> None:
-        await asyncio.wait_for(test, 3 * PATIENCE)
+        await asyncio.wait_for(test, 6 * PATIENCE)
 
     before, others = descriptors(), children()
     asyncio.run(timed())
@@ -388,6 +400,83 @@ def test_nobody_outlives_the_server() -> None:
     for pid in family:  # the other tests have made this process the one that orphans come to
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)
+
+
+def test_a_server_of_processes_drains() -> None:
+    """One of twenty is killed, then all are told to stop, as a service manager does: nineteen go on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-c", "from antiphon.cli import main; main()", "serve", str(BOT)]
+    options = ["--isolation", "process", "--port", str(port)]
+
+    async def connected() -> ClientConnection:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                with suppress(OSError):
+                    return await connect(f"ws://localhost:{port}/ws")
+                await asyncio.sleep(0.1)
+
+    async def said(client: ClientConnection, order: str) -> str:
+        await client.send(order)
+        return str(await asyncio.wait_for(client.recv(), PATIENCE))
+
+    async def test(server: subprocess.Popen[str]) -> None:
+        clients = [await connected() for _ in range(20)]
+        pids = [int(await said(client, "pid")) for client in clients]
+        assert len(set(pids)) == 20
+        os.kill(pids[0], signal.SIGKILL)
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(clients[0].recv(), PATIENCE)
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (
+            1011,
+            "its process was killed by SIGKILL",
+        )
+        for pid in [*children(server.pid), server.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        for client in clients[1:]:
+            assert await said(client, "hello") == "you said hello"
+            await client.close()
+        await until(lambda: server.poll() is not None)
+
+    with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True) as server:
+        try:
+            asyncio.run(asyncio.wait_for(test(server), 4 * PATIENCE))
+            family = children()
+            assert (server.returncode, family) == (0, [])
+        finally:
+            server.kill()
+            print(server.communicate()[1])  # noqa: T201  shown where the test fails
+
+
+def test_local_models_are_served(tmp_path: Path) -> None:
+    """The real ones keep what their ports promise from another process; the rest is forked."""
+    bot = tmp_path / "bot.py"
+    bot.write_text("from antiphon import Agent\nagent = Agent('You are brief.')\n")
+
+    async def spoken() -> bytes:
+        async def text() -> AsyncIterator[str]:
+            yield SAID
+
+        pieces = [item.pcm async for item in Hibari().speak(text()) if isinstance(item, Speech)]
+        return resample(b"".join(pieces), Hibari.sample_rate, 16000)
+
+    speech = asyncio.run(spoken())
+
+    async def test() -> None:
+        async with calls(bot, warm=1) as it:
+            assert it.host.forks
+            connection = Connection(str(it.host.models.path))
+            whisper = Whisper("whisper-tiny.en")
+            await check_stt(
+                lambda: RemoteSpeechToText(whisper, Key("stt", "local"), connection), speech, SAID
+            )
+            await check_llm(lambda: RemoteLanguageModel(Key("llm", "local"), connection))
+            connection.close()
+
+    run(test())
 
 
 UNSAFE = {

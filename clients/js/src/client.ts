@@ -62,6 +62,7 @@ export class AntiphonClient {
   /** Resolves when the agent is ready to talk; rejects with an AntiphonError. Call it in a click, for the sound. */
   async connect(): Promise<void> {
     if (this.#talk) throw new AntiphonError("usage", `The client is ${this.state}.`);
+    if (!isSecureContext) throw new AntiphonError("usage", "The page must come over https, or from localhost.");
     const { transport, timeout = 15, mic = true, camera, speaker, worklet, observe } = this.options;
     this.#enter("connecting");
     const emit = this.#emit;
@@ -95,11 +96,13 @@ export class AntiphonClient {
       protocol: protocol(link.send, (message) => this.#received(talk, message)),
       isLeaving: false,
     });
-    const late = setTimeout(() => ending.abort(new AntiphonError("timeout", `The agent was not ready within ${timeout} s.`)), timeout * 1000);
+    const late = () => ending.abort(new AntiphonError("timeout", `The agent was not ready within ${timeout} s.`));
+    let timer: ReturnType<typeof setTimeout> | undefined; // of the server; the user may take time to allow a device
     const begin = async () => {
       await sound.open(worklet);
       if (speaker) await sound.setSpeaker(speaker);
       await Promise.all([mic && this.setMic(mic), camera && this.setCamera(camera)]);
+      timer = setTimeout(late, timeout * 1000);
       await link.open(ending.signal);
       await this.#handshake(talk);
     };
@@ -109,7 +112,7 @@ export class AntiphonClient {
       await this.#end(talk, (error as Error).message);
       throw error;
     } finally {
-      clearTimeout(late);
+      clearTimeout(timer);
     }
   }
 
@@ -145,6 +148,7 @@ export class AntiphonClient {
     const talk = this.#talk;
     const { tracks } = this;
     if (!talk) return void (this.options.camera = on);
+    if (!talk.link.setCamera) throw new AntiphonError("usage", "A websocket carries no video: use WebRTC.");
     if (on) {
       if (!(await this.#capture(talk, "camera", on))) return;
     } else {

@@ -8,7 +8,8 @@ export interface Link {
   /** The agent is ready for the microphone. */
   ready(): void;
   setMic(track: MediaStreamTrack | null, enabled: boolean): Promise<void>;
-  setCamera(track: MediaStreamTrack | null): Promise<void>;
+  /** Absent where it carries no video. */
+  setCamera?(track: MediaStreamTrack | null): Promise<void>;
   close(): void;
 }
 

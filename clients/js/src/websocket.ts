@@ -83,9 +83,6 @@ export function websocket(find: (signal: AbortSignal) => Promise<string>, sound:
       mic = track;
       listen();
     },
-    async setCamera(track) {
-      if (track) throw new AntiphonError("usage", "A websocket carries no video: use WebRTC.");
-    },
     close: drop,
   };
 }

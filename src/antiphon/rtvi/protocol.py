@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any, Literal
+from weakref import ref
 
 from .. import __version__
 from ..clock import Timer
@@ -99,7 +100,7 @@ class RTVI:
     def bind(self, session: Session) -> None:
         """This is the session; called once, before it starts."""
         self._session, self._acts = session, Acts(session)
-        clients[session] = self
+        clients[session] = ref(self)
 
     def received(self, text: str) -> None:
         """A message of the client. Raises nothing, whatever it is."""

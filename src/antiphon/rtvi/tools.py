@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import msgspec
 
@@ -22,13 +22,14 @@ __all__ = ["Typed", "client_of", "client_tool", "job_group", "ui_command"]
 LONGEST = 32_000
 """Characters of a client's result that the model reads, at most."""
 
-clients: "WeakKeyDictionary[Session, RTVI]" = WeakKeyDictionary()
-"""Who speaks with the client of a session."""
+clients: "WeakKeyDictionary[Session, ref[RTVI]]" = WeakKeyDictionary()
+"""Who speaks with the client of a session; held weakly, too, since they know their session."""
 
 
 def client_of(session: Session) -> "RTVI | None":
     """The protocol that a session's client speaks; None where it has no such client, as on the phone."""
-    return clients.get(session)
+    found = clients.get(session)
+    return found() if found is not None else None
 
 
 class _Arguments(msgspec.Struct):

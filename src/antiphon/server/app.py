@@ -64,6 +64,7 @@ def app(agents: Agents | Callable[[Report], Host], settings: ServerSettings | No
         allow_origin_regex=None if chosen.keyed else LOCAL_PAGES,
         allow_methods=["GET", "POST", "PATCH"],
         allow_headers=["*"],
+        expose_headers=["retry-after"],
         max_age=3600,
     )
     built = Starlette(

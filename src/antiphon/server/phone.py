@@ -73,10 +73,10 @@ class Phone:
         return Response(document.body, headers=HEADERS, media_type=document.type)
 
     async def status(self, request: Request) -> Response:
-        """How a call of ours goes; it is written to the log."""
+        """How a call of ours goes; it is logged, for those who look for what went wrong."""
         found = self._provider(request)
         asked = await self._asked(request, found)
-        logger.info("%s says of a call: %s", found.title, asked.fields)
+        logger.debug("%s says of a call: %s", found.title, asked.fields)
         return Response(status_code=204, headers=HEADERS)
 
     async def document(self, request: Request) -> Response:

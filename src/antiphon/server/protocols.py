@@ -79,6 +79,7 @@ class Sockets(WebSocketsSansIOProtocol):
 
     _wire: "_Direct | None" = None
     _need = 0  # bytes that the frame at hand has
+    _heard = False  # whether anything has come since the last ping
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Let the kernel hold little: who reads slowly is to be noticed."""
@@ -92,9 +93,8 @@ class Sockets(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """Offer the extension, and see that the connection ends with the application."""
-        cast(dict[str, Any], self.scope)["extensions"][DIRECT] = (
-            self.take_over
-        )  # uvicorn's type knows its own
+        extensions = cast(dict[str, Any], self.scope)["extensions"]
+        extensions[DIRECT] = self.take_over
         await super().run_asgi()
         self._abort_soon()
 
@@ -109,10 +109,19 @@ class Sockets(WebSocketsSansIOProtocol):
         if self._wire is not None:
             self._wire.lost()
 
+    def send_keepalive_ping(self) -> None:
+        """See whether the other side is there."""
+        self._heard = False
+        super().send_keepalive_ping()
+
     def keepalive_timeout(self) -> None:
-        """Nobody has answered a ping: what waits to be sent will not be read either."""
-        super().keepalive_timeout()
-        self._abort_soon()
+        """A ping was not answered: who says nothing at all has gone, and will not read what waits either."""
+        if self._heard:
+            self.pong_timer = self.pending_ping_payload = None
+            self.schedule_ping()
+        else:
+            super().keepalive_timeout()
+            self._abort_soon()
 
     def handle_parser_exception(self) -> None:
         """Close, whether the other side reads it or not."""
@@ -124,6 +133,7 @@ class Sockets(WebSocketsSansIOProtocol):
         if self._wire is None:
             super().data_received(data)
             return
+        self._heard = True
         if self._rest:
             self._rest += data
             if len(self._rest) < self._need:

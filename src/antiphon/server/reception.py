@@ -21,6 +21,7 @@ __all__ = ["Reception"]
 logger = logging.getLogger("antiphon.server")
 
 CLOSING = "the server is being shut down"
+LOOK = 0.1  # seconds between two looks at whether the last session is over
 
 
 class Reception:
@@ -60,9 +61,9 @@ class Reception:
         self.rates.take(address(connection))
         self.keys.check(connection, right)
 
-    async def read(self, request: Request) -> bytes:
+    async def read(self, request: Request, most: int | None = None) -> bytes:
         """The body of a request, within the limit."""
-        return await read_body(request, self.settings.body_bytes)
+        return await read_body(request, min(most or self.settings.body_bytes, self.settings.body_bytes))
 
     def opening(self, kind: Kind, agent: object, body: Any = None, **details: Any) -> Opening:
         """What a session of this agent, or of the first, is to begin with. Raises Refused for others."""
@@ -78,8 +79,6 @@ class Reception:
             raise Refused(503, CLOSING, 30)
         if not self.host.room:
             raise Refused(429, "all lines are busy: try again in a moment", 5)
-        if self.pending >= self.settings.half_open:
-            raise Refused(429, "too many sessions wait for their callers: try again in a moment", 5)
 
     def url(self, connection: HTTPConnection, path: str, *, socket: bool = False) -> str:
         """How the outside reaches a path of ours."""
@@ -94,7 +93,10 @@ class Reception:
     async def open(self, opening: Opening, wire: Wire | None) -> Hosted:
         """Begin a session. Raises Refused."""
         self.has_room()
-        self._pending.add(opening.session)
+        if opening.kind == "webrtc":
+            if self.pending >= self.settings.half_open:
+                raise Refused(429, "too many sessions wait for their callers: try again in a moment", 5)
+            self._pending.add(opening.session)
         try:
             hosted = await self.host.open(opening, wire)
         except BaseException:
@@ -108,13 +110,17 @@ class Reception:
 
     @property
     def pending(self) -> int:
-        """Sessions that nobody has come to yet."""
+        """Sessions over WebRTC that nobody has come to yet."""
         return len(self._pending)
 
     async def drain(self) -> None:
         """Let nobody in any more, and wait for the end of the last session; after a while, end them all."""
         self.draining = True
-        if self._watching and (await asyncio.wait(self._watching, timeout=self.settings.drain))[1]:
+        try:
+            async with asyncio.timeout(self.settings.drain):
+                while self.host.running or self._watching:  # noqa: ASYNC110  some are being opened
+                    await asyncio.sleep(LOOK)
+        except TimeoutError:
             await self.end_all()
 
     async def end_all(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import signal
 from collections.abc import Callable, Coroutine
 from socket import socket
@@ -36,6 +37,8 @@ def serve(app: "Starlette", settings: ServerSettings, began: Callable[[], object
 
 async def _serve(app: "Starlette", settings: ServerSettings, began: Callable[[], object]) -> None:
     reception: Reception = app.state.reception
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a call over WebRTC has a dozen sockets
     await reception.start()  # before it listens; and what is wrong is told, not logged
     config = configured(app, settings)
     server = _draining(config, reception, began)

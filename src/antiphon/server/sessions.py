@@ -20,7 +20,9 @@ from .socket import Asked, SocketRoute
 
 __all__ = ["routes"]
 
+START_BYTES = 32_768  # of a body of /start, which is kept until somebody joins
 AT_ONCE = 3  # first offers: each takes 25 ms of the processor, that calls which are going on must not miss
+NOTHING = msgspec.Raw(b"null")
 
 
 class Start(msgspec.Struct):
@@ -28,7 +30,7 @@ class Start(msgspec.Struct):
 
     transport: Literal["webrtc", "websocket"] | None = None
     agent: str | None = None
-    body: Any = None
+    body: msgspec.Raw = NOTHING
     enableDefaultIceServers: bool = False  # noqa: N815  the protocol's own name
 
 
@@ -69,8 +71,11 @@ class Clients:
         """Begin a session, to be joined with what this answers."""
         reception = self.reception
         reception.check(request, "begin")
-        wanted = decode(await reception.read(request) or b"{}", Start)
-        opening = reception.opening(wanted.transport or "webrtc", wanted.agent, wanted.body)
+        wanted = decode(await reception.read(request, START_BYTES) or b"{}", Start)
+        decode(bytes(wanted.body), object)  # it is kept as it came, which takes least memory
+        opening = reception.opening(
+            wanted.transport or "webrtc", wanted.agent, msgspec.Raw(bytes(wanted.body))
+        )
         reception.has_room()
         token = reception.openings.mint(opening)
         if wanted.transport == "websocket":
@@ -138,7 +143,8 @@ class Clients:
                 403, "the session is not known: it was joined already, or it has run out; start anew"
             )
         try:
-            yield replace(opening, details={**opening.details, **details})
+            body = decode(bytes(opening.body), object)
+            yield replace(opening, body=body, details={**opening.details, **details})
         except BaseException:
             reception.openings.keep(token, opening)
             raise

@@ -50,7 +50,7 @@ class ServerSettings:
     capacity: int = 100
     """Sessions at the same time; those that come then are told 429."""
     half_open: int = 32
-    """Sessions at the same time that nobody has come to yet."""
+    """Sessions over WebRTC at the same time that nobody has come to yet."""
     connect_within: float = 30.0
     """How long a session waits for its other side."""
     join_within: float = 60.0

@@ -9,7 +9,7 @@ __all__ = ["Tokens"]
 
 T = TypeVar("T")
 
-MOST = 10_000  # tokens that wait to be used; of more the oldest are forgotten
+MOST = 4096  # tokens that wait to be used; of more the oldest are forgotten
 
 
 class Tokens(Generic[T]):

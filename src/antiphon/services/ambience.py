@@ -60,6 +60,7 @@ class Ambience(Processor):
         self._background: Loop | None = None
         self._thinking: Loop | None = None
         self._rate = 24000
+        self._piece = 480
         self._lead = 0.0
         self._at = 0  # up to where the output is filled
         self._quiet_since: float | None = None  # while an answer is made and not heard
@@ -72,6 +73,7 @@ class Ambience(Processor):
         if playout is None:
             raise ConfigurationError("Ambience stands behind a Playout, and there is none")
         self._rate, self._lead = playout.sample_rate, playout.lead
+        self._piece = round(PIECE * self._rate)
         settings = self.settings
         if settings.background is not None:
             self._background = await offload(
@@ -86,13 +88,11 @@ class Ambience(Processor):
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
-        """The voice begins where the output is filled to: at most one piece later than it was meant."""
-        if frame.at > self._at:
-            self._push(0, bytes(2 * min(frame.at - self._at, int(LATE * self._rate))))
-            self._at = frame.at
+        """The voice follows on what has gone out: at most two pieces later than it was meant."""
+        self._catch_up(frame.at)
         if self._quiet_since is not None:
             self._quiet_since = (frame.at + len(frame.pcm) // 2) / self._rate
-        self._push(frame.reply, frame.pcm)
+        self._push(frame.reply, frame.pcm + bytes(-len(frame.pcm) % (2 * self._piece)))
 
     @on(ReplyStarted, ReplyCommitted)
     def began(self, signal: ReplyStarted | ReplyCommitted) -> None:
@@ -117,13 +117,20 @@ class Ambience(Processor):
             self._wake(self.session.now)
 
     def _fill(self) -> None:
-        """Send what is due."""
-        now = self.session.now
-        if self._at < (now - LATE) * self._rate:
-            self._at = round(now * self._rate)
-        while self._at <= (now + self._lead) * self._rate + 1e-3:
-            self._push(0, bytes(2 * round(PIECE * self._rate)))
-        self._wake(self._at / self._rate - self._lead)
+        """Send what is due. The transport is kept one piece ahead, no more: a voice would wait for it."""
+        ahead = min(self._lead, PIECE)
+        due = round((self.session.now + ahead) * self._rate)
+        self._catch_up(due)
+        if self._at <= due:
+            self._push(0, bytes(2 * self._piece))
+        self._wake(self._at / self._rate - ahead)
+
+    def _catch_up(self, at: int) -> None:
+        """Fill what is missing up to there, in whole pieces; after a long while, go on from there."""
+        if self._at < at - LATE * self._rate:
+            self._at = at
+        while self._at <= at - self._piece:
+            self._push(0, bytes(2 * self._piece))
 
     def _wake(self, when: float) -> None:
         if self._timer is not None:

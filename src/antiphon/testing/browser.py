@@ -22,7 +22,7 @@ from ..transports.webrtc.aiortc import SILENCE, Heard, hang_up, replace_jitter_b
 if TYPE_CHECKING:
     from av.stream import Stream
 
-__all__ = ["Browser"]
+__all__ = ["Browser", "Camera", "Microphone"]
 
 HZ = 48000
 PIECE = 960  # samples, 20 ms
@@ -49,11 +49,12 @@ class Browser:
     ) -> None:
         self._offer, self._candidates = offer, candidates
         self._configuration = _configuration(servers or {}, relay_only)
-        self._screen, self._trickle = screen, trickle
+        self._trickle = trickle
         self._tasks: list[asyncio.Task[None]] = []
         self.pc_id: str | None = None
         self.microphone = Microphone()
         self.camera = Camera()
+        self.screen = Camera() if screen else None
         self.heard = bytearray()
         self.seen: list[VideoFrame] = []
         self.messages: list[str] = []
@@ -66,8 +67,8 @@ class Browser:
         voice = pc.addTransceiver(self.microphone, "sendrecv")
         replace_jitter_buffer(voice.receiver, Heard(self.heard.extend))
         pc.addTransceiver(self.camera, "sendrecv")
-        if self._screen:
-            pc.addTransceiver(Camera(), "sendonly")
+        if self.screen is not None:
+            pc.addTransceiver(self.screen, "sendonly")
         self.channel = pc.createDataChannel("chat")
         self.channel.on("open", self.open.set)
         self.channel.on("message", self.messages.append)
@@ -108,6 +109,7 @@ class Browser:
         """Begin a new connection for the same conversation, as after a change of network."""
         self.vanish()
         old, self.microphone, self.camera = self.pc, self.microphone.again(), Camera()
+        self.screen = None if self.screen is None else Camera()
         self._begin()
         await hang_up(old)
         await self.connect(restart=True)
@@ -212,6 +214,7 @@ class Camera(aiortc.MediaStreamTrack):
 def _configuration(servers: Mapping[str, Any], relay_only: bool) -> aiortc.RTCConfiguration:
     return aiortc.RTCConfiguration(
         iceServers=[aiortc.RTCIceServer(**server) for server in servers.get("iceServers", ())],
+        bundlePolicy=aiortc.RTCBundlePolicy.MAX_COMPAT,  # the others lose a second video, or addresses
         iceTransportPolicy=aiortc.RTCIceTransportPolicy.RELAY
         if relay_only
         else aiortc.RTCIceTransportPolicy.ALL,

@@ -1,13 +1,16 @@
 """Sessions in one event loop: opened, bounded, reported, ended, and none troubles another."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from antiphon import Agent
+from antiphon.clock import LoopClock
 from antiphon.server.hosting import LoopHost, Opening, Refused
 from antiphon.server.settings import ServerSettings
 from antiphon.testing.scripted import LoudVAD, ScriptedLLM, ScriptedSTT, ScriptedTTS
@@ -35,6 +38,10 @@ class Pipe:
     def say(self, kind: str, **data: Any) -> None:
         """What the client sends."""
         self._came.put_nowait(json.dumps({"label": "rtvi-ai", "type": kind, "id": "1", "data": data}))
+
+    def put(self, message: dict[str, Any]) -> None:
+        """What a provider sends."""
+        self._came.put_nowait(json.dumps(message))
 
     def leave(self) -> None:
         self._came.put_nowait(None)
@@ -72,7 +79,7 @@ async def test_a_session_is_opened_talks_and_ends() -> None:
     hosted = await host.open(opening(), pipe)
     ready(pipe)
     pipe.say("send-text", content="Hello?", options={})
-    await asyncio.sleep(5)
+    await LoopClock().sleep(5)
     assert (host.running, host.room) == (1, 99)
     assert pipe.told("bot-ready")
     assert pipe.told("bot-output")
@@ -108,7 +115,7 @@ async def test_an_agent_is_made_for_the_opening() -> None:
         return agent()
 
     async def make_slowly(opening: Opening) -> Agent:
-        await asyncio.sleep(1)
+        await LoopClock().sleep(1)
         return make(opening)
 
     host = LoopHost({"quick": make, "slow": make_slowly})
@@ -147,7 +154,7 @@ async def test_a_session_that_fails_is_the_only_one() -> None:
     for pipe in pipes:
         ready(pipe)
         pipe.say("send-text", content="Hello?", options={})
-    await asyncio.sleep(10)
+    await LoopClock().sleep(10)
     assert pipes[0].told("bot-started-speaking")
     pipes[0].leave()
     await sessions[0].wait()
@@ -164,7 +171,7 @@ async def test_a_report_that_is_not_taken_ends_nothing() -> None:
     pipe = Pipe()
     hosted = await host.open(opening(), pipe)
     ready(pipe)
-    await asyncio.sleep(1)
+    await LoopClock().sleep(1)
     assert host.running == 1
     await hosted.end("enough")
     assert await hosted.wait() == "enough"
@@ -176,7 +183,7 @@ async def test_a_session_says_what_it_has_begun_to_say_before_it_is_ended() -> N
     pipe = Pipe()
     hosted = await host.open(opening(), pipe)
     ready(pipe)
-    await asyncio.sleep(0.5)
+    await LoopClock().sleep(0.5)
     assert not pipe.told("bot-stopped-speaking")
     await hosted.end("closing time")
     assert pipe.told("bot-stopped-speaking")
@@ -217,8 +224,71 @@ async def test_a_session_that_nobody_comes_to_is_given_up(monkeypatch: pytest.Mo
     monkeypatch.setitem(lines.KINDS, "webrtc", made)  # pyright: ignore[reportArgumentType]
     host = LoopHost({"agent": agent()}, ServerSettings(connect_within=20))
     hosted = await host.open(Opening("s", "agent", "webrtc"), None)
-    await asyncio.sleep(19)
+    await LoopClock().sleep(19)
     assert host.running == 1
     assert await hosted.wait() == "nobody came"
     assert host.running == 0
     assert asyncio.get_running_loop().time() < 22
+
+
+TWILIO = {
+    "event": "start",
+    "streamSid": "MZ1",
+    "start": {
+        "streamSid": "MZ1",
+        "accountSid": "AC1",
+        "callSid": "CA1",
+        "tracks": ["inbound"],
+        "customParameters": {"from": "+4930111"},
+        "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+    },
+}
+
+
+@virtual
+async def test_a_call_is_greeted_before_its_agent_is_made() -> None:
+    seen: list[Any] = []
+
+    def make(opening: Opening) -> Agent:
+        seen.append(opening.details["call"]["caller"])
+        return agent(greeting="Good day.")
+
+    host = LoopHost({"agent": make})
+    pipe = Pipe()
+    pipe.put({"event": "connected", "protocol": "Call", "version": "1.0.0"})
+    pipe.put(TWILIO)
+    hosted = await host.open(Opening("s", "agent", "phone", None, {"provider": "twilio"}), pipe)
+    await LoopClock().sleep(2)
+    assert seen == ["+4930111"]
+    assert any('"event":"media"' in str(message) for message in pipe.sent)
+    pipe.put({"event": "stop", "streamSid": "MZ1"})
+    await hosted.wait()
+    assert host.running == 0
+
+
+@virtual
+async def test_a_socket_on_which_no_call_begins_is_given_up() -> None:
+    host = LoopHost({"agent": agent()})
+    with pytest.raises(Refused) as refused:
+        await host.open(Opening("s", "agent", "phone", None, {"provider": "twilio"}), Pipe())
+    assert refused.value.status == 503
+    assert (host.running, asyncio.get_running_loop().time()) == (0, 10)
+
+
+@virtual
+async def test_nothing_is_left_of_a_session() -> None:
+    host = LoopHost({"agent": agent()})
+    kept: list[weakref.ref[Any]] = []
+    for number in range(3):
+        pipe = Pipe()
+        hosted = await host.open(opening(session=f"s{number}"), pipe)
+        ready(pipe)
+        pipe.say("send-text", content="Hello?", options={})
+        await LoopClock().sleep(3)
+        pipe.leave()
+        await hosted.wait()
+        kept += [weakref.ref(hosted), weakref.ref(pipe)]
+        del hosted, pipe
+    await LoopClock().sleep(1)
+    gc.collect()
+    assert [found() for found in kept] == [None] * 6

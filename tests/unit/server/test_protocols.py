@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from antiphon.clock import LoopClock
 from antiphon.server.protocols import Http, Sockets
 from antiphon.server.socket import Asked, SocketRoute
 from antiphon.testing.virtual import run_virtual
@@ -103,12 +104,12 @@ def connected(serve: Serve, pieces: Sequence[bytes], *, most: int = 1 << 20, rea
         network.protocol = Http(config, ServerState(), {})
         network.protocol.connection_made(network)
         network.protocol.data_received(HANDSHAKE)
-        await asyncio.sleep(0.1)
+        await LoopClock().sleep(0.1)
         for piece in pieces:
             if not network.closed:
                 network.protocol.data_received(piece)
             await asyncio.sleep(0)
-        await asyncio.sleep(5)
+        await LoopClock().sleep(5)
 
     run_virtual(main())
     return network
@@ -240,7 +241,7 @@ def test_who_is_not_read_has_to_wait() -> None:
     messages: list[bytes | str] = []
 
     async def serve(wire: Wire) -> None:
-        await asyncio.sleep(1)
+        await LoopClock().sleep(1)
         held.append(network_of(wire).paused)
         while (message := await wire.receive()) is not None:
             messages.append(message)
@@ -285,11 +286,43 @@ def test_who_does_not_say_what_it_wants_is_not_kept(head: bytes) -> None:
         for byte in head:
             if not network.closed:
                 network.protocol.data_received(bytes([byte]))
-                await asyncio.sleep(1)
+                await LoopClock().sleep(1)
         while not network.closed and len(lost) < 100:
             lost.append(asyncio.get_running_loop().time())
-            await asyncio.sleep(1)
+            await LoopClock().sleep(1)
 
     run_virtual(main())
     assert network.closed
     assert len(lost) <= 11
+
+
+@pytest.mark.parametrize("talks", [True, False])
+def test_who_gives_no_sign_of_life_has_gone(talks: bool) -> None:
+    heard: list[bytes | str] = []
+    gone: list[bool] = []
+    network = Network()
+
+    async def serve(asked: Asked) -> None:
+        wire = await asked.open(1000)
+        while (message := await wire.receive()) is not None:
+            heard.append(message)
+
+    async def main() -> None:
+        app = Starlette(routes=[SocketRoute("/ws", serve)])
+        config = Config(app, ws=Sockets, http=Http, ws_ping_interval=20, ws_ping_timeout=20, log_config=None)
+        config.load()
+        network.protocol = Http(config, ServerState(), {})
+        network.protocol.connection_made(network)
+        network.protocol.data_received(HANDSHAKE)
+        for _ in range(100):  # it answers no ping
+            await LoopClock().sleep(1)
+            if talks and not network.closed:
+                network.protocol.data_received(frame(b"x"))
+        gone.append(network.closed)
+        network.abort()
+        await LoopClock().sleep(1)
+
+    run_virtual(main())
+    assert gone == [not talks]
+    assert len(heard) == (100 if talks else 0)
+    assert network.sent.count(b"\x89\x04") >= (2 if talks else 1)  # pings

@@ -6,15 +6,17 @@ import socket
 import sys
 
 from .job import Job
-from .processes import FD
+from .processes import FD, die_with
 from .zygote import ROLES, begin, main, prepare, work
 
 
 def run(role: str) -> None:
     """Do what the environment says, with the socket at hand."""
     job = Job.given()
-    begin(job, role)
-    logging.basicConfig(level=job.level, format=f"%(levelname)s %(name)s[{os.getpid()}]: %(message)s")
+    begin(role)
+    die_with(job.parent)
+    logging.basicConfig(format=f"%(levelname)s %(name)s[{os.getpid()}]: %(message)s")
+    logging.getLogger("antiphon").setLevel(job.level)
     end = socket.socket(fileno=FD)
     if role == "zygote":
         main(end, job)

@@ -55,8 +55,10 @@ class Lost(Exception):  # noqa: N818  what has become of it
 class Worker:
     """One process and its one session, which it hosts for the server."""
 
-    def __init__(self, bounds: Bounds, name: str) -> None:
+    def __init__(self, bounds: Bounds, name: str, *, last_words: float = 10.0) -> None:
         self.name = name
+        self.last_words = last_words
+        """Seconds that the agent may go on speaking when the session is ended."""
         self.session = ""
         self.child: Child | None = None
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -146,10 +148,10 @@ class Worker:
         """Wait until the session is over; gives the reason."""
         return await asyncio.shield(self._over)
 
-    async def end(self, reason: str, *, within: float = 15.0) -> None:
+    async def end(self, reason: str) -> None:
         """Let the agent finish what it says, then end; returns when it is over."""
         self._pipe.tell(End(reason))
-        await self._finish(within)
+        await self._finish(self.last_words + CLOSED_WITHIN)
 
     async def cancel(self, reason: str) -> None:
         """End at once."""
@@ -251,6 +253,8 @@ class Worker:
         await self.child.stop(LAST)
         status = self.child.ended.result() if self.child.ended.done() else None
         self._ended(f"its process was ended: {self._why}" if self._why else ended_by(status))
+        if self._taken.done():
+            self._close_wire(1000, "")  # if it still is open
 
     def _ended(self, reason: str) -> None:
         if self._over.done():

@@ -73,7 +73,7 @@ class Nursery:
         self._closed = True
         if self._replacing is not None:
             self._replacing.cancel()
-        for birth in self._unclaimed:
+        for birth in list(self._unclaimed):
             with contextlib.suppress(UnavailableError):
                 child = await birth
                 child.kill()

@@ -72,7 +72,7 @@ class WorkerHost:
         self._groups = Groups(self.bounds, None)
         self._everybody: set[Worker] = set()
         self._born = 0
-        self._closing = False
+        self._is_open = False
         self._filling: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -84,7 +84,7 @@ class WorkerHost:
     @property
     def room(self) -> int:
         """How many more there may be."""
-        return 0 if self._closing else max(0, self.settings.capacity - self.running)
+        return max(0, self.settings.capacity - self.running) if self._is_open else 0
 
     @property
     def forks(self) -> bool:
@@ -93,8 +93,9 @@ class WorkerHost:
 
     async def start(self) -> None:
         """Load the agents and the models, and have the warm workers ready. Raises ConfigurationError."""
+        self._is_open = True
         self._folder = Path(tempfile.mkdtemp(prefix="antiphon-"))
-        self._models = Models(self._folder / "models")
+        self.models = Models(self._folder / "models")
         self._nursery = Nursery(self._job(), fork=self._fork)
         adopt_orphans()
         self._groups = Groups.here(self.bounds)
@@ -102,7 +103,7 @@ class WorkerHost:
             await self._nursery.start()
             self.names = self._nursery.verdict.agents
             if self._nursery.verdict.served:
-                await self._models.start(self._nursery)
+                await self.models.start(self._nursery)
             await asyncio.gather(*(self.stand_by() for _ in range(self._wanted())))
         except (AntiphonError, Refused) as error:
             await self.close()
@@ -138,14 +139,16 @@ class WorkerHost:
 
     async def close(self) -> None:
         """End all sessions at once, and leave nothing behind."""
-        self._closing = True
+        if not self._is_open:
+            return
+        self._is_open = False
         await asyncio.gather(*(worker.cancel("the server was closed") for worker in self.sessions.values()))
         for task in list(self._tasks):
             task.cancel()
         for worker in self._everybody:
             worker.kill("the server was closed")
         await asyncio.gather(*(worker.stop() for worker in list(self._everybody)))
-        await self._models.close()
+        await self.models.close()
         await self._nursery.close()
         self._groups.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -156,7 +159,7 @@ class WorkerHost:
             str(self._agents.resolve()) if self._agents else None,
             self.settings,
             self.bounds,
-            str(self._models.path),
+            str(self.models.path),
             logger.getEffectiveLevel(),
         )
 
@@ -168,11 +171,12 @@ class WorkerHost:
                     await self._bear(worker)
                 await worker.open(opening, wire, self.report)
             except Lost:
-                continue
+                worker.kill("it did not take its session")
             except BaseException:
                 worker.kill("its session could not be opened")
                 raise
-            return worker
+            else:
+                return worker
         raise Refused(503, "no worker lives long enough", 5)
 
     # Workers ---------------------------------------------------------------------------------------
@@ -185,7 +189,7 @@ class WorkerHost:
 
     def _unborn(self) -> Worker:
         self._born += 1
-        return Worker(self.bounds, f"worker-{self._born}")
+        return Worker(self.bounds, f"worker-{self._born}", last_words=self.settings.last_words)
 
     async def _bear(self, worker: Worker) -> None:
         """Let a worker come into the world. Raises Refused if that fails."""
@@ -208,7 +212,7 @@ class WorkerHost:
     def _died(self, worker: Worker) -> None:
         self._everybody.discard(worker)
         self._groups.remove(worker.name)
-        if worker in self.warm and not self._closing:
+        if worker in self.warm and self._is_open:
             self.warm.remove(worker)
             logger.warning("a worker that waited for its session has died")
             asyncio.get_running_loop().call_later(AGAIN_AFTER, self._fill)
@@ -246,6 +250,7 @@ class WorkerHost:
             before, looked = looked, time.monotonic()
             for worker in list(self._everybody):
                 worker.look(excused=looked - before > LATE)
+                await asyncio.sleep(0)  # what else there is to do comes between
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -29,6 +29,7 @@ from .notes import (
     Taken,
 )
 from .pipe import Pipe, PipeWire
+from .processes import die_with
 from .remote import Connection, with_remote_models
 
 __all__ = ["run"]
@@ -63,6 +64,7 @@ class _Worker:
         self._pipe.gone.add_done_callback(lambda _: self._over.set())
         limit_data(self._job.bounds.memory_bytes)
         self._pipe.tell(Ready())
+        die_with(self._job.parent)  # who forked it may take a moment to step back: nobody waits for that here
         await self._over.wait()
         self._pipe.close()
         await self._pipe.gone

@@ -175,7 +175,7 @@ def _fork(control: socket.socket, role: bytes, end: socket.socket, job: Job, age
             status = 0
         else:
             control.close()
-            begin(job, ROLES[role])
+            begin(ROLES[role])
             gc.enable()
             work(role, end, job, agents)
             status = 0
@@ -185,9 +185,8 @@ def _fork(control: socket.socket, role: bytes, end: socket.socket, job: Job, age
         os._exit(status)
 
 
-def begin(job: Job, role: str) -> None:
-    """What every process of the server does first: it ends with the server, and by its word alone."""
-    die_with(job.parent)
+def begin(role: str) -> None:
+    """What every process of the server does first, so that it ends by the server's word alone."""
     call_this(f"antiphon-{role}")
     if os.getsid(0) != os.getpid():
         os.setsid()
@@ -204,6 +203,7 @@ def work(role: bytes, end: socket.socket, job: Job, agents: Agents) -> None:
     if role == MODELS:
         from .served import serve
 
+        die_with(job.parent)
         serve(end, agents)
     else:
         from .worker import run

@@ -63,7 +63,8 @@ class Bandwidth:
         said: Said = read(_said, message)
         match said:
             case Said(event_type="media", payload=str(payload)):
-                return (Heard(audio(payload)),) if said.track == "inbound" else ()
+                data = audio(payload) if said.track == "inbound" else b""
+                return (Heard(data),) if data else ()
             case Said(event_type="start", metadata=dict()):
                 return (Started(_call(said)),)
             case Said(event_type="stop"):

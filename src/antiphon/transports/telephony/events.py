@@ -97,7 +97,8 @@ class Events:
             case Said(event="stop"):
                 return (Stopped(),)
             case Said(event="error", payload=why):
-                raise BadResponseError(f"the provider says: {str(why)[:200]}")
+                said_why = text(why, "detail") or text(why, "title") or "an error"
+                raise BadResponseError(f"the provider says: {said_why[:200]}")
             case Said(event="media" | "start" | "dtmf" | "mark" | "playedStream"):
                 raise BadResponseError(f"an event {said.event!r} without what belongs to it")
             case _:
@@ -141,7 +142,7 @@ class Events:
             return ()
         data = audio(media.payload)
         if self._order is None:
-            return (Heard(data),)
+            return (Heard(data),) if data else ()
         try:
             number = int(media.chunk) if media.chunk is not None else None
         except ValueError as error:

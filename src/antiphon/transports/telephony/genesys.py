@@ -103,7 +103,8 @@ class Genesys:
         if chosen is None:
             raise BadResponseError("Genesys offers no PCMU of the external channel at 8 kHz")
         self._channels = len(chosen["channels"])
-        opened = Reply(self._say("opened", {"startPaused": False, "media": [chosen]}))
+        media = {name: chosen[name] for name in ("type", "format", "channels", "rate")}
+        opened = Reply(self._say("opened", {"startPaused": False, "media": [media]}))
         conversation = text(about, "conversationId")
         if conversation == NOBODY:  # a test of the connection
             self._is_probe = True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import aiortc
 import numpy as np
 from aioice import Connection
+from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.sdp import candidate_from_sdp
@@ -85,8 +86,10 @@ class Aiortc:
             raise
         except OSError as error:
             raise UnavailableError(f"no connection can be made here: {error}") from error
+        except (OperationError, InvalidAccessError, InvalidStateError, ValueError) as error:
+            raise UsageError(f"the offer cannot be answered: {error}") from error
         except Exception as error:  # its parser raises whatever the text leads it to
-            raise UsageError(f"the offer cannot be answered: {error or type(error).__name__}") from error
+            raise UsageError("the offer cannot be answered: its SDP is broken or incomplete") from error
         return pc.localDescription.sdp
 
     def _arrange(self) -> None:
@@ -307,6 +310,6 @@ def _configuration(settings: WebRTCSettings) -> aiortc.RTCConfiguration:
             aiortc.RTCIceServer(server.url, server.username, server.credential)
             for server in settings.servers()
         ],
-        bundlePolicy=aiortc.RTCBundlePolicy.MAX_BUNDLE,
+        bundlePolicy=aiortc.RTCBundlePolicy.MAX_COMPAT,  # the others lose a second video, or addresses
         iceTransportPolicy=aiortc.RTCIceTransportPolicy("relay" if settings.relay_only else "all"),
     )

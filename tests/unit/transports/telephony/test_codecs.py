@@ -240,9 +240,9 @@ VALUES = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(WORDS | st.text(max_size=5), inner, max_size=6)
     ),
-    max_leaves=12,
+    max_leaves=6,
 )
-MESSAGES = st.dictionaries(WORDS, VALUES, max_size=8)
+MESSAGES = st.dictionaries(WORDS, VALUES, max_size=6)
 
 
 def fed(codec: Codec, message: bytes | str) -> None:
@@ -254,7 +254,7 @@ def fed(codec: Codec, message: bytes | str) -> None:
         pass
 
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -267,7 +267,7 @@ def test_any_bytes_and_texts(name: str, messages: list[bytes | str]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@given(messages=st.lists(MESSAGES, max_size=4))
+@given(messages=st.lists(MESSAGES, max_size=3))
 @QUICK
 def test_any_json(name: str, messages: list[dict[str, Any]]) -> None:
     codec = provider(name).codec()
@@ -394,6 +394,20 @@ def test_giants_and_abysses(name: str) -> None:
         fed(codec, message)
     with pytest.raises(BadResponseError):
         codec.feed(bytes(LONGEST + 4))
+
+
+@pytest.mark.parametrize("depth", [10, 200, 400, 600, 800, 900, 950, 980, 1000, 1500])
+def test_what_is_nested_deeply(depth: int) -> None:
+    deep = "[" * depth + "]" * depth
+    for name, message in [
+        ("telnyx", '{"event":"error","payload":%s}'),
+        ("twilio", '{"event":"start","start":{"callSid":%s,"customParameters":{"a":%s}}}'),
+        ("vonage", '{"event":"websocket:connected","headers":%s}'),
+        ("asterisk", '{"event":"MEDIA_START","format":"ulaw","channel_variables":{"a":%s}}'),
+        ("genesys", '{"type":"open","parameters":{"media":[{"type":"audio","format":"PCMU","rate":8000,'
+         '"channels":["external"],"x":%s}]}}'),
+    ]:  # fmt: skip
+        fed(provider(name).codec(), message.replace("%s", deep))
 
 
 @virtual
