@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .conversation.context import Entry
 from .conversation.conversation import Conversation
@@ -20,7 +20,7 @@ from .conversation.tools import Tool
 from .errors import ConfigurationError
 from .pipeline import Part
 from .playout import Playout
-from .services.ports import EndOfTurn, LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
+from .services.ports import AudioFilter, EndOfTurn, LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
 from .session import Observer, Session
 from .transports.port import Transport
 from .turns.interruption import InterruptionClassifier
@@ -28,6 +28,11 @@ from .turns.mute import MuteRule
 from .turns.settings import TurnSettings
 from .turns.timing import ResponseTiming, TimingRules
 from .turns.vad import VADSettings
+
+if TYPE_CHECKING:
+    from .services.ambience import AmbienceSettings
+    from .services.cleaning import Cleaning
+    from .transports.telephony.screening import ScreeningSettings
 
 __all__ = ["Agent"]
 
@@ -66,6 +71,13 @@ class Agent:
     mute: Sequence[str | Callable[[], MuteRule]] = ()
     """When the user is not heard: "greeting", "first words", "tools", "speaking", or the class of a rule of
     one's own, of which each conversation has one."""
+    cleaning: str | Callable[[], AudioFilter] | None = None
+    """What is done to the microphone before anybody listens: "webrtc_audio/echo", or the class of a filter of
+    one's own, of which each conversation has one."""
+    ambience: "AmbienceSettings | None" = None
+    """What is heard behind the agent's voice, and while an answer is made."""
+    screening: "ScreeningSettings | None" = None
+    """For calls that the agent makes: what to do with what answers."""
     history: Sequence[Entry] = ()
 
     def __post_init__(self) -> None:
@@ -79,6 +91,11 @@ class Agent:
                 raise ConfigurationError(
                     f"mute={rule!r}: give the rule's class; each conversation has its own"
                 )
+        if not (self.cleaning is None or isinstance(self.cleaning, str) or callable(self.cleaning)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(
+                f"cleaning={self.cleaning!r}: give a name like 'webrtc_audio/echo' or the filter's class; "
+                "each conversation has its own"
+            )
         for port, method in PORTS.items():
             chosen = getattr(self, port)
             if isinstance(chosen, type):
@@ -112,19 +129,48 @@ class Agent:
         from .turns.taking import TurnTaking
 
         mute = [rule if isinstance(rule, str) else rule() for rule in self.mute]
+        cleaning, segmented = self._cleaning(), self.vad is not None and self.service("stt").segmented
         return [
             transport.input,
             *([Mute(*mute)] if mute else []),
+            *([cleaning] if cleaning else []),
             *([VAD(self.service("vad"), self.speech)] if self.vad is not None else []),
+            *([cleaning.raw] if cleaning and cleaning.service.echo and segmented else []),
             STT(self.service("stt")),
             *([EOT(self.service("eot"))] if self.eot is not None else []),
+            *self._screening(),
             TurnTaking(self.turns, classifier=self.classifier),
             self.conversation(),
             LLM(self.service("llm")),
             TTS(self.service("tts")),
             Playout(transport.sample_rate, lead=transport.lead),
+            *self._ambience(),
+            *([cleaning.far] if cleaning else []),
             transport.output,
         ]
+
+    def _cleaning(self) -> "Cleaning | None":
+        if self.cleaning is None:
+            return None
+        from .services.cleaning import Cleaning
+        from .vendors import create
+
+        made = create("cleaning", self.cleaning) if isinstance(self.cleaning, str) else self.cleaning()
+        return Cleaning(made)
+
+    def _screening(self) -> list[Part]:
+        if self.screening is None:
+            return []
+        from .transports.telephony.screening import Screening
+
+        return [Screening(self.screening)]
+
+    def _ambience(self) -> list[Part]:
+        if self.ambience is None:
+            return []
+        from .services.ambience import Ambience
+
+        return [Ambience(self.ambience)]
 
     def conversation(self) -> Conversation:
         """A new conversation with this agent's instructions, tools and history."""

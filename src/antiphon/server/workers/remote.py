@@ -144,18 +144,14 @@ class RemoteSpeechToText:
         async with self._connection.call(self._key, "transcribe") as (number, pipe, found):
 
             async def feed() -> None:
-                async for piece in audio:
-                    pipe.tell(item(number, piece))
-                pipe.tell(Last(number))
+                try:
+                    async for piece in audio:
+                        pipe.tell(item(number, piece))
+                    pipe.tell(Last(number))
+                except Exception as error:  # noqa: BLE001  it belongs to who reads the words
+                    found.put(error)
 
             feeding = asyncio.create_task(feed())
-            feeding.add_done_callback(
-                lambda task: (
-                    None
-                    if task.cancelled() or (error := task.exception()) is None
-                    else found.put(error if isinstance(error, Exception) else None)
-                )
-            )
             try:
                 async for heard in found:
                     yield heard
@@ -188,8 +184,7 @@ def with_remote_models(agents: Agents, connection: Connection) -> Agents:
 
     def replaced(name: str, agent: Agent, *, made_here: bool) -> Agent:
         changes: dict[str, Any] = {}
-        ports: tuple[Literal["stt", "llm"], ...] = PORTS
-        for port in ports:
+        for port in PORTS:
             key = key_of(name, agent, port)
             if key is None or (key.agent and made_here):  # an object that is here alone
                 continue

@@ -27,7 +27,8 @@ __all__ = ["PORTS", "Key", "key_of", "serve", "serving"]
 
 logger = logging.getLogger("antiphon.server")
 
-PORTS = ("stt", "llm")
+Port: TypeAlias = Literal["stt", "llm"]
+PORTS: tuple[Port, ...] = ("stt", "llm")
 """Whose models are served; those of the other ports compute in the thread that calls, and are forked."""
 
 T = TypeVar("T")
@@ -36,12 +37,12 @@ T = TypeVar("T")
 class Key(msgspec.Struct, frozen=True):
     """Which service: what a name stands for, or the object that an agent has."""
 
-    port: Literal["stt", "llm"]
+    port: Port
     name: str = ""
     agent: str = ""
 
 
-def key_of(name: str, agent: Agent, port: Literal["stt", "llm"]) -> Key | None:
+def key_of(name: str, agent: Agent, port: Port) -> Key | None:
     """The key of an agent's service if that is a model in memory, else None."""
     if not hasattr(agent.service(port), "load"):
         return None
@@ -178,7 +179,7 @@ class _Models:
         self._services: dict[Key, Any] = {}
 
     async def serve(self, listener: socket.socket) -> None:
-        """See above."""
+        """Load, then answer; those who come meanwhile wait."""
         problem = ""
         try:
             await self._load()
@@ -211,11 +212,10 @@ class _Models:
         return self._services[key]
 
     async def _load(self) -> None:
-        ports: tuple[Literal["stt", "llm"], ...] = PORTS
         keys = {
             key
             for name, agent in self._agents.items()
-            for port in ports
+            for port in PORTS
             if (key := key_of(name, agent, port))
         }
         await asyncio.gather(*(self.service(key).load() for key in keys))

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -130,9 +130,8 @@ def _loaded(job: Job, traces: Traces) -> tuple[Verdict, Agents]:
 
 
 def _served(agents: Mapping[str, Any]) -> bool:
-    ports: tuple[Literal["stt", "llm"], ...] = PORTS
     return any(
-        not isinstance(agent, Agent) or any(key_of(name, agent, port) for port in ports)
+        not isinstance(agent, Agent) or any(key_of(name, agent, port) for port in PORTS)
         for name, agent in agents.items()
     )
 
