@@ -322,6 +322,18 @@ def test_what_a_session_has_started_ends_with_it() -> None:
     run(test())
 
 
+def test_what_leaves_its_session_is_reaped() -> None:
+    async def test() -> None:
+        async with calls() as it:
+            caller, hosted = await it.begin()
+            child = int(await caller.ask("daemon"))
+            caller.hang_up()
+            await hosted.wait()
+            await until(lambda: not Path(f"/proc/{child}").exists())
+
+    run(test())
+
+
 def test_workers_do_not_see_the_servers_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTIPHON_PRIVATE_KEYS", "sk_0123456789abcdef")
 

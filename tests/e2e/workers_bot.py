@@ -144,6 +144,7 @@ ORDERS: dict[str, Callable[[], str]] = {
     "burn": burn,
     "block": block,
     "child": lambda: str(subprocess.Popen(["sleep", "1000"]).pid),
+    "daemon": lambda: str(subprocess.Popen(["sleep", "1"], start_new_session=True).pid),
     "nice": lambda: str(os.getpriority(os.PRIO_PROCESS, 0)),
     "keys": lambda: str(sorted(name for name in os.environ if "KEYS" in name)),
     "random": lambda: str(__import__("numpy").random.random()),

@@ -3,24 +3,28 @@
  * the first sound in the agent's, both on the clock of one audio graph. An agent that talks on for a second does
  * not answer what was said meanwhile.
  *
- * A block is speech where it is 12 dB over the room and over -52 dB; 60 ms of such blocks within 200 ms are
- * speech, less is a click. The agent sounds from -56 dB on; its sound is a new one after 300 ms of quiet.
+ * A block is speech where it is over -54 dB and 12 dB over the room, which is the quietest block of the last 5 to
+ * 10 s; 60 ms of such blocks within 200 ms are speech, less is a click. The agent sounds from -56 dB on; its sound
+ * is a new one after 300 ms of quiet.
  *
  * Gives a function that takes the root mean squares of each block of 10 ms, by the time `at` which it ended.
  */
 export function listen(answered: (seconds: number) => void): (at: number, mic: number, agent: number) => void {
-  let room = 0.001; // the quiet between words; falls fast, rises slowly
+  let quietest = Infinity; // block of these 5 s
+  let before = 0.001; // of the 5 s before; at first a guess
+  let blocks = 0;
   let sounded = -Infinity; // the end of the agent's last block with sound
   let spoke: number | null = null; // the end of the last speech that has no answer yet
   const loud: number[] = []; // ends of the loud blocks of the last 200 ms
 
   return (at, mic, agent) => {
-    if (mic > Math.max(room * 4, 0.0025)) {
+    if (++blocks % 500 === 0) [before, quietest] = [quietest, Infinity];
+    if (mic) quietest = Math.min(quietest, mic);
+    if (mic > Math.max(4 * Math.min(quietest, before), 0.002)) {
       loud.push(at);
       while (loud[0]! < at - 0.2) loud.shift();
       if (loud.length > 5) spoke = at;
     }
-    room += (mic - room) * (mic < room ? 0.1 : 0.001);
     if (agent < 0.0016) return;
     const isNew = at - sounded > 0.3;
     sounded = at;

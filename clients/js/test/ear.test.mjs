@@ -24,6 +24,11 @@ test("a pause in the caller's speech starts it anew", () => {
   assert.deepEqual(hear([1, ROOM, 0], [1, VOICE, 0], [0.5, ROOM, 0], [1, VOICE, 0], [0.3, ROOM, 0], [1, ROOM, VOICE]), [300]);
 });
 
+test("a voice that fades is heard to its end, however long it has spoken", () => {
+  const words = Array.from({ length: 20 }, () => [[0.3, VOICE, 0], [0.05, 0.002, 0]]).flat();
+  assert.deepEqual(hear([1, 0.0005, 0], ...words, [0.2, 0.004, 0], [0.5, 0.0005, 0], [1, 0.0005, VOICE]), [500]);
+});
+
 test("a greeting answers nobody", () => {
   assert.deepEqual(hear([1, ROOM, 0], [2, ROOM, VOICE], [1, ROOM, 0], [1, ROOM, VOICE]), []);
 });
@@ -34,7 +39,7 @@ test("one answer is measured once, whatever its pauses", () => {
 
 test("a click is no speech, nor is a room that hums", () => {
   assert.deepEqual(hear([1, ROOM, 0], [0.03, VOICE, 0], [0.5, ROOM, 0], [1, ROOM, VOICE]), []);
-  assert.deepEqual(hear([20, 0.002, 0], [1, 0.002, VOICE]), []);
+  assert.deepEqual(hear([30, 0.02, 0], [1, 0.02, VOICE]), []);
 });
 
 test("what is said while the agent talks on has no answer", () => {

@@ -38,21 +38,22 @@ def refused(error: Refused) -> Response:
     return answer({"detail": error.detail, "info": error.detail}, error.status, after)
 
 
-def _refused(_: Request, error: Exception) -> Response:
+async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
     return refused(error)
 
 
-def _not_here(_: Request, error: Exception) -> Response:
+async def _not_here(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     found = refused(Refused(error.status_code, NOT_HERE.get(error.status_code, error.detail)))
     found.headers.update(error.headers or {})
     return found
 
 
-def _failed(_: Request, error: Exception) -> Response:  # Starlette logs it, and where it came from
+async def _failed(_: Request, error: Exception) -> Response:  # Starlette logs it, and where it came from
     return refused(Refused(500, "the server has failed at this; its log says why"))
 
 
 NOT_HERE = {404: "there is nothing at this address", 405: "this address takes another method"}
+# coroutines, since Starlette runs plain functions in a thread
 HANDLERS: dict[Any, Any] = {Refused: _refused, HTTPException: _not_here, Exception: _failed}

@@ -21,7 +21,7 @@ from .socket import Asked, SocketRoute
 __all__ = ["routes"]
 
 START_BYTES = 32_768  # of a body of /start, which is kept until somebody joins
-AT_ONCE = 3  # first offers: each takes 25 ms of the processor, that calls which are going on must not miss
+AT_ONCE = 2  # first offers: each takes 25 ms of the processor, that calls which are going on must not miss
 NOTHING = msgspec.Raw(b"null")
 
 

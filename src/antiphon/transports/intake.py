@@ -6,8 +6,8 @@ __all__ = ["Intake"]
 
 AHEAD = 0.3  # seconds that samples may be ahead of the session's time; of a longer burst the oldest drop out
 BEHIND = 0.3  # seconds that they may be behind: then something was lost, or was never sent, and time goes on
-STALLED = 2.0  # seconds behind which may be a stall, after which all that was held up comes at once
-CATCHING_UP = 0.2  # seconds in which it then does
+STALLED = {True: 10.0, False: 2.0}  # seconds behind, by `steady`, that may be a stall: what it held up comes
+CATCHING_UP = {True: 2.0, False: 0.2}  # seconds in which it has then caught up, or was never sent
 
 
 class Intake:
@@ -15,13 +15,15 @@ class Intake:
 
     Positions count samples without a gap as long as the far end's clock and the network do: what arrives late
     keeps its place, since it was spoken then. A gap is made only where what was late stays late: a microphone
-    was switched off, or packets were lost. Counts what was `dropped` and `missed`, in samples.
+    was switched off, or packets were lost. A `steady` line, such as a telephone's, never stops sending: there
+    it takes longer to believe so. Counts what was `dropped` and `missed`, in samples.
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, *, steady: bool = False) -> None:
         self.sample_rate = sample_rate
         self.dropped = 0
         self.missed = 0
+        self._stalled, self._catching_up = STALLED[steady], CATCHING_UP[steady]
         self._at: int | None = None
         self._late_since: float | None = None
 
@@ -34,7 +36,7 @@ class Intake:
         late = arrived - (self._at + count)
         if late > BEHIND * rate:
             self._late_since = now if self._late_since is None else self._late_since
-            if late > STALLED * rate or now - self._late_since >= CATCHING_UP:
+            if late > self._stalled * rate or now - self._late_since >= self._catching_up:
                 self._at += late
                 self.missed += late
         else:

@@ -216,7 +216,7 @@ class _Ear(Stage):
     def __init__(self, endpoint: Endpoint, call: Any, rate: int) -> None:
         self._sip = endpoint._baresip  # pyright: ignore[reportPrivateUsage]
         self._call = call
-        self._intake = Intake(rate)
+        self._intake = Intake(rate, steady=True)
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:

@@ -50,6 +50,17 @@ def test_time_goes_on_where_nothing_was_sent() -> None:
         assert abs(intake.missed - silent * RATE) <= FRAME
 
 
+def test_a_line_that_never_stops_is_believed_to_be_late_for_longer() -> None:
+    """An overloaded machine reads what is there already late, again and again."""
+    intake = Intake(RATE, steady=True)
+    places(intake, steady(0, 1.0))
+    found = places(intake, [at + 0.6 for at in steady(1.0, 1.5)] + [3.1] * 30 + steady(3.1, 1.0))
+    assert found == [RATE + n * FRAME for n in range(75 + 30 + 50)]
+    assert intake.dropped == intake.missed == 0
+    places(intake, steady(64.1, 5.0))
+    assert intake.missed > 55 * RATE
+
+
 def test_of_a_burst_only_as_much_as_may_be_ahead_is_kept() -> None:
     intake = Intake(RATE)
     places(intake, steady(0, 1.0))

@@ -30,7 +30,7 @@ from .hosted import Lost, Worker
 from .job import Job
 from .models import Models
 from .nursery import Nursery
-from .processes import adopt_orphans, check_system
+from .processes import adopt_orphans, check_system, reap_orphan
 from .zygote import WORKER
 
 __all__ = ["WorkerHost"]
@@ -244,9 +244,10 @@ class WorkerHost:
 
     async def _watch(self) -> None:
         """Look at every worker once a second."""
-        looked = time.monotonic()
+        looked, dead = time.monotonic(), 0
         while True:
             await asyncio.sleep(LOOK_EVERY)
+            dead = reap_orphan(dead)
             before, looked = looked, time.monotonic()
             for worker in list(self._everybody):
                 worker.look(excused=looked - before > LATE)

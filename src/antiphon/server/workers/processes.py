@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 from ...errors import ConfigurationError
 
-__all__ = ["Child", "adopt_orphans", "call_this", "check_system", "die_with", "spawn"]
+__all__ = ["Child", "adopt_orphans", "call_this", "check_system", "die_with", "reap_orphan", "spawn"]
 
 PDEATHSIG, NAME, CHILD_SUBREAPER = 1, 15, 36
 FD = 3  # where a spawned process finds its socket
@@ -138,3 +138,19 @@ def _sweep(loop: asyncio.AbstractEventLoop, group: int, times: int) -> None:
         return
     if times:
         loop.call_later(0.05, _sweep, loop, group, times - 1)
+
+
+def reap_orphan(seen: int) -> int:
+    """Reap a dead child that nobody has reaped since it was seen; gives that to be seen next, 0 for none.
+
+    Such are the descendants of workers that have gone a way of their own.
+    """
+    try:
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return 0
+    if found is None or found.si_pid != seen:
+        return 0 if found is None else found.si_pid
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(seen, os.WNOHANG)
+    return 0

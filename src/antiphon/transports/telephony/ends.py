@@ -44,7 +44,7 @@ class Mouthpiece(Stage):
         self._earpiece = earpiece
         self._decode = decoder(line.call.heard)
         self._bad = 0
-        self.intake = Intake(line.call.heard.sample_rate)
+        self.intake = Intake(line.call.heard.sample_rate, steady=True)
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:

@@ -163,7 +163,11 @@ class Aiortc:
 
     def tell(self, text: str) -> None:
         """Send a message. Raises UsageError for one that is too long for the client."""
-        if self._channel is None or self._channel.readyState != "open":
+        if (
+            self._channel is None
+            or self._channel.readyState != "open"
+            or self._pc.connectionState != "connected"
+        ):
             return
         try:
             self._channel.send(text)

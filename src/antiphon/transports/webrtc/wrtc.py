@@ -64,11 +64,21 @@ class Wrtc:
             await pc.set_remote_description(webrtc.RTCSessionDescriptionInit(type="offer", sdp=offer))
             await self._arrange()
             await pc.set_local_description(await pc.create_answer())
+            await self._limit()
         except (webrtc.RTCException, TypeError, ValueError) as error:
             raise UsageError(f"the offer cannot be answered: {error}") from error
         await self._gathered()
         assert pc.local_description is not None
         return pc.local_description.sdp
+
+    async def _limit(self) -> None:
+        """Keep the voice to the bitrate of the settings."""
+        for sender in self._pc.get_senders():
+            if sender.track == self._voice:
+                parameters = sender.get_parameters()
+                for encoding in parameters.encodings:
+                    encoding.max_bitrate = self._settings.bitrate
+                await sender.set_parameters(parameters)
 
     async def _gathered(self) -> None:
         gathered = asyncio.Event()
@@ -89,7 +99,7 @@ class Wrtc:
         for transceiver in self._pc.get_transceivers():
             track = transceiver.receiver.track
             if track.kind == "audio":
-                transceiver.receiver.jitter_buffer_target = 0
+                transceiver.receiver.jitter_buffer_target = 0  # ms: as little as the network allows
                 transceiver.direction = webrtc.RTCRtpTransceiverDirection.sendrecv
                 await transceiver.sender.replace_track(self._voice)
                 self._read(track, self._listen(track))
