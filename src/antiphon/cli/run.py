@@ -62,7 +62,8 @@ def run(agent: "Agent") -> None:
             if phone:
                 numbered(settings)
             apart = settings.isolation == "process"
-            open_server(Path(sys.argv[0]) if apart else {"agent": agent}, settings)
+            file = Path(sys.argv[0])
+            open_server(file if apart else {file.stem: agent}, settings)
 
     prepare()
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)

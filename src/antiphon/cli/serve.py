@@ -117,7 +117,7 @@ def numbered(settings: ServerSettings) -> None:
     if not _providers():
         raise ConfigurationError(
             "no phone provider is set up: set the environment variables of one, such as TWILIO_ACCOUNT_SID "
-            "and TWILIO_AUTH_TOKEN; docs/guides/serve.md has them all"
+            "and TWILIO_AUTH_TOKEN; docs/guides/telephone.md has them all"
         )
 
 

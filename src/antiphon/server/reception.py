@@ -73,12 +73,14 @@ class Reception:
             raise Refused(404, "there is no such agent here; see /agents")
         return Opening(secrets.token_urlsafe(16), name, kind, body, details)
 
-    def has_room(self) -> None:
-        """Raises Refused while no session can begin."""
+    def has_room(self, kind: Kind | None = None) -> None:
+        """Raises Refused while no session (of this kind) can begin."""
         if self.draining:
             raise Refused(503, CLOSING, 30)
         if not self.host.room:
             raise Refused(429, "all lines are busy: try again in a moment", 5)
+        if kind == "webrtc" and self.pending >= self.settings.half_open:
+            raise Refused(429, "too many sessions wait for their callers: try again in a moment", 5)
 
     def url(self, connection: HTTPConnection, path: str, *, socket: bool = False) -> str:
         """How the outside reaches a path of ours."""
@@ -92,10 +94,8 @@ class Reception:
 
     async def open(self, opening: Opening, wire: Wire | None) -> Hosted:
         """Begin a session. Raises Refused."""
-        self.has_room()
+        self.has_room(opening.kind)
         if opening.kind == "webrtc":
-            if self.pending >= self.settings.half_open:
-                raise Refused(429, "too many sessions wait for their callers: try again in a moment", 5)
             self._pending.add(opening.session)
         try:
             hosted = await self.host.open(opening, wire)

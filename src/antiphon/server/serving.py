@@ -23,6 +23,7 @@ logger = logging.getLogger("antiphon.server")
 
 KEPT = 15  # seconds that a connection may stay open between two requests
 GONE = 20.0  # seconds between two pings of a websocket, and that an answer may take
+LOOK = 1.0  # seconds between two looks at whether anybody is there
 GRACE = 5  # seconds that connections may take to close in the end
 
 
@@ -41,7 +42,7 @@ async def _serve(app: "Starlette", settings: ServerSettings, began: Callable[[],
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a call over WebRTC has a dozen sockets
     await reception.start()  # before it listens; and what is wrong is told, not logged
     config = configured(app, settings)
-    server = _draining(config, reception, began)
+    server = _draining(config, reception, settings.stop_idle_after, began)
     try:
         await server.serve()
     except SystemExit:
@@ -84,7 +85,7 @@ def configured(app: "Starlette", settings: ServerSettings) -> "Config":
     )
 
 
-def _draining(config: "Config", reception: Reception, began: Callable[[], object]) -> "Server":
+def _draining(config: "Config", reception: Reception, idle: float, began: Callable[[], object]) -> "Server":
     """A server that, told to stop, first lets the calls come to their end."""
     import uvicorn
 
@@ -99,6 +100,8 @@ def _draining(config: "Config", reception: Reception, began: Callable[[], object
             await super().startup(sockets)
             if self.started:
                 began()
+                if idle:
+                    self._ending.add(asyncio.create_task(self._stop_when_idle(), name="antiphon idle"))
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # Ctrl-C is somebody who waits: calls are ended at once, as by a second SIGTERM
@@ -112,6 +115,14 @@ def _draining(config: "Config", reception: Reception, began: Callable[[], object
             leave = reception.end_all() if self._told == 2 else reception.drain()
             logger.warning("stopping: %d sessions are running", len(reception.sessions))
             self._ending.add(asyncio.create_task(self._leave(leave), name="antiphon drain"))
+
+        async def _stop_when_idle(self) -> None:
+            quiet = 0.0
+            while quiet < idle:
+                await asyncio.sleep(LOOK)
+                quiet = 0.0 if reception.sessions else quiet + LOOK
+            self._told = max(1, self._told)
+            self.should_exit = True
 
         async def _leave(self, leave: Coroutine[Any, Any, None]) -> None:
             await leave

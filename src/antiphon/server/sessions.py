@@ -95,15 +95,19 @@ class Clients:
             return answer(await hosted.ask(offer | {"pc_id": asked.pc_id}))
         said = asked.requestData if asked.requestData is not None else asked.request_data
         with self._joining(request, "webrtc", said) as opening:
-            hosted = await self.reception.open(opening, None)
-            try:
-                async with self._answering:
-                    connected = await hosted.ask(offer | {"pc_id": None})
-            except BaseException:
-                await hosted.end("the offer was refused")
-                raise
-            self.reception.peers[connected["pc_id"]] = hosted.session
-        return answer(connected)
+            self.reception.has_room("webrtc")
+            async with self._answering:
+                return answer(await self._connect(opening, offer | {"pc_id": None}))
+
+    async def _connect(self, opening: Opening, offer: dict[str, Any]) -> dict[str, Any]:
+        hosted = await self.reception.open(opening, None)
+        try:
+            connected = await hosted.ask(offer)
+        except BaseException:
+            await hosted.end("the offer was refused")
+            raise
+        self.reception.peers[connected["pc_id"]] = hosted.session
+        return connected
 
     async def candidates(self, request: Request) -> Response:
         """More ways to reach a client that is connecting."""

@@ -49,7 +49,7 @@ class ServerSettings:
 
     capacity: int = 100
     """Sessions at the same time; those that come then are told 429."""
-    half_open: int = 32
+    half_open: int = 16
     """Sessions over WebRTC at the same time that nobody has come to yet."""
     connect_within: float = 30.0
     """How long a session waits for its other side."""
@@ -69,6 +69,8 @@ class ServerSettings:
     """How long the agent may go on speaking when a session is ended."""
     drain: float = 600.0
     """How long calls may go on after SIGTERM."""
+    stop_idle_after: float = 0.0
+    """How long it serves while nobody is there; 0 is for ever."""
 
     audiosocket: str = ""
     """Where to listen for Asterisk's AudioSocket, such as 127.0.0.1:9092: whoever reaches it is let in."""

@@ -34,14 +34,14 @@ def test_without_keys_it_does_not_listen_to_the_world() -> None:
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("from antiphon import Agent\nagent = Agent('a')\n", ["agent"]),
-        ("from antiphon import Agent\nshop = Agent('a')\n", ["agent"]),
-        ("from antiphon import Agent\ndef agent(opening): return Agent('a')\n", ["agent"]),
+        ("from antiphon import Agent\nagent = Agent('a')\n", ["mine"]),
+        ("from antiphon import Agent\nshop = Agent('a')\n", ["mine"]),
+        ("from antiphon import Agent\ndef agent(opening): return Agent('a')\n", ["mine"]),
         ("from antiphon import Agent\nagents = {'a': Agent('a'), 'b': lambda o: Agent('b')}\n", ["a", "b"]),
     ],
 )
 def test_a_file_gives_its_agents(write_agent: WriteAgent, text: str, names: list[str]) -> None:
-    assert list(served(write_agent(text))) == names
+    assert list(served(write_agent(text, "mine.py"))) == names
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_what_is_no_agent_is_named(write_agent: WriteAgent, text: str, said: str
 
 
 def test_the_demos_agent_is_served_where_no_file_is_named() -> None:
-    assert list(served(None)) == ["agent"]
+    assert list(served(None)) == ["bicycle_shop"]
 
 
 # Dialling --------------------------------------------------------------------------------------------

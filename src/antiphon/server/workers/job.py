@@ -33,7 +33,7 @@ class Job(msgspec.Struct, frozen=True):
     settings: ServerSettings
     bounds: Bounds
     models: str
-    """The path of the socket at which models answer."""
+    """The address of the socket at which models answer."""
     level: int
     """What is logged."""
 
@@ -60,4 +60,4 @@ class Job(msgspec.Struct, frozen=True):
         """Run the file and give its agents. Raises ConfigurationError where it has none."""
         from ...cli import agents
 
-        return agents.served(Path(self.agents)) if self.agents else {"agent": agents.chosen(None)}
+        return agents.served(Path(self.agents) if self.agents else None)

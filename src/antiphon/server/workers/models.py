@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -28,11 +28,11 @@ AGAIN_AFTER, LONGEST = 1.0, 30.0
 class Models:
     """Listens where the workers come for models; those who come while the process is away wait for it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self) -> None:
+        self.address = f"\0antiphon-{os.getpid()}-{token_hex(8)}"
+        """An abstract one: no file is left behind. Who may come is asked of the kernel (`served.is_ours`)."""
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(path))
-        os.chmod(path, 0o600)  # noqa: PTH101
+        self._listener.bind(self.address)
         self._listener.listen(1024)
         self._child: Child | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -68,7 +68,7 @@ class Models:
         assert self._child is not None
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         end.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(end, str(self.path))
+        await asyncio.get_running_loop().sock_connect(end, self.address)
         pipe = await Pipe[Any](msgspec.msgpack.Decoder(Told), note).connect(end)
         await asyncio.wait(
             [said, pipe.gone, self._child.ended], timeout=LOADED_WITHIN, return_when=asyncio.FIRST_COMPLETED

@@ -13,9 +13,7 @@ zygote nothing; the models' calls fail as those of a service do that is not reac
 import asyncio
 import logging
 import os
-import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -94,8 +92,7 @@ class WorkerHost:
     async def start(self) -> None:
         """Load the agents and the models, and have the warm workers ready. Raises ConfigurationError."""
         self._is_open = True
-        self._folder = Path(tempfile.mkdtemp(prefix="antiphon-"))
-        self.models = Models(self._folder / "models")
+        self.models = Models()
         self._nursery = Nursery(self._job(), fork=self._fork)
         adopt_orphans()
         self._groups = Groups.here(self.bounds)
@@ -151,7 +148,6 @@ class WorkerHost:
         await self.models.close()
         await self._nursery.close()
         self._groups.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _job(self) -> Job:
         return Job(
@@ -159,7 +155,7 @@ class WorkerHost:
             str(self._agents.resolve()) if self._agents else None,
             self.settings,
             self.bounds,
-            str(self.models.path),
+            self.models.address,
             logger.getEffectiveLevel(),
         )
 

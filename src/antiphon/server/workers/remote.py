@@ -44,8 +44,8 @@ LOADED_WITHIN = 120.0  # seconds that the models may take to be there again, whe
 class Connection:
     """This worker's connection to the models; made when it is first needed, and again when it was lost."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, address: str) -> None:
+        self._address = address
         self._pipe: Pipe[Any] | None = None
         self._connecting = asyncio.Lock()
         self._streams: dict[int, Incoming[Any]] = {}
@@ -85,7 +85,7 @@ class Connection:
         loaded = self._loaded = asyncio.get_running_loop().create_future()
         pipe = Pipe[Any](msgspec.msgpack.Decoder(Told), self._note)
         try:
-            await asyncio.get_running_loop().sock_connect(end, self._path)
+            await asyncio.get_running_loop().sock_connect(end, self._address)
             await pipe.connect(end)
             pipe.gone.add_done_callback(self._lost)
             async with asyncio.timeout(LOADED_WITHIN):

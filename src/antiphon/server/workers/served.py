@@ -9,8 +9,10 @@ call of a service's method is a stream on that connection, with a number that th
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
+from struct import unpack
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -171,6 +173,12 @@ async def serving(agents: Mapping[str, Any], listener: socket.socket) -> None:
     await _Models(agents).serve(listener)
 
 
+def is_ours(end: socket.socket) -> bool:
+    """Whether a process of the same user is at the other end."""
+    _, user, _ = unpack("iII", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return user == os.getuid()
+
+
 class _Models:
     """The services, made once for all workers."""
 
@@ -191,6 +199,9 @@ class _Models:
         try:
             while True:
                 end, _ = await loop.sock_accept(listener)
+                if not is_ours(end):
+                    end.close()
+                    continue
                 connection = asyncio.create_task(self._answer(end, problem))
                 connections.add(connection)
                 connection.add_done_callback(connections.discard)

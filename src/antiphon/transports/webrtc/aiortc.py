@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import aiortc
 import numpy as np
-from aioice import Connection
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
@@ -26,6 +25,7 @@ from .settings import WebRTCSettings
 from .uplink import RTP_HZ, Uplink
 
 if TYPE_CHECKING:
+    from aioice import Connection
     from av.stream import Stream
 
 __all__ = ["SILENCE", "Aiortc", "Heard", "hang_up", "replace_jitter_buffer"]
@@ -196,7 +196,7 @@ async def hang_up(pc: aiortc.RTCPeerConnection) -> None:
             await connection.close()
 
 
-def _guard(connection: Connection) -> None:
+def _guard(connection: "Connection") -> None:
     """Keep from aiortc what is too short to be a packet: an empty one, from anybody, ends the connection."""
     take = connection.data_received
 
@@ -207,7 +207,7 @@ def _guard(connection: Connection) -> None:
     connection.data_received = checked
 
 
-def _connections(pc: aiortc.RTCPeerConnection) -> set[Connection]:
+def _connections(pc: aiortc.RTCPeerConnection) -> "set[Connection]":
     """Its connections of aioice's: one, where all is bundled."""
     transports = {transceiver.receiver.transport.transport for transceiver in pc.getTransceivers()}
     if pc.sctp is not None:

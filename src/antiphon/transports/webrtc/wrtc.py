@@ -4,8 +4,9 @@ It works in threads of its own, shared by all connections, and calls the event l
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import webrtc
@@ -36,7 +37,8 @@ class Wrtc:
         self._voice_writer = self._voice.writable.get_writer()
         self._pictures = webrtc.VideoTrackGenerator()
         self._picture_writer = self._pictures.writable.get_writer()
-        self._readers: dict[webrtc.MediaStreamTrack, asyncio.Task[None]] = {}
+        self._readings: dict[webrtc.MediaStreamTrack, _Reading] = {}
+        self._resample: Resampler | None = None
         self._silence = bytes(int(settings.sample_rate * PIECE) * 2)
         self._latest = 0
         self._messages = 0
@@ -102,44 +104,36 @@ class Wrtc:
                 transceiver.receiver.jitter_buffer_target = 0  # ms: as little as the network allows
                 transceiver.direction = webrtc.RTCRtpTransceiverDirection.sendrecv
                 await transceiver.sender.replace_track(self._voice)
-                self._read(track, self._listen(track))
+                self._read(track, self._listen)
                 continue
             source, video = SOURCES[min(video, 1)], video + 1
             if source == "camera":
                 transceiver.direction = webrtc.RTCRtpTransceiverDirection.sendrecv
                 await transceiver.sender.replace_track(self._pictures.track)
             if self._ear.wants_video:
-                self._read(track, self._watch(track, source))
+                self._read(track, partial(self._watch, source=source))
 
-    def _read(self, track: webrtc.MediaStreamTrack, reading: Coroutine[Any, Any, None]) -> None:
-        if track in self._readers:
-            reading.close()
-        else:
-            self._readers[track] = asyncio.create_task(reading, name=f"antiphon {track.kind}")
+    def _read(self, track: webrtc.MediaStreamTrack, take: Callable[[Any], object]) -> None:
+        """Take what comes on a track, once for each."""
+        if track not in self._readings:
+            self._readings[track] = _Reading(track, take)
 
-    async def _listen(self, track: webrtc.MediaStreamTrack) -> None:
-        processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track))
-        resample: Resampler | None = None
-        async for data in processor.readable:
-            assert isinstance(data, webrtc.AudioData)
-            with data:
-                pcm, rate = _mono(data), int(data.sample_rate)
-            if resample is None or resample.source_hz != rate:
-                resample = Resampler(rate, HEARD_HZ)
-            self._ear.heard(resample(pcm))
+    def _listen(self, data: webrtc.AudioData) -> None:
+        with data:
+            pcm, rate = _mono(data), int(data.sample_rate)
+        if self._resample is None or self._resample.source_hz != rate:
+            self._resample = Resampler(rate, HEARD_HZ)
+        self._ear.heard(self._resample(pcm))
 
-    async def _watch(self, track: webrtc.MediaStreamTrack, source: str) -> None:
-        processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track))
-        async for frame in processor.readable:
-            assert isinstance(frame, webrtc.VideoFrame)
-            with frame:
-                width, height = frame.coded_width & ~1, frame.coded_height & ~1
-                part = webrtc.VideoFrameCopyToOptions(
-                    rect=webrtc.DOMRectInit(0, 0, width, height), format=webrtc.VideoPixelFormat.I420
-                )
-                pixels = bytearray(width * height * 3 // 2)
-                await frame.copy_to(pixels, part)
-            self._ear.saw(bytes(pixels), width, height, source)
+    def _watch(self, frame: webrtc.VideoFrame, source: str) -> None:
+        with frame:
+            width, height = frame.coded_width & ~1, frame.coded_height & ~1
+            part = webrtc.VideoFrameCopyToOptions(
+                rect=webrtc.DOMRectInit(0, 0, width, height), format=webrtc.VideoPixelFormat.I420
+            )
+            pixels = bytearray(width * height * 3 // 2)
+            frame.copy_to(pixels, part).result()  # it is done by now
+        self._ear.saw(bytes(pixels), width, height, source)
 
     def _changed(self, _: object) -> None:
         state = self._pc.connection_state
@@ -207,11 +201,27 @@ class Wrtc:
         """Close the connection, and wait until nothing of it is left."""
         self._pc.off()
         self._pc.close()
-        for reader in self._readers.values():
-            reader.cancel()
         self._voice.stop()
         self._pictures.track.stop()
-        await asyncio.gather(*self._readers.values(), return_exceptions=True)
+        await asyncio.gather(*(reading.end() for reading in self._readings.values()))
+
+
+class _Reading:
+    """What comes on a track, taken in a task. The processor lives as long as this."""
+
+    def __init__(self, track: webrtc.MediaStreamTrack, take: Callable[[Any], object]) -> None:
+        self._processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track))
+        self._reader = self._processor.readable.get_reader()
+        self._task = asyncio.create_task(self._run(take), name=f"antiphon {track.kind}")
+
+    async def _run(self, take: Callable[[Any], object]) -> None:
+        while not (result := await self._reader.read()).done:
+            take(result.value)
+
+    async def end(self) -> None:
+        """Read to the end, which is now; a read that is cancelled would lose what it was about to give."""
+        await self._reader.cancel()
+        await self._task
 
 
 def _mono(data: webrtc.AudioData) -> bytes:

@@ -21,7 +21,7 @@ from antiphon.server.workers.remote import (
     RemoteSpeechToText,
     with_remote_models,
 )
-from antiphon.server.workers.served import Key, key_of, packed, serving, unpacked
+from antiphon.server.workers.served import Key, is_ours, key_of, packed, serving, unpacked
 from antiphon.services.ports import AudioChunk, Flush, Heard, TextDelta, TokenUsage, TurnHint
 from antiphon.testing.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 
@@ -191,6 +191,14 @@ def test_a_service_that_is_not_there_is_an_error(tmp_path: Path) -> None:
             await model.warm(CONTEXT)
 
     served({"shop": agent()}, test, tmp_path)
+
+
+def test_strangers_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        assert is_ours(one)
+        monkeypatch.setattr("os.getuid", lambda: 4711)
+        assert not is_ours(one)
 
 
 def test_nobody_there_is_said(tmp_path: Path) -> None:

@@ -148,10 +148,10 @@ async def room(*more: Processor, **settings: Any) -> AsyncGenerator[Room]:
 async def test_the_session_starts_when_the_client_has_connected() -> None:
     made = Room()
     running = asyncio.create_task(made.session.run())
-    await asyncio.sleep(5)
+    await made.session.clock.sleep(5)
     assert made.session.state == "starting"
     await made.connect()
-    await asyncio.sleep(0.01)
+    await made.session.clock.sleep(0.01)
     assert made.session.state == "running"
     await made.session.cancel("done")
     await running
