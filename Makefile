@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+CLIENTS := clients/node_modules/.package-lock.json
+NODE   := PATH="$$PATH:$(abspath $(BIN))"
 
-.PHONY: demo test check fix bench bench-peers docs clean
+.PHONY: demo test check clients fix bench bench-peers docs clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Antiphon needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11.") if sys.version_info < (3, 11) else None'
@@ -16,15 +18,21 @@ $(READY): pyproject.toml
 demo: $(READY)            ## a spoken conversation with the local models, printed and written as a wav
 	$(BIN)/antiphon demo
 
-test: $(READY)            ## every test, the real models and browsers included
+test: $(READY) $(CLIENTS) ## every test, the real models and browsers included
 	tools/system-packages
 	$(BIN)/python -m pytest
 
-check: $(READY)           ## format, lint, types, layers, docs
+check: $(READY) clients   ## format, lint, types, layers, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/python -m pytest tests/unit/test_layers.py tests/unit/test_docs.py
+
+clients: $(CLIENTS)       ## the JavaScript clients and the page: built, typed, tested, compared with what is committed
+	cd clients && $(NODE) npm test
+
+$(CLIENTS): clients/package-lock.json | $(READY)
+	cd clients && $(NODE) npm ci --ignore-scripts --no-fund --no-audit
 
 fix: $(READY)             ## what the formatter and the linter can mend
 	$(BIN)/ruff format .
@@ -36,6 +44,10 @@ bench: $(READY)           ## our benchmarks, each beside its target
 	$(BIN)/python -m benchmarks.barge_in
 	$(BIN)/python -m benchmarks.overlaps
 	$(BIN)/python -m benchmarks.turns
+	$(BIN)/python -m benchmarks.phone
+	$(BIN)/python -m benchmarks.webrtc
+	$(BIN)/python -m benchmarks.workers
+	$(BIN)/python -m benchmarks.cleaning
 
 bench-peers: $(READY)     ## the same work on the peers, side by side
 	$(BIN)/python -m benchmarks --peers

@@ -63,14 +63,14 @@ export class AntiphonClient {
   async connect(): Promise<void> {
     if (this.#talk) throw new AntiphonError("usage", `The client is ${this.state}.`);
     if (!isSecureContext) throw new AntiphonError("usage", "The page must come over https, or from localhost.");
-    const { transport, timeout = 15, mic = true, camera, speaker, worklet, observe } = this.options;
+    const { transport, timeout = 15, mic = true, camera, speaker, worklet } = this.options;
     this.#enter("connecting");
     const emit = this.#emit;
     const watch = (this.#observation = observation(emit));
     this.#transcripts = transcripts((transcript) => emit("transcript", transcript));
     const sound = openSound({
       level: (levels) => emit("level", levels),
-      latency: (seconds) => watch.heard(seconds, !!observe),
+      latency: (seconds) => watch.heard(seconds),
       blocked: () => this.#fail("playback", "The browser plays no sound before a click."),
     });
     const events: LinkEvents = {
@@ -237,7 +237,7 @@ export class AntiphonClient {
     if (!this.options.observe) return;
     protocol.ask("client-message", { t: "antiphon.observe" }, 10).then(
       (all) => this.#observation.all(all as Data),
-      () => {}, // a server that knows no observation
+      () => {}, // it does not let itself be observed
     );
   }
 

@@ -8,6 +8,7 @@ const PATIENCE = 1000; // ms that a turn may come after its sound, or its sound 
 /** What the server tells of turns and of the floor, joined with what was measured at the ear. */
 export function observation(emit: Emit) {
   const turns: Turn[] = [];
+  let isTold = false; // whether the server tells of turns
   const played = new Set<number>(); // turns whose answer has begun
   let telling: { number: number; at: number } | undefined; // the turn whose answer is about to sound
   let sounding: { seconds: number; at: number } | undefined; // the sound whose turn is about to be told
@@ -51,6 +52,7 @@ export function observation(emit: Emit) {
     /** The answer to the request for observation: what there was so far. */
     all({ agent = "", turns = [], unprompted = [], floor }: Data): void {
       this.agent = agent;
+      isTold = true;
       unprompted.forEach((reply: Data) => tell.unprompted!(camel(reply)));
       turns.forEach((turn: Data) => take(camel(turn) as Turn, false));
       if (floor) tell.floor!(floor);
@@ -64,8 +66,8 @@ export function observation(emit: Emit) {
     },
 
     /** An answer has begun to sound, so long after the caller's last sound. */
-    heard(seconds: number, hasTurns: boolean): void {
-      if (!hasTurns) return emit("latency", { atEar: seconds, turn: null });
+    heard(seconds: number): void {
+      if (!isTold) return emit("latency", { atEar: seconds, turn: null });
       sounding = { seconds, at: performance.now() };
       join();
     },

@@ -95,12 +95,13 @@ test("turns have the names of this language, and what was measured at the ear", 
   const heard = [];
   on("latency", (latency) => heard.push(latency));
   const it = observation(emit);
+  it.all({});
   assert.equal(it.told({ type: "weather" }), false);
   const turn = { type: "antiphon.turn", number: 1, user: "Hi", voice_to_voice: 0.6, parts: { first_token: 0.2 }, said: "" };
   assert.equal(it.told(turn), true);
-  it.heard(0.7, true);
+  it.heard(0.7);
   it.told({ ...turn, said: "Hello" });
-  it.heard(0.1, true); // the answer goes on after a pause: no turn of its own
+  it.heard(0.1); // the answer goes on after a pause: no turn of its own
   assert.deepEqual(heard, [{ atEar: 0.7, turn: 1 }]);
   assert.equal(it.turns.length, 1);
   assert.equal(it.turns[0].said, "Hello");

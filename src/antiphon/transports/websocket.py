@@ -1,7 +1,6 @@
 """A client on a websocket: audio both ways and the messages of the client protocol, over any Wire."""
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Websocket"]
 
 FRAMINGS: dict[str, type[Framing]] = {"protobuf": Protobuf, "json": Json}
-AT_ONCE = 0.04  # seconds of audio that may come before their time: two pieces together
 LEAD = 0.1  # seconds of audio that the client's player holds
 READY_WITHIN = 10.0  # seconds that the session waits for the client's first message
 CLIENT_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -120,7 +118,6 @@ class Incoming(Stage):
         self._line = line
         self._rtvi = rtvi
         self._mono = _Mono(sample_rate)
-        self._fresh = _Fresh(sample_rate)
         self._intake = Intake(sample_rate)
         self._first: bytes | str | None = None
         self._began = 0.0  # the clock's time at the session's start
@@ -173,8 +170,7 @@ class Incoming(Stage):
         if not mono:
             return None
         now = self.session.clock.now() - self._began
-        mono = self._fresh.take(mono, now)
-        return self._intake.take(mono, now) if mono else None
+        return self._intake.take(mono, now)
 
 
 class _Mono:
@@ -199,29 +195,6 @@ class _Mono:
 
             self._resampler = Resampler(sample_rate, self.sample_rate)
         return self._resampler(pcm)
-
-
-class _Fresh:
-    """Leaves out what a client recorded before it could send it, and then sends at once.
-
-    Else all that follows would count as spoken later than it was, and the agent would wait for it.
-    """
-
-    def __init__(self, sample_rate: int) -> None:
-        self._rate = sample_rate
-        self._began: float | None = None
-        self._heard = 0.0  # seconds of audio since then
-
-    def take(self, pcm: bytes, now: float) -> bytes:
-        """What of it can have been spoken by now."""
-        seconds = len(pcm) / 2 / self._rate
-        if self._began is None:
-            self._began = now - seconds
-        self._heard += seconds
-        ahead = self._heard - (now - self._began) - AT_ONCE
-        drop = min(len(pcm) // 2, math.ceil(ahead * self._rate)) if ahead > 0 else 0
-        self._heard -= drop / self._rate
-        return pcm[drop * 2 :]
 
 
 class Outgoing(Processor):

@@ -203,7 +203,7 @@ class Wrtc:
         self._pc.close()
         self._voice.stop()
         self._pictures.track.stop()
-        await asyncio.gather(*(reading.end() for reading in self._readings.values()))
+        await asyncio.gather(*(reading.end() for reading in self._readings.values()), return_exceptions=True)
 
 
 class _Reading:
