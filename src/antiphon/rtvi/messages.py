@@ -39,6 +39,7 @@ VERSION = "2.2.0"
 """The protocol that is spoken here; clients of major version 1 are served in theirs."""
 LARGEST = 1 << 20
 """Characters of a message; one that is longer is not read."""
+MOST_PARTS = 20_000  # lists and objects in a message: a megabyte of empty ones takes 0.1 s to read
 
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Words: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
@@ -194,6 +195,8 @@ def decode(text: str) -> Received | Refused | None:
     """Read a message; None where it is none of this protocol. Raises nothing, whatever the text is."""
     if len(text) > LARGEST:
         return Refused("", f"a message of {len(text)} characters is too long; {LARGEST} are read")
+    if text.count("[") + text.count("{") > MOST_PARTS:
+        return Refused("", f"a message has too many lists and objects; {MOST_PARTS} are read")
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)
     except (msgspec.MsgspecError, ValueError, RecursionError):

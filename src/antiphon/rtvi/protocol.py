@@ -17,6 +17,7 @@ from .messages import (
     VERSION,
     Body,
     ClientReady,
+    Dtmf,
     RawAudio,
     RawAudioBatch,
     Received,
@@ -38,6 +39,7 @@ logger = logging.getLogger("antiphon.rtvi")
 
 LOOKS_EVERY = 0.05  # seconds between two looks at how far the voice has come
 RATE, BURST = 20, 100  # messages a second, and at once, that a client may send beside audio
+WEIGHT = 1000  # characters of a message that count as another one
 WAITING = 1000  # messages that wait for a client that is not ready yet; of more, the oldest are forgotten
 
 
@@ -116,19 +118,21 @@ class RTVI:
             case Received(number, _) if self._story is None:
                 self._refuse(number, "the agent is not ready yet: wait for bot-ready")
             case Received(number, body):
-                if why := self._do(self._session, number, body):
+                if why := self._do(self._session, number, body, len(text)):
                     self._refuse(number, why)
 
-    def _do(self, session: Session, number: str, body: Body) -> str | None:
-        """Do what a message says; gives why it was not done."""
+    def _do(self, session: Session, number: str, body: Body, size: int) -> str | None:
+        """Do what a message of this size says; gives why it was not done."""
         assert self._acts is not None
         if not isinstance(body, RawAudio | RawAudioBatch):
+            keys = len(body.buttons or ()) if isinstance(body, Dtmf) else 0
+            cost = min(BURST, max(1, keys) + size // WEIGHT)
             now = session.clock.now()
-            self._allowance = min(BURST, self._allowance + (now - self._allowed_at) * RATE) - 1
+            self._allowance = min(BURST, self._allowance + (now - self._allowed_at) * RATE)
             self._allowed_at = now
-            if self._allowance < 0:
-                self._allowance = 0.0
-                return f"too many messages: {RATE} a second are taken"
+            if self._allowance < cost:
+                return f"too many messages: {RATE} a second are taken, and fewer where they are long"
+            self._allowance -= cost
         if isinstance(body, Request) and body.t == OBSERVE:
             return self._observe(number)
         self._acts.audio = self.audio

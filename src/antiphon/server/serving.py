@@ -1,6 +1,7 @@
 """The application on a socket: HTTP and websockets by uvicorn, and what signals do."""
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -99,6 +100,8 @@ def _draining(config: "Config", reception: Reception, idle: float, began: Callab
         async def startup(self, sockets: list[socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
+                gc.collect()
+                gc.freeze()  # what stays for good is not looked through again in the middle of a call
                 began()
                 if idle:
                     self._ending.add(asyncio.create_task(self._stop_when_idle(), name="antiphon idle"))

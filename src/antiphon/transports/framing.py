@@ -19,6 +19,7 @@ AUDIO, MESSAGE = 2, 4
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 LARGEST = 1 << 21
 """Bytes of a message; one that is longer is not read."""
+MOST_FIELDS = 64  # of a protobuf message; a frame has six
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,11 @@ class Json:
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The fields of a protobuf message: number and value. Raises ValueError where it is none."""
-    at = 0
+    """The fields of a protobuf message: number and value. Raises ValueError where it is none, or has too many."""
+    at = count = 0
     while at < len(data):
+        if (count := count + 1) > MOST_FIELDS:
+            raise ValueError("too many fields")
         key, at = _varint(data, at)
         number, wire = key >> 3, key & 7
         if not 0 < number < 1 << 29:
