@@ -15,6 +15,7 @@ from ..telemetry.latency import Latency
 from .acting import Acts, Sound
 from .messages import (
     VERSION,
+    AppendToContext,
     Body,
     ClientReady,
     Dtmf,
@@ -23,6 +24,7 @@ from .messages import (
     Received,
     Refused,
     Request,
+    SendText,
     decode,
     encode,
     major,
@@ -39,7 +41,7 @@ logger = logging.getLogger("antiphon.rtvi")
 
 LOOKS_EVERY = 0.05  # seconds between two looks at how far the voice has come
 RATE, BURST = 20, 100  # messages a second, and at once, that a client may send beside audio
-WEIGHT = 1000  # characters of a message that count as another one
+WEIGHT = 1000  # typed characters that count as another message: they stay in the conversation
 WAITING = 1000  # messages that wait for a client that is not ready yet; of more, the oldest are forgotten
 
 
@@ -118,15 +120,14 @@ class RTVI:
             case Received(number, _) if self._story is None:
                 self._refuse(number, "the agent is not ready yet: wait for bot-ready")
             case Received(number, body):
-                if why := self._do(self._session, number, body, len(text)):
+                if why := self._do(self._session, number, body):
                     self._refuse(number, why)
 
-    def _do(self, session: Session, number: str, body: Body, size: int) -> str | None:
-        """Do what a message of this size says; gives why it was not done."""
+    def _do(self, session: Session, number: str, body: Body) -> str | None:
+        """Do what a message says; gives why it was not done."""
         assert self._acts is not None
         if not isinstance(body, RawAudio | RawAudioBatch):
-            keys = len(body.buttons or ()) if isinstance(body, Dtmf) else 0
-            cost = min(BURST, max(1, keys) + size // WEIGHT)
+            cost = _cost(body)
             now = session.clock.now()
             self._allowance = min(BURST, self._allowance + (now - self._allowed_at) * RATE)
             self._allowed_at = now
@@ -306,6 +307,17 @@ class _Story:
         """Tell what has."""
         self._teller.look(now)
         self.observation.look()
+
+
+def _cost(body: Body) -> int:
+    """How many messages this one counts for."""
+    match body:
+        case SendText(content=str(text)) | AppendToContext(content=str(text)):
+            return 1 + len(text) // WEIGHT
+        case Dtmf(buttons=list(keys)):
+            return len(keys)
+        case _:
+            return 1
 
 
 def _as_before(call: dict[str, Any]) -> dict[str, Any]:

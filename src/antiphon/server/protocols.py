@@ -34,6 +34,8 @@ HEADERS_WITHIN = 10.0  # seconds that the head of a request may take
 AHEAD = 1_048_576  # bytes that may wait for our reader before the other side has to
 READ_AT_ONCE = 16_384  # bytes; with asyncio's own 262144 each read maps and unmaps memory, at double the cost
 PIECES = 1024  # frames that a message may come in
+PACE, AT_ONCE = 1_048_576, 4_194_304  # bytes a second, and at once, that one connection may have read
+FRAME = 512  # bytes that a frame counts for beside its own: many small ones are work, too
 SEND_BUFFER = 131_072  # bytes that the kernel holds of what we send: 2 s of sound
 TEXT, BINARY = 0x81, 0x82  # the first byte of a whole message in one frame
 MASKED = 0x80
@@ -98,6 +100,12 @@ class Sockets(WebSocketsSansIOProtocol):
         await super().run_asgi()
         self._abort_soon()
 
+    async def send(self, message: Any) -> None:
+        """What is refused in HTTP is no handshake, and no error either, as uvicorn would log it."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
+
     def take_over(self, queue_bytes: int) -> "_Direct":
         """Once it is accepted: the wire."""
         self._wire = _Direct(self, queue_bytes)
@@ -134,6 +142,7 @@ class Sockets(WebSocketsSansIOProtocol):
             super().data_received(data)
             return
         self._heard = True
+        cost = len(data)
         if self._rest:
             self._rest += data
             if len(self._rest) < self._need:
@@ -157,7 +166,9 @@ class Sockets(WebSocketsSansIOProtocol):
             if not self._message(data, begin, at, stop):
                 super().data_received(data[begin:stop])
             begin = stop
+            cost += FRAME
         self._rest += data[begin:]
+        self._wire.count(cost)
 
     def _message(self, data: bytes, begin: int, at: int, stop: int) -> bool:
         """Give the wire a message that one frame holds; False where it does not."""
@@ -234,7 +245,8 @@ class _Direct:
         self._bound = queue_bytes
         self._came: deque[bytes | str] = deque()
         self._bytes = 0
-        self._held = False
+        self._held: set[str] = set()  # why the other side has to wait
+        self._owed, self._counted = 0.0, 0.0  # bytes that it is ahead of its pace, as of then
         self._over = False
         self._reader: asyncio.Future[None] | None = None
         self._lost: asyncio.Future[None] = protocol.loop.create_future()
@@ -249,8 +261,7 @@ class _Direct:
         message = self._came.popleft()
         self._bytes -= len(message)
         if self._held and not self._came:
-            self._held = False
-            self._protocol.transport.resume_reading()
+            self._release("unread")
         return message
 
     def send(self, message: bytes | str) -> None:
@@ -284,10 +295,18 @@ class _Direct:
             return
         self._came.append(message)
         self._bytes += len(message)
-        if self._bytes > AHEAD and not self._held:
-            self._held = True
-            self._protocol.transport.pause_reading()
+        if self._bytes > AHEAD:
+            self._hold("unread")
         self._wake()
+
+    def count(self, cost: int) -> None:
+        """So much was read; whoever sends more than anybody says is read later, and takes no time of others."""
+        now = self._protocol.loop.time()
+        self._owed = max(0.0, self._owed - (now - self._counted) * PACE) + cost
+        self._counted = now
+        if (ahead := self._owed - AT_ONCE) > 0 and not self._over:
+            self._hold("fast")
+            self._protocol.loop.call_later(ahead / PACE, self._release, "fast")
 
     def lost(self) -> None:
         """The connection is no more."""
@@ -300,9 +319,18 @@ class _Direct:
         self._over = True
         self._came.clear()
         self._wake()
-        if self._held:
-            self._held = False
-            self._protocol.transport.resume_reading()
+        for why in list(self._held):
+            self._release(why)
+
+    def _hold(self, why: str) -> None:
+        self._held.add(why)
+        self._protocol.transport.pause_reading()
+
+    def _release(self, why: str) -> None:
+        if why in self._held:
+            self._held.discard(why)
+            if not self._held:
+                self._protocol.transport.resume_reading()
 
     def _wake(self) -> None:
         if self._reader is not None and not self._reader.done():
