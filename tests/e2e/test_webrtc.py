@@ -442,6 +442,18 @@ def test_the_session_ends_soon_after_the_client_has_left(engine: str) -> None:
     run(main())
 
 
+def test_messages_that_a_client_has_not_taken_when_it_hangs_up_are_given_up() -> None:
+    async def main() -> None:
+        async with talking("aiortc") as (room, browser):
+            line: Any = room.line
+            messenger = line._line._connection.engine._pc.sctp
+            await browser.close()
+            await until(lambda: messenger.transport.state == "closed")
+            await messenger._send(0, 51, b"late")
+
+    run(main())
+
+
 @Engines
 def test_a_client_that_never_comes_is_not_waited_for(engine: str) -> None:
     async def main() -> None:

@@ -177,7 +177,6 @@ export interface Events {
   /** Every message of the protocol. */
   protocol: Message;
   tracks: Tracks;
-  devices: Devices;
   error: AntiphonError;
 }
 

@@ -1,6 +1,9 @@
 import type { Floor } from "../../js/src/index.ts";
 import { the } from "./dom.ts";
 
+/** What is heard where the user speaks while the agent does this. */
+const OVERLAPS: Record<string, string> = { thinking: "speaking", talking: "both" };
+
 /** Who may speak, as a sentence and as a place between the two. */
 export function floorSign() {
   const say = (words: string, state: Floor["state"] = "nobody"): void => {
@@ -19,8 +22,10 @@ export function floorSign() {
         thinking: `${sign.agent} is thinking`,
         talking: `${sign.agent} is speaking`,
         held: `${sign.agent} has paused for you`,
+        both: "You both speak",
       };
-      say(state === "both" ? "You both speak" : (sentences[detail] ?? detail), state);
+      const what = (state === "both" && OVERLAPS[detail]) || detail;
+      say(sentences[what] ?? what, what === "speaking" ? "user" : state);
     },
   };
   return sign;

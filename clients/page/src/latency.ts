@@ -12,7 +12,7 @@ const PARTS: [name: keyof TurnParts, label: string, detail: string][] = [
 const BEYOND = "What the network, buffers and devices add to the server’s time, both ways.";
 const ASK = "Point at a part, or move to it, to read what it is.";
 const EMPTY = "From your last sound to the first of the answer: you will see it here after your first turn.";
-const LIMITS: [seconds: number, label: string][] = [[0.5, "500 ms"], [1, "1 s"]];
+const LIMITS: [seconds: number, label: string][] = [[0.5, "500 ms"], [1, "1 s"], [4, "4 s"]];
 const MOST = 60; // turns that the chart shows
 
 type Of = (turn: Turn) => number | null | undefined;
@@ -109,7 +109,10 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
     );
     if (held) bars.querySelector<HTMLInputElement>("input:checked")?.focus();
     if (chosen === undefined) bars.scrollLeft = bars.scrollWidth;
-    LIMITS.forEach(([limit], at) => limits[at]!.style.setProperty("--at", `${(limit / top) * 100}%`));
+    LIMITS.forEach(([limit], at) => {
+      limits[at]!.hidden = limit > top || limit * 8 < top; // there is no room for all of them
+      limits[at]!.style.setProperty("--at", `${(limit / top) * 100}%`);
+    });
   }
 
   /** The short form of it all, where there is no room for it. */

@@ -40,14 +40,33 @@ export function lines(changed: (line: Line, all: readonly Line[]) => void) {
     const goesOn = before && !before.over && [...before.segments.values()].some((segment) => !segment.final);
     if (who === "agent" && goesOn && !last?.turn) return before;
     const line = add(who);
-    if (who === "agent" && last?.turn && !of(last.turn, "agent")) line.turn = last.turn;
+    if (who === "agent" && last?.turn && !last.turn.interrupted && !of(last.turn, "agent")) line.turn = last.turn;
     return line;
   }
 
   /** The line of a turn whose words came before the server told of it. */
   function waiting(turn: Turn): Line | undefined {
     const open = all.filter((line) => line.who === "user" && !line.turn);
-    return open.find((line) => same(line.text, turn.user)) ?? open.find((line) => contains(turn.user, line.text));
+    const found = open.find((line) => same(line.text, turn.user)) ?? open.find((line) => contains(turn.user, line.text));
+    return found ?? parted(open.find((line) => plain(line.text).startsWith(plain(turn.user))), turn);
+  }
+
+  /** The line in which the user went on: what was said behind the turn gets a line of its own. */
+  function parted(line: Line | undefined, turn: Turn): Line | undefined {
+    const later = line ? [...line.segments.values()].filter(({ text }) => !contains(turn.user, text)) : [];
+    if (!line || !later.length || later.length === line.segments.size) return line;
+    const next = add("user", line);
+    for (const it of later) {
+      line.segments.delete(it.segment);
+      next.segments.set(it.segment, it);
+    }
+    changed(Object.assign(next, { text: joined(later.map(({ text }) => text)), over: later.every(({ final }) => final) }), all);
+    return line;
+  }
+
+  /** The line of the same speech, of which a part was taken for a turn, and not answered. */
+  function revised({ number, started }: Turn): Line | undefined {
+    return all.find(({ who, turn }) => who === "user" && turn && turn.number < number && turn.started === started && !of(turn, "agent"));
   }
 
   function answer(user: Line): Line | undefined {
@@ -83,7 +102,7 @@ export function lines(changed: (line: Line, all: readonly Line[]) => void) {
     },
 
     turn(turn: Turn): void {
-      const user = of(turn, "user") ?? waiting(turn) ?? (turn.user ? add("user") : undefined);
+      const user = of(turn, "user") ?? revised(turn) ?? waiting(turn) ?? (turn.user ? add("user") : undefined);
       if (user) {
         Object.assign(user, { text: turn.user || user.text, over: true, turn });
         changed(user, all);
@@ -93,7 +112,8 @@ export function lines(changed: (line: Line, all: readonly Line[]) => void) {
     },
 
     unprompted(event: Unprompted): void {
-      told(all.find((line) => line.who === "agent" && !line.turn && (!line.over || contains(event.said, line.text))) ?? add("agent"), event);
+      const known = all.find((line) => line.who === "agent" && !line.turn && (!line.over || contains(event.said, line.text)));
+      if (known || event.said) told(known ?? add("agent"), event);
     },
 
     falseInterruption({ text }: FalseInterruption): void {

@@ -28,7 +28,7 @@ function begun() {
 let segments = 0;
 const user = (text, final = true, segment = `u${++segments}`) => ({ who: "user", segment, text, final, status: final ? "final" : "interim" });
 const agent = (segment, text, heard, status) => ({ who: "agent", segment, text, heard, status, final: status === "spoken" || status === "cut" });
-const turn = (number, asked, said = "", heard = "", interrupted = false) => ({ number, user: asked, said, heard, interrupted, tools: [], failures: [], reply: number, voiceToVoice: 0.4 });
+const turn = (number, asked, said = "", heard = "", interrupted = false, started = number) => ({ number, user: asked, started, said, heard, interrupted, tools: [], failures: [], reply: number, voiceToVoice: 0.4 });
 
 test("a turn and its answer", () => {
   const it = begun();
@@ -110,4 +110,39 @@ test("percentiles", () => {
   assert.equal(quantile([3], 0.95), 3);
   assert.equal(quantile([1, 3, 2], 0.5), 2);
   assert.ok(Math.abs(quantile([0, 1], 0.95) - 0.95) < 1e-9);
+});
+
+test("a turn that was taken too early, and put right before anything was heard", () => {
+  const it = begun();
+  it.transcript(user("Look up your opening hours.", false, "look"));
+  it.transcript(user("Look up your opening hours on Saturday.", false, "look"));
+  it.turn(turn(1, "Look up your opening hours.", "", "", true, 13.0));
+  assert.deepEqual(it.seen(), ["user 1: Look up your opening hours."]);
+  it.transcript(user("Look up your opening hours on Saturday.", true, "look"));
+  it.turn(turn(2, "Look up your opening hours on Saturday.", "", "", true, 13.0));
+  assert.deepEqual(it.seen(), ["user 2: Look up your opening hours on Saturday."]);
+});
+
+test("an answer to a turn that was cut off before it sounded stands there once", () => {
+  const it = begun();
+  it.transcript(user("When do you open?"));
+  it.turn(turn(1, "When do you open?", "", "", true));
+  it.unprompted({ reply: 2, said: "", heard: "", interrupted: true });
+  it.transcript(agent("a", "At nine.", "At", "speaking"));
+  it.transcript(agent("a", "At nine.", "At nine.", "spoken"));
+  it.unprompted({ reply: 3, said: "At nine.", heard: "At nine.", interrupted: false });
+  assert.deepEqual(it.seen(), ["user 1: When do you open?", "agent: At nine."]);
+});
+
+test("a turn in whose answer the user went on", () => {
+  const it = begun();
+  it.transcript(user("Bye there."));
+  it.transcript(user("Do you repair flat tires?", false, "do"));
+  it.turn(turn(1, "Bye there.", "", "", true));
+  assert.deepEqual(it.seen(), ["user 1: Bye there.", "user: Do you repair flat tires?"]);
+  it.transcript(user("Do you repair flat tires?", true, "do"));
+  it.transcript(agent("a", "Yes,", "", "new"));
+  it.turn(turn(2, "Do you repair flat tires?", "Yes, we do."));
+  it.turn(turn(2, "Do you repair flat tires?", "Yes, we do.", "Yes, we do."));
+  assert.deepEqual(it.seen(), ["user 1: Bye there.", "user 2: Do you repair flat tires?", "agent 2: Yes, we do."]);
 });

@@ -65,6 +65,8 @@ class Acts:
 
     def do(self, number: str, body: Body) -> str | None:
         """Do it; gives why it was not done."""
+        if self._ending is not None:
+            return "the agent is leaving"
         return self._acts[type(body)](self, number, body)
 
     def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
@@ -166,9 +168,8 @@ class Acts:
     def _disconnect(self, number: str, body: DisconnectBot) -> None:
         session = self._session
         session.interrupt("the client is leaving", force=True)
-        if self._ending is None:
-            end = session.end("the client disconnected the agent")
-            self._ending = asyncio.create_task(end, name="antiphon disconnect")
+        end = session.end("the client disconnected the agent")
+        self._ending = asyncio.create_task(end, name="antiphon disconnect")
 
     def _raw_audio(self, number: str, body: RawAudio | RawAudioBatch) -> str | None:
         if self.audio is None:

@@ -196,7 +196,8 @@ def decode(text: str) -> Received | Refused | None:
     if len(text) > LARGEST:
         return Refused("", f"a message of {len(text)} characters is too long; {LARGEST} are read")
     if text.count("[") + text.count("{") > MOST_PARTS:
-        return Refused("", f"a message has too many lists and objects; {MOST_PARTS} are read")
+        why = f"a message has too many lists and objects; {MOST_PARTS} are read"
+        return Refused("", why) if LABEL in text else None
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -41,7 +41,7 @@ logger = logging.getLogger("antiphon.rtvi")
 
 LOOKS_EVERY = 0.05  # seconds between two looks at how far the voice has come
 RATE, BURST = 20, 100  # messages a second, and at once, that a client may send beside audio
-WEIGHT = 1000  # typed characters that count as another message: they stay in the conversation
+WEIGHT = 2000  # typed characters that count as another message: they stay in the conversation
 WAITING = 1000  # messages that wait for a client that is not ready yet; of more, the oldest are forgotten
 
 

@@ -35,7 +35,8 @@ class Opening:
     """What a session begins with. Plain data: it is sent to a worker as it is.
 
     `body` is what the client's program sent along; `details` is what the server knows, by kind:
-    websocket {"framing": "protobuf" | "json" | "auto"}; phone {"provider"}. An agent that is a function finds
+    websocket {"framing": "protobuf" | "json" | "auto"}; phone {"provider"}, and of a call that we made
+    {"dialled", "placed"}: the number, and the provider's name of the call. An agent that is a function finds
     "call" there, too: the fields of `telephony.port.CallDetails`.
     """
 

@@ -93,6 +93,7 @@ async def _phone(opening: "Opening", wire: Wire | None, settings: ServerSettings
     wire = _needed(opening, wire)
     codec = provider(opening.details["provider"]).codec()
     call = await greet(codec, wire)
+    call = call if call.call else replace(call, call=opening.details.get("placed", ""))
     latency = Latency()
     return Line(
         Telephone(codec, wire, call, publish=publisher(settings)),

@@ -4,8 +4,9 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 from starlette.requests import HTTPConnection, Request
@@ -19,11 +20,12 @@ from ..transports.telephony.rest import Rest
 from ..transports.wire import Wire
 from . import documents
 from .answers import HEADERS, answer, decode
-from .hosting import Refused
+from .hosting import Opening, Refused
 from .keys import address
 from .reception import Reception
 from .socket import Asked as Wanted
 from .socket import SocketRoute
+from .tokens import Tokens
 
 __all__ = ["audiosocket", "routes"]
 
@@ -33,6 +35,7 @@ T = TypeVar("T")
 
 SESSION = "session"  # the field of a webhook's address that says for which of our calls it is
 RING = 30  # seconds
+SEEN = 660.0  # seconds that a signed handshake is remembered: longer than any is believed
 
 
 class Dial(msgspec.Struct):
@@ -51,6 +54,7 @@ class Phone:
     def __init__(self, reception: Reception) -> None:
         self.reception = reception
         self.rest = Rest()
+        self._seen: Tokens[bool] = Tokens(SEEN)  # handshakes, by their signatures
 
     async def call(self, request: Request) -> Response:
         """A call rings, or one of ours was answered: the document that connects it with our socket."""
@@ -68,7 +72,7 @@ class Phone:
             opening = reception.opening("phone", request.query_params.get("agent"), provider=found.name)
             token = reception.openings.mint(opening)
         url = reception.url(request, f"/phone/{found.name}/{token}", socket=True)
-        parameters = {"from": incoming.caller, "to": incoming.called}
+        parameters = {"from": incoming.caller, "to": incoming.called, "call": incoming.call}
         document = found.answer(Answer(url, {name: text for name, text in parameters.items() if text}))
         return Response(document.body, headers=HEADERS, media_type=document.type)
 
@@ -94,14 +98,16 @@ class Phone:
         if opening is None or opening.details.get("provider") != websocket.path_params["provider"]:
             reception.rates.take(address(websocket))
             raise Refused(403, "the call is not known: it was joined already, or it rang too long")
-        await self._talk(websocket, opening)
+        await self._talk(websocket, opening, promised=True)
 
     async def unasked(self, websocket: Wanted) -> None:
         """The socket of a provider that opens it without asking: its handshake is what is signed."""
         found = self._provider(websocket)
         if found.incoming is not None:
             raise Refused(403, f"{found.title} is to ask first, by its webhook")
-        self._prove(websocket, found, self._as_asked(websocket, b""))
+        asked = self._as_asked(websocket, b"")
+        self._prove(websocket, found, asked)
+        self._only_once(asked)
         agent = websocket.query_params.get("agent")
         await self._talk(websocket, self.reception.opening("phone", agent, provider=found.name))
 
@@ -137,12 +143,15 @@ class Phone:
             raise Refused(400, str(error)) from error
         except TheyErred as error:
             raise Refused(502, str(error)) from error
+        if (waiting := reception.openings.redeem(token)) is not None:  # Vonage's socket does not tell it
+            ringing = replace(waiting, details={**waiting.details, "placed": call})
+            reception.openings.keep(token, ringing, RING + reception.settings.join_within)
         return answer({"provider": found.name, "call": call, "session": opening.session})
 
     # Who asks --------------------------------------------------------------------------------------
 
-    async def _talk(self, websocket: Wanted, opening: Any) -> None:
-        self.reception.has_room()
+    async def _talk(self, websocket: Wanted, opening: Opening, *, promised: bool = False) -> None:
+        self.reception.has_room(promised=promised)
         wire = await websocket.open(self.reception.settings.queue_bytes)
         hosted = await self.reception.open(opening, wire)
         await wire.close(reason=await hosted.wait())
@@ -163,11 +172,12 @@ class Phone:
     def _as_asked(self, connection: HTTPConnection, body: bytes) -> Asked:
         scope = connection.scope
         path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"])
-        query = f"?{connection.url.query}" if connection.url.query else ""
+        query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
+        public = self.reception.settings.public_url
         return Asked(
             url=self.reception.url(connection, path + query, socket=scope["type"] == "websocket"),
             now=time.time(),
-            headers={name.lower(): text for name, text in connection.headers.items()},
+            headers=dict(connection.headers) | ({"host": urlsplit(public).netloc} if public else {}),
             body=body,
             method=scope.get("method", "GET"),
         )
@@ -182,11 +192,22 @@ class Phone:
         try:
             is_proven = _read(proven, asked)
         except ConfigurationError as error:
+            self.reception.rates.take(address(connection))
             logger.error("a call of %s was refused: %s", found.title, error)
             raise Refused(503, f"this server is not set up for {found.title}; its log says why") from None
         if not is_proven:
             self.reception.rates.take(address(connection))
+            called = asked.url.partition("?")[0][:200]
+            logger.warning("not signed by %s, or not for %r: is the public URL right?", found.title, called)
             raise Refused(403, f"it is not proven that {found.title} asks")
+
+    def _only_once(self, asked: Asked) -> None:
+        """Raises Refused for a signed handshake that was seen before; a password has no time, and no sign."""
+        if sign := asked.headers.get("signature"):
+            seen = self._seen.redeem(sign)
+            self._seen.keep(sign, True)
+            if seen:
+                raise Refused(403, "this handshake was seen before")
 
 
 @asynccontextmanager
@@ -195,6 +216,7 @@ async def audiosocket(reception: Reception) -> AsyncGenerator[None]:
     from ..transports.telephony.audiosocket import serve
 
     async def talk(wire: Wire) -> None:
+        reception.has_room()
         hosted = await reception.open(reception.opening("phone", None, provider="audiosocket"), wire)
         await hosted.wait()
 

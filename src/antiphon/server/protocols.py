@@ -33,6 +33,7 @@ logger = logging.getLogger("antiphon.server")
 HEADERS_WITHIN = 10.0  # seconds that the head of a request may take
 AHEAD = 1_048_576  # bytes that may wait for our reader before the other side has to
 READ_AT_ONCE = 16_384  # bytes; with asyncio's own 262144 each read maps and unmaps memory, at double the cost
+SLOT = 64  # bytes that a message takes beside its own
 PIECES = 1024  # frames that a message may come in
 PACE, AT_ONCE = 1_048_576, 4_194_304  # bytes a second, and at once, that one connection may have read
 FRAME = 512  # bytes that a frame counts for beside its own: many small ones are work, too
@@ -259,14 +260,14 @@ class _Direct:
             self._reader = self._protocol.loop.create_future()
             await self._reader
         message = self._came.popleft()
-        self._bytes -= len(message)
+        self._bytes -= len(message) + SLOT
         if self._held and not self._came:
             self._release("unread")
         return message
 
     def send(self, message: bytes | str) -> None:
         """Send without waiting; after the end it does nothing."""
-        if self._over:
+        if self._over or self._protocol.transport.is_closing():
             return
         kind, content = (TEXT, message.encode()) if isinstance(message, str) else (BINARY, message)
         size = len(content)
@@ -294,13 +295,13 @@ class _Direct:
         if self._over:
             return
         self._came.append(message)
-        self._bytes += len(message)
+        self._bytes += len(message) + SLOT
         if self._bytes > AHEAD:
             self._hold("unread")
         self._wake()
 
     def count(self, cost: int) -> None:
-        """So much was read; whoever sends more than anybody says is read later, and takes no time of others."""
+        """So much was read. Whoever sends more than anybody speaks is read later, not at others' cost."""
         now = self._protocol.loop.time()
         self._owed = max(0.0, self._owed - (now - self._counted) * PACE) + cost
         self._counted = now
@@ -329,7 +330,7 @@ class _Direct:
     def _release(self, why: str) -> None:
         if why in self._held:
             self._held.discard(why)
-            if not self._held:
+            if not self._held and not self._protocol.transport.is_closing():
                 self._protocol.transport.resume_reading()
 
     def _wake(self) -> None:

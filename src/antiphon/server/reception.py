@@ -73,9 +73,9 @@ class Reception:
             raise Refused(404, "there is no such agent here; see /agents")
         return Opening(secrets.token_urlsafe(16), name, kind, body, details)
 
-    def has_room(self, kind: Kind | None = None) -> None:
-        """Raises Refused while no session (of this kind) can begin."""
-        if self.draining:
+    def has_room(self, kind: Kind | None = None, *, promised: bool = False) -> None:
+        """Raises Refused while no session (of this kind) can begin; who was `promised` one may come late."""
+        if self.draining and not promised:
             raise Refused(503, CLOSING, 30)
         if not self.host.room:
             raise Refused(429, "all lines are busy: try again in a moment", 5)
@@ -93,8 +93,8 @@ class Reception:
     # A session -------------------------------------------------------------------------------------
 
     async def open(self, opening: Opening, wire: Wire | None) -> Hosted:
-        """Begin a session. Raises Refused."""
-        self.has_room(opening.kind)
+        """Begin a session, for which there is room. Raises Refused."""
+        self.has_room(opening.kind, promised=True)
         if opening.kind == "webrtc":
             self._pending.add(opening.session)
         try:
@@ -113,12 +113,17 @@ class Reception:
         """Sessions over WebRTC that nobody has come to yet."""
         return len(self._pending)
 
+    @property
+    def ringing(self) -> bool:
+        """Whether a phone call that we have answered, or have made, has not come yet."""
+        return any(opening.kind == "phone" for opening in self.openings.values())
+
     async def drain(self) -> None:
         """Let nobody in any more, and wait for the end of the last session; after a while, end them all."""
         self.draining = True
         try:
             async with asyncio.timeout(self.settings.drain):
-                while self.host.running or self._watching:  # noqa: ASYNC110  some are being opened
+                while self.host.running or self._watching or self.ringing:  # noqa: ASYNC110  nobody tells
                     await asyncio.sleep(LOOK)
         except TimeoutError:
             await self.end_all()

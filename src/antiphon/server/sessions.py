@@ -21,7 +21,7 @@ from .socket import Asked, SocketRoute
 __all__ = ["routes"]
 
 START_BYTES = 32_768  # of a body of /start, which is kept until somebody joins
-AT_ONCE = 2  # first offers: each takes 25 ms of the processor, that calls which are going on must not miss
+AT_ONCE = 2  # offers: each takes 25 ms of the processor, that calls which are going on must not miss
 NOTHING = msgspec.Raw(b"null")
 
 
@@ -92,7 +92,9 @@ class Clients:
         offer = {"do": "offer", "sdp": asked.sdp, "type": asked.type, "restart_pc": bool(asked.restart_pc)}
         if asked.pc_id:
             hosted = self._connection(request, asked.pc_id)
-            return answer(await hosted.ask(offer | {"pc_id": asked.pc_id}))
+            self.reception.rates.take(address(request))
+            async with self._answering:
+                return answer(await hosted.ask(offer | {"pc_id": asked.pc_id}))
         said = asked.requestData if asked.requestData is not None else asked.request_data
         with self._joining(request, "webrtc", said) as opening:
             self.reception.has_room("webrtc")
@@ -106,7 +108,8 @@ class Clients:
         except BaseException:
             await hosted.end("the offer was refused")
             raise
-        self.reception.peers[connected["pc_id"]] = hosted.session
+        if hosted.session in self.reception.sessions:
+            self.reception.peers[connected["pc_id"]] = hosted.session
         return connected
 
     async def candidates(self, request: Request) -> Response:

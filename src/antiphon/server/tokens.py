@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 __all__ = ["Tokens"]
@@ -42,6 +42,11 @@ class Tokens(Generic[T]):
                 break
             del self._held[oldest]
         self._held[token] = (until, what)
+
+    def values(self) -> Iterator[T]:
+        """What the tokens that are still good stand for."""
+        now = self._now()
+        return (what for until, what in self._held.values() if until > now)
 
     def __len__(self) -> int:
         return len(self._held)

@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Literal
 
 from ..frames import (
     Failed,
+    FalseInterruption,
     Frame,
     Measured,
     PlayoutStarted,
@@ -147,6 +148,7 @@ class Latency:
         self._answers: dict[int, Answer] = {}
         self._guesses: set[int] = set()  # replies that are not committed
         self._asked: Turn | None = None  # the turn whose reply has yet to begin
+        self._again: Turn | None = None  # one whose answer was cut off unheard, for nothing, and begins anew
         self._stopped = self._scored = self._worded = 0.0  # when the last of each came
         self._sure: float | None = None  # since when all scores have said that the turn is over
 
@@ -195,6 +197,7 @@ class Latency:
         self._add(Turn(0, frame.text, now, now, "typed", now, now, ""))
 
     def _add(self, turn: Turn) -> None:
+        self._again = None
         self.turns.append(turn)
         turn.number = len(self.turns)
         self._asked = turn
@@ -207,9 +210,11 @@ class Latency:
     # The answer ------------------------------------------------------------------------------------
 
     def _reply_started(self, now: float, signal: ReplyStarted) -> None:
-        self._answers[signal.reply] = Answer(signal.reply, now)
+        answer = self._answers[signal.reply] = Answer(signal.reply, now)
         if signal.speculative:
             self._guesses.add(signal.reply)
+        elif self._again is not None:
+            self._again.answer, self._again = answer, None
 
     def _reply_committed(self, now: float, signal: ReplyCommitted) -> None:
         self._guesses.discard(signal.reply)
@@ -265,6 +270,11 @@ class Latency:
         if self.turn_of(signal.reply) is None:
             self.unprompted.append(answer)
 
+    def _false_interruption(self, now: float, signal: FalseInterruption) -> None:
+        turn = self.turn_of(signal.reply)
+        if turn is not None and turn.answer is not None and turn.answer.played is None:
+            self._again = turn
+
     def _failed(self, now: float, signal: Failed) -> None:
         if signal.recovered:
             return
@@ -291,6 +301,7 @@ class Latency:
         ToolStarted: _tool_started,
         ToolEnded: _tool_ended,
         ReplyEnded: _reply_ended,
+        FalseInterruption: _false_interruption,
         Failed: _failed,
     }
 

@@ -116,7 +116,7 @@ class Json:
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The fields of a protobuf message: number and value. Raises ValueError where it is none, or has too many."""
+    """The fields of a protobuf message: number and value. Raises ValueError where it is none, or too long."""
     at = count = 0
     while at < len(data):
         if (count := count + 1) > MOST_FIELDS:

@@ -183,3 +183,10 @@ def test_what_goes_out() -> None:
     assert json.loads(encode("server-message", {"a": float("nan")}, "s2"))["data"] == {"a": None}
     with pytest.raises(TypeError):
         encode("server-message", object(), "s3")
+
+
+@pytest.mark.parametrize("many", ["[" + "[]," * 300_000 + "[]]", "[" + "{}," * 30_000 + "{}]"])
+def test_a_message_of_countless_parts_is_not_read(many: str) -> None:
+    told = decode(f'{{"label":"rtvi-ai","type":"client-message","id":"1","data":{{"t":"x","d":{many}}}}}')
+    assert isinstance(told, Refused)
+    assert "too many" in told.why

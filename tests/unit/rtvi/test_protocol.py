@@ -679,3 +679,40 @@ def test_mute_is_told() -> None:
     assert "user-mute-started" in kinds(client)
     client = talk(lambda client, _: wait(2.0), mute=["greeting"])
     assert [kind for kind in kinds(client) if "mute" in kind] == ["user-mute-started", "user-mute-stopped"]
+
+
+def test_long_texts_and_many_keys_count_for_more() -> None:
+    async def flood(client: WireClient, session: Session) -> None:
+        keys = Keys()
+        session.on(UserKey, keys.pressed)
+        for number in range(30):
+            client.say(
+                "send-text", {"content": "x" * 20_000, "options": {"run_immediately": False}}, f"t{number}"
+            )
+        await wait(10)
+        for number in range(10):
+            client.say("dtmf", {"buttons": ["1"] * 64}, f"k{number}")
+        await wait(1)
+
+    class Keys:
+        def pressed(self, key: UserKey) -> None: ...
+
+    client = talk(flood)
+    refused = [told.id for told in client.told if told.type == "error-response"]
+    assert [number for number in refused if number[0] == "t"] == [f"t{number}" for number in range(9, 30)]
+    assert [number for number in refused if number[0] == "k"] == [f"k{number}" for number in range(1, 10)]
+
+
+def test_nothing_is_begun_behind_a_goodbye() -> None:
+    async def leave(client: WireClient, session: Session) -> None:
+        client.say("disconnect-bot")
+        client.say("disconnect-bot", number="2")
+        for number in range(5):
+            client.say("send-text", {"content": "one more thing"}, f"t{number}")
+        await wait(0.5)
+        assert session.state == "ended"
+
+    client = talk(leave, says=[LONG] * 5)
+    assert "bot-llm-started" not in kinds(client)
+    refused = [told.id for told in client.told if told.type == "error-response"]
+    assert refused == ["2", *(f"t{number}" for number in range(5))]

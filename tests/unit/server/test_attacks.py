@@ -164,7 +164,7 @@ def test_forged_tokens(serve: Serve, token: str) -> None:
 
 
 def test_keys_cannot_be_tried_for_long(serve: Serve) -> None:
-    server = serve(**KEYS, burst=20, per_minute=60)
+    server = serve(**KEYS, burst=20, per_minute=1)
     tried = [
         server.client.post("/start", json={}, headers={"authorization": f"Bearer guess{number}"}).status_code
         for number in range(40)
@@ -174,7 +174,7 @@ def test_keys_cannot_be_tried_for_long(serve: Serve) -> None:
 
 
 def test_addresses_cannot_be_claimed(serve: Serve) -> None:
-    server = serve(burst=5, per_minute=60)
+    server = serve(burst=5, per_minute=1)
     tried = [
         server.client.post("/start", json={}, headers={"x-forwarded-for": f"203.0.113.{number}"}).status_code
         for number in range(10)
@@ -244,6 +244,14 @@ async def test_a_body_that_breaks_off_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         await read_body(a_request(piece, {"type": "http.disconnect"}), 1000)
     assert refused.value.status == 400
+
+
+def test_a_connection_cannot_be_begun_anew_for_ever(serve: Serve) -> None:
+    server = serve(burst=10, per_minute=1)
+    peer = server.client.post("/api/offer", json=OFFER).json()["pc_id"]
+    again = OFFER | {"pc_id": peer, "restart_pc": True}
+    tried = [server.client.post("/api/offer", json=again).status_code for _ in range(20)]
+    assert tried == [200] * 9 + [429] * 11
 
 
 # What an address may hold ----------------------------------------------------------------------------

@@ -267,6 +267,23 @@ async def test_a_call_is_greeted_before_its_agent_is_made() -> None:
 
 
 @virtual
+async def test_a_call_that_we_made_has_the_name_that_its_provider_gave_it() -> None:
+    seen: list[str] = []
+
+    def make(opening: Opening) -> Agent:
+        seen.append(opening.details["call"]["call"])
+        return agent()
+
+    host = LoopHost({"agent": make})
+    for placed in ({}, {"placed": "u-1"}):
+        pipe = Pipe()
+        pipe.put({"event": "websocket:connected", "content-type": "audio/l16;rate=16000"})
+        await host.open(Opening("s", "agent", "phone", None, {"provider": "vonage", **placed}), pipe)
+        await host.close()
+    assert seen == ["", "u-1"]
+
+
+@virtual
 async def test_a_socket_on_which_no_call_begins_is_given_up() -> None:
     host = LoopHost({"agent": agent()})
     with pytest.raises(Refused) as refused:

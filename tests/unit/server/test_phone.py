@@ -6,11 +6,13 @@ import hmac
 import re
 from collections.abc import Callable
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.testclient import WebSocketDenialResponse
 
+from antiphon.clock import LoopClock
 from antiphon.errors import UnavailableError
 from antiphon.server import documents
 from antiphon.server.settings import ServerSettings
@@ -20,6 +22,7 @@ from antiphon.transports.telephony.rest import Rest
 Serve = Callable[..., Any]
 
 HOME = "https://voice.example.com"
+NOW = 1_750_000_000.0
 FORM = {"CallSid": "CA1", "From": "+4930111", "To": "+4930222", "Direction": "inbound"}
 
 
@@ -166,6 +169,7 @@ def test_a_call_is_made(serve: Serve, asked: list[Request]) -> None:
         pass
     opening = server.host.opened[0].opening
     assert (opening.body, opening.details["dialled"]) == ({"order": 7}, "+4930444")
+    assert opening.details["placed"] == "CA2"
 
 
 def test_the_only_provider_that_is_set_up_dials(serve: Serve, asked: list[Request]) -> None:
@@ -223,3 +227,74 @@ def test_no_other_address_has_a_document(serve: Serve, name: str) -> None:
 
 def test_without_a_public_address_nothing_is_published() -> None:
     assert documents.publisher(ServerSettings()) is None
+
+
+def test_a_call_that_rings_is_let_in_by_a_server_that_drains(serve: Serve) -> None:
+    server = serve(public_url=HOME, drain=60)
+    path = stream(ring(server))
+    drained = server.client.portal.start_task_soon(server.reception.drain)
+    server.client.portal.call(LoopClock().sleep, 0.3)
+    assert not drained.done()
+    assert ring(server).status_code == 503, "but no other"
+    with server.socket(path) as socket:
+        socket.send_text("{}")
+        assert socket.receive_text() == "{}"
+        assert not drained.done()
+    drained.result(5)
+
+
+def test_calls_that_never_come_are_not_waited_for(serve: Serve) -> None:
+    server = serve(public_url=HOME, join_within=0.2, drain=60)
+    ring(server)
+    server.client.portal.start_task_soon(server.reception.drain).result(5)
+
+
+def test_the_answer_tells_the_socket_which_call_it_is(serve: Serve) -> None:
+    assert '<Parameter name="call" value="CA1"/>' in ring(serve(public_url=HOME)).text
+
+
+def test_servers_that_are_not_set_up_cannot_be_made_to_say_so_for_ever(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve(public_url=HOME, burst=5, per_minute=1)
+    answers = [server.client.post("/phone/telnyx", data=FORM).status_code for _ in range(20)]
+    assert answers == [503] * 5 + [429] * 15
+    assert len(caplog.records) < 10
+
+
+def genesys(path: str, now: float) -> dict[str, str]:
+    """A handshake that is signed: https://developer.genesys.cloud/devapps/audiohook/security"""
+    headers = {
+        "audiohook-organization-id": "o",
+        "audiohook-session-id": "s",
+        "audiohook-correlation-id": "c",
+        "x-api-key": "k",
+    }
+    known = {"@request-target": path, "@authority": "voice.example.com"} | headers
+    params = f'({" ".join(map(quoted, known))});keyid="k";nonce="n{now}";alg="hmac-sha256";created={now:.0f}'
+    base = "".join(f"{quoted(name)}: {value}\n" for name, value in known.items())
+    base += f'"@signature-params": {params}'
+    mac = base64.b64encode(hmac.digest(b"shared", base.encode(), "sha256")).decode()
+    return headers | {"signature-input": f"sig1={params}", "signature": f"sig1=:{mac}:"}
+
+
+def quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def test_a_signed_handshake_is_good_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("antiphon.server.phone.time", SimpleNamespace(time=lambda: NOW))
+    monkeypatch.setenv("GENESYS_API_KEY", "k")
+    monkeypatch.setenv("GENESYS_CLIENT_SECRET", "shared")
+    server = serve(public_url=HOME)  # behind a proxy, which calls it something else
+    path = "/phone/genesys?agent=other"
+    signed = genesys(path, NOW)
+    with server.socket(path, **signed):
+        pass
+    for refused in (signed, genesys("/phone/genesys", NOW - 1)):
+        with pytest.raises(WebSocketDenialResponse) as answer, server.socket(path, **refused):
+            pass
+        assert answer.value.status_code == 403
+    with server.socket(path, **genesys(path, NOW - 2)):
+        pass
+    assert [session.opening.agent for session in server.host.opened] == ["other", "other"]

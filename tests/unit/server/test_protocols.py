@@ -13,6 +13,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from antiphon.clock import LoopClock
+from antiphon.server.hosting import Refused
 from antiphon.server.protocols import Http, Sockets
 from antiphon.server.socket import Asked, SocketRoute
 from antiphon.testing.virtual import run_virtual
@@ -326,3 +327,46 @@ def test_who_gives_no_sign_of_life_has_gone(talks: bool) -> None:
     assert gone == [not talks]
     assert len(heard) == (100 if talks else 0)
     assert network.sent.count(b"\x89\x04") >= (2 if talks else 1)  # pings
+
+
+def test_who_sends_too_fast_has_to_wait() -> None:
+    """However little it says: small frames are work, too."""
+    held: list[bool] = []
+
+    async def serve(wire: Any) -> None:
+        count = 0
+        while await wire.receive() is not None:
+            count += 1
+            if count == 10_000:
+                await LoopClock().sleep(0)
+                held.append(wire._protocol.transport.paused)
+                await LoopClock().sleep(2)
+                held.append(wire._protocol.transport.paused)
+
+    speech = [frame(b"x" * 1920)] * 2000  # 40 s of it at once
+    assert not connected(serve, speech).paused
+    assert held == []
+    connected(serve, [frame(b"") * 2500] * 4)
+    assert held == [True, False]
+
+
+def test_a_refusal_is_no_error_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    async def serve(asked: Asked) -> None:
+        raise Refused(403, "not you")
+
+    network = Network()
+    network.reads = True
+
+    async def main() -> None:
+        config = Config(Starlette(routes=[SocketRoute("/ws", serve)]), ws=Sockets, http=Http, log_config=None)
+        config.load()
+        network.protocol = Http(config, ServerState(), {})
+        network.protocol.connection_made(network)
+        network.protocol.data_received(HANDSHAKE)
+        await LoopClock().sleep(3)
+
+    run_virtual(main())
+    assert network.sent.startswith(b"HTTP/1.1 403")
+    assert network.sent.endswith(b'"info":"not you"}')
+    assert network.closed
+    assert caplog.records == []

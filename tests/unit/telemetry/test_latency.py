@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from antiphon import Agent, tool
 from antiphon.errors import BadResponseError
 from antiphon.frames import (
+    FalseInterruption,
     PlayoutStarted,
     Prompt,
     ReplyEnded,
@@ -147,6 +148,28 @@ def test_a_turn_that_a_part_rewrites_is_one_turn() -> None:
     latency.saw(2.0, "", UserTurn("hello", 0.5, 1.5), False)
     latency.saw(2.1, "", UserTurn("[Ada] hello", 0.5, 1.5), True)
     assert [turn.user for turn in latency.turns] == ["[Ada] hello"]
+
+
+def test_an_answer_that_begins_anew_after_nothing_is_the_answer() -> None:
+    latency, wrong = Latency(), Latency()
+    for told in (latency, wrong):
+        told.saw(1.0, "TurnTaking", UserTurn("hello", 0.0, 0.8), False)
+        told.saw(1.0, "session", ReplyStarted(1), False)
+        told.saw(1.0, "Conversation", Prompt(1, None), False)
+        told.saw(1.2, "session", ReplyEnded(1, "Hi", "", True), False)
+    latency.saw(1.5, "TurnTaking", FalseInterruption(1, "noise"), False)
+    wrong.saw(1.5, "TurnTaking", UserTurn("and more", 1.1, 1.4), False)
+    wrong.saw(1.5, "TurnTaking", FalseInterruption(7, "noise"), False)
+    for told in (latency, wrong):
+        told.saw(1.5, "session", ReplyStarted(2), False)
+        told.saw(1.5, "Conversation", Prompt(2, None), False)
+        told.saw(2.0, "Playout", PlayoutStarted(2), False)
+        told.saw(3.0, "session", ReplyEnded(2, "Hi", "Hi", False), False)
+    (turn,) = latency.turns
+    assert turn.voice_to_voice == pytest.approx(1.2)
+    assert turn.answer is not None and turn.answer.heard == "Hi"
+    assert latency.unprompted == []
+    assert [turn.voice_to_voice for turn in wrong.turns] == [None, pytest.approx(0.6)]
 
 
 def test_a_typed_turn_begins_when_it_arrives() -> None:

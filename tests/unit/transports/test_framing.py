@@ -143,3 +143,13 @@ def test_json_is_text() -> None:
     )
     assert Json().read(b"binary") is None
     assert Json().read("x" * (LARGEST + 1)) is None
+
+
+@pytest.mark.parametrize(
+    "before", [b"", b"\x12\xa0\x9c\x01", b"\x22\xa0\x9c\x01"]
+)  # in a frame, in its content
+def test_a_message_of_countless_fields_is_not_read(before: bytes) -> None:
+    assert Protobuf().read(before + b"\x08\x00" * 10_000) is None
+    with pytest.raises(ValueError, match="too many"):
+        list(fields(b"\x08\x00" * 65))
+    assert len(list(fields(b"\x08\x00" * 64))) == 64

@@ -36,7 +36,7 @@ from .signatures import basic
 __all__ = ["PROVIDER"]
 
 SLIN = {"slin": 8000, "slin8": 8000, "slin16": 16000, "slin24": 24000, "slin32": 32000, "slin48": 48000}
-QUIET = "QUEUE_DRAINED"
+MOST = 100  # marks that wait for a queue that is never empty
 
 
 class Asterisk:
@@ -82,7 +82,7 @@ class Asterisk:
         """Say when the queue has come this far, or, in plain text, when it is empty."""
         if self._json:
             return f'{{"command":"MARK_MEDIA","correlation_id":{quoted(name)}}}'
-        self._awaited.append(name)
+        self._awaited = [*self._awaited[-MOST:], name]
         return "REPORT_QUEUE_DRAINED"
 
     def keys(self, keys: str) -> None:

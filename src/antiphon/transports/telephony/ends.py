@@ -33,6 +33,8 @@ logger = logging.getLogger("antiphon.telephony")
 PIECE = 0.02  # seconds of a frame of telephone audio
 MARKS = 0.2  # seconds of audio between two marks
 LEAVING = 15.0  # seconds that hanging up may take in all
+TONES = 0.1  # seconds that the tones of keys go ahead of their time
+UNHEARD = 100  # marks that may be out; one that has stayed away for 20 s will not come back
 BAD = 20  # messages that cannot be read, after which the call ends
 
 
@@ -109,12 +111,17 @@ class Earpiece(Stage):
         self._unmarked = 0  # samples since the last mark
         self._names = 0
         self._marks: dict[str, int] = {}  # those that have not come back
+        self._tones = b""  # of keys, that have not been sent
+        self._due = 0.0  # when the next of them is to be heard
+        self._pressing: Timer | None = None
         self._goodbye: asyncio.Task[None] | None = None
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
         pcm, end = frame.pcm, frame.at + len(frame.pcm) // 2
-        if len(pcm) == self._packet and not self._waiting:
+        if self._tones:  # the keys are heard instead: behind them it would be late for good
+            self._sent = end
+        elif len(pcm) == self._packet and not self._waiting:
             self._send(pcm, end)
         else:
             self._gather(pcm + bytes(-len(pcm) % self._piece), end)
@@ -122,11 +129,11 @@ class Earpiece(Stage):
 
     @on(Interrupted, PlayoutPaused)
     def clear(self, signal: Interrupted | PlayoutPaused) -> None:
-        """Have all that was not played yet forgotten; what marks say of it is no news."""
+        """Have all that was not played yet forgotten, but keys; what marks say of it is no news."""
         self._waiting = b""
         self._unmarked = 0
         self._marks.clear()
-        if self._holds:
+        if self._holds and not self._tones:
             self._holds = False
             self._line.send(self._line.codec.clear())
 
@@ -140,9 +147,10 @@ class Earpiece(Stage):
             from ...audio.dtmf import tones
 
             self._flush()
-            pcm = tones(frame.keys, self._rate)
-            for at in range(0, len(pcm), self._packet):
-                self._play(pcm[at : at + self._packet])
+            self._due = max(self._due, self.session.now, self._sent / self._rate)
+            self._tones += tones(frame.keys, self._rate)
+            if self._pressing is None:
+                self._press()
 
     @on(Transfer)
     async def transfer(self, frame: Transfer) -> None:
@@ -153,6 +161,16 @@ class Earpiece(Stage):
         """A mark has come back: what the caller has heard."""
         at = self._marks.pop(name, None)
         return None if at is None else PlayoutReached(at)
+
+    def _press(self) -> None:
+        """Play the tones whose time it is, and go on with them later."""
+        self._pressing = None
+        while self._tones and self._due <= self.session.now + TONES:
+            packet, self._tones = self._tones[: self._packet], self._tones[self._packet :]
+            self._play(packet)
+            self._due += self._packet / 2 / self._rate
+        if self._tones:
+            self._pressing = self.after(PIECE, self._press)
 
     def _play(self, packet: bytes) -> None:
         self._line.wire.send(self._line.codec.media(self._encode(packet.ljust(self._packet, b"\0"))))
@@ -195,12 +213,16 @@ class Earpiece(Stage):
             name = str(self._names)
             if self._line.send(self._line.codec.mark(name)):
                 self._marks[name] = self._sent
+                if len(self._marks) > UNHEARD:
+                    del self._marks[next(iter(self._marks))]
 
     # The end -----------------------------------------------------------------------------------------
 
     async def close(self) -> None:
         """Begin to hang up, and wait for it as long as a part may; it goes on when the session is over."""
         self._stop_flushing()
+        if self._pressing is not None:
+            self._pressing.cancel()
         self._goodbye = asyncio.create_task(self._leave(), name="antiphon hang up")
         await self.hung_up()
 

@@ -170,7 +170,8 @@ def signed(asked: Asked, account: Account) -> bool:
     if not set(covered) >= COVERED or not _is_fresh(settings, asked.now):
         return False
     parts = urlsplit(asked.url)
-    derived = {"@request-target": parts.path, "@authority": asked.headers.get("host", parts.netloc)}
+    target = parts._replace(scheme="", netloc="").geturl()
+    derived = {"@request-target": target, "@authority": asked.headers.get("host", parts.netloc)}
     lines = [f'"{name}": {derived.get(name, asked.headers.get(name, ""))}' for name in covered]
     base = "\n".join([*lines, f'"@signature-params": {params}'])
     mac = b64encode(hmac.new(_bytes(shared), base.encode(errors="replace"), hashlib.sha256).digest()).decode()
@@ -180,6 +181,7 @@ def signed(asked: Asked, account: Account) -> bool:
 COVERED = frozenset(
     (
         "@request-target",
+        "@authority",
         "audiohook-organization-id",
         "audiohook-session-id",
         "audiohook-correlation-id",

@@ -151,7 +151,7 @@ def transfer(account: Account, wish: Transferring) -> Flow:
         to=wish.to,
         dial=_request(account, "POST", "", leg),
         name=("request_uuid",),
-        look=lambda other: replace(_request(account, "GET", f"{other}/?status=live"), allow=(404,)),
+        look=lambda other: replace(_request(account, "GET", other, query="?status=live"), allow=(404,)),
         status=("call_status",),
         answered=frozenset(("in-progress",)),
         over=frozenset(("completed",)),
@@ -165,8 +165,10 @@ def _move(account: Account, call: str, url: str) -> Request:
     return _request(account, "POST", call, {"legs": "aleg", "aleg_url": url, "aleg_method": "GET"})
 
 
-def _request(account: Account, method: str, call: str, data: dict[str, Any] | None = None) -> Request:
-    path = call if "?" in call else f"{quote(call, safe='')}{'/' * bool(call)}"
+def _request(
+    account: Account, method: str, call: str, data: dict[str, Any] | None = None, query: str = ""
+) -> Request:
+    path = f"{quote(call, safe='')}{'/' * bool(call)}{query}"
     url = f"{HOST}/{quote(account['id'], safe='')}/Call/{path}"
     return Request(method, url, data=data, login=(account["id"], account["token"]))
 

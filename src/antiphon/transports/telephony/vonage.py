@@ -127,10 +127,10 @@ def signed(asked: Asked, account: Account) -> bool:
             float(claims["iat"]),
             float(claims.get("exp", asked.now + 1)),
         )
-        body = claims.get("payload_hash") or ""
+        hashed = claims.get("payload_hash")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
-    intact = not asked.body or same(str(body), hashlib.sha256(asked.body).hexdigest())
+    intact = not (asked.body or hashed) or same(str(hashed), hashlib.sha256(asked.body).hexdigest())
     return algorithm == "HS256" and abs(asked.now - issued) < FRESH and asked.now < expires and intact
 
 

@@ -6,6 +6,7 @@ encoded here, in mono, and handed over as packets: its own encoder is stereo at 
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -55,6 +56,7 @@ class Aiortc:
         self._pictures = _Pictures()
         self._heard = Heard(ear.heard)
         self._guarded: set[Connection] = set()
+        self._messenger: aiortc.RTCSctpTransport | None = None
         self._watching: dict[str, asyncio.Task[None]] = {}
         self._frames = 0
         self._messages = 0
@@ -81,6 +83,9 @@ class Aiortc:
             for connection in _connections(pc) - self._guarded:
                 _guard(connection)
                 self._guarded.add(connection)
+            if pc.sctp is not None and pc.sctp is not self._messenger:
+                self._messenger = pc.sctp
+                _resign(pc.sctp)
             await pc.setLocalDescription(await pc.createAnswer())
         except ConfigurationError:
             raise
@@ -205,6 +210,17 @@ def _guard(connection: "Connection") -> None:
             take(data, component)
 
     connection.data_received = checked
+
+
+def _resign(sctp: aiortc.RTCSctpTransport) -> None:
+    """Let it stop sending to a client that has hung up, instead of failing in a task that nobody awaits."""
+    transmit = sctp._transmit  # pyright: ignore[reportPrivateUsage]
+
+    async def transmitted() -> None:
+        with contextlib.suppress(ConnectionError):
+            await transmit()
+
+    sctp._transmit = transmitted  # pyright: ignore[reportPrivateUsage]
 
 
 def _connections(pc: aiortc.RTCPeerConnection) -> "set[Connection]":

@@ -16,7 +16,7 @@ __all__ = ["Channel", "ClientProtocol"]
 
 logger = logging.getLogger("antiphon.webrtc")
 
-MOST_WAITING = 50  # messages that wait for the channel; of more, the oldest are forgotten
+MOST_WAITING = 1000  # messages that wait for the channel; of more, the oldest are forgotten
 LONGEST = 262_144  # characters of a message that is read
 MEDIA = ("microphone", "camera", "screen")
 

@@ -406,3 +406,55 @@ def test_what_is_no_handshake_is_refused(far: Any) -> None:
     codec = provider(far.name).codec()
     with pytest.raises(BadResponseError):
         codec.feed("{" if far.name not in ("asterisk", "audiosocket") else "{]")
+
+
+@virtual
+async def test_what_is_said_behind_keys_is_not_late(far: Any, answered: Answered) -> None:
+    call = await answered(far)
+    rate = far.rate
+    async with call.session:
+        call.speaker.speak(VOICE * rate * 3, rate)
+        await call.wait(0.5)
+        call.session.send(AgentKeys("123456"))
+        for tick in range(25):
+            await call.wait(0.1)
+            ahead = len(call.heard) / 2 / rate - 0.6 - tick / 10
+            assert ahead <= max(call.telephone.lead, 0.1) + 0.25, (
+                "a packet, and the rest of one, more at most"
+            )
+        await call.wait(1.0)
+    assert call.failures == []
+    if not far.pressing:
+        assert Detector(rate)(call.heard) == "123456"
+        assert call.heard.rstrip(b"\0").endswith(VOICE * (rate // 2)), "the voice is there again"
+
+
+@virtual
+async def test_keys_are_not_forgotten_when_the_caller_speaks(far: Any, answered: Answered) -> None:
+    call = await answered(far)
+    async with call.session:
+        call.speaker.speak(VOICE * far.rate * 3, far.rate)
+        await call.wait(0.5)
+        call.session.send(AgentKeys("123"))
+        await call.wait(0.1)
+        call.session.interrupt()
+        await call.wait(1.0)
+    assert len(call.times("clear")) == (far.clears and far.pressing)
+    if not far.pressing:
+        assert Detector(far.rate)(call.heard) == "123"
+
+
+@virtual
+async def test_marks_that_never_come_back_are_forgotten(far: Any, answered: Answered) -> None:
+    call = await answered(far)
+    async with call.session:
+        call.speaker.speak(VOICE * far.rate * 60, far.rate)
+        await call.wait(61)
+        marks = [name for kind, name in call.sent if kind == "mark"]
+        if far.plays is None:
+            return
+        assert len(marks) > 200
+        for name in marks:
+            call.wire.put(far.plays(name))
+        await call.wait(0.1)
+        assert 90 <= len(call.played) <= 101

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from base64 import b64decode, b64encode, urlsafe_b64decode
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -212,6 +213,15 @@ def test_hang_up(name: str, status: int) -> None:
     assert flow is not None
     web.run(flow(given(name), CALL))
     assert web.asked[-1] == HANG_UPS[name]
+
+
+@pytest.mark.parametrize("name", HANG_UPS)
+def test_the_name_of_a_call_leads_nowhere_else(name: str) -> None:
+    web = Web((200, {}))
+    flow = provider(name).hang_up
+    assert flow is not None
+    web.run(flow(given(name), replace(CALL, call="../x?y=")))
+    assert "..%2Fx%3Fy%3D" in web.asked[-1][1]
 
 
 def test_all_that_hang_up_by_request_are_tested() -> None:

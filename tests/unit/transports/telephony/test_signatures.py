@@ -265,3 +265,9 @@ def test_a_request_without_any_proof_is_refused(name: str) -> None:
     of = provider(name)
     some = dict.fromkeys(of.environment, b64encode(bytes(32)).decode())
     assert not is_signed(name, Asked("https://x/y", NOW), some)
+
+
+def test_vonage_vouches_for_a_body_that_is_gone() -> None:
+    claims = {"iat": NOW, "payload_hash": hashlib.sha256(b'{"uuid":"1"}').hexdigest()}
+    asked = Asked("https://x/y?from=49", NOW, {"authorization": f"Bearer {jwt(claims)}"}, b"")
+    assert not is_signed("vonage", asked, {"signature": "secret"})
