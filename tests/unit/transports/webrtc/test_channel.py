@@ -39,10 +39,10 @@ def status(index: Any, enabled: Any) -> str:
 def test_what_is_sent_too_early_waits_and_of_too_much_the_oldest_is_forgotten() -> None:
     line, protocol = channel()
     sent: list[str] = []
-    for number in range(60):
+    for number in range(1010):
         protocol.send(str(number))
     line.opened(sent.append)
-    assert sent == [str(number) for number in range(10, 60)]
+    assert sent == [str(number) for number in range(10, 1010)]
     protocol.send("now")
     line.closed()
     protocol.send("later")
