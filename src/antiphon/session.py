@@ -42,7 +42,6 @@ __all__ = ["Observer", "Session"]
 logger = logging.getLogger("antiphon.session")
 
 OFTEN = 8  # slow calls after which a part is named in the log: one can be the machine's doing
-BAD = 0.005  # seconds from which that is a warning
 
 
 class Session:
@@ -298,8 +297,7 @@ class Session:
             self.slow_calls[part.name] += 1
             count = self.slow_calls[part.name]
             if count >= OFTEN and count & (count - 1) == 0:
-                logger.log(logging.WARNING if own > BAD else logging.INFO,
-                               "%s took %.1f ms (%d slow calls): what waits or computes is a Stage",
+                logger.warning("%s took %.1f ms (%d slow calls): what waits or computes is a Stage",
                                part.name, own * 1000, count)  # fmt: skip
 
     def complain(self, part: Processor, what: str, error: BaseException) -> None:

@@ -184,6 +184,7 @@ def test_the_transcript_keeps_to_its_end_until_somebody_reads_further_up(shown: 
     assert not page.locator("#latest").is_visible()
     page.locator("#scroll").focus()
     page.keyboard.press("Home")
+    page.wait_for_function("document.querySelector('#scroll').scrollTop === 0")  # it glides there
     page.locator("#latest").click()
     page.wait_for_selector("#latest", state="hidden")
 
