@@ -95,7 +95,7 @@ def test_the_wav_says_what_the_report_says(call: tuple[dict[str, Any], Sound]) -
 
 
 def test_the_demo_is_a_conversation_with_a_tool_and_a_barge_in(tmp_path: Path) -> None:
-    result = antiphon("demo", "--out", tmp_path / "demo.wav")
+    result = antiphon("demo", "--no-page", "--out", tmp_path / "demo.wav")
     assert result.returncode == 0, result.stdout + result.stderr
     said = [
         line.split(maxsplit=2) for line in result.stdout.splitlines() if re.match(r" +\d+:\d\d\.\d  ", line)
