@@ -4,7 +4,6 @@ import logging
 
 import pytest
 
-
 IN_REAL_TIME = ("tests/browser/", "tests/e2e/test_webrtc", "tests/e2e/test_server", "tests/e2e/test_workers")
 """Tests of processes and browsers that talk in real time: what else the machine does can delay them once."""
 
