@@ -102,7 +102,9 @@ async def in_call(host: WorkerHost) -> float:
     """A worker's own memory once it has answered."""
     caller = Caller()
     caller.tell("client-ready", {"version": "2.0.0", "about": {"library": "benchmark"}})
-    worker = await host.open(Opening("benchmark", "agent", "websocket", None, {"framing": "json"}), caller)
+    worker = await host.open(
+        Opening("benchmark", host.names[0], "websocket", None, {"framing": "json"}), caller
+    )
     caller.tell("send-text", {"content": "When do you open on Monday?"})
     async with asyncio.timeout(PATIENCE):
         await caller.spoken.wait()
