@@ -70,14 +70,13 @@ class Traces:
     """What this process has that would not survive a fork, by comparison with before."""
 
     def __init__(self) -> None:
+        self._begun = set(threading.enumerate())
         self._threads = _threads()
         self._descriptors = set(_descriptors())
 
     def new(self) -> Iterator[str]:
         """What there is now and was not then, in words."""
-        names = sorted(
-            thread.name for thread in threading.enumerate() if thread is not threading.main_thread()
-        )
+        names = sorted(thread.name for thread in set(threading.enumerate()) - self._begun)
         if names:
             yield f"it has started threads ({', '.join(names[:3])})"
         elif (more := len(_threads() - self._threads)) > 0:
