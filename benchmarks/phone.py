@@ -98,7 +98,7 @@ def serve(port: int) -> None:
     import uvicorn
 
     from antiphon.server.app import app
-    from antiphon.server.serving import configured
+    from antiphon.server.serving import configured, run
     from antiphon.server.settings import ServerSettings
 
     served = agent()
@@ -113,7 +113,7 @@ def serve(port: int) -> None:
         server.should_exit = True
         await task
 
-    asyncio.run(until_told())
+    run(until_told())
     print(json.dumps([[kept.samples, spread(kept.late)] for kept in served.kept]))
 
 

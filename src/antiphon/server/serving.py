@@ -6,6 +6,8 @@ import logging
 import resource
 import signal
 from collections.abc import Callable, Coroutine
+from importlib import import_module
+from importlib.util import find_spec
 from socket import socket
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from uvicorn import Config, Server
 
-__all__ = ["serve"]
+__all__ = ["run", "serve"]
 
 logger = logging.getLogger("antiphon.server")
 
@@ -34,7 +36,14 @@ def serve(app: "Starlette", settings: ServerSettings, began: Callable[[], object
     A second signal ends the calls politely, a third at once. Raises ConfigurationError where uvicorn is not
     installed, or the port is taken.
     """
-    asyncio.run(_serve(app, settings, began))
+    run(_serve(app, settings, began))
+
+
+def run(main: Coroutine[Any, Any, object]) -> None:
+    """asyncio.run in the quickest event loop that is installed: uvloop's takes a tenth off a call's cost."""
+    factory = import_module("uvloop").new_event_loop if find_spec("uvloop") else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main)
 
 
 async def _serve(app: "Starlette", settings: ServerSettings, began: Callable[[], object]) -> None:
