@@ -26,6 +26,7 @@ from rich.table import Table
 from antiphon.frames import AgentAudio, UserAudio
 from antiphon.playout import Playout
 from antiphon.processor import Processor, on
+from antiphon.server.serving import run
 from antiphon.session import Session
 from antiphon.testing.browser import Browser
 from antiphon.transports.webrtc import WebRTC, WebRTCSettings
@@ -250,4 +251,4 @@ if __name__ == "__main__":
     parser.add_argument("--json", type=Path)
     parser.add_argument("--serve", choices=TITLES, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    asyncio.run(Server(chosen.serve).serve() if chosen.serve else main(chosen))
+    run(Server(chosen.serve).serve() if chosen.serve else main(chosen))
