@@ -104,9 +104,10 @@ class SpeechStarted(Frame):
 
 @frame
 class SpeechPaused(Frame):
-    """Speech may have ended: quiet since `at`, too short a while to be certain."""
+    """Quiet since `at`, not yet for certain. Sound ended at `sounded`: a detector hears the end later."""
 
     at: float
+    sounded: float | None = None
 
 
 @frame
@@ -118,9 +119,10 @@ class SpeechResumed(Frame):
 
 @frame
 class SpeechStopped(Frame):
-    """Quiet is certain; `at` is when the speech ended."""
+    """Quiet is certain; `at` is when the speech ended. `sounded` is as in SpeechPaused."""
 
     at: float
+    sounded: float | None = None
 
 
 @frame
@@ -449,10 +451,7 @@ class Interrupted(Signal):
 
 @frame
 class ReplyEnded(Signal):
-    """The reply is over: what its model wrote, and what of it was heard. One for each ReplyStarted.
-
-    `speculative`: it was never committed, and dropped.
-    """
+    """A reply is over: what was written, and heard, of it. A `speculative` one was dropped uncommitted."""
 
     reply: int
     text: str

@@ -32,6 +32,7 @@ EXTRAS: dict[str, dict[str, str]] = {
         "httpx": "httpx",
         "starlette": "starlette",
         "uvicorn": "uvicorn",
+        "uvloop": "uvloop",
         "websockets": "websockets",
     },
     "webrtc": {"aiortc": "aiortc"},

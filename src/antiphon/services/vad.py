@@ -3,9 +3,10 @@
 from collections import deque
 from collections.abc import AsyncGenerator
 
+from ..audio.levels import find_speech_end
 from ..clock import Timer
 from ..errors import BadResponseError, UnavailableError
-from ..frames import Failed, Frame, Signal, UserAudio
+from ..frames import Failed, Frame, Signal, SpeechPaused, SpeechStopped, UserAudio
 from ..processor import on
 from ..stage import Channel, Stage, Work
 from ..turns.vad import SpeechRules, VADSettings
@@ -15,6 +16,7 @@ from .ports import VoiceActivity
 __all__ = ["VAD"]
 
 MUTED = 0.5  # seconds without audio, in the middle of speech, after which a line that says nothing is silent
+RECENT = 0.6  # seconds of sound in which the end of speech is looked for
 WITHIN = 1.5  # seconds that a window may wait to be judged
 
 
@@ -28,6 +30,8 @@ class VAD(Stage):
         self.rules = SpeechRules(settings)
         self._use(service)
         self._rest = b""
+        self._recent = b""  # the latest sound that was judged, up to `_judged`
+        self._judged = 0.0
         self._windows = self._channel()
         self._owed = 0  # windows that have not been judged
         self._until = 0.0  # up to when there has been audio
@@ -40,6 +44,7 @@ class VAD(Stage):
         self._matched = Matched(service.sample_rate)
         self._bytes = service.window * 2
         self._seconds = service.window / service.sample_rate
+        self._kept = int(RECENT * service.sample_rate) * 2
 
     async def open(self) -> None:
         """Load the model."""
@@ -96,6 +101,8 @@ class VAD(Stage):
             self._use(tuned)
 
     def _judge(self, ended: float, window: bytes) -> None:
+        self._recent = self._recent[-self._kept :] + window
+        self._judged = ended
         if self._work is not None and self._work.alive:
             self._windows.put((ended, window))
             self._owed += 1
@@ -125,6 +132,14 @@ class VAD(Stage):
                     work.expect("the probability of speech", WITHIN)
                 ended = ends.popleft()
                 event = self.rules.feed(probability, ended - self._seconds, ended)
-                if event is not None:
+                if isinstance(event, SpeechPaused | SpeechStopped):
+                    yield type(event)(event.at, self._sounded(event.at))
+                elif event is not None:
                     yield event
         raise UnavailableError("voice activity ended its stream")
+
+    def _sounded(self, at: float) -> float | None:
+        """When the last sound of the speech was over that ended, as the detector has it, at `at`."""
+        rate = self.service.sample_rate
+        end = find_speech_end(self._recent, rate)
+        return None if end is None else min(at, self._judged - (len(self._recent) // 2 - end) / rate)

@@ -12,9 +12,9 @@ Six parts follow one another and add up to voice-to-voice:
 What was done for an answer before the turn was over, because it was probably over, takes no time of any part:
 `Answer.saved` says by how much it was ahead.
 
-The last sound is where speech ends in the recording, for a caller who is one; else what the voice activity
-detector heard as the end; for a typed turn, its arrival. The first sample is the one that `Playout` sends:
-what a network, a device or a room add lies outside.
+The last sound is where speech ends in the recording, for a caller who is one; else where the level falls
+before the voice activity detector hears the end, some 0.1 s late; for a typed turn, its arrival.
+The first sample is the one that `Playout` sends: what a network, a device or a room add lies outside.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,6 +34,7 @@ from ..frames import (
     ReplyStarted,
     SegmentStarted,
     Signal,
+    SpeechPaused,
     SpeechResumed,
     SpeechStarted,
     SpeechStopped,
@@ -150,6 +151,7 @@ class Latency:
         self._asked: Turn | None = None  # the turn whose reply has yet to begin
         self._again: Turn | None = None  # one whose answer was cut off unheard, for nothing, and begins anew
         self._stopped = self._scored = self._worded = 0.0  # when the last of each came
+        self._sounded: SpeechPaused | SpeechStopped | None = None  # the latest end of speech
         self._sure: float | None = None  # since when all scores have said that the turn is over
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
@@ -170,8 +172,11 @@ class Latency:
     def _speech(self, now: float, frame: SpeechStarted | SpeechResumed) -> None:
         self._sure = None
 
+    def _speech_paused(self, now: float, frame: SpeechPaused) -> None:
+        self._sounded = frame
+
     def _speech_stopped(self, now: float, frame: SpeechStopped) -> None:
-        self._stopped = now
+        self._sounded, self._stopped = frame, now
 
     def _turn_scored(self, now: float, frame: TurnScored) -> None:
         self._scored = now
@@ -205,7 +210,12 @@ class Latency:
     def _end_of_speech(self, detected: float, certain: float) -> tuple[float, Source]:
         """The end of the last stretch of known speech that the turn can have held."""
         known = [end for start, end in self._known() if start < detected]
-        return (known[-1], "recording") if known and known[-1] <= certain else (detected, "vad")
+        if known and known[-1] <= certain:
+            return known[-1], "recording"
+        heard = self._sounded
+        if heard is not None and heard.at == detected and heard.sounded is not None:
+            return heard.sounded, "vad"
+        return detected, "vad"
 
     # The answer ------------------------------------------------------------------------------------
 
@@ -286,6 +296,7 @@ class Latency:
     _notes: ClassVar[dict[type, Callable[..., None]]] = {
         SpeechStarted: _speech,
         SpeechResumed: _speech,
+        SpeechPaused: _speech_paused,
         SpeechStopped: _speech_stopped,
         TurnScored: _turn_scored,
         Transcript: _transcript,

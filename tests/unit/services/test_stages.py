@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from antiphon.agent import Agent
@@ -562,6 +563,18 @@ async def test_speech_ends_when_the_microphone_is_switched_off() -> None:
         await ear.hear(loud(1.0) + bytes(32000))
     assert [round(fact.at) for fact in call.all(SpeechStarted)] == [1, 7]
     assert len(call.all(SpeechStopped)) == 2
+
+
+@virtual
+async def test_the_last_sound_is_before_the_detector_hears_the_end() -> None:
+    tone = (8000 * np.sin(2 * np.pi * 200 * np.arange(16000) / 16000)).astype("<i2").tobytes()
+    async with Call([VAD(LoudVAD())]) as call:
+        faint = b"\x01\0\xff\xff" * 800  # 0.1 s, which LoudVAD takes for speech
+        await Ear(call.session).hear(bytes(32000) + tone + faint + bytes(32000))
+    for kind in (SpeechPaused, SpeechStopped):
+        (fact,) = call.all(kind)
+        assert fact.at == pytest.approx(2.1, abs=0.033)
+        assert fact.sounded == pytest.approx(2.0, abs=0.012)
 
 
 @virtual
