@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +94,16 @@ def test_a_known_end_of_speech_counts_from_there() -> None:
     (turn,) = call(agent(["hello"], ["Yes."]), [Line(loud(1.0), 0.5, "now")], speech).turns
     assert (turn.ended, turn.measured_from) == (1.42, "recording")
     assert parts_ms(turn)["endpointing"] == 320
+
+
+def test_the_last_sound_counts_not_when_the_detector_heard_the_end() -> None:
+    tone = (8000 * np.sin(2 * np.pi * 200 * np.arange(16000) / 16000)).astype("<i2").tobytes()
+    faint = b"\x01\0\xff\xff" * 800  # 0.1 s, which LoudVAD takes for speech
+    (turn,) = call(agent(["hello"], ["Yes."]), [Line(tone + faint, 0.5, "now")]).turns
+    assert (turn.ended, turn.measured_from) == (pytest.approx(1.5, abs=0.02), "vad")
+    assert turn.marks is not None
+    assert turn.voice_to_voice == pytest.approx(turn.marks[-1] - 1.5, abs=0.02)
+    assert parts_ms(turn)["endpointing"] > 300
 
 
 def test_speech_that_goes_on_while_the_turn_is_taken_to_be_over_is_not_its_end() -> None:
