@@ -8,7 +8,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, "../../src/antiphon/server/page");
 const WORKLET = 'import { worklet } from "./worklet.ts"; worklet();';
 const TARGET = ["es2022", "chrome111", "safari16.4", "firefox119"];
-const LARGEST = 40_000; // bytes of JavaScript, the client included
+const LARGEST = 44_000; // bytes of JavaScript, the client included: of them some 17,000
 
 // The worklet is a file of its own, as the page's policy wants it: the client need not carry it as well.
 const apart = {

@@ -22,7 +22,7 @@ from .frames import AgentAudio, Failed, Frame, Prime, Prompt, Signal, replace
 from .pipeline import Parallel, Part
 from .processor import Processor
 from .session import Observer, Session
-from .stage import Work
+from .stage import Work, Works
 
 __all__ = ["Journal", "Line", "read", "replay"]
 
@@ -139,19 +139,24 @@ class _Never:
     def cancel(self) -> None: ...
 
 
+class _Idle(Works):
+    """Work that nobody does."""
+
+    def spawn(self, work: Work, drive: Any) -> None:
+        drive.close()
+        self[work] = None
+
+
 class _Replay(Session):
     """A session whose tasks do nothing and whose timers wait: what they did stands in the journal."""
 
     def __init__(self, parts: Part, clock: _Recorded, observers: Sequence[Observer]) -> None:
         super().__init__(parts, clock=clock, observers=observers)
+        self.works = _Idle(self)
         self.timers: dict[int, Callable[[], object]] = {}
         self.kinds: dict[str, type[Any]] = {
             kind.__name__: kind for kind in [*Frame.__subclasses__(), *Signal.__subclasses__()]
         }
-
-    def spawn(self, work: Work, drive: Any) -> None:
-        drive.close()
-        self.works[work] = None
 
     def schedule(self, number: int, when: float, fire: Callable[[], object]) -> Timer:
         self.timers[number] = fire
@@ -197,16 +202,16 @@ def _repeat(line: Line, session: _Replay, sources: Mapping[str, Processor]) -> N
         if part is None:
             session.send(frame)
         elif isinstance(frame, Failed):  # whether a `Switch` recovers is for it to say again
-            session.report(part, replace(frame, recovered=frame.retried))
+            session.signals.report(part, replace(frame, recovered=frame.retried))
         else:
-            session.enter(part, frame)
+            session.inputs.enter(part, frame)
 
 
 def _drop(session: Session, argument: Any) -> None:
     replies = session.replies
     reply = replies.waiting[argument[0] - 1] if argument[0] else replies.current
     if reply is not None:
-        session.drop(reply, argument[1])
+        replies.drop(reply, argument[1])
 
 
 def _switch(session: Session, argument: Any) -> None:

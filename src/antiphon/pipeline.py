@@ -95,14 +95,15 @@ class Parallel(Processor):
         branch = self.inner.get(name)
         if branch is None:
             raise UsageError(f"{self.name} has no branch {name!r}; it has {', '.join(self.inner)}")
-        self.session.input("switch", (self.name, name, on), lambda: self._turn(branch, on))
+        self.session.inputs.call("switch", (self.name, name, on), lambda: self._turn(branch, on))
 
     def _turn(self, branch: Branch, on: bool) -> None:
         if on and not branch.on:
             branch.on = True
-            self.session.deliver(SessionStarted(), branch)
+            self.session.signals.deliver(SessionStarted(), branch)
         elif branch.on and not on:
-            self.session.input("leave", None, lambda: self._leave(branch))  # once what is under way has begun
+            leave = lambda: self._leave(branch)  # noqa: E731
+            self.session.inputs.call("leave", None, leave)  # once what is under way has begun
 
     def _leave(self, branch: Branch) -> None:
         session = self.session
@@ -110,12 +111,12 @@ class Parallel(Processor):
         if reply is not None and any(
             work.reply == reply.number and branch in work.stage.branches for work in session.works
         ):
-            session.stop(reply, f"{branch.name} was switched off")
-        session.input("off", None, lambda: self._off(branch))  # once its parts know of that
+            session.replies.stop(reply, f"{branch.name} was switched off")
+        session.inputs.call("off", None, lambda: self._off(branch))  # once its parts know of that
 
     def _off(self, branch: Branch) -> None:
         branch.on = False
-        self.session.cancel_work(lambda work: branch in work.stage.branches)
+        self.session.works.cancel(lambda work: branch in work.stage.branches)
 
     def spare(self, branch: Branch) -> Branch | None:
         """What takes over if a stage in this branch fails."""
@@ -240,7 +241,7 @@ class Switch(Parallel):
     def replace(self, branch: Branch) -> None:
         """Let the next in line take over."""
         if (spare := self.spare(branch)) is not None:
-            self.session.input("replace", None, lambda: self._turn(spare, True))
+            self.session.inputs.call("replace", None, lambda: self._turn(spare, True))
 
     def _split(self, ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
         split = super()._split(ways, past)

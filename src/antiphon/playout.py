@@ -250,7 +250,7 @@ class Playout(Processor):
             self._timer = self.session.timer(self, reply.not_before, self.play)
             return
         if self._voice.unvoiced:
-            self.session.finish(reply.number, len(reply.text))
+            self.session.replies.finish(reply.number, len(reply.text))
             return
         if line.due is None or (line.due < now - LATE and self._voice.waiting.samples):
             line.begin(now)
@@ -297,7 +297,7 @@ class Playout(Processor):
         assert reply is not None
         offset = self.heard(reply)
         self._forget()
-        self.session.finish(reply.number, offset)
+        self.session.replies.finish(reply.number, offset)
 
     def _fade_out(self) -> None:
         """End within 20 ms and without a click. A transport that plays ahead fades what it holds itself."""

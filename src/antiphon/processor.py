@@ -12,6 +12,7 @@ whole session, which measures and names it: what waits is a `Stage`.
 """
 
 import inspect
+import logging
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable
 from time import perf_counter
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from .session import Session
 
 __all__ = ["Hop", "Processor", "Route", "on"]
+
+logger = logging.getLogger("antiphon.session")
 
 Hop = Callable[[Any], object]
 """Takes one frame where it is handled next."""
@@ -118,7 +121,7 @@ class Processor:
         for kind in self.signals():
             handler = self.handler(kind)
             if handler is not None:
-                session.subscribe(kind, guarded(session, self, handler), branches)
+                session.signals.subscribe(kind, guarded(session, self, handler), branches)
         return entry
 
 
@@ -136,10 +139,11 @@ class _Hops(dict[type, Hop | None]):
 
 def _pusher(session: "Session", part: Processor, after: Route) -> Hop:
     hops = _Hops(lambda kind: departure(session, part, kind, after))
+    inputs = session.inputs
 
     def push(frame: Frame | Signal) -> None:
-        if not session.busy:
-            session.arrive(part, frame)
+        if not inputs.busy:
+            session.works.arrive(part, frame)
             return
         hop = hops[type(frame)]
         if hop is not None:
@@ -151,7 +155,7 @@ def _pusher(session: "Session", part: Processor, after: Route) -> Hop:
 def departure(session: "Session", part: Processor, kind: type, after: Route) -> Hop | None:
     """The way of a frame of this type out of a part: seen by the session's observers, then handled."""
     if issubclass(kind, Signal):
-        return lambda signal: session.signal(signal, part.name)
+        return lambda signal: session.signals.tell(signal, part.name)
     if not issubclass(kind, Frame):
         raise UsageError(f"{part.name} pushed a {kind.__name__}; only frames and signals can be pushed")
     hop = after(kind)
@@ -176,12 +180,12 @@ def guarded(session: "Session", part: Processor, handler: Hop) -> Hop:
             call(frame)
         except (Exception, CancelledError) as error:  # noqa: BLE001  one broken part must not end it all
             if isinstance(frame, Failed):
-                session.complain(part, "failed to handle a failure", error)
+                logger.warning("%s failed to handle a failure: %r", part.name, error)
             else:
                 session.failed(part, error, getattr(frame, "reply", None))
         ended = perf_counter()
         if ended - begun > SLOW:
-            session.slow(part, begun, ended)
+            session.inputs.slow(part, begun, ended)
 
     return hop
 

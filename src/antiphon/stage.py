@@ -8,13 +8,14 @@
 
 Async handlers run in the stage's task, in the order of arrival; plain ones run inline, as a processor's do.
 A stage of scope "reply" works for a reply and is cancelled with it; one of scope "session" is not. What a
-task yields enters the session at one door, `Session.admit`, which lets nothing of an old reply in.
+task yields enters the session at one door, `Works.admit`, which lets nothing of an old reply in.
 """
 
 import asyncio
 import inspect
+import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, cast
 
@@ -25,8 +26,11 @@ from .processor import Hop, Processor, is_async
 if TYPE_CHECKING:
     from .clock import Timer
     from .playout import Playout
+    from .session import Session
 
-__all__ = ["Channel", "Stage", "Work"]
+__all__ = ["Channel", "Stage", "Work", "Works"]
+
+logger = logging.getLogger("antiphon.session")
 
 BREATH = 32  # frames after which a task lets others run, if it has never waited
 
@@ -201,6 +205,52 @@ class Work:
         )
 
 
+class Works(dict[Work, None]):
+    """What the stages of a session work at, oldest first, and the door through which their frames enter."""
+
+    def __init__(self, session: "Session") -> None:
+        super().__init__()
+        self.stale = 0
+        """Frames that came too late, for a reply that is over, and were dropped."""
+        self._session, self._inputs = session, session.inputs
+
+    def spawn(self, work: Work, drive: Coroutine[Any, Any, None]) -> None:
+        """Run the task of a stage."""
+        if self._session.state == "ended":
+            drive.close()
+            work.end()
+            return
+        self[work] = None
+        work.task = asyncio.create_task(drive, name=f"antiphon {work.stage.name}")
+        work.task.add_done_callback(lambda _: self.pop(work, None))
+
+    def cancel(self, which: Callable[[Work], bool]) -> None:
+        """Cancel the work that matches; nothing of it enters any more."""
+        for work in [work for work in self if which(work)]:
+            work.cancel()
+
+    def admit(self, work: Work, frame: Frame | Signal) -> bool:
+        """The one door into the session: lets nothing of cancelled work in. False: stop working."""
+        if not work.alive:
+            self.stale += 1
+            return False
+        self._inputs.enter(work.stage, frame)
+        return work.alive
+
+    def arrive(self, part: Processor, frame: Frame | Signal) -> None:
+        """Take a frame that a part pushed while nothing was handled: in a task, or from a callback."""
+        work = self.running()
+        if work is None:
+            self._inputs.enter(part, frame)
+        else:
+            self.admit(work, frame)
+
+    def running(self) -> Work | None:
+        """The work whose task is running now, if there is one."""
+        task = asyncio.current_task()
+        return next((work for work in self if work.task is task), None) if task is not None else None
+
+
 class Stage(Processor):
     """A part of a pipeline that waits. Belongs to one session."""
 
@@ -222,7 +272,7 @@ class Stage(Processor):
 
         Work that has a reply is cancelled with it. A failure becomes a `Failed` signal.
         """
-        self.session.spawn(work, self._drive(work, frames))
+        self.session.works.spawn(work, self._drive(work, frames))
 
     def _full_below(self, kind: type) -> "Channel[Any] | Playout | None":
         """A queue behind this stage that takes such frames and holds all that it may."""
@@ -273,10 +323,10 @@ class Stage(Processor):
             self._handling = None
 
     async def _drive(self, work: Work, frames: Frames) -> None:
-        session, count = self.session, 0
+        session, works, count = self.session, self.session.works, 0
         try:
             async for frame in frames:
-                if not session.admit(work, frame):
+                if not works.admit(work, frame):
                     break
                 while (full := self._full_below(type(frame))) is not None:
                     await full.room()
@@ -285,13 +335,14 @@ class Stage(Processor):
                     await asyncio.sleep(0)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  a failing part is data
             if work.alive and not _cancelled():
-                session.failed(self, error, work.reply, work)
+                work.alive = False
+                session.failed(self, error, work.reply)
         finally:
             work.end()
             try:
                 await frames.aclose()
             except Exception as error:  # noqa: BLE001  the work is over; its last words go to the log
-                session.complain(self, "ended badly", error)
+                logger.warning("%s ended badly: %r", self.name, error)
 
 
 def _cancelled() -> bool:

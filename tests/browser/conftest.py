@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,9 @@ def pages(chromium: str, node: str, tmp_path_factory: pytest.TempPathFactory) ->
         thread.join()
 
 
-def _serving(log: Path, *options: str) -> Iterator[str]:
+@contextmanager
+def _serving(log: Path, *options: str) -> Generator[tuple[str, Callable[[], None]]]:
+    """The address of a server, and what kills it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -86,20 +89,29 @@ def _serving(log: Path, *options: str) -> Iterator[str]:
         assert process.stdout is not None
         started = process.stdout.readline()
         assert started == b"ready\n", log.read_text()
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.kill
         process.kill()
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with a scripted agent."""
-    yield from _serving(tmp_path_factory.mktemp("server") / "log.txt")
+    with _serving(tmp_path_factory.mktemp("server") / "log.txt") as (address, _):
+        yield address
 
 
 @pytest.fixture(scope="module")
 def local_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with the local models."""
-    yield from _serving(tmp_path_factory.mktemp("local") / "log.txt", "--local")
+    with _serving(tmp_path_factory.mktemp("local") / "log.txt", "--local") as (address, _):
+        yield address
+
+
+@pytest.fixture
+def mortal_server(tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A server with a scripted agent, of the test's own, and what kills it."""
+    with _serving(tmp_path / "log.txt") as serving:
+        yield serving
 
 
 def spoken(seconds: float) -> "np.ndarray[Any, np.dtype[np.int16]]":

@@ -1,5 +1,6 @@
 """Our own clients in Chromium, over both transports, begun both ways; and their hooks for React."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -118,6 +119,34 @@ def test_a_lost_network_is_got_over_in_the_same_conversation(page: Any, server: 
     page.evaluate("bench.client.sendText('And now?')")
     page.evaluate("bench.noted('turn', (data) => data.number === 2 && data.voiceToVoice !== null)")
     assert page.evaluate("bench.loudness(bench.client.tracks.agent, 0.3)") > 0.05
+    page.evaluate("bench.client.disconnect()")
+
+
+def test_a_server_that_is_killed_is_missed_within_seconds(
+    page: Any, mortal_server: tuple[str, Callable[[], None]]
+) -> None:
+    server, kill = mortal_server
+    connect(page, server, "webrtc", mic=False)
+    page.wait_for_timeout(4000)  # nobody says a word: that is no loss
+    assert page.evaluate("bench.count('state', (data) => data.state === 'reconnecting')") == 0
+    began = page.evaluate("performance.now()")
+    kill()
+    lost = page.evaluate("bench.noted('state', (data) => data.state === 'reconnecting')")
+    assert page.evaluate("performance.now()") - began < 4500  # it is known without this after 7 s
+    assert lost["reason"] == "the server has fallen silent"
+    page.evaluate("bench.client.disconnect()")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_microphone_that_goes_is_told_and_can_come_back(page: Any, server: str, kind: str) -> None:
+    connect(page, server, kind)
+    page.evaluate(
+        "(({ mic }) => { mic.stop(); mic.dispatchEvent(new Event('ended')); })(bench.client.tracks)"
+    )
+    assert page.evaluate("bench.noted('error')")["code"] == "mic"
+    assert page.evaluate("[bench.client.mic, bench.client.tracks.mic ?? null]") == [False, None]
+    page.evaluate("bench.client.setMic(true)")
+    assert page.evaluate("[bench.client.mic, bench.client.tracks.mic.enabled]") == [True, True]
     page.evaluate("bench.client.disconnect()")
 
 

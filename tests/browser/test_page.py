@@ -12,7 +12,27 @@ pytestmark = pytest.mark.e2e
 
 Open = Callable[..., Any]
 WIDE, TABLET, PHONE = (1440, 900), (768, 1024), (360, 740)
-STATES = ("start", "connecting", "denied", "full", "key", "failed", "still", "lost", "ended")
+STATES = ("start", "connecting", "denied", "full", "key", "failed", "4", "still", "gone", "lost", "ended")
+MOVED = """
+    window.moved = [];
+    new PerformanceObserver((list) => {
+        for (const { sources, hadRecentInput } of list.getEntries())
+            if (!hadRecentInput) moved.push(...sources.map(({ node }) => node?.id ?? ""));
+    }).observe({ type: "layout-shift" });
+"""
+SMALL = """
+    [...(document.querySelector("dialog[open]") ?? document)
+        .querySelectorAll("button, input:not([type=radio]), select")].flatMap((control) => {
+        if (!control.checkVisibility({ visibilityProperty: true }) || control.disabled) return [];
+        control.scrollIntoView({ block: "center" });
+        const whole = control.closest("label, #parts tr") ?? control;
+        const box = whole.getBoundingClientRect();
+        const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+        const missed = [[0, -21], [0, 21], [-21, 0], [21, 0]].some(
+            ([dx, dy]) => !whole.contains(document.elementFromPoint(x + dx, y + dy)));
+        return missed ? [control.id || control.textContent] : [];
+    })
+"""
 AXE = CLIENTS / "node_modules/axe-core/axe.min.js"
 
 
@@ -37,8 +57,10 @@ def shown(browser: Any, server: str) -> Iterator[Open]:
         page.on("console", told)
         page.on("pageerror", failed)
         page.goto(f"{server}/" if state is None else f"{server}/?sample={state}")
-        if state in ("still", "lost", "ended"):
+        if state in ("still", "gone", "silenced", "failing", "lost", "ended"):
             page.wait_for_selector(".line.aside")
+        elif state is not None and state[0].isdigit():
+            page.wait_for_selector("[data-view=live]")
         elif state is not None:
             page.wait_for_selector("#talk-to >> text=Bicycle Shop", state="attached")
         return page
@@ -174,6 +196,9 @@ def test_every_state_fits_and_is_accessible(shown: Open, size: tuple[int, int], 
                 assert page.locator("#waterfall").is_visible()
             wider = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wider <= 0, f"{view} is {wider} px too wide"
+            if state in ("still", "ended"):
+                taller = page.evaluate("document.documentElement.scrollHeight - innerHeight")
+                assert taller <= 0, f"{view} is {taller} px too high: its parts scroll by themselves"
             found = page.evaluate("axe.run({ resultTypes: ['violations'] })")["violations"]
             assert not found, [(view, one["id"], [node["html"] for node in one["nodes"]]) for one in found]
 
@@ -200,7 +225,8 @@ def test_what_goes_wrong_is_said_in_plain_words(shown: Open) -> None:
     page = shown("full")
     assert "All lines are busy." in page.get_by_role("alert").inner_text()
     assert page.locator("#talk").is_disabled()
-    assert "Try again in" in page.get_by_role("alert").inner_text()
+    assert page.locator("#hint").inner_text().startswith("You can try again in ")
+    assert "again in" not in page.get_by_role("alert").inner_text()  # it would be read out each second
 
     page = shown("key")
     assert "asks for a key" in page.get_by_role("alert").inner_text()
@@ -209,10 +235,108 @@ def test_what_goes_wrong_is_said_in_plain_words(shown: Open) -> None:
 
     page = shown("lost")
     assert page.locator("#floor-words").inner_text() == "Connection lost. Trying again…"
+    assert page.locator("#with").inner_text() == "Reconnecting"
+    page.locator("#text").fill("Are you there?")
+    assert page.locator("#send").is_disabled()
+    page.keyboard.press("Enter")
+    assert page.locator("#text").input_value() == "Are you there?"
+
+    page = shown("gone")
+    assert "The microphone has gone." in page.get_by_role("alert").inner_text()
+    assert page.locator("#mic").get_attribute("aria-pressed") == "false"
+    page.locator("#notice-close").click()
+    assert not page.locator("#notice").is_visible()
+
+    page = shown("failing")
+    assert "the voice failed: no answer within 5 s" in page.get_by_role("alert").inner_text()
+
+    page = shown("silenced")
+    assert "The browser holds the sound back." in page.get_by_role("alert").inner_text()
+    page.locator("#floor-words").click()
+    page.wait_for_selector("#notice", state="hidden")
 
     page = shown("connecting")
     page.locator("#type >> text=Cancel").click()
     assert page.locator("#talk").is_enabled()
+
+
+def test_the_floor_is_told_in_words(shown: Open) -> None:
+    def words(second: str) -> str:
+        return shown(second).locator("#floor-words").inner_text()
+
+    assert words("2") == "Bicycle Shop is speaking"
+    assert words("6") == "You are speaking"
+    assert words("40.5") == "Bicycle Shop is using “loan bikes”"
+    page = shown("4")
+    assert page.locator("#floor-words").inner_text() == "Listening"
+    page.locator("#mic").click()
+    assert page.locator("#floor-words").inner_text() == "Your microphone is off"
+    page.locator("#mic").click()
+    assert page.locator("#floor-words").inner_text() == "Listening"
+
+
+def test_what_is_there_stays_in_its_place(shown: Open) -> None:
+    page = shown("first")
+    page.wait_for_selector(".line.agent")
+    page.evaluate(MOVED)
+    page.wait_for_selector("#which >> text=Turn 2", timeout=20_000)
+    assert not {"stage", "floor", "parts", "total", "detail", "history", "controls"} & set(
+        page.evaluate("moved")
+    )
+
+
+def test_fingers_hit_every_control(shown: Open) -> None:
+    for state in ("start", "denied", "key", "still", "gone", "ended"):
+        page = shown(state, (390, 844), has_touch=True)
+        assert page.evaluate(SMALL) == [], state
+        if state == "still":
+            page.locator("#strip").click()
+            assert page.evaluate(SMALL) == [], "latency"
+            page.locator("#open-devices").click()
+            assert page.evaluate(SMALL) == [], "devices"
+
+
+def test_magnified_twofold_the_latest_words_are_in_view(shown: Open) -> None:
+    page = shown("still", (640, 400))
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+    place = line(page, 2).locator(".words").bounding_box()
+    controls = page.locator("#strip").bounding_box()
+    assert place["y"] + place["height"] <= controls["y"]
+    page = shown("start", (640, 400))
+    place = page.locator("#type").bounding_box()
+    assert place["y"] + place["height"] <= 400
+
+
+def test_a_microphone_that_goes_and_a_server_that_dies(
+    browser: Any, mortal_server: tuple[str, Callable[[], None]]
+) -> None:
+    server, kill = mortal_server
+    with browser.new_context(permissions=["microphone"]) as context:
+        page = context.new_page()
+        page.add_init_script(
+            """const devices = navigator.mediaDevices;
+            const ask = devices.getUserMedia.bind(devices);
+            devices.getUserMedia = async (wanted) => {
+                const stream = await ask(wanted);
+                window.track = stream.getTracks()[0];
+                return stream;
+            };"""
+        )
+        page.goto(server)
+        page.locator("#talk").click()
+        page.wait_for_selector("[data-view=live]", timeout=20_000)
+        page.evaluate("track.stop(), track.dispatchEvent(new Event('ended')), null")
+        page.wait_for_selector("#notice-words >> text=The microphone has gone.")
+        assert page.locator("#mic").get_attribute("aria-pressed") == "false"
+        page.locator("#mic").click()
+        page.wait_for_selector("#notice", state="hidden")
+        assert page.locator("#mic").get_attribute("aria-pressed") == "true"
+
+        kill()
+        page.wait_for_selector("#with >> text=Reconnecting", timeout=4500)
+        page.wait_for_selector("#notice-words >> text=There is still no connection.", timeout=8000)
+        page.locator("#end").click()
+        page.wait_for_selector("#ended-words >> text=You ended the conversation.")
 
 
 def test_talking_to_a_server(shown: Open) -> None:

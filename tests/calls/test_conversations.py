@@ -183,4 +183,4 @@ def test_long_call_is_the_same_from_its_first_turn_to_its_last() -> None:
         began - turn.ended for began, turn in zip(call.times(ReplyStarted), call.all(UserTurn), strict=True)
     ]
     assert max(gaps) - min(gaps) < 0.05
-    assert call.session.stale == 0
+    assert call.session.works.stale == 0

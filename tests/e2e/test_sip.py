@@ -1,23 +1,23 @@
-"""A call over SIP: sipp is the caller's telephone, and this test speaks and hears its audio."""
+"""Calls over SIP: sipp is the caller's telephone, and this test speaks and hears its audio."""
 
 import asyncio
+import contextlib
+import random
 import shutil
 import socket
-import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from antiphon.agent import Agent
-from antiphon.audio.g711 import decode_mulaw, encode_mulaw
 from antiphon.audio.levels import rms
 from antiphon.errors import ConfigurationError, UnavailableError
-from antiphon.frames import AgentKeys, UserKey
+from antiphon.frames import AgentKeys, Failed, SessionEnded, Transfer, UserKey
 from antiphon.processor import Processor, on
 from antiphon.session import Session
 from antiphon.testing import LoudVAD, ScriptedLLM, ScriptedSTT, ScriptedTTS
+from antiphon.testing.softphone import Media
 from antiphon.transports.sip import Endpoint, SIPSettings
 
 pytestmark = [
@@ -25,56 +25,21 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("sipp") is None, reason="no sipp: apt-get install sip-tester"),
 ]
 
-SCENARIO = Path(__file__).parents[1] / "assets" / "caller.sipp.xml"
+ASSETS = Path(__file__).parents[1] / "assets"
 
 
 def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-class Telephone(asyncio.DatagramProtocol):
-    """Speaks RTP with G.711: a tone while `speaks`, else silence; keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[float, int, bytes]] = []  # when, sequence number, samples
-        self.pressed: list[int] = []  # telephone events that were heard
-        self.speaks = False
-        self.keys: list[int] = []  # of telephone events, to be pressed next
-        self._peer: tuple[str, int] | None = None
-        self._sent = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        self._peer = addr
-        kind, sequence = data[1] & 0x7F, struct.unpack(">H", data[2:4])[0]
-        if kind == 0:
-            self.heard.append((asyncio.get_running_loop().time(), sequence, decode_mulaw(data[12:])))
-        elif kind == 101 and data[12] not in self.pressed:
-            self.pressed.append(data[12])
-
-    async def talk(self) -> None:
-        loop = asyncio.get_running_loop()
-        begun, count = loop.time(), 0
-        while True:
-            await asyncio.sleep(max(0.0, begun + count * 0.02 - loop.time()))
-            count += 1
-            if self._peer is None:
-                continue
-            if self.keys:
-                key = self.keys.pop(0)
-                for end in (0, 0, 0x80, 0x80, 0x80):  # RFC 4733: the last packet three times
-                    self._send(101, struct.pack(">BBH", key, end | 10, 800), mark=not end)
-            pcm = struct.pack("<160h", *([8000, -8000] * 80)) if self.speaks else bytes(320)
-            self._send(0, encode_mulaw(pcm))
-
-    def _send(self, kind: int, payload: bytes, *, mark: bool = False) -> None:
-        self._sent += 1
-        head = struct.pack(">BBHII", 0x80, kind | (0x80 if mark else 0), self._sent, self._sent * 160, 7)
-        self._transport.sendto(head + payload, self._peer)
+    """One that is free for UDP and TCP, since an endpoint listens on both, and that no client is given."""
+    while True:
+        port = random.randrange(20000, 30000)
+        with (
+            contextlib.suppress(OSError),
+            socket.socket() as tcp,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        ):
+            tcp.bind(("127.0.0.1", port))
+            udp.bind(("127.0.0.1", port))
+            return port
 
 
 class LevelVAD(LoudVAD):
@@ -96,28 +61,44 @@ class Keys(Processor):
         self.pressed += frame.key
 
 
-async def call(agent: Agent, telephone: Telephone, *keys: int) -> tuple[Session, Keys]:
-    """One call of the scenario's length: the caller says something at 1.5 s, or presses keys."""
-    sip, rtp = free_port(), free_port()
+async def call(
+    agent: Agent,
+    telephone: Media,
+    *keys: int,
+    scenario: str = "caller",
+    outcome: str = "",
+    sends: Transfer | None = None,
+) -> tuple[Session, Keys, list[str]]:
+    """One call of the scenario's length: the caller says something at 1.5 s, or presses keys.
+
+    Gives the session, the keys, and all that failed or ended.
+    """
+    sip = free_port()
     loop = asyncio.get_running_loop()
-    socket_, _ = await loop.create_datagram_endpoint(lambda: telephone, local_addr=("127.0.0.1", rtp))
-    pressed = Keys()
+    socket_, _ = await loop.create_datagram_endpoint(lambda: telephone, local_addr=("127.0.0.1", 0))
+    pressed, told = Keys(), list[str]()
     async with Endpoint(SIPSettings(listen=f"127.0.0.1:{sip}", codecs=("pcmu",))) as endpoint:
         sipp = await asyncio.create_subprocess_exec(
-            *("sipp", f"127.0.0.1:{sip}", "-sf", str(SCENARIO), "-m", "1", "-i", "127.0.0.1", "-nostdin"),
-            *("-key", "rtp", str(rtp), "-timeout", "20", "-p", str(free_port())),
+            *("sipp", f"127.0.0.1:{sip}", "-sf", str(ASSETS / f"{scenario}.sipp.xml"), "-m", "1"),
+            *("-i", "127.0.0.1", "-p", str(free_port()), "-nostdin", "-timeout", "20"),
+            *("-key", "rtp", str(telephone.port), "-key", "outcome", outcome),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
         talking = asyncio.create_task(telephone.talk())
         async with asyncio.timeout(20):
             ringing = await anext(endpoint.calls())
+            assert ringing.called == "service"
             line = await ringing.answer()
             assert "+4930123" in line.caller
             first, *rest = agent.pipeline(line)
             session = Session([first, pressed, *rest])
+            session.on(Failed, lambda failed: told.append(failed.message))
+            session.on(SessionEnded, lambda ended: told.append(ended.reason))
             async with session:
-                if keys:
+                if sends is not None:
+                    loop.call_later(1.0, session.send, sends)
+                elif keys:
                     loop.call_later(0.5, telephone.keys.extend, keys)
                     loop.call_later(1.0, session.send, AgentKeys("1*"))
                 else:
@@ -127,7 +108,7 @@ async def call(agent: Agent, telephone: Telephone, *keys: int) -> tuple[Session,
         talking.cancel()
         socket_.close()
         assert await sipp.wait() == 0, "sipp found the call wrong"
-    return session, pressed
+    return session, pressed, told
 
 
 def agent(stt: ScriptedSTT) -> Agent:
@@ -143,8 +124,8 @@ def agent(stt: ScriptedSTT) -> Agent:
 
 
 def test_a_call_is_answered_heard_and_ended() -> None:
-    stt, telephone = ScriptedSTT(["what are your hours"]), Telephone()
-    session, _ = asyncio.run(call(agent(stt), telephone))
+    stt, telephone = ScriptedSTT(["what are your hours"]), Media()
+    session, _, _ = asyncio.run(call(agent(stt), telephone))
 
     assert session.state == "ended"
     assert stt.heard_bytes, "the caller's tone reached the recogniser"
@@ -158,10 +139,28 @@ def test_a_call_is_answered_heard_and_ended() -> None:
 
 
 def test_keys_go_both_ways() -> None:
-    telephone = Telephone()
-    _, pressed = asyncio.run(call(agent(ScriptedSTT([])), telephone, 5, 11))
+    telephone = Media()
+    _, pressed, _ = asyncio.run(call(agent(ScriptedSTT([])), telephone, 5, 11))
     assert pressed.pressed == "5#"
     assert telephone.pressed == [1, 10], "the agent pressed 1 and *"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        ("200 OK", ["transferred to sip:desk@127.0.0.1:9"]),
+        ("486 Busy Here", ["486 Busy Here", "the caller hung up"]),
+        ("503 Service Unavailable", ["503 Service Unavailable", "the caller hung up"]),
+    ],
+)
+def test_a_call_is_handed_on_or_goes_on(outcome: str, told: list[str]) -> None:
+    telephone, to = Media(), "sip:desk@127.0.0.1:9"
+    transferred = call(
+        agent(ScriptedSTT([])), telephone, scenario="transferred", outcome=outcome, sends=Transfer(to)
+    )
+    _, _, heard = asyncio.run(transferred)
+    assert len(heard) == len(told)
+    assert all(part in whole for part, whole in zip(told, heard, strict=True))
 
 
 def test_what_cannot_be_set_up_is_said() -> None:

@@ -290,9 +290,9 @@ async def act(call: Call, what: str, number: int, replies: list[Reply]) -> None:
                     part.switch("1", on=bool(number % 2))
         case "pause":
             playout = call.part(Playout)
-            session.input("pause", None, playout.pause)
+            session.inputs.call("pause", None, playout.pause)
             await session.clock.sleep(0.2)
-            session.input("resume", None, playout.resume)
+            session.inputs.call("resume", None, playout.resume)
         case _:
             session.failed(session.parts[number % len(session.parts)], BrokenError("broken"))
 

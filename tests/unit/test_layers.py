@@ -17,7 +17,7 @@ PACKAGE = Path(antiphon.__file__).parent
 LAYERS = [
     "frames clock errors audio",
     "processor stage",
-    "pipeline reply session playout voice aside heard journal watching lifecycle",
+    "pipeline reply inputs signals session playout voice aside heard journal watching lifecycle",
     "turns conversation",
     "services",
     "models",

@@ -363,13 +363,13 @@ def test_pause_and_resume_lose_nothing(
             feed.end()
             for played, paused in pauses:
                 await call.session.clock.sleep(played)
-                call.session.input("pause", None, playout.pause)
+                call.session.inputs.call("pause", None, playout.pause)
                 count, reply = len(call.voice), call.session.reply
                 heard = reply and playout.heard(reply)
                 await call.session.clock.sleep(paused)
                 assert len(call.voice) == count, "nothing goes out in a pause"
                 assert heard == (reply and playout.heard(reply)) or not lead, "nothing is heard in a pause"
-                call.session.input("resume", None, playout.resume)
+                call.session.inputs.call("resume", None, playout.resume)
             await call.session.clock.sleep(5)
             speaker.forget(0)
 
@@ -383,13 +383,13 @@ def test_pause_and_resume_lose_nothing(
 async def test_pause_before_the_voice_begins_holds_it_and_tells_nobody() -> None:
     async with Call([Playout(lead=0.06)]) as call:
         feed = Feed(call.session)
-        call.session.input("pause", None, call.part(Playout).pause)
+        call.session.inputs.call("pause", None, call.part(Playout).pause)
         feed.segment(0, 18)
         feed.audio(RATE)
         feed.end()
         await call.session.clock.sleep(1)
         assert not call.voice
-        call.session.input("resume", None, call.part(Playout).resume)
+        call.session.inputs.call("resume", None, call.part(Playout).resume)
         await call.session.clock.sleep(2)
     check(call)
     assert call.times(PlayoutStarted) == [1.0]
@@ -403,9 +403,9 @@ async def test_pause_in_the_first_20_ms_clears_what_the_transport_holds() -> Non
         feed = Feed(call.session)
         feed.segment(0, 18)
         feed.audio(RATE)
-        call.session.input("pause", None, call.part(Playout).pause)
+        call.session.inputs.call("pause", None, call.part(Playout).pause)
         assert call.all(PlayoutPaused) == [PlayoutPaused(1)]
-        call.session.input("resume", None, call.part(Playout).resume)
+        call.session.inputs.call("resume", None, call.part(Playout).resume)
         assert call.all(PlayoutResumed) == [PlayoutResumed(1)]
 
 
@@ -419,9 +419,9 @@ async def test_ducked_voice_goes_on_more_softly_until_it_is_resumed() -> None:
         feed.done()
         feed.end()
         await call.session.clock.sleep(0.2)
-        call.session.input("duck", None, lambda: playout.duck(0.25))
+        call.session.inputs.call("duck", None, lambda: playout.duck(0.25))
         await call.session.clock.sleep(0.2)
-        call.session.input("resume", None, playout.resume)
+        call.session.inputs.call("resume", None, playout.resume)
         await call.session.clock.sleep(2)
     check(call)
     samples, wanted = (struct.unpack(f"<{RATE}h", pcm) for pcm in (call.pcm(1), numbered(0, RATE)))
@@ -470,7 +470,7 @@ async def test_voice_that_stops_in_a_pause_or_on_a_transport_with_a_lead_sends_n
             feed.audio(RATE)
             await call.session.clock.sleep(0.11)
             if paused:
-                call.session.input("pause", None, call.part(Playout).pause)
+                call.session.inputs.call("pause", None, call.part(Playout).pause)
             sent = len(call.voice)
             call.session.interrupt()
             await call.session.clock.sleep(1)
@@ -491,7 +491,7 @@ async def test_speculative_reply_is_made_and_not_heard_before_it_is_committed() 
         session.send(AudioEnded(reply.number))
         await session.clock.sleep(1)
         assert not call.voice
-        session.input("commit", None, lambda: session.commit(reply))
+        session.inputs.call("commit", None, lambda: session.replies.commit(reply))
         assert call.times(PlayoutStarted) == [1.0], "at once"
         await reply
     check(call)
@@ -586,7 +586,7 @@ async def test_backchannel_leaves_nothing_in_the_voice_of_a_reply_that_is_held()
             await session.clock.sleep(1)
             session.send(AgentAudio(reply.number, b"\0\0" * 8000, 16000))
             session.send(AudioEnded(reply.number))
-            session.input("commit", None, partial(session.commit, reply))
+            session.inputs.call("commit", None, partial(session.replies.commit, reply))
             await reply
             voices.append(call.pcm(reply.number))
     assert voices == [bytes(RATE * 2)] * 2
@@ -797,7 +797,7 @@ def test_heard_only_grows_and_ends_at_a_word(
             while call.session.now < stop and call.session.reply is reply and reply is not None:
                 heard.append(call.part(Playout).heard(reply))
                 await call.session.clock.sleep(0.1)
-                call.session.input("tick", None, lambda: None)
+                call.session.inputs.call("tick", None, lambda: None)
             call.session.interrupt()
 
     run_virtual(main())

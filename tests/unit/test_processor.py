@@ -558,7 +558,7 @@ async def test_slow_part_is_counted_and_named_not_those_around_it(
     async with Session([Twice(), Slow(), Shout(), Sink()]) as session:
         for _ in range(5):
             session.send(UserText("x"))
-        assert session.slow_calls == {"Slow": 10}
+        assert session.inputs.slow_calls == {"Slow": 10}
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         "Slow took 4.0 ms (8 slow calls)"
     ]

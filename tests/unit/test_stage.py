@@ -258,7 +258,7 @@ async def test_what_an_async_handler_pushes_after_its_reply_is_over_is_dropped()
         await call.session.clock.sleep(1)
         call.session.interrupt()
         await call.session.clock.sleep(1)
-        assert call.session.stale == 1
+        assert call.session.works.stale == 1
     assert call.all(ClientMessage) == [ClientMessage("in time")]
     assert [seen.is_input for seen in call.seen if type(seen.what) is ClientMessage] == [True]
 

@@ -1,13 +1,15 @@
 import { capture, devices } from "./devices.ts";
 import { emitter, type On } from "./events.ts";
-import { ask, pause } from "./http.ts";
+import { pause } from "./http.ts";
+import { offeringOf, socketOf } from "./joining.ts";
 import { aborted, type Link, type LinkEvents } from "./link.ts";
 import { observation } from "./observation.ts";
 import { type Protocol, protocol } from "./protocol.ts";
 import { openSound, type Sound } from "./sound.ts";
+import { activity, called } from "./tools.ts";
 import { transcripts } from "./transcripts.ts";
 import { AntiphonError, type Devices, type Message, type Options, type State, type ToolActivity, type Tracks, type Turn } from "./types.ts";
-import { type Offering, webrtc } from "./webrtc.ts";
+import { webrtc } from "./webrtc.ts";
 import { websocket } from "./websocket.ts";
 
 type Data = Record<string, any>;
@@ -86,8 +88,8 @@ export class AntiphonClient {
     };
     const link =
       transport === "websocket"
-        ? websocket((signal) => this.#socket(signal), sound, events)
-        : webrtc((signal) => this.#offering(signal), events);
+        ? websocket((signal) => socketOf(this.options, signal), sound, events)
+        : webrtc((signal) => offeringOf(this.options, signal), events);
     const ending = new AbortController();
     const talk: Talk = (this.#talk = {
       link,
@@ -201,31 +203,6 @@ export class AntiphonClient {
 
   // Coming and going ------------------------------------------------------------------------------
 
-  #start(signal: AbortSignal): Promise<Data> {
-    const { start, transport = "webrtc" } = this.options;
-    const { url, body, headers = {} } = start!;
-    return ask("start", url, { transport, enableDefaultIceServers: true, ...body }, headers, signal);
-  }
-
-  async #offering(signal: AbortSignal): Promise<Offering> {
-    const { start, endpoint: url = "/api/offer", headers = {}, iceServers = [], data } = this.options;
-    if (!start) return { url, headers, iceServers, data };
-    const { sessionId, iceConfig } = await this.#start(signal);
-    return {
-      url: start.url.replace(/\/start\/?($|\?)/, `/sessions/${sessionId}/api/offer$1`),
-      headers: { ...start.headers, ...headers },
-      iceServers: iceServers.concat(iceConfig?.iceServers ?? []),
-      data,
-    };
-  }
-
-  async #socket(signal: AbortSignal): Promise<string> {
-    const { start, endpoint = "/ws" } = this.options;
-    if (!start) return endpoint;
-    const { wsUrl, token } = await this.#start(signal);
-    return token ? `${wsUrl}${wsUrl.includes("?") ? "&" : "?"}token=${encodeURIComponent(token)}` : wsUrl;
-  }
-
   async #handshake(talk: Talk): Promise<void> {
     await Promise.race([talk.protocol.handshake(this.options.timeout ?? 15), aborted(talk.ending.signal)]);
     this.#resumed(talk);
@@ -328,7 +305,7 @@ export class AntiphonClient {
   #received(talk: Talk, message: Message): void {
     this.#emit("protocol", message);
     const data = (message.data ?? {}) as Data;
-    const tool = (status: ToolActivity["status"]) => this.#tool(data, status);
+    const tool = (status: ToolActivity["status"]) => activity(this.#emit, data, status);
     switch (message.type) {
       case "user-transcription":
         return this.#transcripts.user(data);
@@ -343,7 +320,7 @@ export class AntiphonClient {
         return tool("started");
       case "llm-function-call-in-progress":
         tool("running");
-        return void this.#runTool(talk, data);
+        return void this.#call(talk, data);
       case "llm-function-call-stopped":
         return tool(data.cancelled ? "cancelled" : "done");
       case "error": {
@@ -354,22 +331,9 @@ export class AntiphonClient {
     }
   }
 
-  #tool({ tool_call_id: id = "", function_name: name = "", arguments: args = {}, result }: Data, status: ToolActivity["status"]): void {
-    this.#emit("tool", { id, name, arguments: args, status, result });
-  }
-
-  async #runTool(talk: Talk, data: Data): Promise<void> {
-    const { function_name: name, tool_call_id: id, arguments: args = {} } = data;
-    const { tools = {} } = this.options;
-    if (!Object.hasOwn(tools, name)) return;
-    let result: unknown;
-    try {
-      result = (await tools[name]!(args, { name, id })) ?? null;
-    } catch (error) {
-      result = { error: String(error) };
-      this.#tool({ ...data, result }, "failed");
-    }
-    if (this.#talk !== talk || this.state !== "ready") return; // nobody waits for it any more
-    talk.protocol.send("llm-function-call-result", { function_name: name, tool_call_id: id, arguments: args, result });
+  async #call(talk: Talk, data: Data): Promise<void> {
+    const answer = await called(this.options.tools, data, this.#emit);
+    if (!answer || this.#talk !== talk || this.state !== "ready") return; // nobody waits for it any more
+    talk.protocol.send("llm-function-call-result", answer);
   }
 }

@@ -11,6 +11,8 @@ export interface Offering {
 
 const TRIES = 3;
 const GRACE = 500; // ms that a connection may be "disconnected"; the server gives a client up after 3 s
+const LOOK = 500; // ms between two looks at what has come from the server
+const SILENT = 6; // looks without a byte, after which it is gone; else a packet comes every 20 ms
 
 /** Media and a data channel to the server; a lost connection is made anew, for the same session. */
 export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events: LinkEvents): Link {
@@ -107,7 +109,22 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
         if (isOpen) events.lost(why);
         reject(new AntiphonError("connection", why));
       };
-      chat.onopen = () => resolve(void (isOpen = true));
+      let had = 0;
+      let missed = 0;
+      const look = async () => {
+        if (chat.readyState !== "open") return;
+        chat.send(`ping: ${Date.now()}`);
+        let has = 0;
+        for (const { bytesReceived = 0 } of (await mine.getStats()).values()) has += bytesReceived;
+        missed = has === had ? missed + 1 : 0;
+        had = has;
+        if (missed === SILENT) fail("the server has fallen silent");
+        else later(LOOK, look);
+      };
+      chat.onopen = () => {
+        isOpen = true;
+        resolve(look());
+      };
       chat.onclose = () => fail("the data channel closed");
       mine.oniceconnectionstatechange = () => {
         if (mine.iceConnectionState === "failed") fail("no way to the server was found");
@@ -123,12 +140,6 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
     await Promise.race([opened, aborted(signal)]);
     put(0, tracks[0]);
     put(1, tracks[1]);
-    const ping = () => {
-      if (chat.readyState !== "open") return;
-      chat.send(`ping: ${Date.now()}`);
-      later(1000, ping);
-    };
-    ping();
   };
 
   return {

@@ -22,3 +22,6 @@ export function make<Type extends HTMLElement = HTMLElement>(
 export const unseen = (text: string): HTMLElement => make("span.hidden", {}, text);
 
 export const ms = (seconds: number): string => String(Math.round(seconds * 1000));
+
+/** The name of a tool as one says it. */
+export const tooled = (name: string): string => name.replaceAll("_", " ");

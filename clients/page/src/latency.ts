@@ -1,5 +1,5 @@
 import type { Turn, TurnParts } from "../../js/src/index.ts";
-import { make, ms, the, unseen } from "./dom.ts";
+import { make, ms, the } from "./dom.ts";
 
 const PARTS: [name: keyof TurnParts, label: string, detail: string][] = [
   ["endpointing", "End of turn", "From your last sound until it is certain that you have finished."],
@@ -11,7 +11,7 @@ const PARTS: [name: keyof TurnParts, label: string, detail: string][] = [
 ];
 const BEYOND = "What the network, buffers and devices add to the server’s time, both ways.";
 const ASK = "Point at a part, or move to it, to read what it is.";
-const EMPTY = "From your last sound to the first of the answer: you will see it here after your first turn.";
+const EMPTY = "After your first turn it stands here: the time from your last sound to the first of the answer, and where it went.";
 const LIMITS: [seconds: number, label: string][] = [[0.5, "500 ms"], [1, "1 s"], [4, "4 s"]];
 const MOST = 60; // turns that the chart shows
 
@@ -20,6 +20,9 @@ type Of = (turn: Turn) => number | null | undefined;
 /** Voice-to-voice at the ear where it was measured, else at the server. */
 const whole: Of = (turn) => turn.atEar ?? turn.voiceToVoice;
 const beyond: Of = (turn) => (turn.atEar === undefined || turn.voiceToVoice === null ? null : turn.atEar - turn.voiceToVoice);
+
+/** A message has no sound that could have been timed. */
+const isTyped = (turn: Turn): boolean => turn.started === turn.ended && turn.atEar === undefined;
 
 /** The latency of every turn, one of them in its parts. `changed` is told which. */
 export function latencyPanel(changed: (turn: number | undefined) => void) {
@@ -31,7 +34,8 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
   const limits = LIMITS.map(([, label]) => make("span", {}, make("b", {}, label)));
   the("limits").append(...limits);
 
-  const all = (of: Of): number[] => turns.map(of).filter((value) => value != null);
+  /** What turns spoken, or typed, took: one says nothing of the other. */
+  const all = (of: Of, typed: boolean): number[] => turns.filter((turn) => isTyped(turn) === typed).map(of).filter((value) => value != null);
   const answered = (): Turn[] => turns.filter((turn) => whole(turn) != null);
   const shown = (): Turn | undefined => answered().find((turn) => turn.number === chosen) ?? answered().at(-1);
 
@@ -40,7 +44,7 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
     for (const part of ["waterfall", "detail", "history"]) the(part).hidden = !turn;
     the("which").textContent = turn ? `Turn ${turn.number} of ${turns.length}` : "";
     the("figure").replaceChildren(...(turn ? [ms(whole(turn)!), make("small", {}, " ms")] : []));
-    the("beside").textContent = turn ? `from your ${turn.started === turn.ended ? "message to its first sound" : "last sound to its first"}, at ${turn.atEar === undefined ? "the server" : "your ear"}` : EMPTY;
+    the("beside").textContent = turn ? `from your ${isTyped(turn) ? "message to its first sound" : "last sound to its first"}, at ${turn.atEar === undefined ? "the server" : "your ear"}` : EMPTY;
     if (turn) {
       waterfall(turn);
       history(turn);
@@ -53,13 +57,12 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
     let from = 0;
     const rows: HTMLElement[] = [];
     const add = (label: string, words: string, of: Of, kind = ""): void => {
-      const seconds = of(turn);
-      if (seconds == null) return;
+      const seconds = of(turn) ?? 0;
       const bar = make(`b${kind}`, {});
       bar.style.setProperty("--from", `${(from / total) * 100}%`);
       bar.style.setProperty("--share", `${(Math.max(0, seconds) / total) * 100}%`);
       from += seconds;
-      const name = make("button", { type: "button" }, label, unseen(`: ${words}`));
+      const name = make("button", { type: "button", "aria-describedby": "detail" }, label);
       const row = make("tr", {}, make("th", { scope: "row" }, name), make("td.lane", { "aria-hidden": true }, make("i", {}, bar)), ...numbers(of, turn));
       const tell = (words: string) => () => void (detail.textContent = words);
       row.addEventListener("pointerenter", tell(words));
@@ -68,15 +71,15 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
       name.addEventListener("blur", () => tell(rest)());
       rows.push(row);
     };
-    for (const [name, label, words] of PARTS) add(label, words, (turn) => turn.parts?.[name]);
+    if (turn.parts) for (const [name, label, words] of PARTS) add(label, words, (turn) => turn.parts?.[name]);
     add("Network, device", BEYOND, beyond, ".beyond");
 
     const held = [...the("parts").children].findIndex((row) => row.contains(document.activeElement));
     the("parts").replaceChildren(...rows);
     rows[held]?.querySelector("button")?.focus();
     the("total").replaceChildren(
-      make("tr", {}, make("th", { scope: "row" }, "At the server"), make("td.lane", {}), ...numbers((turn) => turn.voiceToVoice, turn)),
-      make("tr.ear", {}, make("th", { scope: "row" }, "At your ear"), make("td.lane", {}), ...numbers((turn) => turn.atEar, turn)),
+      make("tr", {}, make("th", { scope: "row" }, "At the server"), make("td.lane", { "aria-hidden": true }), ...numbers((turn) => turn.voiceToVoice, turn)),
+      make("tr.ear", {}, make("th", { scope: "row" }, "At your ear"), make("td.lane", { "aria-hidden": true }), ...numbers((turn) => turn.atEar, turn)),
     );
     the("caption").textContent = `Turn ${turn.number}, part by part, in milliseconds, beside the median and the 95th percentile of all turns`;
     rest = !turn.parts ? "The server keeps the parts to itself." : turn.saved > 0.0005 ? `The answer was begun ${ms(turn.saved)} ms before the turn was over.` : ASK;
@@ -85,13 +88,13 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
 
   /** A duration of this turn, and of all together. */
   function numbers(of: Of, turn: Turn): HTMLElement[] {
-    const [here, values] = [of(turn), all(of)];
+    const [here, values] = [of(turn), all(of, isTyped(turn))];
     const cell = (kind: string, seconds: number | null | undefined) => make(`td.number${kind}`, {}, seconds == null ? "–" : ms(seconds));
     return [cell(".ms", here), ...[0.5, 0.95].map((share) => cell("", quantile(values, share)))];
   }
 
   function history(current: Turn): void {
-    const top = Math.max(1.2, ...all(whole).slice(-MOST).map((seconds) => seconds * 1.06));
+    const top = Math.max(1.2, ...turns.slice(-MOST).map((turn) => (whole(turn) ?? 0) * 1.06));
     const bars = the("bars");
     const held = bars.contains(document.activeElement);
     bars.replaceChildren(
@@ -101,7 +104,7 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
         input.checked = turn === current;
         input.disabled = whole(turn) == null;
         input.addEventListener("change", () => choose(turn.number));
-        const label = make(input.disabled ? "label.unanswered" : "label", { title: words }, input, make("em", {}), make("b", {}));
+        const label = make(input.disabled ? "label.unanswered" : "label", { title: words }, input, make("i", {}), make("b", {}));
         label.style.setProperty("--ear", `${((turn.atEar ?? 0) / top) * 100}%`);
         label.style.setProperty("--server", `${((turn.voiceToVoice ?? 0) / top) * 100}%`);
         return label;
@@ -163,11 +166,12 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
       show();
     },
 
-    /** "6 turns, answered after 430 ms (median)."; empty before the first. */
+    /** "It answered after 430 ms (median of 6 turns)."; empty before the first. */
     summary(): string {
-      const values = all(whole);
+      const spoken = all(whole, false);
+      const values = spoken.length ? spoken : all(whole, true);
       const median = quantile(values, 0.5);
-      return median === undefined ? "" : `${values.length} ${values.length === 1 ? "turn" : "turns"}, answered after ${ms(median)}\u00a0ms (median).`;
+      return median === undefined ? "" : `It answered after ${ms(median)}\u00a0ms (${values.length > 1 ? `median of ${values.length} turns` : "one turn"}).`;
     },
   };
 }

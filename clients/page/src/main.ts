@@ -1,10 +1,14 @@
 import { AntiphonClient, type Floor, type StateChange } from "../../js/src/index.ts";
 import { devices, recalled, remember } from "./devices.ts";
-import { make, the } from "./dom.ts";
+import { make, the, tooled } from "./dom.ts";
 import { floorSign } from "./floor.ts";
 import { latencyPanel } from "./latency.ts";
 import { lines } from "./lines.ts";
+import { notices } from "./notice.ts";
+import { pictures } from "./pictures.ts";
 import { problem, type Problem } from "./problems.ts";
+import { agents, authorization, here, spoken } from "./server.ts";
+import { startView } from "./start.ts";
 import type { Talk } from "./talk.ts";
 import { transcript } from "./transcript.ts";
 import { waves } from "./waves.ts";
@@ -19,15 +23,19 @@ const GUESSES: Record<string, Held> = {
   "bot-started-speaking": { state: "agent", detail: "talking" },
   "bot-stopped-speaking": { state: "nobody", detail: "listening" },
 };
-const READY = "The microphone is off until you start.";
+const PATIENCE = 5; // seconds without a connection after which it is said what to do
+
+const LOST: Problem = { title: "There is still no connection.", words: "Check your network. If the server has stopped, end here, and talk again when it runs." };
 
 let talk: Talk | undefined; // while there is a conversation, or one is being begun
 let key = recalled("key", "sessionStorage");
 let byHand = false; // whether somebody pressed something to begin: the sample begins by itself, and leaves the focus alone
 let ended = false; // by the user
 let lost = false; // for now, or for good
-let countdown = 0;
+let waiting = 0; // the timer of that
 
+const begin = startView(say);
+const notice = notices();
 const floor = floorSign();
 const latency = latencyPanel((turn) => shown.mark(turn));
 const shown = transcript((turn) => {
@@ -38,7 +46,7 @@ const shown = transcript((turn) => {
 });
 const said = lines((line, all) => shown.show(line, all, latency.current()));
 const wave = waves(the<HTMLCanvasElement>("waves"));
-const chosen = devices(() => pressed("camera"), (error) => say(problem(error).title));
+const chosen = devices(() => pressed("camera"), (error) => notice.show(problem(error)));
 
 on("talk", () => start(true));
 on("type", () => (talk ? cancel() : start(false)));
@@ -59,24 +67,13 @@ void meet();
 async function meet(): Promise<void> {
   look("start");
   named();
-  const found = scene === null ? await agents() : ["bicycle_shop"];
+  const found = scene === null ? await agents(key) : ["bicycle_shop"];
   if (!Array.isArray(found)) return trouble(found);
   the("agent").replaceChildren(...found.map((name) => make("option", { value: name }, spoken(name) || name)));
   the("choice").hidden = found.length < 2;
   named();
   if (scene !== null && scene !== "start") await start(true);
   byHand = true;
-}
-
-async function agents(): Promise<string[] | Problem> {
-  try {
-    const answer = await fetch(here("agents"), { headers: authorization() });
-    if (answer.status === 401) return problem({ status: 401 }, key);
-    const { agents } = (await answer.json()) as { agents: { name: string }[] };
-    return agents.map(({ name }) => name);
-  } catch {
-    return [""]; // /start will say what is wrong
-  }
 }
 
 function named(): void {
@@ -87,19 +84,19 @@ function named(): void {
   the("talk-to").textContent = `to ${it}`;
   document.title = name ? `${name} · Antiphon` : "Antiphon";
   floor.agent = name || "The agent";
-  the("floor-agent").textContent = shown.agent = wave.agent = name || "Agent";
+  shown.agent = wave.agent = name || "Agent";
   if (view.view === "start") wave.illustrate();
 }
 
 async function start(mic: boolean): Promise<void> {
   if (talk) return;
-  settle();
+  begin.settle();
   ended = false;
   said.clear();
   shown.clear();
   latency.clear();
   press("mic", mic);
-  connecting(true, mic);
+  begin.connecting(true, mic);
   let mine: Talk | undefined;
   try {
     mine = talk = await conversation(mic);
@@ -120,7 +117,7 @@ async function conversation(mic: boolean): Promise<Talk> {
   }
   const speaker = chosen.id("speaker");
   const client = new AntiphonClient({
-    start: { url: here("start"), body: agent() ? { agent: agent() } : {}, headers: authorization() },
+    start: { url: here("start"), body: agent() ? { agent: agent() } : {}, headers: authorization(key) },
     mic: mic && (chosen.id("mic") || true),
     camera: pressed("camera") && (chosen.id("camera") || true),
     ...(speaker && { speaker }),
@@ -131,54 +128,22 @@ async function conversation(mic: boolean): Promise<Talk> {
   return Object.assign(client, { now: () => performance.now() / 1000 });
 }
 
-function connecting(on: boolean, mic = true): void {
-  the<HTMLButtonElement>("talk").disabled = on;
-  the("talk-words").textContent = on ? "Connecting…" : "Start talking";
-  the("type").textContent = on ? "Cancel" : "Type instead";
-  the("hint").textContent = !on ? READY : mic ? "Your browser may ask for the microphone: allow it." : "One moment.";
-  if (on) say("Connecting");
-}
-
 function cancel(): void {
   const was = talk;
   talk = undefined;
-  connecting(false);
+  begin.connecting(false);
   was?.disconnect().catch(() => undefined);
 }
 
-function trouble({ title, words, wait, needsKey }: Problem): void {
+function trouble(what: Problem): void {
   look("start");
-  connecting(false);
-  document.body.classList.add("trouble");
-  const after = make("span", {});
-  the("problem").replaceChildren(make("strong", {}, title), words, " ", after);
-  the("problem").hidden = false;
-  the("key-form").hidden = !needsKey;
-  the("actions").hidden = !!needsKey;
-  if (needsKey && byHand) the("key").focus();
-  if (wait === undefined) return;
-  let left = Math.ceil(wait);
-  const tick = (): void => {
-    after.textContent = left > 0 ? `Try again in ${left} s.` : "Try again now.";
-    the<HTMLButtonElement>("talk").disabled = left > 0;
-    if (left-- <= 0) clearInterval(countdown);
-  };
-  tick();
-  countdown = window.setInterval(tick, 1000);
-}
-
-/** No trouble is shown any more. */
-function settle(): void {
-  clearInterval(countdown);
-  document.body.classList.remove("trouble");
-  the("problem").hidden = the("key-form").hidden = true;
-  the("actions").hidden = false;
+  begin.trouble(what, byHand);
 }
 
 function useKey(): void {
   key = the<HTMLInputElement>("key").value.trim();
   remember("key", key, "sessionStorage");
-  settle();
+  begin.settle();
   void meet().then(() => the("talk").focus());
 }
 
@@ -211,10 +176,15 @@ function listen(mine: Talk): void {
     wave.gap(atEar);
     if (turn === null) latency.heard(atEar);
   });
+  mine.on("tool", ({ name, status }) => {
+    if (status === "started" || status === "running") floor.say(`${floor.agent} is using “${tooled(name)}”`);
+  });
   mine.on("tracks", pictures);
   mine.on("error", (error) => {
-    if (error.code === "playback") document.addEventListener("click", () => void mine.resume(), { once: true });
-    say(error.code === "agent" ? error.message : problem(error).title);
+    const { code } = error;
+    if (code === "mic" || code === "camera") press(code, false);
+    if (code === "playback") for (const act of ["click", "keydown"]) document.addEventListener(act, () => void mine.resume().then(notice.hide), { once: true });
+    if (code !== "connection") notice.show(problem(error));
   });
 }
 
@@ -223,8 +193,9 @@ function entered(mine: Talk, { state, reason }: StateChange): void {
     const again = view.view === "live";
     look("live");
     chosen.use(mine);
-    floor.say("Listening");
+    floor.show({ state: "nobody", detail: "listening" });
     connected(true);
+    if (again) notice.hide();
     say(again ? "Connected again" : "Connected");
     if (again) return;
     the("empty").textContent = `${pressed("mic") ? "Say" : "Type"} something: what is said appears here.`;
@@ -235,23 +206,26 @@ function entered(mine: Talk, { state, reason }: StateChange): void {
     wave.floor("nobody");
     connected(false);
     say("Connection lost. Trying again.");
+    waiting = window.setTimeout(() => notice.show(LOST), PATIENCE * 1000);
   } else if (state === "ended" && view.view === "live") {
     over(reason);
   }
 }
 
 function over(reason: string): void {
-  const why = ended ? "You ended the conversation." : lost ? "The connection was lost, and did not come back." : `The conversation has ended${reason && `: ${reason.replace(/\.$/, "")}`}.`;
-  const summary = latency.summary();
+  const why = ended ? "You ended the conversation." : lost ? "The connection was lost, and did not come back." : sentence(reason || "it has ended");
+  const summary = (lost && !ended ? "Check your network; it may also be that the server has stopped. " : "") + latency.summary();
   talk = undefined;
   chosen.use(undefined);
+  clearTimeout(waiting);
+  notice.hide();
   wave.stop();
   look("ended");
   floor.say("The conversation has ended");
   the("ended-words").replaceChildren(make("strong", {}, why), ` ${summary}`);
   say(`${why} ${summary}`);
   if (byHand) the("again").focus({ preventScroll: true });
-  pictures();
+  pictures({});
 }
 
 async function end(): Promise<void> {
@@ -265,31 +239,26 @@ async function toggle(what: "mic" | "camera"): Promise<void> {
   press(what, on);
   try {
     await talk?.[what === "mic" ? "setMic" : "setCamera"](on && (chosen.id(what) || true));
+    notice.hide();
     say(`${the(what).ariaLabel} ${on ? "on" : "off"}`);
   } catch (error) {
     press(what, !on);
-    const { title } = problem(error);
-    floor.say(title);
-    say(title);
+    notice.show(problem(error));
   }
 }
 
 function send(): void {
   const field = the<HTMLInputElement>("text");
   const text = field.value.trim();
-  if (!text || !talk) return;
-  try {
-    talk.sendText(text);
-  } catch (error) {
-    return floor.say(problem(error).title);
-  }
+  if (!text || !talk || lost) return;
+  talk.sendText(text);
   shown.toEnd();
   field.value = "";
   sendable();
 }
 
 function sendable(): void {
-  the<HTMLButtonElement>("send").disabled = !the<HTMLInputElement>("text").value.trim();
+  the<HTMLButtonElement>("send").disabled = lost || !the<HTMLInputElement>("text").value.trim();
 }
 
 /** Shows the latency in the place of the conversation, where there is room for one of them. */
@@ -299,25 +268,17 @@ function open(open: boolean): void {
   latency.strip();
 }
 
-function pictures(): void {
-  const { camera, agentVideo } = talk?.tracks ?? {};
-  for (const [id, track] of [["mine", camera], ["theirs", agentVideo]] as const) {
-    const video = the<HTMLVideoElement>(id);
-    video.hidden = !track || track.muted;
-    if (track) track.onmute = track.onunmute = pictures;
-    if ((video.srcObject as MediaStream | null)?.getTracks()[0] !== track) video.srcObject = track ? new MediaStream([track]) : null;
-  }
-}
-
 function look(now: "start" | "live" | "ended"): void {
   view.view = now;
-  connecting(false);
+  begin.connecting(false);
   if (now === "start") wave.illustrate();
 }
 
 function connected(yes: boolean): void {
   lost = !yes;
-  the("with").textContent = yes ? "Connected" : "Not connected";
+  clearTimeout(waiting);
+  sendable();
+  the("with").textContent = yes ? "Connected" : "Reconnecting";
   the("with").toggleAttribute("data-lost", lost);
 }
 
@@ -335,22 +296,13 @@ function on(id: string, act: () => unknown, event = "click"): void {
   });
 }
 
-function here(path: string): string {
-  return new URL(path, document.baseURI).href;
-}
-
-function authorization(): Record<string, string> {
-  return key ? { Authorization: `Bearer ${key}` } : {};
-}
-
 function agent(): string {
   return the<HTMLSelectElement>("agent").value;
 }
 
-/** "bicycle_shop" as one says it; nothing for names that say nothing. */
-function spoken(name: string): string {
-  if (["agent", "default", "bot"].includes(name)) return "";
-  return name.replace(/[_-]+/g, " ").trim().replace(/(^| )\p{Ll}/gu, (letter) => letter.toUpperCase());
+/** A reason as a sentence of its own. */
+function sentence(reason: string): string {
+  return `${reason[0]!.toUpperCase()}${reason.slice(1).replace(/\.$/, "")}.`;
 }
 
 function pressed(id: string): boolean {
@@ -359,4 +311,5 @@ function pressed(id: string): boolean {
 
 function press(id: string, on: boolean): void {
   the(id).ariaPressed = String(on);
+  if (id === "mic") floor.hears(on);
 }

@@ -9,10 +9,14 @@ export interface Problem {
   needsKey?: boolean;
 }
 
+/** iPhones, and iPads, which give themselves out as Macs. */
+export const isApple = /iPhone|iPad|Macintosh/.test(navigator.userAgent) && navigator.maxTouchPoints > 1;
+
+const ALLOW = isApple ? "Tap the icon beside the address, then Website Settings, and allow it there." : "Allow it with the icon beside the address.";
 const DEVICES: Record<string, [title: (device: string) => string, words: string]> = {
-  NotAllowedError: [(it) => `The browser does not let this page use the ${it}.`, "Allow it with the icon beside the address, then start again. Or type instead."],
-  NotFoundError: [(it) => `There is no ${it}.`, "Connect one and start again, or type instead."],
-  NotReadableError: [(it) => `The ${it} is busy.`, "Another program uses it. Close that one and start again, or type instead."],
+  NotAllowedError: [(it) => `The browser does not let this page use the ${it}.`, `${ALLOW} Then try again, or type instead.`],
+  NotFoundError: [(it) => `There is no ${it}.`, "Connect one and try again, or type instead."],
+  NotReadableError: [(it) => `The ${it} is busy.`, "Another program uses it. Close that one and try again, or type instead."],
 };
 
 /** `key` is the one that was shown. */
@@ -21,9 +25,12 @@ export function problem(error: unknown, key = ""): Problem {
   if (code === "mic" || code === "camera") {
     if (!isSecureContext) return { title: "Browsers give microphones only to safe pages.", words: "Open this page over https, or on localhost. Or type instead." };
     const device = code === "mic" ? "microphone" : "camera";
-    const [title, words] = DEVICES[(cause as DOMException | undefined)?.name ?? ""] ?? [(it) => `The ${it} cannot be opened.`, "Choose another one under Devices, or type instead."];
+    if (!cause) return { title: `The ${device} has gone.`, words: "It was unplugged, or is no longer allowed. Bring it back or choose another under Devices, then switch it on again." };
+    const [title, words] = DEVICES[(cause as DOMException).name] ?? [(it) => `The ${it} cannot be opened.`, "Choose another one under Devices, or type instead."];
     return { title: title(device), words };
   }
+  if (code === "agent") return { title: "The agent reports a failure.", words: message };
+  if (code === "playback") return { title: "The browser holds the sound back.", words: `Tap, click or press a key to hear the agent.${isApple ? " If you still hear nothing, switch silent mode off." : ""}` };
   if (status === 401) {
     return { title: key ? "The server does not accept this key." : "This server asks for a key.", words: "Enter one that you were given. It is kept until you close this tab.", needsKey: true };
   }

@@ -1,4 +1,4 @@
-import type { Events, StateChange, Transcript, Turn, TurnParts } from "../../js/src/index.ts";
+import { AntiphonError, type ErrorCode, type Events, type StateChange, type ToolActivity, type Transcript, type Turn, type TurnParts } from "../../js/src/types.ts";
 import type { Talk } from "./talk.ts";
 import { murmur } from "./waves.ts";
 
@@ -37,10 +37,12 @@ const FAILURES: Record<string, unknown> = {
   key: { code: "start", status: 401 },
   failed: { code: "connection" },
 };
+const TROUBLES: Record<string, [code: ErrorCode, message?: string]> = { gone: ["mic"], silenced: ["playback"], failing: ["agent", "the voice failed: no answer within 5 s"] };
 
 /**
  * By its scene: "start" and "first" play it from the beginning, "still" and "" (which goes on) from near its end;
- * "connecting", "lost" and "ended" are those states; "denied", "full", "key" and "failed" are what may go wrong.
+ * "connecting", "lost" and "ended" are those states; "denied", "full", "key" and "failed" are what may go wrong
+ * before it, "gone", "silenced" and "failing" within it. A number is the second at which it stands still.
  */
 export function sample(scene: string): Talk {
   const listeners = new Map<string, Set<(event: never) => void>>();
@@ -95,9 +97,11 @@ export function sample(scene: string): Talk {
       if (FAILURES[scene]) throw FAILURES[scene];
       tell("state", state("ready"));
       if (scene === "start" || scene === "first") return play();
+      if (Number(scene)) return until(Number(scene));
       until(told.at(-1)![0] - SEEN);
       if (scene === "lost") tell("state", state("reconnecting", "the network is gone"));
       else if (scene === "ended") end("the agent has left");
+      else if (TROUBLES[scene]) tell("error", new AntiphonError(TROUBLES[scene][0], TROUBLES[scene][1] ?? ""));
       else if (scene !== "still") play();
     },
   };
@@ -158,6 +162,13 @@ function script(): Told[] {
       failures: [],
     };
     const atEar = voiceToVoice + one.beyond;
+    if (one.tool) {
+      const [name, seconds] = one.tool;
+      const asked = ended + one.parts[0] + one.parts[1] + 0.06;
+      const tool = (at: number, status: ToolActivity["status"]): void => void told.push([at, "tool", { id: name, name, arguments: {}, status, result: null }]);
+      tool(asked, "started");
+      tool(asked + seconds, "done");
+    }
     told.push([said, "turn", turn]);
     floor(said, "agent", "talking");
     told.push([ended + atEar, "latency", { atEar, turn: number }]);

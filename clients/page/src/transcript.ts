@@ -1,4 +1,4 @@
-import { make, ms, the, unseen } from "./dom.ts";
+import { make, ms, the, tooled, unseen } from "./dom.ts";
 import { boundary, type Line } from "./lines.ts";
 
 const TOLD = 6; // lines that stay for screen readers to go back to
@@ -31,7 +31,7 @@ export function transcript(choose: (turn: number) => void) {
     const turn = line.turn;
     const seconds = turn?.atEar ?? turn?.voiceToVoice;
     if (line.who === "agent" && turn && seconds != null) {
-      const took = make("button.took", { type: "button", "data-turn": turn.number, "aria-current": turn.number === current }, unseen("Answered after "), `${ms(seconds)} ms`);
+      const took = make("button.took", { type: "button", "data-turn": turn.number, ...marked(turn.number === current) }, unseen("Answered after "), `${ms(seconds)} ms`);
       took.addEventListener("click", () => choose(turn.number));
       parts.push(took);
     }
@@ -78,11 +78,16 @@ export function transcript(choose: (turn: number) => void) {
 
     /** Marks the answer of this turn. */
     mark(turn: number | undefined): void {
-      for (const button of list.querySelectorAll<HTMLElement>(".took")) button.ariaCurrent = String(Number(button.dataset.turn) === turn);
+      for (const button of list.querySelectorAll<HTMLElement>(".took")) {
+        for (const [name, value] of Object.entries(marked(Number(button.dataset.turn) === turn))) button.setAttribute(name, String(value));
+      }
     },
   };
   return view;
 }
+
+/** Of all answers one is a stop for the Tab key: the arrow keys of the history lead to the others. */
+const marked = (yes: boolean) => ({ "aria-current": yes, tabindex: yes ? 0 : -1 });
 
 function asked(line: Line): (Node | string)[] {
   return line.over ? [line.text] : [make("span.interim", {}, `${line.text}…`)];
@@ -95,7 +100,7 @@ function answered({ text, heard, over, cut, turn }: Line): (Node | string)[] {
   else if (rest) parts.push(over ? rest : make("span.coming", {}, rest));
   for (const { name, seconds, failed } of turn?.tools ?? []) {
     const took = seconds === null ? "" : `, ${ms(seconds)} ms`;
-    parts.push(make("span.note", {}, `${failed ? "Failed at" : "Used"} ${name.replaceAll("_", " ")}${took}`));
+    parts.push(make("span.note", {}, `${failed ? "Failed at" : "Used"} ${tooled(name)}${took}`));
   }
   if (cut) parts.push(make("span.note", {}, heard ? "You interrupted; the rest was not heard" : "You interrupted before it was heard"));
   for (const failure of turn?.failures ?? []) parts.push(make("span.note.bad", {}, failure));

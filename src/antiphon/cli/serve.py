@@ -39,6 +39,9 @@ def serve(
     ] = None,
     tls_cert: Annotated[str | None, typer.Option(metavar="FILE", help="Serve TLS with this.")] = None,
     tls_key: Annotated[str | None, typer.Option(metavar="FILE", help="The certificate's key.")] = None,
+    sip: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Listen for SIP calls, too: 127.0.0.1:5060")
+    ] = None,
     capacity: Annotated[int | None, typer.Option(help="Sessions at the same time.  [default: 100]")] = None,
     isolation: Annotated[
         str | None, typer.Option(help="loop (all sessions in one process) or process (one each).")
@@ -50,7 +53,7 @@ def serve(
         bool, typer.Option("--new-key", help="Print a pair of new keys, and no more.")
     ] = False,
 ) -> None:
-    """Serve an agent: the page, WebRTC, websockets and phones.
+    """Serve an agent: the page, WebRTC, websockets, phones and SIP.
 
     All settings, keys among them, may be given by the environment as well: docs/guides/serve.md.
     """
@@ -67,6 +70,7 @@ def serve(
         public_url=public_url,
         tls_cert=tls_cert,
         tls_key=tls_key,
+        sip=sip,
         capacity=capacity,
         isolation=isolation,
         drain=drain,
@@ -129,6 +133,8 @@ def announce(settings: ServerSettings) -> None:
     out.print(f"\n{where}", style="bold", soft_wrap=True)
     for provider in _providers() if settings.public_url else []:
         out.print(f"{provider.title}: {where}/phone/{provider.name}", soft_wrap=True)
+    if settings.sip:
+        out.print(f"SIP: sip:{settings.sip_user}@{settings.sip_domain or settings.sip}", soft_wrap=True)
     who = (
         "It wants keys to begin a session."
         if settings.keyed

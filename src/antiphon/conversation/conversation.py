@@ -163,7 +163,7 @@ class Conversation(Stage):
         making.place = len(self.entries)
         playout, now = self.session.playout, self.session.now
         ready = playout.ready(draft.reply) if playout is not None else None
-        self.session.commit(draft.reply, (now if ready is None else ready) - draft.begun)
+        self.session.replies.commit(draft.reply, (now if ready is None else ready) - draft.begun)
         self._run_tools(making, [call for made in making.generations for call in made.calls])
 
     def _drop_draft(self, reason: str) -> None:

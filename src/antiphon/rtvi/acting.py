@@ -227,11 +227,11 @@ class Acts:
 
     def _spare_the_voice(self, number: int) -> None:
         """It need not speak what nobody will hear."""
-        self._session.cancel_work(lambda work: work.reply == number and isinstance(work.stage, TTS))
+        self._session.works.cancel(lambda work: work.reply == number and isinstance(work.stage, TTS))
 
     def _finish(self, number: int) -> None:
         """All of it has been written, and so read."""
         session, reply, playout = self._session, self._session.reply, self._session.playout
         if session.state == "running" and playout is not None and reply and reply.number == number:
             playout.stop(reply)
-            session.finish(number, len(reply.text))
+            session.replies.finish(number, len(reply.text))

@@ -26,7 +26,7 @@ __all__ = ["Agents", "Host", "Hosted", "LoopHost", "Opening", "Refused", "Report
 
 logger = logging.getLogger("antiphon.server")
 
-Kind: TypeAlias = Literal["webrtc", "websocket", "phone"]
+Kind: TypeAlias = Literal["webrtc", "websocket", "phone", "sip"]
 Report: TypeAlias = Callable[[dict[str, Any]], object]
 
 
@@ -36,8 +36,9 @@ class Opening:
 
     `body` is what the client's program sent along; `details` is what the server knows, by kind:
     websocket {"framing": "protobuf" | "json" | "auto"}; phone {"provider"}, and of a call that we made
-    {"dialled", "placed"}: the number, and the provider's name of the call. An agent that is a function finds
-    "call" there, too: the fields of `telephony.port.CallDetails`.
+    {"dialled", "placed"}: the number, and the provider's name of the call; sip {"ringing"}, the one thing
+    that is no data: the call to be answered, by a host in this loop. An agent that is a function finds "call"
+    there, too: the fields of `telephony.port.CallDetails`.
     """
 
     session: str

@@ -1,16 +1,17 @@
-"""How much one address may ask for, and how long a body may be."""
+"""How much one address may ask for and have, and how long a body may be."""
 
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import IPv6Address, ip_address
 
 from starlette.requests import ClientDisconnect, Request
 
 from .hosting import Refused
+from .settings import is_loopback
 
-__all__ = ["Rates", "read_body"]
+__all__ = ["Pace", "Places", "Rates", "read_body"]
 
 MOST = 10_000  # addresses that are remembered; of more, the one that was silent longest is forgotten
 SLOWEST = 10.0  # seconds that a body may take to arrive
@@ -38,6 +39,59 @@ class Rates:
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+
+class Places:
+    """How many sessions each address has: `most` at the same time, of which so many `half_open`; 0 is any.
+
+    This machine's own address, "", and who has told none may have any number.
+    """
+
+    def __init__(self, most: int, half_open: int) -> None:
+        self._most = most
+        self._half_open = half_open
+        self._has: dict[str, set[str]] = {}  # the sessions of each network
+        self._of: dict[str, str] = {}
+
+    def check(self, address: str, pending: Collection[str] = ()) -> None:
+        """Raises Refused where an address has all that it may; `pending` are all that nobody has come to."""
+        if not self._most or not address or is_loopback(address):
+            return
+        has = self._has.get(_network(address), set())
+        if len(has) >= self._most or (pending and len(has & set(pending)) >= self._half_open):
+            raise Refused(429, "your address has as many sessions as it may: end one, or try again later", 5)
+
+    def take(self, session: str, address: str) -> None:
+        """A session of this address begins."""
+        self._of[session] = network = _network(address)
+        self._has.setdefault(network, set()).add(session)
+
+    def leave(self, session: str) -> None:
+        """It is over."""
+        network = self._of.pop(session, "")
+        if has := self._has.get(network):
+            has.discard(session)
+            if not has:
+                del self._has[network]
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+
+class Pace:
+    """Lets one after another through, in the order in which they came, with a pause between them."""
+
+    def __init__(self, pause: float) -> None:
+        self._pause = pause
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        """Wait for one's turn; there is none to wait for where nobody came just before."""
+        loop = asyncio.get_running_loop()
+        now, mine = loop.time(), max(self._next, loop.time())
+        self._next = mine + self._pause
+        if mine > now:
+            await asyncio.sleep(mine - now)
 
 
 def _network(address: str) -> str:

@@ -15,6 +15,7 @@ from .settings import ServerSettings
 if TYPE_CHECKING:
     from ..rtvi import RTVI
     from ..session import Observer
+    from ..transports.sip import Ringing
     from ..transports.webrtc.settings import WebRTCSettings
     from .hosting import Opening
 
@@ -103,6 +104,23 @@ async def _phone(opening: "Opening", wire: Wire | None, settings: ServerSettings
     )
 
 
+async def _sip(opening: "Opening", wire: Wire | None, settings: ServerSettings) -> Line:
+    from ..transports.telephony import port
+
+    ringing: Ringing = opening.details["ringing"]
+    found = await ringing.answer()
+    call = port.CallDetails(
+        provider="sip",
+        call=ringing.id,
+        caller=ringing.caller,
+        called=ringing.called,
+        heard=port.Line("l16", found.sound.heard_hz),
+        spoken=port.Line("l16", found.sample_rate),
+    )
+    latency = Latency()
+    return Line(found, replace(opening, details={"call": asdict(call)}), latency, [latency])
+
+
 def _rtvi(opening: "Opening", settings: ServerSettings) -> "RTVI":
     """The client protocol, which also feeds the latency of the session."""
     from ..rtvi import RTVI
@@ -120,4 +138,5 @@ KINDS: Mapping[str, Callable[["Opening", Wire | None, ServerSettings], Awaitable
     "webrtc": _webrtc,
     "websocket": _websocket,
     "phone": _phone,
+    "sip": _sip,
 }

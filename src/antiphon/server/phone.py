@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ..errors import ConfigurationError, TheyErred
-from ..transports.telephony.port import Answer, Asked, Dialling, Provider
+from ..transports.telephony.port import Answer, Asked, Dialling, Proof, Provider
 from ..transports.telephony.providers import account, available, missing, provider
 from ..transports.telephony.rest import Rest
 from ..transports.wire import Wire
@@ -36,6 +36,7 @@ T = TypeVar("T")
 SESSION = "session"  # the field of a webhook's address that says for which of our calls it is
 RING = 30  # seconds
 SEEN = 660.0  # seconds that a signed handshake is remembered: longer than any is believed
+ANSWERED = 20_000  # signed webhooks that are remembered, in 5 MB; the signatures of some are good for ever
 
 
 class Dial(msgspec.Struct):
@@ -55,6 +56,7 @@ class Phone:
         self.reception = reception
         self.rest = Rest()
         self._seen: Tokens[bool] = Tokens(SEEN)  # handshakes, by their signatures
+        self._answered: dict[str, str] = {}  # webhooks, by their signatures: what token each was given
 
     async def call(self, request: Request) -> Response:
         """A call rings, or one of ours was answered: the document that connects it with our socket."""
@@ -64,13 +66,14 @@ class Phone:
             raise Refused(
                 404, f"{found.title} opens its socket without asking; its address is that of this page"
             )
-        asked = await self._asked(request, found)
+        asked, proof = await self._asked(request, found)
         incoming = _read(found.incoming, asked)
-        reception.has_room()
-        token = request.query_params.get(SESSION)
+        token = request.query_params.get(SESSION) or self._given(proof)
+        reception.has_room(promised=token is not None)
         if token is None:
             opening = reception.opening("phone", request.query_params.get("agent"), provider=found.name)
             token = reception.openings.mint(opening)
+            self._remember(proof, token)
         url = reception.url(request, f"/phone/{found.name}/{token}", socket=True)
         parameters = {"from": incoming.caller, "to": incoming.called, "call": incoming.call}
         document = found.answer(Answer(url, {name: text for name, text in parameters.items() if text}))
@@ -79,7 +82,7 @@ class Phone:
     async def status(self, request: Request) -> Response:
         """How a call of ours goes; it is logged, for those who look for what went wrong."""
         found = self._provider(request)
-        asked = await self._asked(request, found)
+        asked, _ = await self._asked(request, found)
         logger.debug("%s says of a call: %s", found.title, asked.fields)
         return Response(status_code=204, headers=HEADERS)
 
@@ -106,8 +109,7 @@ class Phone:
         if found.incoming is not None:
             raise Refused(403, f"{found.title} is to ask first, by its webhook")
         asked = self._as_asked(websocket, b"")
-        self._prove(websocket, found, asked)
-        self._only_once(asked)
+        self._only_once(self._prove(websocket, found, asked))
         agent = websocket.query_params.get("agent")
         await self._talk(websocket, self.reception.opening("phone", agent, provider=found.name))
 
@@ -163,11 +165,10 @@ class Phone:
         except ConfigurationError:
             raise Refused(404, "there is no such telephone provider") from None
 
-    async def _asked(self, request: Request, found: Provider) -> Asked:
-        """What a provider asks. Raises Refused where it is not proven that it does."""
+    async def _asked(self, request: Request, found: Provider) -> tuple[Asked, Proof]:
+        """What a provider asks, and the proof. Raises Refused where it is not proven that it does."""
         asked = self._as_asked(request, await self.reception.read(request))
-        self._prove(request, found, asked)
-        return asked
+        return asked, self._prove(request, found, asked)
 
     def _as_asked(self, connection: HTTPConnection, body: bytes) -> Asked:
         scope = connection.scope
@@ -182,30 +183,46 @@ class Phone:
             method=scope.get("method", "GET"),
         )
 
-    def _prove(self, connection: HTTPConnection, found: Provider, asked: Asked) -> None:
+    def _prove(self, connection: HTTPConnection, found: Provider, asked: Asked) -> Proof:
         if not self.reception.settings.check_signatures:
-            return
+            return True
 
-        def proven(asked: Asked) -> bool:
+        def proven(asked: Asked) -> Proof:
             return found.signed is not None and found.signed(asked, account(found))
 
         try:
-            is_proven = _read(proven, asked)
+            proof = _read(proven, asked)
         except ConfigurationError as error:
             self.reception.rates.take(address(connection))
             logger.error("a call of %s was refused: %s", found.title, error)
             raise Refused(503, f"this server is not set up for {found.title}; its log says why") from None
-        if not is_proven:
+        if not proof:
             self.reception.rates.take(address(connection))
             called = asked.url.partition("?")[0][:200]
             logger.warning("not signed by %s, or not for %r: is the public URL right?", found.title, called)
             raise Refused(403, f"it is not proven that {found.title} asks")
+        return proof
 
-    def _only_once(self, asked: Asked) -> None:
-        """Raises Refused for a signed handshake that was seen before; a password has no time, and no sign."""
-        if sign := asked.headers.get("signature"):
-            seen = self._seen.redeem(sign)
-            self._seen.keep(sign, True)
+    # What was asked before: it is known by its signature, while a password is the same for all
+
+    def _given(self, proof: Proof) -> str | None:
+        """The token that a signed webhook was given before. Raises Refused where it is used up."""
+        token = self._answered.get(proof) if isinstance(proof, str) else None
+        if token is not None and token not in self.reception.openings:
+            raise Refused(403, "this request was answered before, and its call has come or was given up")
+        return token
+
+    def _remember(self, proof: Proof, token: str) -> None:
+        if isinstance(proof, str):
+            self._answered[proof] = token
+            if len(self._answered) > ANSWERED:
+                del self._answered[next(iter(self._answered))]
+
+    def _only_once(self, proof: Proof) -> None:
+        """Raises Refused for a signed handshake that was seen before."""
+        if isinstance(proof, str):
+            seen = self._seen.redeem(proof)
+            self._seen.keep(proof, True)
             if seen:
                 raise Refused(403, "this handshake was seen before")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from ..transports.wire import Wire
 from .hosting import Host, Hosted, Kind, Opening, Refused, Report
 from .keys import Keys, Right, address, host_of
-from .limits import Rates, read_body
+from .limits import Pace, Places, Rates, read_body
 from .metrics import Metrics
 from .settings import ServerSettings
 from .tokens import Tokens
@@ -22,6 +23,9 @@ logger = logging.getLogger("antiphon.server")
 
 CLOSING = "the server is being shut down"
 LOOK = 0.1  # seconds between two looks at whether the last session is over
+OFFERS = (
+    0.02  # seconds from one offer to the next: each takes 7 ms, that calls which are going on must not miss
+)
 
 
 class Reception:
@@ -32,6 +36,9 @@ class Reception:
         self.host = hosting(self._heard)
         self.keys = Keys(settings)
         self.rates = Rates(settings.per_minute, settings.burst)
+        share = settings.address_share
+        self.places = Places(math.ceil(settings.capacity * share), math.ceil(settings.half_open * share))
+        self.offers = Pace(OFFERS)
         self.openings: Tokens[Opening] = Tokens(settings.join_within)
         """What was begun by /start or a phone's webhook, and is to be joined."""
         self.metrics = Metrics()
@@ -73,14 +80,18 @@ class Reception:
             raise Refused(404, "there is no such agent here; see /agents")
         return Opening(secrets.token_urlsafe(16), name, kind, body, details)
 
-    def has_room(self, kind: Kind | None = None, *, promised: bool = False) -> None:
-        """Raises Refused while no session (of this kind) can begin; who was `promised` one may come late."""
+    def has_room(self, kind: Kind | None = None, *, promised: bool = False, whose: str = "") -> None:
+        """Raises Refused while no session (of this kind, of this address) can begin.
+
+        Who was `promised` one may come late.
+        """
         if self.draining and not promised:
             raise Refused(503, CLOSING, 30)
         if not self.host.room:
             raise Refused(429, "all lines are busy: try again in a moment", 5)
         if kind == "webrtc" and self.pending >= self.settings.half_open:
             raise Refused(429, "too many sessions wait for their callers: try again in a moment", 5)
+        self.places.check(whose, self._pending if kind == "webrtc" else ())
 
     def url(self, connection: HTTPConnection, path: str, *, socket: bool = False) -> str:
         """How the outside reaches a path of ours."""
@@ -92,15 +103,17 @@ class Reception:
 
     # A session -------------------------------------------------------------------------------------
 
-    async def open(self, opening: Opening, wire: Wire | None) -> Hosted:
-        """Begin a session, for which there is room. Raises Refused."""
-        self.has_room(opening.kind, promised=True)
-        if opening.kind == "webrtc":
-            self._pending.add(opening.session)
+    async def open(self, opening: Opening, wire: Wire | None, whose: str = "") -> Hosted:
+        """Begin a session, of this address, for which there is room. Raises Refused."""
+        self.has_room(opening.kind, promised=True, whose=whose)
+        self.places.take(opening.session, whose)
         try:
+            if opening.kind == "webrtc":
+                self._pending.add(opening.session)
+                await self.offers.turn()
             hosted = await self.host.open(opening, wire)
         except BaseException:
-            self._pending.discard(opening.session)
+            self._forget(opening.session)
             raise
         self.sessions[opening.session] = hosted
         watching = asyncio.create_task(self._watch(hosted), name=f"antiphon watch {opening.session}")
@@ -140,9 +153,13 @@ class Reception:
             await hosted.wait()
         finally:
             self.sessions.pop(hosted.session, None)
-            self._pending.discard(hosted.session)
+            self._forget(hosted.session)
             for peer in [peer for peer, session in self.peers.items() if session == hosted.session]:
                 del self.peers[peer]
+
+    def _forget(self, session: str) -> None:
+        self._pending.discard(session)
+        self.places.leave(session)
 
     def _heard(self, report: dict[str, Any]) -> None:
         """What the host tells of a session."""

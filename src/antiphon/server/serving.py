@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigurationError
 from .reception import Reception
 from .settings import ServerSettings
+from .sip import answering
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -54,7 +55,8 @@ async def _serve(app: "Starlette", settings: ServerSettings, began: Callable[[],
     config = configured(app, settings)
     server = _draining(config, reception, settings.stop_idle_after, began)
     try:
-        await server.serve()
+        async with answering(reception):
+            await server.serve()
     except SystemExit:
         await reception.close()
         raise ConfigurationError(

@@ -1,6 +1,5 @@
 """How a client comes to a session: POST /start, WebRTC offers, websockets."""
 
-import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,7 +20,6 @@ from .socket import Asked, SocketRoute
 __all__ = ["routes"]
 
 START_BYTES = 32_768  # of a body of /start, which is kept until somebody joins
-AT_ONCE = 2  # offers: each takes 25 ms of the processor, that calls which are going on must not miss
 NOTHING = msgspec.Raw(b"null")
 
 
@@ -65,7 +63,6 @@ class Clients:
 
     def __init__(self, reception: Reception) -> None:
         self.reception = reception
-        self._answering = asyncio.Semaphore(AT_ONCE)
 
     async def start(self, request: Request) -> Response:
         """Begin a session, to be joined with what this answers."""
@@ -76,7 +73,7 @@ class Clients:
         opening = reception.opening(
             wanted.transport or "webrtc", wanted.agent, msgspec.Raw(bytes(wanted.body))
         )
-        reception.has_room()
+        reception.has_room(whose=reception.keys.bounded(request))
         token = reception.openings.mint(opening)
         if wanted.transport == "websocket":
             # these two and no others: the published client refuses what it does not know
@@ -93,16 +90,16 @@ class Clients:
         if asked.pc_id:
             hosted = self._connection(request, asked.pc_id)
             self.reception.rates.take(address(request))
-            async with self._answering:
-                return answer(await hosted.ask(offer | {"pc_id": asked.pc_id}))
+            await self.reception.offers.turn()
+            return answer(await hosted.ask(offer | {"pc_id": asked.pc_id}))
         said = asked.requestData if asked.requestData is not None else asked.request_data
         with self._joining(request, "webrtc", said) as opening:
-            self.reception.has_room("webrtc")
-            async with self._answering:
-                return answer(await self._connect(opening, offer | {"pc_id": None}))
+            whose = self.reception.keys.bounded(request)
+            self.reception.has_room("webrtc", whose=whose)
+            return answer(await self._connect(opening, whose, offer | {"pc_id": None}))
 
-    async def _connect(self, opening: Opening, offer: dict[str, Any]) -> dict[str, Any]:
-        hosted = await self.reception.open(opening, None)
+    async def _connect(self, opening: Opening, whose: str, offer: dict[str, Any]) -> dict[str, Any]:
+        hosted = await self.reception.open(opening, None, whose)
         try:
             connected = await hosted.ask(offer)
         except BaseException:
@@ -125,9 +122,10 @@ class Clients:
         if details["framing"] not in ("auto", "protobuf", "json"):
             raise Refused(400, "framing is protobuf, json or auto")
         with self._joining(websocket, "websocket", None, **details) as opening:
-            self.reception.has_room()
+            whose = self.reception.keys.bounded(websocket)
+            self.reception.has_room(whose=whose)
             wire = await websocket.open(self.reception.settings.queue_bytes)
-            hosted = await self.reception.open(opening, wire)
+            hosted = await self.reception.open(opening, wire, whose)
         await wire.close(reason=await hosted.wait())
 
     @contextmanager

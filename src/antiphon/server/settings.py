@@ -51,6 +51,8 @@ class ServerSettings:
     """Sessions at the same time; those that come then are told 429."""
     half_open: int = 16
     """Sessions over WebRTC at the same time that nobody has come to yet."""
+    address_share: float = 0.25
+    """What part of both one address may have without a private key; 0 is no limit, as for this machine."""
     connect_within: float = 30.0
     """How long a session waits for its other side."""
     join_within: float = 60.0
@@ -74,6 +76,17 @@ class ServerSettings:
 
     audiosocket: str = ""
     """Where to listen for Asterisk's AudioSocket, such as 127.0.0.1:9092: whoever reaches it is let in."""
+
+    sip: str = ""
+    """Where to listen for SIP, such as 127.0.0.1:5060: whoever reaches it is let in."""
+    sip_user: str = "antiphon"
+    """As whom to register, and to call."""
+    sip_domain: str = ""
+    """Where to register, such as sip.example.com; else calls come directly."""
+    sip_password: str = field(default="", repr=False)
+    sip_registrar: str = ""
+    """The outbound proxy, if it is not the domain itself."""
+    sip_protocol: Literal["udp", "tcp", "tls"] = "udp"
 
     webrtc: Literal["aiortc", "wrtc"] = "aiortc"
     """The engine that speaks WebRTC."""
@@ -101,6 +114,8 @@ class ServerSettings:
         for name in ("capacity", "half_open", "per_minute", "burst", "body_bytes", "message_bytes"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}: it must be 1 or more")
+        if self.address_share < 0:
+            raise ConfigurationError(f"address_share is {self.address_share:g}: it must be 0 or more")
         for key in (*self.public_keys, *self.private_keys):
             if len(key) < SHORTEST_KEY or not key.isascii():
                 raise ConfigurationError(
@@ -115,6 +130,17 @@ class ServerSettings:
             raise ConfigurationError("TURN needs both, the server (turn) and what it shares (turn_secret)")
         if self.audiosocket and not fullmatch(r".+:\d+", self.audiosocket):
             raise ConfigurationError(f"audiosocket is {self.audiosocket!r}: write it as 127.0.0.1:9092")
+        if self.sip and not fullmatch(r".+:\d+", self.sip):
+            raise ConfigurationError(f"sip is {self.sip!r}: write it as 127.0.0.1:5060")
+        if not self.sip and (self.sip_domain or self.sip_password or self.sip_registrar):
+            raise ConfigurationError(
+                "to register with a SIP provider, say where to listen, too: ANTIPHON_SIP=address:5060"
+            )
+        if self.sip and self.isolation == "process":
+            raise ConfigurationError(
+                "SIP calls stay in the server's own process: serve them with isolation loop, from a server "
+                "of their own if the others need a process each"
+            )
         if self.udp_ports and not fullmatch(r"\d+-\d+", self.udp_ports):
             raise ConfigurationError(f"udp_ports is {self.udp_ports!r}: write them as 50000-50999")
         if bool(self.tls_cert) != bool(self.tls_key):

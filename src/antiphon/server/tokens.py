@@ -43,6 +43,10 @@ class Tokens(Generic[T]):
             del self._held[oldest]
         self._held[token] = (until, what)
 
+    def __contains__(self, token: str) -> bool:
+        """Whether a token may still be used."""
+        return self._held.get(token, (0.0,))[0] > self._now()
+
     def values(self) -> Iterator[T]:
         """What the tokens that are still good stand for."""
         now = self._now()

@@ -79,7 +79,7 @@ class LLM(Stage):
             except TheyErred as error:
                 if not work.alive or said or calls or not error.retryable or attempt + 1 == TRIES:
                     raise
-                self.session.report(
+                self.session.signals.report(
                     self, Failed(self.name, type(error).__name__, str(error), prompt.reply, True, True, True)
                 )
             finally:

@@ -27,6 +27,10 @@ class Server:
         """A websocket at a path, to be entered."""
         return self.client.websocket_connect(f"ws://localhost:7860{path}", headers=headers)
 
+    def come_from(self, address: str) -> None:
+        """Let what the client asks from now on come from another address."""
+        self.client._transport.client = (address, 50000)  # pyright: ignore
+
 
 @pytest.fixture
 def serve() -> Generator[Callable[..., Any]]:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 from antiphon.clock import LoopClock
 from antiphon.server.hosting import Refused
 from antiphon.server.limits import read_body
+from antiphon.server.scripted import ScriptedSession
 from antiphon.testing.virtual import virtual
 
 Serve = Callable[..., Any]
@@ -201,6 +203,81 @@ def test_a_thousand_half_open_offers(serve: Serve) -> None:
                 server.client.portal.call(session.end, "nobody came")
     assert server.client.post("/api/offer", json=OFFER).status_code == 200
     assert len(server.reception.sessions) == 1
+
+
+def test_one_address_cannot_take_all_lines(serve: Serve) -> None:
+    server = serve(**KEYS, capacity=8, address="203.0.113.7")
+    bearer = {"authorization": f"Bearer {PUBLIC}"}
+    token = server.client.post("/start", json={"transport": "websocket"}, headers=bearer).json()["token"]
+    with server.socket("/ws", **bearer), server.socket("/ws", **bearer):
+        for refused in (
+            server.client.post("/start", json={}, headers=bearer),
+            server.client.post("/api/offer", json=OFFER, headers=bearer),
+        ):
+            assert (refused.status_code, set(refused.json())) == (429, {"detail", "info"})
+            assert int(refused.headers["retry-after"]) > 0
+        for path in ("/ws", f"/ws?token={token}"):
+            with pytest.raises(WebSocketDenialResponse) as denied, server.socket(path, **bearer):
+                pass
+            assert denied.value.status_code == 429
+        with server.socket("/ws", authorization=f"Bearer {PRIVATE}"):
+            pass  # one's own programs may come as often as they like
+        server.come_from("203.0.113.8")
+        with server.socket("/ws", **bearer):
+            pass
+        server.come_from("203.0.113.7")
+    with server.socket(f"/ws?token={token}"):  # a line is free again, and the token was not used up
+        assert len(server.reception.places) == 1
+    assert len(server.reception.places) == 0
+
+
+def test_one_address_cannot_hold_all_half_open_offers(serve: Serve) -> None:
+    server = serve(**KEYS, half_open=4, address="203.0.113.7")
+    bearer = {"authorization": f"Bearer {PUBLIC}"}
+    offered = [server.client.post("/api/offer", json=OFFER, headers=bearer).status_code for _ in range(5)]
+    assert offered == [200, 429, 429, 429, 429]
+    server.come_from("203.0.113.8")
+    assert server.client.post("/api/offer", json=OFFER, headers=bearer).status_code == 200
+    server.come_from("203.0.113.7")
+    server.client.portal.call(server.host.opened[0].begin)  # whoever has come may be followed
+    assert server.client.post("/api/offer", json=OFFER, headers=bearer).status_code == 200
+
+
+def test_this_machine_and_telephone_providers_may_take_all_lines(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(capacity=2)
+    with server.socket("/ws"), server.socket("/ws"), server.socket("/ws"):
+        assert server.host.running == 3
+    monkeypatch.setenv("FREESWITCH_WEBSOCKET_USER", "u")
+    monkeypatch.setenv("FREESWITCH_WEBSOCKET_PASSWORD", "p")
+    server = serve(**KEYS, capacity=2, address="203.0.113.7")
+    with (
+        server.socket("/phone/freeswitch", authorization="Basic dTpw"),
+        server.socket("/phone/freeswitch", authorization="Basic dTpw"),
+    ):
+        assert server.host.running == 2
+
+
+def test_an_offer_that_waits_for_the_network_holds_up_no_other(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve()
+    answer, waited = ScriptedSession.ask, asyncio.Event()
+
+    async def ask(self: ScriptedSession, request: dict[str, Any]) -> dict[str, Any]:
+        if len(server.host.opened) <= 4:
+            await waited.wait()
+        return await answer(self, request)
+
+    monkeypatch.setattr(ScriptedSession, "ask", ask)
+    with ThreadPoolExecutor(4) as others:
+        slow = [others.submit(server.client.post, "/api/offer", json=OFFER) for _ in range(4)]
+        while len(server.host.opened) < 4:
+            server.client.get("/health")
+        assert server.client.post("/api/offer", json=OFFER).status_code == 200
+        server.client.portal.call(waited.set)
+        assert [one.result(10).status_code for one in slow] == [200] * 4
 
 
 def test_those_that_have_come_are_not_half_open(serve: Serve) -> None:

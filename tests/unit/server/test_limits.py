@@ -1,9 +1,13 @@
 """What one address may ask for."""
 
+import asyncio
+
 import pytest
 
+from antiphon.clock import LoopClock
 from antiphon.server.hosting import Refused
-from antiphon.server.limits import MOST, Rates
+from antiphon.server.limits import MOST, Pace, Places, Rates
+from antiphon.testing.virtual import virtual
 
 
 def test_a_burst_and_then_so_many_a_minute() -> None:
@@ -45,3 +49,49 @@ def test_memory_is_bounded() -> None:
     for number in range(3 * MOST):
         rates.take(f"host {number}")
     assert len(rates) == MOST
+
+
+def test_an_address_has_so_many_sessions_and_no_more() -> None:
+    places = Places(3, 2)
+    for session in ("a", "b"):
+        places.check("2001:db8:1:2::1")
+        places.take(session, "2001:db8:1:2::1")
+    places.check("2001:db8:1:2::2", pending=["a", "x", "y", "z"])
+    with pytest.raises(Refused) as refused:
+        places.check("2001:db8:1:2::2", pending=["a", "b"])
+    assert (refused.value.status, refused.value.retry_after) == (429, 5)
+    places.take("c", "2001:db8:1:2::3")
+    with pytest.raises(Refused):
+        places.check("2001:db8:1:2::1")
+    places.check("2001:db8:1:3::1")  # others are not disturbed
+    places.leave("a")
+    places.leave("a")
+    places.check("2001:db8:1:2::1")
+    for session in ("b", "c", "never"):
+        places.leave(session)
+    assert len(places) == 0
+
+
+@pytest.mark.parametrize(("most", "address"), [(1, "127.0.0.1"), (1, "::1"), (1, ""), (0, "192.0.2.1")])
+def test_some_may_have_any_number(most: int, address: str) -> None:
+    places = Places(most, most)
+    for session in ("a", "b"):
+        places.take(session, address)
+    places.check(address, pending=["a", "b"])
+
+
+@virtual
+async def test_one_after_another_is_let_through() -> None:
+    pace, loop, came = Pace(0.5), asyncio.get_running_loop(), list[tuple[int, float]]()
+
+    async def come(number: int) -> None:
+        await pace.turn()
+        came.append((number, loop.time() - begun))
+
+    begun = loop.time()
+    await asyncio.gather(*map(come, range(3)))
+    assert came == [(0, 0.0), (1, pytest.approx(0.5)), (2, pytest.approx(1.0))]
+    await LoopClock().sleep(5)
+    begun = loop.time()
+    await asyncio.gather(*map(come, range(3, 5)))
+    assert came[3:] == [(3, pytest.approx(0.0)), (4, pytest.approx(0.5))]

@@ -125,7 +125,51 @@ def test_signatures_can_be_switched_off(serve: Serve) -> None:
 def test_a_call_is_told_when_all_lines_are_busy(serve: Serve) -> None:
     server = serve(public_url=HOME, room=1)
     with server.socket(stream(ring(server))):
-        assert ring(server).status_code == 429
+        assert ring(server, CallSid="CA2").status_code == 429
+
+
+def test_a_webhook_that_comes_again_is_given_nothing_new(serve: Serve) -> None:
+    server = serve(public_url=HOME)
+    first = ring(server)
+    again = ring(server)
+    assert again.text == first.text, "the provider's own retry, or a replay that comes to the same call"
+    with server.socket(stream(first)):
+        for _ in range(3):
+            replayed = ring(server)
+            assert (replayed.status_code, set(replayed.json())) == (403, {"detail", "info"})
+    assert ring(server).status_code == 403, "nor when the call is over"
+    assert stream(ring(server, CallSid="CA2")) != stream(first), "other calls are answered"
+    assert len(server.host.opened) == 1
+
+
+def test_a_webhook_whose_call_never_came_is_not_answered_anew(serve: Serve) -> None:
+    server = serve(public_url=HOME, join_within=0.05)
+    ring(server)
+    server.client.portal.call(LoopClock().sleep, 0.1)
+    assert ring(server).status_code == 403
+
+
+def test_what_was_signed_is_not_sent_again_in_another_form(serve: Serve) -> None:
+    """A signature of fields says nothing of their order, of doubles, of the method, or of another body."""
+    server = serve(public_url=HOME)
+    path = stream(ring(server))
+    signed = signature(f"{HOME}/phone/twilio", FORM)
+    turned = dict(reversed(FORM.items()))
+    assert stream(server.client.post("/phone/twilio", data=turned, headers=signed)) == path
+    doubled = server.client.post("/phone/twilio", data={"From": [FORM["From"]] * 2} | turned, headers=signed)
+    assert stream(doubled) == path
+    bare = signature(f"{HOME}/phone/twilio", {})
+    assert server.client.get("/phone/twilio", headers=bare).status_code == 200
+    assert server.client.post("/phone/twilio", json={"CallSid": "CA9"}, headers=bare).status_code == 403
+
+
+def test_signed_webhooks_are_remembered_in_bounded_memory(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("antiphon.server.phone.ANSWERED", 3)
+    server = serve(public_url=HOME)
+    paths = [stream(ring(server, CallSid=f"CA{number}")) for number in range(5)]
+    assert [stream(ring(server, CallSid=f"CA{number}")) for number in (2, 3, 4)] == paths[2:]
 
 
 @pytest.mark.parametrize("name", ["nobody", "port", "..", "call", "twilio%2F..", "a" * 5000])
@@ -235,7 +279,8 @@ def test_a_call_that_rings_is_let_in_by_a_server_that_drains(serve: Serve) -> No
     drained = server.client.portal.start_task_soon(server.reception.drain)
     server.client.portal.call(LoopClock().sleep, 0.3)
     assert not drained.done()
-    assert ring(server).status_code == 503, "but no other"
+    assert ring(server, CallSid="CA2").status_code == 503, "but no other"
+    assert stream(ring(server)) == path, "but the provider may ask again"
     with server.socket(path) as socket:
         socket.send_text("{}")
         assert socket.receive_text() == "{}"
@@ -291,7 +336,8 @@ def test_a_signed_handshake_is_good_once(serve: Serve, monkeypatch: pytest.Monke
     signed = genesys(path, NOW)
     with server.socket(path, **signed):
         pass
-    for refused in (signed, genesys("/phone/genesys", NOW - 1)):
+    renamed = {name: text.replace("sig1=", "sig2=") for name, text in signed.items()}
+    for refused in (signed, renamed, genesys("/phone/genesys", NOW - 1)):
         with pytest.raises(WebSocketDenialResponse) as answer, server.socket(path, **refused):
             pass
         assert answer.value.status_code == 403

@@ -159,7 +159,7 @@ async def test_nobody_thinks_while_the_voice_is_held() -> None:
     await sleep(0.5)
     assert session.playout is not None
     session.playout.pause()
-    session.signal(PlayoutPaused(1), "test")
+    session.signals.tell(PlayoutPaused(1), "test")
     count = len(transport.spoken)
     await sleep(1.0)
     assert not any(any(frame.pcm) for frame in transport.spoken[count:])

@@ -199,7 +199,7 @@ async def test_what_a_transport_forgot_was_not_played() -> None:
     await session.start()
     session.enter(playout, AgentAudio(1, ramp(16000), 16000, 0))
     await sleep(0.4)
-    session.signal(Interrupted(1, 0, "barge-in"), "test")
+    session.signals.tell(Interrupted(1, 0, "barge-in"), "test")
     await transport.speak(bytes(24000))
     far = np.frombuffer(service.far, "<i2")
     assert np.flatnonzero(far)[-1] == 6399

@@ -211,11 +211,11 @@ def test_a_voice_that_was_held_goes_on_where_the_client_is() -> None:
     async def cough(client: WireClient, session: Session) -> None:
         await wait(1.0)
         assert session.playout is not None
-        session.input("pause", None, session.playout.pause)
+        session.inputs.call("pause", None, session.playout.pause)
         count = len(client.heard)
         await wait(1.0)
         assert len(client.heard) == count
-        session.input("resume", None, session.playout.resume)
+        session.inputs.call("resume", None, session.playout.resume)
         await wait(8.0)
 
     assert pcm(talk(cough, greeting=LONG, tts=Counting())) == pcm(
@@ -228,9 +228,9 @@ def test_two_holds_in_a_row_repeat_nothing_either() -> None:
         assert session.playout is not None
         for pause in (0.7, 0.03, 0.2, 0.01):
             await wait(pause)
-            session.input("pause", None, session.playout.pause)
+            session.inputs.call("pause", None, session.playout.pause)
             await wait(0.3)
-            session.input("resume", None, session.playout.resume)
+            session.inputs.call("resume", None, session.playout.resume)
         await wait(8.0)
 
     assert pcm(talk(coughs, greeting=LONG, tts=Counting())) == pcm(

@@ -258,7 +258,7 @@ async def test_reply_that_is_a_guess_is_not_the_agents_before_it_is_committed() 
         session = line.call.session
         reply = line.speak(speculative=True)
         assert line.taking.engine.state is State.LISTENING
-        session.input("commit", None, lambda: session.commit(reply))
+        session.inputs.call("commit", None, lambda: session.replies.commit(reply))
         assert line.taking.engine.state is State.REPLYING
         await reply
         assert line.taking.engine.state is State.LISTENING

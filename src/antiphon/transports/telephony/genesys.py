@@ -15,7 +15,7 @@ import msgspec
 
 from ...errors import BadResponseError
 from .events import LONGEST, key, read, text, texts
-from .port import Account, Asked, CallDetails, Event, Heard, Message, Provider, Reply, Started, Stopped
+from .port import Account, Asked, CallDetails, Event, Heard, Message, Proof, Provider, Reply, Started, Stopped
 from .signatures import same, secret
 
 __all__ = ["PROVIDER"]
@@ -153,7 +153,7 @@ def _is_spoken_here(offer: Any) -> bool:
             return False
 
 
-def signed(asked: Asked, account: Account) -> bool:
+def signed(asked: Asked, account: Account) -> Proof:
     """The handshake's HTTP message signature, an early draft of RFC 9421, and its API key.
 
     https://developer.genesys.cloud/devapps/audiohook/security
@@ -175,7 +175,7 @@ def signed(asked: Asked, account: Account) -> bool:
     lines = [f'"{name}": {derived.get(name, asked.headers.get(name, ""))}' for name in covered]
     base = "\n".join([*lines, f'"@signature-params": {params}'])
     mac = b64encode(hmac.new(_bytes(shared), base.encode(errors="replace"), hashlib.sha256).digest()).decode()
-    return same(asked.headers.get("signature", ""), f"{label}=:{mac}:")
+    return mac if same(asked.headers.get("signature", ""), f"{label}=:{mac}:") else False
 
 
 COVERED = frozenset(

@@ -20,12 +20,13 @@ from .port import (
     Document,
     Flow,
     Incoming,
+    Proof,
     Provider,
     Request,
     Transferring,
 )
 from .rest import found
-from .signatures import digest, same, secret
+from .signatures import digest, same, secret, unspoken
 from .warm import RING, Warm, published, put_through
 
 __all__ = ["PROVIDER"]
@@ -64,7 +65,7 @@ DIALECT = Dialect(
 )
 
 
-def signed(asked: Asked, account: Account) -> bool:
+def signed(asked: Asked, account: Account) -> Proof:
     """X-Plivo-Signature-V3: HMAC-SHA256 of address, sorted fields and nonce; several where tokens change.
 
     https://www.plivo.com/docs/voice/concepts/signature-validation
@@ -79,7 +80,8 @@ def signed(asked: Asked, account: Account) -> bool:
     base = f"{parts.scheme}://{parts.netloc}{parts.path}{signs[0]}{query}{signs[1]}{_sorted(fields.items())}"
     wanted = digest(token, f"{base}.{asked.headers.get('x-plivo-signature-v3-nonce', '')}", "sha256")
     given = asked.headers.get("x-plivo-signature-v3", "").split(",")
-    return any(same(one.strip(), wanted) for one in given)
+    proven = any(same(one.strip(), wanted) for one in given)
+    return wanted if proven and not unspoken(asked) else False
 
 
 def _sorted(fields: Iterable[tuple[str, list[str]]], between: str = "", after: str = "") -> str:

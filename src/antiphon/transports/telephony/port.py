@@ -28,6 +28,7 @@ __all__ = [
     "Line",
     "Marked",
     "Message",
+    "Proof",
     "Provider",
     "Reply",
     "Request",
@@ -284,6 +285,10 @@ and seconds to wait between them. Returns the provider's id of a call that it ma
 Account = Mapping[str, str]
 """What the environment says of an account, by the names in `Provider.environment`."""
 
+Proof = str | bool
+"""The signature of a request, the same for the same request however its headers are written; or True, where a
+password proves it, which is the same for all. False and "" prove nothing."""
+
 
 @dataclass(frozen=True)
 class Provider:
@@ -301,8 +306,8 @@ class Provider:
     """Names that an account can be without."""
     signature: str = ""
     """What proves that a request came from the provider, in words."""
-    signed: Callable[[Asked, Account], bool] | None = None
-    """Whether it did. Raises ConfigurationError where the account lacks the secret."""
+    signed: Callable[[Asked, Account], Proof] | None = None
+    """The proof, if it did. Raises ConfigurationError where the account lacks the secret."""
     incoming: Callable[[Asked], Incoming] | None = None
     """Reads the webhook of a call. None: the provider opens the socket without asking, and `signed` is to be
     asked of that handshake."""

@@ -9,8 +9,8 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from .events import Events, Said
-from .port import Account, Asked, CallDetails, Provider
-from .signatures import digest, same, secret
+from .port import Account, Asked, CallDetails, Proof, Provider
+from .signatures import digest, same, secret, unspoken
 from .twilio import DIALECT, Calls, answer, incoming
 from .twilio import started as as_twilio
 
@@ -22,7 +22,7 @@ def started(said: Said) -> CallDetails:
     return replace(as_twilio(said), provider="signalwire")
 
 
-def signed(asked: Asked, account: Account) -> bool:
+def signed(asked: Asked, account: Account) -> Proof:
     """X-SignalWire-Signature: HMAC-SHA1, of a form as Twilio's, or in hex of address and body.
 
     https://developer.signalwire.com/guides/how-to-secure-your-webhooks/
@@ -31,7 +31,8 @@ def signed(asked: Asked, account: Account) -> bool:
     given = asked.headers.get("x-signalwire-signature") or asked.headers.get("x-twilio-signature", "")
     fields = "".join(name + value for name, value in sorted(set(asked.form)))
     whole = hmac.new(key.encode(), asked.url.encode() + asked.body, hashlib.sha1).hexdigest()
-    return same(given, digest(key, asked.url + fields, "sha1")) | same(given, whole)
+    as_form = same(given, digest(key, asked.url + fields, "sha1")) and not unspoken(asked)
+    return given if as_form or same(given, whole) else False
 
 
 CALLS = Calls(

@@ -6,9 +6,9 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 
 from ...errors import ConfigurationError
-from .port import Asked
+from .port import Asked, Proof
 
-__all__ = ["basic", "digest", "same", "secret"]
+__all__ = ["basic", "digest", "same", "secret", "unspoken"]
 
 
 def secret(account: Mapping[str, str], name: str, variable: str) -> str:
@@ -23,6 +23,11 @@ def same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
 
 
+def unspoken(asked: Asked) -> bool:
+    """Whether there is a body that a signature of a form's fields says nothing of."""
+    return bool(asked.body) and "urlencoded" not in asked.headers.get("content-type", "").lower()
+
+
 def needs(package: str, what: str) -> ConfigurationError:
     """What to raise where a package is missing."""
     return ConfigurationError(
@@ -35,7 +40,7 @@ def digest(key: str, text: str, name: str) -> str:
     return b64encode(hmac.new(key.encode(), text.encode(), getattr(hashlib, name)).digest()).decode()
 
 
-def basic(user: tuple[str, str], password: tuple[str, str]) -> Callable[[Asked, Mapping[str, str]], bool]:
+def basic(user: tuple[str, str], password: tuple[str, str]) -> Callable[[Asked, Mapping[str, str]], Proof]:
     """A check of HTTP's basic authentication: each is a name in the account and its environment variable."""
 
     def signed(asked: Asked, account: Mapping[str, str]) -> bool:

@@ -22,6 +22,7 @@ from .port import (
     Document,
     Flow,
     Incoming,
+    Proof,
     Provider,
     Request,
     Transferring,
@@ -73,7 +74,7 @@ DIALECT = Dialect(
 )
 
 
-def signed(asked: Asked, account: Account) -> bool:
+def signed(asked: Asked, account: Account) -> Proof:
     """Ed25519 over "timestamp|body", with the account's public key, in base64.
 
     https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
@@ -92,7 +93,7 @@ def signed(asked: Asked, account: Account) -> bool:
         Ed25519PublicKey.from_public_bytes(b64decode(key)).verify(given, stamp.encode() + b"|" + asked.body)
     except (ValueError, InvalidSignature):
         return False
-    return True
+    return given.hex()
 
 
 def incoming(asked: Asked) -> Incoming:

@@ -19,12 +19,13 @@ from .port import (
     Document,
     Flow,
     Incoming,
+    Proof,
     Provider,
     Request,
     Transferring,
 )
 from .rest import found
-from .signatures import digest, same, secret
+from .signatures import digest, same, secret, unspoken
 from .warm import RING, Warm, put_through
 
 __all__ = ["DIALECT", "PROVIDER", "Calls", "answer", "incoming", "started", "twiml"]
@@ -59,7 +60,7 @@ DIALECT = Dialect(
 )
 
 
-def signed(asked: Asked, account: Account) -> bool:
+def signed(asked: Asked, account: Account) -> Proof:
     """X-Twilio-Signature: the address and the sorted fields of the form, by HMAC-SHA1 with the token.
 
     A JSON body is proven by its hash in the address. The port counts or not, as Twilio pleases.
@@ -73,7 +74,8 @@ def signed(asked: Asked, account: Account) -> bool:
     host, default = parts.hostname or "", 80 if parts.scheme in ("http", "ws") else 443
     urls = [asked.url, *(parts._replace(netloc=at).geturl() for at in (host, f"{host}:{default}"))]
     proven = [same(given, digest(token, url + fields, "sha1")) for url in urls]
-    return any(proven) and (not wanted or same(wanted, hashlib.sha256(asked.body).hexdigest()))
+    intact = same(wanted, hashlib.sha256(asked.body).hexdigest()) if wanted else not unspoken(asked)
+    return given if any(proven) and intact else False
 
 
 def incoming(asked: Asked) -> Incoming:

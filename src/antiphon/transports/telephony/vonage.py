@@ -30,6 +30,7 @@ from .port import (
     Incoming,
     Marked,
     Message,
+    Proof,
     Provider,
     Request,
     Started,
@@ -110,7 +111,7 @@ def _call(said: Mapping[str, Any]) -> CallDetails:
     )
 
 
-def signed(asked: Asked, account: Account) -> bool:
+def signed(asked: Asked, account: Account) -> Proof:
     """A JWT by HMAC-SHA256, which holds the hash of the body: in the header Authorization, as bearer.
 
     https://developer.vonage.com/en/getting-started/concepts/webhooks#validating-signed-webhooks
@@ -131,7 +132,8 @@ def signed(asked: Asked, account: Account) -> bool:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
     intact = not (asked.body or hashed) or same(str(hashed), hashlib.sha256(asked.body).hexdigest())
-    return algorithm == "HS256" and abs(asked.now - issued) < FRESH and asked.now < expires and intact
+    is_fresh = abs(asked.now - issued) < FRESH and asked.now < expires
+    return mark if algorithm == "HS256" and is_fresh and intact else False
 
 
 def mac(shared: bytes, head: str) -> str:

@@ -27,6 +27,7 @@ from .uplink import RTP_HZ, Uplink
 
 if TYPE_CHECKING:
     from aioice import Connection
+    from aiortc import RTCDtlsTransport
     from av.stream import Stream
 
 __all__ = ["SILENCE", "Aiortc", "Heard", "hang_up", "replace_jitter_buffer"]
@@ -35,12 +36,15 @@ Encoded: TypeAlias = "Packet[Stream]"
 
 OPUS = RTCRtpCodecCapability(mimeType="audio/opus", clockRate=RTP_HZ, channels=2)
 SILENCE = b"\xf8\xff\xfe"  # 20 ms of it, as Opus has it
-JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"  # the one thing of aiortc's own that is replaced
+JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"  # of aiortc's own; replaced where we listen ourselves
+ESTIMATOR = "_RTCRtpReceiver__remote_bitrate_estimator"  # a thousand objects, of use for pictures alone
 MOST_UNSENT = 10  # packets, 200 ms: with more the network takes none
 VIDEO_HZ = 90000
 SHORTEST = 12  # bytes: RTP's header, the shortest of those that share the connection
 SETTLE = 0.05  # seconds after which a connection that was being made has seen that it is closed
 SOURCES = ("camera", "screen")
+GUARDED, RESIGNING = "data_received", "_transmit"  # methods of a connection, and of its messenger
+CONNECTING = "_RTCPeerConnection__connect"
 
 
 class Aiortc:
@@ -49,6 +53,7 @@ class Aiortc:
     def __init__(self, settings: WebRTCSettings, ear: Ear) -> None:
         self._ear = ear
         self._pc = aiortc.RTCPeerConnection(_configuration(settings))
+        _give_up(self._pc)
         self._pc.on("connectionstatechange", self._changed)
         self._pc.on("datachannel", self._channel_made)
         self._channel: aiortc.RTCDataChannel | None = None
@@ -80,7 +85,7 @@ class Aiortc:
         try:
             await pc.setRemoteDescription(aiortc.RTCSessionDescription(offer, "offer"))
             self._arrange()
-            for connection in _connections(pc) - self._guarded:
+            for connection in set(map(_connection, _transports(pc))) - self._guarded:
                 _guard(connection)
                 self._guarded.add(connection)
             if pc.sctp is not None and pc.sctp is not self._messenger:
@@ -112,6 +117,7 @@ class Aiortc:
                     transceiver.sender.replaceTrack(self._pictures)
             if not self._ear.wants_video:
                 receiver._enabled = False  # pyright: ignore[reportPrivateUsage]  else all is decoded
+                setattr(receiver, ESTIMATOR, None)
             elif receiver.track and source not in self._watching:
                 watch = self._watch(receiver.track, source)
                 self._watching[source] = asyncio.create_task(watch, name=f"antiphon {source}")
@@ -191,14 +197,23 @@ class Aiortc:
 
 
 async def hang_up(pc: aiortc.RTCPeerConnection) -> None:
-    """Close a connection of aiortc's, whatever it is doing, with all its tasks."""
-    was_connecting, connections = pc.connectionState == "connecting", _connections(pc)
+    """Close a connection of aiortc's, whatever it is doing, with all its tasks, and let go of its memory."""
+    was_connecting, transports = pc.connectionState == "connecting", _transports(pc)
     await pc.close()
     if was_connecting:
         # A check that succeeds at this moment has it ask for the other side's consent, for half a minute.
         await asyncio.sleep(SETTLE)
-        for connection in connections:
-            await connection.close()
+        for transport in transports:
+            await _connection(transport).close()
+    # Who knows each other in a circle stays until the garbage collector stops everybody to look for it.
+    for transport in transports:
+        for part in (transport, transport.transport, transport.transport.iceGatherer):
+            part.remove_all_listeners()
+        vars(_connection(transport)).pop(GUARDED, None)
+    vars(pc).pop(CONNECTING, None)
+    if pc.sctp is not None:
+        pc.sctp.remove_all_listeners()
+        vars(pc.sctp).pop(RESIGNING, None)
 
 
 def _guard(connection: "Connection") -> None:
@@ -209,7 +224,7 @@ def _guard(connection: "Connection") -> None:
         if len(data) >= SHORTEST:
             take(data, component)
 
-    connection.data_received = checked
+    setattr(connection, GUARDED, checked)
 
 
 def _resign(sctp: aiortc.RTCSctpTransport) -> None:
@@ -220,15 +235,29 @@ def _resign(sctp: aiortc.RTCSctpTransport) -> None:
         with contextlib.suppress(ConnectionError):
             await transmit()
 
-    sctp._transmit = transmitted  # pyright: ignore[reportPrivateUsage]
+    setattr(sctp, RESIGNING, transmitted)
 
 
-def _connections(pc: aiortc.RTCPeerConnection) -> "set[Connection]":
-    """Its connections of aioice's: one, where all is bundled."""
-    transports = {transceiver.receiver.transport.transport for transceiver in pc.getTransceivers()}
-    if pc.sctp is not None:
-        transports.add(pc.sctp.transport.transport)
-    return {transport._connection for transport in transports}  # pyright: ignore[reportPrivateUsage]
+def _give_up(pc: aiortc.RTCPeerConnection) -> None:
+    """Let it stop connecting when it is closed, instead of failing in a task that nobody awaits."""
+    connect = getattr(pc, CONNECTING)
+
+    async def connected() -> None:
+        with contextlib.suppress(InvalidStateError):
+            await connect()
+
+    setattr(pc, CONNECTING, connected)
+
+
+def _transports(pc: aiortc.RTCPeerConnection) -> "set[RTCDtlsTransport]":
+    """Its transports: one, where all is bundled."""
+    transports = {transceiver.receiver.transport for transceiver in pc.getTransceivers()}
+    return transports if pc.sctp is None else transports | {pc.sctp.transport}
+
+
+def _connection(transport: "RTCDtlsTransport") -> "Connection":
+    """That of aioice's, below it."""
+    return transport.transport._connection  # pyright: ignore[reportPrivateUsage]
 
 
 class Heard:

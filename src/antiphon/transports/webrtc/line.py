@@ -59,16 +59,16 @@ class Line:
         try:
             sdp = await connection.engine.answer(offer)
         except BaseException:
-            await connection.engine.close()
+            await connection.close()
             raise
         if self._closed:
-            await connection.engine.close()
+            await connection.close()
             raise UsageError(OVER)
         self._connection, self.gone = connection, ""
         self.connected.clear()
         self.channel.closed()
         if before is not None:
-            await before.engine.close()
+            await before.close()
         return sdp
 
     async def add(self, candidates: Sequence[Candidate]) -> None:
@@ -105,7 +105,7 @@ class Line:
                 await asyncio.sleep(STEP)
         self.channel.closed()
         self.connected.clear()
-        await connection.engine.close()
+        await connection.close()
 
 
 class _Connection:
@@ -116,6 +116,12 @@ class _Connection:
         self.tried = 0
         self.is_up = False
         self.engine: Engine = line._make(line.settings, self)  # pyright: ignore[reportPrivateUsage]
+
+    async def close(self) -> None:
+        """Close the engine and let go of it, which knows us in turn."""
+        engine = self.engine
+        await engine.close()
+        del self.engine
 
     @property
     def wants_video(self) -> bool:

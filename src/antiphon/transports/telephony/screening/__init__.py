@@ -151,7 +151,7 @@ class Screening(Stage):
         """Nothing but our own message is to be spoken to a machine."""
         reply, knows = self.session.reply, self.answered is not None
         if knows and not self._open and not self._leaving and reply is not None:
-            self.session.drop(reply, "a machine has answered")
+            reply.interrupt("a machine has answered")
 
     def _tick(self) -> None:
         if self._listening:

@@ -1,0 +1,74 @@
+"""Calls straight over SIP, let in as sessions: `antiphon serve --sip 127.0.0.1:5060`.
+
+The stack has one place in a process, and its calls stay there: they are sessions of this event loop.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from .hosting import Refused
+from .reception import Reception
+from .settings import ServerSettings
+
+if TYPE_CHECKING:
+    from ..transports.sip import Endpoint, Ringing
+
+__all__ = ["answering", "let_in"]
+
+logger = logging.getLogger("antiphon.server")
+
+
+@asynccontextmanager
+async def answering(reception: Reception) -> AsyncGenerator[None]:
+    """Answer SIP calls meanwhile, where that is wanted. Raises ConfigurationError where it cannot be done."""
+    if not reception.settings.sip:
+        yield
+        return
+    async with _endpoint(reception.settings) as endpoint:
+        listening = asyncio.create_task(_listen(reception, endpoint), name="antiphon sip")
+        try:
+            yield
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+
+def _endpoint(settings: ServerSettings) -> "Endpoint":
+    from ..transports.sip import Endpoint, SIPSettings
+
+    return Endpoint(
+        SIPSettings(
+            settings.sip,
+            settings.sip_user,
+            settings.sip_domain,
+            settings.sip_password,
+            settings.sip_registrar,
+            settings.sip_protocol,
+            calls=2
+            * settings.capacity,  # the host refuses; to the stack a transfer's second call is one, too
+        )
+    )
+
+
+async def _listen(reception: Reception, endpoint: "Endpoint") -> None:
+    async with asyncio.TaskGroup() as calls:
+        async for ringing in endpoint.calls():
+            calls.create_task(let_in(reception, ringing))
+
+
+async def let_in(reception: Reception, ringing: "Ringing") -> None:
+    """Begin a session with the agent whose name was called, or with the first; or say that it is busy."""
+    try:
+        reception.has_room()
+        called = ringing.called if ringing.called in reception.host.names else None
+        await reception.open(reception.opening("sip", called, ringing=ringing), None)
+    except Refused as refusal:
+        reception.metrics.refuse(refusal.status)
+        logger.warning("a SIP call of %s was refused: %s", ringing.caller[:200], refusal.detail)
+        await ringing.decline()
+    except Exception:
+        logger.exception("a SIP call of %s could not be let in", ringing.caller[:200])
+        await ringing.decline()

@@ -1,0 +1,197 @@
+"""The endpoint: it listens, registers, takes calls and makes them."""
+
+import asyncio
+import importlib
+import logging
+import socket
+from collections.abc import AsyncGenerator
+from typing import Any, Self
+
+from ...errors import ConfigurationError, UnavailableError, UsageError
+from .line import SIP, hang_up
+from .settings import SIPSettings, address, user
+from .sound import Sound
+
+__all__ = ["Endpoint", "Ringing"]
+
+logger = logging.getLogger("antiphon.sip")
+
+PIECE = 0.02  # seconds between two looks at whether the media stand
+MEDIA_WITHIN = 5.0  # seconds after the answer in which they must
+RENEWED = 600  # seconds for which a registration is good
+ANYWHERE = ("0.0.0.0", "::")
+
+
+def _baresip() -> Any:
+    try:
+        return importlib.import_module("baresip")
+    except ImportError as error:
+        raise ConfigurationError('SIP needs baresip: pip install "antiphon[sip]"') from error
+
+
+class Endpoint:
+    """Takes and makes calls while it is open. Raises ConfigurationError where it cannot be set up."""
+
+    def __init__(self, settings: SIPSettings | None = None) -> None:
+        self.settings = settings or SIPSettings()
+        self.sip = _baresip()
+        self._runtime: Any = None
+        self._agent: Any = None
+        self._rung: asyncio.Queue[Ringing] = asyncio.Queue()
+
+    async def __aenter__(self) -> Self:
+        settings, sip = self.settings, self.sip
+        config, account = self._configured()
+        _can_listen(settings)
+        self._runtime = sip.Runtime()
+        try:
+            await self._runtime.start(config)
+            self._agent = await sip.UserAgent.create(self._runtime, account, transfer_policy="reject")
+            self._agent.on_incoming(self._ring)
+            if settings.domain:
+                await self._agent.register()
+                self._agent.on(self._registered)
+        except sip.BaresipError as error:
+            await self._close()
+            raise ConfigurationError(
+                f"SIP cannot be set up on {settings.listen} as {settings.user}@{account.domain}: {error}"
+            ) from error
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    def _configured(self) -> tuple[Any, Any]:
+        settings, sip = self.settings, self.sip
+        anywhere = settings.here in ANYWHERE
+        try:
+            config = sip.Config(
+                net_interface=None if anywhere else settings.here,
+                max_concurrent_calls=settings.calls,
+                rtp_timeout=settings.vanished_after,
+                expose_headers=("To",),  # the stack tells of no other way in which a number was called
+                extra_config_text=f"sip_listen {settings.listen}\n",
+            )
+            account = sip.Account(
+                settings.user,
+                settings.domain or (socket.gethostname() if anywhere else settings.here),
+                settings.password,
+                registrar=settings.registrar or None,
+                reg_interval=RENEWED if settings.domain else 0,
+                transport=settings.protocol,
+                audio_codecs=tuple(settings.codecs),
+                extra_params=("catchall=yes",),  # whatever number was called, it rings here
+            )
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError(f"the SIP settings do not fit: {error}") from error
+        return config, account
+
+    async def _close(self) -> None:
+        runtime, self._runtime, self._agent = self._runtime, None, None
+        if runtime is not None:
+            try:
+                await runtime.close()
+            except self.sip.BaresipError as error:
+                logger.warning("SIP could not be closed: %s", error)
+
+    async def calls(self) -> AsyncGenerator["Ringing", None]:
+        """The calls that come in, one after the other, until it is left."""
+        while True:
+            yield await self._rung.get()
+
+    async def dial(self, to: str, *, within: float = 30.0, domain: str = "") -> SIP:
+        """Call a number (at the endpoint's domain, else at this one) or a SIP address: the line.
+
+        Raises UnavailableError where nobody answers `within` seconds.
+        """
+        if self._agent is None:
+            raise UsageError("open the endpoint first: async with Endpoint(...) as endpoint:")
+        uri = address(to, self.settings.domain or domain)
+        try:
+            call = await self._begin(uri)
+            try:
+                await call.wait_established(within)
+            except asyncio.CancelledError:
+                await hang_up(self.sip, call)
+                raise
+        except self.sip.BaresipError as error:
+            raise UnavailableError(f"{to} did not take the call: {error}") from error
+        return await _line(self, call)
+
+    async def _begin(self, uri: str) -> Any:
+        """Send the invitation. An answer may be here before the stack's binding listens for it, which would
+        miss it for good (baresip-python 0.5.2a3): it is told then."""
+        early: list[Any] = []
+        self._runtime.subscribe(early.append)
+        try:
+            call = await self._agent.dial(uri)
+        finally:
+            self._runtime.unsubscribe(early.append)
+        for event in early:
+            call._on_stack_event(event)
+        return call
+
+    def _ring(self, call: Any) -> None:
+        self._rung.put_nowait(Ringing(self, call))
+
+    def _registered(self, event: Any) -> None:
+        if event.event.name == "REGISTER_FAIL":
+            logger.warning("%s is not registered any more: %s", self.settings.user, event.text)
+
+
+class Ringing:
+    """A call that comes in. Answer it, or decline it."""
+
+    def __init__(self, endpoint: Endpoint, call: Any) -> None:
+        self._endpoint = endpoint
+        self._call = call
+        self.id: str = call.call_id or ""
+        self.caller: str = call.peer or ""
+        """The caller's address, as the caller says."""
+        self.called: str = user(call.headers.get("To", ""))
+        """The name or number that was called."""
+
+    async def answer(self) -> SIP:
+        """Take it: the line. Raises UnavailableError where the caller has hung up meanwhile."""
+        try:
+            await self._call.answer()
+            await self._call.wait_established(MEDIA_WITHIN)
+        except self._endpoint.sip.BaresipError as error:
+            raise UnavailableError(f"the call of {self.caller} could not be taken: {error}") from error
+        return await _line(self._endpoint, self._call)
+
+    async def decline(self) -> None:
+        """Say that it is busy here; hang up, if it has been answered."""
+        await hang_up(self._endpoint.sip, self._call)
+
+
+async def _line(endpoint: Endpoint, call: Any) -> SIP:
+    """The call's media, as soon as they stand."""
+    sip = endpoint.sip
+    for _ in range(int(MEDIA_WITHIN / PIECE)):
+        if call.state is sip.CallState.CLOSED:
+            break
+        try:
+            info = call.audio.info()
+        except sip.AudioNotActive:
+            info = None
+        if info is not None and info.tx_ready and info.rx_ready:
+            return SIP(endpoint, call, Sound(sip, call, info))
+        await asyncio.sleep(PIECE)
+    await hang_up(sip, call)
+    raise UnavailableError(f"no audio was agreed on with {call.peer or 'the other side'}")
+
+
+def _can_listen(settings: SIPSettings) -> None:
+    """Raises ConfigurationError where the address is not this machine's, of which the stack says nothing."""
+    port = int(settings.listen.rpartition(":")[2])
+    try:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            family, *_, where = socket.getaddrinfo(settings.here, port, type=kind)[0]
+            with socket.socket(family, kind) as one:
+                one.bind(where)
+    except OSError as error:
+        raise ConfigurationError(f"SIP cannot listen on {settings.listen}: {error}") from error

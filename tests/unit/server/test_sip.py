@@ -1,0 +1,114 @@
+"""SIP calls at the reception: let in, sent to the agent that was called, or told that it is busy."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+
+from antiphon.errors import ConfigurationError
+from antiphon.server.hosting import Refused, Report
+from antiphon.server.reception import Reception
+from antiphon.server.scripted import ScriptedHost
+from antiphon.server.settings import ServerSettings
+from antiphon.server.sip import answering, let_in
+
+
+@dataclass
+class Call:
+    """A call that rings."""
+
+    called: str = "agent"
+    caller: str = "sip:ada@example.com"
+    id: str = "1"
+    declined: int = 0
+
+    async def decline(self) -> None:
+        self.declined += 1
+
+
+def reception(room: int = 9, **settings: Any) -> tuple[Reception, ScriptedHost]:
+    hosts: list[ScriptedHost] = []
+
+    def hosting(report: Report) -> ScriptedHost:
+        hosts.append(ScriptedHost(report, room=room, names=("agent", "sales")))
+        return hosts[0]
+
+    return Reception(hosting, ServerSettings(**settings)), hosts[0]
+
+
+def let(where: Reception, call: Call) -> None:
+    async def main() -> None:
+        await let_in(where, cast(Any, call))
+        await where.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("called", "agent"), [("sales", "sales"), ("+4930123", "agent"), ("", "agent")])
+def test_the_agent_is_the_one_that_was_called_or_the_first(called: str, agent: str) -> None:
+    where, host = reception()
+    call = Call(called)
+    let(where, call)
+    (opened,) = host.opened
+    assert (opened.opening.kind, opened.opening.agent) == ("sip", agent)
+    assert opened.opening.details["ringing"] is call
+    assert not call.declined
+
+
+def test_where_there_is_no_room_it_is_busy() -> None:
+    where, host = reception(room=0)
+    call = Call()
+    let(where, call)
+    assert call.declined == 1 and not host.opened
+    assert where.metrics.refused[(("status", "429"),)] == 1
+
+
+def test_while_the_server_drains_it_is_busy() -> None:
+    where, host = reception()
+    where.draining = True
+    call = Call()
+    let(where, call)
+    assert call.declined == 1 and not host.opened
+    assert where.metrics.refused[(("status", "503"),)] == 1
+
+
+@pytest.mark.parametrize("error", [Refused(500, "the agent could not be made"), ValueError("a bug")])
+def test_what_cannot_be_opened_holds_nobody(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    where, host = reception()
+
+    async def failing(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(host, "open", failing)
+    call = Call()
+    let(where, call)
+    assert call.declined == 1 and not where.sessions
+
+
+def test_without_the_setting_nothing_listens() -> None:
+    async def main() -> None:
+        async with answering(reception()[0]):
+            assert [task.get_name() for task in asyncio.all_tasks()].count("antiphon sip") == 0
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"sip": "5060"}, "write it as 127.0.0.1:5060"),
+        ({"sip": "127.0.0.1:5060", "isolation": "process"}, "SIP calls stay in the server's own process"),
+        ({"sip_domain": "sip.example.com"}, "say where to listen, too"),
+    ],
+)
+def test_wrong_settings(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        ServerSettings(**wrong)
+
+
+def test_a_password_is_not_shown() -> None:
+    settings = ServerSettings.from_environment(
+        {"ANTIPHON_SIP": "127.0.0.1:5060", "ANTIPHON_SIP_PASSWORD": "hush"}
+    )
+    assert settings.sip_password == "hush" and "hush" not in repr(settings)
