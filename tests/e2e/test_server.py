@@ -122,6 +122,17 @@ def message(kind: str, data: Any = None) -> str:
     return json.dumps({"label": "rtvi-ai", "type": kind, "id": "1", "data": data})
 
 
+def handshake(library: str) -> bytes:
+    """What a websocket and the client protocol begin with."""
+    body = message("client-ready", {"version": "2.1.0", "about": {"library": library}}).encode()
+    return (
+        b"GET /ws?framing=json HTTP/1.1\r\nHost: localhost\r\n"
+        b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        b"\x81\xfe" + len(body).to_bytes(2) + b"\0\0\0\0" + body
+    )
+
+
 async def until(client: ClientConnection, kind: str) -> None:
     """Wait for a message of this type."""
     async with asyncio.timeout(15):
@@ -194,13 +205,7 @@ def test_readers_who_do_not_read_disturb_nobody(file: Path) -> None:
     async def deaf(server: Server) -> socket.socket:
         plain = socket.create_connection(("localhost", server.port))
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        plain.sendall(
-            b"GET /ws?framing=json HTTP/1.1\r\nHost: localhost\r\n"
-            b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-        )
-        body = message("client-ready", {"version": "2.1.0", "about": {"library": "deaf"}}).encode()
-        plain.sendall(b"\x81\xfe" + len(body).to_bytes(2) + b"\0\0\0\0" + body)
+        plain.sendall(handshake("deaf"))
         return plain
 
     async def main() -> None:
@@ -220,33 +225,58 @@ def test_readers_who_do_not_read_disturb_nobody(file: Path) -> None:
     asyncio.run(main())
 
 
-def test_tls(file: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[str, str]:
+    """A certificate of localhost and its key, as files."""
+    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        key,
-        "-out",
-        cert,
-        *names,
-    ]
-    subprocess.run(command, check=True, capture_output=True)
+    kind = ("req", "-x509", "-newkey", "rsa:2048", "-nodes")
+    subprocess.run(["openssl", *kind, "-keyout", key, "-out", cert, *names], check=True, capture_output=True)
+    return cert, key
+
+
+def test_tls(file: Path, certificate: tuple[str, str]) -> None:
+    cert, key = certificate
 
     async def main() -> None:
-        async with served(*serving(file, "--tls-cert", str(cert), "--tls-key", str(key))) as server:
-            async with httpx.AsyncClient(verify=ssl.create_default_context(cafile=str(cert))) as client:
+        async with served(*serving(file, "--tls-cert", cert, "--tls-key", key)) as server:
+            context = ssl.create_default_context(cafile=cert)
+            async with httpx.AsyncClient(verify=context) as client:
                 told = (await client.post(f"{server.url}/start", json={"transport": "websocket"})).json()
             assert told["wsUrl"].startswith("wss://")
-            context = ssl.create_default_context(cafile=str(cert))
             async with connect(f"{told['wsUrl']}?token={told['token']}&framing=json", ssl=context) as client:
                 await client.send(message("client-ready", {"version": "2.1.0", "about": {"library": "t"}}))
                 await until(client, "bot-ready")
+                server.tell(signal.SIGTERM)
+                await until(client, "bot-stopped-speaking")
+                assert server.process.poll() is None
+            assert await server.over(within=10) == 0
+
+    asyncio.run(main())
+
+
+def test_a_reader_who_does_not_read_is_noticed_behind_tls_too(
+    file: Path, certificate: tuple[str, str]
+) -> None:
+    cert, key = certificate
+    small = {"ANTIPHON_QUEUE_BYTES": "1000"}
+
+    def deaf(server: Server) -> ssl.SSLSocket:
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.connect(("localhost", server.port))
+        secret = ssl.create_default_context(cafile=cert).wrap_socket(plain, server_hostname="localhost")
+        secret.sendall(handshake("deaf"))
+        return secret
+
+    async def main() -> None:
+        async with served(*serving(file, "--tls-cert", cert, "--tls-key", key), **small) as server:
+            silent = [await asyncio.to_thread(deaf, server) for _ in range(5)]
+            async with asyncio.timeout(25):  # before a ping that is not answered ends them
+                while "antiphon_sessions 0\n" not in (await server.get("/metrics")).text:
+                    await asyncio.sleep(0.2)
+            for secret in silent:
+                secret.close()
 
     asyncio.run(main())
 

@@ -1,4 +1,4 @@
-"""SIP packet by packet: transfers, holding, codecs, refusals, registrations, and what else there is."""
+"""SIP packet by packet, in the server's event loop: transfers, holding, codecs, refusals, registrations."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,7 @@ from antiphon.audio.levels import rms
 from antiphon.errors import ConfigurationError, UnavailableError, UsageError
 from antiphon.frames import AgentKeys, Failed, SessionEnded, Transfer, UserAudio, UserKey
 from antiphon.processor import Processor, on
+from antiphon.server import serving
 from antiphon.session import Session
 from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from antiphon.testing.softphone import Dialog, Packet, Softphone, sdp, softphone
@@ -131,7 +132,7 @@ def run(play: Callable[[House], Awaitable[None]], **settings: Any) -> None:
         async with house(**settings) as here:
             await play(here)
 
-    asyncio.run(main())
+    serving.run(main())
 
 
 async def notify(call: Dialog, status: str, state: str = "active;expires=60") -> None:
@@ -423,9 +424,9 @@ def test_another_codec_may_be_agreed_on_in_the_middle_of_a_call() -> None:
         call.media.speaks = False
         await asyncio.sleep(0.5)
         assert call.media.kinds == [0, 9]
-        assert here.ear.loud == pytest.approx(1.0, abs=0.1), "heard at the right speed"
+        assert here.ear.loud == pytest.approx(1.0, abs=0.25), "heard at the right speed"
         spoken = [len(pcm) / 2 / 16000 for _, _, pcm in call.media.heard[begun:] if rms(pcm) > -40]
-        assert sum(spoken) == pytest.approx(13 / 15, abs=0.1), "and spoken at it"
+        assert sum(spoken) == pytest.approx(13 / 15, abs=0.2), "and spoken at it"
         await call.hang_up()
         await session.wait()
 
@@ -456,6 +457,19 @@ def test_a_caller_who_vanishes_is_given_up() -> None:
         assert here.told == ["the caller vanished"]
 
     run(play, vanished_after=1)
+
+
+def test_with_the_endpoint_its_calls_are_over() -> None:
+    async def main() -> None:
+        async with house() as here:
+            _, session = await here.talk()
+        await session.wait()
+        assert here.told == ["the line was closed"]
+        assert [ringing async for ringing in here.endpoint.calls()] == []
+        with pytest.raises(UsageError, match="open the endpoint first"):
+            await here.endpoint.dial("sip:a@127.0.0.1")
+
+    serving.run(main())
 
 
 def test_keys_may_come_as_messages() -> None:
@@ -509,7 +523,7 @@ def test_a_call_may_come_without_an_offer() -> None:
         call = await here.caller.ring(here.where, body="")
         answering = asyncio.create_task(here.answer())
         answer = await here.caller.expect("200 INVITE")
-        assert "m=audio" in answer.body
+        assert 21000 <= int(answer.body.partition("m=audio ")[2].split()[0]) <= 21100
         call.remote, call.target = answer["To"], answer["Contact"].strip("<>")
         call.ask("ACK", sdp(call.media.port), Content_Type="application/sdp")
         session = await answering
@@ -517,7 +531,7 @@ def test_a_call_may_come_without_an_offer() -> None:
         await call.hang_up()
         await session.wait()
 
-    run(play)
+    run(play, ports="21000-21100")
 
 
 def test_requests_that_are_none_of_a_call() -> None:
@@ -600,7 +614,7 @@ def test_a_call_that_nobody_takes() -> None:
             await leaving
             assert "expires=0" in registrar.seen[-1]["Contact"], "it does not stay registered"
 
-    asyncio.run(main())
+    serving.run(main())
 
 
 async def _register(registrar: Softphone, status: str) -> None:
@@ -634,7 +648,7 @@ def test_a_wrong_password_is_told() -> None:
                     pass
             await registering
 
-    asyncio.run(main())
+    serving.run(main())
 
 
 def test_an_address_that_is_taken_or_not_ours_is_told() -> None:
@@ -645,7 +659,7 @@ def test_an_address_that_is_taken_or_not_ours_is_told() -> None:
                     async with house(listen=where):
                         pass
 
-    asyncio.run(main())
+    serving.run(main())
 
 
 def test_what_would_bring_the_stack_down_is_not_given_to_it() -> None:

@@ -1,17 +1,20 @@
 """A browser's stand-in over loopback, against each engine: voice, pictures, messages, restarts, the end."""
 
 import asyncio
+import gc
 import json
 import socket
 import subprocess
 import threading
 import time
+import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import aiortc
 import numpy as np
 import pytest
 from aiortc.exceptions import InvalidStateError
@@ -33,6 +36,7 @@ from antiphon.processor import Processor, on
 from antiphon.session import Session
 from antiphon.testing.browser import Browser, Camera
 from antiphon.transports.webrtc import IceServer, Turn, WebRTC, WebRTCSettings
+from antiphon.transports.webrtc.aiortc import CONNECTING, give_up
 
 pytestmark = pytest.mark.e2e
 
@@ -577,6 +581,47 @@ def test_a_session_that_ends_while_its_client_connects_leaves_nothing(engine: st
                 {"sdp": "v=0\r\nm=audio 9 X 0\r\na=mid:0", "type": "offer", "restart_pc": True}
             )
         await browser.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("connects", [True, False])
+def test_a_connection_that_is_closed_leaves_nothing_to_the_garbage_collector(connects: bool) -> None:
+    """Which would stop everybody to look for it: for a second, after a flood of offers."""
+
+    async def main() -> None:
+        room = Room("aiortc")
+        browser = room.browser()
+        await (browser.connect() if connects else browser.negotiate())
+        connection = room.line._line._connection  # pyright: ignore[reportPrivateUsage]
+        assert connection is not None
+        engine = weakref.ref(connection.engine)
+        pc = weakref.ref(engine()._pc)  # pyright: ignore
+        del connection
+        gc.disable()
+        try:
+            await room.close()
+            await browser.close()
+            await until(lambda: engine() is None and pc() is None, within=2)
+        finally:
+            gc.enable()
+
+    run(main())
+
+
+def test_a_connection_that_is_closed_while_it_is_made_complains_to_nobody() -> None:
+    async def main() -> None:
+        closed = aiortc.RTCPeerConnection()
+        setattr(closed, CONNECTING, raising(InvalidStateError("RTCIceTransport is closed")))
+        give_up(closed)
+        await getattr(closed, CONNECTING)()
+        await closed.close()
+
+    def raising(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
+        async def connect() -> None:
+            raise error
+
+        return connect
 
     run(main())
 

@@ -57,13 +57,13 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
     let from = 0;
     const rows: HTMLElement[] = [];
     const add = (label: string, words: string, of: Of, kind = ""): void => {
-      const seconds = of(turn) ?? 0;
+      const seconds = of(turn);
       const bar = make(`b${kind}`, {});
       bar.style.setProperty("--from", `${(from / total) * 100}%`);
-      bar.style.setProperty("--share", `${(Math.max(0, seconds) / total) * 100}%`);
-      from += seconds;
+      bar.style.setProperty("--share", `${(Math.max(0, seconds ?? 0) / total) * 100}%`);
+      from += seconds ?? 0;
       const name = make("button", { type: "button", "aria-describedby": "detail" }, label);
-      const row = make("tr", {}, make("th", { scope: "row" }, name), make("td.lane", { "aria-hidden": true }, make("i", {}, bar)), ...numbers(of, turn));
+      const row = make("tr", {}, make("th", { scope: "row" }, name), make("td.lane", { "aria-hidden": true }, make("i", {}, ...(seconds == null ? [] : [bar]))), ...numbers(of, turn));
       const tell = (words: string) => () => void (detail.textContent = words);
       row.addEventListener("pointerenter", tell(words));
       row.addEventListener("pointerleave", () => tell(rest)());

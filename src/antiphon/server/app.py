@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import cast
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -13,14 +14,27 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import page, phone, sessions
-from .answers import HANDLERS, answer
-from .hosting import Agents, Host, LoopHost, Report
+from .answers import HANDLERS, answer, refused
+from .hosting import Agents, Host, LoopHost, Refused, Report
 from .reception import Reception
 from .settings import ServerSettings
 
 __all__ = ["app"]
 
 LOCAL_PAGES = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
+
+
+class Cors(CORSMiddleware):
+    """Which refuses in JSON, too."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """What a browser asks before it sends a page's request."""
+        found = super().preflight_response(request_headers)
+        if found.status_code < 400:
+            return found
+        said = refused(Refused(found.status_code, f"a page may not ask this: {bytes(found.body).decode()}"))
+        said.headers["vary"] = "Origin"
+        return said
 
 
 def app(agents: Agents | Callable[[Report], Host], settings: ServerSettings | None = None) -> Starlette:
@@ -59,7 +73,7 @@ def app(agents: Agents | Callable[[Report], Host], settings: ServerSettings | No
             await self.app(scope, receive, counted)
 
     cors = Middleware(
-        CORSMiddleware,
+        Cors,
         allow_origins=chosen.origins,
         allow_origin_regex=None if chosen.keyed else LOCAL_PAGES,
         allow_methods=["GET", "POST", "PATCH"],

@@ -20,6 +20,7 @@ from ..telemetry.latency import Latency
 from ..transports.port import Transport
 from ..transports.wire import Wire
 from .lines import line, preload
+from .numbers import discreet
 from .settings import ServerSettings
 
 __all__ = ["Agents", "Host", "Hosted", "LoopHost", "Opening", "Refused", "Report"]
@@ -268,7 +269,7 @@ class _Call:
                 self.session,
                 self._opening.kind,
                 seconds,
-                self._reason,
+                discreet(self._reason),
             )
             self._tell(ended=self._reason, seconds=round(seconds, 3))
 

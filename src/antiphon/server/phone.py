@@ -22,6 +22,7 @@ from . import documents
 from .answers import HEADERS, answer, decode
 from .hosting import Opening, Refused
 from .keys import address
+from .numbers import discreet
 from .reception import Reception
 from .socket import Asked as Wanted
 from .socket import SocketRoute
@@ -83,7 +84,7 @@ class Phone:
         """How a call of ours goes; it is logged, for those who look for what went wrong."""
         found = self._provider(request)
         asked, _ = await self._asked(request, found)
-        logger.debug("%s says of a call: %s", found.title, asked.fields)
+        logger.debug("%s says of a call: %s", found.title, discreet(asked.fields))
         return Response(status_code=204, headers=HEADERS)
 
     async def document(self, request: Request) -> Response:

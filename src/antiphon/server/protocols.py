@@ -19,6 +19,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.protocol import State
 
+from .answers import refused
+from .hosting import Refused
 from .socket import DIRECT, LAST, TOO_SLOW, fit
 
 try:
@@ -66,6 +68,18 @@ class Http(H11Protocol):
         if self._late is not None:
             self._late.cancel()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is answered as everything else is."""
+        said = refused(Refused(400, f"this is no request in HTTP/1.1: {msg}"))
+        headers = [*said.raw_headers, (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=400, headers=headers),
+            h11.Data(data=bytes(said.body)),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _expect(self) -> None:
         if self._late is None:

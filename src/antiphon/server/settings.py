@@ -87,6 +87,8 @@ class ServerSettings:
     sip_registrar: str = ""
     """The outbound proxy, if it is not the domain itself."""
     sip_protocol: Literal["udp", "tcp", "tls"] = "udp"
+    sip_ports: str = ""
+    """The UDP ports for its audio, such as 10000-20000; else any."""
 
     webrtc: Literal["aiortc", "wrtc"] = "aiortc"
     """The engine that speaks WebRTC."""

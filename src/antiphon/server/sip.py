@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from .hosting import Refused
+from .numbers import discreet
 from .reception import Reception
 from .settings import ServerSettings
 
@@ -39,6 +40,7 @@ async def answering(reception: Reception) -> AsyncGenerator[None]:
 def _endpoint(settings: ServerSettings) -> "Endpoint":
     from ..transports.sip import Endpoint, SIPSettings
 
+    # the host refuses those beyond its capacity; to the stack a transfer's second call is one, too
     return Endpoint(
         SIPSettings(
             settings.sip,
@@ -47,8 +49,8 @@ def _endpoint(settings: ServerSettings) -> "Endpoint":
             settings.sip_password,
             settings.sip_registrar,
             settings.sip_protocol,
-            calls=2
-            * settings.capacity,  # the host refuses; to the stack a transfer's second call is one, too
+            calls=2 * settings.capacity,
+            ports=settings.sip_ports,
         )
     )
 
@@ -67,8 +69,8 @@ async def let_in(reception: Reception, ringing: "Ringing") -> None:
         await reception.open(reception.opening("sip", called, ringing=ringing), None)
     except Refused as refusal:
         reception.metrics.refuse(refusal.status)
-        logger.warning("a SIP call of %s was refused: %s", ringing.caller[:200], refusal.detail)
+        logger.warning("a SIP call of %s was refused: %s", discreet(ringing.caller[:200]), refusal.detail)
         await ringing.decline()
     except Exception:
-        logger.exception("a SIP call of %s could not be let in", ringing.caller[:200])
+        logger.exception("a SIP call of %s could not be let in", discreet(ringing.caller[:200]))
         await ringing.decline()

@@ -101,14 +101,17 @@ def test_metrics_are_those_of_prometheus(serve: Serve) -> None:
         assert line in lines
 
 
-def test_what_metrics_count_is_bounded_and_escaped(serve: Serve) -> None:
+def test_what_metrics_count_is_bounded_and_names_nobody(serve: Serve) -> None:
     server = serve()
     for number in range(1000):
         about = {"session": "s", "agent": "a", "kind": "phone", "seconds": 1}
-        server.host.report(about | {"ended": f'transferred to "{number}"\n'})
+        server.host.report(about | {"ended": f'transferred to "+4930{number:06}"\n'})
+        server.host.report(about | {"ended": f"said goodbye to +4930{number:06}"})
     lines = [line for line in server.client.get("/metrics").text.splitlines() if "ended_total{" in line]
-    assert len(lines) < 60
-    assert 'antiphon_sessions_ended_total{kind="phone",reason="transferred to \\"0\\"\\n"} 1' in lines
+    assert lines == [
+        'antiphon_sessions_ended_total{kind="phone",reason="transferred"} 1000',
+        'antiphon_sessions_ended_total{kind="phone",reason="other"} 1000',
+    ]
 
 
 def test_the_page_lets_nothing_in_from_elsewhere(serve: Serve) -> None:
@@ -131,3 +134,15 @@ def test_the_page_has_no_other_files(serve: Serve, path: str) -> None:
 
 def test_the_page_can_be_left_out(serve: Serve) -> None:
     assert serve(page=False).client.get("/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "asked", [{"origin": "https://evil.example"}, {"access-control-request-method": "PUT"}]
+)
+def test_what_a_page_may_not_ask_is_refused_in_json(serve: Serve, asked: dict[str, str]) -> None:
+    about = {"origin": "http://localhost:3000", "access-control-request-method": "POST"}
+    client = serve().client
+    assert client.options("/start", headers=about).status_code == 200
+    answer = client.options("/start", headers=about | asked)
+    assert (answer.status_code, set(answer.json())) == (400, {"detail", "info"})
+    assert "access-control-allow-origin" not in answer.headers

@@ -309,3 +309,15 @@ async def test_nothing_is_left_of_a_session() -> None:
     await LoopClock().sleep(1)
     gc.collect()
     assert [found() for found in kept] == [None] * 6
+
+
+@virtual
+async def test_the_log_does_not_tell_where_a_call_went(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    host = LoopHost({"agent": agent()})
+    hosted = await host.open(opening(), pipe := Pipe())
+    ready(pipe)
+    await LoopClock().sleep(5)
+    await hosted.end("transferred to +4930123456")
+    assert "transferred to …456" in caplog.text
+    assert "4930123456" not in caplog.text

@@ -1,6 +1,7 @@
 """A websocket as a wire: whatever the network does to its bytes, and whatever the other side sends."""
 
 import asyncio
+import json
 import struct
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -370,3 +371,26 @@ def test_a_refusal_is_no_error_of_the_server(caplog: pytest.LogCaptureFixture) -
     assert network.sent.endswith(b'"info":"not you"}')
     assert network.closed
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "said", [b"\0\0\0\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/9.9\r\nHost: a\r\nx" + b"x" * 80_000]
+)
+def test_what_is_no_request_is_refused_in_json(said: bytes) -> None:
+    network = Network()
+    network.reads = True
+
+    async def main() -> None:
+        config = Config(Starlette(), ws=Sockets, http=Http, log_config=None)
+        config.load()
+        network.protocol = Http(config, ServerState(), {})
+        network.protocol.connection_made(network)
+        network.protocol.data_received(said)
+        await LoopClock().sleep(1)
+
+    run_virtual(main())
+    head, _, body = network.sent.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"application/json" in head
+    assert set(json.loads(body)) == {"detail", "info"}
+    assert network.closed

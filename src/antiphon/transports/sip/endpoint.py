@@ -37,13 +37,16 @@ class Endpoint:
         self.sip = _baresip()
         self._runtime: Any = None
         self._agent: Any = None
-        self._rung: asyncio.Queue[Ringing] = asyncio.Queue()
+        self._rung: asyncio.Queue[Ringing | None] = asyncio.Queue()
+        self.closed = False
+        """Whether all its calls are over, because it was closed or the stack has died."""
 
     async def __aenter__(self) -> Self:
         settings, sip = self.settings, self.sip
         config, account = self._configured()
         _can_listen(settings)
         self._runtime = sip.Runtime()
+        self._runtime.on_dead = self._died
         try:
             await self._runtime.start(config)
             self._agent = await sip.UserAgent.create(self._runtime, account, transfer_policy="reject")
@@ -67,13 +70,14 @@ class Endpoint:
     def _configured(self) -> tuple[Any, Any]:
         settings, sip = self.settings, self.sip
         anywhere = settings.here in ANYWHERE
+        ports = f"rtp_ports {settings.ports}\n" if settings.ports else ""
         try:
             config = sip.Config(
                 net_interface=None if anywhere else settings.here,
                 max_concurrent_calls=settings.calls,
                 rtp_timeout=settings.vanished_after,
                 expose_headers=("To",),  # the stack tells of no other way in which a number was called
-                extra_config_text=f"sip_listen {settings.listen}\n",
+                extra_config_text=f"sip_listen {settings.listen}\n{ports}",
             )
             account = sip.Account(
                 settings.user,
@@ -90,6 +94,7 @@ class Endpoint:
         return config, account
 
     async def _close(self) -> None:
+        self._end()
         runtime, self._runtime, self._agent = self._runtime, None, None
         if runtime is not None:
             try:
@@ -98,9 +103,9 @@ class Endpoint:
                 logger.warning("SIP could not be closed: %s", error)
 
     async def calls(self) -> AsyncGenerator["Ringing", None]:
-        """The calls that come in, one after the other, until it is left."""
-        while True:
-            yield await self._rung.get()
+        """The calls that come in, one after the other, until it is closed."""
+        while (ringing := await self._rung.get()) is not None:
+            yield ringing
 
     async def dial(self, to: str, *, within: float = 30.0, domain: str = "") -> SIP:
         """Call a number (at the endpoint's domain, else at this one) or a SIP address: the line.
@@ -136,6 +141,14 @@ class Endpoint:
 
     def _ring(self, call: Any) -> None:
         self._rung.put_nowait(Ringing(self, call))
+
+    def _died(self) -> None:
+        logger.error("the SIP stack has died, its calls with it; only a new process can have another")
+        self._end()
+
+    def _end(self) -> None:
+        self.closed = True
+        self._rung.put_nowait(None)
 
     def _registered(self, event: Any) -> None:
         if event.event.name == "REGISTER_FAIL":

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,7 @@ class SIP:
     @property
     def over(self) -> bool:
         """Whether the call has ended."""
-        return self.call.state is self.endpoint.sip.CallState.CLOSED
+        return self.endpoint.closed or self.call.state is self.endpoint.sip.CallState.CLOSED
 
     async def close(self) -> None:
         """Hang up, when what was spoken has gone out."""
@@ -143,10 +143,13 @@ class _Ear(Stage):
             if pcm and (frame := self._intake.take(pcm, self.session.now)) is not None:
                 yield frame
             await clock.sleep(PIECE)
-        transferred = f"transferred to {line.handing_to}"
-        await self.session.cancel(
-            transferred if self._why == TRANSFERRED else REASONS.get(self._why, "the caller hung up")
-        )
+        if line.endpoint.closed:
+            reason = "the line was closed"
+        elif self._why == TRANSFERRED:
+            reason = f"transferred to {line.handing_to}"
+        else:
+            reason = REASONS.get(self._why, "the caller hung up")
+        await self.session.cancel(reason)
 
     async def close(self) -> None:
         """Hang up, if that has not been done."""
@@ -202,27 +205,27 @@ class _Mouth(Stage):
         try:
             if voice is not None:
                 await other.announce(frame.announcement, voice)
-            await self._settled(other.call.hold)
-            await self._settled(call.hold)
+            await self._settled(other, other.call.hold)
+            await self._settled(line, call.hold)
             await call.attended_transfer(other.call, timeout=OUTCOME_WITHIN)
         finally:
             await hang_up(self._sip, other.call)
             if call.is_on_hold and not line.over:
-                await self._settled(call.resume)
+                await self._settled(line, call.resume)
 
     @property
     def _domain(self) -> str:
         """Where a number is called that stands alone: at our provider's, else where the caller is."""
         return self._line.endpoint.settings.domain or host(self._line.caller)
 
-    async def _settled(self, agree: Any) -> None:
+    async def _settled(self, line: SIP, agree: Callable[[], Awaitable[None]]) -> None:
         """Hold or resume, after what is being agreed on already. Raises BaresipError."""
         for _ in range(int(SETTLED_WITHIN / PIECE)):
             try:
                 return await agree()
             except self._sip.BaresipError as error:
-                logger.debug("%s is put off: %s", agree.__name__, error)
-                if self._line.over:
+                logger.debug("put off: %s", error)
+                if line.over:
                     break
             await self.session.clock.sleep(PIECE)
         return await agree()

@@ -32,6 +32,8 @@ class SIPSettings:
     """In order of preference, as baresip names them."""
     calls: int = 8
     """At the same time, those that a transfer makes among them; who calls then hears that it is busy."""
+    ports: str = ""
+    """UDP ports for the audio, such as 10000-20000; else any."""
     vanished_after: int = 10
     """Seconds without a packet of audio after which the other side is gone."""
 
@@ -41,6 +43,8 @@ class SIPSettings:
             raise ConfigurationError(f"listen={self.listen!r}: write address:port, such as 127.0.0.1:5060")
         if self.protocol not in ("udp", "tcp", "tls"):
             raise ConfigurationError(f"protocol={self.protocol!r}: SIP goes over udp, tcp or tls")
+        if self.ports and not re.fullmatch(r"\d+-\d+", self.ports):
+            raise ConfigurationError(f"ports={self.ports!r}: write them as 10000-20000")
         if self.calls < 1:
             raise ConfigurationError(f"calls={self.calls}: an endpoint takes one call at least")
         for name in ("password", "registrar"):

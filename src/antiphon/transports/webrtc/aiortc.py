@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aiortc import RTCDtlsTransport
     from av.stream import Stream
 
-__all__ = ["SILENCE", "Aiortc", "Heard", "hang_up", "replace_jitter_buffer"]
+__all__ = ["CONNECTING", "SILENCE", "Aiortc", "Heard", "give_up", "hang_up", "replace_jitter_buffer"]
 
 Encoded: TypeAlias = "Packet[Stream]"
 
@@ -44,7 +44,7 @@ SHORTEST = 12  # bytes: RTP's header, the shortest of those that share the conne
 SETTLE = 0.05  # seconds after which a connection that was being made has seen that it is closed
 SOURCES = ("camera", "screen")
 GUARDED, RESIGNING = "data_received", "_transmit"  # methods of a connection, and of its messenger
-CONNECTING = "_RTCPeerConnection__connect"
+CONNECTING = "_RTCPeerConnection__connect"  # a method, too
 
 
 class Aiortc:
@@ -53,7 +53,7 @@ class Aiortc:
     def __init__(self, settings: WebRTCSettings, ear: Ear) -> None:
         self._ear = ear
         self._pc = aiortc.RTCPeerConnection(_configuration(settings))
-        _give_up(self._pc)
+        give_up(self._pc)
         self._pc.on("connectionstatechange", self._changed)
         self._pc.on("datachannel", self._channel_made)
         self._channel: aiortc.RTCDataChannel | None = None
@@ -238,7 +238,7 @@ def _resign(sctp: aiortc.RTCSctpTransport) -> None:
     setattr(sctp, RESIGNING, transmitted)
 
 
-def _give_up(pc: aiortc.RTCPeerConnection) -> None:
+def give_up(pc: aiortc.RTCPeerConnection) -> None:
     """Let it stop connecting when it is closed, instead of failing in a task that nobody awaits."""
     connect = getattr(pc, CONNECTING)
 

@@ -57,6 +57,7 @@ def test_who_an_address_is(uri: str, name: str, where: str) -> None:
         ({"listen": "everywhere"}, "address:port"),
         ({"listen": "127.0.0.1:0"}, "address:port"),
         ({"protocol": "sctp"}, "udp, tcp or tls"),
+        ({"ports": "many"}, "10000-20000"),
         ({"calls": 0}, "one call at least"),
         ({"password": "secret"}, "no domain to register with"),
     ],

@@ -1,0 +1,19 @@
+"""Numbers in logs."""
+
+import pytest
+
+from antiphon.server.numbers import discreet
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("transferred to +4930123456", "transferred to …456"),
+        ("sip:+4930123456@pbx.example.com:5060", "sip:…456@pbx.example.com:5060"),
+        ({"From": "+4930123456", "CallSid": "CA1"}, "{'From': '…456', 'CallSid': 'CA1'}"),
+        ("transferred to sip:desk@127.0.0.1:9", "transferred to sip:desk@127.0.0.1:9"),
+        ("after 12 s: the caller hung up", "after 12 s: the caller hung up"),
+    ],
+)
+def test_the_last_three_digits_are_shown(text: object, shown: str) -> None:
+    assert discreet(text) == shown
