@@ -1,10 +1,7 @@
 """Calls over SIP: sipp is the caller's telephone, and this test speaks and hears its audio."""
 
 import asyncio
-import contextlib
-import random
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,7 +14,7 @@ from antiphon.frames import AgentKeys, Failed, SessionEnded, Transfer, UserKey
 from antiphon.processor import Processor, on
 from antiphon.session import Session
 from antiphon.testing import LoudVAD, ScriptedLLM, ScriptedSTT, ScriptedTTS
-from antiphon.testing.softphone import Media
+from antiphon.testing.softphone import Media, free_port
 from antiphon.transports.sip import Endpoint, SIPSettings
 
 pytestmark = [
@@ -26,20 +23,6 @@ pytestmark = [
 ]
 
 ASSETS = Path(__file__).parents[1] / "assets"
-
-
-def free_port() -> int:
-    """One that is free for UDP and TCP, since an endpoint listens on both, and that no client is given."""
-    while True:
-        port = random.randrange(20000, 30000)
-        with (
-            contextlib.suppress(OSError),
-            socket.socket() as tcp,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        ):
-            tcp.bind(("127.0.0.1", port))
-            udp.bind(("127.0.0.1", port))
-            return port
 
 
 class LevelVAD(LoudVAD):

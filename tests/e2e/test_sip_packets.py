@@ -1,10 +1,7 @@
 """SIP packet by packet, in the server's event loop: transfers, holding, codecs, refusals, registrations."""
 
 import asyncio
-import contextlib
 import importlib.util
-import random
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +17,7 @@ from antiphon.processor import Processor, on
 from antiphon.server import serving
 from antiphon.session import Session
 from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
-from antiphon.testing.softphone import Dialog, Packet, Softphone, sdp, softphone
+from antiphon.testing.softphone import Dialog, Packet, Softphone, free_port, sdp, softphone
 from antiphon.transports.sip import Endpoint, SIPSettings, line
 
 pytestmark = [
@@ -98,20 +95,6 @@ def agent() -> Agent:
         eot=None,
         greeting="Hello.",
     )
-
-
-def free_port() -> int:
-    """One that is free for UDP and TCP, since an endpoint listens on both, and that no client is given."""
-    while True:
-        port = random.randrange(20000, 30000)
-        with (
-            contextlib.suppress(OSError),
-            socket.socket() as tcp,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        ):
-            tcp.bind(("127.0.0.1", port))
-            udp.bind(("127.0.0.1", port))
-            return port
 
 
 @asynccontextmanager

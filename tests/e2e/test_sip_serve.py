@@ -1,13 +1,10 @@
 """`antiphon serve --sip` as a process of its own, in its own event loop, called by sipp and by telephones."""
 
 import asyncio
-import contextlib
 import importlib.util
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -18,7 +15,7 @@ import httpx
 import pytest
 
 from antiphon.audio.levels import rms
-from antiphon.testing.softphone import softphone
+from antiphon.testing.softphone import free_port, softphone
 
 pytestmark = [
     pytest.mark.e2e,
@@ -41,20 +38,6 @@ def sales(opening):
 
 agents = {"shop": speaking("Shop."), "sales": sales, "broken": lambda opening: 1 / 0}
 """
-
-
-def free_port() -> int:
-    """One that is free for UDP and TCP, since an endpoint listens on both, and that no client is given."""
-    while True:
-        port = random.randrange(20000, 30000)
-        with (
-            contextlib.suppress(OSError),
-            socket.socket() as tcp,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        ):
-            tcp.bind(("127.0.0.1", port))
-            udp.bind(("127.0.0.1", port))
-            return port
 
 
 class Server:

@@ -12,7 +12,9 @@ comes twice is seen once. RFC 3261 (SIP), 3515 (REFER), 4566 (SDP), 3550 (RTP), 
 
 import asyncio
 import contextlib
+import random
 import secrets
+import socket
 import struct
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -22,7 +24,7 @@ from typing import cast
 from ..audio import g722
 from ..audio.g711 import decode_alaw, decode_mulaw, encode_alaw, encode_mulaw
 
-__all__ = ["Dialog", "Media", "Packet", "Softphone", "sdp", "softphone"]
+__all__ = ["Dialog", "Media", "Packet", "Softphone", "free_port", "sdp", "softphone"]
 
 HERE = "127.0.0.1"
 CODECS = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 101: "telephone-event/8000"}
@@ -31,6 +33,20 @@ PIECE = 0.02  # seconds of audio in a packet
 TICKS = 160  # of a packet's timestamp: of G.722, too, by RFC 3551
 
 Coding = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes], int]
+
+
+def free_port() -> int:
+    """A port that is free for UDP and TCP, since an endpoint listens on both, and that no client is given."""
+    while True:
+        port = random.randrange(20000, 30000)
+        with (
+            contextlib.suppress(OSError),
+            socket.socket() as tcp,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        ):
+            tcp.bind((HERE, port))
+            udp.bind((HERE, port))
+            return port
 
 
 def _coding(kind: int) -> Coding:

@@ -22,7 +22,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 def is_signed(name: str, asked: Asked, account: dict[str, str]) -> bool:
     check = provider(name).signed
     assert check is not None
-    return check(asked, account)
+    return bool(check(asked, account))
 
 
 # Twilio: https://www.twilio.com/docs/usage/security ---------------------------------------------------
