@@ -104,7 +104,7 @@ class SpeechStarted(Frame):
 
 @frame
 class SpeechPaused(Frame):
-    """Quiet since `at`, not yet for certain. Sound ended at `sounded`: a detector hears the end later."""
+    """Quiet since `at`, not yet for certain. The last sound was over at `sounded`, if that is known."""
 
     at: float
     sounded: float | None = None

@@ -69,7 +69,10 @@ class Reply:
 
 
 class Replies:
-    """The reply that is being made, and those that wait for it to end."""
+    """The reply that is being made, and those that wait for it to end.
+
+    For the parts, while they handle an input; a program asks the session, whose calls are in the journal.
+    """
 
     def __init__(self, session: "Session") -> None:
         self.current: Reply | None = None

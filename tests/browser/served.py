@@ -7,16 +7,19 @@ It prints "ready" once it listens. The agent takes whatever is loud for speech, 
 With --local it has the local models instead.
 """
 
+import asyncio
 import sys
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
 from antiphon import Agent
 from antiphon.conversation.context import Context, ToolAnswered, UserSaid
 from antiphon.conversation.tools import Tool, tool
-from antiphon.frames import ClientMessage, ServerMessage, ToolCall, UserKey
+from antiphon.frames import ClientMessage, ServerMessage, SessionStarted, ToolCall, UserKey
 from antiphon.pipeline import Part
 from antiphon.processor import Processor, on
 from antiphon.rtvi import client_tool, ui_command
@@ -30,6 +33,7 @@ from antiphon.transports.webrtc import WebRTC
 
 NOON = "It is noon and all is well."
 LONG = "I shall tell you all about it, slowly and from the beginning, so that there is time to stop me. " * 4
+BUSY = 4.5  # seconds: longer than a client waits for a server that has fallen silent
 
 
 class LevelVAD:
@@ -121,14 +125,25 @@ class Program(Processor):
         yield ServerMessage({"key": frame.key})
 
 
+class Busy(Processor):
+    """Holds everything up as soon as the conversation has begun, as one who loads a model does."""
+
+    @on(SessionStarted)
+    def started(self, signal: SessionStarted) -> None:
+        """It was begun."""
+        asyncio.get_running_loop().call_soon(threading.Event().wait, BUSY)
+
+
 @dataclass
 class Scripted(Agent):
     """An agent with a program."""
 
+    is_busy: bool = False
+
     def pipeline(self, transport: Transport) -> list[Part]:
         """The usual parts, and the program behind the transport's input."""
         first, *rest = super().pipeline(transport)
-        return [first, Program(transport), *rest]
+        return [first, *([Busy()] if self.is_busy else []), Program(transport), *rest]
 
 
 @tool
@@ -146,7 +161,7 @@ WEATHER: Tool = client_tool(
 
 def scripted(opening: Opening) -> Agent:
     """An agent of this conversation's own."""
-    greeting = "Good day." if isinstance(opening.body, dict) and "greet" in opening.body else None  # pyright: ignore[reportUnknownArgumentType,reportUnknownMemberType]
+    wants = cast(dict[str, object] | None, opening.body) or {}
     return Scripted(
         "You are a test.",
         stt=OneQuestion(),
@@ -155,7 +170,8 @@ def scripted(opening: Opening) -> Agent:
         vad=LevelVAD(),
         eot=None,
         tools=[add, WEATHER],
-        greeting=greeting,
+        greeting="Good day." if "greet" in wants else None,
+        is_busy="busy" in wants,
     )
 
 

@@ -137,6 +137,13 @@ def test_a_server_that_is_killed_is_missed_within_seconds(
     page.evaluate("bench.client.disconnect()")
 
 
+def test_an_agent_that_is_busy_when_it_begins_is_waited_for(page: Any, server: str) -> None:
+    connect(page, server, "webrtc", mic=False, body={"body": {"busy": True}})
+    assert page.evaluate("bench.client.request('echo', 1)") == 1
+    assert page.evaluate("bench.count('state', (data) => data.state === 'reconnecting')") == 0
+    page.evaluate("bench.client.disconnect()")
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_microphone_that_goes_is_told_and_can_come_back(page: Any, server: str, kind: str) -> None:
     connect(page, server, kind)

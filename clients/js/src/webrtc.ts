@@ -23,6 +23,7 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
   let candidates: RTCIceCandidate[] = [];
   let timers: ReturnType<typeof setTimeout>[] = [];
   let hears = true;
+  let isReady = false; // the agent: until then it may be busy beginning
   const tracks: [MediaStreamTrack | null, MediaStreamTrack | null] = [null, null]; // microphone, camera
   const closing = new AbortController();
 
@@ -96,6 +97,7 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
 
   const connect = async (isRestart: boolean, signal: AbortSignal) => {
     drop();
+    isReady = false;
     const mine = (pc = new RTCPeerConnection({ iceServers: where.iceServers }));
     mine.addTransceiver("audio", { direction: "sendrecv" });
     mine.addTransceiver("video", { direction: "sendrecv" });
@@ -116,7 +118,7 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
         chat.send(`ping: ${Date.now()}`);
         let has = 0;
         for (const { bytesReceived = 0 } of (await mine.getStats()).values()) has += bytesReceived;
-        missed = has === had ? missed + 1 : 0;
+        missed = isReady && has === had ? missed + 1 : 0;
         had = has;
         if (missed === SILENT) fail("the server has fallen silent");
         else later(LOOK, look);
@@ -156,7 +158,9 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
       if (channel?.readyState !== "open") throw new AntiphonError("usage", "There is no connection.");
       channel.send(text);
     },
-    ready() {},
+    ready() {
+      isReady = true;
+    },
     setMic(track, enabled) {
       hears = enabled;
       return put(0, track);

@@ -204,7 +204,7 @@ def measured(turns: Sequence[Turn]) -> str:
         return "Nothing was measured."
     begins = {
         "recording": "the end of speech in the caller's recording",
-        "vad": "the end of speech as the detector heard it",
+        "vad": "the last sound before the detector heard the end",
         "typed": "the arrival of the typed text",
     }
     used = dict.fromkeys(begins[turn.measured_from] for turn in turns)

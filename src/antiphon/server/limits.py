@@ -1,6 +1,7 @@
 """How much one address may ask for and have, and how long a body may be."""
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
@@ -81,14 +82,17 @@ class Places:
 class Pace:
     """Lets one after another through, in the order in which they came, with a pause between them."""
 
-    def __init__(self, pause: float) -> None:
+    def __init__(self, pause: float, longest: float = math.inf) -> None:
         self._pause = pause
+        self._longest = longest
         self._next = 0.0
 
     async def turn(self) -> None:
-        """Wait for one's turn; there is none to wait for where nobody came just before."""
-        loop = asyncio.get_running_loop()
-        now, mine = loop.time(), max(self._next, loop.time())
+        """Wait for one's turn, where somebody came just before. Raises Refused if it is `longest` away."""
+        now = asyncio.get_running_loop().time()
+        mine = max(self._next, now)
+        if mine - now > self._longest:
+            raise Refused(429, "too many connect at once: try again in a moment", mine - now)
         self._next = mine + self._pause
         if mine > now:
             await asyncio.sleep(mine - now)

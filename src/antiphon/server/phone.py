@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 SESSION = "session"  # the field of a webhook's address that says for which of our calls it is
 RING = 30  # seconds
-SEEN = 660.0  # seconds that a signed handshake is remembered: longer than any is believed
+SEEN = 660.0  # seconds that a signature is remembered: longer than one that bears the time is believed
 ANSWERED = 20_000  # signed webhooks that are remembered, in 5 MB; the signatures of some are good for ever
 
 
@@ -56,7 +56,7 @@ class Phone:
     def __init__(self, reception: Reception) -> None:
         self.reception = reception
         self.rest = Rest()
-        self._seen: Tokens[bool] = Tokens(SEEN)  # handshakes, by their signatures
+        self._seen: Tokens[bool] = Tokens(SEEN)  # what begins no call (any more), by its signature
         self._answered: dict[str, str] = {}  # webhooks, by their signatures: what token each was given
 
     async def call(self, request: Request) -> Response:
@@ -69,7 +69,10 @@ class Phone:
             )
         asked, proof = await self._asked(request, found)
         incoming = _read(found.incoming, asked)
-        token = request.query_params.get(SESSION) or self._given(proof)
+        if token := request.query_params.get(SESSION):
+            self._put_aside(proof)
+        else:
+            token = self._given(proof)
         reception.has_room(promised=token is not None)
         if token is None:
             opening = reception.opening("phone", request.query_params.get("agent"), provider=found.name)
@@ -83,7 +86,8 @@ class Phone:
     async def status(self, request: Request) -> Response:
         """How a call of ours goes; it is logged, for those who look for what went wrong."""
         found = self._provider(request)
-        asked, _ = await self._asked(request, found)
+        asked, proof = await self._asked(request, found)
+        self._put_aside(proof)
         logger.debug("%s says of a call: %s", found.title, discreet(asked.fields))
         return Response(status_code=204, headers=HEADERS)
 
@@ -208,10 +212,19 @@ class Phone:
 
     def _given(self, proof: Proof) -> str | None:
         """The token that a signed webhook was given before. Raises Refused where it is used up."""
-        token = self._answered.get(proof) if isinstance(proof, str) else None
-        if token is not None and token not in self.reception.openings:
+        if not isinstance(proof, str):
+            return None
+        token = self._answered.get(proof)
+        if proof in self._seen if token is None else token not in self.reception.openings:
             raise Refused(403, "this request was answered before, and its call has come or was given up")
         return token
+
+    def _put_aside(self, proof: Proof) -> None:
+        """It is of a call that we know: some signatures say nothing of the address, and it could
+        be sent again as one that rings."""
+        if isinstance(proof, str):
+            self._seen.redeem(proof)
+            self._seen.keep(proof, True)
 
     def _remember(self, proof: Proof, token: str) -> None:
         if isinstance(proof, str):
@@ -222,8 +235,8 @@ class Phone:
     def _only_once(self, proof: Proof) -> None:
         """Raises Refused for a signed handshake that was seen before."""
         if isinstance(proof, str):
-            seen = self._seen.redeem(proof)
-            self._seen.keep(proof, True)
+            seen = proof in self._seen
+            self._put_aside(proof)
             if seen:
                 raise Refused(403, "this handshake was seen before")
 

@@ -26,6 +26,7 @@ LOOK = 0.1  # seconds between two looks at whether the last session is over
 OFFERS = (
     0.02  # seconds from one offer to the next: each takes 7 ms, that calls which are going on must not miss
 )
+LONGEST = 3.0  # seconds that an offer may wait for its turn
 
 
 class Reception:
@@ -38,7 +39,7 @@ class Reception:
         self.rates = Rates(settings.per_minute, settings.burst)
         share = settings.address_share
         self.places = Places(math.ceil(settings.capacity * share), math.ceil(settings.half_open * share))
-        self.offers = Pace(OFFERS)
+        self.offers = Pace(OFFERS, LONGEST)
         self.openings: Tokens[Opening] = Tokens(settings.join_within)
         """What was begun by /start or a phone's webhook, and is to be joined."""
         self.metrics = Metrics()

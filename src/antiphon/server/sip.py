@@ -17,7 +17,7 @@ from .settings import ServerSettings
 if TYPE_CHECKING:
     from ..transports.sip import Endpoint, Ringing
 
-__all__ = ["answering", "let_in"]
+__all__ = ["answering", "let_in", "listen"]
 
 logger = logging.getLogger("antiphon.server")
 
@@ -29,7 +29,7 @@ async def answering(reception: Reception) -> AsyncGenerator[None]:
         yield
         return
     async with _endpoint(reception.settings) as endpoint:
-        listening = asyncio.create_task(_listen(reception, endpoint), name="antiphon sip")
+        listening = asyncio.create_task(listen(reception, endpoint), name="antiphon sip")
         try:
             yield
         finally:
@@ -55,10 +55,13 @@ def _endpoint(settings: ServerSettings) -> "Endpoint":
     )
 
 
-async def _listen(reception: Reception, endpoint: "Endpoint") -> None:
+async def listen(reception: Reception, endpoint: "Endpoint") -> None:
+    """Let in whoever calls, for as long as the stack works."""
     async with asyncio.TaskGroup() as calls:
         async for ringing in endpoint.calls():
             calls.create_task(let_in(reception, ringing))
+    reception.draining = True  # /ready tells it
+    logger.error("no SIP call comes in any more: its stack has stopped, and a new process is needed")
 
 
 async def let_in(reception: Reception, ringing: "Ringing") -> None:
@@ -68,6 +71,9 @@ async def let_in(reception: Reception, ringing: "Ringing") -> None:
         called = ringing.called if ringing.called in reception.host.names else None
         await reception.open(reception.opening("sip", called, ringing=ringing), None)
     except Refused as refusal:
+        if ringing.over:
+            logger.info("a SIP caller left before the answer")
+            return
         reception.metrics.refuse(refusal.status)
         logger.warning("a SIP call of %s was refused: %s", discreet(ringing.caller[:200]), refusal.detail)
         await ringing.decline()

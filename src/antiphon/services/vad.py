@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from ..audio.levels import find_speech_end
 from ..clock import Timer
 from ..errors import BadResponseError, UnavailableError
-from ..frames import Failed, Frame, Signal, SpeechPaused, SpeechStopped, UserAudio
+from ..frames import Failed, Frame, Signal, SpeechPaused, SpeechStarted, SpeechStopped, UserAudio
 from ..processor import on
 from ..stage import Channel, Stage, Work
 from ..turns.vad import SpeechRules, VADSettings
@@ -16,7 +16,7 @@ from .ports import VoiceActivity
 __all__ = ["VAD"]
 
 MUTED = 0.5  # seconds without audio, in the middle of speech, after which a line that says nothing is silent
-RECENT = 0.6  # seconds of sound in which the end of speech is looked for
+RECENT = 0.4  # seconds of sound, before the quiet that ends speech, in which its last is looked for
 WITHIN = 1.5  # seconds that a window may wait to be judged
 
 
@@ -30,8 +30,9 @@ class VAD(Stage):
         self.rules = SpeechRules(settings)
         self._use(service)
         self._rest = b""
-        self._recent = b""  # the latest sound that was judged, up to `_judged`
+        self._recent = b""  # the latest sound, which ends at `_judged`
         self._judged = 0.0
+        self._began = 0.0  # the speech, as the detector has it
         self._windows = self._channel()
         self._owed = 0  # windows that have not been judged
         self._until = 0.0  # up to when there has been audio
@@ -44,7 +45,7 @@ class VAD(Stage):
         self._matched = Matched(service.sample_rate)
         self._bytes = service.window * 2
         self._seconds = service.window / service.sample_rate
-        self._kept = int(RECENT * service.sample_rate) * 2
+        self._kept = int((RECENT + self.rules.settings.stop_after) * service.sample_rate) * 2
 
     async def open(self) -> None:
         """Load the model."""
@@ -132,6 +133,8 @@ class VAD(Stage):
                     work.expect("the probability of speech", WITHIN)
                 ended = ends.popleft()
                 event = self.rules.feed(probability, ended - self._seconds, ended)
+                if isinstance(event, SpeechStarted):
+                    self._began = event.at
                 if isinstance(event, SpeechPaused | SpeechStopped):
                     yield type(event)(event.at, self._sounded(event.at))
                 elif event is not None:
@@ -142,4 +145,7 @@ class VAD(Stage):
         """When the last sound of the speech was over that ended, as the detector has it, at `at`."""
         rate = self.service.sample_rate
         end = find_speech_end(self._recent, rate)
-        return None if end is None else min(at, self._judged - (len(self._recent) // 2 - end) / rate)
+        if end is None:
+            return None
+        sounded = min(at, self._judged - (len(self._recent) // 2 - end) / rate)
+        return sounded if sounded > self._began else None  # else it is of something before

@@ -151,7 +151,7 @@ class Latency:
         self._asked: Turn | None = None  # the turn whose reply has yet to begin
         self._again: Turn | None = None  # one whose answer was cut off unheard, for nothing, and begins anew
         self._stopped = self._scored = self._worded = 0.0  # when the last of each came
-        self._sounded: SpeechPaused | SpeechStopped | None = None  # the latest end of speech
+        self._sounded = (0.0, 0.0)  # the latest end of speech as the detector heard it, and of its sound
         self._sure: float | None = None  # since when all scores have said that the turn is over
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
@@ -172,11 +172,13 @@ class Latency:
     def _speech(self, now: float, frame: SpeechStarted | SpeechResumed) -> None:
         self._sure = None
 
-    def _speech_paused(self, now: float, frame: SpeechPaused) -> None:
-        self._sounded = frame
+    def _speech_paused(self, now: float, frame: SpeechPaused | SpeechStopped) -> None:
+        if frame.sounded is not None:
+            self._sounded = (frame.at, frame.sounded)
 
     def _speech_stopped(self, now: float, frame: SpeechStopped) -> None:
-        self._sounded, self._stopped = frame, now
+        self._speech_paused(now, frame)
+        self._stopped = now
 
     def _turn_scored(self, now: float, frame: TurnScored) -> None:
         self._scored = now
@@ -212,10 +214,8 @@ class Latency:
         known = [end for start, end in self._known() if start < detected]
         if known and known[-1] <= certain:
             return known[-1], "recording"
-        heard = self._sounded
-        if heard is not None and heard.at == detected and heard.sounded is not None:
-            return heard.sounded, "vad"
-        return detected, "vad"
+        at, sounded = self._sounded
+        return sounded if at == detected else detected, "vad"
 
     # The answer ------------------------------------------------------------------------------------
 

@@ -95,3 +95,14 @@ async def test_one_after_another_is_let_through() -> None:
     begun = loop.time()
     await asyncio.gather(*map(come, range(3, 5)))
     assert came[3:] == [(3, pytest.approx(0.0)), (4, pytest.approx(0.5))]
+
+
+@virtual
+async def test_a_queue_that_is_too_long_is_not_joined() -> None:
+    pace = Pace(1.0, longest=2.0)
+    came = await asyncio.gather(*(pace.turn() for _ in range(5)), return_exceptions=True)
+    assert came[:3] == [None] * 3
+    assert [(error.status, error.retry_after) for error in came[3:] if isinstance(error, Refused)] == [
+        (429, pytest.approx(3.0))
+    ] * 2
+    await pace.turn()  # who was turned away has no place in it

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Callable
 from html import unescape
@@ -161,6 +162,37 @@ def test_what_was_signed_is_not_sent_again_in_another_form(serve: Serve) -> None
     bare = signature(f"{HOME}/phone/twilio", {})
     assert server.client.get("/phone/twilio", headers=bare).status_code == 200
     assert server.client.post("/phone/twilio", json={"CallSid": "CA9"}, headers=bare).status_code == 403
+
+
+def vonage(number: int) -> dict[str, str]:
+    """A webhook without a body: https://developer.vonage.com/en/getting-started/concepts/webhooks"""
+    parts = ({"alg": "HS256"}, {"iat": NOW, "jti": number})
+    head = ".".join(urlsafe(json.dumps(part).encode()) for part in parts)
+    return {
+        "authorization": f"Bearer {head}.{urlsafe(hmac.digest(b'shared', head.encode(), 'sha256'))}",
+        "content-type": "application/json",
+    }
+
+
+def urlsafe(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("known", ["/status", "?session=of-a-call-that-we-made"])
+def test_what_was_said_of_a_call_of_ours_is_not_sent_again_as_one_that_rings(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    """The signatures of Telnyx and Vonage say nothing of the address."""
+    monkeypatch.setattr("antiphon.server.phone.time", SimpleNamespace(time=lambda: NOW))
+    monkeypatch.setenv("VONAGE_SIGNATURE_SECRET", "shared")
+    client = serve(public_url=HOME).client
+    for _ in range(2):
+        assert client.get(f"/phone/vonage{known}", headers=vonage(1)).status_code < 300
+    for query in ("", "?agent=other"):
+        assert client.get(f"/phone/vonage{query}", headers=vonage(1)).status_code == 403
+    rings = client.get("/phone/vonage", headers=vonage(2)).json()
+    client.get("/phone/vonage/status", headers=vonage(2))
+    assert client.get("/phone/vonage?agent=other", headers=vonage(2)).json() == rings
 
 
 def test_signed_webhooks_are_remembered_in_bounded_memory(

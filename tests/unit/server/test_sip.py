@@ -1,6 +1,7 @@
 """SIP calls at the reception: let in, sent to the agent that was called, or told that it is busy."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from antiphon.server.hosting import Refused, Report
 from antiphon.server.reception import Reception
 from antiphon.server.scripted import ScriptedHost
 from antiphon.server.settings import ServerSettings
-from antiphon.server.sip import answering, let_in
+from antiphon.server.sip import answering, let_in, listen
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Call:
     caller: str = "sip:ada@example.com"
     id: str = "1"
     declined: int = 0
+    over: bool = False
 
     async def decline(self) -> None:
         self.declined += 1
@@ -62,6 +64,32 @@ def test_where_there_is_no_room_it_is_busy() -> None:
     let(where, call)
     assert call.declined == 1 and not host.opened
     assert where.metrics.refused[(("status", "429"),)] == 1
+
+
+def test_a_caller_who_left_was_not_refused() -> None:
+    where, host = reception(room=0)
+    call = Call(over=True)
+    let(where, call)
+    assert not call.declined and not host.opened
+    assert not where.metrics.refused
+
+
+def test_the_server_is_not_ready_when_the_stack_has_stopped(caplog: pytest.LogCaptureFixture) -> None:
+    class Endpoint:
+        async def calls(self) -> AsyncGenerator[Any]:
+            for each in rung:
+                yield each
+
+    async def main() -> None:
+        await listen(where, cast(Any, Endpoint()))
+        assert where.draining
+        await where.close()
+
+    rung = [Call()]
+    where, host = reception()
+    asyncio.run(main())
+    assert len(host.opened) == 1
+    assert "a new process is needed" in caplog.text
 
 
 def test_while_the_server_drains_it_is_busy() -> None:

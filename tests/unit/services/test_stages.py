@@ -56,6 +56,7 @@ from antiphon.testing import (
 )
 from antiphon.testing.assertions import Call, check, no_task_left, services
 from antiphon.transports.caller import Caller, Line
+from antiphon.turns.vad import VADSettings
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""
@@ -575,6 +576,33 @@ async def test_the_last_sound_is_before_the_detector_hears_the_end() -> None:
         (fact,) = call.all(kind)
         assert fact.at == pytest.approx(2.1, abs=0.033)
         assert fact.sounded == pytest.approx(2.0, abs=0.012)
+
+
+@virtual
+async def test_the_last_sound_is_found_however_long_the_detector_waits() -> None:
+    tone = (8000 * np.sin(2 * np.pi * 200 * np.arange(16000) / 16000)).astype("<i2").tobytes()
+    async with Call([VAD(LoudVAD(), VADSettings(stop_after=0.9))]) as call:
+        await Ear(call.session).hear(bytes(32000) + tone + b"\x01\0\xff\xff" * 800 + bytes(48000))
+    (stopped,) = call.all(SpeechStopped)
+    assert stopped.sounded == pytest.approx(2.0, abs=0.012)
+
+
+@virtual
+async def test_a_sound_before_the_speech_is_not_its_last() -> None:
+    bang = (8000 * np.sign(np.sin(2 * np.pi * 200 * np.arange(1600) / 16000))).astype("<i2").tobytes()
+
+    class Deaf(LoudVAD):
+        async def detect(self, audio: AsyncIterator[bytes]) -> AsyncGenerator[float]:
+            async for window in audio:
+                yield float(0 < np.abs(np.frombuffer(window, np.int16)).max() < 1000)
+
+    async with Call([VAD(Deaf())]) as call:
+        await Ear(call.session).hear(
+            bytes(32000) + bang + bytes(1600) + b"\x01\0\xff\xff" * 1600 + bytes(32000)
+        )
+    (stopped,) = call.all(SpeechStopped)
+    assert stopped.at == pytest.approx(1.35, abs=0.033)
+    assert stopped.sounded is None
 
 
 @virtual

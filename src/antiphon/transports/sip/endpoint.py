@@ -167,6 +167,11 @@ class Ringing:
         self.called: str = user(call.headers.get("To", ""))
         """The name or number that was called."""
 
+    @property
+    def over(self) -> bool:
+        """Whether the caller has left, or was declined."""
+        return self._endpoint.closed or self._call.state is self._endpoint.sip.CallState.CLOSED
+
     async def answer(self) -> SIP:
         """Take it: the line. Raises UnavailableError where the caller has hung up meanwhile."""
         try:

@@ -87,6 +87,22 @@ def test_signalwire() -> None:
     assert not is_signed("signalwire", replace(asked, body=b'{"call":2}'), key)
 
 
+def test_signalwires_proof_is_the_same_by_whichever_header() -> None:
+    key = {"signing_key": "12345"}
+    whole = hmac.new(b"12345", TWILIO.url.encode() + TWILIO.body, "sha1").hexdigest()
+    form = "GvWf1cFY/Q7PnoempGyD5oXAezc="
+    signed = provider("signalwire").signed
+    assert signed is not None
+    proofs = {
+        signed(replace(TWILIO, headers=FORM | headers), key)
+        for headers in (
+            {"x-signalwire-signature": whole, "x-twilio-signature": form},
+            {"x-twilio-signature": form},
+        )
+    }
+    assert len(proofs) == 1 and all(proofs)
+
+
 # Plivo: the strings are those that its own packages sign -----------------------------------------------
 
 
