@@ -183,9 +183,15 @@ function listen(mine: Talk): void {
   mine.on("error", (error) => {
     const { code } = error;
     if (code === "mic" || code === "camera") press(code, false);
-    if (code === "playback") for (const act of ["click", "keydown"]) document.addEventListener(act, () => void mine.resume().then(notice.hide), { once: true });
+    if (code === "playback") onAct(() => void mine.resume().then(notice.hide));
     if (code !== "connection") notice.show(problem(error));
   });
+}
+
+/** With the next click or key. */
+function onAct(then: () => void): void {
+  const acted = new AbortController();
+  for (const act of ["click", "keydown"]) document.addEventListener(act, () => (acted.abort(), then()), { signal: acted.signal });
 }
 
 function entered(mine: Talk, { state, reason }: StateChange): void {

@@ -35,10 +35,10 @@ export function problem(error: unknown, key = ""): Problem {
     return { title: key ? "The server does not accept this key." : "This server asks for a key.", words: "Enter one that you were given. It is kept until you close this tab.", needsKey: true };
   }
   if (status === 429 && /your address/.test(message)) {
-    return { title: "Your network has its share of the lines.", words: "As many conversations come from it as the server allows, or too many in a short time.", wait: retryAfter ?? 10 };
+    return { title: "Your network has its share of the lines.", words: "As many conversations come from it as the server allows, or too many in a short time.", wait: retryAfter || 10 };
   }
-  if (status === 503 && message) return { title: "The server takes no conversation at the moment.", words: `It says: ${message}`, wait: retryAfter ?? 10 };
-  if (status === 429 || status === 503) return { title: "All lines are busy.", words: "As many people are talking as the server has room for.", wait: retryAfter ?? 10 };
+  if (status === 503 && message) return { title: "The server takes no conversation at the moment.", words: `It says: ${message}`, wait: retryAfter || 10 };
+  if (status === 429 || status === 503) return { title: "All lines are busy.", words: "As many people are talking as the server has room for.", wait: retryAfter || 10 };
   if (status) return { title: "The server did not begin a conversation.", words: `It says: ${message}` };
   if (code === "timeout") return { title: "The agent does not answer.", words: "The server was reached, but no conversation began. Try again; if it stays so, look at the server’s log." };
   if (code === "usage") return { title: "This browser cannot talk to the agent.", words: `${message} A current Chrome, Edge, Firefox or Safari can.` };

@@ -48,9 +48,9 @@ class Keys:
         if has != "all" and right == "all":
             raise Refused(403, "this needs a private key")
 
-    def bounded(self, connection: HTTPConnection) -> str:
-        """The address whose sessions are counted for a request; "" where a private key is shown."""
-        return "" if self._right_of(_key_in(connection)) == "all" else address(connection)
+    def counted_address(self, connection: HTTPConnection) -> str | None:
+        """The address whose sessions are counted for a request; None where a private key is shown."""
+        return None if self._right_of(_key_in(connection)) == "all" else address(connection) or None
 
     def check_origin(self, connection: HTTPConnection) -> None:
         """Raises Refused where a web page of another origin has sent the request."""

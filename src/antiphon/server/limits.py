@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from .hosting import Refused
 from .settings import is_loopback
 
-__all__ = ["Pace", "Places", "Rates", "read_body"]
+__all__ = ["Places", "Rates", "Spacing", "read_body"]
 
 MOST = 10_000  # addresses that are remembered; of more, the one that was silent longest is forgotten
 SLOWEST = 10.0  # seconds that a body may take to arrive
@@ -45,7 +45,7 @@ class Rates:
 class Places:
     """How many sessions each address has: `most` at the same time, of which so many `half_open`; 0 is any.
 
-    This machine's own address, "", and who has told none may have any number.
+    This machine's own address may have any number, and so may who has none that counts.
     """
 
     def __init__(self, most: int, half_open: int) -> None:
@@ -54,18 +54,19 @@ class Places:
         self._has: dict[str, set[str]] = {}  # the sessions of each network
         self._of: dict[str, str] = {}
 
-    def check(self, address: str, pending: Collection[str] = ()) -> None:
+    def check(self, address: str | None, pending: Collection[str] = ()) -> None:
         """Raises Refused where an address has all that it may; `pending` are all that nobody has come to."""
-        if not self._most or not address or is_loopback(address):
+        if not self._most or address is None or is_loopback(address):
             return
         has = self._has.get(_network(address), set())
         if len(has) >= self._most or (pending and len(has & set(pending)) >= self._half_open):
             raise Refused(429, "your address has as many sessions as it may: end one, or try again later", 5)
 
-    def take(self, session: str, address: str) -> None:
+    def take(self, session: str, address: str | None) -> None:
         """A session of this address begins."""
-        self._of[session] = network = _network(address)
-        self._has.setdefault(network, set()).add(session)
+        if address is not None:
+            self._of[session] = network = _network(address)
+            self._has.setdefault(network, set()).add(session)
 
     def leave(self, session: str) -> None:
         """It is over."""
@@ -79,7 +80,7 @@ class Places:
         return len(self._of)
 
 
-class Pace:
+class Spacing:
     """Lets one after another through, in the order in which they came, with a pause between them."""
 
     def __init__(self, pause: float, longest: float = math.inf) -> None:
@@ -87,7 +88,7 @@ class Pace:
         self._longest = longest
         self._next = 0.0
 
-    async def turn(self) -> None:
+    async def wait(self) -> None:
         """Wait for one's turn, where somebody came just before. Raises Refused if it is `longest` away."""
         now = asyncio.get_running_loop().time()
         mine = max(self._next, now)

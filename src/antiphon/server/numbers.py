@@ -4,7 +4,10 @@ import re
 
 __all__ = ["discreet"]
 
+_NUMBER = re.compile(r"(?<!\w)(?<!\d[.:])\+?\(?\d(?:[ ()/-]*\d){4,}(?!\w)")
+"""Five digits or more that are no part of a name, an address or its port."""
+
 
 def discreet(text: object) -> str:
     """A text with no more than the last three digits of each number of five or more."""
-    return re.sub(r"\+?\d{2,}(?=\d{3}(?!\d))", "…", str(text))
+    return _NUMBER.sub(lambda number: "…" + "".join(filter(str.isdigit, number[0]))[-3:], str(text))

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from ..transports.wire import Wire
 from .hosting import Host, Hosted, Kind, Opening, Refused, Report
 from .keys import Keys, Right, address, host_of
-from .limits import Pace, Places, Rates, read_body
+from .limits import Places, Rates, Spacing, read_body
 from .metrics import Metrics
 from .settings import ServerSettings
 from .tokens import Tokens
@@ -39,7 +39,7 @@ class Reception:
         self.rates = Rates(settings.per_minute, settings.burst)
         share = settings.address_share
         self.places = Places(math.ceil(settings.capacity * share), math.ceil(settings.half_open * share))
-        self.offers = Pace(OFFERS, LONGEST)
+        self.offers = Spacing(OFFERS, LONGEST)
         self.openings: Tokens[Opening] = Tokens(settings.join_within)
         """What was begun by /start or a phone's webhook, and is to be joined."""
         self.metrics = Metrics()
@@ -81,7 +81,7 @@ class Reception:
             raise Refused(404, "there is no such agent here; see /agents")
         return Opening(secrets.token_urlsafe(16), name, kind, body, details)
 
-    def has_room(self, kind: Kind | None = None, *, promised: bool = False, whose: str = "") -> None:
+    def has_room(self, kind: Kind | None = None, *, promised: bool = False, whose: str | None = None) -> None:
         """Raises Refused while no session (of this kind, of this address) can begin.
 
         Who was `promised` one may come late.
@@ -104,14 +104,14 @@ class Reception:
 
     # A session -------------------------------------------------------------------------------------
 
-    async def open(self, opening: Opening, wire: Wire | None, whose: str = "") -> Hosted:
+    async def open(self, opening: Opening, wire: Wire | None, whose: str | None = None) -> Hosted:
         """Begin a session, of this address, for which there is room. Raises Refused."""
         self.has_room(opening.kind, promised=True, whose=whose)
         self.places.take(opening.session, whose)
         try:
             if opening.kind == "webrtc":
                 self._pending.add(opening.session)
-                await self.offers.turn()
+                await self.offers.wait()
             hosted = await self.host.open(opening, wire)
         except BaseException:
             self._forget(opening.session)

@@ -73,7 +73,7 @@ class Clients:
         opening = reception.opening(
             wanted.transport or "webrtc", wanted.agent, msgspec.Raw(bytes(wanted.body))
         )
-        reception.has_room(whose=reception.keys.bounded(request))
+        reception.has_room(whose=reception.keys.counted_address(request))
         token = reception.openings.mint(opening)
         if wanted.transport == "websocket":
             # these two and no others: the published client refuses what it does not know
@@ -90,15 +90,15 @@ class Clients:
         if asked.pc_id:
             hosted = self._connection(request, asked.pc_id)
             self.reception.rates.take(address(request))
-            await self.reception.offers.turn()
+            await self.reception.offers.wait()
             return answer(await hosted.ask(offer | {"pc_id": asked.pc_id}))
         said = asked.requestData if asked.requestData is not None else asked.request_data
         with self._joining(request, "webrtc", said) as opening:
-            whose = self.reception.keys.bounded(request)
+            whose = self.reception.keys.counted_address(request)
             self.reception.has_room("webrtc", whose=whose)
             return answer(await self._connect(opening, whose, offer | {"pc_id": None}))
 
-    async def _connect(self, opening: Opening, whose: str, offer: dict[str, Any]) -> dict[str, Any]:
+    async def _connect(self, opening: Opening, whose: str | None, offer: dict[str, Any]) -> dict[str, Any]:
         hosted = await self.reception.open(opening, None, whose)
         try:
             connected = await hosted.ask(offer)
@@ -122,7 +122,7 @@ class Clients:
         if details["framing"] not in ("auto", "protobuf", "json"):
             raise Refused(400, "framing is protobuf, json or auto")
         with self._joining(websocket, "websocket", None, **details) as opening:
-            whose = self.reception.keys.bounded(websocket)
+            whose = self.reception.keys.counted_address(websocket)
             self.reception.has_room(whose=whose)
             wire = await websocket.open(self.reception.settings.queue_bytes)
             hosted = await self.reception.open(opening, wire, whose)

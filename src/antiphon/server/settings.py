@@ -118,6 +118,10 @@ class ServerSettings:
                 raise ConfigurationError(f"{name} is {getattr(self, name)}: it must be 1 or more")
         if self.address_share < 0:
             raise ConfigurationError(f"address_share is {self.address_share:g}: it must be 0 or more")
+        if "*" in self.proxies:
+            raise ConfigurationError(
+                "proxies may not be *: anybody could choose their address; name them, such as 10.0.0.0/8"
+            )
         for key in (*self.public_keys, *self.private_keys):
             if len(key) < SHORTEST_KEY or not key.isascii():
                 raise ConfigurationError(

@@ -6,7 +6,7 @@ import pytest
 
 from antiphon.clock import LoopClock
 from antiphon.server.hosting import Refused
-from antiphon.server.limits import MOST, Pace, Places, Rates
+from antiphon.server.limits import MOST, Places, Rates, Spacing
 from antiphon.testing.virtual import virtual
 
 
@@ -72,8 +72,8 @@ def test_an_address_has_so_many_sessions_and_no_more() -> None:
     assert len(places) == 0
 
 
-@pytest.mark.parametrize(("most", "address"), [(1, "127.0.0.1"), (1, "::1"), (1, ""), (0, "192.0.2.1")])
-def test_some_may_have_any_number(most: int, address: str) -> None:
+@pytest.mark.parametrize(("most", "address"), [(1, "127.0.0.1"), (1, "::1"), (1, None), (0, "192.0.2.1")])
+def test_some_may_have_any_number(most: int, address: str | None) -> None:
     places = Places(most, most)
     for session in ("a", "b"):
         places.take(session, address)
@@ -82,10 +82,10 @@ def test_some_may_have_any_number(most: int, address: str) -> None:
 
 @virtual
 async def test_one_after_another_is_let_through() -> None:
-    pace, loop, came = Pace(0.5), asyncio.get_running_loop(), list[tuple[int, float]]()
+    spacing, loop, came = Spacing(0.5), asyncio.get_running_loop(), list[tuple[int, float]]()
 
     async def come(number: int) -> None:
-        await pace.turn()
+        await spacing.wait()
         came.append((number, loop.time() - begun))
 
     begun = loop.time()
@@ -99,10 +99,10 @@ async def test_one_after_another_is_let_through() -> None:
 
 @virtual
 async def test_a_queue_that_is_too_long_is_not_joined() -> None:
-    pace = Pace(1.0, longest=2.0)
-    came = await asyncio.gather(*(pace.turn() for _ in range(5)), return_exceptions=True)
+    spacing = Spacing(1.0, longest=2.0)
+    came = await asyncio.gather(*(spacing.wait() for _ in range(5)), return_exceptions=True)
     assert came[:3] == [None] * 3
     assert [(error.status, error.retry_after) for error in came[3:] if isinstance(error, Refused)] == [
         (429, pytest.approx(3.0))
     ] * 2
-    await pace.turn()  # who was turned away has no place in it
+    await spacing.wait()  # who was turned away has no place in it

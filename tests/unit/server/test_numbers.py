@@ -12,6 +12,9 @@ from antiphon.server.numbers import discreet
         ("sip:+4930123456@pbx.example.com:5060", "sip:…456@pbx.example.com:5060"),
         ({"From": "+4930123456", "CallSid": "CA1"}, "{'From': '…456', 'CallSid': 'CA1'}"),
         ("transferred to sip:desk@127.0.0.1:9", "transferred to sip:desk@127.0.0.1:9"),
+        ("call +1 (555) 123-4567 back", "call …567 back"),
+        ("CallSid CA0123456789abcdef0123456789", "CallSid CA0123456789abcdef0123456789"),
+        ("10.20.30.40:50600 and 0301234567", "10.20.30.40:50600 and …567"),
         ("after 12 s: the caller hung up", "after 12 s: the caller hung up"),
     ],
 )

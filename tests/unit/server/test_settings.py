@@ -45,6 +45,7 @@ def test_what_the_environment_cannot_mean_is_named(name: str, value: str) -> Non
         ({"public_keys": ("short",)}, "can be guessed"),
         ({"public_keys": ("k" * 20,), "private_keys": ("k" * 20,)}, "both public and private"),
         ({"tls_cert": "cert.pem"}, "TLS needs both"),
+        ({"proxies": ("*",)}, "name them"),
         ({"turn": "turn:t.example"}, "TURN needs both"),
         ({"udp_ports": "50000"}, "50000-50999"),
         ({"public_url": "voice.example.com"}, "https://"),

@@ -2,8 +2,8 @@
 
 The client makes an offer over HTTP, and sends the addresses that it finds later. It can make another offer at
 any time: to change what is sent, or, when its network has changed, for a new connection; the conversation
-goes on. Over the data channel go "ping" texts, one a second, a few messages about the connection itself
-("signalling"), and those of the client protocol.
+goes on. Over the data channel go "ping" texts, a few messages about the connection itself ("signalling"), and
+those of the client protocol.
 """
 
 import asyncio
