@@ -11,6 +11,7 @@ const { outputFiles } = await build({
   format: "esm",
   write: false,
 });
+globalThis.navigator ??= { userAgent: "", maxTouchPoints: 0 }; // node 20 has none
 const { problem } = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString("base64")}`);
 
 for (const [status, message, title] of [
