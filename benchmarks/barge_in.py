@@ -20,7 +20,7 @@ from antiphon.audio.levels import find_speech
 from antiphon.frames import PlayoutPaused
 from antiphon.telemetry.latency import percentile
 from antiphon.testing import ScriptedLLM, ScriptedSTT, run_virtual
-from antiphon.transports.caller import Caller, Line
+from antiphon.transports.caller import Caller, CallerLine
 
 from .voice_to_voice import HZ, Question, recorded, synthesised
 
@@ -33,7 +33,7 @@ MONOLOGUE = (
 async def delay(agent: Agent, question: Question) -> float | None:
     """Seconds; None where the voice was not held."""
     first = find_speech(question.pcm, HZ, 0.1)[0][0] / HZ
-    caller = Caller([Line(question.pcm, 1.0, "barge-in")], HZ, linger=1.0, at_most=20)
+    caller = Caller([CallerLine(question.pcm, 1.0, "barge-in")], HZ, linger=1.0, at_most=20)
     session = agent.session(caller)
     held: list[float] = []
     session.on(PlayoutPaused, lambda _: held.append(session.now))

@@ -30,7 +30,7 @@ from antiphon.audio.levels import find_speech
 from antiphon.audio.resample import Resampler, resample
 from antiphon.audio.wav import read
 from antiphon.errors import AntiphonError
-from antiphon.services.ports import AudioChunk, AudioFilter, Flush, Heard, SpeechToText, VoiceActivity
+from antiphon.services.ports import AudioChunk, AudioFilter, Flush, Recognized, SpeechToText, VoiceActivity
 from antiphon.vendors import create
 
 from .voice_to_voice import spoken
@@ -91,7 +91,9 @@ class Ears:
             yield Flush(True)
 
         heard = [
-            item.text async for item in self.stt.transcribe(audio()) if isinstance(item, Heard) and item.final
+            item.text
+            async for item in self.stt.transcribe(audio())
+            if isinstance(item, Recognized) and item.final
         ]
         return plain(" ".join(heard))
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from antiphon.turns.interruption import Overlap, Rules, Verdict
+from antiphon.turns.interruption import InterruptionRules, Overlap, OverlapVerdict
 
 KINDS = ("barge-in", "backchannel", "noise", "echo")
 AGENT = (
@@ -112,7 +112,7 @@ def overlaps(case: Case) -> Iterator[Overlap]:
     yield replace(part, seconds=case.seconds, words=case.words, final=case.hears_all, over=True, quiet=inf)
 
 
-RULES = Rules()
+RULES = InterruptionRules()
 Judge = Callable[[Overlap], str]
 
 
@@ -125,14 +125,14 @@ def half_a_second(overlap: Overlap) -> str:
     """Speech that lasts is a barge-in."""
     if overlap.seconds >= 0.5:
         return "barge-in"
-    return "noise" if overlap.over else Verdict.UNDECIDED.value
+    return "noise" if overlap.over else OverlapVerdict.UNDECIDED.value
 
 
 def any_word(overlap: Overlap) -> str:
     """Whatever is written down is a barge-in."""
     if overlap.words:
         return "barge-in"
-    return "noise" if overlap.over else Verdict.UNDECIDED.value
+    return "noise" if overlap.over else OverlapVerdict.UNDECIDED.value
 
 
 JUDGES: dict[str, Judge] = {"the rules": rules, "half a second": half_a_second, "any word": any_word}

@@ -98,7 +98,7 @@ def serve(port: int) -> None:
     import uvicorn
 
     from antiphon.server.app import app
-    from antiphon.server.serving import configured, run
+    from antiphon.server.run import configured, run
     from antiphon.server.settings import ServerSettings
 
     served = agent()

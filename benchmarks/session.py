@@ -14,10 +14,10 @@ from itertools import count
 from typing import Any
 
 from antiphon import Agent
-from antiphon.conversation.context import Context
+from antiphon.context import Context
 from antiphon.frames import AgentAudio, Frame, Interrupted, PlayoutPaused, SessionStarted, Signal, UserAudio
 from antiphon.processor import Processor, on
-from antiphon.services.ports import AudioChunk, Flush, Heard, Speech, TextDelta
+from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta
 from antiphon.stage import Stage, Work
 from antiphon.turns.endpointing import EndpointingSettings
 from antiphon.turns.settings import SpeculationSettings, TurnSettings
@@ -92,7 +92,7 @@ class InstantSTT:
         self.moments = moments
         self.segmented = segmented
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
         speaking = False
         async for item in audio:
             if isinstance(item, Flush):
@@ -103,7 +103,7 @@ class InstantSTT:
                 speaking = loud
             if over:
                 self.moments.note("words")
-                yield Heard("Now tell me about bicycles.", True)
+                yield Recognized("Now tell me about bicycles.", True)
 
 
 class InstantLLM:

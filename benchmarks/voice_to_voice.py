@@ -26,11 +26,11 @@ from antiphon import Agent
 from antiphon.audio.levels import find_speech, find_speech_end
 from antiphon.audio.resample import resample
 from antiphon.audio.wav import read
-from antiphon.conversation.context import Context, UserSaid
+from antiphon.context import Context, UserSaid
 from antiphon.frames import PlayoutStarted
-from antiphon.services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, TextToSpeech
+from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta, TextToSpeech
 from antiphon.telemetry.latency import PARTS, Latency, percentile, summarise
-from antiphon.transports.caller import Caller, Line
+from antiphon.transports.caller import Caller, CallerLine
 
 HZ = 16000
 SILENCE = 0.224  # seconds: what 200 ms of quiet take in windows of 32 ms
@@ -82,7 +82,7 @@ def recorded(path: str) -> Question:
 async def with_overlap(agent: Agent, question: Question) -> Latency:
     """One call, as a user has it."""
     stretches = find_speech(question.pcm, HZ, 0.1)
-    caller = Caller([Line(question.pcm, 0.3, "now")], HZ, linger=2.5)
+    caller = Caller([CallerLine(question.pcm, 0.3, "now")], HZ, linger=2.5)
     latency = Latency(
         lambda: [(begun + a / HZ, begun + b / HZ) for begun, _ in caller.spoken for a, b in stretches]
     )
@@ -115,7 +115,9 @@ async def without_overlap(agent: Agent, question: Question) -> dict[str, float]:
         yield AudioChunk(pcm)
         yield Flush(True)
 
-    words = [heard async for heard in agent.service("stt").transcribe(audio()) if isinstance(heard, Heard)]
+    words = [
+        heard async for heard in agent.service("stt").transcribe(audio()) if isinstance(heard, Recognized)
+    ]
     lap("transcript")
     said = ""
     async for item in agent.service("llm").generate(Context(INSTRUCTIONS, (UserSaid(words[-1].text),))):

@@ -24,14 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 from antiphon.frames import AgentAudio, UserAudio
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
-from antiphon.server.serving import run
+from antiphon.server.run import run
 from antiphon.session import Session
 from antiphon.testing.browser import Browser
 from antiphon.transports.webrtc import WebRTC, WebRTCSettings
 from antiphon.transports.webrtc.aiortc import Aiortc
-from antiphon.transports.webrtc.engine import Ear
+from antiphon.transports.webrtc.engine import EngineListener
 
 TITLES = {"plain": "aiortc as it comes", "aiortc": "aiortc", "wrtc": "wrtc"}
 TARGETS = {"listening": 4.0, "talking": 4.0, "uplink": 45.0}
@@ -68,7 +68,7 @@ class Talker(Processor):
 class Plain(Aiortc):
     """The engine as most programs use it: aiortc's own jitter buffer, decoder thread and stereo encoder."""
 
-    def __init__(self, settings: WebRTCSettings, ear: Ear) -> None:
+    def __init__(self, settings: WebRTCSettings, ear: EngineListener) -> None:
         super().__init__(settings, ear)
         self._voice = PlainVoice()
 

@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from antiphon.server.hosting import Opening
+from antiphon.server.host import Opening
 from antiphon.server.settings import ServerSettings
 from antiphon.server.workers import WorkerHost
 

@@ -1,7 +1,7 @@
 """A loudspeaker beside the microphone: the agent does not hear itself; a sign of work while it thinks."""
 
 from antiphon import Agent, Session
-from antiphon.services.ambience import Ambience, AmbienceSettings
+from antiphon.playout.ambience import Ambience, AmbienceSettings
 from antiphon.services.cleaning import Cleaning
 from antiphon.transports.loopback import Loopback
 from antiphon.vendors.webrtc_audio import Cleaner

@@ -9,7 +9,7 @@ from antiphon.audio.wav import read
 from antiphon.conversation.conversation import Conversation
 from antiphon.frames import UserTurn, replace
 from antiphon.telemetry.latency import Latency
-from antiphon.transports.caller import Caller, Line
+from antiphon.transports.caller import Caller, CallerLine
 
 
 class Vocabulary(Processor):
@@ -31,7 +31,7 @@ agent = Agent("You answer the phone of a bicycle shop. One or two short sentence
 
 async def main(recording: str) -> None:
     sound = read(recording)
-    caller = Caller([Line(resample(sound.mono(), sound.sample_rate, 16000), cue="now")], 16000)
+    caller = Caller([CallerLine(resample(sound.mono(), sound.sample_rate, 16000), cue="now")], 16000)
     parts = agent.pipeline(caller)
     place = next(index for index, part in enumerate(parts) if isinstance(part, Conversation))
     parts.insert(place, Vocabulary({"die now mow": "dynamo"}))

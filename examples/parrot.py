@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from antiphon.conversation.context import Context, UserSaid
+from antiphon.context import Context, UserSaid
 from antiphon.errors import ConfigurationError
 from antiphon.frames import ToolCall
 from antiphon.services.ports import TextDelta, TokenUsage, Vendor

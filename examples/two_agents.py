@@ -1,7 +1,7 @@
 """Several agents on one server, one of them made for each caller: `antiphon serve examples/two_agents.py`."""
 
 from antiphon import Agent
-from antiphon.server.hosting import Opening
+from antiphon.server.host import Opening
 
 shop = Agent("You answer the phone of a bicycle shop. One or two short sentences.")
 

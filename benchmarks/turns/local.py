@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from antiphon.audio.g711 import decode_mulaw, encode_mulaw
 from antiphon.audio.levels import find_speech
 from antiphon.audio.resample import resample
-from antiphon.audio.wav import Sound, read, write
+from antiphon.audio.wav import WavAudio, read, write
 from antiphon.services.ports import Word
 from antiphon.vendors.local.tts import Hibari
 
@@ -78,7 +78,7 @@ def make(folder: Path) -> None:
 
     def keep(name: str, sound: Floats, speech: Floats, kind: str, half: str, asked: str) -> None:
         pcm = _pcm(sound)
-        write(folder / f"{name}.wav", Sound(pcm, HZ))
+        write(folder / f"{name}.wav", WavAudio(pcm, HZ))
         rows.append(
             {
                 "id": name,

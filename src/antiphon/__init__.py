@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .conversation.tools import tool
     from .pipeline import Gate, Parallel, Switch, Tap
-    from .playout import Playout
+    from .playout.playout import Playout
     from .processor import Processor, on
     from .session import Session
     from .stage import Stage
@@ -38,7 +38,7 @@ _HOMES = {
     "Agent": ".agent",
     "Gate": ".pipeline",
     "Parallel": ".pipeline",
-    "Playout": ".playout",
+    "Playout": ".playout.playout",
     "Processor": ".processor",
     "Session": ".session",
     "Stage": ".stage",

@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .conversation.context import Entry
+from .context import Entry
 from .conversation.conversation import Conversation
 from .conversation.tools import Tool
 from .errors import ConfigurationError
 from .pipeline import Part
-from .playout import Playout
+from .playout.playout import Playout
 from .services.ports import AudioFilter, EndOfTurn, LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
 from .session import Observer, Session
 from .transports.port import Transport
@@ -30,9 +30,9 @@ from .turns.timing import ResponseTiming, TimingRules
 from .turns.vad import VADSettings
 
 if TYPE_CHECKING:
-    from .services.ambience import AmbienceSettings
+    from .playout.ambience import AmbienceSettings
+    from .screening import ScreeningSettings
     from .services.cleaning import Cleaning
-    from .transports.telephony.screening import ScreeningSettings
 
 __all__ = ["Agent"]
 
@@ -161,14 +161,14 @@ class Agent:
     def _screening(self) -> list[Part]:
         if self.screening is None:
             return []
-        from .transports.telephony.screening import Screening
+        from .screening import Screening
 
         return [Screening(self.screening)]
 
     def _ambience(self) -> list[Part]:
         if self.ambience is None:
             return []
-        from .services.ambience import Ambience
+        from .playout.ambience import Ambience
 
         return [Ambience(self.ambience)]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError
 from .frames import Frame, Signal, Text
+from .observers import failure
 from .processor import Processor
-from .watching import failure
 
 if TYPE_CHECKING:
     from .session import Session

@@ -24,12 +24,12 @@ from .processor import Processor
 from .session import Observer, Session
 from .stage import Work, Works
 
-__all__ = ["Journal", "Line", "read", "replay"]
+__all__ = ["Journal", "JournalLine", "read", "replay"]
 
 FORMAT = 1
 
 
-class Line(msgspec.Struct, array_like=True, frozen=True):
+class JournalLine(msgspec.Struct, array_like=True, frozen=True):
     """One line."""
 
     at: float
@@ -40,7 +40,7 @@ class Line(msgspec.Struct, array_like=True, frozen=True):
 
 
 _encode = msgspec.json.Encoder(enc_hook=repr).encode
-_decode = msgspec.json.Decoder(Line).decode
+_decode = msgspec.json.Decoder(JournalLine).decode
 
 
 @cache
@@ -98,7 +98,7 @@ class Journal:
             self._file.close()
 
 
-def read(journal: str | Path | Iterable[bytes]) -> Iterator[Line]:
+def read(journal: str | Path | Iterable[bytes]) -> Iterator[JournalLine]:
     """The lines of a journal: its file, or `Journal.lines`. Raises ConfigurationError for other files."""
     try:
         lines = Path(journal).read_bytes().splitlines() if isinstance(journal, str | Path) else journal
@@ -190,7 +190,7 @@ def replay(journal: str | Path | Iterable[bytes], parts: Part, *observers: Obser
     return again.lines
 
 
-def _repeat(line: Line, session: _Replay, sources: Mapping[str, Processor]) -> None:
+def _repeat(line: JournalLine, session: _Replay, sources: Mapping[str, Processor]) -> None:
     if line.kind == "timer":
         if (fire := session.timers.pop(line.content, None)) is not None:
             fire()

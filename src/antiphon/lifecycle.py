@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from .errors import ServiceTimeoutError, UnavailableError
 from .processor import Processor
 
-__all__ = ["Opening", "close_all"]
+__all__ = ["Startup", "close_all"]
 
 logger = logging.getLogger("antiphon.session")
 
@@ -17,7 +17,7 @@ READY_WITHIN = 120.0  # seconds that a part may take to open (a model may have t
 Task = asyncio.Task[None]
 
 
-class Opening:
+class Startup:
     """Parts that get ready, each in a task."""
 
     def __init__(self, parts: Iterable[Processor] = ()) -> None:

@@ -13,16 +13,16 @@ from .clock import Clock, LoopClock, Timer
 from .errors import UsageError, YouErred
 from .frames import Frame, SessionEnded, SessionStarted, Signal, Text, TextEnded
 from .inputs import Inputs
-from .lifecycle import Opening, close_all
+from .lifecycle import Startup, close_all
+from .observers import Observer, Observers, failure
 from .pipeline import Branch, Part, link, name_all
 from .processor import Processor
 from .reply import Replies, Reply
 from .signals import Signals
 from .stage import Works
-from .watching import Observer, Observers, failure
 
 if TYPE_CHECKING:
-    from .playout import Playout
+    from .playout.playout import Playout
 
 __all__ = ["Observer", "Session"]
 
@@ -57,7 +57,7 @@ class Session:
         name_all(self.parts)
         self.parts.remove(self.door)
         self._timers = 0
-        self._opening = Opening()
+        self._opening = Startup()
         self._over = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
@@ -73,7 +73,7 @@ class Session:
         if self.state != "new":
             raise UsageError("a session starts once; make a new one for the next conversation")
         self.state = "starting"
-        self._opening = Opening(self.parts)
+        self._opening = Startup(self.parts)
         try:
             await self._opening.wait()
         except asyncio.CancelledError:

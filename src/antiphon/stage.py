@@ -25,10 +25,10 @@ from .processor import Hop, Processor, is_async
 
 if TYPE_CHECKING:
     from .clock import Timer
-    from .playout import Playout
+    from .playout.playout import Playout
     from .session import Session
 
-__all__ = ["Channel", "Stage", "Work", "Works"]
+__all__ = ["MediaQueue", "Stage", "Work", "Works"]
 
 logger = logging.getLogger("antiphon.session")
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 Frames = AsyncGenerator[Frame | Signal, None]
 
 
-class Room:
+class Waiters:
     """Where producers wait until there is room behind them."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Room:
             _wake(future)
 
 
-class Channel(Generic[T]):
+class MediaQueue(Generic[T]):
     """A queue for one consumer, bounded in seconds of media.
 
     `policy` says what happens at the limit: "hold" keeps the stages before it from working on (they wait at
@@ -75,7 +75,7 @@ class Channel(Generic[T]):
         self._items: deque[T] = deque()
         self._closed = False
         self._waiting: asyncio.Future[None] | None = None
-        self._room = Room()
+        self._room = Waiters()
 
     def put(self, item: T) -> None:
         """Add an item. Never waits: a producer is held after it, at the session's door."""
@@ -145,7 +145,7 @@ class Work:
         self,
         stage: "Stage",
         reply: int | None = None,
-        inbox: Channel[Any] | None = None,
+        inbox: MediaQueue[Any] | None = None,
         *,
         outlives: bool = False,
     ) -> None:
@@ -274,7 +274,7 @@ class Stage(Processor):
         """
         self.session.works.spawn(work, self._drive(work, frames))
 
-    def _full_below(self, kind: type) -> "Channel[Any] | Playout | None":
+    def _full_below(self, kind: type) -> "MediaQueue[Any] | Playout | None":
         """A queue behind this stage that takes such frames and holds all that it may."""
         playout = self.session.playout
         if playout is not None and playout.full and kind in playout.handlers and playout in self.downstream:
@@ -297,13 +297,13 @@ class Stage(Processor):
             reply = getattr(frame, "reply", current.number if current else None)
         work = self._handling
         if work is None or not work.alive or work.reply != reply:
-            inbox = Channel[tuple[Hop, Any]](self.inbox_seconds, _seconds)
+            inbox = MediaQueue[tuple[Hop, Any]](self.inbox_seconds, _seconds)
             work = self._handling = Work(self, reply, inbox)
             self.run(work, self._handle_all(work, inbox))
         assert work.inbox is not None
         work.inbox.put((handler, frame))
 
-    async def _handle_all(self, work: Work, inbox: Channel[tuple[Hop, Any]]) -> Frames:
+    async def _handle_all(self, work: Work, inbox: MediaQueue[tuple[Hop, Any]]) -> Frames:
         """Run the handlers of waiting frames one after another; ends when none waits."""
         while inbox:
             handler, frame = await anext(inbox)

@@ -17,17 +17,17 @@ from typing import cast
 import numpy as np
 
 from antiphon import Agent
-from antiphon.conversation.context import Context, ToolAnswered, UserSaid
+from antiphon.context import Context, ToolAnswered, UserSaid
 from antiphon.conversation.tools import Tool, tool
 from antiphon.frames import ClientMessage, ServerMessage, SessionStarted, ToolCall, UserKey
 from antiphon.pipeline import Part
 from antiphon.processor import Processor, on
 from antiphon.rtvi import client_tool, ui_command
 from antiphon.server.app import app
-from antiphon.server.hosting import Opening
-from antiphon.server.serving import serve
+from antiphon.server.host import Opening
+from antiphon.server.run import serve
 from antiphon.server.settings import ServerSettings
-from antiphon.services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, Word
+from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta, Word
 from antiphon.transports.port import Transport
 from antiphon.transports.webrtc import WebRTC
 
@@ -55,11 +55,11 @@ class OneQuestion:
     segmented = True
     sample_rate = 16000
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
-        """One Heard for each Flush."""
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
+        """one Recognized for each Flush."""
         async for item in audio:
             if isinstance(item, Flush):
-                yield Heard("What time is it?", item.final)
+                yield Recognized("What time is it?", item.final)
 
 
 class Obedient:

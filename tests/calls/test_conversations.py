@@ -2,19 +2,19 @@
 
 from antiphon.agent import Agent
 from antiphon.clock import LoopClock
-from antiphon.conversation.context import AgentSaid, ToolAnswered, UserSaid
+from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
 from antiphon.frames import ReplyStarted, ToolCall, TurnScored, UserTurn, UserTurnStarted
 from antiphon.testing import loud, run_virtual
 from antiphon.testing.assertions import check, hold, services
-from antiphon.transports.caller import Line
+from antiphon.transports.caller import CallerLine
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""
 
 
-def say(seconds: float, wait: float = 0.7, cue: str = "answer") -> Line:
-    return Line(loud(seconds), wait, cue)  # type: ignore[arg-type]
+def say(seconds: float, wait: float = 0.7, cue: str = "answer") -> CallerLine:
+    return CallerLine(loud(seconds), wait, cue)  # type: ignore[arg-type]
 
 
 @tool

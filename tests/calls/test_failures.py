@@ -12,7 +12,7 @@ from antiphon.services.llm import LLM
 from antiphon.services.tts import TTS
 from antiphon.testing import ScriptedLLM, loud, run_virtual
 from antiphon.testing.assertions import (
-    Call,
+    HeldCall,
     check,
     heard_is_prefix_of_said,
     hold,
@@ -21,20 +21,20 @@ from antiphon.testing.assertions import (
     one_end_for_each_start,
     services,
 )
-from antiphon.transports.caller import Caller, Line
+from antiphon.transports.caller import Caller, CallerLine
 from antiphon.turns.taking import TurnTaking
 
 
-def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> Line:
-    return Line(loud(seconds), wait, cue)  # type: ignore[arg-type]
+def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> CallerLine:
+    return CallerLine(loud(seconds), wait, cue)  # type: ignore[arg-type]
 
 
 TALK = [line(0.8, 0.5, "now"), line(0.8), line(0.8)]
 
 
-def held(parts: Sequence[Part]) -> Call:
+def held(parts: Sequence[Part]) -> HeldCall:
     """Runs a pipeline to its end."""
-    call = Call(parts)
+    call = HeldCall(parts)
 
     async def main() -> None:
         async with call:
@@ -149,7 +149,7 @@ class Machine(Processor):
             parallel.switch("voicemail", on=False)
 
 
-def with_voicemail(agent: Agent, lines: Sequence[Line]) -> list[Any]:
+def with_voicemail(agent: Agent, lines: Sequence[CallerLine]) -> list[Any]:
     """The agent's pipeline, its conversation and model in a branch, a listener for machines in another."""
     parts: list[Any] = list(agent.pipeline(Caller(lines, 16000)))
     first = next(number for number, part in enumerate(parts) if isinstance(part, TurnTaking)) + 1

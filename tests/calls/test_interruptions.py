@@ -9,7 +9,7 @@ import pytest
 
 from antiphon.agent import Agent
 from antiphon.clock import LoopClock
-from antiphon.conversation.context import AgentSaid, ToolAnswered, UserSaid
+from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import Tool, tool
 from antiphon.frames import (
     AgentAudio,
@@ -27,14 +27,14 @@ from antiphon.frames import (
     UserTurn,
     replace,
 )
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.services.ports import Speech, Word
 from antiphon.session import Session
 from antiphon.testing import loud, run_virtual
-from antiphon.testing.assertions import Call, check, hold, no_task_left, services
+from antiphon.testing.assertions import HeldCall, check, hold, no_task_left, services
 from antiphon.testing.scripted import Answer, ScriptedSTT, ScriptedTTS
-from antiphon.transports.caller import Caller, Line, Mouth
+from antiphon.transports.caller import Caller, CallerInput, CallerLine
 from antiphon.turns.interruption import InterruptionSettings
 from antiphon.turns.settings import TurnSettings
 from antiphon.turns.taking import TurnTaking
@@ -49,8 +49,8 @@ def agent(*hears: str, says: Sequence[Sequence[Answer] | str], **settings: objec
     return Agent("Be patient.", **{**services(hears, says), **settings})  # type: ignore[arg-type]
 
 
-def line(seconds: float, wait: float, cue: str) -> Line:
-    return Line(loud(seconds), wait, cue)  # type: ignore[arg-type]
+def line(seconds: float, wait: float, cue: str) -> CallerLine:
+    return CallerLine(loud(seconds), wait, cue)  # type: ignore[arg-type]
 
 
 @tool
@@ -108,7 +108,7 @@ def test_in_the_last_word() -> None:
         )
     )
     check(call)
-    assert call.part(Mouth).spoken[1][0] < call.times(ReplyEnded)[0]
+    assert call.part(CallerInput).spoken[1][0] < call.times(ReplyEnded)[0]
     assert call.all(ReplyEnded)[0] == ReplyEnded(1, ANSWER, ANSWER, False)
     assert not call.all(PlayoutPaused)
     assert [turn.text for turn in call.all(UserTurn)] == ["first", "second"]
@@ -222,7 +222,7 @@ def test_long_answer_is_stopped_in_time_however_much_of_it_is_ready() -> None:
     lines = [line(0.8, 0.5, "now"), line(1.0, 3.0, "barge-in"), line(1.0, 1.0, "barge-in")]
     call = run_virtual(hold(agent("a story", "stop", "enough of it", says=[story, story, "Bye."]), lines))
     check(call)
-    begun = [at for at, _ in call.part(Mouth).spoken]
+    begun = [at for at, _ in call.part(CallerInput).spoken]
     silent = call.times(PlayoutPaused)
     assert all(at - spoke < 0.1 for at, spoke in zip(silent, begun[1:], strict=True))
     assert len(call.all(Interrupted)) == 2
@@ -231,7 +231,7 @@ def test_long_answer_is_stopped_in_time_however_much_of_it_is_ready() -> None:
 
 def test_reply_that_may_not_be_interrupted_is_heard_to_the_end() -> None:
     parts = agent("hello", says=["Now you."]).pipeline(Caller([line(0.8, 0.5, "now")], 16000))
-    call = Call(parts)
+    call = HeldCall(parts)
 
     async def main() -> None:
         async with call:
@@ -251,7 +251,7 @@ def test_reply_that_may_not_be_interrupted_is_heard_to_the_end() -> None:
 
 def test_head_of_a_queue_that_may_not_be_interrupted() -> None:
     """The user speaks over both: the first is heard to the end, the second is not."""
-    call = Call(
+    call = HeldCall(
         agent("hello", "no, thank you", says=["Bye."]).pipeline(
             Caller([line(0.8, 0.5, "now"), line(0.8, 3.0, "now")], 16000)
         )
@@ -299,7 +299,7 @@ class Buffered(Caller):
     lead = 0.2
 
 
-def at_the_speaker(call: Call, reply: int = 1) -> bytes:
+def at_the_speaker(call: HeldCall, reply: int = 1) -> bytes:
     """What was heard of a reply where the transport forgets what it holds on PlayoutPaused."""
     rate = call.part(Playout).sample_rate
     pieces: list[AgentAudio] = []
@@ -312,12 +312,14 @@ def at_the_speaker(call: Call, reply: int = 1) -> bytes:
     return b"".join(piece.pcm for piece in pieces if piece.reply == reply)
 
 
-def disturbed(transport: type[Caller], *hears: str, lines: Sequence[Line] = (), **settings: Any) -> Call:
+def disturbed(
+    transport: type[Caller], *hears: str, lines: Sequence[CallerLine] = (), **settings: Any
+) -> HeldCall:
     """A call in which the agent gives its long answer while the caller makes some sound."""
     settings.setdefault("tts", Counting())
     good = services(["hello", *hears], [ANSWER, "Yes?"]) | settings
     parts = Agent("x", **good).pipeline(transport([line(0.8, 0.5, "now"), *lines], 16000))
-    call = Call(parts)
+    call = HeldCall(parts)
 
     async def main() -> None:
         async with call:
@@ -354,7 +356,7 @@ def test_voice_may_wait_before_it_goes_on() -> None:
     for patience in (0.0, 0.9):
         policy = TurnSettings(interruption=InterruptionSettings(resume_after=patience))
         call = disturbed(Caller, "mhm", lines=[line(0.3, 1.0, "barge-in")], turns=policy)
-        gaps.append(call.times(PlayoutResumed)[0] - call.part(Mouth).spoken[1][1])
+        gaps.append(call.times(PlayoutResumed)[0] - call.part(CallerInput).spoken[1][1])
         assert call.pcm(1) == disturbed(Caller).pcm(1)
     assert gaps[0] < 0.5
     assert gaps[1] == pytest.approx(0.9, abs=0.05)
@@ -442,7 +444,7 @@ def test_voice_is_not_held_for_words_that_do_not_come() -> None:
     """The ears take a second: after 0.6 s of quiet it was noise, and what they say later changes nothing."""
     slow = ScriptedSTT(["hello", "mhm"], delay=1.0)
     call = disturbed(Caller, lines=[line(0.3, 1.0, "barge-in")], stt=slow)
-    quiet = call.part(Mouth).spoken[1][1]
+    quiet = call.part(CallerInput).spoken[1][1]
     assert call.times(PlayoutResumed)[0] - quiet == pytest.approx(0.6, abs=0.05)
     assert call.entries == [UserSaid("hello"), AgentSaid(ANSWER)]
 
@@ -647,10 +649,10 @@ def test_at_every_moment_of_a_reply_with_a_tool(kind: Tool) -> None:
 def test_hang_up_at_every_moment() -> None:
     """Wherever the call stands: one end, nothing after it, no task left, what was heard is kept."""
 
-    async def main(moment: float) -> Call:
+    async def main(moment: float) -> HeldCall:
         says = [["Let me look.", ToolCall("1", "lookup", "{}")], "We are open from nine to five.", "Yes?"]
         good = agent("when?", "wait", says=says, tools=[lookup], greeting="Hello.")
-        call = Call(good.pipeline(Caller([line(0.6, 1.0, "now"), line(0.6, 3.5, "barge-in")], 16000)))
+        call = HeldCall(good.pipeline(Caller([line(0.6, 1.0, "now"), line(0.6, 3.5, "barge-in")], 16000)))
         async with call:
             await call.session.clock.sleep(moment)
             begun = call.session.clock.now()
@@ -665,9 +667,9 @@ def test_hang_up_at_every_moment() -> None:
 
 
 def test_end_at_every_moment_speaks_what_was_promised() -> None:
-    async def main(moment: float) -> Call:
+    async def main(moment: float) -> HeldCall:
         says = [["Let me look.", ToolCall("1", "lookup", "{}")], "We are open from nine to five."]
-        call = Call(
+        call = HeldCall(
             agent("when?", says=says, tools=[lookup], greeting="Hello.").pipeline(
                 Caller([line(0.6, 1.0, "now")], 16000, linger=60)
             )
@@ -687,9 +689,11 @@ def test_end_at_every_moment_speaks_what_was_promised() -> None:
 # What outlives its cause -----------------------------------------------------------------------------
 
 
-def during(agent: Agent, lines: Sequence[Line], *acts: tuple[float, Callable[[Session], object]]) -> Call:
+def during(
+    agent: Agent, lines: Sequence[CallerLine], *acts: tuple[float, Callable[[Session], object]]
+) -> HeldCall:
     """A call in which something is done at a time."""
-    call = Call(agent.pipeline(Caller(lines, 16000, linger=8.0)))
+    call = HeldCall(agent.pipeline(Caller(lines, 16000, linger=8.0)))
 
     async def main() -> None:
         async with call:
@@ -784,7 +788,7 @@ def test_turn_that_gets_lost_does_not_hold_the_voice_for_ever() -> None:
         Caller([line(1.5, 0.5, "now")], 16000, linger=12.0)
     )
     parts.insert(next(at for at, part in enumerate(parts) if isinstance(part, TurnTaking)) + 1, Swallowing())
-    call = Call(parts)
+    call = HeldCall(parts)
 
     async def main() -> None:
         async with call:

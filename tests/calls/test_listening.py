@@ -21,13 +21,13 @@ from antiphon.frames import (
     UserTurn,
     UserTurnStarted,
 )
-from antiphon.services.ports import Heard
+from antiphon.services.ports import Recognized
 from antiphon.testing import StreamingSTT, loud, run_virtual
-from antiphon.testing.assertions import Call, check, hold, services
+from antiphon.testing.assertions import HeldCall, check, hold, services
 from antiphon.testing.scripted import Answer
-from antiphon.transports.caller import Line, Mouth
+from antiphon.transports.caller import CallerInput, CallerLine
 from antiphon.turns.listening import BackchannelSettings, IdleSettings
-from antiphon.turns.mute import Greeting
+from antiphon.turns.mute import UntilGreeted
 from antiphon.turns.settings import TurnSettings
 
 sleep = LoopClock().sleep
@@ -39,14 +39,14 @@ ANSWER = "Well, that depends. There are many things to say, and I shall say them
 STORY = ["So I went to the shop,", "and the man there said,", "they had no bicycle,", "so I went home."]
 
 
-def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> Line:
-    return Line(loud(seconds), wait, cue)  # type: ignore[arg-type]
+def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> CallerLine:
+    return CallerLine(loud(seconds), wait, cue)  # type: ignore[arg-type]
 
 
 # Its own "mhm" ---------------------------------------------------------------------------------------
 
 
-def told(frequency: float) -> Call:
+def told(frequency: float) -> HeldCall:
     """A story in four parts of 3.5 seconds, with pauses in which it goes on."""
     good = services(STORY, ["What a story."], turn_scores=[0.05, 0.05, 0.05, 0.95])
     policy = TurnSettings(backchannels=BackchannelSettings(frequency=frequency, words=("mhm", "I see")))
@@ -67,7 +67,7 @@ def test_agent_shows_that_it_listens() -> None:
     assert [said.text for said in call.all(Backchannel)] == ["mhm", "I see"]
     first, second = call.times(Backchannel)
     assert second - first >= 6.0
-    ends = [ended for _, ended in call.part(Mouth).spoken]
+    ends = [ended for _, ended in call.part(CallerInput).spoken]
     assert min(abs(first - ended) for ended in ends) < 0.4, "in a pause, right after the words"
     aside = call.pcm(0)
     assert len(aside) / 48000 == pytest.approx(len("mhm" + "I see") / 15, abs=0.001)
@@ -87,7 +87,7 @@ def test_half_as_often() -> None:
 # Silence ---------------------------------------------------------------------------------------------
 
 
-def quiet(lines: Sequence[Line], *hears: str, says: Sequence[str] = (), **idle: Any) -> Call:
+def quiet(lines: Sequence[CallerLine], *hears: str, says: Sequence[str] = (), **idle: Any) -> HeldCall:
     """A call with somebody who does not say much."""
     policy = TurnSettings(idle=IdleSettings(**idle))
     agent = Agent("x", greeting="Hello?", turns=policy, **services(hears, says))
@@ -158,8 +158,8 @@ async def lookup() -> str:
 
 
 def muted(
-    *rules: str, lines: Sequence[Line], hears: Sequence[str], says: Sequence[Sequence[Answer] | str]
-) -> Call:
+    *rules: str, lines: Sequence[CallerLine], hears: Sequence[str], says: Sequence[Sequence[Answer] | str]
+) -> HeldCall:
     """A call with rules; the greeting takes three seconds."""
     agent = Agent(
         "x",
@@ -238,7 +238,7 @@ def test_each_call_has_its_own_greeting() -> None:
     agent = Agent(
         "x",
         greeting="Hello, this is the shop, how can I help you?",
-        mute=[Greeting],
+        mute=[UntilGreeted],
         **services(["one", "two"], ["Yes?", "Yes?"]),
     )
     for said in ("one", "two"):
@@ -250,13 +250,13 @@ def test_each_call_has_its_own_greeting() -> None:
 
 def test_rule_that_calls_would_share_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="give the rule's class"):
-        Agent("x", mute=[Greeting()], **services([], []))  # pyright: ignore[reportArgumentType]
+        Agent("x", mute=[UntilGreeted()], **services([], []))  # pyright: ignore[reportArgumentType]
 
 
 def test_user_who_is_only_heard_by_words_is_not_idle() -> None:
     """Without a VAD the words are the sign."""
-    words = [(2.0 + n / 2, Heard("I want " + "very " * n + "much", False)) for n in range(20)]
-    ears = StreamingSTT([*words, (12.0, Heard("I want a bike.", True))])
+    words = [(2.0 + n / 2, Recognized("I want " + "very " * n + "much", False)) for n in range(20)]
+    ears = StreamingSTT([*words, (12.0, Recognized("I want a bike.", True))])
     good: dict[str, Any] = {**services((), ["Certainly."]), "vad": None, "eot": None, "stt": ears}
     policy = TurnSettings(idle=IdleSettings(prompt_after=4.0))
     call = run_virtual(hold(Agent("x", greeting="Hello.", turns=policy, **good), [line(12.0, 0.5, "now")]))

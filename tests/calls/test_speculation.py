@@ -4,7 +4,7 @@ import pytest
 
 from antiphon.agent import Agent
 from antiphon.clock import LoopClock
-from antiphon.conversation.context import AgentSaid, ToolAnswered, UserSaid
+from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
 from antiphon.errors import UnavailableError
 from antiphon.frames import (
@@ -21,10 +21,10 @@ from antiphon.frames import (
     Usage,
     UserTurn,
 )
-from antiphon.services.ports import Heard
+from antiphon.services.ports import Recognized
 from antiphon.testing import StreamingSTT, loud, run_virtual
-from antiphon.testing.assertions import Call, check, hold, services
-from antiphon.transports.caller import Line
+from antiphon.testing.assertions import HeldCall, check, hold, services
+from antiphon.transports.caller import CallerLine
 from antiphon.turns.settings import SpeculationSettings, TurnSettings
 from antiphon.turns.timing import Exchange, Pace
 
@@ -36,8 +36,8 @@ UNSURE = [0.85]
 """The user sounds finished enough to begin a reply, and not enough to be answered within half a second."""
 
 
-def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> Line:
-    return Line(loud(seconds), wait, cue)  # type: ignore[arg-type]
+def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> CallerLine:
+    return CallerLine(loud(seconds), wait, cue)  # type: ignore[arg-type]
 
 
 @tool
@@ -47,7 +47,7 @@ async def order(colour: str) -> str:
     return "ordered"
 
 
-def asked(*, turns: TurnSettings | None = None, first: float = 0.15) -> Call:
+def asked(*, turns: TurnSettings | None = None, first: float = 0.15) -> HeldCall:
     """One question, answered by a model that takes `first` seconds to its first token."""
     good = services(
         ["I would like to rent a bicycle for two days."], ["Certainly, which one?"], turn_scores=[0.5]
@@ -183,7 +183,7 @@ def test_other_words_than_it_was_begun_for() -> None:
     """The final words differ from the interim ones: what was begun for those is dropped."""
     good = services((), ["Here they are."])
     good["stt"] = StreamingSTT(
-        [(1.2, Heard("I want a pair of skis", False)), (1.9, Heard("I want a pair of keys.", True))]
+        [(1.2, Recognized("I want a pair of skis", False)), (1.9, Recognized("I want a pair of keys.", True))]
     )
     call = run_virtual(hold(Agent("x", **good), [line(0.8, 0.5, "now")]))
     check(call)

@@ -17,7 +17,7 @@ import pytest
 
 from antiphon.agent import Agent
 from antiphon.clock import LoopClock
-from antiphon.conversation.context import AgentSaid, ToolAnswered, UserSaid
+from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
 from antiphon.errors import UnavailableError
 from antiphon.frames import (
@@ -44,11 +44,11 @@ from antiphon.processor import Processor, on
 from antiphon.services.ports import Speech, Word
 from antiphon.telemetry.latency import PARTS, Latency
 from antiphon.testing import ScriptedSTT, ScriptedTTS, loud, run_virtual
-from antiphon.testing.assertions import Call, check, hold, no_task_left, services
+from antiphon.testing.assertions import HeldCall, check, hold, no_task_left, services
 from antiphon.testing.scripted import Answer
-from antiphon.transports.caller import Caller, Line, Mouth
+from antiphon.transports.caller import Caller, CallerInput, CallerLine
 from antiphon.turns.floor import State
-from antiphon.turns.interruption import Judgement, Overlap, Verdict
+from antiphon.turns.interruption import Judgement, Overlap, OverlapVerdict
 from antiphon.turns.settings import SpeculationSettings, TurnSettings
 from antiphon.turns.taking import TurnTaking
 
@@ -58,16 +58,16 @@ sleep = LoopClock().sleep
 ANSWER = "Well, that depends. There are many things to say, and I shall say them all, one after another."
 
 
-def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> Line:
-    return Line(loud(seconds), wait, cue)  # type: ignore[arg-type]
+def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> CallerLine:
+    return CallerLine(loud(seconds), wait, cue)  # type: ignore[arg-type]
 
 
 def talk(
-    lines: Sequence[Line],
+    lines: Sequence[CallerLine],
     hears: Sequence[str | Exception],
     says: Sequence[Sequence[Answer] | str],
     **settings: Any,
-) -> Call:
+) -> HeldCall:
     """A whole call, checked."""
     good = {**services(hears, says), **settings}
     call = run_virtual(hold(Agent("Be patient.", **good), lines))
@@ -75,9 +75,9 @@ def talk(
     return call
 
 
-def held(parts: Sequence[Part]) -> Call:
+def held(parts: Sequence[Part]) -> HeldCall:
     """A whole call over these parts, checked."""
-    call = Call(parts)
+    call = HeldCall(parts)
 
     async def main() -> None:
         async with call:
@@ -196,7 +196,7 @@ def test_hang_up_in_every_state_of_the_floor(state: State) -> None:
     """7. The call is over at once, with all its replies and tasks, whoever has the floor."""
     good = services(["I would like to", "mhm", "wait"], [ANSWER, "Yes?"], turn_scores=[0.1, 1.0])
     lines = [line(0.8, 0.5, "now"), line(0.3, 1.0, "barge-in"), line(0.3, 1.0, "now")]
-    call = Call(Agent("x", **good).pipeline(Caller(lines, 16000)))
+    call = HeldCall(Agent("x", **good).pipeline(Caller(lines, 16000)))
 
     async def main() -> None:
         async with call:
@@ -222,7 +222,7 @@ def test_clients_buffer_is_silent_at_once() -> None:
     good = services(["hello", "wait"], [ANSWER, "Yes?"])
     lines = [line(0.8, 0.5, "now"), line(0.8, 2.0, "barge-in")]
     call = held(Agent("x", **good).pipeline(Buffered(lines, 16000)))
-    sounded = call.part(Mouth).spoken[1][0]
+    sounded = call.part(CallerInput).spoken[1][0]
     (paused,), (decided,) = call.times(PlayoutPaused), call.times(Interrupted)
     assert paused - sounded < 0.1
     assert not [seen for seen in call.voice if paused < seen.at < decided], "nor is anything sent meanwhile"
@@ -302,7 +302,7 @@ class Room(Processor):
         self.push(replace(frame, pcm=loud(0.02)) if echoes else frame)
 
 
-def in_a_room(seconds: float, hears: Sequence[str], **settings: Any) -> Call:
+def in_a_room(seconds: float, hears: Sequence[str], **settings: Any) -> HeldCall:
     """A call through a loudspeaker, whose echo is cancelled after these seconds of it."""
     room = Room(seconds)
     good = {**services(["hello", *hears], [ANSWER]), **settings}
@@ -379,7 +379,7 @@ def test_detectors_of_ones_own() -> None:
 
         def judge(self, overlap: Overlap) -> Judgement:
             wanted = "pineapple" in overlap.words
-            return Judgement(Verdict.BARGE_IN if wanted else Verdict.NOISE, "the password")
+            return Judgement(OverlapVerdict.BARGE_IN if wanted else OverlapVerdict.NOISE, "the password")
 
     good: dict[str, Any] = {
         **services(["hello", "stop it now", "pineapple"], [ANSWER, "Yes?"]),

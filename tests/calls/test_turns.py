@@ -22,38 +22,40 @@ from antiphon.frames import (
     UserTurn,
     UserTurnStarted,
 )
-from antiphon.services.ports import AudioChunk, Flush, Heard, TurnHint
+from antiphon.services.ports import AudioChunk, Flush, Recognized, TurnHint
 from antiphon.session import Session
 from antiphon.testing import StreamingSTT, loud, run_virtual
-from antiphon.testing.assertions import Call, check, hold, no_task_left, services
-from antiphon.transports.caller import Caller, Line
+from antiphon.testing.assertions import HeldCall, check, hold, no_task_left, services
+from antiphon.transports.caller import Caller, CallerLine
 from antiphon.turns.listening import TurnLimit
 from antiphon.turns.settings import SpeculationSettings, TurnSettings
 
 ANSWER = "Well, that depends. There are many things to say, and I shall say them all, one after another."
 
 
-def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> Line:
-    return Line(loud(seconds), wait, cue)  # type: ignore[arg-type]
+def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> CallerLine:
+    return CallerLine(loud(seconds), wait, cue)  # type: ignore[arg-type]
 
 
-def streaming(*hears: tuple[float, Heard | Exception], says: Sequence[str], **settings: Any) -> Agent:
+def streaming(*hears: tuple[float, Recognized | Exception], says: Sequence[str], **settings: Any) -> Agent:
     """An agent whose ears hear words while they are spoken."""
     settings["stt"] = StreamingSTT(hears)
     return Agent("Be patient.", **services((), says) | settings)
 
 
-def interim(text: str) -> Heard:
-    return Heard(text, False)
+def interim(text: str) -> Recognized:
+    return Recognized(text, False)
 
 
-def final(text: str) -> Heard:
-    return Heard(text, True)
+def final(text: str) -> Recognized:
+    return Recognized(text, True)
 
 
-def held(agent: Agent, lines: Sequence[Line], *acts: tuple[float, Callable[[Session], object]]) -> Call:
+def held(
+    agent: Agent, lines: Sequence[CallerLine], *acts: tuple[float, Callable[[Session], object]]
+) -> HeldCall:
     """A call in which something is done at a time."""
-    call = Call(agent.pipeline(Caller(lines, 16000)))
+    call = HeldCall(agent.pipeline(Caller(lines, 16000)))
 
     async def main() -> None:
         async with call:
@@ -490,9 +492,11 @@ def test_final_words_in_the_middle_of_speech_do_not_end_it() -> None:
 class Curt(StreamingSTT):
     """Has no answer where there is nothing new."""
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard | TurnHint]:
+    async def transcribe(
+        self, audio: AsyncIterator[AudioChunk | Flush]
+    ) -> AsyncIterator[Recognized | TurnHint]:
         async for heard in super().transcribe(audio):
-            if not isinstance(heard, Heard) or heard.text:
+            if not isinstance(heard, Recognized) or heard.text:
                 yield heard
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.conversation.context import AgentSaid, Context, ToolAnswered, UserSaid
+from antiphon.context import AgentSaid, Context, ToolAnswered, UserSaid
 from antiphon.errors import (
     AuthenticationError,
     BadResponseError,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from antiphon.services.ports import AudioChunk, Flush, Heard, Speech, Word
+from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, Word
 from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedSTT, ScriptedTTS, loud, run_virtual
 from antiphon.testing.check_audio import check_eot, check_stt, check_tts, check_vad
 
@@ -13,13 +13,13 @@ from antiphon.testing.check_audio import check_eot, check_stt, check_tts, check_
 class Constant(ScriptedSTT):
     """Hears the same words in every utterance that has audio."""
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
         size = 0
         async for item in audio:
             if isinstance(item, AudioChunk):
                 size += len(item.pcm)
             else:
-                yield Heard("hello" if size else "", item.final)
+                yield Recognized("hello" if size else "", item.final)
                 size = 0 if item.final else size
 
 
@@ -51,7 +51,7 @@ class Swapped(ScriptedTTS):
 class Twice(Constant):
     """Answers each Flush twice."""
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
         async for heard in super().transcribe(audio):
             yield heard
             yield heard
@@ -60,7 +60,7 @@ class Twice(Constant):
 class Leaky(Constant):
     """Leaves a task behind."""
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
         self.left = asyncio.create_task(asyncio.Event().wait())
         async for heard in super().transcribe(audio):
             yield heard
@@ -85,7 +85,7 @@ def test_wrong_order_is_noticed() -> None:
 
 
 def test_two_answers_are_noticed() -> None:
-    with pytest.raises(AssertionError, match="one final Heard"):
+    with pytest.raises(AssertionError, match="one final Recognized"):
         run_virtual(check_stt(lambda: Twice(["hello"]), loud(1.0), "hello"))
 
 

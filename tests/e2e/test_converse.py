@@ -14,7 +14,7 @@ import pytest
 
 from antiphon.audio.levels import find_speech, peak
 from antiphon.audio.resample import resample
-from antiphon.audio.wav import Sound, read, write
+from antiphon.audio.wav import WavAudio, read, write
 from antiphon.cli.calls import CALLER_HZ
 from antiphon.cli.demo import SCRIPT, voiced
 from antiphon.services.ports import AudioChunk, Flush
@@ -49,12 +49,13 @@ async def transcribed(pcm: bytes) -> str:
 
 
 @pytest.fixture(scope="module")
-def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Sound]:
+def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], WavAudio]:
     """The demo's caller as one recording, without cues: two questions, ten seconds apart."""
     folder = tmp_path_factory.mktemp("call")
     first, second, *_ = asyncio.run(voiced())
     write(
-        folder / "caller.wav", Sound(5 * QUIET + first.pcm + 10 * QUIET + second.pcm + 2 * QUIET, CALLER_HZ)
+        folder / "caller.wav",
+        WavAudio(5 * QUIET + first.pcm + 10 * QUIET + second.pcm + 2 * QUIET, CALLER_HZ),
     )
     written = ("--out", folder / "call.wav", "--json", folder / "report.json")
     result = antiphon("converse", folder / "caller.wav", *written)
@@ -62,7 +63,7 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Soun
     return json.loads((folder / "report.json").read_text()), read(folder / "call.wav")
 
 
-def test_every_turn_is_understood_and_answered(call: tuple[dict[str, Any], Sound]) -> None:
+def test_every_turn_is_understood_and_answered(call: tuple[dict[str, Any], WavAudio]) -> None:
     report, _ = call
     assert len(report["turns"]) == 2
     for turn, (said, _, _) in zip(report["turns"], SCRIPT, strict=False):
@@ -70,7 +71,7 @@ def test_every_turn_is_understood_and_answered(call: tuple[dict[str, Any], Sound
         assert turn["heard"]
 
 
-def test_the_waterfall_is_sensible(call: tuple[dict[str, Any], Sound]) -> None:
+def test_the_waterfall_is_sensible(call: tuple[dict[str, Any], WavAudio]) -> None:
     for turn in call[0]["turns"]:
         assert turn["measured_from"] == "recording"
         assert tuple(turn["parts_ms"]) == PARTS
@@ -79,7 +80,7 @@ def test_the_waterfall_is_sensible(call: tuple[dict[str, Any], Sound]) -> None:
         assert min(turn["parts_ms"].values()) >= 0
 
 
-def test_the_wav_says_what_the_report_says(call: tuple[dict[str, Any], Sound]) -> None:
+def test_the_wav_says_what_the_report_says(call: tuple[dict[str, Any], WavAudio]) -> None:
     report, sound = call
     agent = sound.channel(1)
     assert peak(agent) < -1

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from antiphon.conversation.context import AgentSaid, Context, Entry, UserSaid
+from antiphon.context import AgentSaid, Context, Entry, UserSaid
 from antiphon.frames import ToolCall
 from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.testing.check_llm import TOOL, check_llm
@@ -48,7 +48,7 @@ def test_virtual_time_gives_the_same_words_and_takes_none() -> None:
 QUIETLY = """
 import asyncio, os, signal
 from pathlib import Path
-from antiphon.conversation.context import Context, UserSaid
+from antiphon.context import Context, UserSaid
 from antiphon.vendors.local.llm import Llama
 
 def listening():

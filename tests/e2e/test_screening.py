@@ -10,10 +10,10 @@ from antiphon.audio.resample import resample
 from antiphon.clock import LoopClock
 from antiphon.frames import AgentKeys, ReplyEnded, SessionEnded, UserTurn
 from antiphon.processor import Processor, on
+from antiphon.screening import CallAnswered, Screening, ScreeningSettings
 from antiphon.services.ports import Speech
 from antiphon.testing import ScriptedLLM, virtual
 from antiphon.transports.loopback import Loopback
-from antiphon.transports.telephony.screening import Answered, Screening, ScreeningSettings
 from antiphon.turns.taking import TurnTaking
 from antiphon.vendors.local.tts import Hibari
 
@@ -68,7 +68,7 @@ async def answered(*sounds: bytes) -> tuple[list[str], Watch, list[tuple[float, 
     who: list[str] = []
     said: list[tuple[float, str]] = []
     reasons: list[str] = []
-    session.on(Answered, lambda signal: who.append(signal.who))
+    session.on(CallAnswered, lambda signal: who.append(signal.who))
     session.on(ReplyEnded, lambda signal: said.append((session.now, signal.heard)))
     session.on(SessionEnded, lambda signal: reasons.append(signal.reason))
     async with session:

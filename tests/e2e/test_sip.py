@@ -14,7 +14,7 @@ from antiphon.frames import AgentKeys, Failed, SessionEnded, Transfer, UserKey
 from antiphon.processor import Processor, on
 from antiphon.session import Session
 from antiphon.testing import LoudVAD, ScriptedLLM, ScriptedSTT, ScriptedTTS
-from antiphon.testing.softphone import Media, free_port
+from antiphon.testing.softphone import SoftphoneMedia, free_port
 from antiphon.transports.sip import Endpoint, SIPSettings
 
 pytestmark = [
@@ -46,7 +46,7 @@ class Keys(Processor):
 
 async def call(
     agent: Agent,
-    telephone: Media,
+    telephone: SoftphoneMedia,
     *keys: int,
     scenario: str = "caller",
     outcome: str = "",
@@ -107,7 +107,7 @@ def agent(stt: ScriptedSTT) -> Agent:
 
 
 def test_a_call_is_answered_heard_and_ended() -> None:
-    stt, telephone = ScriptedSTT(["what are your hours"]), Media()
+    stt, telephone = ScriptedSTT(["what are your hours"]), SoftphoneMedia()
     session, _, _ = asyncio.run(call(agent(stt), telephone))
 
     assert session.state == "ended"
@@ -122,7 +122,7 @@ def test_a_call_is_answered_heard_and_ended() -> None:
 
 
 def test_keys_go_both_ways() -> None:
-    telephone = Media()
+    telephone = SoftphoneMedia()
     _, pressed, _ = asyncio.run(call(agent(ScriptedSTT([])), telephone, 5, 11))
     assert pressed.pressed == "5#"
     assert telephone.pressed == [1, 10], "the agent pressed 1 and *"
@@ -137,7 +137,7 @@ def test_keys_go_both_ways() -> None:
     ],
 )
 def test_a_call_is_handed_on_or_goes_on(outcome: str, told: list[str]) -> None:
-    telephone, to = Media(), "sip:desk@127.0.0.1:9"
+    telephone, to = SoftphoneMedia(), "sip:desk@127.0.0.1:9"
     transferred = call(
         agent(ScriptedSTT([])), telephone, scenario="transferred", outcome=outcome, sends=Transfer(to)
     )

@@ -14,7 +14,7 @@ from antiphon.audio.levels import rms
 from antiphon.errors import ConfigurationError, UnavailableError, UsageError
 from antiphon.frames import AgentKeys, Failed, SessionEnded, Transfer, UserAudio, UserKey
 from antiphon.processor import Processor, on
-from antiphon.server import serving
+from antiphon.server.run import run as run_loop
 from antiphon.session import Session
 from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from antiphon.testing.softphone import Dialog, Packet, Softphone, free_port, sdp, softphone
@@ -115,7 +115,7 @@ def run(play: Callable[[House], Awaitable[None]], **settings: Any) -> None:
         async with house(**settings) as here:
             await play(here)
 
-    serving.run(main())
+    run_loop(main())
 
 
 async def notify(call: Dialog, status: str, state: str = "active;expires=60") -> None:
@@ -452,7 +452,7 @@ def test_with_the_endpoint_its_calls_are_over() -> None:
         with pytest.raises(UsageError, match="open the endpoint first"):
             await here.endpoint.dial("sip:a@127.0.0.1")
 
-    serving.run(main())
+    run_loop(main())
 
 
 def test_keys_may_come_as_messages() -> None:
@@ -597,7 +597,7 @@ def test_a_call_that_nobody_takes() -> None:
             await leaving
             assert "expires=0" in registrar.seen[-1]["Contact"], "it does not stay registered"
 
-    serving.run(main())
+    run_loop(main())
 
 
 async def _register(registrar: Softphone, status: str) -> None:
@@ -631,7 +631,7 @@ def test_a_wrong_password_is_told() -> None:
                     pass
             await registering
 
-    serving.run(main())
+    run_loop(main())
 
 
 def test_an_address_that_is_taken_or_not_ours_is_told() -> None:
@@ -642,7 +642,7 @@ def test_an_address_that_is_taken_or_not_ours_is_told() -> None:
                     async with house(listen=where):
                         pass
 
-    serving.run(main())
+    run_loop(main())
 
 
 def test_what_would_bring_the_stack_down_is_not_given_to_it() -> None:

@@ -31,11 +31,11 @@ from antiphon.frames import (
     UserAudio,
     UserVideo,
 )
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.session import Session
-from antiphon.testing.browser import Browser, Camera
-from antiphon.transports.webrtc import IceServer, Turn, WebRTC, WebRTCSettings
+from antiphon.testing.browser import Browser, BrowserCamera
+from antiphon.transports.webrtc import IceServer, TurnServer, WebRTC, WebRTCSettings
 from antiphon.transports.webrtc.aiortc import CONNECTING, give_up
 
 pytestmark = pytest.mark.e2e
@@ -312,7 +312,7 @@ def picture(level: int) -> VideoFrame:
     return VideoFrame.from_ndarray(planes, "yuv420p")
 
 
-async def show(camera: Camera, level: int, until_seen: Callable[[], object]) -> None:
+async def show(camera: BrowserCamera, level: int, until_seen: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not until_seen():
             camera.show(picture(level))
@@ -695,7 +695,7 @@ def _address() -> str:
 @Engines
 def test_a_call_goes_through_turn_alone_with_credentials_that_end(engine: str, tmp_path: Path) -> None:
     async def main(address: str) -> None:
-        turn = Turn(f"turn:{address}?transport=udp", "tell-nobody", lifetime=60)
+        turn = TurnServer(f"turn:{address}?transport=udp", "tell-nobody", lifetime=60)
         servers = WebRTCSettings(turn=turn).ice_config()
         async with talking(engine, turn=turn, relay_only=True, servers=servers, trickle=False) as (
             room,
@@ -714,7 +714,7 @@ def test_a_call_goes_through_turn_alone_with_credentials_that_end(engine: str, t
 @Engines
 def test_wrong_credentials_give_no_relayed_address(engine: str, tmp_path: Path) -> None:
     async def main(address: str) -> None:
-        room = Room(engine, turn=Turn(f"turn:{address}?transport=udp", "guessed"), relay_only=True)
+        room = Room(engine, turn=TurnServer(f"turn:{address}?transport=udp", "guessed"), relay_only=True)
         browser = room.browser()
         try:
             await browser.negotiate()

@@ -20,11 +20,11 @@ from websockets.exceptions import ConnectionClosed
 
 from antiphon.audio.resample import resample
 from antiphon.errors import ConfigurationError
-from antiphon.server.hosting import Hosted, Opening, Refused
+from antiphon.server.host import HostedSession, Opening, Refused
 from antiphon.server.settings import ServerSettings
 from antiphon.server.workers import Bounds, WorkerHost
-from antiphon.server.workers.remote import Connection, RemoteLanguageModel, RemoteSpeechToText
-from antiphon.server.workers.served import Key
+from antiphon.server.workers.model_client import ModelConnection, RemoteLanguageModel, RemoteSpeechToText
+from antiphon.server.workers.model_server import ModelKey
 from antiphon.services.ports import Speech
 from antiphon.testing.check_audio import check_stt
 from antiphon.testing.check_llm import check_llm
@@ -79,7 +79,7 @@ class Calls:
     host: WorkerHost
     reports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
-    async def begin(self, agent: str = "obedient", body: Any = None) -> tuple[Caller, Hosted]:
+    async def begin(self, agent: str = "obedient", body: Any = None) -> tuple[Caller, HostedSession]:
         caller = Caller()
         opening = Opening(f"session-{next(NUMBERS)}", agent, "websocket", body)
         return caller, await self.host.open(opening, caller)
@@ -480,12 +480,12 @@ def test_local_models_are_served(tmp_path: Path) -> None:
     async def test() -> None:
         async with calls(bot, warm=1) as it:
             assert it.host.forks
-            connection = Connection(it.host.models.address)
+            connection = ModelConnection(it.host.models.address)
             whisper = Whisper("whisper-tiny.en")
             await check_stt(
-                lambda: RemoteSpeechToText(whisper, Key("stt", "local"), connection), speech, SAID
+                lambda: RemoteSpeechToText(whisper, ModelKey("stt", "local"), connection), speech, SAID
             )
-            await check_llm(lambda: RemoteLanguageModel(Key("llm", "local"), connection))
+            await check_llm(lambda: RemoteLanguageModel(ModelKey("llm", "local"), connection))
             connection.close()
 
     run(test())

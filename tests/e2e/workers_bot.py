@@ -10,17 +10,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from antiphon import Agent
-from antiphon.conversation.context import Context, UserSaid
+from antiphon.context import Context, UserSaid
 from antiphon.frames import ReplyEnded, ToolCall, UserText
+from antiphon.observers import Observer
 from antiphon.processor import Processor, on
-from antiphon.server import lines
-from antiphon.server.hosting import Opening
+from antiphon.server import session_transport
+from antiphon.server.host import Opening
 from antiphon.server.settings import ServerSettings
 from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.telemetry.latency import Latency
 from antiphon.testing.scripted import ScriptedSTT, ScriptedTTS
 from antiphon.transports.wire import Wire
-from antiphon.watching import Observer
 
 HELD: list[object] = []
 
@@ -88,13 +88,15 @@ class Silent:
         """Nothing."""
 
 
-async def line(opening: Opening, wire: Wire | None, settings: ServerSettings) -> lines.Line:
+async def line(
+    opening: Opening, wire: Wire | None, settings: ServerSettings
+) -> session_transport.SessionTransport:
     """The transport of these tests, whatever is asked for."""
     latency = Latency()
-    return lines.Line(Lines(wire or Silent()), opening, latency, [latency])
+    return session_transport.SessionTransport(Lines(wire or Silent()), opening, latency, [latency])
 
 
-lines.KINDS = {"websocket": line, "webrtc": line, "phone": line}
+session_transport.KINDS = {"websocket": line, "webrtc": line, "phone": line}
 
 
 def hoard() -> str:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from antiphon import Agent
-from antiphon.conversation.context import Context
+from antiphon.context import Context
 from antiphon.errors import ConfigurationError
 from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
 

@@ -28,10 +28,10 @@ from antiphon.frames import (
 )
 from antiphon.journal import replay
 from antiphon.pipeline import Part
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor
 from antiphon.testing import ScriptedLLM, ScriptedTTS
-from antiphon.testing.assertions import Call, check, no_task_left, services, voice_is_paced
+from antiphon.testing.assertions import HeldCall, check, no_task_left, services, voice_is_paced
 from antiphon.testing.virtual import run_virtual, virtual
 from antiphon.turns.endpointing import EndpointingSettings
 from antiphon.turns.taking import TurnTaking
@@ -70,7 +70,7 @@ def conversation() -> list[Part]:
     ]
 
 
-async def listen(call: Call) -> None:
+async def listen(call: HeldCall) -> None:
     """As a microphone does, so that the session sees the clock fifty times a second."""
     for number in range(10_000):
         call.session.send(UserAudio(bytes(640), 16000, number * 320))
@@ -105,9 +105,9 @@ Jumps = st.lists(
 def test_conversation_goes_on_whatever_the_clock_does(jumps: list[tuple[float, float]]) -> None:
     """Time in the session never goes back; a turn is answered, and the answer is heard, in time."""
 
-    async def main() -> Call:
+    async def main() -> HeldCall:
         loop = asyncio.get_running_loop()
-        call = Call(conversation(), clock=Jumping(jumps))
+        call = HeldCall(conversation(), clock=Jumping(jumps))
         async with call:
             send = call.session.send
             microphone = asyncio.create_task(listen(call))
@@ -142,8 +142,8 @@ def test_conversation_goes_on_whatever_the_clock_does(jumps: list[tuple[float, f
 def test_voice_is_whole_whatever_the_clock_does(jumps: list[tuple[float, float]]) -> None:
     voice = bytes(range(256)) * 375 * 2  # 4 s
 
-    async def main() -> Call:
-        call = Call([Playout()], clock=Jumping(jumps))
+    async def main() -> HeldCall:
+        call = HeldCall([Playout()], clock=Jumping(jumps))
         async with call:
             reply = call.session.new_reply(lambda reply: reply.write("four seconds"))
             for frame in (

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from antiphon.clock import LoopClock
-from antiphon.conversation.context import Context
+from antiphon.context import Context
 from antiphon.conversation.conversation import Conversation
 from antiphon.conversation.tools import Tool, tool
 from antiphon.errors import AuthenticationError, RateLimitError, UnavailableError
@@ -37,13 +37,13 @@ from antiphon.frames import (
 )
 from antiphon.journal import replay
 from antiphon.pipeline import Parallel, Part, Switch, Tap
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.reply import Reply
 from antiphon.services.llm import LLM
 from antiphon.services.ports import Speech, TextDelta
 from antiphon.services.tts import TTS
 from antiphon.testing import run_virtual
-from antiphon.testing.assertions import Call, check, no_task_left
+from antiphon.testing.assertions import HeldCall, check, no_task_left
 from antiphon.turns.taking import TurnTaking
 
 sleep = LoopClock().sleep
@@ -227,7 +227,7 @@ def pipeline(script: dict[str, Any]) -> list[Part]:
             return [TurnTaking(), conversation, model, voice, Playout()]
 
 
-async def act(call: Call, what: str, number: int, replies: list[Reply]) -> None:
+async def act(call: HeldCall, what: str, number: int, replies: list[Reply]) -> None:
     session = call.session
     match what:
         case "type":
@@ -297,8 +297,8 @@ async def act(call: Call, what: str, number: int, replies: list[Reply]) -> None:
             session.failed(session.parts[number % len(session.parts)], BrokenError("broken"))
 
 
-async def converse(script: dict[str, Any]) -> Call:
-    call = Call(pipeline(script))
+async def converse(script: dict[str, Any]) -> HeldCall:
+    call = HeldCall(pipeline(script))
     replies: list[Reply] = [call.session.say("Hello.")]
     async with call:
         for number, (what, wait) in enumerate(script["actions"]):
@@ -321,7 +321,7 @@ async def converse(script: dict[str, Any]) -> Call:
     return call
 
 
-def tools_are_told_of_once(call: Call) -> None:
+def tools_are_told_of_once(call: HeldCall) -> None:
     started = [seen.call.id for seen in call.all(ToolStarted)]
     ended = [seen.call.id for seen in call.all(ToolEnded)]
     assert len(set(started)) == len(started)
@@ -329,13 +329,13 @@ def tools_are_told_of_once(call: Call) -> None:
     assert set(ended) <= set(started)
 
 
-def failures_are_those_of_services(call: Call) -> None:
+def failures_are_those_of_services(call: HeldCall) -> None:
     bugs = [failed for failed in call.all(Failed) if failed.error not in KNOWN]
     assert not bugs, bugs
 
 
 KNOWN = {"RateLimitError", "AuthenticationError", "UnavailableError", "ServiceTimeoutError", "BrokenError"}
-CHECKS: list[Callable[[Call], None]] = [check, tools_are_told_of_once, failures_are_those_of_services]
+CHECKS: list[Callable[[HeldCall], None]] = [check, tools_are_told_of_once, failures_are_those_of_services]
 
 
 @settings(

@@ -27,9 +27,9 @@ from antiphon.frames import (
     frame,
 )
 from antiphon.journal import Journal, read, replay
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
-from antiphon.services.ports import AudioChunk, Flush, Heard
+from antiphon.services.ports import AudioChunk, Flush, Recognized
 from antiphon.session import Session
 from antiphon.stage import Stage
 from antiphon.testing import (
@@ -43,8 +43,8 @@ from antiphon.testing import (
     run_virtual,
     virtual,
 )
-from antiphon.testing.assertions import Call, check, hold, services
-from antiphon.transports.caller import Caller, Line
+from antiphon.testing.assertions import HeldCall, check, hold, services
+from antiphon.transports.caller import Caller, CallerLine
 
 
 @tool
@@ -83,7 +83,7 @@ class Conversation:
         self.texts = [self.words(1, 8) for _ in range(self.turns)]
         self.answers = [self.answer(number) for number in range(self.turns * 2)]
         self.lines = [
-            Line(
+            CallerLine(
                 loud(self.draw.uniform(0.2, 2.0)),
                 self.draw.uniform(0.0, 2.5),
                 self.draw.choice(["answer", "now", "barge-in"]) if number else "now",
@@ -121,7 +121,7 @@ class Conversation:
             tools=[opening_hours],
         )
 
-    def hold(self) -> Call:
+    def hold(self) -> HeldCall:
         return run_virtual(hold(self.agent(), self.lines))
 
 
@@ -202,8 +202,8 @@ FAILING: dict[str, dict[str, Any]] = {
     "stt raises": {
         "stt": lambda: StreamingSTT(
             [
-                *((0.9, Heard("I want", False)), (1.0, UnavailableError("gone"))),
-                *((1.4, UnavailableError("gone")), (1.9, Heard("I want it.", True))),
+                *((0.9, Recognized("I want", False)), (1.0, UnavailableError("gone"))),
+                *((1.4, UnavailableError("gone")), (1.9, Recognized("I want it.", True))),
             ]
         )
     },
@@ -222,7 +222,7 @@ def test_replay_of_a_call_in_which_a_service_failed_gives_its_journal(name: str)
         scripted = services(["I want it.", "And that."], ["Certainly.", "That, too."])
         return Agent("x", **scripted | {kind: make() for kind, make in FAILING[name].items()})
 
-    lines = [Line(loud(1.2), 0.5, "now"), Line(loud(1.0), 8.0, "now")]
+    lines = [CallerLine(loud(1.2), 0.5, "now"), CallerLine(loud(1.0), 8.0, "now")]
     call = run_virtual(hold(agent(), lines))
     assert {failed.part.lower() for failed in call.all(Failed)} == set(FAILING[name])
     again = replay(call.journal.lines, agent().pipeline(Caller(lines, 16000)))
@@ -241,7 +241,7 @@ async def test_replay_of_a_session_that_took_time_to_start_and_lived_by_another_
         def text(self, text: UserText) -> None:
             self.after(1 / 7, lambda: self.push(ClientMessage("later", self.session.now)))
 
-    async with Call([Slow(), Playout(16000)]) as call:
+    async with HeldCall([Slow(), Playout(16000)]) as call:
         for _ in range(20):
             await call.session.clock.sleep(1 / 9)
             call.session.send(UserText("x"))
@@ -272,7 +272,7 @@ class Moods(Stage):
 
 @virtual
 async def test_frames_of_a_program_and_text_alone_replay() -> None:
-    async with Call([Moods(), Moods()]) as call:
+    async with HeldCall([Moods(), Moods()]) as call:
         call.session.send(UserText("merry"))
         await call.session.clock.sleep(1)
     assert call.all(ClientMessage) == [ClientMessage("mood", "merry")]
@@ -295,7 +295,7 @@ async def test_nonsense_and_failures_replay() -> None:
     def parts() -> list[Processor]:
         return [Babble(), Babble()]
 
-    async with Call(parts()) as call:
+    async with HeldCall(parts()) as call:
         call.session.send(UserText("x"))
         call.session.send(7)  # type: ignore[arg-type]
         await call.session.clock.sleep(1)
@@ -453,7 +453,7 @@ def test_replay_through_other_parts_shows_what_they_would_have_done() -> None:
             self.push(UserText(text.text.upper()))
 
     async def main() -> list[bytes]:
-        async with Call([]) as call:
+        async with HeldCall([]) as call:
             call.session.send(UserText("quiet"))
         return call.journal.lines
 

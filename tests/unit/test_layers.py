@@ -15,16 +15,18 @@ import antiphon
 PACKAGE = Path(antiphon.__file__).parent
 
 LAYERS = [
-    "frames clock errors audio",
+    "frames context clock errors audio",
     "processor stage",
-    "pipeline reply inputs signals session playout voice aside heard journal watching lifecycle",
-    "turns conversation",
+    "pipeline reply inputs signals session journal observers lifecycle",
+    "playout turns conversation",
     "services",
     "models",
-    "vendors transports telemetry rtvi",
-    "testing",
+    "vendors transports telemetry rtvi screening",
     "agent",
-    "cli server",
+    "agent_file demo_agent",
+    "server",
+    "testing",
+    "cli",
 ]
 """Each may import those of its own line and of the lines before."""
 

@@ -32,11 +32,11 @@ from antiphon.frames import (
 )
 from antiphon.journal import replay
 from antiphon.pipeline import Gate, Parallel, Part, Switch, Tap
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.session import Session
 from antiphon.stage import Stage, Work
-from antiphon.testing.assertions import Call, check
+from antiphon.testing.assertions import HeldCall, check
 from antiphon.testing.virtual import run_virtual, virtual
 
 
@@ -182,7 +182,7 @@ async def test_frame_held_by_a_stage_in_each_branch_comes_out_once() -> None:
             yield frame
 
     sink = Sink()
-    async with Call([Parallel(Later(0.1), Later(0.2)), sink]) as call:
+    async with HeldCall([Parallel(Later(0.1), Later(0.2)), sink]) as call:
         for number in range(400):
             call.session.send(UserKey(str(number)))
         await call.session.clock.sleep(100)
@@ -246,7 +246,7 @@ def turn(text: str) -> UserTurn:
 @virtual
 async def test_voicemail_switches_the_conversation_off_and_speaks() -> None:
     talk, voicemail = Talk(), Voicemail()
-    async with Call([Parallel(talk=[talk], voicemail=[voicemail]), Playout()]) as call:
+    async with HeldCall([Parallel(talk=[talk], voicemail=[voicemail]), Playout()]) as call:
         call.session.send(turn("you have reached Bob, leave a message"))
         call.session.send(turn("beep"))
         await call.session.clock.sleep(5)
@@ -274,7 +274,7 @@ async def test_saying_something_passes_a_branch_that_does_not_speak() -> None:
         async def ended(self, frame: TextEnded) -> AsyncGenerator[Frame, None]:
             yield AudioEnded(frame.reply)
 
-    async with Call([Parallel(talk=[Voice()], voicemail=[Voicemail()]), Playout()]) as call:
+    async with HeldCall([Parallel(talk=[Voice()], voicemail=[Voicemail()]), Playout()]) as call:
         await call.session.say("hello")
     assert call.times(ReplyEnded) == [0.5]
     assert len(call.pcm(1)) == 24000
@@ -283,7 +283,7 @@ async def test_saying_something_passes_a_branch_that_does_not_speak() -> None:
 @virtual
 async def test_branch_that_is_off_begins_when_it_is_switched_on_and_again_after_that() -> None:
     talk, sink = Talk(), Sink()
-    async with Call([Parallel(talk=[talk], off=["talk"]), sink, Playout()]) as call:
+    async with HeldCall([Parallel(talk=[talk], off=["talk"]), sink, Playout()]) as call:
         parallel = call.part(Parallel)
         call.session.send(turn("nobody is there"))
         assert talk.told == []
@@ -309,7 +309,7 @@ async def test_branch_that_is_off_begins_when_it_is_switched_on_and_again_after_
 
 @virtual
 async def test_switching_off_leaves_a_reply_alone_that_others_make() -> None:
-    async with Call([Parallel(talk=[Talk()], voicemail=[Voicemail()]), Speak(), Playout()]) as call:
+    async with HeldCall([Parallel(talk=[Talk()], voicemail=[Voicemail()]), Speak(), Playout()]) as call:
         reply = call.session.say("A human, then.")
         await call.session.clock.sleep(0.5)
         call.part(Parallel).switch("voicemail", on=False)
@@ -335,7 +335,7 @@ async def test_switches_are_in_the_journal_and_replay() -> None:
     def parts() -> list[Part]:
         return [Parallel(talk=[Talk()], voicemail=[Voicemail()]), Sink(), Playout()]
 
-    async with Call(parts()) as call:
+    async with HeldCall(parts()) as call:
         call.session.send(turn("hello"))
         await call.session.clock.sleep(1.5)
         call.part(Parallel).switch("talk", on=False)
@@ -397,7 +397,7 @@ class Speak(Stage):
             self.push(AudioEnded(signal.reply))
 
 
-def spoken(call: Call, reply: int) -> str:
+def spoken(call: HeldCall, reply: int) -> str:
     """The first letters of the words that were played."""
     return call.pcm(reply)[::9600].decode()
 
@@ -406,7 +406,7 @@ def spoken(call: Call, reply: int) -> str:
 async def test_next_alternative_takes_over_and_nobody_hears_the_difference() -> None:
     main, spare, third = Speak("main", fails=9), Speak("spare"), Speak("third")
     switch = Switch([main], [spare], [third])
-    async with Call([switch, Playout()]) as call:
+    async with HeldCall([switch, Playout()]) as call:
         await call.session.say("alpha beta gamma")
         await call.session.say("delta epsilon")
     check(call)
@@ -420,7 +420,7 @@ async def test_next_alternative_takes_over_and_nobody_hears_the_difference() -> 
 @virtual
 async def test_alternative_that_has_begun_to_answer_ends_and_the_next_reply_is_the_others() -> None:
     main, spare = Speak("main", fails=9, after=1), Speak("spare")
-    async with Call([Switch(main=[main], spare=[spare]), Playout()]) as call:
+    async with HeldCall([Switch(main=[main], spare=[spare]), Playout()]) as call:
         first, second = call.session.say("alpha beta"), call.session.say("gamma delta")
         await first
         await second
@@ -432,7 +432,7 @@ async def test_alternative_that_has_begun_to_answer_ends_and_the_next_reply_is_t
 @virtual
 async def test_last_alternative_fails_like_any_part() -> None:
     main, spare = Speak("main", fails=9), Speak("spare", fails=1)
-    async with Call([Switch(main=[main], spare=[spare]), Playout()]) as call:
+    async with HeldCall([Switch(main=[main], spare=[spare]), Playout()]) as call:
         await call.session.say("alpha")
         await call.session.say("beta")
     check(call)
@@ -448,7 +448,7 @@ async def test_inner_switch_stands_in_before_the_outer_one() -> None:
     parts = [Speak(name, fails=fails) for name, fails in (("a", 1), ("b", 0), ("c", 0))]
     inner = Switch([parts[0]], [parts[1]])
     outer = Switch([inner], [parts[2]])
-    async with Call([outer, Playout()]) as call:
+    async with HeldCall([outer, Playout()]) as call:
         await call.session.say("alpha beta")
     check(call)
     assert (inner.chosen, outer.chosen) == ("1", "0")
@@ -460,7 +460,7 @@ async def test_inner_switch_stands_in_before_the_outer_one() -> None:
 async def test_use_by_hand_before_during_and_between_replies() -> None:
     main, spare = Speak("main"), Speak("spare")
     switch = Switch(main=[main], spare=[spare])
-    async with Call([switch, Playout()]) as call:
+    async with HeldCall([switch, Playout()]) as call:
         reply = call.session.say("alpha beta")
         switch.use("spare")
         assert switch.chosen == "spare", "nothing had come out: it begins again there"
@@ -481,7 +481,7 @@ async def test_switch_replays() -> None:
     def parts() -> list[Part]:
         return [Switch(main=[Speak("main", fails=1)], spare=[Speak("spare")]), Playout()]
 
-    async with Call(parts()) as call:
+    async with HeldCall(parts()) as call:
         await call.session.say("alpha beta gamma")
         call.part(Switch).use("main")
         await call.session.say("delta")
@@ -514,7 +514,7 @@ class Ask(Stage):
 async def test_second_prompt_of_a_reply_is_given_again_alone() -> None:
     main = Ask("main", ToolCall("1", "look", "{}"), UnavailableError("down"))
     spare = Ask("spare", "the answer")
-    async with Call([Switch([main], [spare]), Playout()]) as call:
+    async with HeldCall([Switch([main], [spare]), Playout()]) as call:
         call.session.new_reply(lambda reply: call.session.send(Prompt(reply.number, None)))
         await call.session.clock.sleep(1)
         call.session.send(Prompt(1, None))
@@ -541,7 +541,7 @@ async def test_failure_outside_any_reply_passes_the_work_on() -> None:
             yield UserText(self.text)
 
     sink = Sink()
-    async with Call([Switch([Listen("main", "")], [Listen("spare", "heard")]), sink]) as call:
+    async with HeldCall([Switch([Listen("main", "")], [Listen("spare", "heard")]), sink]) as call:
         await call.session.clock.sleep(3)
     assert sink.texts == ["heard"]
     assert [(failed.part, failed.recovered) for failed in call.all(Failed)] == [("main", True)]

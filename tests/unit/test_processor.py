@@ -29,7 +29,7 @@ from antiphon.frames import (
 from antiphon.pipeline import Parallel, Tap
 from antiphon.processor import Processor, on
 from antiphon.session import Session
-from antiphon.testing.assertions import Call
+from antiphon.testing.assertions import HeldCall
 from antiphon.testing.virtual import virtual
 
 
@@ -75,7 +75,7 @@ async def test_unhandled_frame_passes_without_a_call() -> None:
 
 @virtual
 async def test_frame_that_nobody_handles_is_no_failure() -> None:
-    async with Call([Shout()]) as call:
+    async with HeldCall([Shout()]) as call:
         call.session.send(UserKey("1"))
     assert call.all(UserKey) == [UserKey("1")]
     assert not call.all(Failed)
@@ -87,7 +87,7 @@ async def test_types_are_exact() -> None:
         """Frames are final; one derived all the same is a type of its own."""
 
     sink = Sink(UserText)
-    async with Call([Shout(), sink]) as call:
+    async with HeldCall([Shout(), sink]) as call:
         call.session.send(Louder("quiet"))
         call.session.send(UserText("loud"))
     assert sink.got == [UserText("LOUD")]
@@ -292,7 +292,7 @@ async def test_no_handler_is_entered_again_before_it_returned() -> None:
                 self.session.interrupt()
             depth -= 1
 
-    async with Call([Echo(), Sink()]) as call:
+    async with HeldCall([Echo(), Sink()]) as call:
         call.session.send(Ping(5))
         assert len(call.all(Ping)) == 2**6 - 1
     assert most == 1
@@ -341,7 +341,7 @@ class Broken(Processor):
 @virtual
 async def test_broken_part_is_named_and_the_session_goes_on() -> None:
     sink = Sink()
-    async with Call([Broken(), sink]) as call:
+    async with HeldCall([Broken(), sink]) as call:
         call.session.send(UserText("x"))
         call.session.send(UserKey("1"))
         call.session.send(ClientMessage("still here"))
@@ -354,7 +354,7 @@ async def test_broken_part_is_named_and_the_session_goes_on() -> None:
 
 @virtual
 async def test_failure_names_the_part_that_failed_not_the_one_before_it() -> None:
-    async with Call([Shout(), Broken()]) as call:
+    async with HeldCall([Shout(), Broken()]) as call:
         call.session.send(UserText("x"))
     assert [failed.part for failed in call.all(Failed)] == ["Broken"]
 
@@ -366,7 +366,7 @@ async def test_failure_bears_the_reply_that_it_was_made_for() -> None:
         def text(self, frame: Text) -> None:
             raise RuntimeError("no")
 
-    async with Call([Mute()]) as call:
+    async with HeldCall([Mute()]) as call:
         call.session.say("hello")
     assert [failed.reply for failed in call.all(Failed)] == [1]
 
@@ -375,7 +375,7 @@ async def test_failure_bears_the_reply_that_it_was_made_for() -> None:
 async def test_cancelled_error_of_a_handler_is_a_failure_like_any_other() -> None:
     """`future.result()` raises it, for one; nothing that a handler does may stop the session's queue."""
     heard: list[str] = []
-    async with Call([Broken(), Ear("b", heard)]) as call:
+    async with HeldCall([Broken(), Ear("b", heard)]) as call:
         call.session.send(Ping(1))
     assert [failed.error for failed in call.all(Failed)] == ["CancelledError"]
     assert heard == ["b begins ping 1", "b ends ping 1"]
@@ -388,7 +388,7 @@ async def test_broken_handler_of_failures_does_not_fail_for_ever(caplog: pytest.
         def failed(self, signal: Failed) -> None:
             raise RuntimeError("this, too")
 
-    async with Call([Broken(), Worse()]) as call:
+    async with HeldCall([Broken(), Worse()]) as call:
         call.session.send(UserText("x"))
     assert [failed.part for failed in call.all(Failed)] == ["Broken"]
     assert "Worse" in caplog.text
@@ -407,7 +407,7 @@ async def test_nonsense_that_is_pushed_is_a_failure_of_the_part(nonsense: Any) -
             self.push(nonsense)
 
     sink = Sink()
-    async with Call([Babble(), sink]) as call:
+    async with HeldCall([Babble(), sink]) as call:
         call.session.send(UserText("x"))
         call.session.send(UserKey("1"))
         call.session.send(nonsense)
@@ -500,7 +500,7 @@ async def test_push_from_a_callback_is_an_input_of_its_own() -> None:
         def ping(self, signal: Ping) -> None:
             order.append("ping")
 
-    async with Call([Socket(), Answer()]) as call:
+    async with HeldCall([Socket(), Answer()]) as call:
         await call.session.clock.sleep(2)
     assert order == ["from outside at 1.5", "done", "ping"]
     assert [(seen.source, seen.is_input) for seen in call.seen if seen.what == UserText("from outside")] == [
@@ -517,7 +517,7 @@ async def test_timer_of_a_part_fires_in_session_time_and_its_failure_is_named() 
             self.after(0.7, lambda: 1 / 0)
             self.after(0.6, lambda: self.push(ClientMessage("never"))).cancel()
 
-    async with Call([Alarm()]) as call:
+    async with HeldCall([Alarm()]) as call:
         await call.session.clock.sleep(1)
         call.session.send(UserText("x"))
         await call.session.clock.sleep(1)

@@ -30,12 +30,12 @@ from antiphon.frames import (
     UserText,
 )
 from antiphon.journal import Journal, replay
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.reply import Reply
 from antiphon.session import Session
 from antiphon.stage import Stage, Work
-from antiphon.testing.assertions import Call, check, no_task_left
+from antiphon.testing.assertions import HeldCall, check, no_task_left
 from antiphon.testing.virtual import run_virtual, virtual
 
 sleep = LoopClock().sleep
@@ -63,11 +63,11 @@ class Voice(Stage):
             yield AudioEnded(frame.reply)
 
 
-def talk() -> Call:
-    return Call([Voice(), Playout()])
+def talk() -> HeldCall:
+    return HeldCall([Voice(), Playout()])
 
 
-def ends(call: Call) -> list[tuple[str, str]]:
+def ends(call: HeldCall) -> list[tuple[str, str]]:
     return [(ended.text, ended.heard) for ended in call.all(ReplyEnded)]
 
 
@@ -255,7 +255,7 @@ async def test_inputs_that_come_while_one_is_handled_wait_for_it() -> None:
         def ended(self, signal: ReplyEnded) -> None:
             order.append("reply ends")
 
-    async with Call([Nested(), Voice(), Playout()]) as call:
+    async with HeldCall([Nested(), Voice(), Playout()]) as call:
         call.session.send(UserText("a"))
     check(call)
     assert order == ["a begins", "a ends", "b begins", "b ends", "e", "reply starts", "reply ends"]
@@ -276,7 +276,7 @@ async def test_observer_sees_each_frame_once_however_many_parts_pass_it_on() -> 
             self.push(frame)
 
     frame = UserText("x")
-    async with Call([Pass(), Pass(), Pass()]) as call:
+    async with HeldCall([Pass(), Pass(), Pass()]) as call:
         call.session.send(frame)
         call.session.send(frame)
     assert [(seen.source, seen.is_input) for seen in call.seen if seen.what is frame] == [
@@ -377,7 +377,7 @@ def failing(error: BaseException) -> Callable[[], Awaitable[None]]:
 @virtual
 async def test_parts_open_at_the_same_time_and_time_begins_when_all_are_ready() -> None:
     parts = [Opens(f"part {number}", number / 10) for number in range(10)]
-    call = Call(parts)
+    call = HeldCall(parts)
     loop = asyncio.get_running_loop()
     async with call:
         assert loop.time() == pytest.approx(0.9)
@@ -406,7 +406,7 @@ async def test_what_you_erred_in_is_raised_after_all_is_closed() -> None:
 )
 @virtual
 async def test_what_they_erred_in_is_a_failure_and_the_session_starts(error: BaseException) -> None:
-    async with Call([Opens("good"), Opens("bad", failing(error)), Voice(), Playout()]) as call:
+    async with HeldCall([Opens("good"), Opens("bad", failing(error)), Voice(), Playout()]) as call:
         await call.session.say("hello")
     check(call)
     (failed,) = call.all(Failed)
@@ -420,7 +420,7 @@ async def test_what_they_erred_in_is_a_failure_and_the_session_starts(error: Bas
 async def test_part_that_is_never_ready_is_left_out(
     wait: Callable[[], Awaitable[None]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    call = Call([Opens("good"), Opens("stuck", wait)])
+    call = HeldCall([Opens("good"), Opens("stuck", wait)])
     await call.session.start()
     assert call.session.clock.now() == pytest.approx(120)
     await call.session.cancel()
@@ -456,7 +456,7 @@ async def test_start_that_is_cancelled_closes_what_was_open() -> None:
 @virtual
 async def test_cancel_during_the_start_ends_it() -> None:
     good, slow = Opens("good"), Opens("slow", 50.0)
-    call = Call([good, slow])
+    call = HeldCall([good, slow])
     running = asyncio.create_task(call.session.run())
     await sleep(5)
     await call.session.cancel()
@@ -473,7 +473,7 @@ async def test_frames_that_a_part_pushes_while_it_opens_come_after_the_start() -
         async def open(self) -> None:
             self.push(ClientMessage("ready"))
 
-    async with Call([Eager()]) as call:
+    async with HeldCall([Eager()]) as call:
         pass
     assert [type(seen.what).__name__ for seen in call.seen][:3] == [
         "tuple",
@@ -535,7 +535,7 @@ async def test_end_before_the_start_and_while_it_starts() -> None:
     assert unused.clock.now() == 0
     assert (await reply).interrupted
 
-    call = Call([Opens("slow", 2.0), Voice(), Playout()])
+    call = HeldCall([Opens("slow", 2.0), Voice(), Playout()])
     starting = asyncio.create_task(call.session.start())
     await sleep(0)
     promised = call.session.say("promised")
@@ -570,7 +570,7 @@ class Tool(Stage):
 async def test_end_from_inside_the_reply_lets_it_finish() -> None:
     """A tool that hangs up: the reply waits for the tool, so the tool must not wait for the reply."""
     tool = Tool(lambda session: session.end("hung up"))
-    call = Call([tool, Voice(), Playout()])
+    call = HeldCall([tool, Voice(), Playout()])
     await call.session.start()
     call.session.new_reply(lambda reply: None)
     await call.session.wait()
@@ -591,7 +591,7 @@ async def test_cancel_from_inside_the_reply(again: bool) -> None:
             await session.cancel("really")
         await session.clock.sleep(10)
 
-    call = Call([Tool(act), Voice(), Playout()])
+    call = HeldCall([Tool(act), Voice(), Playout()])
     await call.session.start()
     call.session.new_reply(lambda reply: None)
     await call.session.wait()
@@ -605,7 +605,7 @@ async def test_cancel_from_inside_the_reply(again: bool) -> None:
 @virtual
 async def test_cancel_twice_and_with_end_is_one_close() -> None:
     part = Opens("part")
-    call = Call([part, Voice(), Playout()])
+    call = HeldCall([part, Voice(), Playout()])
     await call.session.start()
     reply = call.session.say("it is long enough")
     ending = asyncio.create_task(call.session.end("end"))
@@ -684,7 +684,7 @@ async def test_part_that_speaks_at_every_end_does_not_speak_after_the_last() -> 
         def ended(self, signal: Signal) -> None:
             self.session.say("and another thing")
 
-    async with Call([Insists(), Voice(), Playout()]) as call:
+    async with HeldCall([Insists(), Voice(), Playout()]) as call:
         call.session.say("hello")
         await call.session.clock.sleep(0.3)
     check(call)

@@ -29,11 +29,11 @@ from antiphon.frames import (
     UserText,
 )
 from antiphon.pipeline import Tap
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.session import Session
-from antiphon.stage import Channel, Stage, Work
-from antiphon.testing.assertions import Call, no_task_left
+from antiphon.stage import MediaQueue, Stage, Work
+from antiphon.testing.assertions import HeldCall, no_task_left
 from antiphon.testing.virtual import run_virtual, virtual
 
 sleep = LoopClock().sleep
@@ -91,7 +91,7 @@ async def test_async_handlers_run_in_order_of_arrival_and_plain_ones_at_once() -
 @virtual
 async def test_stages_work_side_by_side() -> None:
     got: list[Any] = []
-    async with Call([Slow(), Slow(), collect(got)]) as call:
+    async with HeldCall([Slow(), Slow(), collect(got)]) as call:
         for text in "555":
             call.session.send(UserText(text))
         await call.session.clock.sleep(5)
@@ -132,7 +132,7 @@ async def test_work_for_a_reply_is_cancelled_with_it_and_other_work_is_not() -> 
         yield ClientMessage("done", frame.text)
 
     stage, other = Worker(work), Slow()
-    async with Call([stage, other]) as call:
+    async with HeldCall([stage, other]) as call:
         speak(call.session, "hello")
         call.session.send(UserText("9"))
         await call.session.clock.sleep(0.5)
@@ -154,7 +154,7 @@ async def test_work_that_outlives_its_reply_is_not_cancelled_with_it() -> None:
             await self.session.clock.sleep(1)
             yield ClientMessage("finished")
 
-    async with Call([Tool()]) as call:
+    async with HeldCall([Tool()]) as call:
         speak(call.session, "hello")
         call.session.interrupt()
         await call.session.clock.sleep(2)
@@ -168,7 +168,7 @@ async def test_works_of_replies_cut_off_at_once_are_forgotten() -> None:
     async def work(stage: Worker, frame: Text) -> AsyncIterator[Any]:
         yield ClientMessage("never")
 
-    async with Call([Worker(work)]) as call:
+    async with HeldCall([Worker(work)]) as call:
         for _ in range(50):
             speak(call.session, "hello")
             call.session.interrupt()
@@ -223,7 +223,7 @@ async def yield_when_closed(stage: Worker, frame: Text) -> AsyncIterator[Any]:
 async def test_nothing_of_an_old_reply_gets_in_however_rude_its_maker(
     rude: Callable[[Worker, Text], AsyncIterator[Any]],
 ) -> None:
-    async with Call([Worker(rude)]) as call:
+    async with HeldCall([Worker(rude)]) as call:
         speak(call.session, "old")
         await call.session.clock.sleep(1)
         call.session.interrupt()
@@ -253,7 +253,7 @@ async def test_what_an_async_handler_pushes_after_its_reply_is_over_is_dropped()
                 self.push(ClientMessage("too late"))
                 raise
 
-    async with Call([Pushes()]) as call:
+    async with HeldCall([Pushes()]) as call:
         speak(call.session, "hello")
         await call.session.clock.sleep(1)
         call.session.interrupt()
@@ -269,7 +269,7 @@ async def test_what_an_async_handler_pushes_after_its_reply_is_over_is_dropped()
 @virtual
 async def test_failing_handler_is_named_and_the_frames_behind_it_are_handled() -> None:
     got: list[Any] = []
-    async with Call([Slow(), collect(got)]) as call:
+    async with HeldCall([Slow(), collect(got)]) as call:
         for text in ["1", "one", "2"]:
             call.session.send(UserText(text))
         await call.session.clock.sleep(1)
@@ -288,7 +288,7 @@ async def test_handler_that_is_cancelled_from_within_does_not_lose_the_frames_be
                 await future
             yield UserKey(frame.text)
 
-    async with Call([Shared()]) as call:
+    async with HeldCall([Shared()]) as call:
         for text in "123":
             call.session.send(UserText(text))
         await call.session.clock.sleep(1)
@@ -331,7 +331,7 @@ async def test_error_at_any_await_is_a_failure_and_the_next_frame_is_handled(
                 await self.session.clock.sleep(0.1)
                 yield UserKey(str(number))
 
-    async with Call([Frail()]) as call:
+    async with HeldCall([Frail()]) as call:
         await call.session.clock.sleep(1)
         assert not call.session.works
         call.session.send(UserText("still here"))
@@ -353,7 +353,7 @@ async def test_nonsense_from_a_task_is_a_failure_and_the_task_goes_on() -> None:
             yield ClientMessage("sense")
 
     got: list[Any] = []
-    async with Call([Babble(), collect(got)]) as call:
+    async with HeldCall([Babble(), collect(got)]) as call:
         call.session.send(UserText("x"))
         await call.session.clock.sleep(1)
     assert got == [ClientMessage("sense")]
@@ -385,7 +385,7 @@ async def test_work_that_owes_something_fails_in_time_and_cannot_speak_afterward
             yield ClientMessage("too late")
 
     for obeys in (True, False):
-        async with Call([Owes(obeys)]) as call:
+        async with HeldCall([Owes(obeys)]) as call:
             await call.session.clock.sleep(20)
         assert call.all(ClientMessage) == [ClientMessage("first")]
         assert call.times(Failed) == [pytest.approx(3.9)]
@@ -409,7 +409,7 @@ async def test_what_is_owed_sooner_than_what_was_owed_before_is_missed_in_time()
             work.expect("the next", 1.0)
             await never()
 
-    async with Call([Owes()]) as call:
+    async with HeldCall([Owes()]) as call:
         await call.session.clock.sleep(20)
     assert call.times(Failed) == [pytest.approx(1.1)]
 
@@ -538,7 +538,7 @@ async def test_generator_whose_end_hangs_is_known_until_it_is_over(caplog: pytes
             finally:
                 await release.wait()
 
-    async with Call([Raw(), Playout()]) as call:
+    async with HeldCall([Raw(), Playout()]) as call:
         speak(call.session, "long")
         await call.session.clock.sleep(1)
         call.session.interrupt()
@@ -746,7 +746,7 @@ async def test_producer_held_by_a_stage_that_fails_goes_on() -> None:
     class Fails(Stage):
         @on(SessionStarted)
         def begin(self, signal: SessionStarted) -> None:
-            self.inbox = Channel[UserKey](5.0, lambda _: 1.0)
+            self.inbox = MediaQueue[UserKey](5.0, lambda _: 1.0)
             self.run(Work(self, None, self.inbox), self._fail())
 
         @on(UserKey)
@@ -758,7 +758,7 @@ async def test_producer_held_by_a_stage_that_fails_goes_on() -> None:
             await self.session.clock.sleep(1)
             raise UnavailableError("gone")
 
-    async with Call([Produce(), Fails()]) as call:
+    async with HeldCall([Produce(), Fails()]) as call:
         await call.session.clock.sleep(3)
     assert call.times(ClientMessage) == [0.0, 1.0]
 
@@ -785,7 +785,7 @@ async def test_session_that_is_over_is_forgotten() -> None:
 
 def test_channel_gives_all_in_order_and_then_the_end() -> None:
     async def main() -> list[int]:
-        channel = Channel[int](3.0, lambda _: 1.0)
+        channel = MediaQueue[int](3.0, lambda _: 1.0)
         got: list[int] = []
 
         async def take() -> None:
@@ -806,7 +806,7 @@ def test_channel_gives_all_in_order_and_then_the_end() -> None:
 
 def test_channel_is_full_at_its_limit_and_releases_those_who_wait() -> None:
     async def main() -> None:
-        channel = Channel[float](1.0, lambda item: item)
+        channel = MediaQueue[float](1.0, lambda item: item)
         channel.put(0.5)
         assert not channel.full
         channel.put(0.5)
@@ -834,7 +834,7 @@ def test_channel_is_full_at_its_limit_and_releases_those_who_wait() -> None:
 @settings(max_examples=100, deadline=None)
 def test_capture_drops_the_oldest_counts_them_and_is_bounded(steps: list[tuple[bool, float]]) -> None:
     async def main() -> None:
-        channel = Channel[tuple[int, float]](4.0, lambda item: item[1], "drop oldest")
+        channel = MediaQueue[tuple[int, float]](4.0, lambda item: item[1], "drop oldest")
         put, got = 0, list[int]()
         for takes, seconds in steps:
             if takes and len(channel):

@@ -31,7 +31,7 @@ _NOTES = ((0.0, 523.0), (0.35, 392.0))  # when, in Hz
 _ROUND = 1.6  # seconds of the two notes and the pause behind them
 
 
-class Loop:
+class SoundLoop:
     """A sound that goes round and round, from wherever one is."""
 
     def __init__(self, sound: Floats) -> None:
@@ -49,9 +49,9 @@ class Loop:
         self._at = 0
 
 
-def loop(what: str | os.PathLike[str], sample_rate: int, level: float) -> Loop:
+def loop(what: str | os.PathLike[str], sample_rate: int, level: float) -> SoundLoop:
     """One of the sounds above by its name, or a wav file. Raises ConfigurationError for what is neither."""
-    return Loop(_sound(os.fspath(what), sample_rate, level))
+    return SoundLoop(_sound(os.fspath(what), sample_rate, level))
 
 
 def mixed(pcm: bytes, *under: Floats) -> bytes:

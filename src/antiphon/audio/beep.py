@@ -30,7 +30,7 @@ class Beep(NamedTuple):
     hz: float
 
 
-class Detector:
+class BeepDetector:
     """Hears beeps in a stream of mono PCM. Raises UsageError for rates under 8 kHz or over 192."""
 
     def __init__(self, sample_rate: int) -> None:

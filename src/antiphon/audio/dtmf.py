@@ -1,6 +1,6 @@
 """The tones of the telephone keypad: ITU-T Q.23, and Q.24 for who listens.
 
-A key is two sines at once, one of a low and one of a high group. A `Detector` looks at every 20 ms, 10 ms
+A key is two sines at once, one of a low and one of a high group. A `DtmfDetector` looks at every 20 ms, 10 ms
 apart. A window bears a key where one sine of each group holds most of its energy, neither much louder than
 the other; two windows in a row make a key, two without it end it. So 40 ms of tone are always enough, 20 ms
 never are, and a drop-out of 10 ms does not make one key two.
@@ -48,7 +48,7 @@ def tones(keys: str, sample_rate: int, *, tone: float = 0.1, gap: float = 0.08) 
     return b"".join(pressed)
 
 
-class Detector:
+class DtmfDetector:
     """Hears keys in a stream of mono PCM. Raises UsageError for rates under 8 kHz or over 192."""
 
     def __init__(self, sample_rate: int) -> None:

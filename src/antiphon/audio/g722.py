@@ -11,11 +11,11 @@ SAMPLE_RATE = 16000
 _STEP = 80  # samples that are encoded at once: 5 ms
 
 
-class Encoder:
+class G722Encoder:
     """A stream of 16 kHz PCM to G.722; less than 5 ms of it waits for what follows."""
 
     def __init__(self) -> None:
-        self._codec = libav.Encoder("g722", SAMPLE_RATE, _STEP, {"frame_size": str(_STEP)})
+        self._codec = libav.LibavEncoder("g722", SAMPLE_RATE, _STEP, {"frame_size": str(_STEP)})
 
     def __call__(self, pcm: bytes) -> bytes:
         """What is complete. Raises UsageError for half a sample."""
@@ -26,11 +26,11 @@ class Encoder:
         return b"".join(self._codec.flush())
 
 
-class Decoder:
+class G722Decoder:
     """A stream of G.722 to 16 kHz PCM, 1.4 ms later than it was encoded."""
 
     def __init__(self) -> None:
-        self._codec = libav.Decoder("g722", SAMPLE_RATE)
+        self._codec = libav.LibavDecoder("g722", SAMPLE_RATE)
 
     def __call__(self, data: bytes) -> bytes:
         """Two samples for each byte."""

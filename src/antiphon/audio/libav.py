@@ -1,6 +1,6 @@
 """FFmpeg's codecs, through PyAV, one stream at a time. Imported where such a codec is used.
 
-`Encoder` cuts what comes into frames of one length; `Decoder` takes packets. Both are mono.
+`LibavEncoder` cuts what comes into frames of one length; `LibavDecoder` takes packets. Both are mono.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from av import AudioCodecContext, Packet
 
 
-class Encoder:
+class LibavEncoder:
     """PCM at `sample_rate` to packets of `frame` samples each. Raises ConfigurationError without PyAV."""
 
     def __init__(self, codec: str, sample_rate: int, frame: int, options: Mapping[str, str]) -> None:
@@ -45,7 +45,7 @@ class Encoder:
         return self.encode(bytes(2 * missing))
 
 
-class Decoder:
+class LibavDecoder:
     """Packets to PCM at the codec's own rate. Raises ConfigurationError without PyAV."""
 
     def __init__(self, codec: str, sample_rate: int) -> None:

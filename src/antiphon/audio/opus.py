@@ -12,7 +12,7 @@ FRAMES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.06)
 _HZ = 48000  # at which packets are decoded
 
 
-class Encoder:
+class OpusEncoder:
     """A stream of PCM to packets of `frame` seconds, 6.5 ms late.
 
     `complexity` 0 to 10 buys quality with time. Raises UsageError for rates or frames that Opus has not.
@@ -38,7 +38,7 @@ class Encoder:
             "compression_level": str(complexity),
             "frame_duration": f"{frame * 1000:g}",
         }
-        self._codec = libav.Encoder("libopus", sample_rate, round(sample_rate * frame), options)
+        self._codec = libav.LibavEncoder("libopus", sample_rate, round(sample_rate * frame), options)
 
     def __call__(self, pcm: bytes) -> list[bytes]:
         """The packets that are complete; the rest waits. Raises UsageError for half a sample."""
@@ -49,12 +49,12 @@ class Encoder:
         return list(self._codec.flush())
 
 
-class Decoder:
+class OpusDecoder:
     """A stream of packets to PCM at `sample_rate`; of two channels it makes one."""
 
     def __init__(self, sample_rate: int = 48000) -> None:
         self.sample_rate = sample_rate
-        self._codec = libav.Decoder("libopus", _HZ)
+        self._codec = libav.LibavDecoder("libopus", _HZ)
         self._resample = Resampler(_HZ, sample_rate)
 
     def __call__(self, packet: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 A wav is a RIFF file: chunks of four letters, a size and a body, among them `fmt ` (how samples are coded) and
 `data` (the samples). The formats are drawn at http://soundfile.sapp.org/doc/WaveFormat/, the numbers of the
-codings are in RFC 2361. Whatever bytes a file holds, they make a Sound or a ConfigurationError.
+codings are in RFC 2361. Whatever bytes a file holds, they make WavAudio or a ConfigurationError.
 """
 
 import os
@@ -24,7 +24,7 @@ _CHANNELS = range(1, 1_025)
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class WavAudio:
     """A recording: 16-bit samples, the channels of each moment side by side.
 
     Raises UsageError where these cannot be: part of a moment, a rate beyond 4 to 192 kHz.
@@ -157,7 +157,7 @@ class _Format:
     decode: Callable[[_Raw], bytes]
 
 
-def read(path: str | os.PathLike[str]) -> Sound:
+def read(path: str | os.PathLike[str]) -> WavAudio:
     """What a wav file holds, at its own rate and with its own channels.
 
     Reads PCM of 8 to 32 bits, 32- and 64-bit floats (full scale is 1.0), A-law and mu-law, of 4 to 192 kHz,
@@ -178,7 +178,7 @@ def read(path: str | os.PathLike[str]) -> Sound:
         raise ConfigurationError(f"cannot read {file_path}: {why}") from error
 
 
-def _read(file: BinaryIO, size: int) -> Sound:
+def _read(file: BinaryIO, size: int) -> WavAudio:
     if not size:
         raise _RefusedError("it is empty: record or copy it again")
     head = file.read(12)
@@ -225,7 +225,7 @@ def _format(body: bytes) -> _Format:
     return _Format(sample_rate, channels, width, decode)
 
 
-def _samples(file: BinaryIO, form: _Format, length: int, left: int) -> Sound:
+def _samples(file: BinaryIO, form: _Format, length: int, left: int) -> WavAudio:
     coded = file.read(min(length, left))
     moment = form.channels * form.width
     if len(coded) < length:
@@ -238,7 +238,7 @@ def _samples(file: BinaryIO, form: _Format, length: int, left: int) -> Sound:
     if not len(raw):
         raise _RefusedError("it has no samples: record or copy it again")
     pcm = b"".join([form.decode(raw[at : at + _PIECE]) for at in range(0, len(raw), _PIECE)])
-    return Sound(pcm, form.sample_rate, form.channels)
+    return WavAudio(pcm, form.sample_rate, form.channels)
 
 
 def _kind(start: bytes) -> str:
@@ -262,7 +262,7 @@ def _header(sample_rate: int, channels: int, length: int) -> bytes:
     return _HEADER.pack(b"RIFF", _HEADER.size - 8 + length, b"WAVE", b"fmt ", *form, b"data", length)
 
 
-def write(path: str | os.PathLike[str], sound: Sound) -> None:
+def write(path: str | os.PathLike[str], sound: WavAudio) -> None:
     """Write a 16-bit wav. Raises ConfigurationError where the file cannot be written."""
     if len(sound.pcm) > _LARGEST:
         raise UsageError(f"a wav holds less than 4 GB; this recording has {len(sound.pcm)} bytes: split it")
@@ -287,7 +287,7 @@ class CallWriter:
 
     def __init__(self, path: str | os.PathLike[str], sample_rate: int) -> None:
         self.path = Path(path)
-        self.sample_rate = Sound(b"", sample_rate).sample_rate
+        self.sample_rate = WavAudio(b"", sample_rate).sample_rate
         self._length = 0  # bytes of samples in the file
         self._told = 0  # of which the header says so
         try:

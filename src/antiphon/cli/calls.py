@@ -14,14 +14,14 @@ from ..errors import AntiphonError
 from ..journal import Journal
 from ..session import Observer
 from ..telemetry.latency import Latency
-from ..transports.caller import Caller, Line
+from ..transports.caller import Caller, CallerLine
 from .screen import Screen
 from .show import say
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["CALLER_HZ", "Call", "hold"]
+__all__ = ["CALLER_HZ", "CallOutcome", "hold"]
 
 CALLER_HZ = 16000  # what the models listen to
 CALL_HZ = 24000  # of the agent's voice, and of the call's wav
@@ -29,7 +29,7 @@ PAUSE = 0.1  # seconds: with a shorter pause speech goes on; a turn never ends i
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallOutcome:
     """A call that is over."""
 
     latency: Latency
@@ -38,14 +38,14 @@ class Call:
 
 async def hold(
     agent: Agent,
-    lines: Sequence[Line],
+    lines: Sequence[CallerLine],
     out: "Console",
     *,
     record: Path | None = None,
     journal: Path | None = None,
     linger: float = 4.0,
     at_most: float = 600.0,
-) -> Call:
+) -> CallOutcome:
     """Let a caller speak these lines, of CALLER_HZ, to the agent, and print what is said."""
     speech = [find_speech(line.pcm, CALLER_HZ, PAUSE) for line in lines]
 
@@ -57,7 +57,7 @@ async def hold(
         ]
 
     with ExitStack() as stack:
-        tape = stack.enter_context(Tape(record)) if record else None
+        tape = stack.enter_context(CallRecorder(record)) if record else None
         caller = Caller(
             lines,
             CALLER_HZ,
@@ -76,10 +76,10 @@ async def hold(
     if tape is not None and tape.broken is not None:
         say(tape.broken)
         latency.failures.append(str(tape.broken))
-    return Call(latency, session.now)
+    return CallOutcome(latency, session.now)
 
 
-class Tape:
+class CallRecorder:
     """Writes both sides of a call to a wav; if that fails, the call goes on, and `broken` says why."""
 
     def __init__(self, path: Path) -> None:
@@ -88,7 +88,7 @@ class Tape:
         self._raise = Resampler(CALLER_HZ, CALL_HZ)
         self._at = 0
 
-    def __enter__(self) -> "Tape":
+    def __enter__(self) -> "CallRecorder":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -65,8 +65,8 @@ def converse(
 
 def called(file: Path | None, policy: Path | None) -> "Agent":
     """The agent of a command, with the policy that is asked for."""
+    from ..agent_file import chosen
     from ..turns.policy import load_policy
-    from .agents import chosen
 
     agent = chosen(file)
     if policy is not None:
@@ -87,8 +87,8 @@ def play(
     from ..audio.resample import resample
     from ..audio.wav import read
     from ..testing.virtual import run_virtual
-    from ..transports.caller import Line
-    from .calls import CALLER_HZ, Call, hold
+    from ..transports.caller import CallerLine
+    from .calls import CALLER_HZ, CallOutcome, hold
     from .ready import fetch, load
     from .report import report, write
     from .screen import summary
@@ -99,11 +99,11 @@ def play(
             if file.exists() and caller.exists() and file.samefile(caller):
                 raise ConfigurationError(f"{file} is what the caller says: choose another file to write")
     sound = read(caller)
-    line = Line(resample(sound.mono(), sound.sample_rate, CALLER_HZ), 0.0, "now")
+    line = CallerLine(resample(sound.mono(), sound.sample_rate, CALLER_HZ), 0.0, "now")
     screen = console()
     fetch(agent)
 
-    async def hold_call() -> Call:
+    async def hold_call() -> CallOutcome:
         await load(agent, screen)
         return await hold(agent, [line], screen, record=out, journal=journal, at_most=sound.seconds + AFTER)
 

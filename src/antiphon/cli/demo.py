@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..agent import Agent
-    from ..transports.caller import Line
+    from ..transports.caller import CallerLine
 
 __all__ = ["SCRIPT", "demo", "voiced"]
 
@@ -48,10 +48,10 @@ Out = Annotated[Path, typer.Option("--out", metavar="CALL.wav", help="Where to w
 @told
 def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.environ) -> None:
     """Hold a short spoken conversation with the local models, show how long it took, and serve a page."""
-    from .calls import Call, hold
+    from ..demo_agent import agent
+    from .calls import CallOutcome, hold
     from .ready import fetch, load
     from .screen import summary
-    from .shop import agent
     from .show import step
 
     writable(out)
@@ -59,7 +59,7 @@ def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.envir
     screen.print("A call to a bicycle shop. All models run on this machine.", style="bold", soft_wrap=True)
     fetch(agent)
 
-    async def call() -> Call:
+    async def call() -> CallOutcome:
         await load(agent, screen)
         with step(screen, "Caller's voice made"):
             lines = await voiced()
@@ -89,11 +89,11 @@ def _serve(agent: "Agent", screen: "Console") -> None:
         screen.print(f"The page is not served: {error}", soft_wrap=True)
 
 
-async def voiced() -> "list[Line]":
+async def voiced() -> "list[CallerLine]":
     """The caller's lines, spoken in another voice than the agent's."""
     from ..audio.resample import resample
     from ..services.ports import Speech
-    from ..transports.caller import Line
+    from ..transports.caller import CallerLine
     from ..vendors.local.tts import Hibari
     from .calls import CALLER_HZ
 
@@ -102,8 +102,8 @@ async def voiced() -> "list[Line]":
     async def once(text: str) -> AsyncGenerator[str, None]:
         yield text
 
-    lines: list[Line] = []
+    lines: list[CallerLine] = []
     for text, wait, cue in SCRIPT:
         pcm = b"".join([item.pcm async for item in voice.speak(once(text)) if isinstance(item, Speech)])
-        lines.append(Line(resample(pcm, round(voice.sample_rate * DEEPER), CALLER_HZ), wait, cue))
+        lines.append(CallerLine(resample(pcm, round(voice.sample_rate * DEEPER), CALLER_HZ), wait, cue))
     return lines

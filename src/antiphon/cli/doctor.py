@@ -84,7 +84,7 @@ def _package(extra: str, package: str, module: str) -> Finding:
 
 
 def _models(store: Store) -> Iterator[Finding]:
-    from .shop import agent
+    from ..demo_agent import agent
 
     for name in models(agent):
         state = store.state(name)
@@ -96,7 +96,7 @@ def _models(store: Store) -> Iterator[Finding]:
 
 
 def _folder(store: Store) -> Iterator[Finding]:
-    from .shop import agent
+    from ..demo_agent import agent
 
     missing = sum(CATALOGUE[name].size for name in models(agent) if store.state(name) != "ready")
     place = next(folder for folder in (store.folder, *store.folder.parents) if folder.exists())

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ConfigurationError
-from ..telemetry.latency import PARTS, Answer, Latency, Turn, summarise
+from ..telemetry.latency import PARTS, Latency, ReplyTiming, TurnTiming, summarise
 from .screen import measured
 
 __all__ = ["report", "write"]
@@ -35,7 +35,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}; choose another place") from error
 
 
-def _turn(turn: Turn) -> dict[str, Any]:
+def _turn(turn: TurnTiming) -> dict[str, Any]:
     answer = turn.answer
     marks = [round(mark * 1000) for mark in turn.marks or ()]
     parts = [after - before for before, after in pairwise(marks)]
@@ -53,7 +53,7 @@ def _turn(turn: Turn) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
+def _answer(answer: ReplyTiming) -> dict[str, Any]:
     return {
         "said": answer.said,
         "heard": answer.heard,
@@ -73,7 +73,7 @@ def _answer(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _summary(turns: Sequence[Turn]) -> dict[str, Any]:
+def _summary(turns: Sequence[TurnTiming]) -> dict[str, Any]:
     of = summarise(turns)
     counts = {"turns": len(turns), "answered": of.answered if of else 0}
     if of is None:

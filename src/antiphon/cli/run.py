@@ -25,8 +25,8 @@ Phone = Annotated[bool, typer.Option("--phone", help="Serve it to a phone number
 
 def run(agent: "Agent") -> None:
     """Talk to the agent as the program's arguments say: in a browser, where nothing else is asked for."""
+    from ..agent_file import loading
     from . import prepare
-    from .agents import loading
 
     if file := loading.get():
         raise UsageError(

@@ -17,7 +17,7 @@ from ..frames import (
     UserTurn,
     UserTurnStarted,
 )
-from ..telemetry.latency import PARTS, Answer, Latency, ToolRun, Turn, summarise
+from ..telemetry.latency import PARTS, Latency, ReplyTiming, ToolRun, TurnTiming, summarise
 from .show import table
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Screen:
 
     # What is printed -------------------------------------------------------------------------------
 
-    def _turn(self, turn: Turn) -> None:
+    def _turn(self, turn: TurnTiming) -> None:
         if turn.number > self._printed:  # a turn that a part rewrites is seen twice
             self._printed = turn.number
             self._print(turn.started, "caller", turn.user)
@@ -128,7 +128,7 @@ class Screen:
     def _tool(self, now: float, run: ToolRun) -> None:
         self._print(now, "tool", f"{run.call.name} {run.call.arguments} → {run.result}")
 
-    def _answer(self, answer: Answer, turn: Turn | None) -> None:
+    def _answer(self, answer: ReplyTiming, turn: TurnTiming | None) -> None:
         from rich.text import Text as Line
 
         said = answer.said.strip()
@@ -159,7 +159,7 @@ class Screen:
             self.out.print(Line.assemble(f"{time:>7}  {who:<7}  ", line), soft_wrap=True)
 
 
-def waterfall(turn: Turn) -> "list[Line]":
+def waterfall(turn: TurnTiming) -> "list[Line]":
     """The parts of a turn's latency as bars, each beginning where the one before it ended."""
     from rich.text import Text as Line
 
@@ -184,7 +184,7 @@ def waterfall(turn: Turn) -> "list[Line]":
     return [*lines, Line.assemble(" " * INDENT, (whole, "bold"), (ahead, "dim"))]
 
 
-def summary(out: "Console", turns: Sequence[Turn]) -> None:
+def summary(out: "Console", turns: Sequence[TurnTiming]) -> None:
     """Median and 95th percentile of the latencies, and where they were measured."""
     of = summarise(turns)
     if of is None:
@@ -198,7 +198,7 @@ def summary(out: "Console", turns: Sequence[Turn]) -> None:
     out.print(measured(turns), style="dim", soft_wrap=True)
 
 
-def measured(turns: Sequence[Turn]) -> str:
+def measured(turns: Sequence[TurnTiming]) -> str:
     """Where the latencies of these turns were measured, in words."""
     if not turns:
         return "Nothing was measured."

@@ -16,7 +16,7 @@ from .show import console, told
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..server.hosting import Agents, Host, Report
+    from ..server.host import Agents, Host, Report
     from ..transports.telephony.port import Provider
 
 __all__ = ["Address", "Port", "numbered", "open_server", "serve"]
@@ -61,7 +61,7 @@ def serve(
         typer.echo(f"ANTIPHON_PUBLIC_KEYS=pk_{secrets.token_urlsafe(24)}")
         typer.echo(f"ANTIPHON_PRIVATE_KEYS=sk_{secrets.token_urlsafe(24)}")
         return
-    from .agents import served
+    from ..agent_file import served
 
     settings = ServerSettings.from_environment(
         os.environ,
@@ -84,12 +84,12 @@ def open_server(agents: "Agents | Path | None", settings: ServerSettings) -> Non
     A path is that of the file which has them (None is the demo's agent): each session gets a process.
     """
     from ..agent import Agent
-    from .agents import served
+    from ..agent_file import served
     from .ready import fetch
 
     try:
         from ..server.app import app
-        from ..server.serving import serve as serve_app
+        from ..server.run import serve as serve_app
     except ModuleNotFoundError as error:
         raise ConfigurationError(f'a server needs {error.name}: pip install "antiphon[server]"') from error
 

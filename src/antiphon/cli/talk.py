@@ -71,7 +71,7 @@ def speak(agent: "Agent", terminal: "Terminal", *, hint: str | None = None) -> N
 
 def type_in(agent: "Agent", source: int = 0) -> None:
     """Hold a conversation in writing: what comes from the file descriptor `source`, line by line."""
-    from ..playout import Playout
+    from ..playout.playout import Playout
     from ..services.llm import LLM
     from ..services.matching import load
     from ..session import Session

@@ -7,12 +7,12 @@ from ..frames import Frame, Signal, ToolCall, ToolEnded, ToolStarted, replace
 from ..stage import Stage, Work
 from .tools import Tool
 
-__all__ = ["Calls"]
+__all__ = ["ToolRunner"]
 
 GRACE = 1.0  # seconds that a tool that has run out of time is given to stop
 
 
-class Calls:
+class ToolRunner:
     """Runs tools for a stage. `used`: ids of calls that were made before."""
 
     def __init__(self, stage: Stage, tools: Mapping[str, Tool], used: Iterable[str]) -> None:

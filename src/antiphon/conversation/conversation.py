@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass
 
+from ..context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
 from ..errors import ConfigurationError
 from ..frames import (
     EagerTurn,
@@ -34,8 +35,7 @@ from ..reply import Reply
 from ..stage import Stage, Work
 from ..turns.timing import Exchange, Pace, ResponseTiming
 from ..turns.utterance import same_words
-from .calls import Calls
-from .context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
+from .calls import ToolRunner
 from .making import Cut, Generation, Making
 from .tools import Tool
 
@@ -92,7 +92,7 @@ class Conversation(Stage):
         self._pacing: Work | None = None  # asks how long its answer waits
         self._cut: Cut | None = None  # the last reply, if it was interrupted
         used = (entry.call.id for entry in history if isinstance(entry, ToolAnswered))
-        self._calls = Calls(self, self.tools, used)
+        self._calls = ToolRunner(self, self.tools, used)
 
     @property
     def context(self) -> Context:

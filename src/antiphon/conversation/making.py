@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..context import AgentSaid, Entry, ToolAnswered
 from ..frames import ReplyEnded, ToolCall
 from ..reply import Reply
-from .context import AgentSaid, Entry, ToolAnswered
 from .tools import Tool
 
 __all__ = ["Cut", "Generation", "Making"]

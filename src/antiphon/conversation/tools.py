@@ -20,10 +20,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from ..clock import offload
+from ..context import ToolSpec
 from ..errors import ConfigurationError
 from ..frames import ToolCall
 from ..session import Session
-from .context import ToolSpec
 
 __all__ = ["Tool", "tool"]
 

@@ -31,7 +31,7 @@ _SPAN = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class DownloadPatience:
     """How long to wait for the web, in seconds, and how often to go on when nothing comes."""
 
     opening: float = 6.0
@@ -44,7 +44,7 @@ class Patience:
 class Downloads:
     """Downloads that belong together: a host that could not be reached is not asked again."""
 
-    def __init__(self, patience: Patience, free: Callable[[Path], int]) -> None:
+    def __init__(self, patience: DownloadPatience, free: Callable[[Path], int]) -> None:
         self._patience = patience
         self._free = free
         self._unreachable: dict[str, str] = {}

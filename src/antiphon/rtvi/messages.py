@@ -14,16 +14,16 @@ __all__ = [
     "LARGEST",
     "VERSION",
     "AppendToContext",
+    "BadMessage",
     "Body",
     "CallResult",
     "ClientReady",
+    "ClientRequest",
     "DisconnectBot",
     "Dtmf",
     "RawAudio",
     "RawAudioBatch",
     "Received",
-    "Refused",
-    "Request",
     "SendFile",
     "SendText",
     "UICancel",
@@ -57,7 +57,7 @@ class ClientReady(Body):
     version: Any = ""
 
 
-class Request(Body):
+class ClientRequest(Body):
     """Something of the client's own program: its type and its data."""
 
     t: Name
@@ -152,7 +152,7 @@ class AppendToContext(Body):
 
 TYPES: dict[str, type[Body]] = {
     "client-ready": ClientReady,
-    "client-message": Request,
+    "client-message": ClientRequest,
     "send-text": SendText,
     "send-file": SendFile,
     "raw-audio": RawAudio,
@@ -184,20 +184,20 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class BadMessage:
     """One that is not: why, for the client's programmer to read."""
 
     id: str
     why: str
 
 
-def decode(text: str) -> Received | Refused | None:
+def decode(text: str) -> Received | BadMessage | None:
     """Read a message; None where it is none of this protocol. Raises nothing, whatever the text is."""
     if len(text) > LARGEST:
-        return Refused("", f"a message of {len(text)} characters is too long; {LARGEST} are read")
+        return BadMessage("", f"a message of {len(text)} characters is too long; {LARGEST} are read")
     if text.count("[") + text.count("{") > MOST_PARTS:
         why = f"a message has too many lists and objects; {MOST_PARTS} are read"
-        return Refused("", why) if LABEL in text else None
+        return BadMessage("", why) if LABEL in text else None
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -206,15 +206,15 @@ def decode(text: str) -> Received | Refused | None:
         return None
     number = "" if envelope.id is None else envelope.id
     if not isinstance(number, str) or len(number) > 256:
-        return Refused("", "the id of a message is a text of up to 256 characters")
+        return BadMessage("", "the id of a message is a text of up to 256 characters")
     kind = TYPES.get(envelope.type) if isinstance(envelope.type, str) else None
     if kind is None:
-        return Refused(number, f"Unsupported type {str(envelope.type)[:64]}")
+        return BadMessage(number, f"Unsupported type {str(envelope.type)[:64]}")
     data = b"{}" if bytes(envelope.data) == b"null" else envelope.data
     try:
         return Received(number, msgspec.json.decode(data, type=kind))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        return Refused(number, f"Invalid {envelope.type}: {str(error)[:200]}")
+        return BadMessage(number, f"Invalid {envelope.type}: {str(error)[:200]}")
 
 
 def encode(kind: str, data: Any, number: str) -> str:

@@ -19,7 +19,7 @@ from ..frames import (
     UserTurn,
 )
 from ..session import Session
-from ..telemetry.latency import Answer, Latency, Turn, summarise
+from ..telemetry.latency import Latency, ReplyTiming, TurnTiming, summarise
 from ..turns.floor import State
 
 __all__ = ["OBSERVE", "Observation"]
@@ -137,7 +137,7 @@ class Observation:
         if self.asked:
             self._tell(data)
 
-    def _turn(self, turn: Turn) -> dict[str, Any]:
+    def _turn(self, turn: TurnTiming) -> dict[str, Any]:
         answer, took, parts = turn.answer, turn.voice_to_voice, turn.parts
         told: dict[str, Any] = {
             "number": turn.number,
@@ -151,7 +151,7 @@ class Observation:
         }
         return told | (self._answer(answer) if answer else dict(NOT_ANSWERED))
 
-    def _answer(self, answer: Answer) -> dict[str, Any]:
+    def _answer(self, answer: ReplyTiming) -> dict[str, Any]:
         reply = self._session.reply
         current = reply if reply is not None and reply.number == answer.reply else None
         return {

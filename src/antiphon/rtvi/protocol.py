@@ -16,14 +16,14 @@ from .acting import Acts, Sound
 from .messages import (
     VERSION,
     AppendToContext,
+    BadMessage,
     Body,
     ClientReady,
+    ClientRequest,
     Dtmf,
     RawAudio,
     RawAudioBatch,
     Received,
-    Refused,
-    Request,
     SendText,
     decode,
     encode,
@@ -31,7 +31,7 @@ from .messages import (
 )
 from .observing import OBSERVE, Observation
 from .output import BotOutput
-from .reporting import Figures, Report, Tools
+from .reporting import Figures, Report, ToolReports
 from .telling import Teller
 from .tools import Typed, clients
 
@@ -113,7 +113,7 @@ class RTVI:
         match decode(text):
             case None:
                 self.ignored += 1
-            case Refused(number, why):
+            case BadMessage(number, why):
                 self._refuse(number, why)
             case Received(number, ClientReady() as body):
                 self._client_ready(number, body)
@@ -134,7 +134,7 @@ class RTVI:
             if self._allowance < cost:
                 return f"too many messages: {RATE} a second are taken, and fewer where they are long"
             self._allowance -= cost
-        if isinstance(body, Request) and body.t == OBSERVE:
+        if isinstance(body, ClientRequest) and body.t == OBSERVE:
             return self._observe(number)
         self._acts.audio = self.audio
         return self._acts.do(number, body)
@@ -288,7 +288,7 @@ class _Story:
 
         teller = Teller(session, rtvi.tell, began, acts.unvoiced, vad=rtvi.vad)
         figures = Figures(session, rtvi.tell, teller.of, levels=rtvi.media)
-        tools = Tools(session, rtvi.tell, rtvi.report)
+        tools = ToolReports(session, rtvi.tell, rtvi.report)
         self.observation = Observation(session, rtvi.latency, observed, lambda: teller.floor)
         self._teller = teller
         self._watchers = (teller, figures, tools, self.observation)

@@ -23,7 +23,7 @@ from ..frames import (
 from ..session import Session
 from .tools import ClientTool
 
-__all__ = ["Figures", "Level", "Report", "Tools"]
+__all__ = ["Figures", "Level", "Report", "ToolReports"]
 
 Level: TypeAlias = Literal["disabled", "none", "name", "arguments", "full"]
 """How much of a tool's call the client is told: nothing; only that there is one, by its id; its name, too;
@@ -35,7 +35,7 @@ LEVELS_EVERY = 0.15  # seconds between two levels of sound
 QUIETEST = -60.0  # dBFS, which is told as 0
 
 
-class Tools:
+class ToolReports:
     """Tells of the calls of one session's tools, as `report` allows. A client's own tools need all of it."""
 
     def __init__(self, session: Session, tell: Callable[[str, Any], None], report: Report) -> None:

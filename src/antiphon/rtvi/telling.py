@@ -9,7 +9,7 @@ from itertools import count
 from time import gmtime, strftime
 from typing import Any, ClassVar
 
-from ..conversation.context import UserSaid
+from ..context import UserSaid
 from ..frames import (
     AudioEnded,
     Failed,

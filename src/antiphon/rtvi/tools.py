@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary, ref
 
 import msgspec
 
-from ..conversation.context import ToolSpec
+from ..context import ToolSpec
 from ..conversation.tools import OnInterrupt, Tool
 from ..errors import ConfigurationError
 from ..frames import ServerMessage, ToolCall

@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from . import page, phone, sessions
-from .answers import HANDLERS, answer, refused
-from .hosting import Agents, Host, LoopHost, Refused, Report
-from .reception import Reception
+from . import clients, page, phone
+from .admission import Admission
+from .host import Agents, Host, LoopHost, Refused, Report
+from .responses import HANDLERS, answer, refused
 from .settings import ServerSettings
 
 __all__ = ["app"]
@@ -47,7 +47,7 @@ def app(agents: Agents | Callable[[Report], Host], settings: ServerSettings | No
     def in_this_loop(report: Report) -> Host:
         return LoopHost(cast(Agents, agents), chosen, report)
 
-    reception = Reception(agents if callable(agents) else in_this_loop, chosen)
+    reception = Admission(agents if callable(agents) else in_this_loop, chosen)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
@@ -83,7 +83,7 @@ def app(agents: Agents | Callable[[Report], Host], settings: ServerSettings | No
     )
     built = Starlette(
         routes=[
-            *sessions.routes(reception),
+            *clients.routes(reception),
             *phone.routes(reception),
             *_about(reception),
             *(page.routes() if chosen.page else []),
@@ -96,7 +96,7 @@ def app(agents: Agents | Callable[[Report], Host], settings: ServerSettings | No
     return built
 
 
-def _about(reception: Reception) -> list[BaseRoute]:
+def _about(reception: Admission) -> list[BaseRoute]:
     """What the server says of itself."""
 
     async def health(_: Request) -> Response:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from .hosting import Refused
+from .host import Refused
 from .settings import ServerSettings, is_loopback
 
 __all__ = ["Keys", "address", "host_of"]

@@ -9,16 +9,16 @@ from ipaddress import IPv6Address, ip_address
 
 from starlette.requests import ClientDisconnect, Request
 
-from .hosting import Refused
+from .host import Refused
 from .settings import is_loopback
 
-__all__ = ["Places", "Rates", "Spacing", "read_body"]
+__all__ = ["AddressShare", "RateLimit", "Throttle", "read_body"]
 
 MOST = 10_000  # addresses that are remembered; of more, the one that was silent longest is forgotten
 SLOWEST = 10.0  # seconds that a body may take to arrive
 
 
-class Rates:
+class RateLimit:
     """For each address a bucket of `burst` tokens, which fills by `per_minute`."""
 
     def __init__(self, per_minute: int, burst: int, now: Callable[[], float] = time.monotonic) -> None:
@@ -42,7 +42,7 @@ class Rates:
         return len(self._buckets)
 
 
-class Places:
+class AddressShare:
     """How many sessions each address has: `most` at the same time, of which so many `half_open`; 0 is any.
 
     This machine's own address may have any number, and so may who has none that counts.
@@ -80,7 +80,7 @@ class Places:
         return len(self._of)
 
 
-class Spacing:
+class Throttle:
     """Lets one after another through, in the order in which they came, with a pause between them."""
 
     def __init__(self, pause: float, longest: float = math.inf) -> None:

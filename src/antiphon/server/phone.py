@@ -14,17 +14,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ..errors import ConfigurationError, TheyErred
-from ..transports.telephony.port import Answer, Asked, Dialling, Proof, Provider
+from ..transports.telephony.port import DialRequest, Proof, Provider, WebhookAnswer, WebhookRequest
 from ..transports.telephony.providers import account, available, missing, provider
 from ..transports.telephony.rest import Rest
 from ..transports.wire import Wire
 from . import documents
-from .answers import HEADERS, answer, decode
-from .hosting import Opening, Refused
+from .admission import Admission
+from .host import Opening, Refused
 from .keys import address
-from .numbers import discreet
-from .reception import Reception
-from .socket import Asked as Wanted
+from .redaction import without_numbers
+from .responses import HEADERS, answer, decode
+from .socket import PendingWebSocket as Wanted
 from .socket import SocketRoute
 from .tokens import Tokens
 
@@ -40,7 +40,7 @@ SEEN = 660.0  # seconds that a signature is remembered: longer than one that bea
 ANSWERED = 20_000  # signed webhooks that are remembered, in 5 MB; the signatures of some are good for ever
 
 
-class Dial(msgspec.Struct):
+class DialBody(msgspec.Struct):
     """A call to make. `body` is for the agent, if it is a function of the opening."""
 
     to: str
@@ -50,10 +50,10 @@ class Dial(msgspec.Struct):
     body: Any = None
 
 
-class Phone:
+class PhoneRoutes:
     """The routes of providers, and of those who have calls made."""
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: Admission) -> None:
         self.reception = reception
         self.rest = Rest()
         self._seen: Tokens[bool] = Tokens(SEEN)  # what begins no call (any more), by its signature
@@ -80,7 +80,7 @@ class Phone:
             self._remember(proof, token)
         url = reception.url(request, f"/phone/{found.name}/{token}", socket=True)
         parameters = {"from": incoming.caller, "to": incoming.called, "call": incoming.call}
-        document = found.answer(Answer(url, {name: text for name, text in parameters.items() if text}))
+        document = found.answer(WebhookAnswer(url, {name: text for name, text in parameters.items() if text}))
         return Response(document.body, headers=HEADERS, media_type=document.type)
 
     async def status(self, request: Request) -> Response:
@@ -88,7 +88,7 @@ class Phone:
         found = self._provider(request)
         asked, proof = await self._asked(request, found)
         self._put_aside(proof)
-        logger.debug("%s says of a call: %s", found.title, discreet(asked.fields))
+        logger.debug("%s says of a call: %s", found.title, without_numbers(asked.fields))
         return Response(status_code=204, headers=HEADERS)
 
     async def document(self, request: Request) -> Response:
@@ -122,7 +122,7 @@ class Phone:
         """Call somebody, who then talks with an agent."""
         reception = self.reception
         reception.check(request, "all")
-        wanted = decode(await reception.read(request), Dial)
+        wanted = decode(await reception.read(request), DialBody)
         if not reception.settings.public_url:
             raise Refused(400, "to dial, the provider must know how to reach us: set ANTIPHON_PUBLIC_URL")
         found = _dialler(wanted.provider)
@@ -133,9 +133,9 @@ class Phone:
         reception.has_room()
         token = reception.openings.mint(opening, RING + reception.settings.join_within)
         home = reception.url(request, f"/phone/{found.name}")
-        dialling = Dialling(
+        dialling = DialRequest(
             to=wanted.to,
-            answer=Answer(
+            answer=WebhookAnswer(
                 reception.url(request, f"/phone/{found.name}/{token}", socket=True),
                 {"from": wanted.caller, "to": wanted.to} if wanted.caller else {"to": wanted.to},
             ),
@@ -170,17 +170,17 @@ class Phone:
         except ConfigurationError:
             raise Refused(404, "there is no such telephone provider") from None
 
-    async def _asked(self, request: Request, found: Provider) -> tuple[Asked, Proof]:
+    async def _asked(self, request: Request, found: Provider) -> tuple[WebhookRequest, Proof]:
         """What a provider asks, and the proof. Raises Refused where it is not proven that it does."""
         asked = self._as_asked(request, await self.reception.read(request))
         return asked, self._prove(request, found, asked)
 
-    def _as_asked(self, connection: HTTPConnection, body: bytes) -> Asked:
+    def _as_asked(self, connection: HTTPConnection, body: bytes) -> WebhookRequest:
         scope = connection.scope
         path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"])
         query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
         public = self.reception.settings.public_url
-        return Asked(
+        return WebhookRequest(
             url=self.reception.url(connection, path + query, socket=scope["type"] == "websocket"),
             now=time.time(),
             headers=dict(connection.headers) | ({"host": urlsplit(public).netloc} if public else {}),
@@ -188,11 +188,11 @@ class Phone:
             method=scope.get("method", "GET"),
         )
 
-    def _prove(self, connection: HTTPConnection, found: Provider, asked: Asked) -> Proof:
+    def _prove(self, connection: HTTPConnection, found: Provider, asked: WebhookRequest) -> Proof:
         if not self.reception.settings.check_signatures:
             return True
 
-        def proven(asked: Asked) -> Proof:
+        def proven(asked: WebhookRequest) -> Proof:
             return found.signed is not None and found.signed(asked, account(found))
 
         try:
@@ -242,9 +242,9 @@ class Phone:
 
 
 @asynccontextmanager
-async def audiosocket(reception: Reception) -> AsyncGenerator[None]:
+async def audiosocket(reception: Admission) -> AsyncGenerator[None]:
     """Listen for Asterisk's AudioSocket, where that is wanted."""
-    from ..transports.telephony.audiosocket import serve
+    from ..transports.telephony.providers.audiosocket import serve
 
     async def talk(wire: Wire) -> None:
         reception.has_room()
@@ -259,7 +259,7 @@ async def audiosocket(reception: Reception) -> AsyncGenerator[None]:
         yield
 
 
-def _read(read: Callable[[Asked], T], asked: Asked) -> T:
+def _read(read: Callable[[WebhookRequest], T], asked: WebhookRequest) -> T:
     try:
         return read(asked)
     except ValueError as error:  # a form of more fields than anybody sends
@@ -287,9 +287,9 @@ def _dialler(name: str | None) -> Provider:
     return chosen
 
 
-def routes(reception: Reception) -> list[BaseRoute]:
+def routes(reception: Admission) -> list[BaseRoute]:
     """The routes of the telephone."""
-    phone = Phone(reception)
+    phone = PhoneRoutes(reception)
     return [
         Route("/dial", phone.dial, methods=["POST"]),
         Route(documents.PATH + "{name}", phone.document, methods=["GET", "POST"]),

@@ -19,8 +19,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.protocol import State
 
-from .answers import refused
-from .hosting import Refused
+from .host import Refused
+from .responses import refused
 from .socket import DIRECT, LAST, TOO_SLOW, fit
 
 try:

@@ -9,9 +9,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from .hosting import Refused
-from .numbers import discreet
-from .reception import Reception
+from .admission import Admission
+from .host import Refused
+from .redaction import without_numbers
 from .settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ logger = logging.getLogger("antiphon.server")
 
 
 @asynccontextmanager
-async def answering(reception: Reception) -> AsyncGenerator[None]:
+async def answering(reception: Admission) -> AsyncGenerator[None]:
     """Answer SIP calls meanwhile, where that is wanted. Raises ConfigurationError where it cannot be done."""
     if not reception.settings.sip:
         yield
@@ -55,7 +55,7 @@ def _endpoint(settings: ServerSettings) -> "Endpoint":
     )
 
 
-async def listen(reception: Reception, endpoint: "Endpoint") -> None:
+async def listen(reception: Admission, endpoint: "Endpoint") -> None:
     """Let in whoever calls, for as long as the stack works."""
     async with asyncio.TaskGroup() as calls:
         async for ringing in endpoint.calls():
@@ -64,7 +64,7 @@ async def listen(reception: Reception, endpoint: "Endpoint") -> None:
     logger.error("no SIP call comes in any more: its stack has stopped, and a new process is needed")
 
 
-async def let_in(reception: Reception, ringing: "Ringing") -> None:
+async def let_in(reception: Admission, ringing: "Ringing") -> None:
     """Begin a session with the agent whose name was called, or with the first; or say that it is busy."""
     try:
         reception.has_room()
@@ -75,8 +75,10 @@ async def let_in(reception: Reception, ringing: "Ringing") -> None:
             logger.info("a SIP caller left before the answer")
             return
         reception.metrics.refuse(refusal.status)
-        logger.warning("a SIP call of %s was refused: %s", discreet(ringing.caller[:200]), refusal.detail)
+        logger.warning(
+            "a SIP call of %s was refused: %s", without_numbers(ringing.caller[:200]), refusal.detail
+        )
         await ringing.decline()
     except Exception:
-        logger.exception("a SIP call of %s could not be let in", discreet(ringing.caller[:200]))
+        logger.exception("a SIP call of %s could not be let in", without_numbers(ringing.caller[:200]))
         await ringing.decline()

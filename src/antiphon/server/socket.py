@@ -10,10 +10,10 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ..transports.wire import Wire
-from .answers import refused
-from .hosting import Refused
+from .host import Refused
+from .responses import refused
 
-__all__ = ["DIRECT", "LAST", "TOO_SLOW", "Asked", "Socket", "SocketRoute", "fit"]
+__all__ = ["DIRECT", "LAST", "TOO_SLOW", "AsgiWire", "PendingWebSocket", "SocketRoute", "fit"]
 
 logger = logging.getLogger("antiphon.server")
 
@@ -26,7 +26,7 @@ POLICY = 1008
 LAST = 1.0  # seconds that what still waits may take to be sent when the socket is closed
 
 
-class Socket:
+class AsgiWire:
     """An accepted websocket. It ends when over `queue_bytes` wait to be sent: the reader is too slow."""
 
     def __init__(self, receive: Receive, send: Send, queue_bytes: int = 524_288) -> None:
@@ -108,7 +108,7 @@ def fit(reason: str) -> str:
     return reason.encode()[:123].decode(errors="ignore")
 
 
-class Asked(WebSocket):
+class PendingWebSocket(WebSocket):
     """A websocket that somebody has asked for."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -121,7 +121,7 @@ class Asked(WebSocket):
         offered: list[str] = self.scope.get("subprotocols") or []
         await self.accept(offered[0] if offered else None)  # Asterisk's "media"; browsers offer none
         direct: Callable[[int], Wire] | None = self.scope.get("extensions", {}).get(DIRECT)
-        self._wire = Socket(*self._raw, queue_bytes) if direct is None else direct(queue_bytes)
+        self._wire = AsgiWire(*self._raw, queue_bytes) if direct is None else direct(queue_bytes)
         return self._wire
 
     async def end(self) -> None:
@@ -143,9 +143,9 @@ class Asked(WebSocket):
 class SocketRoute(WebSocketRoute):
     """A websocket's path, and what serves it, which may raise Refused."""
 
-    def __init__(self, path: str, serve: Callable[[Asked], Awaitable[None]]) -> None:
+    def __init__(self, path: str, serve: Callable[[PendingWebSocket], Awaitable[None]]) -> None:
         async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-            asked = Asked(scope, receive, send)
+            asked = PendingWebSocket(scope, receive, send)
             try:
                 await serve(asked)
             except Refused as error:

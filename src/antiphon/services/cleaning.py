@@ -32,8 +32,8 @@ from ..frames import (
     replace,
 )
 from ..processor import Processor, on
-from ..stage import Channel, Stage, Work
-from .matching import Matched, Patience, load
+from ..stage import MediaQueue, Stage, Work
+from .matching import Backoff, ResampledInput, load
 from .ports import AudioFilter
 
 __all__ = ["Cleaning"]
@@ -61,7 +61,7 @@ class Cleaning(Stage):
         self.far = Far(service)
         self.raw = Raw(service.sample_rate)
         self.skipped = 0.0
-        self._matched = Matched(service.sample_rate)
+        self._matched = ResampledInput(service.sample_rate)
         self._echo_delay = round(echo_delay * service.sample_rate)
         self._places = _Places()
         self._seconds_in = 0.0  # of the stream, with what the resampler holds
@@ -69,10 +69,10 @@ class Cleaning(Stage):
         self._rest = b""
         self._matched_to = 0  # samples of the stream at the filter's rate
         self._owed = 0  # samples that are yet to come out before the first that went in
-        self._waiting = Channel[Block](60.0, self._duration)
+        self._waiting = MediaQueue[Block](60.0, self._duration)
         self._work: Work | None = None
         self._passed_by = True
-        self._patience = Patience()
+        self._patience = Backoff()
 
     async def open(self) -> None:
         """Load the filter's model."""
@@ -107,7 +107,7 @@ class Cleaning(Stage):
     def _begin(self) -> None:
         self._rest, self._next_at, self._owed, self._passed_by = b"", -1, self.service.delay, False
         if not self.service.light:
-            self._waiting = Channel[Block](60.0, self._duration)
+            self._waiting = MediaQueue[Block](60.0, self._duration)
             self._work = Work(self, None, self._waiting)
             self.run(self._work, self._beside(self._work, self._waiting))
 
@@ -164,7 +164,7 @@ class Cleaning(Stage):
         if (frame := self._cleaned(at, pcm)) is not None:
             self.push(frame)
 
-    async def _beside(self, work: Work, waiting: Channel[Block]) -> AsyncGenerator[Frame | Signal, None]:
+    async def _beside(self, work: Work, waiting: MediaQueue[Block]) -> AsyncGenerator[Frame | Signal, None]:
         async for at, near, far in waiting:
             if waiting.held > BEHIND:
                 self.skipped += self._duration((at, near, far))

@@ -19,7 +19,7 @@ from ..frames import (
 )
 from ..processor import on
 from ..stage import Stage, Work
-from .matching import Matched, is_probability, load, seconds
+from .matching import ResampledInput, is_probability, load, seconds
 from .ports import EndOfTurn
 
 __all__ = ["EOT"]
@@ -38,7 +38,7 @@ class EOT(Stage):
     def __init__(self, service: EndOfTurn, *, again: Sequence[float] = ()) -> None:
         self.service = service
         self.again = again
-        self._matched = Matched(service.sample_rate)
+        self._matched = ResampledInput(service.sample_rate)
         self._before = deque[
             UserAudio
         ]()  # what was heard since the last turn: as it came, for it may be silence

@@ -9,13 +9,13 @@ from ..frames import UserAudio
 if TYPE_CHECKING:
     from ..audio.resample import Resampler
 
-__all__ = ["Matched", "Patience", "closing", "is_probability", "load", "seconds"]
+__all__ = ["Backoff", "ResampledInput", "closing", "is_probability", "load", "seconds"]
 
 T = TypeVar("T")
 AGAIN = (0.1, 0.3, 1.0, 3.0, 10.0)  # seconds before a service that failed is tried again; the last repeats
 
 
-class Matched:
+class ResampledInput:
     """Gives the samples of a stream of `UserAudio` at one rate."""
 
     def __init__(self, sample_rate: int) -> None:
@@ -56,7 +56,7 @@ async def closing(stream: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], 
             await close()
 
 
-class Patience:
+class Backoff:
     """How long to wait before a service is tried again: longer each time that it fails in a row."""
 
     def __init__(self) -> None:

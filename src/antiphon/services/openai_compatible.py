@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..conversation.context import AgentSaid, Context, ToolAnswered, UserSaid
+from ..context import AgentSaid, Context, ToolAnswered, UserSaid
 from ..errors import (
     AuthenticationError,
     BadResponseError,

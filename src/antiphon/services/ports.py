@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..conversation.context import Context
+from ..context import Context
 from ..frames import ToolCall, frame
 
 # Sound in --------------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ class Flush:
 
 
 @frame
-class Heard:
+class Recognized:
     """Words of the current utterance, all of them each time. `final` answers a final Flush,
     or is the service's own decision that these words will not change."""
 
@@ -90,8 +90,8 @@ class SpeechToText(Protocol):
     segmented: bool
     """True: wants only speech, and a Flush where it pauses. False: wants every sample, silence too."""
 
-    def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard | TurnHint]:
-        """Transcribe one conversation. A final Flush is always answered by one final Heard
+    def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized | TurnHint]:
+        """Transcribe one conversation. A final Flush is always answered by one final Recognized
         (with text "" where there were no words); a Flush that is not final may be answered by an interim one.
         A service that detects turns by itself may say so by a TurnHint at any time.
         """

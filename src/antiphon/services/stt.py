@@ -18,9 +18,9 @@ from ..frames import (
     UserAudio,
 )
 from ..processor import on
-from ..stage import Channel, Stage, Work
-from .matching import Matched, Patience, closing, is_probability, load, seconds
-from .ports import AudioChunk, Flush, Heard, SpeechToText, TurnHint
+from ..stage import MediaQueue, Stage, Work
+from .matching import Backoff, ResampledInput, closing, is_probability, load, seconds
+from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
 
 __all__ = ["STT"]
 
@@ -41,10 +41,10 @@ class STT(Stage):
     def __init__(self, service: SpeechToText, *, interim_every: float | None = None) -> None:
         self.service = service
         self.interim_every: float | None = interim_every or getattr(service, "interim_every", None)
-        self._matched = Matched(service.sample_rate)
+        self._matched = ResampledInput(service.sample_rate)
         rate = self._rate = service.sample_rate * 2
         self._unasked = 0  # bytes of speech since words were asked for
-        self._channel = lambda: Channel[AudioChunk | Flush](
+        self._channel = lambda: MediaQueue[AudioChunk | Flush](
             30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
         )
         self._open = not service.segmented  # whether audio goes to the service, or waits in _aside
@@ -54,7 +54,7 @@ class STT(Stage):
         self._speaking = False
         self._input = self._channel()
         self._work: Work | None = None
-        self._patience = Patience()
+        self._patience = Backoff()
         self._utterance: list[bytes] = []  # what a segmented service has been given and has not answered
         self._asked = False  # whether the words of a whole utterance are owed
 
@@ -148,7 +148,7 @@ class STT(Stage):
         work.expect("the transcript", WITHIN)
 
     async def _listen(
-        self, work: Work, audio: Channel[AudioChunk | Flush]
+        self, work: Work, audio: MediaQueue[AudioChunk | Flush]
     ) -> AsyncGenerator[Frame | Signal, None]:
         async with closing(self.service.transcribe(audio)) as answers:
             async for heard in answers:
@@ -159,7 +159,7 @@ class STT(Stage):
                         )
                     yield TurnHinted(heard.probability, self.session.now, heard.final)
                     continue
-                if not isinstance(heard, Heard):  # pyright: ignore[reportUnnecessaryIsInstance]
+                if not isinstance(heard, Recognized):  # pyright: ignore[reportUnnecessaryIsInstance]
                     raise BadResponseError(f"speech to text gave a {type(heard).__name__}, not words")
                 self._patience.reset()
                 if heard.final:

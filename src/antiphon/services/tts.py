@@ -19,7 +19,7 @@ from ..frames import (
     WordTimed,
 )
 from ..processor import on
-from ..stage import Channel, Stage, Work
+from ..stage import MediaQueue, Stage, Work
 from .cutting import Cutter, Piece
 from .matching import closing, load
 from .ports import Speech, TextToSpeech, Word
@@ -31,12 +31,12 @@ SILENT = 1000  # answers without audio, one after the other, that no service nee
 
 
 @dataclass(slots=True)
-class Voice:
+class ReplySpeech:
     """The work for one reply: its text as it is cut, and how far the service has got with it."""
 
     work: Work
     cutter: Cutter
-    pieces: Channel[Piece]
+    pieces: MediaQueue[Piece]
     given: list[Piece] = field(default_factory=list[Piece])
     """What the service was given."""
     at: int = -1
@@ -75,7 +75,7 @@ class TTS(Stage):
         self.service = service
         self.within = within
         self.ahead = ahead
-        self._voice: Voice | None = None
+        self._voice: ReplySpeech | None = None
         self._asides: dict[str, bytes] = {}  # the backchannels that have been spoken, as audio
 
     async def open(self) -> None:
@@ -121,21 +121,21 @@ class TTS(Stage):
         if signal.part == self.name and signal.reply is not None and not signal.recovered:
             self.push(AudioEnded(signal.reply))
 
-    def _give(self, voice: Voice, pieces: Iterator[Piece]) -> None:
+    def _give(self, voice: ReplySpeech, pieces: Iterator[Piece]) -> None:
         for piece in pieces:
             voice.pieces.put(piece)
             if not voice.given:  # a service that never takes its text is late, too
                 voice.work.expect("the agent's voice", self.within)
 
-    def _for(self, reply: int) -> Voice:
+    def _for(self, reply: int) -> ReplySpeech:
         voice = self._voice
         if voice is None or voice.work.reply != reply:
-            pieces = Channel[Piece](self.ahead, lambda piece: piece.seconds)
-            voice = self._voice = Voice(Work(self, reply, pieces), Cutter(), pieces)
+            pieces = MediaQueue[Piece](self.ahead, lambda piece: piece.seconds)
+            voice = self._voice = ReplySpeech(Work(self, reply, pieces), Cutter(), pieces)
             self.run(voice.work, self._speak(reply, voice))
         return voice
 
-    async def _text(self, voice: Voice) -> AsyncGenerator[str, None]:
+    async def _text(self, voice: ReplySpeech) -> AsyncGenerator[str, None]:
         """The pieces as the service takes them; each is owed a voice."""
         async for piece in voice.pieces:
             voice.begun = voice.begun if voice.given else self.session.clock.now()
@@ -147,7 +147,7 @@ class TTS(Stage):
         voice.whole = True
         voice.work.expect("the end of the agent's voice", self.within)
 
-    async def _speak(self, reply: int, voice: Voice) -> AsyncGenerator[Frame | Signal, None]:
+    async def _speak(self, reply: int, voice: ReplySpeech) -> AsyncGenerator[Frame | Signal, None]:
         rate, silent = self.service.sample_rate, 0
         async with closing(self.service.speak(self._text(voice))) as spoken:
             async for item in spoken:
@@ -188,6 +188,6 @@ class TTS(Stage):
         yield AudioEnded(reply)
 
     @staticmethod
-    def _fits(piece: int, voice: Voice) -> bool:
+    def _fits(piece: int, voice: ReplySpeech) -> bool:
         """Whether audio may speak this piece now: one that was given, and none before the one at hand."""
         return max(0, voice.at) <= piece < len(voice.given)

@@ -8,9 +8,9 @@ from ..clock import Timer
 from ..errors import BadResponseError, UnavailableError
 from ..frames import Failed, Frame, Signal, SpeechPaused, SpeechStarted, SpeechStopped, UserAudio
 from ..processor import on
-from ..stage import Channel, Stage, Work
+from ..stage import MediaQueue, Stage, Work
 from ..turns.vad import SpeechRules, VADSettings
-from .matching import Matched, Patience, closing, is_probability, load, seconds
+from .matching import Backoff, ResampledInput, closing, is_probability, load, seconds
 from .ports import VoiceActivity
 
 __all__ = ["VAD"]
@@ -38,11 +38,11 @@ class VAD(Stage):
         self._until = 0.0  # up to when there has been audio
         self._watch: Timer | None = None
         self._work: Work | None = None
-        self._patience = Patience()
+        self._patience = Backoff()
 
     def _use(self, service: VoiceActivity) -> None:
         self.service = service
-        self._matched = Matched(service.sample_rate)
+        self._matched = ResampledInput(service.sample_rate)
         self._bytes = service.window * 2
         self._seconds = service.window / service.sample_rate
         self._kept = int((RECENT + self.rules.settings.stop_after) * service.sample_rate) * 2
@@ -57,8 +57,8 @@ class VAD(Stage):
         if signal.part == self.name:
             self.after(self._patience.next(), self._begin)
 
-    def _channel(self) -> Channel[tuple[float, bytes]]:
-        return Channel(2.0, lambda window: self._seconds, "drop oldest")
+    def _channel(self) -> MediaQueue[tuple[float, bytes]]:
+        return MediaQueue(2.0, lambda window: self._seconds, "drop oldest")
 
     def _begin(self) -> None:
         if self._work is None or not self._work.alive:
@@ -111,7 +111,7 @@ class VAD(Stage):
                 self._work.expect("the probability of speech", WITHIN)
 
     async def _detect(
-        self, work: Work, waiting: Channel[tuple[float, bytes]]
+        self, work: Work, waiting: MediaQueue[tuple[float, bytes]]
     ) -> AsyncGenerator[Frame | Signal, None]:
         ends = deque[float]()
 

@@ -10,7 +10,7 @@ Six parts follow one another and add up to voice-to-voice:
     playout          that                         to  the first sample is played
 
 What was done for an answer before the turn was over, because it was probably over, takes no time of any part:
-`Answer.saved` says by how much it was ahead.
+`ReplyTiming.saved` says by how much it was ahead.
 
 The last sound is where speech ends in the recording, for a caller who is one; else where the level falls
 before the voice activity detector hears the end, some 0.1 s late; for a typed turn, its arrival.
@@ -48,7 +48,7 @@ from ..frames import (
     UserTurn,
 )
 
-__all__ = ["PARTS", "Answer", "Latency", "Summary", "ToolRun", "Turn", "percentile", "summarise"]
+__all__ = ["PARTS", "Latency", "ReplyTiming", "Summary", "ToolRun", "TurnTiming", "percentile", "summarise"]
 
 PARTS: tuple[str, ...] = ("endpointing", "stt", "first_token", "first_sentence", "first_audio", "playout")
 SURE = 0.5  # the probability from which an end-of-turn model means that the turn is over
@@ -68,7 +68,7 @@ class ToolRun:
 
 
 @dataclass(slots=True)
-class Answer:
+class ReplyTiming:
     """A reply as it was made and heard. Times are the session's; None for what never came."""
 
     reply: int
@@ -88,7 +88,7 @@ class Answer:
 
 
 @dataclass(slots=True)
-class Turn:
+class TurnTiming:
     """A turn of the user, and the answer to it."""
 
     number: int
@@ -102,7 +102,7 @@ class Turn:
     closed: float
     """When it was over, words and all."""
     reason: str
-    answer: Answer | None = None
+    answer: ReplyTiming | None = None
 
     @property
     def marks(self) -> list[float] | None:
@@ -137,8 +137,8 @@ class Latency:
     media = False
 
     def __init__(self, speech: Callable[[], Sequence[tuple[float, float]]] = tuple) -> None:
-        self.turns: list[Turn] = []
-        self.unprompted: list[Answer] = []
+        self.turns: list[TurnTiming] = []
+        self.unprompted: list[ReplyTiming] = []
         self.failures: list[str] = []
         """What failed and was not made good, in the order in which it did."""
         self.guesses_dropped = 0
@@ -146,10 +146,12 @@ class Latency:
         self.written_in_vain = 0
         """Characters that were written for them."""
         self._known = speech
-        self._answers: dict[int, Answer] = {}
+        self._answers: dict[int, ReplyTiming] = {}
         self._guesses: set[int] = set()  # replies that are not committed
-        self._asked: Turn | None = None  # the turn whose reply has yet to begin
-        self._again: Turn | None = None  # one whose answer was cut off unheard, for nothing, and begins anew
+        self._asked: TurnTiming | None = None  # the turn whose reply has yet to begin
+        self._again: TurnTiming | None = (
+            None  # one whose answer was cut off unheard, for nothing, and begins anew
+        )
         self._stopped = self._scored = self._worded = 0.0  # when the last of each came
         self._sounded = (0.0, 0.0)  # the latest end of speech as the detector heard it, and of its sound
         self._sure: float | None = None  # since when all scores have said that the turn is over
@@ -159,11 +161,11 @@ class Latency:
         if (note := self._notes.get(type(what))) is not None:
             note(self, now, what)
 
-    def answer(self, reply: int) -> Answer | None:
+    def answer(self, reply: int) -> ReplyTiming | None:
         """What is known of a reply."""
         return self._answers.get(reply)
 
-    def turn_of(self, reply: int) -> Turn | None:
+    def turn_of(self, reply: int) -> TurnTiming | None:
         """The turn that this reply answers."""
         return next((turn for turn in self.turns if turn.answer and turn.answer.reply == reply), None)
 
@@ -198,12 +200,14 @@ class Latency:
         waited_for_words = self._worded == now
         certain = max(self._stopped, self._sure or self._scored) if waited_for_words else now
         ended, source = self._end_of_speech(frame.ended, certain)
-        self._add(Turn(0, frame.text, frame.started, ended, source, max(ended, certain), now, frame.reason))
+        self._add(
+            TurnTiming(0, frame.text, frame.started, ended, source, max(ended, certain), now, frame.reason)
+        )
 
     def _user_text(self, now: float, frame: UserText) -> None:
-        self._add(Turn(0, frame.text, now, now, "typed", now, now, ""))
+        self._add(TurnTiming(0, frame.text, now, now, "typed", now, now, ""))
 
-    def _add(self, turn: Turn) -> None:
+    def _add(self, turn: TurnTiming) -> None:
         self._again = None
         self.turns.append(turn)
         turn.number = len(self.turns)
@@ -220,7 +224,7 @@ class Latency:
     # The answer ------------------------------------------------------------------------------------
 
     def _reply_started(self, now: float, signal: ReplyStarted) -> None:
-        answer = self._answers[signal.reply] = Answer(signal.reply, now)
+        answer = self._answers[signal.reply] = ReplyTiming(signal.reply, now)
         if signal.speculative:
             self._guesses.add(signal.reply)
         elif self._again is not None:
@@ -326,7 +330,7 @@ class Summary:
     p95: dict[str, float]
 
 
-def summarise(turns: Sequence[Turn]) -> Summary | None:
+def summarise(turns: Sequence[TurnTiming]) -> Summary | None:
     """The median and the 95th percentile, of each part by itself; None where no answer was heard."""
     heard = [parts | {"voice_to_voice": sum(parts.values())} for turn in turns if (parts := turn.parts)]
     if not heard:

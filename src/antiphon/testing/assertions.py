@@ -1,6 +1,6 @@
 """A call that was held in a test, and what must be true of every call.
 
-call = await hold(agent, [Line(loud(1.0), wait=0.5, cue="now")])
+call = await hold(agent, [CallerLine(loud(1.0), wait=0.5, cue="now")])
 check(call)
 call.reads('''
     0.51  user: hello there
@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
 from ..clock import Clock
-from ..conversation.context import AgentSaid, Entry, ToolAnswered, UserSaid
+from ..context import AgentSaid, Entry, ToolAnswered, UserSaid
 from ..conversation.conversation import Conversation
 from ..frames import (
     AgentAudio,
@@ -38,15 +38,15 @@ from ..frames import (
 )
 from ..journal import Journal
 from ..pipeline import Part
-from ..playout import Playout
+from ..playout.playout import Playout
 from ..session import Session
-from ..transports.caller import Caller, Line
+from ..transports.caller import Caller, CallerLine
 from ..transports.port import Transport
 from .scripted import Answer, LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS
 
 __all__ = [
-    "Call",
-    "Seen",
+    "HeldCall",
+    "SeenItem",
     "check",
     "context_is_what_was_said_and_heard",
     "heard_is_prefix_of_said",
@@ -65,7 +65,7 @@ OUTLIVES = (ToolEnded, Failed, FalseInterruption)  # what may come of a reply th
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenItem:
     """Something that happened: a frame, a signal, or a call of the session as (name, argument)."""
 
     at: float
@@ -74,10 +74,10 @@ class Seen:
     is_input: bool
 
 
-class Call:
+class HeldCall:
     """A session over `parts`, and all that happens in it.
 
-    async with Call([Shout(), Playout()]) as call:
+    async with HeldCall([Shout(), Playout()]) as call:
         await call.session.say("hello")
     assert call.all(ReplyEnded)
     """
@@ -85,13 +85,13 @@ class Call:
     media = True
 
     def __init__(self, parts: Part, *, clock: Clock | None = None) -> None:
-        self.seen: list[Seen] = []
+        self.seen: list[SeenItem] = []
         self.journal = Journal(media=True)
         self.session = Session(parts, clock=clock, observers=[self, self.journal])
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
         """Remember it."""
-        self.seen.append(Seen(now, source, what, is_input))
+        self.seen.append(SeenItem(now, source, what, is_input))
 
     async def __aenter__(self) -> Self:
         await self.session.start()
@@ -124,7 +124,7 @@ class Call:
         return self.part(Conversation).entries
 
     @property
-    def voice(self) -> list[Seen]:
+    def voice(self) -> list[SeenItem]:
         """The pieces that playout sent, each an AgentAudio, in order."""
         playout = self.session.playout
         if playout is None:
@@ -177,22 +177,22 @@ class Call:
             assert abs(float(time) - at) <= within, f"{line!r} came at {at:.2f}, not {time}; it went:\n{told}"
 
 
-class Agent(Protocol):
+class PipelineMaker(Protocol):
     """Whatever makes a pipeline for a transport."""
 
     def pipeline(self, transport: Transport) -> Sequence[Part]: ...
 
 
 async def hold(
-    agent: Agent,
-    lines: Sequence[Line] = (),
+    agent: PipelineMaker,
+    lines: Sequence[CallerLine] = (),
     *,
     sample_rate: int = 16000,
     linger: float = 3.0,
     at_most: float = 600.0,
-) -> Call:
+) -> HeldCall:
     """Let a scripted caller talk to an agent until it hangs up; gives the call, with no task left of it."""
-    call = Call(agent.pipeline(Caller(lines, sample_rate, linger=linger, at_most=at_most)))
+    call = HeldCall(agent.pipeline(Caller(lines, sample_rate, linger=linger, at_most=at_most)))
     async with call:
         await call.session.wait()
     no_task_left()
@@ -215,7 +215,7 @@ def services(
     }
 
 
-def check(call: Call) -> None:
+def check(call: HeldCall) -> None:
     """All that must be true of every call that is over."""
     one_end_for_each_start(call)
     heard_is_prefix_of_said(call)
@@ -226,7 +226,7 @@ def check(call: Call) -> None:
         context_is_what_was_said_and_heard(call)
 
 
-def one_end_for_each_start(call: Call) -> None:
+def one_end_for_each_start(call: HeldCall) -> None:
     """One session, begun and ended; in it one reply at a time, numbered from 1, each ended once."""
     assert [
         type(seen.what) for seen in call.seen if isinstance(seen.what, SessionStarted | SessionEnded)
@@ -253,7 +253,7 @@ def one_end_for_each_start(call: Call) -> None:
                 pass
 
 
-def heard_is_prefix_of_said(call: Call) -> None:
+def heard_is_prefix_of_said(call: HeldCall) -> None:
     """What was heard of a reply is the beginning of what was said; all of it, where nobody interrupted."""
     for ended in call.all(ReplyEnded):
         assert ended.text.startswith(ended.heard), ended
@@ -261,7 +261,7 @@ def heard_is_prefix_of_said(call: Call) -> None:
         assert not cut or cut[0].isspace() or not ended.heard or ended.heard[-1].isspace(), ended
 
 
-def nothing_of_an_old_reply(call: Call) -> None:
+def nothing_of_an_old_reply(call: HeldCall) -> None:
     """Nothing made for a reply came before it began or after it had ended."""
     alive: set[int] = set()
     for seen in call.seen:
@@ -273,7 +273,7 @@ def nothing_of_an_old_reply(call: Call) -> None:
             alive.discard(seen.what.reply)
 
 
-def voice_is_paced(call: Call) -> None:
+def voice_is_paced(call: HeldCall) -> None:
     """Pieces of 20 ms, the last of a reply may be shorter, each at its place and none ahead of its time."""
     playout = call.session.playout
     if not isinstance(playout, Playout):
@@ -301,7 +301,7 @@ def voice_is_paced(call: Call) -> None:
         ends, before = audio.at + samples, audio
 
 
-def tools_have_answers(call: Call) -> None:
+def tools_have_answers(call: HeldCall) -> None:
     """In every context that the model was given, and in the last, each call has its answer behind it."""
     contexts = [prompt.context.entries for prompt in call.all(Prompt)]
     for entries in [*contexts, tuple(call.entries)]:
@@ -315,7 +315,7 @@ def tools_have_answers(call: Call) -> None:
         assert not owed, f"calls {owed} have no answer"
 
 
-def context_is_what_was_said_and_heard(call: Call) -> None:
+def context_is_what_was_said_and_heard(call: HeldCall) -> None:
     """The context is the user's turns and what was heard of the replies, in the order in which they began."""
     heard = {ended.reply: ended.heard for ended in call.all(ReplyEnded)}
     wanted: list[tuple[str, str]] = []

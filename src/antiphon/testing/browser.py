@@ -17,12 +17,12 @@ from aiortc.mediastreams import MediaStreamError
 from av import Packet, VideoFrame
 
 from ..audio import opus
-from ..transports.webrtc.aiortc import SILENCE, Heard, hang_up, replace_jitter_buffer
+from ..transports.webrtc.aiortc import SILENCE, RtpReceiver, hang_up, replace_jitter_buffer
 
 if TYPE_CHECKING:
     from av.stream import Stream
 
-__all__ = ["Browser", "Camera", "Microphone"]
+__all__ = ["Browser", "BrowserCamera", "BrowserMicrophone"]
 
 HZ = 48000
 PIECE = 960  # samples, 20 ms
@@ -52,9 +52,9 @@ class Browser:
         self._trickle = trickle
         self._tasks: list[asyncio.Task[None]] = []
         self.pc_id: str | None = None
-        self.microphone = Microphone()
-        self.camera = Camera()
-        self.screen = Camera() if screen else None
+        self.microphone = BrowserMicrophone()
+        self.camera = BrowserCamera()
+        self.screen = BrowserCamera() if screen else None
         self.heard = bytearray()
         self.seen: list[VideoFrame] = []
         self.messages: list[str] = []
@@ -65,7 +65,7 @@ class Browser:
         self.pc = pc = aiortc.RTCPeerConnection(self._configuration)
         self.open = asyncio.Event()
         voice = pc.addTransceiver(self.microphone, "sendrecv")
-        replace_jitter_buffer(voice.receiver, Heard(self.heard.extend))
+        replace_jitter_buffer(voice.receiver, RtpReceiver(self.heard.extend))
         pc.addTransceiver(self.camera, "sendrecv")
         if self.screen is not None:
             pc.addTransceiver(self.screen, "sendonly")
@@ -108,8 +108,8 @@ class Browser:
     async def restart(self) -> None:
         """Begin a new connection for the same conversation, as after a change of network."""
         self.vanish()
-        old, self.microphone, self.camera = self.pc, self.microphone.again(), Camera()
-        self.screen = None if self.screen is None else Camera()
+        old, self.microphone, self.camera = self.pc, self.microphone.again(), BrowserCamera()
+        self.screen = None if self.screen is None else BrowserCamera()
         self._begin()
         await hang_up(old)
         await self.connect(restart=True)
@@ -141,7 +141,7 @@ class Browser:
                 self.seen.append(cast(VideoFrame, await track.recv()))  # pyright: ignore[reportUnknownMemberType]
 
 
-class Microphone(aiortc.MediaStreamTrack):
+class BrowserMicrophone(aiortc.MediaStreamTrack):
     """A track of 20 ms pieces in real time."""
 
     kind = "audio"
@@ -152,13 +152,13 @@ class Microphone(aiortc.MediaStreamTrack):
         self.spoken: list[float] = []
         """When the first sample of each thing that was said went by, in the loop's time."""
         self._said: deque[tuple[bytes, bool]] = deque()  # pieces, and whether they begin something
-        self._encode = opus.Encoder(HZ)
+        self._encode = opus.OpusEncoder(HZ)
         self._begun: float | None = None
         self._count = 0
 
-    def again(self) -> "Microphone":
+    def again(self) -> "BrowserMicrophone":
         """A new one, that goes on with what is still to be said."""
-        new = Microphone()
+        new = BrowserMicrophone()
         new._said, new.spoken = self._said, self.spoken
         return new
 
@@ -190,7 +190,7 @@ class Microphone(aiortc.MediaStreamTrack):
         return self._encode(piece)[0]
 
 
-class Camera(aiortc.MediaStreamTrack):
+class BrowserCamera(aiortc.MediaStreamTrack):
     """A track of the pictures that it is given."""
 
     kind = "video"

@@ -15,7 +15,7 @@ from ..services.ports import (
     AudioChunk,
     EndOfTurn,
     Flush,
-    Heard,
+    Recognized,
     Speech,
     SpeechToText,
     TextToSpeech,
@@ -61,7 +61,7 @@ async def check_stt(make: Callable[[], SpeechToText], speech: bytes, words: str)
     pieces = [AudioChunk(speech[at : at + 640]) for at in range(0, len(speech), 640)]
     heard = await _transcribe(service, [*pieces, Flush(True)])
     finals = [item for item in heard if item.final]
-    assert len(finals) == 1, f"a final Flush is answered by one final Heard, not by {len(finals)}"
+    assert len(finals) == 1, f"a final Flush is answered by one final Recognized, not by {len(finals)}"
     assert _plain(words) in _plain(finals[0].text), f"heard {finals[0].text!r}, said was {words!r}"
     nothing = await _transcribe(service, [Flush(True)])
     assert [item.text for item in nothing if item.final] == [""], (
@@ -169,14 +169,14 @@ async def _check_cancel(service: TextToSpeech) -> None:
 
 async def _transcribe(
     service: SpeechToText, items: Sequence[AudioChunk | Flush], *, endless: bool = False
-) -> list[Heard]:
+) -> list[Recognized]:
     async def audio() -> AsyncIterator[AudioChunk | Flush]:
         for item in items:
             yield item
         if endless:
             await asyncio.get_running_loop().create_future()
 
-    return [heard async for heard in service.transcribe(audio()) if isinstance(heard, Heard)]
+    return [heard async for heard in service.transcribe(audio()) if isinstance(heard, Recognized)]
 
 
 async def _detect(service: VoiceActivity, windows: Sequence[bytes]) -> list[float]:

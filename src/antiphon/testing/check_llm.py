@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import cast
 
-from ..conversation.context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
+from ..context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
 from ..frames import ToolCall
 from ..services.ports import LanguageModel, TextDelta, TokenUsage
 

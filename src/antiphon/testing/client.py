@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..transports.framing import Framing, Json, Message, Protobuf, Sound
+from ..transports.framing import FramedAudio, FramedMessage, Framing, Json, Protobuf
 
 __all__ = ["Told", "WireClient"]
 
@@ -31,7 +31,7 @@ class WireClient:
     def __init__(self, framing: Framing | None = None) -> None:
         self.framing = framing or Protobuf()
         self.told: list[Told] = []
-        self.heard: list[tuple[float, Sound]] = []
+        self.heard: list[tuple[float, FramedAudio]] = []
         """The agent's voice as it came, piece by piece."""
         self.closed: int | None = None
         """The code that the wire was closed with."""
@@ -96,14 +96,14 @@ class WireClient:
             return
         now = asyncio.get_running_loop().time()
         match self.framing.read(message):
-            case Sound() as sound:
+            case FramedAudio() as sound:
                 self.heard.append((now, sound))
-            case Message(text):
+            case FramedMessage(text):
                 said = msgspec.json.decode(text)
                 data = said.get("data")
                 if said["type"] == "bot-tts-audio":
                     pcm = base64.b64decode(data["audio"])
-                    self.heard.append((now, Sound(pcm, data["sample_rate"], data["num_channels"])))
+                    self.heard.append((now, FramedAudio(pcm, data["sample_rate"], data["num_channels"])))
                 else:
                     self.told.append(Told(now, said["type"], said.get("id", ""), data))
             case None:

@@ -6,9 +6,9 @@ Any script may hold an exception, which is raised in its place.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from ..conversation.context import Context
+from ..context import Context
 from ..frames import ToolCall
-from ..services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, TokenUsage, TurnHint, Word
+from ..services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta, TokenUsage, TurnHint, Word
 
 __all__ = ["LoudVAD", "ScriptedEOT", "ScriptedLLM", "ScriptedSTT", "ScriptedTTS", "StreamingSTT", "loud"]
 
@@ -65,8 +65,8 @@ class ScriptedSTT:
         self.heard_bytes: list[int] = []
         """How much audio each utterance had."""
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
-        """One Heard for each Flush that has audio before it; an interim one is the final one early."""
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
+        """one Recognized for each Flush that has audio before it; an interim one is the final one early."""
         size, answered = 0, -1
         async for item in audio:
             if isinstance(item, AudioChunk):
@@ -79,7 +79,7 @@ class ScriptedSTT:
             if isinstance(text, Exception):
                 self.texts.pop(0)
                 raise text
-            yield Heard(text, item.final)
+            yield Recognized(text, item.final)
             if item.final:
                 self.heard_bytes.append(size)
                 self.texts = self.texts[1:]
@@ -96,25 +96,27 @@ class StreamingSTT:
     segmented = False
 
     def __init__(
-        self, hears: Sequence[tuple[float, Heard | TurnHint | Exception]], sample_rate: int = 16000
+        self, hears: Sequence[tuple[float, Recognized | TurnHint | Exception]], sample_rate: int = 16000
     ) -> None:
         self.sample_rate = sample_rate
         self.hears = list(hears)
         self.seconds = 0.0
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard | TurnHint]:
+    async def transcribe(
+        self, audio: AsyncIterator[AudioChunk | Flush]
+    ) -> AsyncIterator[Recognized | TurnHint]:
         """The words of the script whose time has come."""
         owes = False
         async for item in audio:
             if isinstance(item, AudioChunk):
                 self.seconds += len(item.pcm) / 2 / self.sample_rate
             elif item.final and not owes:
-                yield Heard("", True)
+                yield Recognized("", True)
             while self.hears and self.hears[0][0] <= self.seconds + 1e-6:
                 _, heard = self.hears.pop(0)
                 if isinstance(heard, Exception):
                     raise heard
-                if isinstance(heard, Heard):
+                if isinstance(heard, Recognized):
                     owes = not heard.final
                 yield heard
 

@@ -24,7 +24,7 @@ from typing import cast
 from ..audio import g722
 from ..audio.g711 import decode_alaw, decode_mulaw, encode_alaw, encode_mulaw
 
-__all__ = ["Dialog", "Media", "Packet", "Softphone", "free_port", "sdp", "softphone"]
+__all__ = ["Dialog", "Packet", "Softphone", "SoftphoneMedia", "free_port", "sdp", "softphone"]
 
 HERE = "127.0.0.1"
 CODECS = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 101: "telephone-event/8000"}
@@ -52,7 +52,7 @@ def free_port() -> int:
 def _coding(kind: int) -> Coding:
     """How audio of a payload type is written and read, and its rate."""
     if kind == 9:
-        return g722.Encoder(), g722.Decoder(), 16000
+        return g722.G722Encoder(), g722.G722Decoder(), 16000
     return (encode_alaw, decode_alaw, 8000) if kind == 8 else (encode_mulaw, decode_mulaw, 8000)
 
 
@@ -83,7 +83,7 @@ class Packet:
         return self.first.split()[0]
 
 
-class Media(asyncio.DatagramProtocol):
+class SoftphoneMedia(asyncio.DatagramProtocol):
     """Speaks RTP: a tone while it `speaks`, else silence; keeps what it hears."""
 
     def __init__(self) -> None:
@@ -162,7 +162,7 @@ class Dialog:
     remote: str
     target: str
     where: tuple[str, int]
-    media: Media
+    media: SoftphoneMedia
     cseq: int = 1
 
     def ask(self, method: str, body: str = "", **headers: str) -> None:
@@ -314,9 +314,9 @@ class Softphone(asyncio.DatagramProtocol):
         await self.expect("ACK")
         return dialog
 
-    async def _media(self) -> Media:
+    async def _media(self) -> SoftphoneMedia:
         loop = asyncio.get_running_loop()
-        transport, media = await loop.create_datagram_endpoint(Media, local_addr=(HERE, 0))
+        transport, media = await loop.create_datagram_endpoint(SoftphoneMedia, local_addr=(HERE, 0))
         self._open.append(transport)
         self._running.append(asyncio.create_task(media.talk()))
         return media

@@ -15,17 +15,17 @@ from ..frames import (
     UserAudio,
     UserTurnStarted,
 )
+from ..observers import Observer
 from ..processor import Processor, on
 from ..stage import Stage, Work
-from ..watching import Observer
 
-__all__ = ["Caller", "Line"]
+__all__ = ["Caller", "CallerLine"]
 
 PIECE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CallerLine:
     """What the caller says: mono 16-bit samples, `wait` seconds after its cue.
 
     Cues: "now", the line before it is over (the first: the call begins); "answer", the agent has said
@@ -50,7 +50,7 @@ class Caller:
 
     def __init__(
         self,
-        lines: Sequence[Line],
+        lines: Sequence[CallerLine],
         sample_rate: int,
         *,
         agent_rate: int = 24000,
@@ -60,13 +60,13 @@ class Caller:
         at_most: float = 600.0,
     ) -> None:
         self.sample_rate = agent_rate
-        self.input = Mouth(lines, sample_rate, spoke, linger, at_most)
-        self.output = Ear(hear)
+        self.input = CallerInput(lines, sample_rate, spoke, linger, at_most)
+        self.output = CallerOutput(hear)
         self.spoken: list[tuple[float, float]] = self.input.spoken
         """When each line began and ended, in the session's seconds."""
 
 
-class Ear(Processor):
+class CallerOutput(Processor):
     """Takes what the agent says."""
 
     def __init__(self, hear: Callable[[int, bytes], object] | None) -> None:
@@ -79,12 +79,12 @@ class Ear(Processor):
         self.push(frame)
 
 
-class Mouth(Stage):
+class CallerInput(Stage):
     """Speaks the lines at their cues, and silence between them."""
 
     def __init__(
         self,
-        lines: Sequence[Line],
+        lines: Sequence[CallerLine],
         sample_rate: int,
         spoke: Callable[[int, bytes], object] | None,
         linger: float,
@@ -148,7 +148,7 @@ class Mouth(Stage):
             yield UserAudio(piece, self.rate, at - size // 2)
         await self.session.end("the caller hung up")
 
-    def _cued(self, line: Line, now: float) -> bool:
+    def _cued(self, line: CallerLine, now: float) -> bool:
         voiced = self._voice_at is not None and self._voice_at >= self._spoke_at
         match line.cue:
             case "now":
@@ -158,6 +158,6 @@ class Mouth(Stage):
             case "barge-in":
                 return voiced and self._voice_at is not None and now >= self._voice_at + line.wait - 1e-6
 
-    def _done(self, lines: list[Line], now: float) -> bool:
+    def _done(self, lines: list[CallerLine], now: float) -> bool:
         quiet_since = max(self._spoke_at, self._ended_at)
         return now > self.at_most or (not lines and not self._busy and now > quiet_since + self.linger)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-__all__ = ["Framing", "Json", "Message", "Protobuf", "Sound"]
+__all__ = ["FramedAudio", "FramedMessage", "Framing", "Json", "Protobuf"]
 
 AUDIO, MESSAGE = 2, 4
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -23,7 +23,7 @@ MOST_FIELDS = 64  # of a protobuf message; a frame has six
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class FramedAudio:
     """Samples, 16-bit, as the client sent them."""
 
     pcm: bytes
@@ -32,7 +32,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class FramedMessage:
     """A message of the client protocol, as text."""
 
     text: str
@@ -41,7 +41,7 @@ class Message:
 class Framing(Protocol):
     """One way to say both on one wire."""
 
-    def read(self, message: bytes | str) -> Sound | Message | None:
+    def read(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
         """What it holds; None where it is nothing of use. Raises nothing, whatever it is."""
         ...
 
@@ -57,7 +57,7 @@ class Framing(Protocol):
 class Protobuf:
     """Binary messages, each a Frame."""
 
-    def read(self, message: bytes | str) -> Sound | Message | None:
+    def read(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
         """An audio or a message frame."""
         if isinstance(message, str) or len(message) > LARGEST:
             return None
@@ -70,10 +70,10 @@ class Protobuf:
                 found = dict(fields(content))
                 pcm, rate, channels = found.get(3, b""), found.get(4, 0), found.get(5, 0)
                 if isinstance(pcm, bytes) and isinstance(rate, int) and isinstance(channels, int):
-                    return Sound(pcm, rate & 0xFFFFFFFF, channels & 0xFFFFFFFF)
+                    return FramedAudio(pcm, rate & 0xFFFFFFFF, channels & 0xFFFFFFFF)
             elif kind == MESSAGE:
                 data = dict(fields(content)).get(1, b"")
-                return Message(data.decode()) if isinstance(data, bytes) else None
+                return FramedMessage(data.decode()) if isinstance(data, bytes) else None
         except ValueError:
             return None
         return None
@@ -100,9 +100,9 @@ class Json:
     base64, sample_rate, num_channels}.
     """
 
-    def read(self, message: bytes | str) -> Sound | Message | None:
+    def read(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
         """Any text."""
-        return Message(message) if isinstance(message, str) and len(message) <= LARGEST else None
+        return FramedMessage(message) if isinstance(message, str) and len(message) <= LARGEST else None
 
     def sound(self, pcm: bytes, sample_rate: int) -> str:
         """A bot-tts-audio message."""

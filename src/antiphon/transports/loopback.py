@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from ..frames import AgentAudio, Interrupted, UserAudio
+from ..observers import Observer
 from ..processor import Processor, on
-from ..watching import Observer
 
 __all__ = ["Loopback"]
 

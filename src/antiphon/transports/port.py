@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from ..observers import Observer
 from ..processor import Processor
-from ..watching import Observer
 
 __all__ = ["Transport"]
 

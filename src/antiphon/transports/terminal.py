@@ -13,8 +13,8 @@ from typing import Any, Protocol, cast
 from ..clock import offload
 from ..errors import ConfigurationError, UnavailableError
 from ..frames import AgentAudio, Interrupted, PlayoutPaused, SessionStarted, UserAudio
+from ..observers import Observer
 from ..processor import Processor, on
-from ..watching import Observer
 
 __all__ = ["PORTAUDIO", "SoundDevice", "Stream", "Terminal", "sound_device"]
 

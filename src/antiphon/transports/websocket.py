@@ -16,11 +16,11 @@ from ..frames import (
     Signal,
     UserAudio,
 )
+from ..observers import Observer
 from ..processor import Processor, Route, on
 from ..rtvi import RTVI
 from ..stage import Stage, Work
-from ..watching import Observer
-from .framing import Framing, Json, Message, Protobuf, Sound
+from .framing import FramedAudio, FramedMessage, Framing, Json, Protobuf
 from .intake import Intake
 from .wire import Wire
 
@@ -67,8 +67,8 @@ class Websocket:
         self.lead = lead
         line = _Line(wire, FRAMINGS[framing]() if framing != "auto" else None)
         self.rtvi.send = line.say
-        self.input = Incoming(line, self.rtvi, input_rate)
-        self.output = Outgoing(line)
+        self.input = WebsocketInput(line, self.rtvi, input_rate)
+        self.output = WebsocketOutput(line)
 
     @property
     def observers(self) -> Sequence[Observer]:
@@ -92,7 +92,7 @@ class _Line:
             self.framing = Json() if isinstance(message, str) else Protobuf()
         return message
 
-    def read(self, message: bytes | str) -> Sound | Message | None:
+    def read(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
         """What a message holds."""
         return None if self.framing is None else self.framing.read(message)
 
@@ -107,7 +107,7 @@ class _Line:
             self.wire.send(self.framing.sound(pcm, sample_rate))
 
 
-class Incoming(Stage):
+class WebsocketInput(Stage):
     """Reads the wire: audio becomes UserAudio at its place in time, messages go to the protocol."""
 
     name = "websocket in"
@@ -148,10 +148,10 @@ class Incoming(Stage):
             message, self._first = self._first, None
             while message is not None or (message := await self._line.hear()) is not None:
                 match self._line.read(message):
-                    case Sound(pcm, rate, channels):
+                    case FramedAudio(pcm, rate, channels):
                         if (frame := self._heard(pcm, rate, channels)) is not None:
                             yield frame
-                    case Message(text):
+                    case FramedMessage(text):
                         self._rtvi.received(text)
                     case None:
                         self.malformed += 1
@@ -197,7 +197,7 @@ class _Mono:
         return self._resampler(pcm)
 
 
-class Outgoing(Processor):
+class WebsocketOutput(Processor):
     """Writes the agent's voice to the wire.
 
     What has been sent will be played, for a client cannot take it back: when a voice that was held goes on,

@@ -15,14 +15,14 @@ from ..frames import (
 from .decisions import Deadline, Decision, EndTurn, ResumeVoice, Speculate, StartTurn
 from .endpointing import Wait, wait
 from .floor import Floor, State
-from .interruption import Verdict
+from .interruption import OverlapVerdict
 from .utterance import same_words
 
 HELD_BY_USER = (State.SPEAKING, State.ENDING)
 CURRENT = 0.5  # seconds that final words may be behind the speech that goes on
 CERTAIN = 0.15  # seconds that a sound is given to become speech, before a turn ends in spite of it
 
-WANTS_THE_FLOOR = (Verdict.BARGE_IN, Verdict.UNDECIDED)
+WANTS_THE_FLOOR = (OverlapVerdict.BARGE_IN, OverlapVerdict.UNDECIDED)
 
 
 def begin(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list[Decision]:

@@ -16,7 +16,7 @@ from itertools import pairwise
 from math import exp, isfinite, log
 
 from ..errors import ConfigurationError
-from .words import RULES, Hint, Rule, Rules
+from .words import RULES, Hint, WordRule, WordRules
 
 __all__ = ["EndpointingSettings", "Evidence", "Wait", "likely", "wait"]
 
@@ -100,15 +100,15 @@ class EndpointingSettings:
     """The most that they raise it to."""
     learned_below: float = 0.85
     """They raise nothing for a turn that is as likely over as this: a short answer is a short answer."""
-    rules: tuple[Rule, ...] = RULES
+    rules: tuple[WordRule, ...] = RULES
     """What words tell. The first rule that holds counts, for each side."""
-    more_rules: tuple[Rule, ...] = ()
+    more_rules: tuple[WordRule, ...] = ()
     """Rules that are asked before those."""
 
     @cached_property
-    def table(self) -> Rules:
+    def table(self) -> WordRules:
         """All rules, ready to be asked."""
-        return Rules((*self.more_rules, *self.rules))
+        return WordRules((*self.more_rules, *self.rules))
 
     def __post_init__(self) -> None:
         _ = self.table  # refuses a pattern that is none

@@ -6,7 +6,7 @@ from math import inf
 
 from ..frames import Transcript
 from .decisions import Decision, DropSpeculation, Interrupt, PauseVoice, ResumeVoice, VoiceAt
-from .interruption import InterruptionClassifier, Judgement, Overlap, Rules
+from .interruption import InterruptionClassifier, InterruptionRules, Judgement, Overlap
 from .pauses import Pauses
 from .settings import TurnSettings
 from .utterance import Utterances, alike
@@ -45,7 +45,7 @@ class Floor:
         self.state = State.LISTENING
         self.deadline: float | None = None
         """When something is to be decided, if nothing else happens."""
-        self.classifier = classifier or Rules(settings.interruption)
+        self.classifier = classifier or InterruptionRules(settings.interruption)
         self.wake = re.compile(settings.wake_phrase, re.IGNORECASE) if settings.wake_phrase else None
         self.awake_until = 0.0
         # The user

@@ -13,7 +13,14 @@ from typing import Literal, Protocol
 from ..errors import ConfigurationError
 from .phrases import ASKS_AGAIN, PHRASES, lexicon, words_of
 
-__all__ = ["InterruptionClassifier", "InterruptionSettings", "Judgement", "Overlap", "Rules", "Verdict"]
+__all__ = [
+    "InterruptionClassifier",
+    "InterruptionRules",
+    "InterruptionSettings",
+    "Judgement",
+    "Overlap",
+    "OverlapVerdict",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Overlap:
     """Where `over`: for how long; infinite where nothing more is to be waited for."""
 
 
-class Verdict(Enum):
+class OverlapVerdict(Enum):
     """What the sound is."""
 
     BARGE_IN = "barge-in"
@@ -55,7 +62,7 @@ class Verdict(Enum):
 class Judgement:
     """A verdict, and why."""
 
-    verdict: Verdict
+    verdict: OverlapVerdict
     reason: str
 
 
@@ -130,7 +137,7 @@ _ALIKE_EARLY, _ALIKE_LATE = 0.6, 0.85  # how like them an echo is, as `SequenceM
 _ECHO_WORDS = 4  # that an echo has, once the voice is well under way: a user may repeat a few
 
 
-class Rules:
+class InterruptionRules:
     """The default classifier: the words if there are any, durations if not."""
 
     def __init__(self, settings: InterruptionSettings | None = None) -> None:
@@ -142,44 +149,44 @@ class Rules:
         verdict, reason = self._by_words(overlap, words) if words else self._by_sound(overlap)
         return Judgement(verdict, reason)
 
-    def _by_sound(self, overlap: Overlap) -> tuple[Verdict, str]:
+    def _by_sound(self, overlap: Overlap) -> tuple[OverlapVerdict, str]:
         rules = self.settings
         if overlap.over and overlap.final:
-            return Verdict.NOISE, "there are no words in it"
+            return OverlapVerdict.NOISE, "there are no words in it"
         if overlap.seconds >= rules.certain_after:
-            return Verdict.BARGE_IN, f"speech for {overlap.seconds:.1f} s"
+            return OverlapVerdict.BARGE_IN, f"speech for {overlap.seconds:.1f} s"
         if overlap.over and overlap.quiet >= rules.words_within:
-            return Verdict.NOISE, "no words came"
+            return OverlapVerdict.NOISE, "no words came"
         if not overlap.over and 0 < overlap.voiced < rules.echo_for:
-            return Verdict.ECHO, "the voice has just begun"
-        return Verdict.UNDECIDED, "no words yet"
+            return OverlapVerdict.ECHO, "the voice has just begun"
+        return OverlapVerdict.UNDECIDED, "no words yet"
 
-    def _by_words(self, overlap: Overlap, words: tuple[str, ...]) -> tuple[Verdict, str]:
+    def _by_words(self, overlap: Overlap, words: tuple[str, ...]) -> tuple[OverlapVerdict, str]:
         rules = self.settings
         agent = words_of(overlap.saying)[-_HEARD:] + words_of(overlap.says_next)[:_AHEAD]
         if self._echoes(overlap, words, agent):
-            return Verdict.ECHO, "these are the agent's own words"
+            return OverlapVerdict.ECHO, "these are the agent's own words"
         growing = not (overlap.over or overlap.final)
         kinds = self._lexicon.kinds(words, growing)
         count = len(kinds) - kinds.count("filler")
         repeats = growing and f" {' '.join(words)} " in f" {' '.join(agent)} "  # may become an echo
         if "command" in kinds and not (repeats and len(words) > 1):
-            return Verdict.BARGE_IN, f'"{words[kinds.index("command")]}"'
+            return OverlapVerdict.BARGE_IN, f'"{words[kinds.index("command")]}"'
         if words in ASKS_AGAIN and overlap.words.rstrip().endswith("?"):
-            return Verdict.BARGE_IN, "did not understand"
+            return OverlapVerdict.BARGE_IN, "did not understand"
         if "content" in kinds and count >= rules.min_words and not repeats:
-            return Verdict.BARGE_IN, f"{count} word{'s' * (count > 1)}"
+            return OverlapVerdict.BARGE_IN, f"{count} word{'s' * (count > 1)}"
         if "backchannel" in kinds and self._answers(overlap):
-            return Verdict.BARGE_IN, "answers the question"
+            return OverlapVerdict.BARGE_IN, "answers the question"
         if not overlap.over and overlap.seconds >= rules.certain_after + _A_WORD * len(words):
-            return Verdict.BARGE_IN, f"speech for {overlap.seconds:.1f} s"
+            return OverlapVerdict.BARGE_IN, f"speech for {overlap.seconds:.1f} s"
         hesitates = set(kinds) == {"filler"} and overlap.quiet < rules.words_within
         if growing or hesitates or (not overlap.over and "filler" in kinds):
-            return Verdict.UNDECIDED, "more may come"
+            return OverlapVerdict.UNDECIDED, "more may come"
         if set(kinds) == {"noise"}:
-            return Verdict.NOISE, "what recognisers write for noise"
+            return OverlapVerdict.NOISE, "what recognisers write for noise"
         few = f"fewer than {rules.min_words} words"
-        return Verdict.BACKCHANNEL, few if "content" in kinds else "only listens"
+        return OverlapVerdict.BACKCHANNEL, few if "content" in kinds else "only listens"
 
     def _answers(self, overlap: Overlap) -> bool:
         if overlap.left is None or overlap.left >= self.settings.answer_within:

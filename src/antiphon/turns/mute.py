@@ -20,7 +20,7 @@ from ..frames import (
 )
 from ..processor import Processor, on
 
-__all__ = ["RULES", "Greeting", "Mute", "MuteRule", "Speaking", "Tools"]
+__all__ = ["RULES", "Mute", "MuteRule", "UntilGreeted", "WhileSpeaking", "WhileToolsRun"]
 
 NO_GREETING = 1.0  # seconds after which a session that began without a reply has no greeting
 
@@ -37,7 +37,7 @@ class MuteRule(Protocol):
         ...
 
 
-class Greeting:
+class UntilGreeted:
     """From the start until the first reply is over, if one begins in the first second."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Greeting:
         return not self._over
 
 
-class Speaking:
+class WhileSpeaking:
     """While a reply is heard, from its first sample to its end; with `once`, only the first that is."""
 
     def __init__(self, *, once: bool = False) -> None:
@@ -78,7 +78,7 @@ class Speaking:
         return self._reply is not None
 
 
-class Tools:
+class WhileToolsRun:
     """While a tool works for a reply; one that outlives its reply mutes nobody."""
 
     def __init__(self) -> None:
@@ -100,10 +100,10 @@ class Tools:
 
 
 RULES: dict[str, Callable[[], MuteRule]] = {
-    "greeting": Greeting,
-    "first words": lambda: Speaking(once=True),
-    "tools": Tools,
-    "speaking": Speaking,
+    "greeting": UntilGreeted,
+    "first words": lambda: WhileSpeaking(once=True),
+    "tools": WhileToolsRun,
+    "speaking": WhileSpeaking,
 }
 
 

@@ -21,7 +21,7 @@ from .decisions import (
     VoiceAt,
 )
 from .floor import SAYING, Floor, State
-from .interruption import Judgement, Verdict
+from .interruption import Judgement, OverlapVerdict
 
 COLLISION = 1.0  # seconds of the agent's voice: a user who interrupts earlier may have begun at the same time
 AGAIN = 0.5  # seconds after which speech that is still undecided is judged again
@@ -115,16 +115,16 @@ def _judge(floor: Floor, now: float, *, last: bool = False) -> list[Decision]:
     turn, rules = floor.turn, floor.settings.interruption
     silent = floor.state is State.JUDGING
     judgement = floor.judge(now, over=silent, last=last)
-    if turn.text and judgement.verdict is Verdict.BARGE_IN and not floor.heeds(turn.text, now):
-        judgement = Judgement(Verdict.NOISE, "not meant for the agent")
-    if judgement.verdict is Verdict.BARGE_IN:
+    if turn.text and judgement.verdict is OverlapVerdict.BARGE_IN and not floor.heeds(turn.text, now):
+        judgement = Judgement(OverlapVerdict.NOISE, "not meant for the agent")
+    if judgement.verdict is OverlapVerdict.BARGE_IN:
         return _barge_in(floor, judgement.reason, now)
-    settled = judgement.verdict is not Verdict.UNDECIDED
+    settled = judgement.verdict is not OverlapVerdict.UNDECIDED
     if silent and (settled or last or not turn.words_due):
         if now < (resumes := turn.ended + rules.resume_after) - 1e-6:
             floor.deadline = resumes
             return []
-        return _false(floor, judgement.verdict.value if settled else Verdict.NOISE.value)
+        return _false(floor, judgement.verdict.value if settled else OverlapVerdict.NOISE.value)
     if silent:
         floor.deadline = max(turn.ended + rules.words_within, now)
     else:

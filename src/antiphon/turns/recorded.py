@@ -40,8 +40,8 @@ from ..frames import (
     UserTurn,
     UserTurnStarted,
 )
-from ..heard import RATE
-from ..journal import Line, read
+from ..journal import JournalLine, read
+from ..playout.heard import RATE
 from .decisions import Fact, SpeculationDropped
 
 __all__ = ["Counts", "RecordedCall", "RecordedReply", "RecordedTurn", "recorded"]
@@ -169,7 +169,7 @@ class _Reader:
         self._cut: list[RecordedReply] = []  # and after that
         self._characters, self._seconds = RATE * UNSURE, UNSURE  # of what was heard in full
 
-    def line(self, line: Line) -> None:
+    def line(self, line: JournalLine) -> None:
         """Take in a line; most tell nothing of turns."""
         if line.source == "call":
             if line.kind == "say" and not line.content[1]:
@@ -181,7 +181,7 @@ class _Reader:
             else:
                 self._take(line.at, what)
 
-    def _fact(self, line: Line, fact: Any) -> None:
+    def _fact(self, line: JournalLine, fact: Any) -> None:
         """A fact of the user's side. Words that a part has rewritten stand for those that it was given."""
         facts = self.call.facts
         if isinstance(fact, Transcript) and not line.is_input and facts:

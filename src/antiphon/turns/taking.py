@@ -56,7 +56,7 @@ from .interruption import InterruptionClassifier
 from .settings import TurnSettings
 
 if TYPE_CHECKING:
-    from ..playout import Playout
+    from ..playout.playout import Playout
 
 __all__ = ["TurnTaking"]
 

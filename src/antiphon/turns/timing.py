@@ -17,7 +17,7 @@ __all__ = [
     "Exchange",
     "Pace",
     "ResponseTiming",
-    "Rule",
+    "TimingRule",
     "TimingRules",
     "TimingSettings",
 ]
@@ -95,7 +95,7 @@ THINKING = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class TimingRule:
     """After a turn in which `pattern` is found, whatever its case, the agent waits."""
 
     pattern: str
@@ -104,8 +104,8 @@ class Rule:
 
 
 RULES = (
-    *(Rule(pattern, 0.9, "something weighty was said") for pattern in WEIGHTY.values()),
-    *(Rule(pattern, 0.4, "a question to think about") for pattern in THINKING.values()),
+    *(TimingRule(pattern, 0.9, "something weighty was said") for pattern in WEIGHTY.values()),
+    *(TimingRule(pattern, 0.4, "a question to think about") for pattern in THINKING.values()),
 )
 """The first that fits counts."""
 
@@ -122,7 +122,7 @@ class TimingSettings:
     """Where no rule fits."""
     longest: float = 2.0
     """No gap is made longer than this, whatever a rule or a model says."""
-    rules: tuple[Rule, ...] = RULES
+    rules: tuple[TimingRule, ...] = RULES
 
     def __post_init__(self) -> None:
         for seconds in (self.otherwise, self.longest, *(rule.seconds for rule in self.rules)):
@@ -148,7 +148,7 @@ class TimingRules:
         return Pace(min(settings.otherwise, settings.longest), "nothing to wait for")
 
 
-def _compiled(rule: Rule) -> re.Pattern[str]:
+def _compiled(rule: TimingRule) -> re.Pattern[str]:
     try:
         return re.compile(rule.pattern, re.IGNORECASE)
     except re.error as error:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from ..errors import ConfigurationError
 
-__all__ = ["RULES", "Hint", "Rule", "Rules"]
+__all__ = ["RULES", "Hint", "WordRule", "WordRules"]
 
 Side = Literal["user", "agent"]
 
@@ -22,7 +22,7 @@ TAIL = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class WordRule:
     """Where `pattern` is found in the last words of a side, the turn is more or less likely to be over."""
 
     pattern: str
@@ -117,70 +117,70 @@ TOLD = (
     r"|racontez|expliquez|comment puis-je|cuénte(?:me)?|explique|en qué puedo)\b"
 )
 
-RULES: tuple[Rule, ...] = (
-    Rule(rf"^\W*(?:{GREETINGS})(?:,? there)?{CLOSED}", "user", -1.0, "has hardly begun", asked=TOLD),
+RULES: tuple[WordRule, ...] = (
+    WordRule(rf"^\W*(?:{GREETINGS})(?:,? there)?{CLOSED}", "user", -1.0, "has hardly begun", asked=TOLD),
     # Where something long is dictated, what is there so far tells whether it is whole.
-    Rule(rf"^(?:{OTHER}{DIGIT}){{9,}}", "user", 1.5, "the number is whole", asked=PHONE),
-    Rule(rf"^(?:{OTHER}{DIGIT}){{1,6}}{OTHER}$", "user", -3.0, "in the middle of a number", asked=PHONE),
-    Rule(rf"^(?:{OTHER}{DIGIT}){{1,14}}{OTHER}$", "user", -3.0, "in the middle of a number", asked=CARD),
-    Rule(rf"^\W*(?:(?:{NUMBER})[\s,.-]*){{1,2}}$", "user", -2.0, "begins a number", asked=DICTATED),
-    Rule(
+    WordRule(rf"^(?:{OTHER}{DIGIT}){{9,}}", "user", 1.5, "the number is whole", asked=PHONE),
+    WordRule(rf"^(?:{OTHER}{DIGIT}){{1,6}}{OTHER}$", "user", -3.0, "in the middle of a number", asked=PHONE),
+    WordRule(rf"^(?:{OTHER}{DIGIT}){{1,14}}{OTHER}$", "user", -3.0, "in the middle of a number", asked=CARD),
+    WordRule(rf"^\W*(?:(?:{NUMBER})[\s,.-]*){{1,2}}$", "user", -2.0, "begins a number", asked=DICTATED),
+    WordRule(
         r"(?:\.|\bdot\b|\bpunkt\b|\bpoint\b|\bpunto\b)\s*\w{2,4}\W*$",
         "user",
         1.5,
         "the address is whole",
         asked=EMAIL,
     ),
-    Rule(r"^\W*(?:[^\W\d]\b[\s,.-]*){1,2}$", "user", -3.0, "begins to spell", asked=SPELT),
+    WordRule(r"^\W*(?:[^\W\d]\b[\s,.-]*){1,2}$", "user", -3.0, "begins to spell", asked=SPELT),
     # A transcriber writes a question mark behind half a question, too.
-    Rule(rf"{ASKS}.*?{LAST}({JOINING})\s*\?$", "user", -2.0, 'ends with "{}"'),
-    Rule(rf"{ASKS}.*?{LAST}({LEANING})\s*\?$", "user", -0.5, 'ends with "{}"'),
-    Rule(r"\?[\"'”’)\]]*\s*$", "user", 0.2, "asks"),
-    Rule(rf"{LAST}({FILLERS}){OPEN}", "user", -3.0, 'hesitates: "{}"'),
-    Rule(rf"^\W*((?:(?:{ANSWERS}|{NUMBER})\b[\s,]*){{1,3}}){CLOSED}", "user", 3.5, "short answer"),
-    Rule(r"\b(?:it's|is|at|dot)\b[^@]*$", "user", -1.5, "in the middle of an address", asked=EMAIL),
-    Rule(
+    WordRule(rf"{ASKS}.*?{LAST}({JOINING})\s*\?$", "user", -2.0, 'ends with "{}"'),
+    WordRule(rf"{ASKS}.*?{LAST}({LEANING})\s*\?$", "user", -0.5, 'ends with "{}"'),
+    WordRule(r"\?[\"'”’)\]]*\s*$", "user", 0.2, "asks"),
+    WordRule(rf"{LAST}({FILLERS}){OPEN}", "user", -3.0, 'hesitates: "{}"'),
+    WordRule(rf"^\W*((?:(?:{ANSWERS}|{NUMBER})\b[\s,]*){{1,3}}){CLOSED}", "user", 3.5, "short answer"),
+    WordRule(r"\b(?:it's|is|at|dot)\b[^@]*$", "user", -1.5, "in the middle of an address", asked=EMAIL),
+    WordRule(
         rf"\b(?:number|phone|code|card|account|zip|postcode)(?: is|'s)\W*(?:{DIGIT}[\s,.-]*){{1,6}}$",
         "user",
         -3.0,
         "in the middle of a number",
     ),
-    Rule(
+    WordRule(
         rf"^(?=.*{DIGIT}[\s,.-]*$).*?(?:^|\b(?!{DIGIT})[^\W\d]++\W++)(?:{DIGIT}[\s,.-]*){{3,8}}$",
         "user",
         -1.0,
         "seems to be dictating",
     ),
-    Rule(r"(?:\b[^\W\d_]\b[\s,.-]*){3,}$|\b(?:[^\W\d_][ -]){2,}[^\W\d_]\W*$", "user", -2.0, "spells"),
-    Rule(rf"{LAST}({JOINING}){OPEN}", "user", -2.5, 'ends with "{}"'),
-    Rule(rf"{LAST}({LEANING}){OPEN}", "user", -1.5, 'ends with "{}"'),
-    Rule(r"(?:[,…:;–—-]|\.\.\.?)\s*$", "user", -1.5, "the sentence goes on"),
-    Rule(
+    WordRule(r"(?:\b[^\W\d_]\b[\s,.-]*){3,}$|\b(?:[^\W\d_][ -]){2,}[^\W\d_]\W*$", "user", -2.0, "spells"),
+    WordRule(rf"{LAST}({JOINING}){OPEN}", "user", -2.5, 'ends with "{}"'),
+    WordRule(rf"{LAST}({LEANING}){OPEN}", "user", -1.5, 'ends with "{}"'),
+    WordRule(r"(?:[,…:;–—-]|\.\.\.?)\s*$", "user", -1.5, "the sentence goes on"),
+    WordRule(
         r"\b(thanks|thank you|please|bye|goodbye|that's (?:all|it)|danke|bitte|merci|gracias)" + CLOSED,
         "user",
         1.5,
         'ends with "{}"',
     ),
-    Rule(r"[.!。！？]\s*$", "user", 0.2, "the sentence is whole"),
+    WordRule(r"[.!。！？]\s*$", "user", 0.2, "the sentence is whole"),
     # From here on no mark ends the words. That tells something where marks and capitals are written at all,
     # and more than three words are there: a few are often left without.
-    Rule(
+    WordRule(
         r"^(?=.*(?:(?-i:[A-ZÄÖÜÉÈ])|[.,?!]))(?:\S++\s++){3,}\S*[^\W_]$",
         "user",
         -0.5,
         "the sentence is not whole",
     ),
-    Rule(
+    WordRule(
         r"^\W*(?:is|are|was) (?:that|this|it|these|those|your|the)\b"
         r"|^\W*(?:did|does|do|have|has|shall|should)\b",
         "agent",
         0.7,
         "asked yes or no",
     ),
-    Rule(SPELT, "agent", -1.5, "asked to spell"),
-    Rule(DICTATED, "agent", -0.7, "asked for something to be dictated"),
-    Rule(TOLD, "agent", -0.3, "asked to tell"),
-    Rule(
+    WordRule(SPELT, "agent", -1.5, "asked to spell"),
+    WordRule(DICTATED, "agent", -0.7, "asked for something to be dictated"),
+    WordRule(TOLD, "agent", -0.3, "asked to tell"),
+    WordRule(
         r"^\W*(?:(?:and|so|okay|great|well|now)\W+)?(?:is|are|was|were|am|can|could|would|will|may|might"
         r"|isn't|aren't|don't|ist|sind|haben sie|möchten sie|kann|können|soll|est-ce que|voulez|avez|es|está"
         r"|quiere|puede)\b.*\?",
@@ -188,7 +188,7 @@ RULES: tuple[Rule, ...] = (
         0.7,
         "asked yes or no",
     ),
-    Rule(
+    WordRule(
         r"\b(?:which|how (?:many|much|old|long)|what (?:time|day|size|colou?r)|when|or"
         r"|welche\w*|wie viele?|wann|oder|quell?e?s?|combien|quand|ou|cuál|cuánt[oa]s?|cuándo)\b.*\?",
         "agent",
@@ -200,17 +200,17 @@ RULES: tuple[Rule, ...] = (
 
 
 @lru_cache(512)
-def _told(rules: "Rules", words: str, asked: str) -> list[Hint]:
+def _told(rules: "WordRules", words: str, asked: str) -> list[Hint]:
     """Remembered: the same words are judged again at each fact that comes while the user is quiet."""
     return rules.first(words, asked)
 
 
-class Rules:
+class WordRules:
     """A table of rules, ready to be asked."""
 
     __slots__ = ("_agent", "_newest", "_user")
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[WordRule]) -> None:
         ready = [(_compiled(rule, rule.pattern), _compiled(rule, rule.asked), rule) for rule in rules]
         self._user = [row for row in ready if row[-1].side == "user"]
         self._agent = [row for row in ready if row[-1].side == "agent"]
@@ -240,7 +240,7 @@ class _Question(NamedTuple):
     """A question of the agent's: the rules that hold after it, and what it tells itself."""
 
     asked: str
-    rules: list[tuple[re.Pattern[str], Rule]]
+    rules: list[tuple[re.Pattern[str], WordRule]]
     hint: Hint | None
 
 
@@ -260,7 +260,7 @@ def last_sentence(text: str) -> str:
     return text[max(ends) + 1 :].lstrip()
 
 
-def _compiled(rule: Rule, pattern: str) -> re.Pattern[str]:
+def _compiled(rule: WordRule, pattern: str) -> re.Pattern[str]:
     if not isfinite(rule.effect):
         raise ConfigurationError(f"turns: the effect of the rule {rule.reason!r} must be a number")
     try:
@@ -271,7 +271,7 @@ def _compiled(rule: Rule, pattern: str) -> re.Pattern[str]:
         ) from error
 
 
-def _first(rules: Sequence[tuple[re.Pattern[str], Rule]], text: str) -> Hint | None:
+def _first(rules: Sequence[tuple[re.Pattern[str], WordRule]], text: str) -> Hint | None:
     if not text:
         return None
     for pattern, rule in rules:

@@ -5,7 +5,7 @@ import pytest
 
 from antiphon.audio.ambience import SOUNDS, loop, mixed
 from antiphon.audio.levels import rms
-from antiphon.audio.wav import Sound, write
+from antiphon.audio.wav import WavAudio, write
 from antiphon.errors import ConfigurationError
 
 
@@ -37,7 +37,7 @@ def test_pieces_follow_each_other_and_a_loop_can_begin_again() -> None:
 
 def test_a_recording_is_resampled_and_joined_to_itself(tmp_path: Path) -> None:
     ramp = np.linspace(-10000, 10000, 16000).astype("<i2")
-    write(tmp_path / "fan.wav", Sound(ramp.tobytes(), 16000, 1))
+    write(tmp_path / "fan.wav", WavAudio(ramp.tobytes(), 16000, 1))
     sound = loop(tmp_path / "fan.wav", 8000, -20.0).take(16000)
     assert np.abs(np.diff(sound)[200:]).max() < 100  # a jump would be 20000
     assert rms(pcm(sound)) == pytest.approx(-20, abs=1)
@@ -48,7 +48,7 @@ def test_what_is_no_sound_is_refused(tmp_path: Path) -> None:
         loop("jungle", 8000, -30.0)
     with pytest.raises(ConfigurationError, match=r"nothing\.wav"):
         loop("nothing.wav", 8000, -30.0)
-    write(tmp_path / "short.wav", Sound(bytes(320), 16000, 1))
+    write(tmp_path / "short.wav", WavAudio(bytes(320), 16000, 1))
     with pytest.raises(ConfigurationError, match="too short"):
         loop(tmp_path / "short.wav", 8000, -30.0)
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from antiphon.audio import dtmf, g711
-from antiphon.audio.beep import Beep, Detector
+from antiphon.audio.beep import Beep, BeepDetector
 from antiphon.errors import UsageError
 
 Sound = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
@@ -20,7 +20,7 @@ def heard(sound: Sound, rate: int = 8000) -> list[Beep]:
     quiet = np.zeros(rate)
     every = np.concatenate((quiet, sound, quiet))
     every += np.random.default_rng(1).normal(0, 30, len(every))
-    detector, size = Detector(rate), rate // 50 * 2
+    detector, size = BeepDetector(rate), rate // 50 * 2
     pcm = every.astype("<i2").tobytes()
     return [beep for at in range(0, len(pcm), size) for beep in detector(pcm[at : at + size])]
 
@@ -65,7 +65,7 @@ def test_the_telephone_does_not_hide_it() -> None:
     pcm = g711.decode_mulaw(
         g711.encode_mulaw(np.concatenate((sine(1000, 0.4, 8000), np.zeros(800))).astype("<i2").tobytes())
     )
-    assert len(Detector(8000)(pcm)) == 1
+    assert len(BeepDetector(8000)(pcm)) == 1
 
 
 def test_speech_is_no_beep() -> None:
@@ -76,9 +76,9 @@ def test_speech_is_no_beep() -> None:
         with wave.open(str(recording)) as file:
             if file.getnchannels() == 1:
                 pcm = file.readframes(file.getnframes())
-                assert Detector(file.getframerate())(pcm) == [], recording.name
+                assert BeepDetector(file.getframerate())(pcm) == [], recording.name
 
 
 def test_a_rate_that_is_too_low_is_refused() -> None:
     with pytest.raises(UsageError, match="8000"):
-        Detector(6000)
+        BeepDetector(6000)

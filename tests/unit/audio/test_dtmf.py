@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from antiphon.audio import dtmf, g711
-from antiphon.audio.dtmf import HIGH, KEYS, LOW, PAD, Detector, tones
+from antiphon.audio.dtmf import HIGH, KEYS, LOW, PAD, DtmfDetector, tones
 from antiphon.errors import UsageError
 
 PIECE = 0.02
@@ -13,7 +13,7 @@ PIECE = 0.02
 
 def heard(pcm: bytes, sample_rate: int) -> str:
     """What a detector hears of a recording that comes in pieces of 20 ms."""
-    detector, size = Detector(sample_rate), round(sample_rate * PIECE) * 2
+    detector, size = DtmfDetector(sample_rate), round(sample_rate * PIECE) * 2
     return "".join(detector(pcm[at : at + size]) for at in range(0, len(pcm), size))
 
 
@@ -56,17 +56,17 @@ def test_wherever_a_tone_of_40_ms_begins_and_1_5_percent_off() -> None:
         for before in range(0, 400, 37):
             for row, low in enumerate(LOW):
                 for column, high in enumerate(HIGH):
-                    got = Detector(8000)(sines(low * off, high * off, before=before))
+                    got = DtmfDetector(8000)(sines(low * off, high * off, before=before))
                     assert got == PAD[row][column]
 
 
 def test_what_is_no_key_is_not_heard() -> None:
-    assert Detector(8000)(sines(LOW[0] * 1.035, HIGH[0] * 1.035)) == ""
-    assert Detector(8000)(sines(LOW[0], HIGH[0], seconds=0.018)) == ""
-    assert Detector(8000)(sines(LOW[0], HIGH[0], gain=0.0, seconds=0.2)) == ""
-    assert Detector(8000)(sines(LOW[0], HIGH[0], gain=3.0, seconds=0.2)) == ""
-    assert Detector(8000)(sines(350, 440, seconds=0.5)) == ""  # a dial tone
-    assert Detector(8000)(bytes(16000)) == ""
+    assert DtmfDetector(8000)(sines(LOW[0] * 1.035, HIGH[0] * 1.035)) == ""
+    assert DtmfDetector(8000)(sines(LOW[0], HIGH[0], seconds=0.018)) == ""
+    assert DtmfDetector(8000)(sines(LOW[0], HIGH[0], gain=0.0, seconds=0.2)) == ""
+    assert DtmfDetector(8000)(sines(LOW[0], HIGH[0], gain=3.0, seconds=0.2)) == ""
+    assert DtmfDetector(8000)(sines(350, 440, seconds=0.5)) == ""  # a dial tone
+    assert DtmfDetector(8000)(bytes(16000)) == ""
 
 
 def test_noise_and_the_telephone_do_not_hide_a_key() -> None:
@@ -78,8 +78,8 @@ def test_noise_and_the_telephone_do_not_hide_a_key() -> None:
 
 def test_the_cut_of_the_stream_does_not_matter() -> None:
     pcm = tones("147#", 8000)
-    whole = Detector(8000)(pcm)
-    detector = Detector(8000)
+    whole = DtmfDetector(8000)(pcm)
+    detector = DtmfDetector(8000)
     assert "".join(detector(pcm[at : at + 14]) for at in range(0, len(pcm), 14)) == whole == "147#"
 
 
@@ -100,6 +100,6 @@ def test_what_is_asked_wrongly_is_refused() -> None:
     with pytest.raises(UsageError, match=r"0\.04"):
         tones("1", 8000, tone=0.01)
     with pytest.raises(UsageError, match="8000"):
-        Detector(6000)
+        DtmfDetector(6000)
     with pytest.raises(UsageError, match="half a sample"):
-        dtmf.Detector(8000)(b"abc")
+        dtmf.DtmfDetector(8000)(b"abc")

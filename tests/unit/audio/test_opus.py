@@ -17,21 +17,21 @@ def tone(seconds: float, sample_rate: int) -> bytes:
 @pytest.mark.parametrize("source", opus.RATES)
 @pytest.mark.parametrize("target", [8000, 24000, 48000])
 def test_sound_survives_at_any_rate(source: int, target: int) -> None:
-    packets = opus.Encoder(source)(dtmf.tones("159D", source))
-    decoder = opus.Decoder(target)
-    assert dtmf.Detector(target)(b"".join(map(decoder, packets))) == "159D"
+    packets = opus.OpusEncoder(source)(dtmf.tones("159D", source))
+    decoder = opus.OpusDecoder(target)
+    assert dtmf.DtmfDetector(target)(b"".join(map(decoder, packets))) == "159D"
 
 
 @pytest.mark.parametrize("frame", opus.FRAMES)
 def test_a_packet_has_the_length_that_was_asked_for(frame: float) -> None:
-    encoder, decoder = opus.Encoder(48000, frame=frame), opus.Decoder(48000)
+    encoder, decoder = opus.OpusEncoder(48000, frame=frame), opus.OpusDecoder(48000)
     packets = encoder(tone(0.12, 48000))
     assert len(packets) == round(0.12 / frame)
     assert all(len(decoder(packet)) == 2 * round(48000 * frame) for packet in packets)
 
 
 def test_what_is_no_whole_packet_waits() -> None:
-    encoder = opus.Encoder(16000)
+    encoder = opus.OpusEncoder(16000)
     assert encoder(tone(0.015, 16000)) == []
     assert len(encoder(tone(0.03, 16000))) == 2
     assert len(encoder.flush()) == 1
@@ -39,17 +39,17 @@ def test_what_is_no_whole_packet_waits() -> None:
 
 
 def test_the_bit_rate_is_kept() -> None:
-    sizes = [sum(map(len, opus.Encoder(bitrate=rate)(tone(1.0, 48000)))) * 8 for rate in (16000, 64000)]
+    sizes = [sum(map(len, opus.OpusEncoder(bitrate=rate)(tone(1.0, 48000)))) * 8 for rate in (16000, 64000)]
     assert sizes[0] < 24000 < 40000 < sizes[1] < 96000
 
 
 @pytest.mark.parametrize("packet", [b"\x03", b"\xff" * 3, b"x" * 5000, b"\xff" * 1300])
 def test_a_broken_packet_is_refused_and_the_next_is_heard(packet: bytes) -> None:
-    decoder = opus.Decoder(48000)
+    decoder = opus.OpusDecoder(48000)
     with pytest.raises(BadResponseError, match="not libopus"):
         decoder(packet)
     assert decoder(b"") == b""
-    assert len(decoder(opus.Encoder()(tone(0.02, 48000))[0])) == 1920
+    assert len(decoder(opus.OpusEncoder()(tone(0.02, 48000))[0])) == 1920
 
 
 def test_two_channels_become_one() -> None:
@@ -61,16 +61,16 @@ def test_two_channels_become_one() -> None:
     frame = av.AudioFrame.from_ndarray(sound, "s16", "stereo")
     frame.sample_rate = 48000
     (packet,) = cast("list[av.Packet[Any]]", encoder.encode(frame))  # pyright: ignore[reportUnknownMemberType]
-    assert len(opus.Decoder(48000)(bytes(packet))) == 1920
+    assert len(opus.OpusDecoder(48000)(bytes(packet))) == 1920
 
 
 def test_what_opus_has_not_is_refused() -> None:
     with pytest.raises(UsageError, match="44100"):
-        opus.Encoder(44100)
+        opus.OpusEncoder(44100)
     with pytest.raises(UsageError, match=r"0\.03"):
-        opus.Encoder(frame=0.03)
+        opus.OpusEncoder(frame=0.03)
     with pytest.raises(UsageError, match="1000000"):
-        opus.Encoder(bitrate=1000000)
+        opus.OpusEncoder(bitrate=1000000)
 
 
 def test_without_pyav_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,4 +89,4 @@ def test_without_pyav_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(ConfigurationError, match=r"antiphon\[webrtc\]"):
-        opus.Encoder()
+        opus.OpusEncoder()

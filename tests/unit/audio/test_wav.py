@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from antiphon.audio import g711, wav
-from antiphon.audio.wav import CallWriter, Sound
+from antiphon.audio.wav import CallWriter, WavAudio
 from antiphon.errors import ConfigurationError, UnavailableError, UsageError
 
 FUZZ = settings(
@@ -42,8 +42,8 @@ def plain(samples: bytes = SAMPLES.tobytes()) -> bytes:
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Callable[[bytes], Sound]:
-    def read_bytes(content: bytes) -> Sound:
+def read(tmp_path: Path) -> Callable[[bytes], WavAudio]:
+    def read_bytes(content: bytes) -> WavAudio:
         path = tmp_path / "caller.wav"
         path.write_bytes(content)
         return wav.read(path)
@@ -93,12 +93,12 @@ def bytes_of(width: int) -> bytes:
     ],
 )
 def test_every_width_gives_the_same_samples(
-    read: Callable[[bytes], Sound], format_: bytes, data: bytes
+    read: Callable[[bytes], WavAudio], format_: bytes, data: bytes
 ) -> None:
-    assert read(riff(format_, chunk(b"data", data))) == Sound(SAMPLES.tobytes(), 16_000)
+    assert read(riff(format_, chunk(b"data", data))) == WavAudio(SAMPLES.tobytes(), 16_000)
 
 
-def test_telephone_codes(read: Callable[[bytes], Sound]) -> None:
+def test_telephone_codes(read: Callable[[bytes], WavAudio]) -> None:
     codes = bytes(range(256))
     more = struct.pack("<H", 0)
     assert read(riff(form(6, 8, rate=8_000, more=more), chunk(b"data", codes))).pcm == g711.decode_alaw(codes)
@@ -107,7 +107,7 @@ def test_telephone_codes(read: Callable[[bytes], Sound]) -> None:
     )
 
 
-def test_floats_that_are_no_sound_do_not_wrap(read: Callable[[bytes], Sound]) -> None:
+def test_floats_that_are_no_sound_do_not_wrap(read: Callable[[bytes], WavAudio]) -> None:
     data = np.array([2.0, -2.0, np.nan, np.inf, -np.inf, 1e38], "<f4").tobytes()
     pcm = read(riff(form(3, 32), chunk(b"data", data))).pcm
     assert np.frombuffer(pcm, "<i2").tolist() == [32767, -32768, 0, 32767, -32768, 32767]
@@ -115,7 +115,7 @@ def test_floats_that_are_no_sound_do_not_wrap(read: Callable[[bytes], Sound]) ->
 
 @pytest.mark.parametrize(("channels", "rate"), [(1, 4_000), (2, 192_000), (6, 44_100), (255, 11_025)])
 def test_any_rate_and_any_number_of_channels(
-    read: Callable[[bytes], Sound], channels: int, rate: int
+    read: Callable[[bytes], WavAudio], channels: int, rate: int
 ) -> None:
     moments = np.arange(3 * channels, dtype="<i2").reshape(3, channels)
     sound = read(riff(form(1, 16, channels, rate), chunk(b"data", moments.tobytes())))
@@ -125,7 +125,7 @@ def test_any_rate_and_any_number_of_channels(
     assert np.frombuffer(sound.mono(), "<i2").tolist() == np.rint(moments.mean(axis=1)).tolist()
 
 
-def test_chunks_that_are_not_ours_are_passed(read: Callable[[bytes], Sound]) -> None:
+def test_chunks_that_are_not_ours_are_passed(read: Callable[[bytes], WavAudio]) -> None:
     content = riff(
         chunk(b"JUNK", bytes(27)),
         chunk(b"LIST", b"INFOodd"),
@@ -138,13 +138,13 @@ def test_chunks_that_are_not_ours_are_passed(read: Callable[[bytes], Sound]) -> 
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0xFFFFFFFF - 36, 0x7FFFF000])
-def test_a_piped_file_is_read_to_its_end(read: Callable[[bytes], Sound], size: int) -> None:
+def test_a_piped_file_is_read_to_its_end(read: Callable[[bytes], WavAudio], size: int) -> None:
     for told in (0, 36, 0xFFFFFFFF):
         content = riff(form(1, 16), chunk(b"data", SAMPLES.tobytes(), size), size=told)
         assert read(content).pcm == SAMPLES.tobytes()
 
 
-def test_part_of_a_moment_at_the_end_is_left_out(read: Callable[[bytes], Sound]) -> None:
+def test_part_of_a_moment_at_the_end_is_left_out(read: Callable[[bytes], WavAudio]) -> None:
     sound = read(riff(form(1, 16, 2), chunk(b"data", SAMPLES.tobytes() + b"\x01\x02\x03")))
     assert sound.pcm == SAMPLES.tobytes()
 
@@ -193,7 +193,7 @@ def test_part_of_a_moment_at_the_end_is_left_out(read: Callable[[bytes], Sound])
         (riff(form(1, 16, rate=3_999), chunk(b"data", bytes(8))), "at 3999 Hz"),
     ],
 )
-def test_what_cannot_be_used_is_named(read: Callable[[bytes], Sound], content: bytes, why: str) -> None:
+def test_what_cannot_be_used_is_named(read: Callable[[bytes], WavAudio], content: bytes, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why) as caught:
         read(content)
     assert "caller.wav" in str(caught.value)
@@ -217,7 +217,7 @@ def test_a_path_that_is_no_file(tmp_path: Path) -> None:
         st.binary(max_size=200), st.binary(max_size=200).map(lambda more: b"RIFF\0\0\0\0WAVE" + more)
     )
 )
-def test_any_bytes_are_a_sound_or_an_error(read: Callable[[bytes], Sound], content: bytes) -> None:
+def test_any_bytes_are_a_sound_or_an_error(read: Callable[[bytes], WavAudio], content: bytes) -> None:
     try:
         assert read(content).pcm
     except ConfigurationError as error:
@@ -234,7 +234,7 @@ def test_any_bytes_are_a_sound_or_an_error(read: Callable[[bytes], Sound], conte
     cut=st.integers(0, 60),
 )
 def test_a_damaged_wav_is_a_sound_or_an_error(
-    read: Callable[[bytes], Sound],
+    read: Callable[[bytes], WavAudio],
     code: int,
     bits: int,
     channels: int,
@@ -266,23 +266,23 @@ def test_a_sound_that_cannot_be_is_refused() -> None:
         (b"", 400_000, 1),
     ]:
         with pytest.raises(UsageError):
-            Sound(*wrong)
+            WavAudio(*wrong)
     with pytest.raises(UsageError, match="no channel 2"):
-        Sound(bytes(8), 16_000, 2).channel(2)
+        WavAudio(bytes(8), 16_000, 2).channel(2)
 
 
 # Writing ---------------------------------------------------------------------------------------------
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    for sound in [Sound(SAMPLES.tobytes(), 44_100, 2), Sound(SAMPLES.tobytes(), 8_000)]:
+    for sound in [WavAudio(SAMPLES.tobytes(), 44_100, 2), WavAudio(SAMPLES.tobytes(), 8_000)]:
         wav.write(tmp_path / "sound.wav", sound)
         assert wav.read(tmp_path / "sound.wav") == sound
 
 
 def test_a_place_where_nothing_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot write"):
-        wav.write(tmp_path / "absent" / "sound.wav", Sound(bytes(2), 8_000))
+        wav.write(tmp_path / "absent" / "sound.wav", WavAudio(bytes(2), 8_000))
     with pytest.raises(ConfigurationError, match="cannot write"):
         CallWriter(tmp_path, 8_000)
     with pytest.raises(UsageError, match="0 Hz"):
@@ -309,7 +309,7 @@ def test_a_call_is_what_its_sides_wrote_where_they_wrote_it(
             expected[at : at + count, int(right)] = value
             length = max(length, at + count if count else 0)
     if length:
-        assert wav.read(path) == Sound(expected[:length].tobytes(), 4_000, 2)
+        assert wav.read(path) == WavAudio(expected[:length].tobytes(), 4_000, 2)
     else:
         with pytest.raises(ConfigurationError, match="no samples"):
             wav.read(path)

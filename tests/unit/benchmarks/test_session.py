@@ -18,7 +18,7 @@ from benchmarks.session import (
     turns,
 )
 
-from antiphon.conversation.context import AgentSaid, UserSaid
+from antiphon.context import AgentSaid, UserSaid
 from antiphon.frames import ReplyEnded
 from antiphon.testing import run_virtual
 

@@ -24,7 +24,7 @@ from benchmarks.turns.scores import Scored, moments
 from benchmarks.turns.showing import show
 from rich.console import Console
 
-from antiphon.audio.wav import Sound, write
+from antiphon.audio.wav import WavAudio, write
 from antiphon.errors import ConfigurationError
 from antiphon.turns.endpointing import EndpointingSettings, Wait
 
@@ -160,7 +160,7 @@ def test_silences_are_found_to_the_end_of_the_turn() -> None:
 
 
 def test_turns_are_read_in_the_schema_of_eot_bench(tmp_path: Path) -> None:
-    write(tmp_path / "one.wav", Sound(bytes(2 * 8000), 8000))
+    write(tmp_path / "one.wav", WavAudio(bytes(2 * 8000), 8000))
     row = {
         "id": 7,
         "language": "de",

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from antiphon.audio.wav import Sound, write
+from antiphon.audio.wav import WavAudio, write
 
 AGENT = '''
 from antiphon import Agent, tool
@@ -67,7 +67,7 @@ def caller(folder: Path) -> Path:
 
     path = folder / "caller.wav"
     said = quiet(2) + speech(1) + quiet(4) + speech(1.5) + quiet(3.5) + speech(1) + quiet(6)
-    write(path, Sound(said, 16000))
+    write(path, WavAudio(said, 16000))
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from antiphon.audio.levels import find_speech
-from antiphon.audio.wav import Sound, read, write
+from antiphon.audio.wav import WavAudio, read, write
 from antiphon.cli import app
 from antiphon.journal import read as read_journal
 from antiphon.telemetry.latency import PARTS
@@ -108,7 +108,7 @@ def test_other_recordings_are_heard_too(rate: int, channels: int, shop: Path, fo
     random = np.random.default_rng(7)
     burst = random.integers(-8000, 8000, (rate, 1)).repeat(channels, axis=1).astype("<i2").tobytes()
     quiet = bytes(rate * 2 * 2 * channels)
-    write(folder / "c.wav", Sound(quiet + burst + quiet, rate, channels))
+    write(folder / "c.wav", WavAudio(quiet + burst + quiet, rate, channels))
     result = converse(folder / "c.wav", "--agent", shop, "--json", folder / "r.json")
     assert result.exit_code == 0, result.output
     (turn,) = json.loads((folder / "r.json").read_text())["turns"]
@@ -116,7 +116,7 @@ def test_other_recordings_are_heard_too(rate: int, channels: int, shop: Path, fo
 
 
 def test_silence_is_a_call_without_turns(shop: Path, folder: Path) -> None:
-    write(folder / "silence.wav", Sound(bytes(64000), 16000))
+    write(folder / "silence.wav", WavAudio(bytes(64000), 16000))
     result = converse(folder / "silence.wav", "--agent", shop, "--json", folder / "r.json")
     assert result.exit_code == 0
     assert "no turn was heard" in result.stderr

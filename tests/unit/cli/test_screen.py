@@ -9,15 +9,17 @@ from rich.console import Console
 
 from antiphon import Agent
 from antiphon.cli.screen import Screen, measured, summary, waterfall
-from antiphon.telemetry.latency import Answer, Latency, Turn
+from antiphon.telemetry.latency import Latency, ReplyTiming, TurnTiming
 from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, loud, run_virtual
-from antiphon.transports.caller import Caller, Line
+from antiphon.transports.caller import Caller, CallerLine
 
 
-def turn(times: Sequence[float] = (1.0, 1.25, 1.25, 1.4, 1.5, 1.55, 1.55), source: str = "recording") -> Turn:
+def turn(
+    times: Sequence[float] = (1.0, 1.25, 1.25, 1.4, 1.5, 1.55, 1.55), source: str = "recording"
+) -> TurnTiming:
     ended, certain, closed, token, asked, audio, played = times
-    answer = Answer(1, closed, token, asked, audio, played)
-    return Turn(1, "hello", 0.0, ended, source, certain, closed, "", answer)  # pyright: ignore[reportArgumentType]
+    answer = ReplyTiming(1, closed, token, asked, audio, played)
+    return TurnTiming(1, "hello", 0.0, ended, source, certain, closed, "", answer)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_waterfall_has_a_bar_for_each_part_beginning_where_the_last_ended() -> None:
@@ -36,7 +38,7 @@ def test_a_long_answer_does_not_make_a_wider_one() -> None:
 
 
 def test_without_an_answer_there_is_none() -> None:
-    assert waterfall(Turn(1, "hello", 0.0, 1.0, "vad", 1.2, 1.2, "")) == []
+    assert waterfall(TurnTiming(1, "hello", 0.0, 1.0, "vad", 1.2, 1.2, "")) == []
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_on_a_terminal_it_is_in_colour_and_ends_clean() -> None:
         eot=ScriptedEOT(),
     )
     latency = Latency()
-    lines = [Line(loud(1.0), 0.5, "now"), Line(loud(0.6), 1.0, "barge-in")]
+    lines = [CallerLine(loud(1.0), 0.5, "now"), CallerLine(loud(0.6), 1.0, "barge-in")]
 
     async def call() -> None:
         with Screen(out, latency) as screen:

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from antiphon.agent_file import served
 from antiphon.cli import app
-from antiphon.cli.agents import served
 from antiphon.errors import ConfigurationError
 
 WriteAgent = Callable[..., Path]

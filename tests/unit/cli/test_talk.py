@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from antiphon import Agent
+from antiphon.agent_file import from_file
 from antiphon.cli import app
-from antiphon.cli.agents import from_file
 from antiphon.cli.talk import type_in
 from antiphon.errors import ConfigurationError
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from antiphon.clock import LoopClock
-from antiphon.conversation.context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
+from antiphon.context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
 from antiphon.conversation.conversation import ROUNDS, Conversation
 from antiphon.conversation.tools import Tool, tool
 from antiphon.errors import AuthenticationError, BadResponseError, ConfigurationError, UnavailableError
@@ -23,12 +23,12 @@ from antiphon.frames import (
     UserText,
     UserTurn,
 )
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.services.llm import LLM
 from antiphon.services.tts import TTS
 from antiphon.session import Session
 from antiphon.testing import ScriptedLLM, ScriptedTTS, virtual
-from antiphon.testing.assertions import Call, check, no_task_left
+from antiphon.testing.assertions import HeldCall, check, no_task_left
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""
@@ -36,7 +36,7 @@ sleep = LoopClock().sleep
 Answer = Sequence[str | ToolCall | Exception] | str
 
 
-class Talk(Call):
+class Talk(HeldCall):
     """A conversation by keyboard, spoken by a scripted voice; ten characters a second."""
 
     def __init__(self, *answers: Answer, tools: Sequence[Tool] = (), **settings: Any) -> None:

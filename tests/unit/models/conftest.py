@@ -17,11 +17,11 @@ import pytest
 from antiphon.errors import UnavailableError
 from antiphon.models.catalogue import File, Model, Web, Wheel, Wheels
 from antiphon.models.disk import free_bytes
-from antiphon.models.fetch import Patience
+from antiphon.models.fetch import DownloadPatience
 from antiphon.models.store import Store
 from antiphon.models.wheels import Index
 
-QUICK = Patience(opening=5.0, stall=5.0, attempts=3)
+QUICK = DownloadPatience(opening=5.0, stall=5.0, attempts=3)
 
 
 @dataclass
@@ -203,7 +203,7 @@ class Lab:
         self,
         *,
         offline: bool = False,
-        patience: Patience = QUICK,
+        patience: DownloadPatience = QUICK,
         free: Callable[[Path], int] = free_bytes,
         index: Index | None = None,
     ) -> Store:

@@ -9,13 +9,13 @@ import pytest
 
 from antiphon.errors import BadResponseError, ConfigurationError, UnavailableError
 from antiphon.models.disk import free_bytes
-from antiphon.models.fetch import Downloads, Patience
+from antiphon.models.fetch import DownloadPatience, Downloads
 
 if TYPE_CHECKING:
     from .conftest import Fault, Site
 
 BODY = bytes(range(256)) * 4_000
-PATIENCE = Patience(opening=5.0, stall=5.0, attempts=3)
+PATIENCE = DownloadPatience(opening=5.0, stall=5.0, attempts=3)
 
 
 def unheard(had: int, total: int | None) -> None:
@@ -23,7 +23,12 @@ def unheard(had: int, total: int | None) -> None:
 
 
 def get(
-    site: "Site", to: Path, size: int | None = len(BODY), *, patience: Patience = PATIENCE, have: bytes = b""
+    site: "Site",
+    to: Path,
+    size: int | None = len(BODY),
+    *,
+    patience: DownloadPatience = PATIENCE,
+    have: bytes = b"",
 ) -> list[int]:
     """Download /file; what was heard of it."""
     if have:
@@ -104,7 +109,7 @@ def test_a_file_that_always_ends_early_is_an_error_and_is_kept(
 
 def test_a_body_that_stalls_is_taken_up_again(site: "Site", fault: "Fault", to: Path) -> None:
     fault.hold = 300_000
-    get(site, to, patience=Patience(opening=5.0, stall=0.2))
+    get(site, to, patience=DownloadPatience(opening=5.0, stall=0.2))
     assert to.read_bytes() == BODY
     assert site.asked == [("/file", 0), ("/file", 300_000)]
 
@@ -113,7 +118,7 @@ def test_a_host_that_never_answers_is_given_up_and_not_asked_again(
     site: "Site", fault: "Fault", to: Path
 ) -> None:
     fault.hold = -1
-    downloads = Downloads(Patience(opening=0.2, stall=5.0), free_bytes)
+    downloads = Downloads(DownloadPatience(opening=0.2, stall=5.0), free_bytes)
     for _ in range(2):
         with pytest.raises(UnavailableError, match="did not answer in time"):
             downloads.get(f"{site.url}/file", to, len(BODY), unheard)
@@ -147,7 +152,7 @@ def test_a_look_up_that_hangs_is_given_up(to: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(socket, "getaddrinfo", late)
     with pytest.raises(UnavailableError, match=r"hub\.test did not answer in time"):
-        Downloads(Patience(opening=0.1), free_bytes).get("http://hub.test/file", to, None, unheard)
+        Downloads(DownloadPatience(opening=0.1), free_bytes).get("http://hub.test/file", to, None, unheard)
     answered.set()
 
 

@@ -15,7 +15,7 @@ import pytest
 from antiphon.errors import ConfigurationError, UnavailableError
 from antiphon.models.catalogue import CATALOGUE
 from antiphon.models.disk import writing
-from antiphon.models.fetch import Patience
+from antiphon.models.fetch import DownloadPatience
 from antiphon.models.store import Store
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_a_hub_that_hangs_is_waited_for_once(lab: "Lab") -> None:
     for address, sha256 in lab.index.addresses.values():
         assert address.startswith(lab.site.url) and sha256
     lab.index.pip = lab.wheelhouse  # the wheels lie on the same host, which is given up
-    lab.store(patience=Patience(opening=0.2)).pull("small", lab.tell)
+    lab.store(patience=DownloadPatience(opening=0.2)).pull("small", lab.tell)
     lab.assert_ready()
     assert lab.site.asked == [("/hub/config.json", 0)]
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from antiphon.rtvi.messages import (
     LARGEST,
     TYPES,
+    BadMessage,
     ClientReady,
+    ClientRequest,
     Dtmf,
     RawAudio,
     Received,
-    Refused,
-    Request,
     SendText,
     decode,
     encode,
@@ -56,7 +56,7 @@ def test_what_is_in_them() -> None:
         decode(message(kind, GOOD[kind])) for kind in ("client-message", "dtmf", "raw-audio", "send-text")
     ]
     bodies = [item.body for item in read if isinstance(item, Received)]
-    assert isinstance(bodies[0], Request) and (bodies[0].t, bodies[0].d) == ("cart", [1, 2])
+    assert isinstance(bodies[0], ClientRequest) and (bodies[0].t, bodies[0].d) == ("cart", [1, 2])
     assert isinstance(bodies[1], Dtmf) and bodies[1].buttons == ["1", "#"]
     assert isinstance(bodies[2], RawAudio) and (bodies[2].audio, bodies[2].sample_rate) == ("AAA=", 16000)
     assert isinstance(bodies[3], SendText) and bodies[3].options is not None
@@ -114,7 +114,7 @@ def test_what_is_none_of_ours_is_ignored(text: str) -> None:
 )
 def test_what_is_wrong_is_refused_with_its_id(kind: Any, data: Any) -> None:
     read = decode(message(kind, data))
-    assert isinstance(read, Refused)
+    assert isinstance(read, BadMessage)
     assert read.id == "7"
     assert 0 < len(read.why) < 300
 
@@ -122,11 +122,11 @@ def test_what_is_wrong_is_refused_with_its_id(kind: Any, data: Any) -> None:
 def test_an_id_is_a_short_text() -> None:
     for number in (5, ["x"], {"a": 1}, "x" * 300):
         read = decode(message("disconnect-bot", {}, number))
-        assert isinstance(read, Refused) and read.id == ""
+        assert isinstance(read, BadMessage) and read.id == ""
 
 
 def test_what_is_too_long_is_not_read() -> None:
-    assert isinstance(decode(message("send-text", {"content": "x" * LARGEST})), Refused)
+    assert isinstance(decode(message("send-text", {"content": "x" * LARGEST})), BadMessage)
 
 
 def test_data_as_deep_as_the_sea_is_refused() -> None:
@@ -155,7 +155,7 @@ def test_no_text_raises(text: str) -> None:
 @given(st.sampled_from(sorted(TYPES)), ANYTHING, ANYTHING)
 def test_no_data_raises(kind: str, data: Any, number: Any) -> None:
     read = decode(message(kind, data, number))
-    assert read is None or isinstance(read, Received | Refused)
+    assert read is None or isinstance(read, Received | BadMessage)
 
 
 @given(st.sampled_from(sorted(TYPES)), st.data())
@@ -165,7 +165,7 @@ def test_no_field_raises(kind: str, data: st.DataObject) -> None:
         if data.draw(st.booleans()):
             changed[name] = data.draw(ANYTHING)
     read = decode(message(kind, changed))
-    assert read is None or isinstance(read, Received | Refused)
+    assert read is None or isinstance(read, Received | BadMessage)
 
 
 @given(st.text(max_size=20))
@@ -188,5 +188,5 @@ def test_what_goes_out() -> None:
 @pytest.mark.parametrize("many", ["[" + "[]," * 300_000 + "[]]", "[" + "{}," * 30_000 + "{}]"])
 def test_a_message_of_countless_parts_is_not_read(many: str) -> None:
     told = decode(f'{{"label":"rtvi-ai","type":"client-message","id":"1","data":{{"t":"x","d":{many}}}}}')
-    assert isinstance(told, Refused)
+    assert isinstance(told, BadMessage)
     assert "too many" in told.why

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from antiphon.agent import Agent
 from antiphon.clock import LoopClock
-from antiphon.conversation.context import AgentSaid
+from antiphon.context import AgentSaid
 from antiphon.conversation.conversation import Conversation
 from antiphon.conversation.tools import tool
 from antiphon.frames import ClientMessage, ServerMessage, ToolCall, Transcript, UserKey
 from antiphon.processor import Processor, on
 from antiphon.rtvi import RTVI, Typed, client_of, client_tool, job_group, ui_command
 from antiphon.rtvi.messages import TYPES
-from antiphon.services.ports import Heard
+from antiphon.services.ports import Recognized
 from antiphon.services.tts import TTS
 from antiphon.session import Session
 from antiphon.testing import StreamingSTT, WireClient, loud, run_virtual
@@ -185,7 +185,11 @@ def test_progress_is_what_is_heard_at_that_time() -> None:
 
 def test_a_guess_that_is_dropped_is_never_told() -> None:
     stt = StreamingSTT(
-        [(0.9, Heard("one", False)), (1.5, Heard("one two", False)), (2.3, Heard("one two", True))]
+        [
+            (0.9, Recognized("one", False)),
+            (1.5, Recognized("one two", False)),
+            (2.3, Recognized("one two", True)),
+        ]
     )
 
     async def pause(client: WireClient, session: Session) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient, WebSocketTestSession
 
+from antiphon.server.admission import Admission
 from antiphon.server.app import app
-from antiphon.server.hosting import Report
-from antiphon.server.reception import Reception
-from antiphon.server.scripted import ScriptedHost
+from antiphon.server.host import Report
 from antiphon.server.settings import ServerSettings
+from antiphon.testing.host import ScriptedHost
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Server:
 
     client: TestClient
     host: ScriptedHost
-    reception: Reception
+    reception: Admission
 
     def socket(self, path: str, **headers: str) -> WebSocketTestSession:
         """A websocket at a path, to be entered."""

@@ -14,9 +14,9 @@ from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from antiphon.clock import LoopClock
-from antiphon.server.hosting import Refused
+from antiphon.server.host import Refused
 from antiphon.server.limits import read_body
-from antiphon.server.scripted import ScriptedSession
+from antiphon.testing.host import ScriptedSession
 from antiphon.testing.virtual import virtual
 
 Serve = Callable[..., Any]

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 
 from antiphon.clock import LoopClock
-from antiphon.server.hosting import Refused
-from antiphon.server.limits import MOST, Places, Rates, Spacing
+from antiphon.server.host import Refused
+from antiphon.server.limits import MOST, AddressShare, RateLimit, Throttle
 from antiphon.testing.virtual import virtual
 
 
 def test_a_burst_and_then_so_many_a_minute() -> None:
     now = 0.0
-    rates = Rates(60, 10, lambda: now)
+    rates = RateLimit(60, 10, lambda: now)
     for _ in range(10):
         rates.take("192.0.2.1")
     with pytest.raises(Refused) as refused:
@@ -32,7 +32,7 @@ def test_a_burst_and_then_so_many_a_minute() -> None:
 
 
 def test_one_customer_of_ipv6_is_one_address() -> None:
-    rates = Rates(60, 2, lambda: 0.0)
+    rates = RateLimit(60, 2, lambda: 0.0)
     rates.take("2001:db8:1:2::1")
     rates.take("2001:db8:1:2:ffff::2")
     with pytest.raises(Refused):
@@ -45,14 +45,14 @@ def test_one_customer_of_ipv6_is_one_address() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    rates = Rates(60, 2, lambda: 0.0)
+    rates = RateLimit(60, 2, lambda: 0.0)
     for number in range(3 * MOST):
         rates.take(f"host {number}")
     assert len(rates) == MOST
 
 
 def test_an_address_has_so_many_sessions_and_no_more() -> None:
-    places = Places(3, 2)
+    places = AddressShare(3, 2)
     for session in ("a", "b"):
         places.check("2001:db8:1:2::1")
         places.take(session, "2001:db8:1:2::1")
@@ -74,7 +74,7 @@ def test_an_address_has_so_many_sessions_and_no_more() -> None:
 
 @pytest.mark.parametrize(("most", "address"), [(1, "127.0.0.1"), (1, "::1"), (1, None), (0, "192.0.2.1")])
 def test_some_may_have_any_number(most: int, address: str | None) -> None:
-    places = Places(most, most)
+    places = AddressShare(most, most)
     for session in ("a", "b"):
         places.take(session, address)
     places.check(address, pending=["a", "b"])
@@ -82,7 +82,7 @@ def test_some_may_have_any_number(most: int, address: str | None) -> None:
 
 @virtual
 async def test_one_after_another_is_let_through() -> None:
-    spacing, loop, came = Spacing(0.5), asyncio.get_running_loop(), list[tuple[int, float]]()
+    spacing, loop, came = Throttle(0.5), asyncio.get_running_loop(), list[tuple[int, float]]()
 
     async def come(number: int) -> None:
         await spacing.wait()
@@ -99,7 +99,7 @@ async def test_one_after_another_is_let_through() -> None:
 
 @virtual
 async def test_a_queue_that_is_too_long_is_not_joined() -> None:
-    spacing = Spacing(1.0, longest=2.0)
+    spacing = Throttle(1.0, longest=2.0)
     came = await asyncio.gather(*(spacing.wait() for _ in range(5)), return_exceptions=True)
     assert came[:3] == [None] * 3
     assert [(error.status, error.retry_after) for error in came[3:] if isinstance(error, Refused)] == [

@@ -17,7 +17,7 @@ from antiphon.clock import LoopClock
 from antiphon.errors import UnavailableError
 from antiphon.server import documents
 from antiphon.server.settings import ServerSettings
-from antiphon.transports.telephony.port import Document, Flow, Request
+from antiphon.transports.telephony.port import Document, Flow, RestRequest
 from antiphon.transports.telephony.rest import Rest
 
 Serve = Callable[..., Any]
@@ -214,15 +214,15 @@ def test_there_is_no_other_provider(serve: Serve, name: str) -> None:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[RestRequest]:
     """The requests to the provider, each of which is answered with a call."""
-    requests: list[Request] = []
+    requests: list[RestRequest] = []
 
     async def run(self: Rest, flow: Flow, name: str) -> str:
         try:
             step = next(flow)
             while True:
-                assert isinstance(step, Request)
+                assert isinstance(step, RestRequest)
                 requests.append(step)
                 step = flow.send({"sid": "CA2"})
         except StopIteration as end:
@@ -232,7 +232,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
     return requests
 
 
-def test_a_call_is_made(serve: Serve, asked: list[Request]) -> None:
+def test_a_call_is_made(serve: Serve, asked: list[RestRequest]) -> None:
     server = serve(public_url=HOME)
     done = server.client.post("/dial", json={"to": "+4930444", "provider": "twilio", "body": {"order": 7}})
     assert done.json()["call"] == "CA2"
@@ -248,7 +248,7 @@ def test_a_call_is_made(serve: Serve, asked: list[Request]) -> None:
     assert opening.details["placed"] == "CA2"
 
 
-def test_the_only_provider_that_is_set_up_dials(serve: Serve, asked: list[Request]) -> None:
+def test_the_only_provider_that_is_set_up_dials(serve: Serve, asked: list[RestRequest]) -> None:
     server = serve(public_url=HOME)
     assert server.client.post("/dial", json={"to": "+4930444"}).json()["provider"] == "twilio"
 

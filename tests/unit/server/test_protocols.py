@@ -14,9 +14,9 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from antiphon.clock import LoopClock
-from antiphon.server.hosting import Refused
+from antiphon.server.host import Refused
 from antiphon.server.protocols import Http, Sockets
-from antiphon.server.socket import Asked, SocketRoute
+from antiphon.server.socket import PendingWebSocket, SocketRoute
 from antiphon.testing.virtual import run_virtual
 from antiphon.transports.wire import Wire
 
@@ -96,7 +96,7 @@ def connected(serve: Serve, pieces: Sequence[bytes], *, most: int = 1 << 20, rea
     network = Network()
     network.reads = reads
 
-    async def endpoint(asked: Asked) -> None:
+    async def endpoint(asked: PendingWebSocket) -> None:
         await serve(await asked.open(1000))
 
     async def main() -> None:
@@ -304,7 +304,7 @@ def test_who_gives_no_sign_of_life_has_gone(talks: bool) -> None:
     gone: list[bool] = []
     network = Network()
 
-    async def serve(asked: Asked) -> None:
+    async def serve(asked: PendingWebSocket) -> None:
         wire = await asked.open(1000)
         while (message := await wire.receive()) is not None:
             heard.append(message)
@@ -352,7 +352,7 @@ def test_who_sends_too_fast_has_to_wait() -> None:
 
 
 def test_a_refusal_is_no_error_of_the_server(caplog: pytest.LogCaptureFixture) -> None:
-    async def serve(asked: Asked) -> None:
+    async def serve(asked: PendingWebSocket) -> None:
         raise Refused(403, "not you")
 
     network = Network()

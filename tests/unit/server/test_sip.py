@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 
 from antiphon.errors import ConfigurationError
-from antiphon.server.hosting import Refused, Report
-from antiphon.server.reception import Reception
-from antiphon.server.scripted import ScriptedHost
+from antiphon.server.admission import Admission
+from antiphon.server.host import Refused, Report
 from antiphon.server.settings import ServerSettings
 from antiphon.server.sip import answering, let_in, listen
+from antiphon.testing.host import ScriptedHost
 
 
 @dataclass
@@ -29,17 +29,17 @@ class Call:
         self.declined += 1
 
 
-def reception(room: int = 9, **settings: Any) -> tuple[Reception, ScriptedHost]:
+def reception(room: int = 9, **settings: Any) -> tuple[Admission, ScriptedHost]:
     hosts: list[ScriptedHost] = []
 
     def hosting(report: Report) -> ScriptedHost:
         hosts.append(ScriptedHost(report, room=room, names=("agent", "sales")))
         return hosts[0]
 
-    return Reception(hosting, ServerSettings(**settings)), hosts[0]
+    return Admission(hosting, ServerSettings(**settings)), hosts[0]
 
 
-def let(where: Reception, call: Call) -> None:
+def let(where: Admission, call: Call) -> None:
     async def main() -> None:
         await let_in(where, cast(Any, call))
         await where.close()

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.types import Message
 
 from antiphon.clock import LoopClock
-from antiphon.server.socket import Socket, fit
+from antiphon.server.socket import AsgiWire, fit
 from antiphon.testing.virtual import virtual
 
 
@@ -38,7 +38,7 @@ class Peer:
 @virtual
 async def test_messages_go_both_ways_in_order() -> None:
     peer = Peer()
-    wire = Socket(peer.receive, peer.send)
+    wire = AsgiWire(peer.receive, peer.send)
     peer.say(text="one")
     peer.say(bytes=b"two", text=None)
     peer.say(bytes=b"")
@@ -60,7 +60,7 @@ async def test_messages_go_both_ways_in_order() -> None:
 @virtual
 async def test_a_reader_that_is_too_slow_is_sent_away() -> None:
     peer = Peer(seconds=0.5)
-    wire = Socket(peer.receive, peer.send, 1000)
+    wire = AsgiWire(peer.receive, peer.send, 1000)
     for _ in range(30):
         wire.send(b"x" * 100)
     assert await wire.receive() is None
@@ -72,7 +72,7 @@ async def test_a_reader_that_is_too_slow_is_sent_away() -> None:
 @virtual
 async def test_a_reader_that_takes_nothing_holds_nobody_up() -> None:
     peer = Peer(seconds=3600)
-    wire = Socket(peer.receive, peer.send, 1000)
+    wire = AsgiWire(peer.receive, peer.send, 1000)
     wire.send(b"x")
     await wire.close()
     assert asyncio.get_running_loop().time() < 3
@@ -85,7 +85,7 @@ async def test_one_that_has_gone_is_sent_nothing() -> None:
             raise OSError("gone")
 
     peer = Gone()
-    wire = Socket(peer.receive, peer.send)
+    wire = AsgiWire(peer.receive, peer.send)
     wire.send(b"x")
     await LoopClock().sleep(1)
     assert await wire.receive() is None
@@ -96,7 +96,7 @@ async def test_one_that_has_gone_is_sent_nothing() -> None:
 @virtual
 async def test_the_other_side_leaves() -> None:
     peer = Peer()
-    wire = Socket(peer.receive, peer.send)
+    wire = AsgiWire(peer.receive, peer.send)
     peer.says.put_nowait({"type": "websocket.disconnect", "code": 1001})
     assert await wire.receive() is None
     await wire.close()

@@ -10,7 +10,7 @@ from antiphon.audio.resample import resample
 from antiphon.clock import LoopClock
 from antiphon.errors import ConfigurationError, UnavailableError
 from antiphon.frames import AgentAudio, Failed, Interrupted, UserAudio
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.services.cleaning import Cleaning
 from antiphon.session import Session

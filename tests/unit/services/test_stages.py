@@ -11,7 +11,7 @@ import pytest
 
 from antiphon.agent import Agent
 from antiphon.clock import LoopClock
-from antiphon.conversation.context import Context
+from antiphon.context import Context
 from antiphon.errors import AuthenticationError, RateLimitError, UnavailableError
 from antiphon.frames import (
     AgentAudio,
@@ -35,10 +35,10 @@ from antiphon.frames import (
     WordTimed,
 )
 from antiphon.pipeline import Switch
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.services.eot import EOT
 from antiphon.services.llm import LLM
-from antiphon.services.ports import AudioChunk, Flush, Heard, Speech, TextDelta, TokenUsage, Word
+from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta, TokenUsage, Word
 from antiphon.services.stt import STT
 from antiphon.services.tts import TTS
 from antiphon.services.vad import VAD
@@ -54,8 +54,8 @@ from antiphon.testing import (
     loud,
     virtual,
 )
-from antiphon.testing.assertions import Call, check, no_task_left, services
-from antiphon.transports.caller import Caller, Line
+from antiphon.testing.assertions import HeldCall, check, no_task_left, services
+from antiphon.transports.caller import Caller, CallerLine
 from antiphon.turns.vad import VADSettings
 
 sleep = LoopClock().sleep
@@ -114,7 +114,7 @@ class Hears(ScriptedSTT):
         self.way = way
         self.erred = False
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
         if not self.erred:
             async for item in audio:
                 if isinstance(item, Flush):
@@ -122,7 +122,7 @@ class Hears(ScriptedSTT):
             self.erred = True
             if self.way in WAYS:
                 await WAYS[self.way]()
-            for out in {"nonsense": [42], "flood": [Heard("on", False)] * 5000, "ends": []}[self.way]:
+            for out in {"nonsense": [42], "flood": [Recognized("on", False)] * 5000, "ends": []}[self.way]:
                 yield out  # type: ignore[misc]
             if self.way == "ends":
                 return
@@ -239,7 +239,11 @@ def erring(port: str, way: str) -> Agent:
     return Agent("You are patient.", **{**good, port: kinds[port](way)})
 
 
-LINES = [Line(loud(1.0), 0.5, "now"), Line(loud(1.0), 15.0, "now"), Line(loud(1.0), 15.0, "now")]
+LINES = [
+    CallerLine(loud(1.0), 0.5, "now"),
+    CallerLine(loud(1.0), 15.0, "now"),
+    CallerLine(loud(1.0), 15.0, "now"),
+]
 
 DEAF_AFTER = (
     "STT does not start its service again once it did not answer in time, or was cancelled from within"
@@ -291,8 +295,8 @@ def test_service_that_errs_once_costs_one_turn_at_most(port: str, way: str) -> N
         assert answers[0] == "", "nothing was spoken, so nothing was heard"
 
 
-async def _call(port: str, way: str) -> tuple[Call, list[str]]:
-    call = Call(erring(port, way).pipeline(Caller(LINES, 16000, linger=12)))
+async def _call(port: str, way: str) -> tuple[HeldCall, list[str]]:
+    call = HeldCall(erring(port, way).pipeline(Caller(LINES, 16000, linger=12)))
     async with call:
         await call.session.wait()
     names = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -303,7 +307,7 @@ async def _call(port: str, way: str) -> tuple[Call, list[str]]:
 @pytest.mark.parametrize("way", ["never answers", "ignores cancellation", "hangs in close"])
 def test_hang_up_while_a_service_is_stuck_takes_a_second_at_most(port: str, way: str) -> None:
     async def main() -> None:
-        call = Call(erring(port, way).pipeline(Caller(LINES, 16000)))
+        call = HeldCall(erring(port, way).pipeline(Caller(LINES, 16000)))
         async with call:
             await call.session.clock.sleep(1.75)
             begun = call.session.clock.now()
@@ -398,7 +402,7 @@ class Ear:
 @virtual
 async def test_stt_hears_the_speech_with_its_beginning_and_nothing_else() -> None:
     service = ScriptedSTT(["hello"])
-    async with Call([STT(service)]) as call:
+    async with HeldCall([STT(service)]) as call:
         ear, send = Ear(call.session), call.session.send
         await ear.hear(bytes(32000 * 5))
         await ear.hear(loud(0.2))
@@ -419,7 +423,7 @@ async def test_stt_hears_the_speech_with_its_beginning_and_nothing_else() -> Non
 async def test_stt_that_takes_over_in_mid_speech_does_not_say_that_it_began_with_the_session() -> None:
     """Words that begin before the last turn was over would be taken for those of that turn."""
     parts = Switch(STT(StreamingSTT([(1.0, UnavailableError("gone"))])), STT(ScriptedSTT(["a bicycle"])))
-    async with Call([parts]) as call:
+    async with HeldCall([parts]) as call:
         ear, send = Ear(call.session), call.session.send
         await ear.hear(bytes(16000))
         send(SpeechStarted(0.5))
@@ -433,7 +437,7 @@ async def test_stt_that_takes_over_in_mid_speech_does_not_say_that_it_began_with
 @virtual
 async def test_stt_that_resumes_is_one_utterance() -> None:
     service = ScriptedSTT(["hello you"])
-    async with Call([STT(service)]) as call:
+    async with HeldCall([STT(service)]) as call:
         ear, send = Ear(call.session), call.session.send
         send(SpeechStarted(0.0))
         await ear.hear(loud(0.5))
@@ -452,7 +456,7 @@ async def test_stt_that_resumes_is_one_utterance() -> None:
 @virtual
 async def test_stt_and_vad_get_their_rate(rate: int) -> None:
     service = ScriptedSTT(["hello"])
-    async with Call([VAD(LoudVAD()), STT(service)]) as call:
+    async with HeldCall([VAD(LoudVAD()), STT(service)]) as call:
         ear = Ear(call.session, rate)
         await ear.hear(bytes(rate) + loud(1.0, rate) + bytes(rate * 2))
     (started,), (stopped,) = call.all(SpeechStarted), call.all(SpeechStopped)
@@ -466,9 +470,9 @@ async def test_capture_that_nobody_takes_is_dropped_and_counted() -> None:
     class Stuck(ScriptedSTT):
         segmented = False
 
-        async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+        async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
             await hang()
-            yield Heard("", True)
+            yield Recognized("", True)
 
     stage = STT(Stuck([]))
     async with Session([stage]) as session:
@@ -481,7 +485,7 @@ async def test_capture_that_nobody_takes_is_dropped_and_counted() -> None:
 
 @virtual
 async def test_vad_says_what_is_certain_and_when_it_was() -> None:
-    async with Call([VAD(LoudVAD())]) as call:
+    async with HeldCall([VAD(LoudVAD())]) as call:
         ear = Ear(call.session)
         await ear.hear(
             bytes(32000) + loud(1.0) + bytes(32000 // 10 * 2 + 32000 // 50) + loud(0.5) + bytes(32000)
@@ -504,7 +508,7 @@ async def test_eot_is_asked_once_in_a_pause_or_as_often_as_wanted(
     again: tuple[float, ...], times: int
 ) -> None:
     service = ScriptedEOT([0.1, 0.2, 0.3, 0.4], delay=0.05)
-    async with Call([EOT(service, again=again)]) as call:
+    async with HeldCall([EOT(service, again=again)]) as call:
         call.session.send(UserAudio(loud(1.0), 16000, 0))
         call.session.send(SpeechPaused(1.0))
         await call.session.clock.sleep(0.1)
@@ -519,7 +523,7 @@ async def test_eot_is_asked_once_in_a_pause_or_as_often_as_wanted(
 @virtual
 async def test_eot_forgets_a_question_that_has_answered_itself() -> None:
     service = ScriptedEOT([0.9], delay=0.5)
-    async with Call([EOT(service)]) as call:
+    async with HeldCall([EOT(service)]) as call:
         call.session.send(UserAudio(loud(1.0), 16000, 0))
         call.session.send(SpeechPaused(1.0))
         await call.session.clock.sleep(0.1)
@@ -538,7 +542,7 @@ async def test_eot_hears_the_turn_and_a_second_before_at_its_rate(rate: int) -> 
             heard.append(pcm)
             return await super().score(pcm)
 
-    async with Call([EOT(Keeps([0.9]))]) as call:
+    async with HeldCall([EOT(Keeps([0.9]))]) as call:
         ear = Ear(call.session, rate)
         await ear.hear(bytes(rate * 2 * 3))
         call.session.send(SpeechStarted(3.0))
@@ -553,7 +557,7 @@ async def test_eot_hears_the_turn_and_a_second_before_at_its_rate(rate: int) -> 
 
 @virtual
 async def test_speech_ends_when_the_microphone_is_switched_off() -> None:
-    async with Call([VAD(LoudVAD())]) as call:
+    async with HeldCall([VAD(LoudVAD())]) as call:
         ear = Ear(call.session)
         await ear.hear(bytes(32000) + loud(1.0))
         await call.session.clock.sleep(5)
@@ -569,7 +573,7 @@ async def test_speech_ends_when_the_microphone_is_switched_off() -> None:
 @virtual
 async def test_the_last_sound_is_before_the_detector_hears_the_end() -> None:
     tone = (8000 * np.sin(2 * np.pi * 200 * np.arange(16000) / 16000)).astype("<i2").tobytes()
-    async with Call([VAD(LoudVAD())]) as call:
+    async with HeldCall([VAD(LoudVAD())]) as call:
         faint = b"\x01\0\xff\xff" * 800  # 0.1 s, which LoudVAD takes for speech
         await Ear(call.session).hear(bytes(32000) + tone + faint + bytes(32000))
     for kind in (SpeechPaused, SpeechStopped):
@@ -581,7 +585,7 @@ async def test_the_last_sound_is_before_the_detector_hears_the_end() -> None:
 @virtual
 async def test_the_last_sound_is_found_however_long_the_detector_waits() -> None:
     tone = (8000 * np.sin(2 * np.pi * 200 * np.arange(16000) / 16000)).astype("<i2").tobytes()
-    async with Call([VAD(LoudVAD(), VADSettings(stop_after=0.9))]) as call:
+    async with HeldCall([VAD(LoudVAD(), VADSettings(stop_after=0.9))]) as call:
         await Ear(call.session).hear(bytes(32000) + tone + b"\x01\0\xff\xff" * 800 + bytes(48000))
     (stopped,) = call.all(SpeechStopped)
     assert stopped.sounded == pytest.approx(2.0, abs=0.012)
@@ -596,7 +600,7 @@ async def test_a_sound_before_the_speech_is_not_its_last() -> None:
             async for window in audio:
                 yield float(0 < np.abs(np.frombuffer(window, np.int16)).max() < 1000)
 
-    async with Call([VAD(Deaf())]) as call:
+    async with HeldCall([VAD(Deaf())]) as call:
         await Ear(call.session).hear(
             bytes(32000) + bang + bytes(1600) + b"\x01\0\xff\xff" * 1600 + bytes(32000)
         )
@@ -614,7 +618,7 @@ async def test_vad_hears_at_the_rate_of_the_line_where_it_can() -> None:
 
     asked: list[int] = []
     for rate, heard_at in ((8000, 8000), (24000, 16000), (16000, 16000)):
-        async with Call([VAD(Tuned())]) as call:
+        async with HeldCall([VAD(Tuned())]) as call:
             await Ear(call.session, rate).hear(bytes(rate) + loud(1.0, rate) + bytes(rate * 2))
         assert call.part(VAD).service.sample_rate == heard_at
         (started,), (stopped,) = call.all(SpeechStarted), call.all(SpeechStopped)
@@ -625,7 +629,7 @@ async def test_vad_hears_at_the_rate_of_the_line_where_it_can() -> None:
 # Language and speech out -------------------------------------------------------------------------------
 
 
-def prompted(call: Call) -> None:
+def prompted(call: HeldCall) -> None:
     call.session.new_reply(lambda reply: call.session.send(Prompt(reply.number, Context("x"))))
 
 
@@ -637,7 +641,7 @@ async def test_llm_counts_offsets_and_usage() -> None:
                 yield TextDelta(text)
             yield TokenUsage(10, 3, 7)
 
-    async with Call([LLM(Counts([])), Playout()]) as call:
+    async with HeldCall([LLM(Counts([])), Playout()]) as call:
         prompted(call)
         await call.session.clock.sleep(1)
     assert [(text.text, text.at) for text in call.all(Text)] == [("One", 0), (" two", 3), (" three", 7)]
@@ -660,7 +664,7 @@ async def test_llm_that_fails_on_being_cancelled_is_not_asked_again() -> None:
             yield TextDelta("never")
 
     model = Sore([])
-    async with Call([LLM(model), Playout()]) as call:
+    async with HeldCall([LLM(model), Playout()]) as call:
         prompted(call)
         await call.session.clock.sleep(1)
         call.session.interrupt()
@@ -669,7 +673,7 @@ async def test_llm_that_fails_on_being_cancelled_is_not_asked_again() -> None:
     assert not call.all(Failed)
 
 
-def texts(call: Call, *chunks: str) -> None:
+def texts(call: HeldCall, *chunks: str) -> None:
     def begin(reply: Any) -> None:
         for chunk in chunks:
             call.session.send(Text(reply.number, chunk, reply.write(chunk)))
@@ -681,7 +685,7 @@ def texts(call: Call, *chunks: str) -> None:
 @pytest.mark.parametrize("words", [False, True])
 @virtual
 async def test_tts_says_which_audio_speaks_which_text(words: bool) -> None:
-    async with Call([TTS(ScriptedTTS(rate=10.0, words=words)), Playout()]) as call:
+    async with HeldCall([TTS(ScriptedTTS(rate=10.0, words=words)), Playout()]) as call:
         texts(call, "Hello there. ", "How are ", "you?")
         await call.session.clock.sleep(10)
     check(call)
@@ -698,7 +702,7 @@ async def test_tts_says_which_audio_speaks_which_text(words: bool) -> None:
 @virtual
 async def test_tts_begins_to_speak_before_the_text_is_complete() -> None:
     tts = ScriptedTTS()
-    async with Call([TTS(tts), Playout()]) as call:
+    async with HeldCall([TTS(tts), Playout()]) as call:
         call.session.new_reply(lambda reply: call.session.send(Text(reply.number, "First sentence. Sec", 0)))
         await call.session.clock.sleep(1)
         assert tts.spoken == ["First sentence."]
@@ -712,14 +716,14 @@ async def test_tts_begins_to_speak_before_the_text_is_complete() -> None:
 def test_spare_voice_takes_over_in_a_whole_call() -> None:
     """A `Switch` around two voices: the first fails at once, and nobody hears the difference."""
 
-    async def main() -> Call:
+    async def main() -> HeldCall:
         good = services(["one", "two"], ["Answer one.", "Answer two."])
         main_voice, spare = ScriptedTTS(), ScriptedTTS()
         main_voice.failures = [AuthenticationError("refused")] * 9
         parts: list[Any] = list(Agent("x", **good).pipeline(Caller(LINES[:2], 16000)))
         index = next(number for number, part in enumerate(parts) if isinstance(part, TTS))
         parts[index] = Switch(main=TTS(main_voice), spare=TTS(spare))
-        call = Call(parts)
+        call = HeldCall(parts)
         async with call:
             await call.session.wait()
         no_task_left()
@@ -735,8 +739,8 @@ def test_spare_voice_takes_over_in_a_whole_call() -> None:
 def test_frames_pass_each_stage_in_order() -> None:
     """What a stage adds comes after what it passes on."""
 
-    async def main() -> Call:
-        call = Call([VAD(LoudVAD()), STT(ScriptedSTT(["x"])), EOT(ScriptedEOT())])
+    async def main() -> HeldCall:
+        call = HeldCall([VAD(LoudVAD()), STT(ScriptedSTT(["x"])), EOT(ScriptedEOT())])
         async with call:
             await Ear(call.session).hear(loud(1.0) + bytes(32000))
         return call
@@ -754,7 +758,7 @@ async def test_tts_that_never_takes_its_text_is_named_and_the_reply_ends() -> No
             await asyncio.Event().wait()
             yield
 
-    async with Call([TTS(Deaf(), within=2.0), Playout()]) as call:
+    async with HeldCall([TTS(Deaf(), within=2.0), Playout()]) as call:
         reply = call.session.say("Hello there.")
         await reply
         assert call.session.now == pytest.approx(2.0, abs=0.1)

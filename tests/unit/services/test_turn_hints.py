@@ -4,19 +4,19 @@ import pytest
 
 from antiphon.agent import Agent
 from antiphon.frames import EagerTurn, EagerTurnDropped, Failed, ReplyStarted, TurnHinted, UserTurn
-from antiphon.services.ports import Heard, TurnHint
+from antiphon.services.ports import Recognized, TurnHint
 from antiphon.testing import StreamingSTT, loud, run_virtual
-from antiphon.testing.assertions import Call, check, hold, services
-from antiphon.transports.caller import Line
+from antiphon.testing.assertions import HeldCall, check, hold, services
+from antiphon.transports.caller import CallerLine
 
-WORDS = Heard("we could meet you at", False), Heard("we could meet you at noon", True)
+WORDS = Recognized("we could meet you at", False), Recognized("we could meet you at noon", True)
 
 
-def call(*hints: tuple[float, TurnHint]) -> Call:
-    hears: list[tuple[float, Heard | TurnHint | Exception]] = [(1.2, WORDS[0]), (1.6, WORDS[1]), *hints]
+def call(*hints: tuple[float, TurnHint]) -> HeldCall:
+    hears: list[tuple[float, Recognized | TurnHint | Exception]] = [(1.2, WORDS[0]), (1.6, WORDS[1]), *hints]
     good = services(says=["Noon is fine."])
     good |= {"stt": StreamingSTT(hears), "vad": None, "eot": None}
-    held = run_virtual(hold(Agent("Be brief.", **good), [Line(loud(1.0), 0.5, "now")]))
+    held = run_virtual(hold(Agent("Be brief.", **good), [CallerLine(loud(1.0), 0.5, "now")]))
     check(held)
     return held
 

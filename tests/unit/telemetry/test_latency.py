@@ -20,9 +20,9 @@ from antiphon.frames import (
     UserText,
     UserTurn,
 )
-from antiphon.telemetry.latency import PARTS, Answer, Latency, Turn, percentile, summarise
+from antiphon.telemetry.latency import PARTS, Latency, ReplyTiming, TurnTiming, percentile, summarise
 from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, loud, run_virtual
-from antiphon.transports.caller import Caller, Line
+from antiphon.transports.caller import Caller, CallerLine
 
 
 @tool
@@ -51,19 +51,21 @@ def agent(
     )
 
 
-def call(who: Agent, lines: Sequence[Line], speech: Sequence[tuple[float, float]] = ()) -> Latency:
+def call(who: Agent, lines: Sequence[CallerLine], speech: Sequence[tuple[float, float]] = ()) -> Latency:
     latency = Latency(lambda: speech)
     run_virtual(who.session(Caller(lines, 16000), observers=[latency]).run())
     return latency
 
 
-def parts_ms(turn: Turn) -> dict[str, int]:
+def parts_ms(turn: TurnTiming) -> dict[str, int]:
     assert turn.parts is not None
     return {name: round(seconds * 1000) for name, seconds in turn.parts.items()}
 
 
 def test_each_part_is_what_its_service_was_scripted_to_take() -> None:
-    (turn,) = call(agent(["hello"], ["Well hello there. How are you?"]), [Line(loud(1.0), 0.5, "now")]).turns
+    (turn,) = call(
+        agent(["hello"], ["Well hello there. How are you?"]), [CallerLine(loud(1.0), 0.5, "now")]
+    ).turns
     assert (turn.user, turn.measured_from, round(turn.ended, 3)) == ("hello", "vad", 1.504)
     assert parts_ms(turn) == {
         "endpointing": 236,  # the detector: 200 ms in windows of 32, in pieces of 20
@@ -77,12 +79,12 @@ def test_each_part_is_what_its_service_was_scripted_to_take() -> None:
 
 
 def test_words_that_come_late_are_the_part_of_speech_to_text() -> None:
-    (turn,) = call(agent(["hello"], ["Yes."], stt=0.5), [Line(loud(1.0), 0.5, "now")]).turns
+    (turn,) = call(agent(["hello"], ["Yes."], stt=0.5), [CallerLine(loud(1.0), 0.5, "now")]).turns
     assert (parts_ms(turn)["endpointing"], parts_ms(turn)["stt"]) == (236, 300)
 
 
 def test_waiting_for_a_model_that_is_not_sure_is_endpointing() -> None:
-    (turn,) = call(agent(["we saw them"], ["Yes."], scores=(0.1,)), [Line(loud(1.0), 0.5, "now")]).turns
+    (turn,) = call(agent(["we saw them"], ["Yes."], scores=(0.1,)), [CallerLine(loud(1.0), 0.5, "now")]).turns
     assert turn.answer is not None
     assert parts_ms(turn)["endpointing"] > 600
     assert parts_ms(turn)["stt"] == 0
@@ -91,7 +93,7 @@ def test_waiting_for_a_model_that_is_not_sure_is_endpointing() -> None:
 
 def test_a_known_end_of_speech_counts_from_there() -> None:
     speech = [(0.5, 0.8), (0.95, 1.42), (7.0, 8.0)]
-    (turn,) = call(agent(["hello"], ["Yes."]), [Line(loud(1.0), 0.5, "now")], speech).turns
+    (turn,) = call(agent(["hello"], ["Yes."]), [CallerLine(loud(1.0), 0.5, "now")], speech).turns
     assert (turn.ended, turn.measured_from) == (1.42, "recording")
     assert parts_ms(turn)["endpointing"] == 320
 
@@ -99,7 +101,7 @@ def test_a_known_end_of_speech_counts_from_there() -> None:
 def test_the_last_sound_counts_not_when_the_detector_heard_the_end() -> None:
     tone = (8000 * np.sin(2 * np.pi * 200 * np.arange(16000) / 16000)).astype("<i2").tobytes()
     faint = b"\x01\0\xff\xff" * 800  # 0.1 s, which LoudVAD takes for speech
-    (turn,) = call(agent(["hello"], ["Yes."]), [Line(tone + faint, 0.5, "now")]).turns
+    (turn,) = call(agent(["hello"], ["Yes."]), [CallerLine(tone + faint, 0.5, "now")]).turns
     assert (turn.ended, turn.measured_from) == (pytest.approx(1.5, abs=0.02), "vad")
     assert turn.marks is not None
     assert turn.voice_to_voice == pytest.approx(turn.marks[-1] - 1.5, abs=0.02)
@@ -107,7 +109,7 @@ def test_the_last_sound_counts_not_when_the_detector_heard_the_end() -> None:
 
 
 def test_speech_that_goes_on_while_the_turn_is_taken_to_be_over_is_not_its_end() -> None:
-    (turn,) = call(agent(["hello"], ["Yes."]), [Line(loud(1.0), 0.5, "now")], [(0.5, 3.0)]).turns
+    (turn,) = call(agent(["hello"], ["Yes."]), [CallerLine(loud(1.0), 0.5, "now")], [(0.5, 3.0)]).turns
     assert turn.measured_from == "vad"
 
 
@@ -116,7 +118,7 @@ def test_tools_interruptions_and_the_greeting() -> None:
     answers = [["Let me look.", hours], "We are open from nine to five, and we are glad to see you.", "Yes?"]
     latency = call(
         agent(["when are you open?", "wait"], answers, greeting="Good morning."),
-        [Line(loud(1.0), 0.5, "answer"), Line(loud(0.6), 1.5, "barge-in")],
+        [CallerLine(loud(1.0), 0.5, "answer"), CallerLine(loud(0.6), 1.5, "barge-in")],
     )
     first, second = latency.turns
     assert first.answer is not None
@@ -133,12 +135,12 @@ def test_tools_interruptions_and_the_greeting() -> None:
 
 def test_a_tool_that_comes_first_is_in_the_wait_for_the_first_token() -> None:
     answers = [[ToolCall("1", "opening_hours", '{"day":"monday"}')], "At nine."]
-    (turn,) = call(agent(["when?"], answers), [Line(loud(1.0), 0.5, "now")]).turns
+    (turn,) = call(agent(["when?"], answers), [CallerLine(loud(1.0), 0.5, "now")]).turns
     assert parts_ms(turn)["first_token"] == 183  # twice 150, begun in the pause
 
 
 def test_failures_stand_where_they_happened() -> None:
-    latency = call(agent(["hello"], [[BadResponseError("gibberish")]]), [Line(loud(1.0), 0.5, "now")])
+    latency = call(agent(["hello"], [[BadResponseError("gibberish")]]), [CallerLine(loud(1.0), 0.5, "now")])
     assert latency.failures == ["LLM: gibberish (BadResponseError)"]
     (turn,) = latency.turns
     assert turn.answer is not None
@@ -196,8 +198,8 @@ def test_a_typed_turn_begins_when_it_arrives() -> None:
 @given(st.lists(st.none() | st.floats(0, 100), min_size=7, max_size=7))
 def test_parts_follow_one_another_and_add_up(times: list[float | None]) -> None:
     ended, certain, closed, token, asked, audio, played = times
-    answer = Answer(1, 0.0, token, asked, audio, (played or 0.0) + (ended or 0.0))
-    turn = Turn(1, "hello", 0.0, ended or 0.0, "vad", certain or 0.0, closed or 0.0, "", answer)
+    answer = ReplyTiming(1, 0.0, token, asked, audio, (played or 0.0) + (ended or 0.0))
+    turn = TurnTiming(1, "hello", 0.0, ended or 0.0, "vad", certain or 0.0, closed or 0.0, "", answer)
     assert turn.parts is not None
     assert turn.voice_to_voice is not None
     assert min(turn.parts.values()) >= 0
@@ -212,7 +214,7 @@ def test_percentiles_lie_between_neighbours() -> None:
 
 def test_the_summary_is_of_the_answered_turns() -> None:
     words, answers = ["one", "two"], ["First of all.", "Yes."]
-    lines = [Line(loud(1.0), 0.5, "now"), Line(loud(1.0), 0.5, "answer")]
+    lines = [CallerLine(loud(1.0), 0.5, "now"), CallerLine(loud(1.0), 0.5, "answer")]
     latency = call(agent(words, answers), lines)
     latency.saw(99.0, "", UserTurn("three", 98.0, 98.5), False)
     of = summarise(latency.turns)

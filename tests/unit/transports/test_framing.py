@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.transports.framing import LARGEST, Framing, Json, Message, Protobuf, Sound, fields, varint
+from antiphon.transports.framing import (
+    LARGEST,
+    FramedAudio,
+    FramedMessage,
+    Framing,
+    Json,
+    Protobuf,
+    fields,
+    varint,
+)
 
 FRAMES = {
     "AudioRawFrame": [
@@ -57,14 +66,14 @@ def test_audio_reads_as_it_was_written(pcm: bytes, rate: int) -> None:
     written = Protobuf().sound(pcm, rate)
     frame = Frame.FromString(written)
     assert (frame.audio.audio, frame.audio.sample_rate, frame.audio.num_channels) == (pcm, rate, 1)
-    assert Protobuf().read(written) == Sound(pcm, rate, 1)
+    assert Protobuf().read(written) == FramedAudio(pcm, rate, 1)
 
 
 @given(st.text(max_size=500))
 def test_messages_read_as_they_were_written(text: str) -> None:
     written = Protobuf().message(text)
     assert Frame.FromString(written).message.data == text
-    assert Protobuf().read(written) == Message(text)
+    assert Protobuf().read(written) == FramedMessage(text)
 
 
 @given(
@@ -74,13 +83,13 @@ def test_what_other_libraries_write_is_read(pcm: bytes, rate: int, channels: int
     frame = Frame()
     frame.audio.id, frame.audio.name, frame.audio.pts = number, "audio", number
     frame.audio.audio, frame.audio.sample_rate, frame.audio.num_channels = pcm, rate, channels
-    assert Protobuf().read(frame.SerializeToString()) == Sound(pcm, rate, channels)
+    assert Protobuf().read(frame.SerializeToString()) == FramedAudio(pcm, rate, channels)
 
 
 @given(st.binary(max_size=400))
 def test_no_bytes_raise(data: bytes) -> None:
     read = Protobuf().read(data)
-    assert read is None or isinstance(read, Sound | Message)
+    assert read is None or isinstance(read, FramedAudio | FramedMessage)
 
 
 @given(st.binary(max_size=100), st.data())
@@ -96,7 +105,7 @@ def test_damaged_frames_raise_nothing_and_are_read_as_the_library_reads_them(
         frame = Frame.FromString(cut)
     except Exception:  # noqa: BLE001  the library's own class of error
         return
-    if isinstance(read, Sound) and frame.WhichOneof("frame") == "audio":
+    if isinstance(read, FramedAudio) and frame.WhichOneof("frame") == "audio":
         assert read.pcm == frame.audio.audio
         assert read.sample_rate == frame.audio.sample_rate
 
@@ -133,7 +142,7 @@ def test_numbers_of_any_size(value: int) -> None:
 
 @pytest.mark.parametrize("framing", [Protobuf(), Json()])
 def test_both_carry_messages(framing: Framing) -> None:
-    assert framing.read(framing.message('{"label":"rtvi-ai"}')) == Message('{"label":"rtvi-ai"}')
+    assert framing.read(framing.message('{"label":"rtvi-ai"}')) == FramedMessage('{"label":"rtvi-ai"}')
 
 
 def test_json_is_text() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from antiphon.errors import ConfigurationError
 from antiphon.turns.endpointing import EndpointingSettings, Evidence, likely, wait
-from antiphon.turns.words import Rule
+from antiphon.turns.words import WordRule
 
 DEFAULT = EndpointingSettings()
 
@@ -128,7 +128,7 @@ def test_settings_come_from_a_table() -> None:
     told = wait(Evidence(words="Roger and over", final=True), settings)
     assert told.seconds == 0.1 and told.reason == "says over"
     assert settings == EndpointingSettings(
-        curve=((0.2, 1.0), (0.8, 0.1)), floor=0.1, more_rules=(Rule("over$", "user", 9.0, "says over"),)
+        curve=((0.2, 1.0), (0.8, 0.1)), floor=0.1, more_rules=(WordRule("over$", "user", 9.0, "says over"),)
     )
 
 
@@ -137,7 +137,7 @@ def test_rules_can_be_replaced() -> None:
 
 
 def test_a_rule_may_be_as_sure_as_it_likes() -> None:
-    sure = EndpointingSettings(more_rules=(Rule(r"\bwait\b", "user", -1000.0, "must wait"),))
+    sure = EndpointingSettings(more_rules=(WordRule(r"\bwait\b", "user", -1000.0, "must wait"),))
     told = wait(Evidence(sound=0.5, words="please wait a", final=True), sure)
     assert 0 < told.likely < 1e-9
     assert (told.seconds, told.reason) == (DEFAULT.curve[0][1], "must wait")
@@ -156,8 +156,8 @@ def test_a_rule_may_be_as_sure_as_it_likes() -> None:
         ({"sound_even": 1.0}, "sound_even"),
         ({"sound_weight": -1.0}, "sound_weight"),
         ({"interim_weight": float("nan")}, "interim_weight"),
-        ({"rules": (Rule("(", "user", 1.0, "mine"),)}, "mine"),
-        ({"more_rules": (Rule("x", "user", float("nan"), "mine"),)}, "mine"),
+        ({"rules": (WordRule("(", "user", 1.0, "mine"),)}, "mine"),
+        ({"more_rules": (WordRule("x", "user", float("nan"), "mine"),)}, "mine"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], says: str) -> None:

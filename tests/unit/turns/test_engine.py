@@ -33,7 +33,7 @@ from antiphon.turns.decisions import (
 )
 from antiphon.turns.endpointing import EndpointingSettings
 from antiphon.turns.engine import TABLE, State, TurnEngine
-from antiphon.turns.interruption import InterruptionSettings, Judgement, Overlap, Verdict
+from antiphon.turns.interruption import InterruptionSettings, Judgement, Overlap, OverlapVerdict
 from antiphon.turns.listening import BackchannelSettings, IdleSettings, TurnLimit
 from antiphon.turns.settings import SpeculationSettings, TurnSettings
 
@@ -534,7 +534,9 @@ def test_voice_that_is_only_ducked_or_plays_on_is_decided_about_all_the_same() -
 def test_classifier_of_ones_own() -> None:
     class Patient:
         def judge(self, overlap: Overlap) -> Judgement:
-            return Judgement(Verdict.BARGE_IN if overlap.seconds > 3 else Verdict.UNDECIDED, "long enough")
+            return Judgement(
+                OverlapVerdict.BARGE_IN if overlap.seconds > 3 else OverlapVerdict.UNDECIDED, "long enough"
+            )
 
     line = Line()
     line.engine = TurnEngine(classifier=Patient())

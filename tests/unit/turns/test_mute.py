@@ -17,10 +17,10 @@ from antiphon.frames import (
     UserKey,
     UserText,
 )
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.testing import virtual
-from antiphon.testing.assertions import Call
+from antiphon.testing.assertions import HeldCall
 from antiphon.turns.mute import RULES, Mute
 
 VOICE = b"\x01\x02" * 160
@@ -47,7 +47,7 @@ def call(name: str) -> ToolCall:
 async def muted(rule: str, *facts: Signal | float) -> str:
     """Tell facts, and send audio at the given times: "m" where it was muted, "h" where it was heard."""
     sink = Sink()
-    async with Call([Mute(rule), sink]) as line:
+    async with HeldCall([Mute(rule), sink]) as line:
         for fact in facts:
             line.session.send(
                 UserAudio(VOICE, 16000, int(fact * 16000)) if isinstance(fact, float | int) else fact
@@ -97,7 +97,7 @@ def test_rules(rule: str, facts: list[Signal | float], expected: str) -> None:
 @virtual
 async def test_muted_audio_keeps_its_length_and_place_and_text_and_keys_pass() -> None:
     sink = Sink()
-    async with Call([Mute("greeting"), sink]) as line:
+    async with HeldCall([Mute("greeting"), sink]) as line:
         line.session.send(UserAudio(VOICE, 8000, 480))
         line.session.send(UserText("hello"))
         line.session.send(UserKey("5"))
@@ -107,7 +107,7 @@ async def test_muted_audio_keeps_its_length_and_place_and_text_and_keys_pass() -
 @virtual
 async def test_a_greeting_that_is_spoken_mutes_until_its_end() -> None:
     sink = Sink()
-    async with Call([Mute("greeting"), sink, Playout()]) as line:
+    async with HeldCall([Mute("greeting"), sink, Playout()]) as line:
         reply = line.session.new_reply(lambda reply: reply.write("Welcome!"))
         await line.session.clock.sleep(3)
         line.session.send(UserAudio(VOICE, 16000, 3 * 16000))
@@ -132,7 +132,7 @@ class Always:
 @virtual
 async def test_a_rule_of_ones_own_beside_a_known_one() -> None:
     sink, own = Sink(), Always()
-    async with Call([Mute("speaking", own), sink]) as line:
+    async with HeldCall([Mute("speaking", own), sink]) as line:
         line.session.send(UserAudio(VOICE, 16000, 9 * 16000))
         line.session.send(UserAudio(VOICE, 16000, 10 * 16000))
         line.session.send(PLAY)
@@ -144,7 +144,7 @@ async def test_a_rule_of_ones_own_beside_a_known_one() -> None:
 @virtual
 async def test_without_rules_everything_is_heard() -> None:
     sink = Sink()
-    async with Call([Mute(), sink]) as line:
+    async with HeldCall([Mute(), sink]) as line:
         line.session.send(frame := UserAudio(VOICE, 16000, 0))
     assert sink.got == [frame]
 

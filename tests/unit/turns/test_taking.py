@@ -37,11 +37,11 @@ from antiphon.frames import (
     UserTurnStarted,
 )
 from antiphon.journal import replay
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.reply import Reply
 from antiphon.testing import virtual
-from antiphon.testing.assertions import Call, check
+from antiphon.testing.assertions import HeldCall, check
 from antiphon.turns.decisions import ReplyBegan, VoiceAt
 from antiphon.turns.engine import State
 from antiphon.turns.interruption import InterruptionSettings
@@ -75,7 +75,7 @@ class Line:
 
     def __init__(self, settings: TurnSettings | None = None) -> None:
         self.sink, self.taking = Sink(), TurnTaking(settings)
-        self.call = Call([self.taking, self.sink, Playout()])
+        self.call = HeldCall([self.taking, self.sink, Playout()])
 
     async def at(self, now: float, *facts: Frame) -> None:
         session = self.call.session
@@ -296,7 +296,9 @@ async def test_backchannel_is_sent_downstream() -> None:
 
 @virtual
 async def test_idle_user_is_asked_and_then_the_call_ends() -> None:
-    call = Call([TurnTaking(TurnSettings(idle=IdleSettings(prompt_after=5.0))), Conversation("x"), Playout()])
+    call = HeldCall(
+        [TurnTaking(TurnSettings(idle=IdleSettings(prompt_after=5.0))), Conversation("x"), Playout()]
+    )
     async with call:
         await call.session.wait()
     check(call)
@@ -318,7 +320,7 @@ async def test_button_and_keys_make_turns() -> None:
 
 @virtual
 async def test_turn_taking_without_playout_interrupts_all_the_same() -> None:
-    async with Call([TurnTaking()]) as call:
+    async with HeldCall([TurnTaking()]) as call:
         reply = call.session.new_reply(lambda reply: reply.write("going on and on"))
         await call.session.clock.sleep(1)
         call.session.send(SpeechStarted(0.9))

@@ -17,7 +17,7 @@ from antiphon.turns.timing import (
     AskedTiming,
     Exchange,
     Pace,
-    Rule,
+    TimingRule,
     TimingRules,
     TimingSettings,
 )
@@ -96,9 +96,9 @@ def test_rules_of_ones_own_in_order() -> None:
 
 def test_wrong_settings_say_so() -> None:
     with pytest.raises(ConfigurationError, match="regular expression"):
-        TimingRules(TimingSettings(rules=(Rule("(", 1, ""),)))
+        TimingRules(TimingSettings(rules=(TimingRule("(", 1, ""),)))
     with pytest.raises(ConfigurationError, match="0 or more"):
-        TimingSettings(rules=(Rule("x", -1, ""),))
+        TimingSettings(rules=(TimingRule("x", -1, ""),))
     with pytest.raises(ConfigurationError, match="within"):
         AskedTiming(says(1), asyncio.wait_for, within=0)
 

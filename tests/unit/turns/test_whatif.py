@@ -9,10 +9,10 @@ import pytest
 from antiphon.agent import Agent
 from antiphon.errors import ConfigurationError
 from antiphon.frames import FalseInterruption, Interrupted, ReplyCommitted, ToolCall
-from antiphon.services.ports import Heard
+from antiphon.services.ports import Recognized
 from antiphon.testing import StreamingSTT, loud, run_virtual
-from antiphon.testing.assertions import Call, hold, services
-from antiphon.transports.caller import Line
+from antiphon.testing.assertions import HeldCall, hold, services
+from antiphon.transports.caller import CallerLine
 from antiphon.turns.policy import parse_policy
 from antiphon.turns.recorded import recorded
 from antiphon.turns.settings import TurnSettings
@@ -177,15 +177,15 @@ def test_what_is_no_journal_is_refused() -> None:
 
 
 def call(
-    lines: Sequence[Line], hears: Sequence[str], says: Sequence[Any], policy: str = "", **settings: Any
-) -> Call:
+    lines: Sequence[CallerLine], hears: Sequence[str], says: Sequence[Any], policy: str = "", **settings: Any
+) -> HeldCall:
     scores = settings.pop("scores", (1.0,))
     good = services(hears, says, turn_scores=scores) | settings.pop("services", dict)()
     return run_virtual(hold(Agent("x", turns=parse_policy(policy), **good, **settings), lines))
 
 
-def line(seconds: float, wait: float, cue: Any = "now") -> Line:
-    return Line(loud(seconds), wait, cue)
+def line(seconds: float, wait: float, cue: Any = "now") -> CallerLine:
+    return CallerLine(loud(seconds), wait, cue)
 
 
 CALLS: dict[str, dict[str, Any]] = {
@@ -234,7 +234,9 @@ CALLS: dict[str, dict[str, Any]] = {
         "hears": [],
         "says": ["Certainly.", "Yes."],
         "services": lambda: {
-            "stt": StreamingSTT([(1.2, Heard("I want", False)), (2.2, Heard("I want a bicycle.", True))])
+            "stt": StreamingSTT(
+                [(1.2, Recognized("I want", False)), (2.2, Recognized("I want a bicycle.", True))]
+            )
         },
     },
     "ducked": {

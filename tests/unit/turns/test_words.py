@@ -5,9 +5,9 @@ import timeit
 import pytest
 
 from antiphon.errors import ConfigurationError
-from antiphon.turns.words import RULES, Hint, Rule, Rules, last_sentence, last_words
+from antiphon.turns.words import RULES, Hint, WordRule, WordRules, last_sentence, last_words
 
-TABLE = Rules(RULES)
+TABLE = WordRules(RULES)
 
 
 def told(words: str = "", asked: str = "") -> Hint | None:
@@ -150,11 +150,11 @@ def test_what_was_asked_before_is_forgotten() -> None:
 
 
 def test_the_first_rule_that_holds_counts_for_its_side() -> None:
-    table = Rules(
+    table = WordRules(
         (
-            Rule("over$", "user", 9.0, "says over"),
-            Rule("over", "user", 1.0, "x"),
-            Rule("over", "agent", 2.0, "y"),
+            WordRule("over$", "user", 9.0, "says over"),
+            WordRule("over", "user", 1.0, "x"),
+            WordRule("over", "agent", 2.0, "y"),
         )
     )
     assert table.told("Roger, OVER", "over") == [("user", 9.0, "says over"), ("agent", 2.0, "y")]
@@ -168,9 +168,9 @@ def test_a_reason_quotes_the_words() -> None:
 
 
 def test_a_pattern_that_is_none_is_refused_by_its_name() -> None:
-    for rule in (Rule("(", "user", 1.0, "my rule"), Rule("a", "user", 1.0, "my rule", asked="(")):
+    for rule in (WordRule("(", "user", 1.0, "my rule"), WordRule("a", "user", 1.0, "my rule", asked="(")):
         with pytest.raises(ConfigurationError, match="my rule"):
-            Rules((rule,))
+            WordRules((rule,))
 
 
 def test_only_the_last_words_are_looked_at() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..hosting import Agents
+from ..host import Agents
 from ..settings import PREFIX, ServerSettings
 from .bounds import Bounds
 
@@ -28,7 +28,7 @@ class Job(msgspec.Struct, frozen=True):
 
     parent: int
     """The process id of the server."""
-    agents: str | None
+    agent_file: str | None
     """The Python file that has them; None is the demo's agent."""
     settings: ServerSettings
     bounds: Bounds
@@ -58,6 +58,6 @@ class Job(msgspec.Struct, frozen=True):
 
     def load(self) -> Agents:
         """Run the file and give its agents. Raises ConfigurationError where it has none."""
-        from ...cli import agents
+        from ... import agent_file
 
-        return agents.served(Path(self.agents) if self.agents else None)
+        return agent_file.served(Path(self.agents) if self.agents else None)

@@ -21,14 +21,14 @@ from typing import Any
 
 from ...errors import AntiphonError, ConfigurationError
 from ...transports.wire import Wire
-from ..hosting import Opening, Refused, Report
+from ..host import Opening, Refused, Report
 from ..settings import ServerSettings
 from .bounds import Bounds, Groups
-from .hosted import Lost, Worker
 from .job import Job
-from .models import Models
-from .nursery import Nursery
+from .model_process import ModelProcess
 from .processes import adopt_orphans, check_system, reap_orphan
+from .spawner import Spawner
+from .worker_handle import WorkerHandle, WorkerLost
 from .zygote import WORKER
 
 __all__ = ["WorkerHost"]
@@ -61,14 +61,14 @@ class WorkerHost:
         self.report = report
         self.bounds = bounds or Bounds()
         self.names: list[str] = []
-        self.sessions: dict[str, Worker] = {}
-        self.warm: list[Worker] = []
+        self.sessions: dict[str, WorkerHandle] = {}
+        self.warm: list[WorkerHandle] = []
         self.births: list[float] = []
         """Seconds from the wish for a worker to its being ready, of the newest hundred."""
         self._agents = agents
         self._fork = fork
         self._groups = Groups(self.bounds, None)
-        self._everybody: set[Worker] = set()
+        self._everybody: set[WorkerHandle] = set()
         self._born = 0
         self._is_open = False
         self._filling: asyncio.Task[None] | None = None
@@ -92,8 +92,8 @@ class WorkerHost:
     async def start(self) -> None:
         """Load the agents and the models, and have the warm workers ready. Raises ConfigurationError."""
         self._is_open = True
-        self.models = Models()
-        self._nursery = Nursery(self._job(), fork=self._fork)
+        self.models = ModelProcess()
+        self._nursery = Spawner(self._job(), fork=self._fork)
         adopt_orphans()
         self._groups = Groups.here(self.bounds)
         try:
@@ -110,7 +110,7 @@ class WorkerHost:
             raise
         self._keep(self._watch())
 
-    async def open(self, opening: Opening, wire: Wire | None) -> Worker:
+    async def open(self, opening: Opening, wire: Wire | None) -> WorkerHandle:
         """Begin a session in a worker. Raises Refused."""
         if not self.room:
             raise Refused(429, "all lines are busy: try again in a moment", 5)
@@ -159,14 +159,14 @@ class WorkerHost:
             logger.getEffectiveLevel(),
         )
 
-    async def _opened(self, unborn: Worker, opening: Opening, wire: Wire | None) -> Worker:
+    async def _opened(self, unborn: WorkerHandle, opening: Opening, wire: Wire | None) -> WorkerHandle:
         """A worker with this session: a warm one that lives, or else a new one. Raises Refused."""
         while (worker := self._warm() or unborn) is not unborn or not unborn.ready.done():
             try:
                 if worker is unborn:
                     await self._bear(worker)
                 await worker.open(opening, wire, self.report)
-            except Lost:
+            except WorkerLost:
                 worker.kill("it did not take its session")
             except BaseException:
                 worker.kill("its session could not be opened")
@@ -177,17 +177,17 @@ class WorkerHost:
 
     # Workers ---------------------------------------------------------------------------------------
 
-    def _warm(self) -> Worker | None:
+    def _warm(self) -> WorkerHandle | None:
         while self.warm:
             if (worker := self.warm.pop(0)).alive:
                 return worker
         return None
 
-    def _unborn(self) -> Worker:
+    def _unborn(self) -> WorkerHandle:
         self._born += 1
-        return Worker(self.bounds, f"worker-{self._born}", last_words=self.settings.last_words)
+        return WorkerHandle(self.bounds, f"worker-{self._born}", last_words=self.settings.last_words)
 
-    async def _bear(self, worker: Worker) -> None:
+    async def _bear(self, worker: WorkerHandle) -> None:
         """Let a worker come into the world. Raises Refused if that fails."""
         began = time.monotonic()
         ours, theirs = socket.socketpair()
@@ -205,7 +205,7 @@ class WorkerHost:
         await worker.connect(ours, child)
         self.births = [*self.births[-99:], time.monotonic() - began]
 
-    def _died(self, worker: Worker) -> None:
+    def _died(self, worker: WorkerHandle) -> None:
         self._everybody.discard(worker)
         self._groups.remove(worker.name)
         if worker in self.warm and self._is_open:
@@ -231,7 +231,7 @@ class WorkerHost:
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, LONGEST)
 
-    async def _attend(self, worker: Worker) -> None:
+    async def _attend(self, worker: WorkerHandle) -> None:
         """Make room when a session is over."""
         await worker.wait()
         del self.sessions[worker.session]

@@ -10,27 +10,27 @@ from typing import Any
 
 import msgspec
 
-from ..hosting import Agents, Hosted, LoopHost, Opening, Refused
+from ..host import Agents, HostedSession, LoopHost, Opening, Refused
 from .bounds import limit_data
 from .job import Job
-from .notes import (
-    Answered,
-    Ask,
-    Begin,
-    End,
+from .messages import (
+    AskAnswered,
+    AskSession,
+    BeginSession,
+    EndSession,
     FromServer,
-    Opened,
-    Over,
     Ping,
     Pong,
-    Ready,
     Refusal,
-    Reported,
-    Taken,
+    SessionOpened,
+    SessionOver,
+    SessionReported,
+    WorkerReady,
+    WorkerTaken,
 )
+from .model_client import ModelConnection, with_remote_models
 from .pipe import Pipe, PipeWire
 from .processes import die_with
-from .remote import Connection, with_remote_models
 
 __all__ = ["run"]
 
@@ -50,9 +50,9 @@ def run(end: socket.socket, job: Job, agents: Agents) -> None:
 class _Worker:
     def __init__(self, job: Job, agents: Agents) -> None:
         self._job = job
-        agents = with_remote_models(agents, Connection(job.models))
+        agents = with_remote_models(agents, ModelConnection(job.models))
         self._host = LoopHost(agents, job.settings, self._report)
-        self._hosted: Hosted | None = None
+        self._hosted: HostedSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, end: socket.socket) -> None:
@@ -63,7 +63,7 @@ class _Worker:
         await self._pipe.connect(end)
         self._pipe.gone.add_done_callback(lambda _: self._over.set())
         limit_data(self._job.bounds.memory_bytes)
-        self._pipe.tell(Ready())
+        self._pipe.tell(WorkerReady())
         die_with(self._job.parent)  # who forked it may take a moment to step back: nobody waits for that here
         await self._over.wait()
         self._pipe.close()
@@ -77,11 +77,11 @@ class _Worker:
 
     def _note(self, note: FromServer) -> None:
         match note:
-            case Begin(opening, wired):
+            case BeginSession(opening, wired):
                 self._start(self._begin(msgspec.convert(opening, Opening), wired))
-            case Ask(number, request):
+            case AskSession(number, request):
                 self._start(self._answer(number, request))
-            case End(reason, at_once):
+            case EndSession(reason, at_once):
                 self._start(self._end(reason, at_once))
             case Ping():
                 self._pipe.tell(Pong())
@@ -92,28 +92,28 @@ class _Worker:
         task.add_done_callback(self._tasks.discard)
 
     async def _begin(self, opening: Opening, wired: bool) -> None:
-        self._pipe.tell(Taken())
+        self._pipe.tell(WorkerTaken())
         try:
             hosted = self._hosted = await self._host.open(opening, self._wire if wired else None)
         except Refused as refused:
-            self._pipe.tell(Opened(_refusal(refused)))
+            self._pipe.tell(SessionOpened(_refusal(refused)))
             self._over.set()
             return
-        self._pipe.tell(Opened())
+        self._pipe.tell(SessionOpened())
         reason = await hosted.wait()
-        self._pipe.tell(Over(reason))
+        self._pipe.tell(SessionOver(reason))
         self._over.set()
 
     async def _answer(self, number: int, request: dict[str, Any]) -> None:
         try:
             if self._hosted is None:
                 raise Refused(409, "the session has not begun")
-            self._pipe.tell(Answered(number, await self._hosted.ask(request)))
+            self._pipe.tell(AskAnswered(number, await self._hosted.ask(request)))
         except Refused as refused:
-            self._pipe.tell(Answered(number, refusal=_refusal(refused)))
+            self._pipe.tell(AskAnswered(number, refusal=_refusal(refused)))
         except Exception:
             logger.exception("a request could not be answered")
-            self._pipe.tell(Answered(number, refusal=Refusal(500, "the request could not be answered")))
+            self._pipe.tell(AskAnswered(number, refusal=Refusal(500, "the request could not be answered")))
 
     async def _end(self, reason: str, at_once: bool) -> None:
         if self._hosted is None:
@@ -124,7 +124,7 @@ class _Worker:
             await self._hosted.end(reason)
 
     def _report(self, what: dict[str, Any]) -> None:
-        self._pipe.tell(Reported(what))
+        self._pipe.tell(SessionReported(what))
 
 
 def _refusal(refused: Refused) -> Refusal:

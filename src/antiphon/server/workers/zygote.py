@@ -29,19 +29,19 @@ import msgspec
 from ...agent import Agent
 from ...errors import AntiphonError
 from ...transports.loopback import Loopback
-from ..hosting import Agents
+from ..host import Agents
 from .job import Job
+from .model_server import PORTS, key_of
 from .processes import call_this, die_with
-from .served import PORTS, key_of
 
-__all__ = ["MODELS", "ROLES", "WORKER", "Verdict", "main", "unsafe"]
+__all__ = ["MODELS", "ROLES", "WORKER", "ForkVerdict", "main", "unsafe"]
 
 WORKER, MODELS = b"w", b"m"
 ROLES = {WORKER: "worker", MODELS: "models"}
 FIRST = ("numpy", "onnxruntime")
 """They are imported before anything is judged: onnxruntime begins a thread then, whose loss does no harm."""
 EARLY = (
-    *("antiphon.server.workers.worker", "antiphon.server.lines"),
+    *("antiphon.server.workers.worker", "antiphon.server.session_transport"),
     *("antiphon.transports.websocket", "antiphon.rtvi", "antiphon.telemetry.latency"),
 )
 LATER = {"aiortc": "antiphon.transports.webrtc.aiortc", "wrtc": "antiphon.transports.webrtc.wrtc"}
@@ -49,7 +49,7 @@ SHARED = {"socket:": "a connection", "pipe:": "a pipe", "anon_inode:[eventpoll]"
 """What a descriptor may be that two processes cannot have in common."""
 
 
-class Verdict(msgspec.Struct):
+class ForkVerdict(msgspec.Struct):
     """What came of the loading: whether it may be forked, or what stands against it."""
 
     agents: list[str] = []
@@ -115,7 +115,7 @@ def main(control: socket.socket, job: Job) -> None:
             _fork(control, asked, end, job, agents)
 
 
-def _loaded(job: Job, traces: Traces) -> tuple[Verdict, Agents]:
+def _loaded(job: Job, traces: Traces) -> tuple[ForkVerdict, Agents]:
     try:
         agents = job.load()
         found = unsafe(traces)
@@ -124,8 +124,8 @@ def _loaded(job: Job, traces: Traces) -> tuple[Verdict, Agents]:
             prepare(agents, job)
             found = [f"when its models were loaded, {reason}" for reason in unsafe(traces)]
     except AntiphonError as error:
-        return Verdict(problem=str(error)), {}
-    return Verdict(list(agents), served, found), agents
+        return ForkVerdict(problem=str(error)), {}
+    return ForkVerdict(list(agents), served, found), agents
 
 
 def _served(agents: Mapping[str, Any]) -> bool:
@@ -199,10 +199,10 @@ def _heedless(number: int, frame: object) -> None:
 def work(role: bytes, end: socket.socket, job: Job, agents: Agents) -> None:
     """Be what one was made for, then end without looking back."""
     if role == MODELS:
-        from .served import serve
+        from .model_server import serve_models
 
         die_with(job.parent)
-        serve(end, agents)
+        serve_models(end, agents)
     else:
         from .worker import run
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from ...errors import ConfigurationError, UnavailableError, UsageError
 from .line import SIP, hang_up
 from .settings import SIPSettings, address, user
-from .sound import Sound
+from .sound import CallAudio
 
 __all__ = ["Endpoint", "Ringing"]
 
@@ -197,7 +197,7 @@ async def _line(endpoint: Endpoint, call: Any) -> SIP:
         except sip.AudioNotActive:
             info = None
         if info is not None and info.tx_ready and info.rx_ready:
-            return SIP(endpoint, call, Sound(sip, call, info))
+            return SIP(endpoint, call, CallAudio(sip, call, info))
         await asyncio.sleep(PIECE)
     await hang_up(sip, call)
     raise UnavailableError(f"no audio was agreed on with {call.peer or 'the other side'}")

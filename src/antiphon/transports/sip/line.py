@@ -19,15 +19,15 @@ from ...frames import (
     Transfer,
     UserKey,
 )
+from ...observers import Observer
 from ...processor import on
 from ...services.matching import closing
 from ...services.ports import Speech, TextToSpeech
 from ...services.tts import TTS
 from ...stage import Stage, Work
-from ...watching import Observer
 from ..intake import Intake
 from .settings import address, host
-from .sound import Sound
+from .sound import CallAudio
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
@@ -63,7 +63,7 @@ class SIP:
     lead = LEAD
     observers: Sequence[Observer] = ()
 
-    def __init__(self, endpoint: "Endpoint", call: Any, sound: Sound) -> None:
+    def __init__(self, endpoint: "Endpoint", call: Any, sound: CallAudio) -> None:
         self.endpoint = endpoint
         self.call = call
         self.sound = sound

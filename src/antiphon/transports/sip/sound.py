@@ -7,13 +7,13 @@ import numpy as np
 
 from ...audio.resample import Resampler
 
-__all__ = ["Sound"]
+__all__ = ["CallAudio"]
 
 MOST = 16000 * 2  # bytes read at once: a second of the best voice codec
 Convert = Callable[[bytes], bytes]
 
 
-class Sound:
+class CallAudio:
     """Mono 16-bit PCM both ways: `heard_hz` in, `spoken_hz` out. On hold nothing goes either way."""
 
     def __init__(self, sip: Any, call: Any, info: Any) -> None:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from ...errors import ConfigurationError, ServiceTimeoutError, UnavailableError
-from ...watching import Observer
+from ...observers import Observer
 from ..wire import Wire
-from .ends import Earpiece, Mouthpiece
+from .ends import TelephoneInput, TelephoneOutput
 from .line import CallLine
-from .port import Account, CallDetails, Codec, Dialling, Document, Reply, Started, Stopped
+from .port import Account, CallDetails, CallStarted, CallStopped, Codec, DialRequest, Document, SendBack
 from .providers import account, provider
 from .rest import Rest
 
@@ -27,11 +27,11 @@ async def greet(codec: Codec, wire: Wire, within: float = 10.0) -> CallDetails:
             while (message := await wire.receive()) is not None:
                 for event in codec.feed(message):
                     match event:
-                        case Started(call):
+                        case CallStarted(call):
                             return call
-                        case Reply(answer):
+                        case SendBack(answer):
                             wire.send(answer)
-                        case Stopped(reason):
+                        case CallStopped(reason):
                             raise UnavailableError(f"there was no call: {reason}")
                         case _:
                             pass
@@ -64,8 +64,8 @@ class Telephone:
         self.sample_rate = call.spoken.sample_rate
         self.lead = provider(call.provider).lead
         line = CallLine(codec, wire, call, credentials, rest or Rest(), publish)
-        self.output = Earpiece(line)
-        self.input = Mouthpiece(line, self.output)
+        self.output = TelephoneOutput(line)
+        self.input = TelephoneInput(line, self.output)
 
     async def close(self) -> None:
         """Wait until the call has been hung up, which the end of the session begins."""
@@ -73,7 +73,7 @@ class Telephone:
 
 
 async def dial(
-    name: str, dialling: Dialling, *, credentials: Account | None = None, rest: Rest | None = None
+    name: str, dialling: DialRequest, *, credentials: Account | None = None, rest: Rest | None = None
 ) -> str:
     """Call somebody through the provider of this name; gives its id of the call.
 

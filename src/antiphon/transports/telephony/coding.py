@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 from ...errors import BadResponseError
-from .port import Line
+from .port import AudioFormat
 
 __all__ = ["decoder", "encoder"]
 
 Coder = Callable[[bytes], bytes]
 
 
-def encoder(line: Line) -> Coder:
+def encoder(line: AudioFormat) -> Coder:
     """PCM at the line's rate to what the line carries; Opus gives one packet for each 20 ms."""
     from ...audio import g711  # numpy, once there is a call
 
@@ -24,17 +24,17 @@ def encoder(line: Line) -> Coder:
         case "l16be":
             return _swapped
         case "g722":
-            from ...audio.g722 import Encoder
+            from ...audio.g722 import G722Encoder
 
-            return Encoder()
+            return G722Encoder()
         case "opus":
-            from ...audio.opus import Encoder as Opus
+            from ...audio.opus import OpusEncoder as Opus
 
             opus = Opus(line.sample_rate)
             return lambda pcm: b"".join(opus(pcm))
 
 
-def decoder(line: Line) -> Coder:
+def decoder(line: AudioFormat) -> Coder:
     """What the line carries to PCM at its rate. Raises BadResponseError for what is not of its encoding."""
     from ...audio import g711
 
@@ -48,11 +48,11 @@ def decoder(line: Line) -> Coder:
         case "l16be":
             return lambda data: _swapped(_whole(data))
         case "g722":
-            from ...audio.g722 import Decoder
+            from ...audio.g722 import G722Decoder
 
-            return Decoder()
+            return G722Decoder()
         case "opus":
-            from ...audio.opus import Decoder as Opus
+            from ...audio.opus import OpusDecoder as Opus
 
             return Opus(line.sample_rate)
 

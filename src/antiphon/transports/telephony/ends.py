@@ -24,9 +24,9 @@ from ...stage import Stage, Work
 from ..intake import Intake
 from .coding import decoder, encoder
 from .line import CallLine
-from .port import Event, Heard, Key, Marked, Reply, Stopped
+from .port import CallerAudio, CallStopped, Event, KeyPressed, MarkPlayed, SendBack
 
-__all__ = ["Earpiece", "Mouthpiece"]
+__all__ = ["TelephoneInput", "TelephoneOutput"]
 
 logger = logging.getLogger("antiphon.telephony")
 
@@ -38,10 +38,10 @@ UNHEARD = 100  # marks that may be out; one that has stayed away for 20 s will n
 BAD = 20  # messages that cannot be read, after which the call ends
 
 
-class Mouthpiece(Stage):
+class TelephoneInput(Stage):
     """The first part: what the caller says and presses."""
 
-    def __init__(self, line: CallLine, earpiece: "Earpiece") -> None:
+    def __init__(self, line: CallLine, earpiece: "TelephoneOutput") -> None:
         self._line = line
         self._earpiece = earpiece
         self._decode = decoder(line.call.heard)
@@ -60,11 +60,11 @@ class Mouthpiece(Stage):
             while not line.gone and (message := await line.wire.receive()) is not None:
                 try:
                     for event in line.codec.feed(message):
-                        if type(event) is Heard:
+                        if type(event) is CallerAudio:
                             frame = self.intake.take(self._decode(event.data), clock.now() - begun)
                             if frame is not None:
                                 yield frame
-                        elif type(event) is Stopped:
+                        elif type(event) is CallStopped:
                             line.gone, reason = True, event.reason
                         elif (told := self._tell(event)) is not None:
                             yield told
@@ -82,18 +82,18 @@ class Mouthpiece(Stage):
 
     def _tell(self, event: object) -> Frame | Signal | None:
         match event:
-            case Key(key):
+            case KeyPressed(key):
                 return UserKey(key)
-            case Marked(name):
+            case MarkPlayed(name):
                 return self._earpiece.reached(name)
-            case Reply(answer):
+            case SendBack(answer):
                 self._line.send(answer)
                 return None
             case _:
                 return None
 
 
-class Earpiece(Stage):
+class TelephoneOutput(Stage):
     """The last part: what the caller hears."""
 
     def __init__(self, line: CallLine) -> None:
@@ -247,6 +247,6 @@ class Earpiece(Stage):
             await line.wire.close()
 
     def _is_heard_out(self, event: Event) -> bool:
-        if isinstance(event, Marked):
+        if isinstance(event, MarkPlayed):
             self.reached(event.name)
         return not self._marks

@@ -14,16 +14,26 @@ import msgspec
 
 from ...errors import BadResponseError
 from .order import Order
-from .port import CallDetails, Event, Heard, Key, Line, Marked, Message, Started, Stopped
+from .port import (
+    AudioFormat,
+    CallDetails,
+    CallerAudio,
+    CallStarted,
+    CallStopped,
+    Event,
+    KeyPressed,
+    MarkPlayed,
+    Message,
+)
 
-__all__ = ["Dialect", "Events", "Said", "audio", "key", "line", "quoted", "read", "text", "texts"]
+__all__ = ["Dialect", "Events", "ProviderMessage", "audio", "key", "line", "quoted", "read", "text", "texts"]
 
 LONGEST = 1 << 18  # characters of a message; five seconds of audio have less
 KEYS = frozenset("0123456789*#ABCD")
 CONTENT = {"mulaw": "audio/x-mulaw", "l16": "audio/x-l16"}
 
 
-class Media(msgspec.Struct):
+class MediaMessage(msgspec.Struct):
     """A piece of the caller's voice."""
 
     payload: str
@@ -39,11 +49,11 @@ class Named(msgspec.Struct):
     name: str
 
 
-class Said(msgspec.Struct):
+class ProviderMessage(msgspec.Struct):
     """Any message of any of the dialects."""
 
     event: str
-    media: Media | None = None
+    media: MediaMessage | None = None
     dtmf: Pressed | None = None
     mark: Named | None = None
     start: dict[str, Any] | None = None
@@ -61,7 +71,7 @@ class Dialect:
     all but DATA and RATE become quoted strings.
     """
 
-    started: Callable[[Said], CallDetails]
+    started: Callable[[ProviderMessage], CallDetails]
     media: str
     clear: str
     mark: str
@@ -86,20 +96,23 @@ class Events:
         if (media := said.media) is not None and said.event == "media":
             return self._heard(media)
         match said:
-            case Said(event="start", start=dict()):
+            case ProviderMessage(event="start", start=dict()):
                 call = self._dialect.started(said)
                 self._begin(call)
-                return (Started(call),)
-            case Said(event="dtmf", dtmf=Pressed(digit=digit)):
+                return (CallStarted(call),)
+            case ProviderMessage(event="dtmf", dtmf=Pressed(digit=digit)):
                 return (key(digit),)
-            case Said(event="mark", mark=Named(name=name)) | Said(event="playedStream", name=str(name)):
-                return (Marked(name),)
-            case Said(event="stop"):
-                return (Stopped(),)
-            case Said(event="error", payload=why):
+            case (
+                ProviderMessage(event="mark", mark=Named(name=name))
+                | ProviderMessage(event="playedStream", name=str(name))
+            ):
+                return (MarkPlayed(name),)
+            case ProviderMessage(event="stop"):
+                return (CallStopped(),)
+            case ProviderMessage(event="error", payload=why):
                 said_why = text(why, "detail") or text(why, "title") or "an error"
                 raise BadResponseError(f"the provider says: {said_why[:200]}")
-            case Said(event="media" | "start" | "dtmf" | "mark" | "playedStream"):
+            case ProviderMessage(event="media" | "start" | "dtmf" | "mark" | "playedStream"):
                 raise BadResponseError(f"an event {said.event!r} without what belongs to it")
             case _:
                 return ()
@@ -137,17 +150,17 @@ class Events:
         self._mark = _around("NAME", dialect.mark, words)
         self._clear = dialect.clear.replace("STREAM", stream)
 
-    def _heard(self, media: Media) -> Sequence[Event]:
+    def _heard(self, media: MediaMessage) -> Sequence[Event]:
         if not media.track.startswith("inbound"):
             return ()
         data = audio(media.payload)
         if self._order is None:
-            return (Heard(data),) if data else ()
+            return (CallerAudio(data),) if data else ()
         try:
             number = int(media.chunk) if media.chunk is not None else None
         except ValueError as error:
             raise BadResponseError(f"a chunk is numbered {media.chunk!r:.40}") from error
-        return [Heard(piece) for piece in self._order.put(number, data)]
+        return [CallerAudio(piece) for piece in self._order.put(number, data)]
 
 
 def _around(hole: str, template: str, words: dict[str, str]) -> tuple[str, str]:
@@ -158,7 +171,7 @@ def _around(hole: str, template: str, words: dict[str, str]) -> tuple[str, str]:
     return before, after
 
 
-_said = msgspec.json.Decoder(Said)
+_said = msgspec.json.Decoder(ProviderMessage)
 
 
 def read(decoder: "msgspec.json.Decoder[Any]", message: Message) -> Any:
@@ -179,11 +192,11 @@ def audio(payload: str) -> bytes:
         raise BadResponseError(f"audio is not base64: {error}") from error
 
 
-def key(digit: str | int) -> Key:
+def key(digit: str | int) -> KeyPressed:
     """A key that was pressed. Raises BadResponseError for what is none."""
     if (pressed := str(digit).upper()) not in KEYS:
         raise BadResponseError(f"{pressed[:20]!r} is no key of a telephone")
-    return Key(pressed)
+    return KeyPressed(pressed)
 
 
 def text(data: Any, *path: str) -> str:
@@ -211,7 +224,7 @@ ENCODINGS: dict[str, Any] = {
 RATES = frozenset((8000, 16000, 24000, 32000, 48000))
 
 
-def line(encoding: str, rate: str | int = "") -> Line:
+def line(encoding: str, rate: str | int = "") -> AudioFormat:
     """The line of a provider's words, such as "audio/l16;rate=16000".
 
     Raises BadResponseError where we do not speak so.
@@ -224,7 +237,7 @@ def line(encoding: str, rate: str | int = "") -> Line:
         sample_rate = 16000  # which RTP, and so many providers, call 8000
     if written is None or sample_rate not in RATES:
         raise BadResponseError(f"audio as {encoding[:40]!r} at {hz} Hz is not spoken here")
-    return Line(written, sample_rate)
+    return AudioFormat(written, sample_rate)
 
 
 def quoted(value: str) -> str:

@@ -7,7 +7,17 @@ from contextlib import suppress
 from ...errors import BadResponseError, ConfigurationError, TheyErred, UsageError
 from ...frames import Transfer
 from ..wire import Wire
-from .port import Account, CallDetails, Codec, Document, Event, Message, Reply, Stopped, Transferring
+from .port import (
+    Account,
+    CallDetails,
+    CallStopped,
+    Codec,
+    Document,
+    Event,
+    Message,
+    SendBack,
+    TransferRequest,
+)
 from .providers import account, missing, provider
 from .rest import Rest
 
@@ -68,7 +78,7 @@ class CallLine:
             raise ConfigurationError(f"{title} has no {'warm ' * wish.warm}transfer")
         if lacking := missing(self._provider, self._account):
             raise ConfigurationError(f"{title} transfers with credentials: set {', '.join(lacking)}")
-        what = Transferring(self.call, wish.to, wish.warm, wish.announcement, self._publish)
+        what = TransferRequest(self.call, wish.to, wish.warm, wish.announcement, self._publish)
         self.handed_to = "" if wish.warm else wish.to  # the far end may leave before the answer is here
         try:
             await self._rest.run(flow(self._account, what), title)
@@ -85,11 +95,11 @@ class CallLine:
                 while (message := await self.wire.receive()) is not None:
                     with suppress(BadResponseError):
                         for event in self.codec.feed(message):
-                            if isinstance(event, Reply):
+                            if isinstance(event, SendBack):
                                 self.wire.send(event.message)
                             if wanted(event):
                                 return
 
     async def until_gone(self) -> None:
         """Give the far end time to leave by itself."""
-        await self.read(lambda event: isinstance(event, Stopped))
+        await self.read(lambda event: isinstance(event, CallStopped))

@@ -14,27 +14,27 @@ from urllib.parse import parse_qsl
 __all__ = [
     "Abandoned",
     "Account",
-    "Answer",
-    "Asked",
+    "AudioFormat",
     "CallDetails",
+    "CallStarted",
+    "CallStopped",
+    "CallerAudio",
     "Codec",
-    "Dialling",
+    "DialRequest",
     "Document",
     "Event",
     "Flow",
-    "Heard",
-    "Incoming",
-    "Key",
-    "Line",
-    "Marked",
+    "IncomingCall",
+    "KeyPressed",
+    "MarkPlayed",
     "Message",
     "Proof",
     "Provider",
-    "Reply",
-    "Request",
-    "Started",
-    "Stopped",
-    "Transferring",
+    "RestRequest",
+    "SendBack",
+    "TransferRequest",
+    "WebhookAnswer",
+    "WebhookRequest",
 ]
 
 Message = bytes | str
@@ -42,7 +42,7 @@ Encoding = Literal["mulaw", "alaw", "l16", "l16be", "g722", "opus"]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AudioFormat:
     """How audio is written: `l16` with the low byte first, `l16be` with the high one, as in RTP."""
 
     encoding: Encoding = "mulaw"
@@ -59,8 +59,8 @@ class CallDetails:
     account: str = ""
     caller: str = ""
     called: str = ""
-    heard: Line = Line()
-    spoken: Line = Line()
+    heard: AudioFormat = AudioFormat()
+    spoken: AudioFormat = AudioFormat()
     parameters: dict[str, str] = field(default_factory=dict[str, str])
     """What the answer document gave along, and what the provider tells besides."""
     dialect: str = ""
@@ -71,48 +71,48 @@ class CallDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class CallStarted:
     """The handshake is complete."""
 
     call: CallDetails
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class CallerAudio:
     """Audio of the caller, as `CallDetails.heard` says that it is written."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class KeyPressed:
     """The caller pressed a key: one of 0-9, *, #, A-D."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class MarkPlayed:
     """All that was sent before the mark of this name has been played."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class SendBack:
     """The protocol wants this message to be sent back, now."""
 
     message: Message
 
 
 @dataclass(frozen=True, slots=True)
-class Stopped:
+class CallStopped:
     """The far end says that it is over."""
 
     reason: str = "the caller hung up"
 
 
-Event = Started | Heard | Key | Marked | Reply | Stopped
+Event = CallStarted | CallerAudio | KeyPressed | MarkPlayed | SendBack | CallStopped
 
 
 class Codec(Protocol):
@@ -157,7 +157,7 @@ class Codec(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked:
+class WebhookRequest:
     """A request at one of our addresses: a webhook, or the handshake of a socket.
 
     `url` is the address as the provider called it, with scheme, host and query; `now` is when, in seconds
@@ -207,7 +207,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Incoming:
+class IncomingCall:
     """A call that rings, or one of ours that was answered, as a webhook tells it."""
 
     call: str
@@ -216,7 +216,7 @@ class Incoming:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WebhookAnswer:
     """What to answer a call with: our socket's address, and parameters that come back in CallDetails."""
 
     url: str
@@ -232,7 +232,7 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Dialling:
+class DialRequest:
     """A call to make. `answer` is what to do when it is answered.
 
     `answer_url` is where the provider fetches the answer document, for those that want an address;
@@ -240,7 +240,7 @@ class Dialling:
     """
 
     to: str
-    answer: Answer
+    answer: WebhookAnswer
     caller: str = ""
     answer_url: str = ""
     status_url: str = ""
@@ -248,7 +248,7 @@ class Dialling:
 
 
 @dataclass(frozen=True)
-class Transferring:
+class TransferRequest:
     """A call to hand on. `publish` gives the address at which a provider can fetch a document, once."""
 
     call: CallDetails
@@ -259,7 +259,7 @@ class Transferring:
 
 
 @dataclass(frozen=True)
-class Request:
+class RestRequest:
     """A request to a provider: the body is a form, JSON or text; `allow` are statuses that are no failure."""
 
     method: str
@@ -278,7 +278,7 @@ class Abandoned(Exception):  # noqa: N818  what befell a flow
     """Nobody waits for this flow any more: it may yield one last request, to undo what it began."""
 
 
-Flow = Generator[Request | float, dict[str, Any], str]
+Flow = Generator[RestRequest | float, dict[str, Any], str]
 """Requests one after another, each answered with the JSON object of its response (empty where it is none),
 and seconds to wait between them. Returns the provider's id of a call that it made, else ""."""
 
@@ -306,15 +306,15 @@ class Provider:
     """Names that an account can be without."""
     signature: str = ""
     """What proves that a request came from the provider, in words."""
-    signed: Callable[[Asked, Account], Proof] | None = None
+    signed: Callable[[WebhookRequest, Account], Proof] | None = None
     """The proof, if it did. Raises ConfigurationError where the account lacks the secret."""
-    incoming: Callable[[Asked], Incoming] | None = None
+    incoming: Callable[[WebhookRequest], IncomingCall] | None = None
     """Reads the webhook of a call. None: the provider opens the socket without asking, and `signed` is to be
     asked of that handshake."""
-    answer: Callable[[Answer], Document] | None = None
+    answer: Callable[[WebhookAnswer], Document] | None = None
     """The document that answers the webhook."""
-    dial: Callable[[Account, Dialling], Flow] | None = None
+    dial: Callable[[Account, DialRequest], Flow] | None = None
     hang_up: Callable[[Account, CallDetails], Flow] | None = None
-    transfer: Callable[[Account, Transferring], Flow] | None = None
+    transfer: Callable[[Account, TransferRequest], Flow] | None = None
     lead: float = 0.1
     """Seconds of audio to be ahead of time; less where what was sent cannot be taken back."""

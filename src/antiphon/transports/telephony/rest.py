@@ -19,7 +19,7 @@ from ...errors import (
     TheyErred,
     UnavailableError,
 )
-from .port import Abandoned, Flow, Request
+from .port import Abandoned, Flow, RestRequest
 
 if TYPE_CHECKING:
     import ssl
@@ -68,8 +68,8 @@ class Rest:
         finally:
             flow.close()
 
-    async def _do(self, step: Request | float, name: str) -> dict[str, Any]:
-        if isinstance(step, Request):
+    async def _do(self, step: RestRequest | float, name: str) -> dict[str, Any]:
+        if isinstance(step, RestRequest):
             return await self._send(step, name)
         await self._clock.sleep(step)
         return {}
@@ -77,7 +77,7 @@ class Rest:
     def _undo(self, flow: Flow, name: str) -> None:
         with suppress(Abandoned, StopIteration):
             last = flow.throw(Abandoned())
-            if isinstance(last, Request):
+            if isinstance(last, RestRequest):
                 task = asyncio.create_task(self._send(last, name), name="antiphon undo")
                 self._undoing.add(task)
                 task.add_done_callback(self._undone)
@@ -87,7 +87,7 @@ class Rest:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.warning("what was begun could not be undone: %s", error)
 
-    async def _send(self, request: Request, name: str) -> dict[str, Any]:
+    async def _send(self, request: RestRequest, name: str) -> dict[str, Any]:
         try:
             import httpx
         except ModuleNotFoundError as error:
@@ -142,7 +142,9 @@ def found(answer: Mapping[str, Any], *path: str) -> str:
     return value
 
 
-def _refused(name: str, request: Request, status: int, text: str, headers: Mapping[str, str]) -> TheyErred:
+def _refused(
+    name: str, request: RestRequest, status: int, text: str, headers: Mapping[str, str]
+) -> TheyErred:
     said = (
         f"{name} answered {status} to {request.method} {request.url.partition('?')[0]}: {text[:200].strip()}"
     )

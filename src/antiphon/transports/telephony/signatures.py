@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 
 from ...errors import ConfigurationError
-from .port import Asked, Proof
+from .port import Proof, WebhookRequest
 
 __all__ = ["basic", "digest", "same", "secret", "unspoken"]
 
@@ -23,7 +23,7 @@ def same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
 
 
-def unspoken(asked: Asked) -> bool:
+def unspoken(asked: WebhookRequest) -> bool:
     """Whether there is a body that a signature of a form's fields says nothing of."""
     return bool(asked.body) and "urlencoded" not in asked.headers.get("content-type", "").lower()
 
@@ -40,10 +40,12 @@ def digest(key: str, text: str, name: str) -> str:
     return b64encode(hmac.new(key.encode(), text.encode(), getattr(hashlib, name)).digest()).decode()
 
 
-def basic(user: tuple[str, str], password: tuple[str, str]) -> Callable[[Asked, Mapping[str, str]], Proof]:
+def basic(
+    user: tuple[str, str], password: tuple[str, str]
+) -> Callable[[WebhookRequest, Mapping[str, str]], Proof]:
     """A check of HTTP's basic authentication: each is a name in the account and its environment variable."""
 
-    def signed(asked: Asked, account: Mapping[str, str]) -> bool:
+    def signed(asked: WebhookRequest, account: Mapping[str, str]) -> bool:
         wanted = secret(account, *user), secret(account, *password)
         given = asked.login
         return same(given[0], wanted[0]) & same(given[1], wanted[1])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ...errors import ConfigurationError, TheyErred, UnavailableError
 from .events import text
-from .port import Abandoned, Document, Flow, Request, Transferring
+from .port import Abandoned, Document, Flow, RestRequest, TransferRequest
 from .rest import found
 
 __all__ = ["RING", "Warm", "published", "put_through"]
@@ -22,14 +22,14 @@ class Warm:
     """A provider's requests, and where their answers tell the name and the status of the other call."""
 
     to: str
-    dial: Request
+    dial: RestRequest
     name: tuple[str, ...]
-    look: Callable[[str], Request]
+    look: Callable[[str], RestRequest]
     status: tuple[str, ...]
     answered: frozenset[str]
     over: frozenset[str]
-    join: Callable[[str], Request]
-    drop: Callable[[str], Request]
+    join: Callable[[str], RestRequest]
+    drop: Callable[[str], RestRequest]
 
 
 def put_through(warm: Warm) -> Flow:
@@ -56,7 +56,7 @@ def _until_answered(warm: Warm, other: str) -> Flow:
     raise UnavailableError(f"{warm.to} did not answer")
 
 
-def published(wish: Transferring, title: str) -> Callable[[Document], str]:
+def published(wish: TransferRequest, title: str) -> Callable[[Document], str]:
     """How to publish documents, for a provider that fetches them. Raises ConfigurationError without a way."""
     if wish.publish is None:
         raise ConfigurationError(

@@ -21,7 +21,7 @@ from av import Packet, VideoFrame
 
 from ...audio import opus
 from ...errors import ConfigurationError, UnavailableError, UsageError
-from .engine import HEARD_HZ, Candidate, Ear
+from .engine import HEARD_HZ, EngineListener, IceCandidate
 from .settings import WebRTCSettings
 from .uplink import RTP_HZ, Uplink
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from aiortc import RTCDtlsTransport
     from av.stream import Stream
 
-__all__ = ["CONNECTING", "SILENCE", "Aiortc", "Heard", "give_up", "hang_up", "replace_jitter_buffer"]
+__all__ = ["CONNECTING", "SILENCE", "Aiortc", "RtpReceiver", "give_up", "hang_up", "replace_jitter_buffer"]
 
 Encoded: TypeAlias = "Packet[Stream]"
 
@@ -50,7 +50,7 @@ CONNECTING = "_RTCPeerConnection__connect"  # a method, too
 class Aiortc:
     """A peer connection of aiortc."""
 
-    def __init__(self, settings: WebRTCSettings, ear: Ear) -> None:
+    def __init__(self, settings: WebRTCSettings, ear: EngineListener) -> None:
         self._ear = ear
         self._pc = aiortc.RTCPeerConnection(_configuration(settings))
         give_up(self._pc)
@@ -59,7 +59,7 @@ class Aiortc:
         self._channel: aiortc.RTCDataChannel | None = None
         self._voice = _Voice(settings)
         self._pictures = _Pictures()
-        self._heard = Heard(ear.heard)
+        self._heard = RtpReceiver(ear.heard)
         self._guarded: set[Connection] = set()
         self._messenger: aiortc.RTCSctpTransport | None = None
         self._watching: dict[str, asyncio.Task[None]] = {}
@@ -152,7 +152,7 @@ class Aiortc:
         if isinstance(message, str):
             self._ear.told(message)
 
-    async def add(self, candidate: Candidate) -> None:
+    async def add(self, candidate: IceCandidate) -> None:
         """Try one more address. Raises UsageError where it is none."""
         if not candidate.candidate:
             await self._pc.addIceCandidate(None)
@@ -260,12 +260,12 @@ def _connection(transport: "RTCDtlsTransport") -> "Connection":
     return transport.transport._connection  # pyright: ignore[reportPrivateUsage]
 
 
-class Heard:
+class RtpReceiver:
     """Stands where aiortc has its jitter buffer; gives it nothing to decode."""
 
     def __init__(self, heard: Callable[[bytes], object]) -> None:
         self.packets = 0
-        self._uplink = Uplink(opus.Decoder(HEARD_HZ), heard)
+        self._uplink = Uplink(opus.OpusDecoder(HEARD_HZ), heard)
 
     def add(self, packet: Any) -> tuple[bool, None]:
         """A packet of aiortc's: no picture is missed, no frame is complete."""
@@ -281,7 +281,7 @@ class _Voice(aiortc.MediaStreamTrack):
 
     def __init__(self, settings: WebRTCSettings) -> None:
         super().__init__()
-        self._encode = opus.Encoder(settings.sample_rate, bitrate=settings.bitrate)
+        self._encode = opus.OpusEncoder(settings.sample_rate, bitrate=settings.bitrate)
         self._packets: asyncio.Queue[Encoded | None] = asyncio.Queue()
         self._at = 0
         self._is_read = False
@@ -343,7 +343,7 @@ def _picture(pixels: bytes, width: int, height: int, at: float) -> VideoFrame:
     return picture
 
 
-def replace_jitter_buffer(receiver: aiortc.RTCRtpReceiver, heard: Heard) -> None:
+def replace_jitter_buffer(receiver: aiortc.RTCRtpReceiver, heard: RtpReceiver) -> None:
     """Let a receiver's packets be heard at once. Raises ConfigurationError for an aiortc that has changed."""
     if not hasattr(receiver, JITTER_BUFFER):
         raise ConfigurationError(

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ...errors import UsageError
-from ...watching import Observer
+from ...observers import Observer
 
 if TYPE_CHECKING:
     from ...session import Session
 
-__all__ = ["Channel", "ClientProtocol"]
+__all__ = ["ClientProtocol", "DataChannel"]
 
 logger = logging.getLogger("antiphon.webrtc")
 
@@ -36,7 +36,7 @@ class ClientProtocol(Observer, Protocol):
         ...
 
 
-class Channel:
+class DataChannel:
     """Sorts what comes, and keeps what cannot be sent yet. `tell` is the engine's, while there is one."""
 
     def __init__(self, protocol: ClientProtocol | None) -> None:

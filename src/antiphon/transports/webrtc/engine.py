@@ -1,7 +1,7 @@
 """The port between the transport and what does ICE, DTLS, SRTP and the codecs.
 
-An engine is one peer connection that answers offers. It lives in the session's event loop and tells its `Ear`
-what comes, by calls from that loop.
+An engine is one peer connection that answers offers. It runs in the session's event loop and reports what
+arrives by calling its `EngineListener` from that loop.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Protocol
 from ...errors import ConfigurationError
 from .settings import WebRTCSettings
 
-__all__ = ["HEARD_HZ", "PIECE", "Candidate", "Ear", "Engine", "MakeEngine", "engine_maker"]
+__all__ = ["HEARD_HZ", "PIECE", "Engine", "EngineListener", "IceCandidate", "MakeEngine", "engine_maker"]
 
 HEARD_HZ = 16000
 """The rate of what an engine hears."""
@@ -20,7 +20,7 @@ PIECE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class IceCandidate:
     """Where the client may be reached, as SDP has it ("candidate:1 1 udp ..."); "" is the end."""
 
     candidate: str
@@ -28,7 +28,7 @@ class Candidate:
     index: int | None
 
 
-class Ear(Protocol):
+class EngineListener(Protocol):
     """Who is told what the client sends."""
 
     @property
@@ -78,7 +78,7 @@ class Engine(Protocol):
         """The SDP answer to an SDP offer, the first or a later one. Raises UsageError for what is none."""
         ...
 
-    async def add(self, candidate: Candidate) -> None:
+    async def add(self, candidate: IceCandidate) -> None:
         """Try one more address. Raises UsageError for what is none."""
         ...
 
@@ -99,7 +99,7 @@ class Engine(Protocol):
         ...
 
 
-MakeEngine = Callable[[WebRTCSettings, Ear], Engine]
+MakeEngine = Callable[[WebRTCSettings, EngineListener], Engine]
 
 
 def engine_maker(settings: WebRTCSettings) -> MakeEngine:

@@ -5,11 +5,11 @@ import logging
 from collections.abc import Callable, Sequence
 
 from ...errors import UsageError
-from .channel import Channel, ClientProtocol
-from .engine import Candidate, Engine, MakeEngine
+from .channel import ClientProtocol, DataChannel
+from .engine import Engine, IceCandidate, MakeEngine
 from .settings import WebRTCSettings
 
-__all__ = ["Line"]
+__all__ = ["WebRTCLink"]
 
 logger = logging.getLogger("antiphon.webrtc")
 
@@ -19,14 +19,14 @@ STEP = 0.01
 OVER = "this session is over: begin another"
 
 
-class Line:
+class WebRTCLink:
     """What the parts of a session speak through; `connected` is set while media can flow."""
 
     def __init__(
         self, settings: WebRTCSettings, make: MakeEngine, protocol: ClientProtocol | None = None
     ) -> None:
         self.settings = settings
-        self.channel = Channel(protocol)
+        self.channel = DataChannel(protocol)
         self.connected = asyncio.Event()
         self.wants_video = False
         self.hear: Callable[[bytes], object] = lambda pcm: None
@@ -71,7 +71,7 @@ class Line:
             await before.close()
         return sdp
 
-    async def add(self, candidates: Sequence[Candidate]) -> None:
+    async def add(self, candidates: Sequence[IceCandidate]) -> None:
         """Try these addresses too. Raises UsageError for one that is none, or for too many."""
         connection = self._connection
         if connection is None:
@@ -111,7 +111,7 @@ class Line:
 class _Connection:
     """The ear of one engine: what it says counts only as long as it is the line's connection."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: WebRTCLink) -> None:
         self.line = line
         self.tried = 0
         self.is_up = False

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ...errors import UsageError
-from .engine import Candidate
+from .engine import IceCandidate
 
-__all__ = ["Offer", "candidates"]
+__all__ = ["SdpOffer", "candidates"]
 
 LONGEST_OFFER = 100_000  # characters; a browser's with two cameras has 20,000
 KINDS = ("audio", "video", "application")
@@ -18,7 +18,7 @@ MOST_CANDIDATES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class SdpOffer:
     """An SDP offer; `pc_id` is the connection's, where it has one, and `restart` asks for a new one."""
 
     sdp: str
@@ -26,7 +26,7 @@ class Offer:
     restart: bool
 
     @classmethod
-    def read(cls, request: Mapping[str, Any]) -> "Offer":
+    def read(cls, request: Mapping[str, Any]) -> "SdpOffer":
         """From {"sdp", "type": "offer", "pc_id", "restart_pc"}. Raises UsageError."""
         sdp, pc_id = request.get("sdp"), request.get("pc_id")
         if not isinstance(sdp, str) or not sdp.startswith("v=0"):
@@ -59,7 +59,7 @@ def _check_media(sdp: str) -> None:
         raise UsageError("each section of an offer has an a=mid of its own, and a=group:BUNDLE lists those")
 
 
-def candidates(request: Mapping[str, Any]) -> list[Candidate]:
+def candidates(request: Mapping[str, Any]) -> list[IceCandidate]:
     """From {"candidates": [{"candidate", "sdp_mid", "sdp_mline_index"}]}. Raises UsageError."""
     given = request.get("candidates")
     if not isinstance(given, Sequence) or isinstance(given, str | bytes):
@@ -70,7 +70,7 @@ def candidates(request: Mapping[str, Any]) -> list[Candidate]:
     return [_candidate(one) for one in several]
 
 
-def _candidate(given: object) -> Candidate:
+def _candidate(given: object) -> IceCandidate:
     fields: Mapping[str, object] = cast(Mapping[str, object], given) if isinstance(given, Mapping) else {}
     text, mid, index = fields.get("candidate"), fields.get("sdp_mid"), fields.get("sdp_mline_index")
     if not isinstance(text, str) or len(text) > LONGEST_CANDIDATE:
@@ -81,4 +81,4 @@ def _candidate(given: object) -> Candidate:
         raise UsageError("sdp_mid is a text and sdp_mline_index a number, or null")
     if text and mid is None and index is None:
         raise UsageError("a candidate needs sdp_mid or sdp_mline_index, to say what it is for")
-    return Candidate(text, mid, index)
+    return IceCandidate(text, mid, index)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ...errors import ConfigurationError
 
-__all__ = ["IceServer", "Turn", "WebRTCSettings"]
+__all__ = ["IceServer", "TurnServer", "WebRTCSettings"]
 
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 BITRATES = range(6_000, 256_001)
@@ -32,7 +32,7 @@ class IceServer:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnServer:
     """A TURN server that shares a `secret` with us, for credentials that end after `lifetime` seconds.
 
     The user name is the Unix time of the end, and the password an HMAC-SHA1 of it: "A REST API For Access To
@@ -69,7 +69,7 @@ class WebRTCSettings:
 
     engine: Literal["aiortc", "wrtc"] = "aiortc"
     ice_servers: tuple[IceServer, ...] = ()
-    turn: Turn | None = None
+    turn: TurnServer | None = None
     relay_only: bool = False
     port_range: tuple[int, int] | None = None
     sample_rate: int = 24000

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from ...clock import Timer
 from ...errors import ServiceTimeoutError, UnavailableError, UsageError
 from ...frames import AgentAudio, AgentVideo, Interrupted, PlayoutPaused, SessionStarted, UserVideo
+from ...observers import Observer
 from ...processor import Processor, Route, on
-from ...watching import Observer
 from ..intake import Intake
 from .channel import ClientProtocol
+from .downlink import Downlink
 from .engine import HEARD_HZ, PIECE, MakeEngine, engine_maker
-from .line import Line
-from .requests import Offer, candidates
+from .line import WebRTCLink
+from .requests import SdpOffer, candidates
 from .settings import WebRTCSettings
-from .speaking import Speaking
 
 if TYPE_CHECKING:
     from ...pipeline import Branch
@@ -56,9 +56,9 @@ class WebRTC:
         self.observers: Sequence[Observer] = () if rtvi is None else (rtvi,)
         self.pc_id: str | None = None
         """The name of the connection, made with the first answer; it outlives a restart."""
-        self._line = Line(self.settings, engine or engine_maker(self.settings), rtvi)
-        self.input = Incoming(self._line, rtvi)
-        self.output = Outgoing(self._line)
+        self._line = WebRTCLink(self.settings, engine or engine_maker(self.settings), rtvi)
+        self.input = WebRTCInput(self._line, rtvi)
+        self.output = WebRTCOutput(self._line)
         self._offering = asyncio.Lock()
 
     async def offer(self, request: Mapping[str, Any]) -> dict[str, str]:
@@ -66,7 +66,7 @@ class WebRTC:
 
         Raises UsageError for what is no offer, or not for this connection.
         """
-        offer = Offer.read(request)
+        offer = SdpOffer.read(request)
         async with self._offering:
             if offer.pc_id not in (None, self.pc_id):
                 raise UsageError("there is no connection of this pc_id here; send null to begin one")
@@ -97,12 +97,12 @@ class WebRTC:
         await self._line.close()
 
 
-class Incoming(Processor):
+class WebRTCInput(Processor):
     """The first part: what the client says and shows."""
 
     name = "webrtc in"
 
-    def __init__(self, line: Line, protocol: ClientProtocol | None) -> None:
+    def __init__(self, line: WebRTCLink, protocol: ClientProtocol | None) -> None:
         self._line = line
         self._protocol = protocol
         self._settings = line.settings
@@ -198,19 +198,19 @@ class Incoming(Processor):
             self._ending = asyncio.create_task(self.session.cancel(reason), name="antiphon webrtc end")
 
 
-class Outgoing(Processor):
+class WebRTCOutput(Processor):
     """The last part: what the agent says and shows."""
 
     name = "webrtc out"
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: WebRTCLink) -> None:
         self._line = line
-        self._speaking: Speaking | None = None
+        self._speaking: Downlink | None = None
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
         """Begin to send, if only silence: the client knows from it how much to buffer."""
-        self._speaking = Speaking(self.session.clock, self._line.settings.sample_rate, self._line.say)
+        self._speaking = Downlink(self.session.clock, self._line.settings.sample_rate, self._line.say)
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:

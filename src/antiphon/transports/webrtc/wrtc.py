@@ -14,7 +14,7 @@ import webrtc
 from ...audio.pcm import samples
 from ...audio.resample import Resampler
 from ...errors import UsageError
-from .engine import HEARD_HZ, PIECE, Candidate, Ear
+from .engine import HEARD_HZ, PIECE, EngineListener, IceCandidate
 from .settings import WebRTCSettings
 
 __all__ = ["Wrtc"]
@@ -26,7 +26,7 @@ SOURCES = ("camera", "screen")
 class Wrtc:
     """A peer connection of wrtc's."""
 
-    def __init__(self, settings: WebRTCSettings, ear: Ear) -> None:
+    def __init__(self, settings: WebRTCSettings, ear: EngineListener) -> None:
         self._settings = settings
         self._ear = ear
         self._pc = webrtc.RTCPeerConnection(_configuration(settings))
@@ -158,7 +158,7 @@ class Wrtc:
         if isinstance(event.data, str):
             self._ear.told(event.data)
 
-    async def add(self, candidate: Candidate) -> None:
+    async def add(self, candidate: IceCandidate) -> None:
         """Try one more address. Raises UsageError where it is none."""
         init = webrtc.RTCIceCandidateInit(candidate.candidate, candidate.mid, candidate.index)
         try:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import accumulate
 from typing import Any, TypedDict, cast
 
-from ...conversation.context import AgentSaid, Context, Entry, ToolAnswered, ToolSpec, UserSaid
+from ...context import AgentSaid, Context, Entry, ToolAnswered, ToolSpec, UserSaid
 from ...errors import BadResponseError
 from ...frames import ToolCall
 from ...services.ports import TextDelta
@@ -32,14 +32,14 @@ A_MESSAGE, A_TOKEN = 8, 3  # tokens around each message, and the least bytes of 
 ROUND_AND_ROUND = re.compile(r"(.{4,80}?)\1{3}$", re.DOTALL)
 
 
-class Message(TypedDict):
+class ChatMessage(TypedDict):
     """A message of the chat template."""
 
     role: str
     content: str
 
 
-def messages(context: Context) -> list[Message]:
+def messages(context: Context) -> list[ChatMessage]:
     """The context as a chat in which user and assistant alternate, the user last."""
     chat = _head(context)
     said = f"{SPEAK} " if context.tools else ""
@@ -145,13 +145,13 @@ class Writing:
             self._unread = self._unread[end:]
 
 
-def _head(context: Context) -> list[Message]:
+def _head(context: Context) -> list[ChatMessage]:
     """What is the same in every turn: instructions, tools, and an example of each answer."""
     if not context.tools:
         return [{"role": "system", "content": context.instructions}]
     lines = [f"{tool.name} {json.dumps(_meanings(tool))} - {_line(tool)}" for tool in context.tools]
     lines.append(f"{SPEAK} - greetings, small talk, thanks, and what you know already.")
-    chat: list[Message] = [
+    chat: list[ChatMessage] = [
         {"role": "system", "content": "\n".join([context.instructions, "", "Tools:", *lines])}
     ]
     for number, tool in enumerate(context.tools):
@@ -169,7 +169,7 @@ def _head(context: Context) -> list[Message]:
     return chat
 
 
-def _add(chat: list[Message], role: str, content: str) -> None:
+def _add(chat: list[ChatMessage], role: str, content: str) -> None:
     """Add to the chat so that it alternates: one role's messages become one, silence parts the examples."""
     last = chat[-1]
     if last["role"] == role and role == "user":

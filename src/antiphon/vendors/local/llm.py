@@ -16,11 +16,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...conversation.context import Context, ToolSpec
+from ...context import Context, ToolSpec
 from ...errors import BadResponseError, ConfigurationError
 from ...frames import ToolCall
 from ...services.ports import TextDelta, TokenUsage
-from .dialogue import SPEAK, Message, Writing, callable_tools, grammar, messages, newest
+from .dialogue import SPEAK, ChatMessage, Writing, callable_tools, grammar, messages, newest
 from .resident import PROCESSORS, Resident, library
 
 BATCH = 32  # prompt tokens read at a time; in between, others go on, and a reading can be stopped
@@ -43,13 +43,13 @@ class _Slot:
 
     number: int
     thread: ThreadPoolExecutor
-    prompt: list[Message] = field(default_factory=list[Message])
+    prompt: list[ChatMessage] = field(default_factory=list[ChatMessage])
     used: int = 0
     waiting: int = 0
     warming: threading.Event | None = None
     """Set, it stops the warming at hand, which any other work on the slot makes needless."""
 
-    def shared(self, prompt: list[Message]) -> int:
+    def shared(self, prompt: list[ChatMessage]) -> int:
         """How many messages a prompt begins with that are in memory; -1 if others would be lost.
 
         The last of those may have become another with the same first word: it was what the user was thought
@@ -67,7 +67,7 @@ class _Slot:
         return count if goes_on else -1
 
 
-def _first_word(message: Message) -> str:
+def _first_word(message: ChatMessage) -> str:
     word = (message["content"].split(maxsplit=1) or [""])[0]
     return "".join(filter(str.isalnum, word)).lower() or word
 
@@ -105,7 +105,7 @@ class _Engine:
         self._server.handle_chat_completions(first, lambda chunk: False)
 
     async def answer(
-        self, conversation: list[Message], request: dict[str, Any], *, warm: bool = False
+        self, conversation: list[ChatMessage], request: dict[str, Any], *, warm: bool = False
     ) -> AsyncGenerator[Chunk, None]:
         """The chunks of a streamed chat completion. Closing the generator stops the model.
 
@@ -152,7 +152,7 @@ class _Engine:
         finally:
             stop.set()
 
-    def _slot(self, prompt: list[Message], warming: threading.Event | None) -> _Slot:
+    def _slot(self, prompt: list[ChatMessage], warming: threading.Event | None) -> _Slot:
         """Where most of a prompt is in memory, else where nothing was asked for longest."""
         with self._choosing:
             self._uses += 1
@@ -205,7 +205,7 @@ class Llama:
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Answer in words, or with calls."""
         options: dict[str, Any] = {"max_tokens": self._max_tokens, "temperature": 0}
-        begun: list[Message] = []
+        begun: list[ChatMessage] = []
         tools = callable_tools(context)
         if tools:
             options |= {"grammar": grammar(tools), "logit_bias": [[SPEAK, _bias(context, tools)]]}
@@ -226,7 +226,12 @@ class Llama:
                     yield TokenUsage(cached + spent["prompt_n"], spent["predicted_n"], cached)
 
     async def _chunks(
-        self, context: Context, options: dict[str, Any], *, begun: Sequence[Message] = (), warm: bool = False
+        self,
+        context: Context,
+        options: dict[str, Any],
+        *,
+        begun: Sequence[ChatMessage] = (),
+        warm: bool = False,
     ) -> AsyncGenerator[Chunk, None]:
         """The chunks of an answer to as much of the context as fits, which goes on where `begun` ends."""
         engine = await self._resident.get()

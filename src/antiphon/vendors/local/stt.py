@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import ConfigurationError
-from ...services.ports import AudioChunk, Flush, Heard
+from ...services.ports import AudioChunk, Flush, Recognized
 from .mel import SAMPLE_RATE, features, samples
 from .resident import PROCESSORS, Resident, library
 
@@ -138,7 +138,7 @@ class Whisper:
                 f"Whisper knows no language {self._language!r}: give a code such as en, de or zh"
             )
 
-    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Heard]:
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
         """Transcribe one conversation. Of the Flushes that are not final, only the newest is answered."""
         await self.load()
         asked: asyncio.Queue[_Ask | None] = asyncio.Queue()
@@ -152,7 +152,7 @@ class Whisper:
                 await asyncio.wait((task,))
                 if task is utterance.words:
                     words = task.result()
-                    yield Heard(words.text, final, words.language)
+                    yield Recognized(words.text, final, words.language)
             await reader
         finally:
             for task in tasks:

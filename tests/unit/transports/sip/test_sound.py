@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from antiphon.transports.sip.sound import Sound
+from antiphon.transports.sip.sound import CallAudio
 
 
 class RestartedError(Exception):
@@ -85,7 +85,7 @@ def pcm(seconds: float, rate: int) -> bytes:
 
 def test_the_same_rates_change_nothing() -> None:
     call = Call()
-    sound = Sound(SIP, call, call.audio.info())
+    sound = CallAudio(SIP, call, call.audio.info())
     call.audio.waiting = pcm(0.1, 8000)
     assert sound.read() == pcm(0.1, 8000)
     sound.write(pcm(0.02, 8000))
@@ -95,7 +95,7 @@ def test_the_same_rates_change_nothing() -> None:
 @pytest.mark.parametrize("first", ["read", "write", "waiting", "clear"])
 def test_another_rate_is_converted_whoever_meets_it_first(first: str) -> None:
     call = Call()
-    sound = Sound(SIP, call, call.audio.info())
+    sound = CallAudio(SIP, call, call.audio.info())
     call.audio.agree(Info(16000, 16000))
     actions = {
         "read": sound.read,
@@ -114,7 +114,7 @@ def test_another_rate_is_converted_whoever_meets_it_first(first: str) -> None:
 def test_two_channels_become_one_and_one_becomes_two() -> None:
     call = Call()
     call.audio.agreed = Info(48000, 48000, 2, 2)
-    sound = Sound(SIP, call, call.audio.info())
+    sound = CallAudio(SIP, call, call.audio.info())
     call.audio.waiting = struct.pack("<4h", 100, 300, -8, 8)
     assert sound.read() == struct.pack("<2h", 200, 0)
     sound.write(struct.pack("<2h", 5, -6))
@@ -124,7 +124,7 @@ def test_two_channels_become_one_and_one_becomes_two() -> None:
 @pytest.mark.parametrize("who", ["is_on_hold", "remote_on_hold"])
 def test_on_hold_nothing_goes_either_way(who: str) -> None:
     call = Call()
-    sound = Sound(SIP, call, call.audio.info())
+    sound = CallAudio(SIP, call, call.audio.info())
     setattr(call, who, True)
     call.audio.waiting, call.audio.agreed = pcm(0.1, 8000), Info(tx_buffered=320)
     assert sound.read() == b"" and call.audio.waiting == b"", "and nothing of it comes later"
@@ -137,7 +137,7 @@ def test_on_hold_nothing_goes_either_way(who: str) -> None:
 
 def test_without_a_line_nothing_fails() -> None:
     call = Call()
-    sound = Sound(SIP, call, call.audio.info())
+    sound = CallAudio(SIP, call, call.audio.info())
     call.audio.agree(None)
     assert sound.read() == b""
     sound.write(pcm(0.02, 8000))

@@ -16,7 +16,7 @@ from antiphon.frames import AgentAudio, AudioEnded, Failed, PlayoutReached, Sess
 from antiphon.processor import Processor
 from antiphon.reply import Reply
 from antiphon.transports.telephony.call import Telephone, greet
-from antiphon.transports.telephony.port import CallDetails, Document, Line
+from antiphon.transports.telephony.port import AudioFormat, CallDetails, Document
 from antiphon.transports.telephony.providers import provider
 from antiphon.transports.telephony.rest import Rest
 
@@ -262,7 +262,7 @@ def exotel() -> Far:
 
 def provider_call(*texts: str, rate: int = 8000, **more: Any) -> CallDetails:
     """Details of a call whose audio is plain samples."""
-    return CallDetails(*texts, heard=Line("l16", rate), spoken=Line("l16", rate), **more)
+    return CallDetails(*texts, heard=AudioFormat("l16", rate), spoken=AudioFormat("l16", rate), **more)
 
 
 def vonage() -> Far:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from antiphon import Agent, Session, tool
-from antiphon.conversation.context import UserSaid
+from antiphon.context import UserSaid
 from antiphon.frames import Interrupted, ToolCall, Transfer
 from antiphon.testing import virtual
 from antiphon.testing.scripted import LoudVAD, ScriptedLLM, ScriptedSTT, ScriptedTTS

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from antiphon.audio.dtmf import Detector
+from antiphon.audio.dtmf import DtmfDetector
 from antiphon.errors import BadResponseError, ServiceTimeoutError, UnavailableError
 from antiphon.frames import AgentKeys, Transfer
 from antiphon.testing import virtual
@@ -145,7 +145,7 @@ async def test_keys_are_pressed(far: Any, answered: Answered) -> None:
     if far.pressing:
         assert call.sent == [("keys", "12#")]
     else:
-        detector = Detector(far.rate)
+        detector = DtmfDetector(far.rate)
         assert detector(call.heard) == "12#"
     assert call.failures == []
 
@@ -329,7 +329,7 @@ async def test_a_cold_transfer_ends_the_session(far: Any, answered: Answered) ->
             assert call.sent[-1] == ("transfer", "+49303")
             call.wire.put(far.leaves)
         elif not able or not (far.name != "asterisk" or far.call.parameters):
-            assert [failure.part for failure in call.failures] == ["Earpiece"]
+            assert [failure.part for failure in call.failures] == ["TelephoneOutput"]
             assert call.ended == [], "the call goes on"
             return
         else:
@@ -398,8 +398,8 @@ async def test_a_probe_of_the_connection_is_no_call(fars: Any) -> None:
     nobody = "00000000-0000-0000-0000-000000000000"
     codec = provider("genesys").codec()
     events = codec.feed(far.hello[0].replace("090eaa2f-72fa-480a-83e0-8667ff89c0ec", nobody))
-    assert [type(event).__name__ for event in events] == ["Reply"]
-    assert [type(event).__name__ for event in codec.feed(far.leaves)] == ["Reply", "Stopped"]
+    assert [type(event).__name__ for event in events] == ["SendBack"]
+    assert [type(event).__name__ for event in codec.feed(far.leaves)] == ["SendBack", "CallStopped"]
 
 
 def test_what_is_no_handshake_is_refused(far: Any) -> None:
@@ -425,7 +425,7 @@ async def test_what_is_said_behind_keys_is_not_late(far: Any, answered: Answered
         await call.wait(1.0)
     assert call.failures == []
     if not far.pressing:
-        assert Detector(rate)(call.heard) == "123456"
+        assert DtmfDetector(rate)(call.heard) == "123456"
         assert call.heard.rstrip(b"\0").endswith(VOICE * (rate // 2)), "the voice is there again"
 
 
@@ -441,7 +441,7 @@ async def test_keys_are_not_forgotten_when_the_caller_speaks(far: Any, answered:
         await call.wait(1.0)
     assert len(call.times("clear")) == (far.clears and far.pressing)
     if not far.pressing:
-        assert Detector(far.rate)(call.heard) == "123"
+        assert DtmfDetector(far.rate)(call.heard) == "123"
 
 
 @virtual

@@ -15,7 +15,15 @@ from antiphon.errors import BadResponseError
 from antiphon.testing import virtual
 from antiphon.transports.telephony.coding import decoder, encoder
 from antiphon.transports.telephony.events import LONGEST, line
-from antiphon.transports.telephony.port import CallDetails, Codec, Event, Heard, Line, Reply, Started
+from antiphon.transports.telephony.port import (
+    AudioFormat,
+    CallDetails,
+    CallerAudio,
+    CallStarted,
+    Codec,
+    Event,
+    SendBack,
+)
 from antiphon.transports.telephony.providers import available, provider
 
 NAMES = [one.name for one in available()]
@@ -26,7 +34,7 @@ def started(name: str, *hello: Any) -> tuple[Codec, CallDetails]:
     codec = provider(name).codec()
     for message in hello:
         for event in codec.feed(json.dumps(message) if isinstance(message, dict) else message):
-            if isinstance(event, Started):
+            if isinstance(event, CallStarted):
                 return codec, event.call
     raise AssertionError("it did not start")
 
@@ -43,18 +51,18 @@ def telnyx(encoding: str, rate: int, **more: str) -> tuple[Codec, CallDetails]:
 @pytest.mark.parametrize(
     ("encoding", "rate", "wanted"),
     [
-        ("PCMU", 8000, Line("mulaw", 8000)),
-        ("PCMA", 8000, Line("alaw", 8000)),
-        ("G722", 8000, Line("g722", 16000)),
-        ("OPUS", 16000, Line("opus", 16000)),
-        ("L16", 16000, Line("l16", 16000)),
+        ("PCMU", 8000, AudioFormat("mulaw", 8000)),
+        ("PCMA", 8000, AudioFormat("alaw", 8000)),
+        ("G722", 8000, AudioFormat("g722", 16000)),
+        ("OPUS", 16000, AudioFormat("opus", 16000)),
+        ("L16", 16000, AudioFormat("l16", 16000)),
     ],
 )
-def test_telnyx_speaks_as_it_was_agreed(encoding: str, rate: int, wanted: Line) -> None:
+def test_telnyx_speaks_as_it_was_agreed(encoding: str, rate: int, wanted: AudioFormat) -> None:
     _, call = telnyx(encoding, rate)
     assert (call.heard, call.spoken) == (wanted, wanted)
     _, call = telnyx(encoding, rate, spoken="PCMU", mine="yes")
-    assert (call.heard, call.spoken) == (wanted, Line("mulaw", 8000))
+    assert (call.heard, call.spoken) == (wanted, AudioFormat("mulaw", 8000))
     assert call.parameters == {"mine": "yes"}
 
 
@@ -71,39 +79,39 @@ def test_telnyx_speaks_as_it_was_agreed(encoding: str, rate: int, wanted: Line) 
                     "mediaFormat": {"encoding": "audio/x-l16", "sampleRate": 16000},
                 },
             },
-            Line("l16", 16000),
+            AudioFormat("l16", 16000),
         ),
         (
             "exotel",
             {"event": "start", "start": {"stream_sid": "1", "media_format": {"sample_rate": "24000"}}},
-            Line("l16", 24000),
+            AudioFormat("l16", 24000),
         ),
         (
             "exotel",
             {"event": "start", "start": {"media_format": {"encoding": "audio/x-mulaw"}}},
-            Line("mulaw", 8000),
+            AudioFormat("mulaw", 8000),
         ),
         (
             "vonage",
             {"event": "websocket:connected", "content-type": "audio/l16;rate=8000"},
-            Line("l16", 8000),
+            AudioFormat("l16", 8000),
         ),
-        ("asterisk", {"event": "MEDIA_START", "format": "slin16"}, Line("l16", 16000)),
-        ("asterisk", {"event": "MEDIA_START", "format": "alaw"}, Line("alaw", 8000)),
+        ("asterisk", {"event": "MEDIA_START", "format": "slin16"}, AudioFormat("l16", 16000)),
+        ("asterisk", {"event": "MEDIA_START", "format": "alaw"}, AudioFormat("alaw", 8000)),
         (
             "asterisk",
             "MEDIA_START connection_id:1 channel:x format:g722 optimal_frame_size:160",
-            Line("g722", 16000),
+            AudioFormat("g722", 16000),
         ),
         (
             "signalwire",
             {"event": "start", "start": {"mediaFormat": {"encoding": "L16@24000h"}}},
-            Line("l16", 24000),
+            AudioFormat("l16", 24000),
         ),
-        ("freeswitch", b"\\0\\0", Line("l16", 8000)),
+        ("freeswitch", b"\\0\\0", AudioFormat("l16", 8000)),
     ],
 )
-def test_others_do_too(name: str, hello: Any, wanted: Line) -> None:
+def test_others_do_too(name: str, hello: Any, wanted: AudioFormat) -> None:
     _, call = started(name, hello)
     assert (call.heard, call.spoken) == (wanted, wanted)
 
@@ -132,16 +140,16 @@ def test_what_is_not_spoken_here_is_refused(encoding: str) -> None:
 @pytest.mark.parametrize(
     "written",
     [
-        Line("mulaw"),
-        Line("alaw"),
-        Line("l16"),
-        Line("l16be", 16000),
-        Line("g722", 16000),
-        Line("opus", 16000),
+        AudioFormat("mulaw"),
+        AudioFormat("alaw"),
+        AudioFormat("l16"),
+        AudioFormat("l16be", 16000),
+        AudioFormat("g722", 16000),
+        AudioFormat("opus", 16000),
     ],
     ids=lambda written: written.encoding,
 )
-def test_what_is_written_can_be_read(written: Line) -> None:
+def test_what_is_written_can_be_read(written: AudioFormat) -> None:
     encode, decode = encoder(written), decoder(written)
     size = written.sample_rate // 50 * 2
     coded = [encode(PCM[at : at + size]) for at in range(0, len(PCM), size)]
@@ -152,16 +160,16 @@ def test_what_is_written_can_be_read(written: Line) -> None:
 
 
 def test_the_codes_are_those_of_their_names() -> None:
-    assert encoder(Line("alaw"))(PCM) == encode_alaw(PCM)
-    assert decoder(Line("alaw"))(b"\x55\xd5") == decode_alaw(b"\x55\xd5")
-    assert encoder(Line("l16be", 8000))(b"\x01\x02\x03\x04") == b"\x02\x01\x04\x03"
-    assert len(encoder(Line("g722", 16000))(PCM[:640])) == 160
+    assert encoder(AudioFormat("alaw"))(PCM) == encode_alaw(PCM)
+    assert decoder(AudioFormat("alaw"))(b"\x55\xd5") == decode_alaw(b"\x55\xd5")
+    assert encoder(AudioFormat("l16be", 8000))(b"\x01\x02\x03\x04") == b"\x02\x01\x04\x03"
+    assert len(encoder(AudioFormat("g722", 16000))(PCM[:640])) == 160
     assert g722.SAMPLE_RATE == 16000
     assert 16000 in opus.RATES
 
 
-@pytest.mark.parametrize("written", [Line("l16"), Line("l16be")])
-def test_half_a_sample_is_refused(written: Line) -> None:
+@pytest.mark.parametrize("written", [AudioFormat("l16"), AudioFormat("l16be")])
+def test_half_a_sample_is_refused(written: AudioFormat) -> None:
     with pytest.raises(BadResponseError):
         decoder(written)(b"\x01\x02\x03")
 
@@ -176,7 +184,7 @@ def heard(codec: Codec, *chunks: int) -> list[int]:
         payload = b64encode(bytes([chunk % 256]) * 160).decode()
         message = {"event": "media", "media": {"track": "inbound", "chunk": str(chunk), "payload": payload}}
         events += codec.feed(json.dumps(message))
-    return [event.data[0] for event in events if isinstance(event, Heard)]
+    return [event.data[0] for event in events if isinstance(event, CallerAudio)]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +256,7 @@ MESSAGES = st.dictionaries(WORDS, VALUES, max_size=6)
 def fed(codec: Codec, message: bytes | str) -> None:
     try:
         for event in codec.feed(message):
-            if isinstance(event, Heard):
+            if isinstance(event, CallerAudio):
                 assert isinstance(event.data, bytes)
     except BadResponseError:
         pass
@@ -424,9 +432,9 @@ def test_of_two_channels_the_callers_is_heard(fars: Any) -> None:
     del hello["parameters"]["media"][1]
     codec = provider("genesys").codec()
     opened = codec.feed(json.dumps(hello))[0]
-    assert isinstance(opened, Reply)
+    assert isinstance(opened, SendBack)
     assert json.loads(opened.message)["parameters"]["media"][0]["channels"] == ["external", "internal"]
-    assert list(codec.feed(b"\x01\xff\x02\xff")) == [Heard(b"\x01\x02")]
+    assert list(codec.feed(b"\x01\xff\x02\xff")) == [CallerAudio(b"\x01\x02")]
 
 
 def test_fields_that_we_do_not_read_may_be_anything() -> None:

@@ -8,12 +8,12 @@ from xml.etree import ElementTree
 import pytest
 
 from antiphon.errors import ConfigurationError
-from antiphon.transports.telephony.port import Answer, Asked, Incoming
+from antiphon.transports.telephony.port import IncomingCall, WebhookAnswer, WebhookRequest
 from antiphon.transports.telephony.providers import account, available, missing, provider
 
 GUIDE = Path(__file__).parents[4] / "docs" / "guides" / "telephone.md"
 NASTY = 'Bob "the" <b> & co'
-ANSWER = Answer("wss://us/phone/x/t?a=1&b=2", {"to": "+49302", "name": NASTY})
+ANSWER = WebhookAnswer("wss://us/phone/x/t?a=1&b=2", {"to": "+49302", "name": NASTY})
 
 
 def test_found_by_name() -> None:
@@ -90,7 +90,7 @@ def test_documents_in_json() -> None:
     assert exotel is not None
     endpoint = json.loads(vonage(ANSWER).body)[0]["endpoint"][0]
     assert (endpoint["uri"], endpoint["headers"]) == (ANSWER.url, dict(ANSWER.parameters))
-    plain = Answer("wss://us/x", {"to": "1", "name": NASTY})
+    plain = WebhookAnswer("wss://us/x", {"to": "1", "name": NASTY})
     assert json.loads(exotel(plain).body)["url"] == "wss://us/x?" + urlencode({"name": NASTY})
 
 
@@ -101,21 +101,24 @@ EVENT = b'{"data":{"payload":{"call_control_id":"1","from":"+49301","to":"+49302
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
-        ("twilio", Asked("https://x", 0, FORM, b"CallSid=1&From=%2B49301&To=%2B49302")),
-        ("signalwire", Asked("https://x", 0, FORM, b"CallSid=1&From=%2B49301&To=%2B49302")),
-        ("telnyx", Asked("https://x", 0, FORM, b"CallSid=1&From=%2B49301&To=%2B49302")),
-        ("telnyx", Asked("https://x", 0, {}, EVENT)),
-        ("plivo", Asked("https://x", 0, FORM, b"CallUUID=1&From=%2B49301&To=%2B49302")),
-        ("exotel", Asked("https://x?CallSid=1&CallFrom=%2B49301&CallTo=%2B49302", 0)),
-        ("vonage", Asked("https://x?uuid=1&from=%2B49301&to=%2B49302", 0)),
-        ("vonage", Asked("https://x", 0, {}, b'{"uuid":"1","from":"+49301","to":"+49302"}')),
-        ("bandwidth", Asked("https://x", 0, {}, b'{"callId":"1","from":"+49301","to":"+49302","x":{}}')),
+        ("twilio", WebhookRequest("https://x", 0, FORM, b"CallSid=1&From=%2B49301&To=%2B49302")),
+        ("signalwire", WebhookRequest("https://x", 0, FORM, b"CallSid=1&From=%2B49301&To=%2B49302")),
+        ("telnyx", WebhookRequest("https://x", 0, FORM, b"CallSid=1&From=%2B49301&To=%2B49302")),
+        ("telnyx", WebhookRequest("https://x", 0, {}, EVENT)),
+        ("plivo", WebhookRequest("https://x", 0, FORM, b"CallUUID=1&From=%2B49301&To=%2B49302")),
+        ("exotel", WebhookRequest("https://x?CallSid=1&CallFrom=%2B49301&CallTo=%2B49302", 0)),
+        ("vonage", WebhookRequest("https://x?uuid=1&from=%2B49301&to=%2B49302", 0)),
+        ("vonage", WebhookRequest("https://x", 0, {}, b'{"uuid":"1","from":"+49301","to":"+49302"}')),
+        (
+            "bandwidth",
+            WebhookRequest("https://x", 0, {}, b'{"callId":"1","from":"+49301","to":"+49302","x":{}}'),
+        ),
     ],
 )
-def test_webhooks(name: str, asked: Asked) -> None:
+def test_webhooks(name: str, asked: WebhookRequest) -> None:
     read = provider(name).incoming
     assert read is not None
-    assert read(asked) == Incoming("1", "+49301", "+49302")
+    assert read(asked) == IncomingCall("1", "+49301", "+49302")
 
 
 @pytest.mark.parametrize("of", [one.name for one in available() if one.incoming])
@@ -133,7 +136,7 @@ def test_webhooks_of_rubbish(of: str) -> None:
         b"a=b&&&=c",
     ):
         for headers in (FORM, {}):
-            assert isinstance(read(Asked("https://x?&&=", 0, headers, body)), Incoming)
+            assert isinstance(read(WebhookRequest("https://x?&&=", 0, headers, body)), IncomingCall)
 
 
 def row(of: object) -> str:

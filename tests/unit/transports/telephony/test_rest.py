@@ -25,7 +25,14 @@ from antiphon.errors import (
 )
 from antiphon.testing import run_virtual
 from antiphon.transports.telephony.call import dial
-from antiphon.transports.telephony.port import Answer, CallDetails, Dialling, Document, Flow, Transferring
+from antiphon.transports.telephony.port import (
+    CallDetails,
+    DialRequest,
+    Document,
+    Flow,
+    TransferRequest,
+    WebhookAnswer,
+)
 from antiphon.transports.telephony.providers import account, available, provider
 from antiphon.transports.telephony.rest import Rest
 
@@ -47,8 +54,8 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 CALL = CallDetails("any", "C/1", caller="+49301", called="+49302", parameters={"caller_channel": "ch 1"})
-DIALLING = Dialling(
-    "+49303", Answer("wss://us/phone/x/token", {"to": "+49303"}), answer_url="https://us/phone/x?session=1",
+DIALLING = DialRequest(
+    "+49303", WebhookAnswer("wss://us/phone/x/token", {"to": "+49303"}), answer_url="https://us/phone/x?session=1",
     status_url="https://us/status", ring=20,
 )  # fmt: skip
 
@@ -258,7 +265,7 @@ COLD: dict[str, tuple[str, str, Any]] = {
 }  # fmt: skip
 
 
-def transfer(name: str, wish: Transferring) -> Flow:
+def transfer(name: str, wish: TransferRequest) -> Flow:
     flow = provider(name).transfer
     assert flow is not None
     return flow(given(name), wish)
@@ -278,7 +285,7 @@ class Published:
 @pytest.mark.parametrize("name", COLD)
 def test_cold_transfer(name: str) -> None:
     web, published = Web(), Published()
-    web.run(transfer(name, Transferring(CALL, "+49304", publish=published)))
+    web.run(transfer(name, TransferRequest(CALL, "+49304", publish=published)))
     assert web.asked[-1] == COLD[name]
     assert len(web.asked) == 1 + (name == "bandwidth")
     if name == "plivo":
@@ -306,7 +313,7 @@ def test_warm_transfer(name: str) -> None:
         Web((201, made), (200, rings), (404, {}) if name == "plivo" else (200, rings), (200, answered)),
         Published(),
     )
-    wish = Transferring(CALL, "+49304", True, "Mr <b> calls", published)
+    wish = TransferRequest(CALL, "+49304", True, "Mr <b> calls", published)
     assert web.run(transfer(name, wish)) == "o"
     said = " ".join([*map(str, web.asked), *(document.body for document in published.documents)])
     assert "Mr &lt;b&gt; calls" in said or "Mr <b> calls" in said
@@ -322,7 +329,7 @@ def test_a_warm_transfer_that_nobody_answers_is_undone(name: str) -> None:
         ringing[1::2] = [(422, None)] * 50
     web = Web((201, made), *ringing)
     with pytest.raises(UnavailableError, match="did not answer"):
-        web.run(transfer(name, Transferring(CALL, "+49304", True, publish=Published())))
+        web.run(transfer(name, TransferRequest(CALL, "+49304", True, publish=Published())))
     method, url, _ = web.asked[-1]
     assert "/o" in url
     assert method != "GET", "the other call is ended"
@@ -334,7 +341,7 @@ def test_a_warm_transfer_that_breaks_is_undone(name: str) -> None:
     made, _, _ = WARM[name]
     web = Web((201, made), (500, {}), (200, {}))
     with pytest.raises(UnavailableError, match="500"):
-        web.run(transfer(name, Transferring(CALL, "+49304", True, publish=Published())))
+        web.run(transfer(name, TransferRequest(CALL, "+49304", True, publish=Published())))
     assert len(web.asked) == 3 + (name == "bandwidth")
     assert "/o" in web.asked[-1][1]
 
@@ -342,20 +349,20 @@ def test_a_warm_transfer_that_breaks_is_undone(name: str) -> None:
 def test_telnyx_transfers_warm_by_a_bridge() -> None:
     web = Web((200, {"data": {"call_control_id": "o"}}), (200, {"data": {"is_alive": True}}), (422, {}),
               (200, {"data": {"is_alive": True}}), (200, {"data": {"result": "ok"}}))  # fmt: skip
-    web.run(transfer("telnyx", Transferring(CALL, "+49304", True, "A call")))
+    web.run(transfer("telnyx", TransferRequest(CALL, "+49304", True, "A call")))
     assert [url.removeprefix("https://api.telnyx.com/v2/calls") for _, url, _ in web.asked] == [
         "", "/o", "/o/actions/speak", "/o", "/o/actions/speak", "/C%2F1/actions/bridge",
     ]  # fmt: skip
     assert web.asked[-1][2] == {"call_control_id": "o"}
     gone = Web((200, {"data": {"call_control_id": "o"}}), (200, {"data": {"is_alive": False}}))
     with pytest.raises(UnavailableError, match="did not take"):
-        gone.run(transfer("telnyx", Transferring(CALL, "+49304", True)))
+        gone.run(transfer("telnyx", TransferRequest(CALL, "+49304", True)))
 
 
 @pytest.mark.parametrize("name", ["plivo", "bandwidth"])
 def test_documents_need_a_server(name: str) -> None:
     with pytest.raises(ConfigurationError, match="antiphon serve"):
-        Web().run(transfer(name, Transferring(CALL, "+49304", True)))
+        Web().run(transfer(name, TransferRequest(CALL, "+49304", True)))
 
 
 def test_who_asks_is_proven() -> None:
@@ -366,19 +373,19 @@ def test_who_asks_is_proven() -> None:
         web.run(flow(given(name), CALL))
         assert login(web.requests[0]) == wanted
     web = Web()
-    web.run(transfer("bandwidth", Transferring(CALL, "+49304")))
+    web.run(transfer("bandwidth", TransferRequest(CALL, "+49304")))
     assert login(web.requests[0]) == "i:s"
     assert body(web.requests[0]) == {"grant_type": "client_credentials"}
     assert web.requests[1].headers["authorization"] == "Bearer bearer"
     assert web.requests[1].headers["content-type"] == "application/xml"
     web = Web()
-    web.run(transfer("telnyx", Transferring(CALL, "+49304")))
+    web.run(transfer("telnyx", TransferRequest(CALL, "+49304")))
     assert web.requests[0].headers["authorization"] == "Bearer k"
 
 
 def test_vonage_is_asked_with_a_token_of_the_application() -> None:
     web = Web()
-    web.run(transfer("vonage", Transferring(CALL, "+49304")))
+    web.run(transfer("vonage", TransferRequest(CALL, "+49304")))
     head, _, mark = web.requests[0].headers["authorization"].removeprefix("Bearer ").rpartition(".")
     PRIVATE.public_key().verify(urlsafe_b64decode(mark + "=="), head.encode(), PKCS1v15(), SHA256())
     kind, claims = (json.loads(urlsafe_b64decode(part + "==")) for part in head.split("."))
@@ -400,7 +407,7 @@ def test_vonage_is_asked_with_a_token_of_the_application() -> None:
 )
 def test_refusals(status: int, error: type[TheyErred]) -> None:
     with pytest.raises(error, match=str(status)):
-        Web((status, {"message": "no"})).run(transfer("telnyx", Transferring(CALL, "+49304")))
+        Web((status, {"message": "no"})).run(transfer("telnyx", TransferRequest(CALL, "+49304")))
 
 
 def test_an_answer_without_what_is_needed() -> None:
@@ -422,7 +429,7 @@ def test_a_provider_that_is_not_reached(raised: Exception, error: type[TheyErred
 
     rest = Rest(httpx.AsyncClient(transport=httpx.MockTransport(fail)))
     with pytest.raises(error):
-        run_virtual(rest.run(transfer("telnyx", Transferring(CALL, "+49304")), "Telnyx"))
+        run_virtual(rest.run(transfer("telnyx", TransferRequest(CALL, "+49304")), "Telnyx"))
 
 
 def test_what_is_not_set_is_named() -> None:

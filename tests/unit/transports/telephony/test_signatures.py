@@ -12,14 +12,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from antiphon.errors import ConfigurationError
-from antiphon.transports.telephony.port import Asked
+from antiphon.transports.telephony.port import WebhookRequest
 from antiphon.transports.telephony.providers import account, available, provider
 
 NOW = 1_750_000_000.0
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
-def is_signed(name: str, asked: Asked, account: dict[str, str]) -> bool:
+def is_signed(name: str, asked: WebhookRequest, account: dict[str, str]) -> bool:
     check = provider(name).signed
     assert check is not None
     return bool(check(asked, account))
@@ -27,7 +27,7 @@ def is_signed(name: str, asked: Asked, account: dict[str, str]) -> bool:
 
 # Twilio: https://www.twilio.com/docs/usage/security ---------------------------------------------------
 
-TWILIO = Asked(
+TWILIO = WebhookRequest(
     "https://mycompany.com/myapp.php?foo=1&bar=2",
     NOW,
     FORM | {"x-twilio-signature": "GvWf1cFY/Q7PnoempGyD5oXAezc="},
@@ -62,14 +62,14 @@ def test_twilio_signs_a_json_body_by_its_hash() -> None:
     url = f"https://example.com/myapp?bodySHA256={hashlib.sha256(body).hexdigest()}"
     mac = b64encode(hmac.new(b"12345", url.encode(), "sha1").digest()).decode()
     headers = {"content-type": "application/json", "x-twilio-signature": mac}
-    assert is_signed("twilio", Asked(url, NOW, headers, body), TOKEN)
-    assert not is_signed("twilio", Asked(url, NOW, headers, body + b" "), TOKEN)
+    assert is_signed("twilio", WebhookRequest(url, NOW, headers, body), TOKEN)
+    assert not is_signed("twilio", WebhookRequest(url, NOW, headers, body + b" "), TOKEN)
 
 
 def test_twilio_signs_the_handshake_of_its_socket() -> None:
     url = "wss://example.com/phone/twilio/abc"
     mac = b64encode(hmac.new(b"12345", url.encode(), "sha1").digest()).decode()
-    assert is_signed("twilio", Asked(url, NOW, {"x-twilio-signature": mac}, method="GET"), TOKEN)
+    assert is_signed("twilio", WebhookRequest(url, NOW, {"x-twilio-signature": mac}, method="GET"), TOKEN)
 
 
 # SignalWire ------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def test_signalwire() -> None:
     assert not is_signed("signalwire", replace(TWILIO, headers=headers, body=b""), key)
     body = b'{"call":1}'
     mac = hmac.new(b"12345", b"https://x.y/z" + body, "sha1").hexdigest()
-    asked = Asked("https://x.y/z", NOW, {"x-signalwire-signature": mac}, body)
+    asked = WebhookRequest("https://x.y/z", NOW, {"x-signalwire-signature": mac}, body)
     assert is_signed("signalwire", asked, key)
     assert not is_signed("signalwire", replace(asked, body=b'{"call":2}'), key)
 
@@ -106,10 +106,10 @@ def test_signalwires_proof_is_the_same_by_whichever_header() -> None:
 # Plivo: the strings are those that its own packages sign -----------------------------------------------
 
 
-def plivo(url: str, signed: str, body: dict[str, str], method: str = "POST") -> Asked:
+def plivo(url: str, signed: str, body: dict[str, str], method: str = "POST") -> WebhookRequest:
     mac = b64encode(hmac.new(b"token", f"{signed}.12345".encode(), "sha256").digest()).decode()
     headers = FORM | {"x-plivo-signature-v3": f"AAAA,{mac}", "x-plivo-signature-v3-nonce": "12345"}
-    return Asked(url, NOW, headers, urlencode(body).encode(), method)
+    return WebhookRequest(url, NOW, headers, urlencode(body).encode(), method)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,9 @@ def test_telnyx() -> None:
     key = {"public_key": b64encode(private.public_key().public_bytes_raw()).decode()}
     body, stamp = b'{"data":{"event_type":"call.initiated"}}', str(int(NOW) - 5)
     mark = b64encode(private.sign(stamp.encode() + b"|" + body)).decode()
-    asked = Asked("https://x", NOW, {"telnyx-signature-ed25519": mark, "telnyx-timestamp": stamp}, body)
+    asked = WebhookRequest(
+        "https://x", NOW, {"telnyx-signature-ed25519": mark, "telnyx-timestamp": stamp}, body
+    )
     assert is_signed("telnyx", asked, key)
     assert not is_signed("telnyx", replace(asked, body=b"{}"), key)
     assert not is_signed("telnyx", replace(asked, now=NOW + 600), key), "it is too old"
@@ -162,7 +164,7 @@ def jwt(claims: dict[str, Any], secret: bytes = b"secret", algorithm: str = "HS2
 
 def test_hs256_by_its_own_example() -> None:
     """RFC 7515 appendix A.1: the token is good, and far too old."""
-    from antiphon.transports.telephony import vonage
+    from antiphon.transports.telephony.providers import vonage
 
     key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
     token = (
@@ -179,7 +181,7 @@ def test_hs256_by_its_own_example() -> None:
 def test_vonage() -> None:
     body = b'{"uuid":"1"}'
     claims = {"iat": NOW - 2, "jti": "1", "payload_hash": hashlib.sha256(body).hexdigest()}
-    asked = Asked("https://x/y", NOW, {"authorization": f"Bearer {jwt(claims)}"}, body)
+    asked = WebhookRequest("https://x/y", NOW, {"authorization": f"Bearer {jwt(claims)}"}, body)
     key = {"signature": "secret"}
     assert is_signed("vonage", asked, key)
     assert not is_signed("vonage", asked, {"signature": "other"})
@@ -187,7 +189,9 @@ def test_vonage() -> None:
     assert not is_signed("vonage", replace(asked, now=NOW + 600), key)
 
     def carries(token: str, body: bytes = b"") -> bool:
-        return is_signed("vonage", Asked("https://x/y", NOW, {"authorization": f"Bearer {token}"}, body), key)
+        return is_signed(
+            "vonage", WebhookRequest("https://x/y", NOW, {"authorization": f"Bearer {token}"}, body), key
+        )
 
     assert carries(jwt({"iat": NOW})), "a webhook without a body"
     assert not carries(jwt({"iat": NOW}), body), "a body that nobody vouches for"
@@ -200,7 +204,7 @@ def test_vonage() -> None:
 
 # Genesys: https://developer.genesys.cloud/devapps/audiohook/security -----------------------------------
 
-GENESYS = Asked(
+GENESYS = WebhookRequest(
     "wss://audiohook.example.com/api/v1/voicebiometrics/ws",
     1641013205.0,
     {
@@ -250,8 +254,8 @@ def test_a_signature_that_speaks_of_too_little_proves_nothing() -> None:
 
 @pytest.mark.parametrize("name", ["exotel", "bandwidth", "asterisk", "freeswitch"])
 def test_basic(name: str) -> None:
-    def asked(text: str) -> Asked:
-        return Asked("wss://x", NOW, {"authorization": text})
+    def asked(text: str) -> WebhookRequest:
+        return WebhookRequest("wss://x", NOW, {"authorization": text})
 
     key = {"user": "me", "password": "p:w"}
     good = b64encode(b"me:p:w").decode()
@@ -280,10 +284,10 @@ def test_without_the_secret_nothing_is_believed(name: str) -> None:
 def test_a_request_without_any_proof_is_refused(name: str) -> None:
     of = provider(name)
     some = dict.fromkeys(of.environment, b64encode(bytes(32)).decode())
-    assert not is_signed(name, Asked("https://x/y", NOW), some)
+    assert not is_signed(name, WebhookRequest("https://x/y", NOW), some)
 
 
 def test_vonage_vouches_for_a_body_that_is_gone() -> None:
     claims = {"iat": NOW, "payload_hash": hashlib.sha256(b'{"uuid":"1"}').hexdigest()}
-    asked = Asked("https://x/y?from=49", NOW, {"authorization": f"Bearer {jwt(claims)}"}, b"")
+    asked = WebhookRequest("https://x/y?from=49", NOW, {"authorization": f"Bearer {jwt(claims)}"}, b"")
     assert not is_signed("vonage", asked, {"signature": "secret"})

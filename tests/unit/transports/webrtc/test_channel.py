@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from antiphon.errors import UsageError
 from antiphon.session import Session
-from antiphon.transports.webrtc.channel import Channel
+from antiphon.transports.webrtc.channel import DataChannel
 
 
 class Protocol:
@@ -26,9 +26,9 @@ class Protocol:
     def saw(self, now: float, source: str, what: Any, is_input: bool) -> None: ...
 
 
-def channel() -> tuple[Channel, Protocol]:
+def channel() -> tuple[DataChannel, Protocol]:
     protocol = Protocol()
-    return Channel(protocol), protocol
+    return DataChannel(protocol), protocol
 
 
 def status(index: Any, enabled: Any) -> str:

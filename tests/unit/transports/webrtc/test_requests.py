@@ -5,17 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.errors import UsageError
-from antiphon.transports.webrtc.engine import Candidate
-from antiphon.transports.webrtc.requests import Offer, candidates
+from antiphon.transports.webrtc.engine import IceCandidate
+from antiphon.transports.webrtc.requests import SdpOffer, candidates
 
 SDP = "v=0\r\na=group:BUNDLE 0 1\r\nm=audio 9 X 0\r\na=mid:0\r\nm=application 9 Y z\r\na=mid:1\r\n"
 GOOD = {"sdp": SDP, "type": "offer", "pc_id": None, "restart_pc": False}
 
 
 def test_an_offer_is_read() -> None:
-    assert Offer.read(GOOD) == Offer(SDP, None, False)
-    assert Offer.read(GOOD | {"pc_id": "a", "restart_pc": True, "requestData": 7}) == Offer(SDP, "a", True)
-    assert Offer.read({"sdp": SDP.replace("\r\n", "\n"), "type": "offer"}).pc_id is None
+    assert SdpOffer.read(GOOD) == SdpOffer(SDP, None, False)
+    assert SdpOffer.read(GOOD | {"pc_id": "a", "restart_pc": True, "requestData": 7}) == SdpOffer(
+        SDP, "a", True
+    )
+    assert SdpOffer.read({"sdp": SDP.replace("\r\n", "\n"), "type": "offer"}).pc_id is None
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_an_offer_is_read() -> None:
 )
 def test_what_is_no_offer_is_refused_in_a_sentence(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        Offer.read(GOOD | wrong)
+        SdpOffer.read(GOOD | wrong)
 
 
 def test_candidates_are_read() -> None:
@@ -47,8 +49,8 @@ def test_candidates_are_read() -> None:
         {"candidate": "", "sdp_mid": None},
     ]
     assert candidates({"candidates": several}) == [
-        Candidate("candidate:1 1 udp 1 10.0.0.1 1 typ host", "0", 0),
-        Candidate("", None, None),
+        IceCandidate("candidate:1 1 udp 1 10.0.0.1 1 typ host", "0", 0),
+        IceCandidate("", None, None),
     ]
 
 
@@ -84,7 +86,7 @@ NAMES = st.sampled_from(["sdp", "type", "pc_id", "restart_pc", "candidates", "ca
 
 @given(st.dictionaries(NAMES, JSON | st.text().map(lambda text: f"v=0\nm=audio {text}")))
 def test_anything_else_raises_nothing_else(request: dict[str, Any]) -> None:
-    for read in (Offer.read, candidates):
+    for read in (SdpOffer.read, candidates):
         try:
             read(request)
         except UsageError as error:

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from antiphon.errors import ConfigurationError
-from antiphon.transports.webrtc import IceServer, Turn, WebRTCSettings
+from antiphon.transports.webrtc import IceServer, TurnServer, WebRTCSettings
 
 
 def test_turn_credentials_are_a_keyed_hash_of_the_time_of_their_end() -> None:
-    server = Turn("turn:turn.example.org:3478?transport=udp", "north", lifetime=600, name="me").server(1000.7)
+    server = TurnServer("turn:turn.example.org:3478?transport=udp", "north", lifetime=600, name="me").server(
+        1000.7
+    )
     assert server.username == "1600:me"
     digest = hmac.new(b"north", b"1600:me", hashlib.sha1).digest()
     assert server.credential == base64.b64encode(digest).decode()
@@ -19,7 +21,7 @@ def test_turn_credentials_are_a_keyed_hash_of_the_time_of_their_end() -> None:
 def test_a_browser_is_told_of_all_servers() -> None:
     settings = WebRTCSettings(
         ice_servers=(IceServer("stun:a.example"), IceServer("turn:b.example", "me", "word")),
-        turn=Turn("turn:c.example", "s", lifetime=60, name="x"),
+        turn=TurnServer("turn:c.example", "s", lifetime=60, name="x"),
     )
     servers = settings.ice_config(now=0)["iceServers"]
     assert servers[:2] == [
@@ -31,7 +33,7 @@ def test_a_browser_is_told_of_all_servers() -> None:
 
 
 def test_credentials_begin_when_they_are_asked_for() -> None:
-    settings = WebRTCSettings(turn=Turn("turn:c.example", "s", lifetime=60))
+    settings = WebRTCSettings(turn=TurnServer("turn:c.example", "s", lifetime=60))
     username = settings.servers()[0].username
     assert username is not None
     assert int(username.split(":")[0]) > 1_700_000_000
@@ -61,9 +63,9 @@ def test_a_server_has_a_scheme(url: str) -> None:
     with pytest.raises(ConfigurationError, match="ICE server"):
         IceServer(url)
     with pytest.raises(ConfigurationError):
-        Turn(url, "secret")
+        TurnServer(url, "secret")
 
 
 def test_a_turn_server_needs_a_secret() -> None:
     with pytest.raises(ConfigurationError, match="secret"):
-        Turn("turn:a.example", "")
+        TurnServer("turn:a.example", "")

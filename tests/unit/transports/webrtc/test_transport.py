@@ -17,12 +17,12 @@ from antiphon.frames import (
     UserAudio,
     UserVideo,
 )
-from antiphon.playout import Playout
+from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.session import Session
 from antiphon.testing import VirtualLoop, virtual
 from antiphon.transports.webrtc import WebRTC, WebRTCSettings
-from antiphon.transports.webrtc.engine import Candidate, Ear
+from antiphon.transports.webrtc.engine import EngineListener, IceCandidate
 
 SDP = "v=0\r\nm=audio 9 X 0\r\na=mid:0\r\n"
 OFFER: dict[str, Any] = {"sdp": SDP, "type": "offer", "pc_id": None, "restart_pc": False}
@@ -32,12 +32,12 @@ PIECE = b"\1\0" * 320
 class Engine:
     """An engine that does nothing but remember."""
 
-    def __init__(self, settings: WebRTCSettings, ear: Ear) -> None:
+    def __init__(self, settings: WebRTCSettings, ear: EngineListener) -> None:
         self.ear = ear
         self.packets = 0
         self.unsent = 0
         self.offers: list[str] = []
-        self.tried: list[Candidate] = []
+        self.tried: list[IceCandidate] = []
         self.said: list[bytes | None] = []
         self.shown: list[bytes] = []
         self.told: list[str] = []
@@ -53,7 +53,7 @@ class Engine:
         self.offers.append(offer)
         return "v=0 answer"
 
-    async def add(self, candidate: Candidate) -> None:
+    async def add(self, candidate: IceCandidate) -> None:
         self.tried.append(candidate)
 
     def say(self, pcm: bytes | None) -> None:
@@ -114,7 +114,7 @@ class Room:
         self.session.on(Failed, lambda signal: self.failed.append(signal.error))
         self.session.on(Interrupted, lambda signal: self.interrupted.append(self.session.now))
 
-    def make(self, settings: WebRTCSettings, ear: Ear) -> Engine:
+    def make(self, settings: WebRTCSettings, ear: EngineListener) -> Engine:
         self.engines.append(Engine(settings, ear))
         return self.engines[-1]
 
@@ -336,7 +336,7 @@ async def test_a_restart_that_cannot_be_answered_leaves_the_connection_as_it_was
     async with room() as made:
         make = made.make
 
-        def refusing(settings: WebRTCSettings, ear: Ear) -> Engine:
+        def refusing(settings: WebRTCSettings, ear: EngineListener) -> Engine:
             engine = make(settings, ear)
             engine.refuses = True
             return engine
@@ -363,7 +363,7 @@ async def test_candidates_go_to_the_connection_and_are_not_without_number() -> N
         several = [{"candidate": "candidate:1", "sdp_mid": "0"}] * 30
         request = {"pc_id": made.line.pc_id, "candidates": several}
         assert await made.line.candidates(request) == {"status": "success"}
-        assert made.engines[0].tried == [Candidate("candidate:1", "0", None)] * 30
+        assert made.engines[0].tried == [IceCandidate("candidate:1", "0", None)] * 30
         with pytest.raises(UsageError, match="pc_id"):
             await made.line.candidates(request | {"pc_id": "another"})
         with pytest.raises(UsageError, match="over 100"):

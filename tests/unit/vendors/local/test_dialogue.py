@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.conversation.context import AgentSaid, Context, Entry, ToolAnswered, ToolSpec, UserSaid
+from antiphon.context import AgentSaid, Context, Entry, ToolAnswered, ToolSpec, UserSaid
 from antiphon.errors import BadResponseError
 from antiphon.frames import ToolCall
 from antiphon.services.ports import TextDelta

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from antiphon.conversation.context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
+from antiphon.context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
 from antiphon.errors import BadResponseError, ConfigurationError
 from antiphon.frames import ToolCall
 from antiphon.services.ports import TextDelta, TokenUsage

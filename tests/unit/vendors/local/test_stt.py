@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from antiphon.errors import ConfigurationError
-from antiphon.services.ports import AudioChunk, Flush, Heard
+from antiphon.services.ports import AudioChunk, Flush, Recognized
 from antiphon.testing import run_virtual
 from antiphon.vendors.local import stt
 from antiphon.vendors.local.resident import Resident
@@ -52,7 +52,7 @@ async def given(items: tuple[AudioChunk | Flush, ...]) -> AsyncGenerator[AudioCh
 
 
 def hear(*items: AudioChunk | Flush, language: str | None = "en") -> list[tuple[str, bool]]:
-    async def main() -> list[Heard]:
+    async def main() -> list[Recognized]:
         return [heard async for heard in Whisper(language=language).transcribe(given(items))]
 
     return [(heard.text, heard.final) for heard in run_virtual(main())]
@@ -95,7 +95,7 @@ def test_a_long_utterance_is_cut_where_it_is_quiet() -> None:
 
 
 def test_the_language_is_the_one_that_was_heard(model: Lengths) -> None:
-    async def main() -> list[Heard]:
+    async def main() -> list[Recognized]:
         whisper = Whisper(language=None)
         return [heard async for heard in whisper.transcribe(given((SECOND, Flush(True))))]
 
@@ -116,7 +116,7 @@ def test_a_newer_flush_makes_an_older_one_unnecessary(model: Lengths) -> None:
         yield SECOND
         yield Flush(True)
 
-    async def main() -> list[Heard]:
+    async def main() -> list[Recognized]:
         return [heard async for heard in Whisper().transcribe(audio())]
 
     model.free.clear()
@@ -130,7 +130,7 @@ def test_a_cancelled_session_leaves_nothing_that_hangs(model: Lengths) -> None:
         yield Flush(True)
         await asyncio.get_running_loop().create_future()
 
-    async def main() -> list[Heard]:
+    async def main() -> list[Recognized]:
         async def consume() -> None:
             async for _ in Whisper().transcribe(endless()):
                 pass
@@ -160,7 +160,7 @@ def test_closing_early_ends_the_reading(model: Lengths) -> None:
             closed.append(True)
 
     async def main() -> None:
-        words = cast(AsyncGenerator[Heard, None], Whisper().transcribe(endless()))
+        words = cast(AsyncGenerator[Recognized, None], Whisper().transcribe(endless()))
         async with aclosing(words):
             await anext(words)
         assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -177,7 +177,7 @@ def test_what_the_audio_raises_is_raised_after_the_words(model: Lengths) -> None
 
     async def main() -> None:
         words = Whisper().transcribe(broken())
-        assert await anext(words) == Heard("1 s", True, "en")
+        assert await anext(words) == Recognized("1 s", True, "en")
         with pytest.raises(ConnectionError, match="unplugged"):
             await anext(words)
 

@@ -1,0 +1,107 @@
+"""The agent of a command: the one in a file, or the house's own."""
+
+import sys
+import traceback
+from contextvars import ContextVar
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+from .agent import Agent
+from .errors import AntiphonError, ConfigurationError
+
+if TYPE_CHECKING:
+    from .server.host import Agents
+
+__all__ = ["chosen", "from_file", "loading", "served"]
+
+loading: ContextVar[Path | None] = ContextVar("loading", default=None)
+"""The file that is being read for its agent."""
+
+
+def chosen(path: Path | None) -> Agent:
+    """The agent of a file, or that of the demo where no file is named."""
+    if path is not None:
+        return from_file(path)
+    from .demo_agent import agent
+
+    return agent
+
+
+def from_file(path: Path) -> Agent:
+    """The Agent named `agent` in a Python file, else the only one. The file is run as when it is imported.
+
+    Raises ConfigurationError where it cannot be read or run, or has no such agent.
+    """
+    return _only(_run(path), path)
+
+
+def served(path: Path | None) -> "Agents":
+    """What a Python file gives to a server: its dict `agents`, or its `agent`, which may be a function too.
+
+    One alone has the name of its file. None is the demo's agent. The file is run as by `from_file`, and
+    ConfigurationError raised likewise.
+    """
+    if path is None:
+        return {"bicycle_shop": chosen(None)}
+    names = _run(path)
+    several, one = names.get("agents"), names.get("agent")
+    if isinstance(several, dict):
+        return _checked(cast(dict[Any, Any], several), path)
+    if callable(one):
+        return {path.stem: cast(Any, one)}
+    return {path.stem: _only(names, path)}
+
+
+def _checked(agents: dict[Any, Any], path: Path) -> "Agents":
+    for name, agent in agents.items():
+        if not isinstance(name, str) or not (isinstance(agent, Agent) or callable(agent)):
+            raise ConfigurationError(f"{path}: agents[{name!r}] is neither an Agent nor a function of one")
+    if not agents:
+        raise ConfigurationError(f"{path}: agents is empty; write agents = {{'name': Agent(...)}}")
+    return agents
+
+
+def _run(path: Path) -> dict[str, object]:
+    """The names of a file that has been run."""
+    try:
+        code = compile(path.read_bytes(), path, "exec")
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}; name a Python file") from error
+    except (SyntaxError, ValueError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        raise ConfigurationError(f"{path}{line} is not Python: {error}") from error
+    module = ModuleType(f"agent_{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    sys.path.insert(0, str(path.parent.resolve()))
+    token = loading.set(path)
+    try:
+        exec(code, vars(module))
+    except AntiphonError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise ConfigurationError(f"{_place(error, path)}: {type(error).__name__}: {error}") from error
+    finally:
+        loading.reset(token)
+    return vars(module)
+
+
+def _only(names: dict[str, object], path: Path) -> Agent:
+    named = names.get("agent")
+    if isinstance(named, Agent):
+        return named
+    agents = {name: value for name, value in names.items() if isinstance(value, Agent)}
+    if not agents:
+        raise ConfigurationError(f'{path} has no agent: write agent = Agent("You answer ...") in it')
+    if len({id(agent) for agent in agents.values()}) > 1:
+        raise ConfigurationError(f"{path} has several agents ({', '.join(agents)}): name one of them agent")
+    return next(iter(agents.values()))
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """The last line of the file that the error came through."""
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
+    ]
+    return f"{path}, line {lines[-1]}" if lines else str(path)

@@ -1,0 +1,326 @@
+"""Playout: the one place where the agent's voice is paced, and so where is known what was heard.
+
+Audio comes in as fast as it is made and goes out in pieces of 20 ms, each at its time, `lead` seconds ahead
+at most. It is the last part before the transport's output, and the queue that holds producers back.
+"""
+
+from typing import TYPE_CHECKING
+
+from ..clock import Timer
+from ..errors import BadResponseError, ConfigurationError
+from ..frames import (
+    AgentAudio,
+    AudioEnded,
+    PlayoutPaused,
+    PlayoutReached,
+    PlayoutResumed,
+    PlayoutStarted,
+    SegmentEnded,
+    SegmentStarted,
+    TextEnded,
+    WordTimed,
+)
+from ..processor import Processor, Route, on
+from ..stage import Waiters
+from .backchannel import BACKCHANNEL, BackchannelPlayer
+from .heard import SpeakingRate
+from .voice import ReplyAudio
+
+if TYPE_CHECKING:
+    from ..pipeline import Branch
+    from ..reply import Reply
+    from ..session import Session
+
+__all__ = ["Playout"]
+
+PIECE = 0.02  # seconds of audio that go out at once
+LAG = 2.0  # seconds that the far end may lag behind; a mark that says more is not believed
+LATE = 0.25  # seconds behind time after which playout starts anew instead of catching up
+
+
+class OutputTimeline:
+    """The output timeline: when the next piece is to be heard, and at which sample that is."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self.due: float | None = None
+        """None: nothing is being played."""
+        self.at = 0
+        self.lag = 0.0
+        """Seconds after its time at which the far end plays, as its marks tell; 0 where it sends none."""
+        self._rate = sample_rate
+        self._origin = 0.0  # when sample 0 was due
+
+    def begin(self, now: float) -> None:
+        """The next piece is due now."""
+        self.due, self.at = now, max(self.at, round(now * self._rate))
+        self._origin = now - self.at / self._rate
+
+    def go_on(self, samples: int) -> None:
+        """So many have gone out."""
+        assert self.due is not None
+        self.at += samples
+        self.due += samples / self._rate
+
+    def rest(self) -> None:
+        """Nothing is due."""
+        self.due, self.at = None, 0
+
+    def ahead(self, now: float) -> float:
+        """Seconds of what has gone out that are not heard yet."""
+        return 0.0 if self.due is None else max(0.0, self.due + self.lag - now)
+
+    def reached(self, at: int, now: float) -> None:
+        """The far end has played up to this sample."""
+        self.lag = min(max(0.0, now - self._origin - at / self._rate), LAG)
+
+
+class Playout(Processor):
+    """Plays replies in time at `sample_rate` and knows how far each was heard.
+
+    `lead`: seconds of audio that the transport may hold ahead of time. `limit`: seconds that may wait here
+    before the parts that make them are held back.
+    """
+
+    def __init__(self, sample_rate: int = 24000, *, lead: float = 0.0, limit: float = 8.0) -> None:
+        if sample_rate < 8000 or lead < 0 or limit < 10 * PIECE:
+            raise ConfigurationError(
+                f"playout: needed is sample_rate >= 8000, lead >= 0 and limit >= {10 * PIECE:g}, "
+                f"not {sample_rate}, {lead:g} and {limit:g}"
+            )
+        self.sample_rate = sample_rate
+        self.lead = lead
+        self.limit = limit
+        self.paused = False
+        self.gain = 1.0
+        self._piece = int(sample_rate * PIECE)
+        self._room = Waiters()
+        self._pace = SpeakingRate()
+        self._aside = BackchannelPlayer(self, self._piece)
+        self.line = OutputTimeline(sample_rate)
+        self._reset(0)
+
+    def link(self, session: "Session", after: Route, branches: "tuple[Branch, ...]") -> Route:
+        """Take a place in the pipeline, and let the session know who plays."""
+        session.playout = self
+        return super().link(session, after, branches)
+
+    def _reset(self, reply: int) -> None:
+        self._voice = ReplyAudio(reply, self.sample_rate, self.lead)
+        self.line.rest()
+        self._timer: Timer | None = None
+
+    # What comes in ---------------------------------------------------------------------------------
+
+    @on(SegmentStarted)
+    def segment_started(self, frame: SegmentStarted) -> None:
+        if self._current(frame.reply):
+            self._voice.begin_segment(frame.start, frame.end)
+
+    @on(AgentAudio)
+    def audio(self, frame: AgentAudio) -> None:
+        if len(frame.pcm) % 2:
+            raise BadResponseError(f"{len(frame.pcm)} bytes of 16-bit audio end in half a sample")
+        if frame.reply == BACKCHANNEL:
+            self._aside.say(frame)
+            return
+        if self._current(frame.reply):
+            self._voice.add(frame, self.session.now)
+            if self._timer is None:
+                self.play()
+
+    @on(WordTimed)
+    def word(self, frame: WordTimed) -> None:
+        if self._current(frame.reply):
+            self._voice.spoken.word(frame.at, frame.end)
+
+    @on(SegmentEnded)
+    def segment_ended(self, frame: SegmentEnded) -> None:
+        if self._current(frame.reply):
+            self._voice.spoken.complete()
+
+    @on(AudioEnded)
+    def audio_ended(self, frame: AudioEnded) -> None:
+        if self._current(frame.reply):
+            self._voice.end()
+            self.play()
+
+    @on(TextEnded)
+    def text_ended(self, frame: TextEnded) -> None:
+        """Text that nobody made into audio is heard as soon as it is complete."""
+        if self._current(frame.reply) and not frame.more:
+            self._voice.unvoiced = True
+            self.play()
+
+    @on(PlayoutReached)
+    def reached(self, signal: PlayoutReached) -> None:
+        """Learn how late the far end plays."""
+        self.line.reached(signal.at, self.session.now)
+
+    # What the session asks -------------------------------------------------------------------------
+
+    @property
+    def full(self) -> bool:
+        """Whether producers should wait for `room`."""
+        return self._voice.waiting.samples >= self.limit * self.sample_rate
+
+    async def room(self) -> None:
+        """Wait until there is room again."""
+        await self._room.wait()
+
+    def stop(self, reply: "Reply") -> int:
+        """Fall silent within 20 ms; gives how many characters of the reply's text were heard."""
+        heard = self.heard(reply)
+        if self._voice.reply == reply.number:
+            self._fade_out()
+        self._forget()
+        return heard
+
+    def pause(self) -> None:
+        """Hold the voice where it is; what the transport has not played yet is kept to be played again."""
+        if self.paused:
+            return
+        self.paused = True
+        if self.lead:
+            self._heard.take_back()
+            self.line.rest()
+        self._rest()
+        if self._voice.began is not None:
+            self.push(PlayoutPaused(self._voice.reply))
+
+    def duck(self, gain: float) -> None:
+        """Go on more softly: `gain` times as loud, until `resume`."""
+        self.gain = gain
+
+    def resume(self) -> None:
+        """Go on at the next sample, as loud as ever."""
+        paused, self.paused, self.gain = self.paused, False, 1.0
+        if not paused:
+            return
+        if self._voice.began is not None:
+            self.push(PlayoutResumed(self._voice.reply))
+        if self.line.due is not None and self.line.due < self.session.now:
+            self.line.due = None
+        self.play()
+
+    def heard(self, reply: "Reply") -> int:
+        """How many characters of the reply's text have been heard by now, up to the end of a word."""
+        return self._heard.heard(reply.text, self._pace) if self._voice.reply == reply.number else 0
+
+    def ready(self, reply: "Reply") -> float | None:
+        """When the reply's first audio was there; None if there is none yet."""
+        return self._voice.ready if self._voice.reply == reply.number else None
+
+    def progress(self, reply: "Reply") -> tuple[float, float | None]:
+        """Seconds of the reply's voice that were heard, and that are left; None if not all of it is there."""
+        return self._heard.progress if self._voice.reply == reply.number else (0.0, None)
+
+    def word_end(self, reply: "Reply") -> float:
+        """Seconds until the word that is being heard has been spoken."""
+        return self._heard.word_end(reply.text, self._pace) if self._voice.reply == reply.number else 0.0
+
+    @property
+    def plays(self) -> bool:
+        """Whether a reply is being heard."""
+        return self.line.due is not None
+
+    @property
+    def _heard(self) -> ReplyAudio:
+        """The voice, as far as it is heard by now."""
+        return self._voice.hear(self.line.ahead(self.session.now))
+
+    # Playing ---------------------------------------------------------------------------------------
+
+    def _current(self, number: int) -> bool:
+        """Whether this is the reply that is being made; begins it where it is new here."""
+        reply = self.session.reply
+        if reply is None or reply.number != number:
+            return False
+        if self._voice.reply != number:
+            self._clear()
+            self._reset(number)
+        return True
+
+    def play(self) -> None:
+        """Send every piece whose time has come, if it may be heard; set the timer for the next."""
+        now, reply, line = self.session.now, self.session.reply, self.line
+        self._stop_timer()
+        if self.paused or reply is None or reply.speculative:
+            return
+        if not self._voice.sent and now < reply.not_before - 1e-6:
+            self._timer = self.session.timer(self, reply.not_before, self.play)
+            return
+        if self._voice.unvoiced:
+            self.session.replies.finish(reply.number, len(reply.text))
+            return
+        if line.due is None or (line.due < now - LATE and self._voice.waiting.samples):
+            line.begin(now)
+        while line.due is not None and line.due <= now + self.lead + 1e-6:
+            if not self._send():
+                return
+        self._timer = self.session.timer(self, (line.due or now) - self.lead, self.play)
+
+    def _send(self) -> bool:
+        """Send one piece; False where there is none to send now."""
+        voice = self._voice
+        samples = min(self._piece, voice.waiting.samples)
+        if samples < self._piece and not voice.ended:
+            self._rest()
+            return False
+        if samples == 0:
+            self._finish()
+            return False
+        if voice.began is None:
+            voice.began = self.session.now
+            self.push(PlayoutStarted(voice.reply))
+        self.push(AgentAudio(voice.reply, voice.take(samples, self.gain), self.sample_rate, self.line.at))
+        self.line.go_on(samples)
+        if self._room.waited_for and not self.full:
+            self._room.release()
+        return True
+
+    def _rest(self) -> None:
+        """Wait until there is more to play."""
+        self._stop_timer()
+        if self.line.due is not None and self.line.due <= self.session.now:
+            self.line.due = None
+
+    def _finish(self) -> None:
+        """All has gone out: the reply ends when the last sample has been heard."""
+        now = self.session.now
+        if (ahead := self.line.ahead(now)) > 1e-6:
+            self._timer = self.session.timer(self, now + ahead, self.play)
+            return
+        for segment in self._voice.spoken.segments:
+            if segment.complete:
+                self._pace.measure(segment, self.sample_rate)
+        reply = self.session.reply
+        assert reply is not None
+        offset = self.heard(reply)
+        self._forget()
+        self.session.replies.finish(reply.number, offset)
+
+    def _fade_out(self) -> None:
+        """End within 20 ms and without a click. A transport that plays ahead fades what it holds itself."""
+        if self.lead or self.paused or self.line.due is None:
+            return
+        room = int((PIECE - (self.line.due - self.session.now)) * self.sample_rate)
+        samples = min(room, self._piece, self._voice.waiting.samples)
+        if samples > 0:
+            from ..audio.levels import faded
+
+            pcm = faded(self._voice.take(samples, self.gain))
+            self.push(AgentAudio(self._voice.reply, pcm, self.sample_rate, self.line.at))
+
+    def _forget(self) -> None:
+        self.paused, self.gain = False, 1.0
+        self._clear()
+
+    def _clear(self) -> None:
+        self._stop_timer()
+        self._reset(0)
+        self._room.release()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,59 @@
+"""What goes over HTTP: bodies in, answers out, errors always as JSON."""
+
+import math
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .host import Refused
+
+__all__ = ["HANDLERS", "answer", "decode", "refused"]
+
+T = TypeVar("T")
+
+LONGEST = 300  # characters of what is told of an error: some of them quote what was sent
+HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    body = msgspec.json.encode(data)
+    return Response(body, status, HEADERS | (headers or {}), media_type="application/json")
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """What a body holds. Raises Refused where it is not JSON, or not what is wanted."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(400, f"the body is not what is wanted here: {error}"[:LONGEST]) from None
+
+
+def refused(error: Refused) -> Response:
+    """The answer to whom we refuse. The published clients read `detail` or `info`."""
+    after = {} if error.retry_after is None else {"retry-after": str(max(1, math.ceil(error.retry_after)))}
+    return answer({"detail": error.detail, "info": error.detail}, error.status, after)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return refused(error)
+
+
+async def _not_here(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    found = refused(Refused(error.status_code, NOT_HERE.get(error.status_code, error.detail)))
+    found.headers.update(error.headers or {})
+    return found
+
+
+async def _failed(_: Request, error: Exception) -> Response:  # Starlette logs it, and where it came from
+    return refused(Refused(500, "the server has failed at this; its log says why"))
+
+
+NOT_HERE = {404: "there is nothing at this address", 405: "this address takes another method"}
+# coroutines, since Starlette runs plain functions in a thread
+HANDLERS: dict[Any, Any] = {Refused: _refused, HTTPException: _not_here, Exception: _failed}

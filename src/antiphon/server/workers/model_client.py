@@ -1,0 +1,213 @@
+"""What a worker has in place of a model: the same port, answered by the process that holds it (`served`)."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from inspect import isawaitable
+from itertools import count
+from typing import Any, Literal
+
+import msgspec
+
+from ...agent import Agent
+from ...context import Context
+from ...errors import BadResponseError, UnavailableError
+from ...frames import ToolCall
+from ...services.ports import AudioChunk, Flush, Recognized, TextDelta, TokenUsage, TurnHint
+from ..host import Agents, Opening
+from .model_server import (
+    PORTS,
+    ModelCall,
+    ModelKey,
+    ModelsLoaded,
+    StopStream,
+    StreamEnd,
+    StreamFailed,
+    StreamInput,
+    StreamItem,
+    Told,
+    error_named,
+    item,
+    key_of,
+    packed,
+    value,
+)
+from .pipe import Pipe
+
+__all__ = ["ModelConnection", "with_remote_models"]
+
+LOADED_WITHIN = 120.0  # seconds that the models may take to be there again, when their process has ended
+
+
+class ModelConnection:
+    """This worker's connection to the models; made when it is first needed, and again when it was lost."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._pipe: Pipe[Any] | None = None
+        self._connecting = asyncio.Lock()
+        self._streams: dict[int, StreamInput[Any]] = {}
+        self._numbers = count()
+        self._loaded: asyncio.Future[str] | None = None
+
+    async def pipe(self) -> Pipe[Any]:
+        """The pipe, once the models are loaded. Raises UnavailableError."""
+        async with self._connecting:
+            if self._pipe is None or self._pipe.gone.done():
+                self._pipe = await self._connected()
+            return self._pipe
+
+    @contextlib.asynccontextmanager
+    async def call(
+        self, key: ModelKey, method: Literal["transcribe", "generate", "warm"], context: Context | None = None
+    ) -> AsyncGenerator[tuple[int, Pipe[Any], StreamInput[Any]]]:
+        """A stream, which is stopped when it is left before its end."""
+        pipe = await self.pipe()
+        number = next(self._numbers)
+        found = self._streams[number] = StreamInput[Any]()
+        pipe.tell(ModelCall(number, key, method, None if context is None else packed(context)))
+        try:
+            yield number, pipe, found
+        finally:
+            if self._streams.pop(number, None) is not None:
+                pipe.tell(StopStream(number))
+
+    def close(self) -> None:
+        """Let go; what is asked for then fails, or connects again."""
+        if self._pipe is not None:
+            self._pipe.close()
+
+    async def _connected(self) -> Pipe[Any]:
+        end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        end.setblocking(False)
+        loaded = self._loaded = asyncio.get_running_loop().create_future()
+        pipe = Pipe[Any](msgspec.msgpack.Decoder(Told), self._note)
+        try:
+            await asyncio.get_running_loop().sock_connect(end, self._address)
+            await pipe.connect(end)
+            pipe.gone.add_done_callback(self._lost)
+            async with asyncio.timeout(LOADED_WITHIN):
+                problem = await loaded
+        except (OSError, TimeoutError) as error:
+            end.close()
+            pipe.abort("not connected")
+            raise UnavailableError(
+                f"the process that holds the models cannot be reached: {error!r}"
+            ) from error
+        if problem:
+            pipe.abort(problem)
+            raise UnavailableError(problem)
+        return pipe
+
+    def _note(self, note: Told) -> None:
+        match note:
+            case ModelsLoaded(problem):
+                if self._loaded is not None and not self._loaded.done():
+                    self._loaded.set_result(problem)
+            case StreamItem(stream):
+                try:
+                    self._give(stream, value(note))
+                except (msgspec.MsgspecError, KeyError) as error:
+                    self._give(stream, BadResponseError(f"the models sent what is none of theirs: {error!r}"))
+            case StreamEnd(stream):
+                self._give(stream, None, last=True)
+            case StreamFailed(stream, error, message):
+                self._give(stream, error_named(error, message), last=True)
+
+    def _give(self, stream: int, what: Any, *, last: bool = False) -> None:
+        found = self._streams.pop(stream, None) if last else self._streams.get(stream)
+        if found is not None:
+            found.put(what)
+
+    def _lost(self, _: object) -> None:
+        gone = UnavailableError("the process that holds the models has ended; it is started again")
+        if self._loaded is not None and not self._loaded.done():
+            self._loaded.set_result(str(gone))
+        streams, self._streams = self._streams, {}
+        for found in streams.values():
+            found.put(gone)
+
+
+class RemoteSpeechToText:
+    """Speech to text in another process, with the properties of the service there."""
+
+    def __init__(self, service: Any, key: ModelKey, connection: ModelConnection) -> None:
+        self.sample_rate: int = service.sample_rate
+        self.segmented: bool = service.segmented
+        self.interim_every: float | None = getattr(service, "interim_every", None)
+        self._key, self._connection = key, connection
+
+    async def transcribe(
+        self, audio: AsyncIterator[AudioChunk | Flush]
+    ) -> AsyncIterator[Recognized | TurnHint]:
+        """What the service there transcribes."""
+        async with self._connection.call(self._key, "transcribe") as (number, pipe, found):
+
+            async def feed() -> None:
+                try:
+                    async for piece in audio:
+                        pipe.tell(item(number, piece))
+                    pipe.tell(StreamEnd(number))
+                except Exception as error:  # noqa: BLE001  it belongs to who reads the words
+                    found.put(error)
+
+            feeding = asyncio.create_task(feed())
+            try:
+                async for heard in found:
+                    yield heard
+            finally:
+                feeding.cancel()
+                await asyncio.wait([feeding])
+
+
+class RemoteLanguageModel:
+    """A language model in another process."""
+
+    def __init__(self, key: ModelKey, connection: ModelConnection) -> None:
+        self._key, self._connection = key, connection
+
+    async def warm(self, context: Context) -> None:
+        """Let the model there read it."""
+        async with self._connection.call(self._key, "warm", context) as (_, _, found):
+            async for _ in found:
+                pass
+
+    async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
+        """What the model there answers."""
+        async with self._connection.call(self._key, "generate", context) as (_, _, found):
+            async for one in found:
+                yield one
+
+
+def with_remote_models(agents: Agents, connection: ModelConnection) -> Agents:
+    """The agents, with the models that are served elsewhere replaced; for agents yet to be made, too."""
+
+    def replaced(name: str, agent: Agent, *, made_here: bool) -> Agent:
+        changes: dict[str, Any] = {}
+        for port in PORTS:
+            key = key_of(name, agent, port)
+            if key is None or (key.agent and made_here):  # an object that is here alone
+                continue
+            changes[port] = (
+                RemoteSpeechToText(agent.service(port), key, connection)
+                if port == "stt"
+                else RemoteLanguageModel(key, connection)
+            )
+        return replace(agent, **changes) if changes else agent
+
+    def making(name: str, maker: Callable[[Opening], Any]) -> Callable[[Opening], Awaitable[Any]]:
+        async def make(opening: Opening) -> Any:
+            made: Any = maker(opening)
+            if isawaitable(made):
+                made = await made
+            return replaced(name, made, made_here=True) if isinstance(made, Agent) else made
+
+        return make
+
+    found: Mapping[str, Any] = {
+        name: replaced(name, agent, made_here=False) if isinstance(agent, Agent) else making(name, agent)
+        for name, agent in agents.items()
+    }
+    return found

@@ -1,0 +1,286 @@
+"""The process that holds the models which cannot be forked, and answers all workers.
+
+Whisper on CTranslate2 and llama.cpp have threads that compute: in a fork they are not there, and the first
+call waits for ever. So speech to text and the language model, where they are models in memory (they have a
+`load`), are in this one process, once; a worker has a connection to it and a `remote` service instead. Each
+call of a service's method is a stream on that connection, with a number that the worker chooses.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from struct import unpack
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import msgspec
+
+from ... import errors
+from ...agent import Agent
+from ...context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
+from ...errors import AntiphonError, UsageError
+from ...frames import ToolCall
+from ...services.ports import AudioChunk, Flush, Recognized, TextDelta, TokenUsage, TurnHint
+from .pipe import Pipe
+
+__all__ = ["PORTS", "ModelKey", "key_of", "serve_models", "serving"]
+
+logger = logging.getLogger("antiphon.server")
+
+Port: TypeAlias = Literal["stt", "llm"]
+PORTS: tuple[Port, ...] = ("stt", "llm")
+"""Whose models are served; those of the other ports compute in the thread that calls, and are forked."""
+
+T = TypeVar("T")
+
+
+class ModelKey(msgspec.Struct, frozen=True):
+    """Which service: what a name stands for, or the object that an agent has."""
+
+    port: Port
+    name: str = ""
+    agent: str = ""
+
+
+def key_of(name: str, agent: Agent, port: Port) -> ModelKey | None:
+    """The key of an agent's service if that is a model in memory, else None."""
+    if not hasattr(agent.service(port), "load"):
+        return None
+    chosen = getattr(agent, port)
+    return ModelKey(port, name=chosen) if isinstance(chosen, str) else ModelKey(port, agent=name)
+
+
+# What is said -----------------------------------------------------------------------------------------
+
+
+class ModelCall(msgspec.Struct, tag=True):
+    """Begin a stream: call this method. A context is what the method is given; else items will come."""
+
+    stream: int
+    key: ModelKey
+    method: Literal["transcribe", "generate", "warm"]
+    context: dict[str, Any] | None = None
+
+
+class StreamItem(msgspec.Struct, tag=True):
+    """What a stream carries, one way or the other: a value and the name of its type."""
+
+    stream: int
+    kind: str
+    value: Any
+
+
+class StreamEnd(msgspec.Struct, tag=True):
+    """No more items come."""
+
+    stream: int
+
+
+class StopStream(msgspec.Struct, tag=True):
+    """Nobody wants the rest of this stream."""
+
+    stream: int
+
+
+class StreamFailed(msgspec.Struct, tag=True):
+    """The call has raised this error."""
+
+    stream: int
+    error: str
+    message: str
+
+
+class ModelsLoaded(msgspec.Struct, tag=True):
+    """The models are in memory. The first note on every connection; `problem` where they could not be."""
+
+    problem: str = ""
+
+
+Asked: TypeAlias = ModelCall | StreamItem | StreamEnd | StopStream
+Told: TypeAlias = StreamItem | StreamEnd | StreamFailed | ModelsLoaded
+
+VALUES: Mapping[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        *(AudioChunk, Flush, Recognized, TurnHint, TextDelta, ToolCall, TokenUsage),
+        *(UserSaid, AgentSaid, ToolAnswered),
+    )
+}
+
+
+def item(stream: int, value: Any) -> StreamItem:
+    """A value on its way."""
+    return StreamItem(stream, type(value).__name__, value)
+
+
+def value(told: StreamItem) -> Any:
+    """A value that has come. Raises msgspec.ValidationError, or KeyError for types that nobody sends."""
+    return msgspec.convert(told.value, VALUES[told.kind])
+
+
+def packed(context: Context) -> dict[str, Any]:
+    """A context as plain data."""
+    entries = [(type(entry).__name__, entry) for entry in context.entries]
+    return {"instructions": context.instructions, "entries": entries, "tools": context.tools}
+
+
+def unpacked(data: dict[str, Any]) -> Context:
+    """A context from plain data."""
+    entries = tuple(msgspec.convert(entry, VALUES[kind]) for kind, entry in data["entries"])
+    return Context(data["instructions"], entries, msgspec.convert(data["tools"], tuple[ToolSpec, ...]))
+
+
+class StreamInput(AsyncIterator[T]):
+    """What comes in a stream, in order, until its end or an error."""
+
+    def __init__(self) -> None:
+        self._items: asyncio.Queue[T | Exception | None] = asyncio.Queue()
+
+    def put(self, what: T | Exception | None) -> None:
+        """Another item; an error, or None for the end."""
+        self._items.put_nowait(what)
+
+    async def __anext__(self) -> T:
+        match await self._items.get():
+            case None:
+                raise StopAsyncIteration
+            case Exception() as error:
+                raise error
+            case found:
+                return found
+
+
+def error_named(name: str, message: str) -> AntiphonError:
+    """An error that was raised in another process."""
+    kind = getattr(errors, name, None)
+    if isinstance(kind, type) and issubclass(kind, AntiphonError):
+        return kind(message)
+    return errors.BadResponseError(f"{name}: {message}")
+
+
+# The process ------------------------------------------------------------------------------------------
+
+
+def serve_models(listener: socket.socket, agents: Mapping[str, Any]) -> None:
+    """Load the agents' models and answer whoever connects, until this process is killed."""
+    asyncio.run(serving(agents, listener))
+
+
+async def serving(agents: Mapping[str, Any], listener: socket.socket) -> None:
+    """The same in the event loop that runs."""
+    await _Models(agents).serve(listener)
+
+
+def is_ours(end: socket.socket) -> bool:
+    """Whether a process of the same user is at the other end."""
+    _, user, _ = unpack("iII", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return user == os.getuid()
+
+
+class _Models:
+    """The services, made once for all workers."""
+
+    def __init__(self, agents: Mapping[str, Any]) -> None:
+        self._agents = {name: agent for name, agent in agents.items() if isinstance(agent, Agent)}
+        self._services: dict[ModelKey, Any] = {}
+
+    async def serve(self, listener: socket.socket) -> None:
+        """Load, then answer; those who come meanwhile wait."""
+        problem = ""
+        try:
+            await self._load()
+        except AntiphonError as error:
+            problem = str(error)
+        listener.setblocking(False)
+        loop = asyncio.get_running_loop()
+        connections: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                end, _ = await loop.sock_accept(listener)
+                if not is_ours(end):
+                    end.close()
+                    continue
+                connection = asyncio.create_task(self._answer(end, problem))
+                connections.add(connection)
+                connection.add_done_callback(connections.discard)
+        finally:
+            for connection in connections:
+                connection.cancel()
+
+    def service(self, key: ModelKey) -> Any:
+        """The service that a key names. Raises UsageError for one that is not here."""
+        if key not in self._services:
+            if key.name:
+                from ...vendors import create
+
+                self._services[key] = create(key.port, key.name)
+            elif key.agent in self._agents:
+                self._services[key] = self._agents[key.agent].service(key.port)
+            else:
+                raise UsageError(f"there is no agent {key.agent!r} whose {key.port} could be served")
+        return self._services[key]
+
+    async def _load(self) -> None:
+        keys = {
+            key
+            for name, agent in self._agents.items()
+            for port in PORTS
+            if (key := key_of(name, agent, port))
+        }
+        await asyncio.gather(*(self.service(key).load() for key in keys))
+        for name, agent in self._agents.items():
+            if (key := key_of(name, agent, "llm")) is not None:
+                with contextlib.suppress(AntiphonError):  # the first answer is slower, no more
+                    await self.service(key).warm(agent.conversation().context)
+
+    async def _answer(self, end: socket.socket, problem: str) -> None:
+        """The streams of one connection."""
+        streams: dict[int, tuple[asyncio.Task[None], StreamInput[Any]]] = {}
+
+        def note(note: Asked) -> None:
+            match note:
+                case ModelCall() if note.stream not in streams:
+                    items = StreamInput[Any]()
+                    task = asyncio.create_task(self._stream(note, items, pipe.tell))
+                    streams[note.stream] = task, items
+                    task.add_done_callback(lambda _: streams.pop(note.stream, None))
+                case StreamItem() if note.stream in streams:
+                    try:
+                        streams[note.stream][1].put(value(note))
+                    except (msgspec.MsgspecError, KeyError) as error:
+                        pipe.abort(repr(error))
+                case StreamEnd() if note.stream in streams:
+                    streams[note.stream][1].put(None)
+                case StopStream() if note.stream in streams:
+                    streams[note.stream][0].cancel()
+                case _:  # it concerns a stream that is over
+                    pass
+
+        pipe: Pipe[Any] = await Pipe[Any](msgspec.msgpack.Decoder(Asked), note).connect(end)
+        try:
+            pipe.tell(ModelsLoaded(problem))
+            await pipe.gone
+        finally:
+            pipe.abort("")
+            for task, _ in list(streams.values()):
+                task.cancel()
+
+    async def _stream(self, call: ModelCall, items: StreamInput[Any], tell: Callable[[Told], None]) -> None:
+        """Call the method and send what it gives."""
+        try:
+            service = self.service(call.key)
+            match call.method:
+                case "warm":
+                    await service.warm(unpacked(call.context or {}))
+                case "generate" | "transcribe":
+                    what = items if call.context is None else unpacked(call.context)
+                    async with contextlib.aclosing(getattr(service, call.method)(what)) as found:
+                        async for one in found:
+                            tell(item(call.stream, one))
+            tell(StreamEnd(call.stream))
+        except Exception as error:
+            if not isinstance(error, AntiphonError):
+                logger.exception("%s of %s failed", call.method, call.key)
+            tell(StreamFailed(call.stream, type(error).__name__, str(error) or type(error).__name__))

@@ -1,0 +1,183 @@
+"""Asterisk's chan_websocket: text is control, bytes are media; control is plain text or JSON, as it chooses.
+
+https://docs.asterisk.org/Configuration/Channel-Drivers/WebSocket/
+
+A transfer goes by the dialplan: the variable ANTIPHON_TRANSFER of the caller's channel, whose id the channel
+variable `caller_channel` tells, is set through ARI, and the socket closed; behind it Dial() with the option g
+goes on.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from ....errors import BadResponseError, UsageError
+from ..events import LONGEST, key, line, quoted, read, text, texts
+from ..port import (
+    Account,
+    AudioFormat,
+    CallDetails,
+    CallerAudio,
+    CallStarted,
+    DialRequest,
+    Event,
+    Flow,
+    MarkPlayed,
+    Message,
+    Provider,
+    RestRequest,
+    TransferRequest,
+)
+from ..rest import found
+from ..signatures import basic
+
+__all__ = ["PROVIDER"]
+
+SLIN = {"slin": 8000, "slin8": 8000, "slin16": 16000, "slin24": 24000, "slin32": 32000, "slin48": 48000}
+MOST = 100  # marks that wait for a queue that is never empty
+
+
+class Asterisk:
+    """The codec. In plain text, which cannot mark, the end of the queue is the only mark there is."""
+
+    packet = 0.02
+
+    def __init__(self) -> None:
+        self._json = False
+        self._awaited: list[str] = []
+
+    def feed(self, message: Message) -> Sequence[Event]:
+        """Bytes are media, text is an event of either kind."""
+        if len(message) > LONGEST:
+            raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
+        if isinstance(message, bytes):
+            return (CallerAudio(message),) if message else ()
+        said = read(_said, message) if message.lstrip().startswith("{") else _plain(message)
+        match text(said, "event"):
+            case "MEDIA_START":
+                self._json = said.get("dialect") != "text"
+                return (CallStarted(_call(said)),)
+            case "DTMF_END":
+                return (key(text(said, "digit")),)
+            case "MEDIA_MARK_PROCESSED":
+                return (MarkPlayed(text(said, "correlation_id")),)
+            case "QUEUE_DRAINED":
+                reached, self._awaited = self._awaited, []
+                return [MarkPlayed(name) for name in reached]
+            case _:
+                return ()
+
+    def media(self, data: bytes) -> bytes:
+        """Media as they are; Asterisk plays them in time."""
+        return data
+
+    def clear(self) -> str:
+        """Forget what waits."""
+        self._awaited.clear()
+        return self._say("FLUSH_MEDIA")
+
+    def mark(self, name: str) -> str | None:
+        """Say when the queue has come this far, or, in plain text, when it is empty."""
+        if self._json:
+            return f'{{"command":"MARK_MEDIA","correlation_id":{quoted(name)}}}'
+        self._awaited = [*self._awaited[-MOST:], name]
+        return "REPORT_QUEUE_DRAINED"
+
+    def keys(self, keys: str) -> None:
+        """As tones."""
+
+    def end(self) -> str:
+        """Hang up."""
+        return self._say("HANGUP")
+
+    def transfer(self, to: str) -> None:
+        """By a request."""
+
+    def _say(self, command: str) -> str:
+        return f'{{"command":"{command}"}}' if self._json else command
+
+
+_said = msgspec.json.Decoder(dict[str, Any])
+
+
+def _plain(message: str) -> dict[str, Any]:
+    """An event such as "MEDIA_START connection_id:1 format:ulaw"."""
+    event, *words = message.split()[:50] or [""]
+    pairs = (word.partition(":") for word in words)
+    return {name: value for name, colon, value in pairs if colon} | {"event": event, "dialect": "text"}
+
+
+def _call(said: dict[str, Any]) -> CallDetails:
+    given = texts(said.get("channel_variables"))
+    written = text(said, "format")
+    spoken = AudioFormat("l16", SLIN[written]) if written in SLIN else line(written)
+    return CallDetails(
+        provider="asterisk",
+        call=text(said, "channel_id") or text(said, "channel"),
+        stream=text(said, "connection_id"),
+        caller=given.get("from", ""),
+        called=given.get("to", ""),
+        heard=spoken,
+        spoken=spoken,
+        parameters=given,
+        dialect=text(said, "dialect") or "json",
+    )
+
+
+def dial(account: Account, dialling: DialRequest) -> Flow:
+    """Call somebody through ARI, and send them where the dialplan connects the socket."""
+    data = {
+        "endpoint": account["endpoint"].replace("{to}", dialling.to),
+        "context": account["context"],
+        "extension": "s",
+        "priority": 1,
+        "callerId": dialling.caller or account.get("number", ""),
+        "timeout": dialling.ring,
+        "variables": dict(dialling.answer.parameters),
+    }
+    return found((yield _ari(account, "POST", "channels", data)), "id")
+
+
+def transfer(account: Account, wish: TransferRequest) -> Flow:
+    """Tell the dialplan where the caller is to go."""
+    if wish.warm:
+        raise UsageError("Asterisk transfers warm by its dialplan: transfer cold, and let Dial() announce it")
+    caller = wish.call.parameters.get("caller_channel") or wish.call.parameters.get("CALLER_CHANNEL")
+    if not caller:
+        raise UsageError(
+            "Asterisk did not say which channel is the caller's: set the channel variable caller_channel"
+        )
+    path = f"channels/{quote(caller, safe='')}/variable"
+    yield _ari(account, "POST", path, {"variable": "ANTIPHON_TRANSFER", "value": wish.to})
+    return ""
+
+
+def _ari(account: Account, method: str, path: str, data: dict[str, Any]) -> RestRequest:
+    url = f"{account['url'].rstrip('/')}/{path}"
+    return RestRequest(method, url, data=data, login=(account["ari_user"], account["ari_password"]))
+
+
+PROVIDER = Provider(
+    name="asterisk",
+    title="Asterisk chan_websocket",
+    docs="https://docs.asterisk.org/Configuration/Channel-Drivers/WebSocket/",
+    audio="mu-law, A-law, G.722, L16 8 to 48 kHz",
+    codec=Asterisk,
+    environment={
+        "url": "ASTERISK_ARI_URL",
+        "ari_user": "ASTERISK_ARI_USER",
+        "ari_password": "ASTERISK_ARI_PASSWORD",
+        "endpoint": "ASTERISK_ENDPOINT",
+        "context": "ASTERISK_CONTEXT",
+        "number": "ASTERISK_NUMBER",
+        "user": "ASTERISK_WEBSOCKET_USER",
+        "password": "ASTERISK_WEBSOCKET_PASSWORD",
+    },
+    optional=frozenset(("endpoint", "context", "number", "user", "password")),
+    signature="HTTP basic authentication of the handshake",
+    signed=basic(("user", "ASTERISK_WEBSOCKET_USER"), ("password", "ASTERISK_WEBSOCKET_PASSWORD")),
+    dial=dial,
+    transfer=transfer,
+)

@@ -1,0 +1,136 @@
+"""Asterisk AudioSocket: TCP, with a byte of kind and two of length before each message.
+
+https://docs.asterisk.org/Configuration/Channel-Drivers/AudioSocket/
+
+Nobody proves who he is on it: bind it to an address that only Asterisk reaches. What was sent cannot be taken
+back, so little is sent ahead of its time.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from uuid import UUID
+
+from ....errors import BadResponseError
+from ...wire import Wire
+from ..events import key
+from ..port import AudioFormat, CallDetails, CallerAudio, CallStarted, CallStopped, Event, Message, Provider
+
+__all__ = ["PROVIDER", "AudioSocketWire", "serve"]
+
+logger = logging.getLogger("antiphon.telephony")
+
+HANG_UP, NAME, KEY, AUDIO, ERROR = 0x00, 0x01, 0x03, 0x10, 0xFF
+BOUND = 1 << 18  # bytes that may wait for a slow reader
+CLOSING = 2.0  # seconds that the last bytes may take
+
+
+class AudioSocket:
+    """The codec; a message is one of the wire's, with its three bytes before it."""
+
+    packet = 0.02
+
+    def feed(self, message: Message) -> Sequence[Event]:
+        """What it says."""
+        if isinstance(message, str) or len(message) < 3 or len(message) != 3 + int.from_bytes(message[1:3]):
+            raise BadResponseError("this is no message of AudioSocket")
+        kind, data = message[0], message[3:]
+        if kind == AUDIO:
+            return (CallerAudio(data),) if data else ()
+        if kind == NAME and len(data) == 16:
+            line = AudioFormat("l16", 8000)
+            return (CallStarted(CallDetails("audiosocket", str(UUID(bytes=data)), heard=line, spoken=line)),)
+        if kind == KEY and len(data) == 1:
+            return (key(data.decode("latin-1")),)
+        if kind == HANG_UP:
+            return (CallStopped(),)
+        if kind == ERROR:
+            return (CallStopped(f"Asterisk reports error {data.hex() or 'unknown'}"),)
+        if AUDIO < kind < 0x20:
+            raise BadResponseError("audio at another rate than 8 kHz: dial AudioSocket with c(slin)")
+        raise BadResponseError(f"a message of kind {kind:#04x} and {len(data)} bytes")
+
+    def media(self, data: bytes) -> bytes:
+        """Play this."""
+        return bytes((AUDIO,)) + len(data).to_bytes(2) + data
+
+    def clear(self) -> None:
+        """It cannot."""
+
+    def mark(self, name: str) -> None:
+        """It has none."""
+
+    def keys(self, keys: str) -> None:
+        """As tones."""
+
+    def end(self) -> bytes:
+        """Hang up."""
+        return bytes((HANG_UP, 0, 0))
+
+    def transfer(self, to: str) -> None:
+        """The dialplan does that."""
+
+
+class AudioSocketWire:
+    """The Wire of one call."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._open = True
+
+    async def receive(self) -> bytes | None:
+        """The next whole message."""
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = await self._reader.readexactly(3)
+            return head + await self._reader.readexactly(int.from_bytes(head[1:3]))
+        self._open = False
+        return None
+
+    def send(self, message: bytes | str) -> None:
+        """Send without waiting."""
+        if not self._open or isinstance(message, str):
+            return
+        self._writer.write(message)
+        if self._writer.transport.get_write_buffer_size() > BOUND:
+            self._open = False
+            self._writer.transport.abort()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Send what waits, and end."""
+        self._open = False
+        self._writer.close()
+        try:
+            async with asyncio.timeout(CLOSING):
+                await self._writer.wait_closed()
+        except (TimeoutError, ConnectionError):
+            self._writer.transport.abort()
+
+
+async def serve(
+    accept: Callable[[Wire], Awaitable[None]], host: str = "127.0.0.1", port: int = 9092
+) -> asyncio.Server:
+    """Listen for Asterisk; `accept` is awaited for each call, and its wire is closed behind it."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        wire = AudioSocketWire(reader, writer)
+        try:
+            await accept(wire)
+        except Exception:  # one call must not end the server
+            logger.exception("a call over AudioSocket failed")
+        finally:
+            await wire.close()
+
+    return await asyncio.start_server(connected, host, port)
+
+
+PROVIDER = Provider(
+    name="audiosocket",
+    title="Asterisk AudioSocket",
+    docs="https://docs.asterisk.org/Configuration/Channel-Drivers/AudioSocket/",
+    audio="L16 8 kHz",
+    codec=AudioSocket,
+    environment={},
+    lead=0.04,
+)

@@ -1,0 +1,233 @@
+"""Bandwidth Programmable Voice: a bidirectional StartStream.
+
+https://dev.bandwidth.com/docs/voice/programmable-voice/bxml/startStream
+"""
+
+from binascii import b2a_base64
+from collections.abc import Generator, Sequence
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from ....errors import BadResponseError
+from ..events import audio, read, text, texts
+from ..port import (
+    Account,
+    CallDetails,
+    CallerAudio,
+    CallStarted,
+    CallStopped,
+    DialRequest,
+    Document,
+    Event,
+    Flow,
+    IncomingCall,
+    Message,
+    Provider,
+    RestRequest,
+    TransferRequest,
+    WebhookAnswer,
+    WebhookRequest,
+)
+from ..rest import found
+from ..signatures import basic
+from ..warm import RING, Warm, published, put_through
+
+__all__ = ["PROVIDER"]
+
+VOICE = "https://voice.bandwidth.com/api/v2/accounts"
+TOKEN = "https://api.bandwidth.com/api/v1/oauth2/token"
+STREAM = "antiphon"
+MEDIA = '{"eventType":"playAudio","media":{"contentType":"audio/pcmu","payload":"', '"}}'
+
+
+class BandwidthMessage(msgspec.Struct, rename="camel"):
+    """Any of its messages."""
+
+    event_type: str
+    track: str = "inbound"
+    payload: str | None = None
+    metadata: dict[str, Any] | None = None
+    stream_params: Any = None
+
+
+class Bandwidth:
+    """The codec."""
+
+    packet = 0.02
+
+    def feed(self, message: Message) -> Sequence[Event]:
+        """What it says. Raises BadResponseError for what is no such event."""
+        said: BandwidthMessage = read(_said, message)
+        match said:
+            case BandwidthMessage(event_type="media", payload=str(payload)):
+                data = audio(payload) if said.track == "inbound" else b""
+                return (CallerAudio(data),) if data else ()
+            case BandwidthMessage(event_type="start", metadata=dict()):
+                return (CallStarted(_call(said)),)
+            case BandwidthMessage(event_type="stop"):
+                return (CallStopped(),)
+            case BandwidthMessage(event_type="media" | "start"):
+                raise BadResponseError(f"an event {said.event_type!r} without what belongs to it")
+            case _:
+                return ()
+
+    def media(self, data: bytes) -> str:
+        """Play this."""
+        return MEDIA[0] + b2a_base64(data, newline=False).decode("ascii") + MEDIA[1]
+
+    def clear(self) -> str:
+        """Forget what waits."""
+        return '{"eventType":"clear"}'
+
+    def mark(self, name: str) -> None:
+        """It has none."""
+
+    def keys(self, keys: str) -> None:
+        """As tones."""
+
+    def end(self) -> None:
+        """By a request."""
+
+    def transfer(self, to: str) -> None:
+        """By a request."""
+
+
+_said = msgspec.json.Decoder(BandwidthMessage)
+
+
+def _call(said: BandwidthMessage) -> CallDetails:
+    about = said.metadata or {}
+    given = texts(said.stream_params) or texts(about.get("streamParams"))
+    return CallDetails(
+        provider="bandwidth",
+        call=text(about, "callId"),
+        stream=text(about, "streamId"),
+        account=text(about, "accountId"),
+        caller=text(about, "from") or given.get("from", ""),
+        called=text(about, "to") or given.get("to", ""),
+        parameters=given,
+    )
+
+
+def incoming(asked: WebhookRequest) -> IncomingCall:
+    """A call, from the webhook's JSON."""
+    fields = asked.fields
+    return IncomingCall(fields.get("callId", ""), fields.get("from", ""), fields.get("to", ""))
+
+
+def answer(answer: WebhookAnswer) -> Document:
+    """BXML that streams both ways, and goes on only when our socket has been closed."""
+    parameters = "".join(
+        f'<StreamParam name="{escape(name)}" value="{escape(value)}"/>'
+        for name, value in answer.parameters.items()
+    )
+    ways = 'mode="bidirectional" tracks="inbound"'
+    start = f'<StartStream name="{STREAM}" {ways} destination="{escape(answer.url)}">'
+    return bxml(f'{start}{parameters}</StartStream><StopStream name="{STREAM}" wait="true"/>', "Response")
+
+
+def bxml(verbs: str, root: str = "Bxml") -> Document:
+    """A document of these verbs."""
+    return Document(f'<?xml version="1.0" encoding="UTF-8"?><{root}>{verbs}</{root}>', "application/xml")
+
+
+def dial(account: Account, dialling: DialRequest) -> Flow:
+    """Call somebody; Bandwidth asks at `answer_url` when they answer."""
+    headers = yield from _authorised(account)
+    data = {
+        "applicationId": account["application"],
+        "from": dialling.caller or account["number"],
+        "to": dialling.to,
+        "answerUrl": dialling.answer_url,
+        "callTimeout": dialling.ring,
+    }
+    if dialling.status_url:
+        data["disconnectUrl"] = dialling.status_url
+    return found((yield RestRequest("POST", _url(account), data=data, headers=headers)), "callId")
+
+
+def hang_up(account: Account, call: CallDetails) -> Flow:
+    """End a call; one that is over already is no failure."""
+    headers = yield from _authorised(account)
+    data = {"state": "completed"}
+    yield RestRequest("POST", _url(account, call.call), data=data, headers=headers, allow=(404, 409))
+    return ""
+
+
+def transfer(account: Account, wish: TransferRequest) -> Flow:
+    """Replace the caller's BXML: by a transfer, or by a conference where the other side waits."""
+    headers = yield from _authorised(account)
+
+    def replaced(verbs: str) -> RestRequest:
+        url = f"{_url(account, wish.call.call)}/bxml"
+        kind = {"Content-Type": "application/xml"}
+        return RestRequest("PUT", url, text=bxml(verbs).body, headers=headers | kind)
+
+    if not wish.warm:
+        kind = "SipUri" if wish.to.startswith("sip") else "PhoneNumber"
+        yield replaced(f"<Transfer><{kind}>{escape(wish.to)}</{kind}></Transfer>")
+        return ""
+    room = f"<Conference>{escape(wish.call.call)}</Conference>"
+    said = f"<SpeakSentence>{escape(wish.announcement)}</SpeakSentence>" if wish.announcement else ""
+    leg = {
+        "applicationId": account["application"],
+        "from": account.get("number") or wish.call.called,
+        "to": wish.to,
+        "answerUrl": published(wish, "Bandwidth")(bxml(said + room, "Response")),
+        "answerMethod": "GET",
+        "callTimeout": RING,
+    }
+    warm = Warm(
+        to=wish.to,
+        dial=RestRequest("POST", _url(account), data=leg, headers=headers),
+        name=("callId",),
+        look=lambda other: RestRequest("GET", _url(account, other), headers=headers, allow=(404,)),
+        status=("state",),
+        answered=frozenset(("answered", "active")),
+        over=frozenset(("completed", "disconnected")),
+        join=lambda other: replaced(room),
+        drop=lambda other: RestRequest(
+            "POST", _url(account, other), data={"state": "completed"}, headers=headers
+        ),
+    )
+    return (yield from put_through(warm))
+
+
+def _authorised(account: Account) -> Generator[RestRequest | float, dict[str, Any], dict[str, str]]:
+    """OAuth's client credentials: https://dev.bandwidth.com/docs/credentials"""
+    login = account["client_id"], account["client_secret"]
+    token = yield RestRequest("POST", TOKEN, form={"grant_type": "client_credentials"}, login=login)
+    return {"Authorization": f"Bearer {found(token, 'access_token')}"}
+
+
+def _url(account: Account, call: str = "") -> str:
+    return f"{VOICE}/{quote(account['account'], safe='')}/calls{'/' * bool(call)}{quote(call, safe='')}"
+
+
+PROVIDER = Provider(
+    name="bandwidth",
+    title="Bandwidth",
+    docs="https://dev.bandwidth.com/docs/voice/programmable-voice/bxml/startStream",
+    audio="mu-law 8 kHz",
+    codec=Bandwidth,
+    environment={
+        "account": "BANDWIDTH_ACCOUNT_ID",
+        "client_id": "BANDWIDTH_CLIENT_ID",
+        "client_secret": "BANDWIDTH_CLIENT_SECRET",
+        "application": "BANDWIDTH_APPLICATION_ID",
+        "number": "BANDWIDTH_NUMBER",
+        "user": "BANDWIDTH_WEBHOOK_USER",
+        "password": "BANDWIDTH_WEBHOOK_PASSWORD",
+    },
+    optional=frozenset(("application", "number", "user", "password")),
+    signature="HTTP basic authentication",
+    signed=basic(("user", "BANDWIDTH_WEBHOOK_USER"), ("password", "BANDWIDTH_WEBHOOK_PASSWORD")),
+    incoming=incoming,
+    answer=answer,
+    dial=dial,
+    hang_up=hang_up,
+    transfer=transfer,
+)

@@ -1,0 +1,116 @@
+"""Exotel AgentStream, its voicebot applet.
+
+https://developer.exotel.com/docs/agentstream/websocket-protocol
+"""
+
+import json
+from urllib.parse import quote, urlencode
+
+from ..events import Dialect, Events, ProviderMessage, line, text, texts
+from ..port import (
+    Account,
+    CallDetails,
+    DialRequest,
+    Document,
+    Flow,
+    IncomingCall,
+    Provider,
+    RestRequest,
+    WebhookAnswer,
+    WebhookRequest,
+)
+from ..rest import found
+from ..signatures import basic
+
+__all__ = ["PROVIDER"]
+
+KNOWN = frozenset(("call", "from", "to"))  # `start` tells these without us
+GIVEN = 3  # parameters that an address may have, in this many characters
+LONG = 256
+
+
+def started(said: ProviderMessage) -> CallDetails:
+    """What `start` tells; it calls plain samples "audio/x-raw", and nothing at all means them, too."""
+    start = said.start or {}
+    encoding = text(start, "media_format", "encoding") or "audio/x-raw"
+    spoken = line(encoding, text(start, "media_format", "sample_rate"))
+    return CallDetails(
+        provider="exotel",
+        call=text(start, "call_sid"),
+        stream=text(start, "stream_sid"),
+        account=text(start, "account_sid"),
+        caller=text(start, "from"),
+        called=text(start, "to"),
+        heard=spoken,
+        spoken=spoken,
+        parameters=texts(start.get("custom_parameters")),
+    )
+
+
+DIALECT = Dialect(
+    started=started,
+    media='{"event":"media","stream_sid":STREAM,"media":{"payload":"DATA"}}',
+    clear='{"event":"clear","stream_sid":STREAM}',
+    mark='{"event":"mark","stream_sid":STREAM,"mark":{"name":NAME}}',
+    packet=0.2,  # 3200 bytes are the least that it wants, in multiples of 320
+)
+
+
+def incoming(asked: WebhookRequest) -> IncomingCall:
+    """A call, from the query of the request for the socket's address."""
+    fields = asked.fields
+    caller, called = fields.get("CallFrom") or fields.get("From"), fields.get("CallTo") or fields.get("To")
+    return IncomingCall(fields.get("CallSid", ""), caller or "", called or "")
+
+
+def answer(answer: WebhookAnswer) -> Document:
+    """The address of our socket, to an applet that is set to ask for it."""
+    return Document(json.dumps({"url": _address(answer)}), "application/json")
+
+
+def _address(answer: WebhookAnswer) -> str:
+    given = [(name, value) for name, value in answer.parameters.items() if name not in KNOWN]
+    query = urlencode(given[:GIVEN])
+    return f"{answer.url}?{query}" if query and len(query) <= LONG else answer.url
+
+
+def dial(account: Account, dialling: DialRequest) -> Flow:
+    """Call somebody and stream when they answer: https://developer.exotel.com/docs/agentstream/developer-guide"""
+    form = {
+        "from": dialling.to,
+        "callerid": dialling.caller or account["number"],
+        "streamurl": _address(dialling.answer),
+        "streamtype": "bidirectional",
+    }
+    if dialling.status_url:
+        form |= {"statuscallback": dialling.status_url, "statuscallbackevents[]": "terminal"}
+    host = account.get("host") or "api.exotel.com"
+    url = f"https://{host}/v1/accounts/{quote(account['sid'], safe='')}/calls/connect"
+    return found(
+        (yield RestRequest("POST", url, form=form, login=(account["key"], account["token"]))), "call", "sid"
+    )
+
+
+PROVIDER = Provider(
+    name="exotel",
+    title="Exotel",
+    docs="https://developer.exotel.com/docs/agentstream/developer-guide",
+    audio="L16 8, 16 or 24 kHz",
+    codec=lambda: Events(DIALECT),
+    environment={
+        "sid": "EXOTEL_ACCOUNT_SID",
+        "key": "EXOTEL_API_KEY",
+        "token": "EXOTEL_API_TOKEN",
+        "host": "EXOTEL_HOST",
+        "number": "EXOTEL_NUMBER",
+        "user": "EXOTEL_WEBHOOK_USER",
+        "password": "EXOTEL_WEBHOOK_PASSWORD",
+    },
+    optional=frozenset(("host", "number", "user", "password")),
+    signature="HTTP basic authentication",
+    signed=basic(("user", "EXOTEL_WEBHOOK_USER"), ("password", "EXOTEL_WEBHOOK_PASSWORD")),
+    incoming=incoming,
+    answer=answer,
+    dial=dial,
+    lead=0.4,
+)

@@ -1,0 +1,93 @@
+"""FreeSWITCH with mod_audio_stream: samples come as they are, and go as JSON.
+
+https://github.com/amigniter/mod_audio_stream
+
+There is no handshake: the metadata of `uuid_audio_stream`, if it is given any, comes first, as an object
+such as {"call": "...", "from": "...", "to": "...", "sample_rate": 16000}; without it the line is at 8 kHz.
+What was sent cannot be taken back, so little is sent ahead of its time.
+"""
+
+from binascii import b2a_base64
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ....errors import BadResponseError
+from ..events import LONGEST, line, read, text, texts
+from ..port import CallDetails, CallerAudio, CallStarted, Event, Message, Provider
+from ..signatures import basic
+
+__all__ = ["PROVIDER"]
+
+MEDIA = '{"type":"streamAudio","data":{"audioDataType":"raw","sampleRate":RATE,"audioData":"'
+
+
+class FreeSwitch:
+    """The codec."""
+
+    packet = 0.02
+
+    def __init__(self) -> None:
+        self._started = False
+        self._before = MEDIA.replace("RATE", "8000")
+
+    def feed(self, message: Message) -> Sequence[Event]:
+        """Bytes are samples; the first text is the call's metadata."""
+        if len(message) > LONGEST:
+            raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
+        if isinstance(message, bytes):
+            begun = () if self._started else (self._start({}),)
+            return (*begun, CallerAudio(message)) if message else begun
+        said: dict[str, Any] = read(_said, message)
+        return () if self._started else (self._start(said),)
+
+    def media(self, data: bytes) -> str:
+        """Play this."""
+        return self._before + b2a_base64(data, newline=False).decode("ascii") + '"}}'
+
+    def clear(self) -> None:
+        """It cannot."""
+
+    def mark(self, name: str) -> None:
+        """It has none."""
+
+    def keys(self, keys: str) -> None:
+        """As tones."""
+
+    def end(self) -> None:
+        """By leaving."""
+
+    def transfer(self, to: str) -> None:
+        """The dialplan does that."""
+
+    def _start(self, said: dict[str, Any]) -> CallStarted:
+        spoken = line("l16", text(said, "sample_rate") or 8000)
+        self._started = True
+        self._before = MEDIA.replace("RATE", str(spoken.sample_rate))
+        return CallStarted(
+            CallDetails(
+                provider="freeswitch",
+                call=text(said, "call") or text(said, "uuid"),
+                caller=text(said, "from"),
+                called=text(said, "to"),
+                heard=spoken,
+                spoken=spoken,
+                parameters=texts(said),
+            )
+        )
+
+
+_said = msgspec.json.Decoder(dict[str, Any])
+
+PROVIDER = Provider(
+    name="freeswitch",
+    title="FreeSWITCH mod_audio_stream",
+    docs="https://github.com/amigniter/mod_audio_stream",
+    audio="L16 8 to 48 kHz",
+    codec=FreeSwitch,
+    environment={"user": "FREESWITCH_WEBSOCKET_USER", "password": "FREESWITCH_WEBSOCKET_PASSWORD"},
+    signature="HTTP basic authentication of the handshake",
+    signed=basic(("user", "FREESWITCH_WEBSOCKET_USER"), ("password", "FREESWITCH_WEBSOCKET_PASSWORD")),
+    lead=0.06,
+)

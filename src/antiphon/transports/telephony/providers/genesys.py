@@ -1,0 +1,230 @@
+"""Genesys Cloud AudioHook, as the Audio Connector uses it: the flow opens the socket, and gets the call back.
+
+https://developer.genesys.cloud/devapps/audiohook/protocol-reference
+"""
+
+import hashlib
+import hmac
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ....errors import BadResponseError
+from ..events import LONGEST, key, read, text, texts
+from ..port import (
+    Account,
+    CallDetails,
+    CallerAudio,
+    CallStarted,
+    CallStopped,
+    Event,
+    Message,
+    Proof,
+    Provider,
+    SendBack,
+    WebhookRequest,
+)
+from ..signatures import same, secret
+
+__all__ = ["PROVIDER"]
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+FRESH = 300  # seconds that a signed handshake may be old
+SKEW = 30  # seconds that clocks may differ
+
+
+class GenesysMessage(msgspec.Struct):
+    """Any of the client's messages."""
+
+    type: str
+    id: str = ""
+    seq: int = 0
+    parameters: dict[str, Any] | None = None
+
+
+class Genesys:
+    """The codec: mu-law at 8 kHz, of which the caller's channel is heard. Messages both ways are counted."""
+
+    packet = 0.2  # smaller ones meet its limit of messages
+
+    def __init__(self) -> None:
+        self._session = ""
+        self._theirs = 0
+        self._ours = 0
+        self._is_probe = False
+        self._channels = 1
+
+    def feed(self, message: Message) -> Sequence[Event]:
+        """Bytes are audio, text is an event."""
+        if isinstance(message, bytes):
+            if len(message) > LONGEST:
+                raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
+            heard = message[:: self._channels]  # of two that alternate, the caller's comes first
+            return (CallerAudio(heard),) if heard else ()
+        said: GenesysMessage = read(_said, message)
+        self._theirs = max(self._theirs, said.seq)
+        match said.type:
+            case "open":
+                return self._open(said)
+            case "ping":
+                return (SendBack(self._say("pong")),)
+            case "dtmf":
+                return (key(text(said.parameters, "digit")),)
+            case "close":
+                reason = "it was a probe" if self._is_probe else "the caller hung up"
+                return SendBack(self._say("closed")), CallStopped(reason)
+            case "error":
+                raise BadResponseError(f"Genesys says: {text(said.parameters, 'message')[:200]}")
+            case _:
+                return ()
+
+    def media(self, data: bytes) -> bytes:
+        """Audio as it is."""
+        return data
+
+    def clear(self) -> str:
+        """Barge-in: forget what waits."""
+        return self._say("event", {"entities": [{"type": "barge_in", "data": {}}]})
+
+    def mark(self, name: str) -> None:
+        """It has none."""
+
+    def keys(self, keys: str) -> None:
+        """As tones."""
+
+    def end(self) -> str:
+        """Give the call back to the flow."""
+        return self._leave({"action": "finished"})
+
+    def transfer(self, to: str) -> str:
+        """Give the call back to the flow, which is told where it is to go."""
+        return self._leave({"action": "transfer", "transfer_to": to})
+
+    def _leave(self, variables: dict[str, str]) -> str:
+        return self._say("disconnect", {"reason": "completed", "outputVariables": variables})
+
+    def _open(self, said: GenesysMessage) -> Sequence[Event]:
+        about = said.parameters or {}
+        spoken = [offer for offer in _listed(about.get("media")) if _is_spoken_here(offer)]
+        chosen = min(spoken, key=lambda offer: len(offer["channels"]), default=None)
+        self._session = said.id
+        if chosen is None:
+            raise BadResponseError("Genesys offers no PCMU of the external channel at 8 kHz")
+        self._channels = len(chosen["channels"])
+        media = {name: chosen[name] for name in ("type", "format", "channels", "rate")}
+        opened = SendBack(self._say("opened", {"startPaused": False, "media": [media]}))
+        conversation = text(about, "conversationId")
+        if conversation == NOBODY:  # a test of the connection
+            self._is_probe = True
+            return (opened,)
+        call = CallDetails(
+            provider="genesys",
+            call=conversation,
+            stream=said.id,
+            account=text(about, "organizationId"),
+            caller=text(about, "participant", "ani").removeprefix("tel:"),
+            called=text(about, "participant", "dnis").removeprefix("tel:"),
+            parameters=texts(about.get("inputVariables")),
+        )
+        return opened, CallStarted(call)
+
+    def _say(self, kind: str, parameters: dict[str, Any] | None = None) -> str:
+        self._ours += 1
+        message = {
+            "version": "2",
+            "type": kind,
+            "seq": self._ours,
+            "clientseq": self._theirs,
+            "id": self._session,
+            "parameters": parameters or {},
+        }
+        return msgspec.json.encode(message).decode()
+
+
+_said = msgspec.json.Decoder(GenesysMessage)
+
+
+def _listed(offers: Any) -> list[Any]:
+    return cast(list[Any], offers) if isinstance(offers, list) else []
+
+
+def _is_spoken_here(offer: Any) -> bool:
+    match offer:
+        case {
+            "type": "audio",
+            "format": "PCMU",
+            "rate": 8000,
+            "channels": ["external"] | ["external", "internal"],
+        }:
+            return True
+        case _:
+            return False
+
+
+def signed(asked: WebhookRequest, account: Account) -> Proof:
+    """The handshake's HTTP message signature, an early draft of RFC 9421, and its API key.
+
+    https://developer.genesys.cloud/devapps/audiohook/security
+    """
+    wanted_key = secret(account, "key", "GENESYS_API_KEY")
+    shared = secret(account, "secret", "GENESYS_CLIENT_SECRET")
+    given = asked.headers.get("signature-input", "")
+    parsed = re.fullmatch(r'([\w-]+)=(\(([^()]*)\)((?:;\w+=(?:"[^"]*"|\d+))*))', given)
+    if parsed is None or not same(asked.headers.get("x-api-key", ""), wanted_key):
+        return False
+    label, params, names, rest = parsed.groups()
+    covered = re.findall(r'"([^"]+)"', names)
+    settings: dict[str, str] = dict(re.findall(r';(\w+)="?([^";]*)"?', rest))
+    if not set(covered) >= COVERED or not _is_fresh(settings, asked.now):
+        return False
+    parts = urlsplit(asked.url)
+    target = parts._replace(scheme="", netloc="").geturl()
+    derived = {"@request-target": target, "@authority": asked.headers.get("host", parts.netloc)}
+    lines = [f'"{name}": {derived.get(name, asked.headers.get(name, ""))}' for name in covered]
+    base = "\n".join([*lines, f'"@signature-params": {params}'])
+    mac = b64encode(hmac.new(_bytes(shared), base.encode(errors="replace"), hashlib.sha256).digest()).decode()
+    return mac if same(asked.headers.get("signature", ""), f"{label}=:{mac}:") else False
+
+
+COVERED = frozenset(
+    (
+        "@request-target",
+        "@authority",
+        "audiohook-organization-id",
+        "audiohook-session-id",
+        "audiohook-correlation-id",
+        "x-api-key",
+    )
+)
+"""What a signature must speak of."""
+
+
+def _is_fresh(settings: dict[str, str], now: float) -> bool:
+    created, expires = settings.get("created", ""), settings.get("expires", "")
+    if not created.isdecimal() or abs(now - int(created[:12])) > FRESH:
+        return False
+    return not expires or (expires.isdecimal() and now < int(expires[:12]) + SKEW)
+
+
+def _bytes(shared: str) -> bytes:
+    try:
+        return b64decode(shared, validate=True)
+    except ValueError:
+        return shared.encode()
+
+
+PROVIDER = Provider(
+    name="genesys",
+    title="Genesys AudioHook",
+    docs="https://developer.genesys.cloud/devapps/audiohook",
+    audio="mu-law 8 kHz",
+    codec=Genesys,
+    environment={"key": "GENESYS_API_KEY", "secret": "GENESYS_CLIENT_SECRET"},
+    signature="HTTP message signature of the handshake",
+    signed=signed,
+    lead=0.4,
+)

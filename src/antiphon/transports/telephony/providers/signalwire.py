@@ -1,0 +1,68 @@
+"""SignalWire: the messages, documents and requests are Twilio's, under an address of one's own.
+
+https://developer.signalwire.com/compatibility-api/cxml/voice/stream/
+"""
+
+import hashlib
+import hmac
+from dataclasses import replace
+from urllib.parse import quote
+
+from ..events import Events, ProviderMessage
+from ..port import Account, CallDetails, Proof, Provider, WebhookRequest
+from ..signatures import digest, same, secret, unspoken
+from .twilio import DIALECT, TwilioCalls, answer, incoming
+from .twilio import started as as_twilio
+
+__all__ = ["PROVIDER"]
+
+
+def started(said: ProviderMessage) -> CallDetails:
+    """What `start` tells."""
+    return replace(as_twilio(said), provider="signalwire")
+
+
+def signed(asked: WebhookRequest, account: Account) -> Proof:
+    """X-SignalWire-Signature: HMAC-SHA1, of a form as Twilio's, or in hex of address and body.
+
+    https://developer.signalwire.com/guides/how-to-secure-your-webhooks/
+    """
+    key = secret(account, "signing_key", "SIGNALWIRE_SIGNING_KEY")
+    given = asked.headers.get("x-signalwire-signature") or asked.headers.get("x-twilio-signature", "")
+    fields = "".join(name + value for name, value in sorted(set(asked.form)))
+    form = digest(key, asked.url + fields, "sha1")
+    whole = hmac.new(key.encode(), asked.url.encode() + asked.body, hashlib.sha1).hexdigest()
+    if not (same(given, whole) or (same(given, form) and not unspoken(asked))):
+        return False
+    return form if fields else whole  # the same, whichever header is left out when it is sent again
+
+
+CALLS = TwilioCalls(
+    lambda account: (
+        f"https://{account['space']}/api/laml/2010-04-01/Accounts/{quote(account['project'], safe='')}"
+    ),
+    user="project",
+)
+
+PROVIDER = Provider(
+    name="signalwire",
+    title="SignalWire",
+    docs="https://developer.signalwire.com/compatibility-api/cxml/voice/stream/",
+    audio="mu-law 8 kHz",
+    codec=lambda: Events(replace(DIALECT, started=started)),
+    environment={
+        "space": "SIGNALWIRE_SPACE",
+        "project": "SIGNALWIRE_PROJECT",
+        "token": "SIGNALWIRE_TOKEN",
+        "signing_key": "SIGNALWIRE_SIGNING_KEY",
+        "number": "SIGNALWIRE_NUMBER",
+    },
+    optional=frozenset(("signing_key", "number")),
+    signature="HMAC-SHA1 of address and form",
+    signed=signed,
+    incoming=incoming,
+    answer=answer,
+    dial=CALLS.dial,
+    hang_up=CALLS.hang_up,
+    transfer=CALLS.transfer,
+)

@@ -1,0 +1,285 @@
+"""Vonage Voice: a websocket as an endpoint of the call; samples as they are, and JSON beside them.
+
+https://developer.vonage.com/en/voice/voice-api/concepts/websockets
+"""
+
+import hashlib
+import hmac
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import msgspec
+
+from ....errors import BadResponseError, ConfigurationError
+from ..events import LONGEST, key, line, quoted, read, texts
+from ..port import (
+    Account,
+    CallDetails,
+    CallerAudio,
+    CallStarted,
+    DialRequest,
+    Document,
+    Event,
+    Flow,
+    IncomingCall,
+    MarkPlayed,
+    Message,
+    Proof,
+    Provider,
+    RestRequest,
+    TransferRequest,
+    WebhookAnswer,
+    WebhookRequest,
+)
+from ..rest import found
+from ..signatures import needs, same, secret
+from ..warm import RING, Warm, put_through
+
+__all__ = ["PROVIDER", "mac"]
+
+CALLS = "https://api.nexmo.com/v1/calls"
+CONTENT = "audio/l16;rate=16000"
+FRESH = 300  # seconds that a signed request may be old
+OVER = frozenset(("busy", "cancelled", "completed", "failed", "rejected", "timeout", "unanswered"))
+
+
+class Vonage:
+    """The codec."""
+
+    packet = 0.02
+
+    def feed(self, message: Message) -> Sequence[Event]:
+        """Bytes are samples, text is an event."""
+        if isinstance(message, bytes):
+            if len(message) > LONGEST:
+                raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
+            return (CallerAudio(message),) if message else ()
+        said: dict[str, Any] = read(_said, message)
+        match said.get("event"):
+            case "websocket:connected":
+                return (CallStarted(_call(said)),)
+            case "websocket:dtmf":
+                digit = said.get("digit") or texts(said.get("dtmf")).get("digit", "")
+                return (key(digit if isinstance(digit, str | int) else ""),)
+            case "websocket:notify":
+                return (MarkPlayed(texts(said.get("payload")).get("name", "")),)
+            case _:
+                return ()
+
+    def media(self, data: bytes) -> bytes:
+        """Samples as they are."""
+        return data
+
+    def clear(self) -> str:
+        """Forget what waits."""
+        return '{"action":"clear"}'
+
+    def mark(self, name: str) -> str:
+        """What is notified comes back once all before it has been played."""
+        return '{"action":"notify","payload":{"name":' + quoted(name) + "}}"
+
+    def keys(self, keys: str) -> None:
+        """As tones."""
+
+    def end(self) -> None:
+        """By a request."""
+
+    def transfer(self, to: str) -> None:
+        """By a request."""
+
+
+_said = msgspec.json.Decoder(dict[str, Any])
+
+
+def _call(said: Mapping[str, Any]) -> CallDetails:
+    given = texts(said)
+    spoken = line(given.pop("content-type", CONTENT))
+    given.pop("event", None)
+    return CallDetails(
+        provider="vonage",
+        call=given.get("call") or given.get("uuid", ""),
+        caller=given.get("from", ""),
+        called=given.get("to", ""),
+        heard=spoken,
+        spoken=spoken,
+        parameters=given,
+    )
+
+
+def signed(asked: WebhookRequest, account: Account) -> Proof:
+    """A JWT by HMAC-SHA256, which holds the hash of the body: in the header Authorization, as bearer.
+
+    https://developer.vonage.com/en/getting-started/concepts/webhooks#validating-signed-webhooks
+    """
+    shared = secret(account, "signature", "VONAGE_SIGNATURE_SECRET")
+    token = asked.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    head, _, mark = token.rpartition(".")
+    if not same(mark, mac(shared.encode(), head)):
+        return False
+    try:
+        kind, claims = (json.loads(urlsafe_b64decode(part + "==")) for part in head.split("."))
+        algorithm, issued, expires = (
+            kind["alg"],
+            float(claims["iat"]),
+            float(claims.get("exp", asked.now + 1)),
+        )
+        hashed = claims.get("payload_hash")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
+    intact = not (asked.body or hashed) or same(str(hashed), hashlib.sha256(asked.body).hexdigest())
+    is_fresh = abs(asked.now - issued) < FRESH and asked.now < expires
+    return mark if algorithm == "HS256" and is_fresh and intact else False
+
+
+def mac(shared: bytes, head: str) -> str:
+    """What stands behind the head and the claims of a JWT: HS256."""
+    return _base64url(hmac.new(shared, head.encode(errors="replace"), hashlib.sha256).digest())
+
+
+def incoming(asked: WebhookRequest) -> IncomingCall:
+    """A call, from the answer webhook's query or JSON."""
+    fields = asked.fields
+    return IncomingCall(fields.get("uuid", ""), fields.get("from", ""), fields.get("to", ""))
+
+
+def answer(answer: WebhookAnswer) -> Document:
+    """An NCCO that connects the call with our socket."""
+    return Document(json.dumps(_connect(answer)), "application/json")
+
+
+def _connect(answer: WebhookAnswer) -> list[dict[str, Any]]:
+    endpoint = {
+        "type": "websocket",
+        "uri": answer.url,
+        "content-type": CONTENT,
+        "headers": dict(answer.parameters),
+    }
+    return [{"action": "connect", "endpoint": [endpoint]}]
+
+
+def dial(account: Account, dialling: DialRequest) -> Flow:
+    """Call somebody; the NCCO goes along."""
+    data: dict[str, Any] = {
+        "to": [_endpoint(dialling.to)],
+        "from": _endpoint(dialling.caller or account["number"]),
+        "ncco": _connect(dialling.answer),
+        "ringing_timer": dialling.ring,
+    }
+    if dialling.status_url:
+        data["event_url"] = [dialling.status_url]
+    return found((yield _request(account, "POST", "", data)), "uuid")
+
+
+def hang_up(account: Account, call: CallDetails) -> Flow:
+    """End a call; one that is over already is no failure."""
+    yield _request(account, "PUT", call.call, {"action": "hangup"}, allow=(400, 404))
+    return ""
+
+
+def transfer(account: Account, wish: TransferRequest) -> Flow:
+    """Give the caller's leg another NCCO: one that dials, or a conversation where the other side waits."""
+    if not wish.warm:
+        yield _move(account, wish.call.call, [{"action": "connect", "endpoint": [_endpoint(wish.to)]}])
+        return ""
+    room = {"action": "conversation", "name": wish.call.call, "endOnExit": True}
+    said = [{"action": "talk", "text": wish.announcement}] if wish.announcement else []
+    leg = {
+        "to": [_endpoint(wish.to)],
+        "from": _endpoint(account.get("number") or wish.call.called),
+        "ncco": [*said, room],
+        "ringing_timer": RING,
+    }
+    warm = Warm(
+        to=wish.to,
+        dial=_request(account, "POST", "", leg),
+        name=("uuid",),
+        look=lambda other: _request(account, "GET", other),
+        status=("status",),
+        answered=frozenset(("answered",)),
+        over=OVER,
+        join=lambda other: _move(account, wish.call.call, [room]),
+        drop=lambda other: _request(account, "PUT", other, {"action": "hangup"}),
+    )
+    return (yield from put_through(warm))
+
+
+def _endpoint(to: str) -> dict[str, str]:
+    return {"type": "sip", "uri": to} if to.startswith("sip") else {"type": "phone", "number": to.lstrip("+")}
+
+
+def _move(account: Account, call: str, ncco: list[dict[str, Any]]) -> RestRequest:
+    data = {"action": "transfer", "destination": {"type": "ncco", "ncco": ncco}}
+    return _request(account, "PUT", call, data)
+
+
+def _request(
+    account: Account,
+    method: str,
+    call: str,
+    data: dict[str, Any] | None = None,
+    allow: tuple[int, ...] = (),
+) -> RestRequest:
+    url = f"{CALLS}{'/' * bool(call)}{quote(call, safe='')}"
+    return RestRequest(method, url, data=data, bearer=lambda now: _token(account, now), allow=allow)
+
+
+def _token(account: Account, now: float) -> str:
+    """A JWT of the application, by RSA and SHA-256; the key is PEM or the path of a file of it."""
+    try:
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    except ModuleNotFoundError as error:
+        raise needs("cryptography", "a request to Vonage") from error
+    given = account["private_key"]
+    try:
+        pem = given if "-----BEGIN" in given else Path(given).read_text()
+        private = load_pem_private_key(pem.replace("\\n", "\n").encode(), None)
+    except (ValueError, OSError) as error:
+        raise ConfigurationError(
+            f"VONAGE_PRIVATE_KEY is neither a PEM key nor a file of one: {error}"
+        ) from error
+    if not isinstance(private, RSAPrivateKey):
+        raise ConfigurationError("VONAGE_PRIVATE_KEY is no RSA key")
+    claims = {
+        "application_id": account["application"],
+        "iat": int(now),
+        "exp": int(now) + 300,
+        "jti": str(uuid4()),
+    }
+    parts = [_base64url(json.dumps(part).encode()) for part in ({"alg": "RS256", "typ": "JWT"}, claims)]
+    head = ".".join(parts)
+    return f"{head}.{_base64url(private.sign(head.encode(), PKCS1v15(), SHA256()))}"
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+PROVIDER = Provider(
+    name="vonage",
+    title="Vonage",
+    docs="https://developer.vonage.com/en/voice/voice-api/concepts/websockets",
+    audio="L16 8, 16 or 24 kHz",
+    codec=Vonage,
+    environment={
+        "application": "VONAGE_APPLICATION_ID",
+        "private_key": "VONAGE_PRIVATE_KEY",
+        "signature": "VONAGE_SIGNATURE_SECRET",
+        "number": "VONAGE_NUMBER",
+    },
+    optional=frozenset(("signature", "number")),
+    signature="JWT by HMAC-SHA256, with the body's hash",
+    signed=signed,
+    incoming=incoming,
+    answer=answer,
+    dial=dial,
+    hang_up=hang_up,
+    transfer=transfer,
+)
