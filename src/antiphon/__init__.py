@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .agent import Agent
     from .conversation.tools import tool
+    from .front_door import Agent
     from .pipeline import Gate, Parallel, Switch, Tap
     from .playout.playout import Playout
     from .processor import Processor, on
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Agent": ".agent",
+    "Agent": ".front_door",
     "Gate": ".pipeline",
     "Parallel": ".pipeline",
     "Playout": ".playout.playout",

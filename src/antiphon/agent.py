@@ -1,11 +1,6 @@
-"""The front door: an agent is instructions, three models and tools; the rest has defaults.
+"""What an agent is: instructions, three models and tools; the rest has defaults.
 
-    from antiphon import Agent
-
-    agent = Agent("You answer the phone of a bicycle shop. One or two short sentences.")
-    agent.run()
-
-Leave the models out and local ones are used: no account, no key, no network.
+`antiphon.Agent` is this with `run()`, which needs the command line and so stands above it (`front_door.py`).
 """
 
 import asyncio
@@ -34,7 +29,7 @@ if TYPE_CHECKING:
     from .screening import ScreeningSettings
     from .services.cleaning import Cleaning
 
-__all__ = ["Agent"]
+__all__ = ["AgentDefinition"]
 
 logger = logging.getLogger("antiphon.agent")
 
@@ -44,7 +39,7 @@ WARM_WITHIN = 60.0  # seconds that the language model may take to read the instr
 
 
 @dataclass
-class Agent:
+class AgentDefinition:
     """What an agent is and what it is made with; each conversation is a session of its own.
 
     A model is "vendor/model", "vendor", or an object that implements its port; None leaves out what a
@@ -197,9 +192,3 @@ class Agent:
                 await self.service("llm").warm(self.conversation().context)
         except Exception as error:  # noqa: BLE001  the first answer is slower, no more
             logger.warning("the language model could not be warmed: %r", error)
-
-    def run(self) -> None:
-        """Talk to the agent, as the program's arguments say: in the terminal, or a recorded caller."""
-        from .cli.run import run
-
-        run(self)

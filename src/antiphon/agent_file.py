@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from .agent import Agent
+from .agent import AgentDefinition
 from .errors import AntiphonError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ loading: ContextVar[Path | None] = ContextVar("loading", default=None)
 """The file that is being read for its agent."""
 
 
-def chosen(path: Path | None) -> Agent:
+def chosen(path: Path | None) -> AgentDefinition:
     """The agent of a file, or that of the demo where no file is named."""
     if path is not None:
         return from_file(path)
@@ -28,7 +28,7 @@ def chosen(path: Path | None) -> Agent:
     return agent
 
 
-def from_file(path: Path) -> Agent:
+def from_file(path: Path) -> AgentDefinition:
     """The Agent named `agent` in a Python file, else the only one. The file is run as when it is imported.
 
     Raises ConfigurationError where it cannot be read or run, or has no such agent.
@@ -55,7 +55,7 @@ def served(path: Path | None) -> "Agents":
 
 def _checked(agents: dict[Any, Any], path: Path) -> "Agents":
     for name, agent in agents.items():
-        if not isinstance(name, str) or not (isinstance(agent, Agent) or callable(agent)):
+        if not isinstance(name, str) or not (isinstance(agent, AgentDefinition) or callable(agent)):
             raise ConfigurationError(f"{path}: agents[{name!r}] is neither an Agent nor a function of one")
     if not agents:
         raise ConfigurationError(f"{path}: agents is empty; write agents = {{'name': Agent(...)}}")
@@ -87,11 +87,11 @@ def _run(path: Path) -> dict[str, object]:
     return vars(module)
 
 
-def _only(names: dict[str, object], path: Path) -> Agent:
+def _only(names: dict[str, object], path: Path) -> AgentDefinition:
     named = names.get("agent")
-    if isinstance(named, Agent):
+    if isinstance(named, AgentDefinition):
         return named
-    agents = {name: value for name, value in names.items() if isinstance(value, Agent)}
+    agents = {name: value for name, value in names.items() if isinstance(value, AgentDefinition)}
     if not agents:
         raise ConfigurationError(f'{path} has no agent: write agent = Agent("You answer ...") in it')
     if len({id(agent) for agent in agents.values()}) > 1:

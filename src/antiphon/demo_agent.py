@@ -1,6 +1,6 @@
 """The agent that `antiphon demo`, `talk` and `converse` use when no other is named."""
 
-from .agent import Agent
+from .agent import AgentDefinition
 from .conversation.tools import tool
 
 __all__ = ["agent"]
@@ -14,7 +14,7 @@ async def opening_hours(day: str) -> str:
     return HOURS.get(day.strip().lower(), "nine to six")
 
 
-agent = Agent(
+agent = AgentDefinition(
     "You answer the phone of a bicycle shop. One or two short sentences.",
     tools=[opening_hours],
     greeting="Hello, this is the bicycle shop. How can I help?",

@@ -1,6 +1,6 @@
 """Whole calls in virtual time: what is heard of them, line by line."""
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool

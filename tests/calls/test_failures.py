@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.errors import AuthenticationError, RateLimitError, UnavailableError
 from antiphon.frames import Failed, Interrupted, ReplyEnded, UserTurn
 from antiphon.pipeline import Parallel, Part, Switch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool

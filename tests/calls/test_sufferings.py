@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool

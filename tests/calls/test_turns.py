@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.errors import UnavailableError
 from antiphon.frames import (
     Failed,

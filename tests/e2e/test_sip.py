@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.audio.levels import rms
 from antiphon.errors import ConfigurationError, UnavailableError
 from antiphon.frames import AgentKeys, Failed, SessionEnded, Transfer, UserKey

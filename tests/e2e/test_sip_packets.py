@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.audio.levels import rms
 from antiphon.errors import ConfigurationError, UnavailableError, UsageError
 from antiphon.frames import AgentKeys, Failed, SessionEnded, Transfer, UserAudio, UserKey

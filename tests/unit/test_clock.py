@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.clock import LoopClock, Timer, offload
 from antiphon.frames import (
     AgentAudio,

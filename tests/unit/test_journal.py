@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.conversation.tools import tool
 from antiphon.errors import ConfigurationError, UnavailableError
 from antiphon.frames import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..agent import Agent
+from ..agent import AgentDefinition
 from ..audio.levels import find_speech
 from ..audio.resample import Resampler
 from ..audio.wav import CallWriter
@@ -37,7 +37,7 @@ class CallOutcome:
 
 
 async def hold(
-    agent: Agent,
+    agent: AgentDefinition,
     lines: Sequence[CallerLine],
     out: "Console",
     *,

@@ -11,7 +11,7 @@ from ..errors import ConfigurationError
 from .show import console, say, told
 
 if TYPE_CHECKING:
-    from ..agent import Agent
+    from ..agent import AgentDefinition
 
 AFTER = 120.0  # seconds that a call may last longer than its caller speaks
 
@@ -63,7 +63,7 @@ def converse(
     play(called(agent, policy), caller, out=out, json=json, journal=journal, virtual=virtual)
 
 
-def called(file: Path | None, policy: Path | None) -> "Agent":
+def called(file: Path | None, policy: Path | None) -> "AgentDefinition":
     """The agent of a command, with the policy that is asked for."""
     from ..agent_file import chosen
     from ..turns.policy import load_policy
@@ -75,7 +75,7 @@ def called(file: Path | None, policy: Path | None) -> "Agent":
 
 
 def play(
-    agent: "Agent",
+    agent: "AgentDefinition",
     caller: Path,
     *,
     out: Path | None = None,

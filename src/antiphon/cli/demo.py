@@ -16,7 +16,7 @@ from .show import console, told
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..agent import Agent
+    from ..agent import AgentDefinition
     from ..transports.caller import CallerLine
 
 __all__ = ["SCRIPT", "demo", "voiced"]
@@ -77,7 +77,7 @@ def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.envir
         _serve(agent, screen)
 
 
-def _serve(agent: "Agent", screen: "Console") -> None:
+def _serve(agent: "AgentDefinition", screen: "Console") -> None:
     """The page to talk to the agent, until somebody stops it."""
     from ..server.settings import ServerSettings
     from .serve import open_server

@@ -11,7 +11,7 @@ from .show import step
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..agent import Agent
+    from ..agent import AgentDefinition
 
 __all__ = ["EXTRAS", "PORTS", "fetch", "load", "models"]
 
@@ -46,7 +46,7 @@ EXTRAS: dict[str, dict[str, str]] = {
 LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # of the ports that know one model only
 
 
-def models(agent: "Agent", *ports: str) -> list[str]:
+def models(agent: "AgentDefinition", *ports: str) -> list[str]:
     """The models of the catalogue that an agent uses for these ports, or for all."""
     from ..vendors.local import VENDOR
 
@@ -56,7 +56,7 @@ def models(agent: "Agent", *ports: str) -> list[str]:
     return [name for name in names if name in CATALOGUE]
 
 
-def fetch(agent: "Agent", *ports: str) -> None:
+def fetch(agent: "AgentDefinition", *ports: str) -> None:
     """Pull the models that are not here yet, one after the other, and show how far that is.
 
     Raises ConfigurationError, before pulling, where a package that runs them is not installed.
@@ -73,7 +73,7 @@ def fetch(agent: "Agent", *ports: str) -> None:
                 store.path(name, progress)
 
 
-async def load(agent: "Agent", out: "Console") -> None:
+async def load(agent: "AgentDefinition", out: "Console") -> None:
     """Load the models into memory."""
     with step(out, "Models loaded"):
         await agent.load()

@@ -14,7 +14,7 @@ from .show import told
 from .talk import HEADPHONES, Rests, Typing, speak, type_in
 
 if TYPE_CHECKING:
-    from ..agent import Agent
+    from ..agent import AgentDefinition
 
 __all__ = ["run"]
 
@@ -23,7 +23,7 @@ Wav = Annotated[Path | None, typer.Option("--wav", metavar="CALLER.wav", help="P
 Phone = Annotated[bool, typer.Option("--phone", help="Serve it to a phone number, and say how.")]
 
 
-def run(agent: "Agent") -> None:
+def run(agent: "AgentDefinition") -> None:
     """Talk to the agent as the program's arguments say: in a browser, where nothing else is asked for."""
     from ..agent_file import loading
     from . import prepare

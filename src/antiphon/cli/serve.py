@@ -83,7 +83,7 @@ def open_server(agents: "Agents | Path | None", settings: ServerSettings) -> Non
 
     A path is that of the file which has them (None is the demo's agent): each session gets a process.
     """
-    from ..agent import Agent
+    from ..agent import AgentDefinition
     from ..agent_file import served
     from .ready import fetch
 
@@ -95,7 +95,7 @@ def open_server(agents: "Agents | Path | None", settings: ServerSettings) -> Non
 
     found = agents if isinstance(agents, Mapping) else served(agents)
     for agent in found.values():
-        if isinstance(agent, Agent):
+        if isinstance(agent, AgentDefinition):
             fetch(agent)
     hosting = found if isinstance(agents, Mapping) else _processes(agents, settings)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -14,7 +14,7 @@ from .show import console, told
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..agent import Agent
+    from ..agent import AgentDefinition
     from ..session import Session
     from ..transports.terminal import Terminal
 
@@ -44,7 +44,7 @@ def talk(
 # Speaking --------------------------------------------------------------------------------------------
 
 
-def speak(agent: "Agent", terminal: "Terminal", *, hint: str | None = None) -> None:
+def speak(agent: "AgentDefinition", terminal: "Terminal", *, hint: str | None = None) -> None:
     """Hold a conversation over the terminal's devices, until Ctrl-C or the agent ends it."""
     from ..telemetry.latency import Latency
     from .ready import fetch, load
@@ -69,7 +69,7 @@ def speak(agent: "Agent", terminal: "Terminal", *, hint: str | None = None) -> N
 # Typing ----------------------------------------------------------------------------------------------
 
 
-def type_in(agent: "Agent", source: int = 0) -> None:
+def type_in(agent: "AgentDefinition", source: int = 0) -> None:
     """Hold a conversation in writing: what comes from the file descriptor `source`, line by line."""
     from ..playout.playout import Playout
     from ..services.llm import LLM

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
-from ..agent import Agent
+from ..agent import AgentDefinition
 from ..errors import AntiphonError, BadResponseError, TheyErred, UsageError
 from ..frames import ReplyEnded, SessionEnded, SessionStarted
 from ..session import Session
@@ -49,8 +49,8 @@ class Opening:
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-Maker: TypeAlias = Callable[[Opening], Agent | Awaitable[Agent]]
-Agents: TypeAlias = Mapping[str, Agent | Maker]
+Maker: TypeAlias = Callable[[Opening], AgentDefinition | Awaitable[AgentDefinition]]
+Agents: TypeAlias = Mapping[str, AgentDefinition | Maker]
 
 
 class Refused(Exception):  # noqa: N818  an answer, as HTTP has them
@@ -139,7 +139,7 @@ class LoopHost:
         """Load the agents' models, and all code: no call is to wait for that."""
         preload(self.settings)
         for agent in self.agents.values():
-            if isinstance(agent, Agent):
+            if isinstance(agent, AgentDefinition):
                 await agent.load()
 
     async def open(self, opening: Opening, wire: Wire | None) -> "_Call":
@@ -154,12 +154,12 @@ class LoopHost:
             raise
         return call
 
-    async def agent(self, opening: Opening) -> Agent:
+    async def agent(self, opening: Opening) -> AgentDefinition:
         """The agent that an opening asks for."""
         found = self.agents.get(opening.agent)
         if found is None:
             raise Refused(404, f"there is no agent {opening.agent!r} here; see /agents")
-        if isinstance(found, Agent):
+        if isinstance(found, AgentDefinition):
             return found
         made = found(opening)
         return await made if inspect.isawaitable(made) else made

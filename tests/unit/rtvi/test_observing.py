@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.frames import ToolCall
 from antiphon.rtvi import RTVI, client_tool

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid
 from antiphon.conversation.conversation import Conversation

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import Context
 from antiphon.errors import AuthenticationError, RateLimitError, UnavailableError

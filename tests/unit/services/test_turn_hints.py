@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.frames import EagerTurn, EagerTurnDropped, Failed, ReplyStarted, TurnHinted, UserTurn
 from antiphon.services.ports import Recognized, TurnHint
 from antiphon.testing import StreamingSTT, loud, run_virtual

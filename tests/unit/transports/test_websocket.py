@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.errors import ConfigurationError
 from antiphon.frames import UserAudio

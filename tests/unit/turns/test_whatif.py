@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from antiphon.agent import Agent
+from antiphon import Agent
 from antiphon.errors import ConfigurationError
 from antiphon.frames import FalseInterruption, Interrupted, ReplyCommitted, ToolCall
 from antiphon.services.ports import Recognized

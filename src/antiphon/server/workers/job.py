@@ -28,7 +28,7 @@ class Job(msgspec.Struct, frozen=True):
 
     parent: int
     """The process id of the server."""
-    agent_file: str | None
+    agents: str | None
     """The Python file that has them; None is the demo's agent."""
     settings: ServerSettings
     bounds: Bounds

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ...agent import Agent
+from ...agent import AgentDefinition
 from ...context import Context
 from ...errors import BadResponseError, UnavailableError
 from ...frames import ToolCall
@@ -184,7 +184,7 @@ class RemoteLanguageModel:
 def with_remote_models(agents: Agents, connection: ModelConnection) -> Agents:
     """The agents, with the models that are served elsewhere replaced; for agents yet to be made, too."""
 
-    def replaced(name: str, agent: Agent, *, made_here: bool) -> Agent:
+    def replaced(name: str, agent: AgentDefinition, *, made_here: bool) -> AgentDefinition:
         changes: dict[str, Any] = {}
         for port in PORTS:
             key = key_of(name, agent, port)
@@ -202,12 +202,14 @@ def with_remote_models(agents: Agents, connection: ModelConnection) -> Agents:
             made: Any = maker(opening)
             if isawaitable(made):
                 made = await made
-            return replaced(name, made, made_here=True) if isinstance(made, Agent) else made
+            return replaced(name, made, made_here=True) if isinstance(made, AgentDefinition) else made
 
         return make
 
     found: Mapping[str, Any] = {
-        name: replaced(name, agent, made_here=False) if isinstance(agent, Agent) else making(name, agent)
+        name: replaced(name, agent, made_here=False)
+        if isinstance(agent, AgentDefinition)
+        else making(name, agent)
         for name, agent in agents.items()
     }
     return found

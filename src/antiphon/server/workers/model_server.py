@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import msgspec
 
 from ... import errors
-from ...agent import Agent
+from ...agent import AgentDefinition
 from ...context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
 from ...errors import AntiphonError, UsageError
 from ...frames import ToolCall
@@ -44,7 +44,7 @@ class ModelKey(msgspec.Struct, frozen=True):
     agent: str = ""
 
 
-def key_of(name: str, agent: Agent, port: Port) -> ModelKey | None:
+def key_of(name: str, agent: AgentDefinition, port: Port) -> ModelKey | None:
     """The key of an agent's service if that is a model in memory, else None."""
     if not hasattr(agent.service(port), "load"):
         return None
@@ -183,7 +183,7 @@ class _Models:
     """The services, made once for all workers."""
 
     def __init__(self, agents: Mapping[str, Any]) -> None:
-        self._agents = {name: agent for name, agent in agents.items() if isinstance(agent, Agent)}
+        self._agents = {name: agent for name, agent in agents.items() if isinstance(agent, AgentDefinition)}
         self._services: dict[ModelKey, Any] = {}
 
     async def serve(self, listener: socket.socket) -> None:

@@ -26,7 +26,7 @@ from typing import Any
 
 import msgspec
 
-from ...agent import Agent
+from ...agent import AgentDefinition
 from ...errors import AntiphonError
 from ...transports.loopback import Loopback
 from ..host import Agents
@@ -130,7 +130,7 @@ def _loaded(job: Job, traces: Traces) -> tuple[ForkVerdict, Agents]:
 
 def _served(agents: Mapping[str, Any]) -> bool:
     return any(
-        not isinstance(agent, Agent) or any(key_of(name, agent, port) for port in PORTS)
+        not isinstance(agent, AgentDefinition) or any(key_of(name, agent, port) for port in PORTS)
         for name, agent in agents.items()
     )
 
@@ -146,7 +146,7 @@ async def _prepare(agents: Mapping[str, Any], job: Job) -> None:
         with contextlib.suppress(ImportError):
             import_module(name)
     for agent in agents.values():
-        if isinstance(agent, Agent):
+        if isinstance(agent, AgentDefinition):
             for port in ("vad", "eot", "tts"):
                 if getattr(agent, port) is not None:
                     service = agent.service(port)
