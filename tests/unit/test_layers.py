@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,48 +66,63 @@ AT_IMPORT = {
 class Import(NamedTuple):
     path: str
     module: str
-    """What is imported, in full."""
+    """What is imported, in full: for `from .frames import Text`, antiphon.frames."""
     lazy: bool
-    """Whether that happens inside a function."""
+    """True inside a function."""
+    typing_only: bool
+    """True under TYPE_CHECKING."""
 
     @property
     def unit(self) -> str:
         """The file or folder of the package that it stands in."""
         return self.path.split("/")[0].removesuffix(".py")
 
+    @property
+    def importer(self) -> str:
+        """The module that it stands in, in full."""
+        return module_of(self.path)
+
+
+def module_of(path: str) -> str:
+    """The name of the module in a file of the package."""
+    return ".".join(["antiphon", *path.removesuffix(".py").split("/")]).removesuffix(".__init__")
+
 
 def imports_of(path: Path) -> Iterator[Import]:
-    """All imports of a file but those under TYPE_CHECKING."""
+    """All imports of a file, wherever they stand in it."""
     package = ["antiphon", *path.relative_to(PACKAGE).parts[:-1]]
     name = str(path.relative_to(PACKAGE))
 
-    def walk(nodes: list[ast.stmt], lazy: bool) -> Iterator[Import]:
+    def walk(nodes: list[ast.stmt], lazy: bool, typing_only: bool) -> Iterator[Import]:
         for node in nodes:
             match node:
-                case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=orelse):
-                    yield from walk(orelse, lazy)
+                case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=body, orelse=orelse):
+                    yield from walk(body, lazy, True)
+                    yield from walk(orelse, lazy, typing_only)
                 case ast.Import(names=names):
                     for alias in names:
-                        yield Import(name, alias.name, lazy)
+                        yield Import(name, alias.name, lazy, typing_only)
                 case ast.ImportFrom(module=module, names=names, level=level):
-                    base = [
-                        *(package[: len(package) - level + 1] if level else []),
-                        *([module] if module else []),
-                    ]
-                    for alias in names if not module else [None]:
-                        yield Import(name, ".".join([*base, *([alias.name] if alias else [])]), lazy)
+                    above = package[: len(package) - level + 1] if level else []
+                    base = ".".join([*above, *([module] if module else [])])
+                    for alias in names:
+                        whole = f"{base}.{alias.name}"
+                        yield Import(name, whole if whole in MODULES else base, lazy, typing_only)
                 case _:
                     inside = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
                     for field in ("body", "orelse", "finalbody"):
-                        yield from walk(getattr(node, field, []), inside)
+                        yield from walk(getattr(node, field, []), inside, typing_only)
                     for block in [*getattr(node, "handlers", []), *getattr(node, "cases", [])]:
-                        yield from walk(block.body, inside)
+                        yield from walk(block.body, inside, typing_only)
 
-    yield from walk(ast.parse(path.read_text()).body, False)
+    yield from walk(ast.parse(path.read_text()).body, False, False)
 
 
 FILES = sorted(PACKAGE.rglob("*.py"))
-IMPORTS = [found for path in FILES for found in imports_of(path)]
+MODULES = {module_of(str(path.relative_to(PACKAGE))) for path in FILES}
+EVERY_IMPORT = [found for path in FILES for found in imports_of(path)]
+IMPORTS = [found for found in EVERY_IMPORT if not found.typing_only]
+"""Those that are carried out when the program runs."""
 
 
 def test_every_file_has_its_layer() -> None:
@@ -122,10 +138,26 @@ def test_nobody_imports_a_layer_above_its_own() -> None:
         for found in IMPORTS
         if found.module.startswith("antiphon.")
         and found.unit != "__init__"
-        and (target := found.module.split(".")[1]) in RANKS
-        and RANKS[target] > RANKS[found.unit]
+        and RANKS[found.module.split(".")[1]] > RANKS[found.unit]
     ]
     assert wrong == []
+
+
+def test_imports_form_no_circle() -> None:
+    """Imports inside functions and under TYPE_CHECKING count: who reads the one must read the other."""
+    imports: dict[str, set[str]] = {module: set() for module in MODULES}
+    for found in EVERY_IMPORT:
+        if found.module in MODULES:
+            imports[found.importer].add(found.module)
+    try:
+        list(TopologicalSorter(imports).static_order())
+    except CycleError as error:
+        pytest.fail(f"these import each other: {' -> '.join(error.args[1])}")
+
+
+def test_the_picture_of_the_layers_is_the_table() -> None:
+    page = (PACKAGE.parents[1] / "ARCHITECTURE.md").read_text()
+    assert "```\n" + "\n".join(LAYERS) + "\n```" in page
 
 
 def test_vendors_never_import_each_other() -> None:

@@ -16,6 +16,9 @@ CLOCKS_ALLOWED = ("processor.py", "vendors/", "cli/", "models/", "server/", "rtv
 """The slowness of handlers is measured; vendors, the command line, downloads, the server and the timestamps
 that a client reads live in real time."""
 
+PORT_CLASSES = {"STT", "TTS", "LLM", "Realtime", "Cleaner"}
+"""What a vendor's file may call its services."""
+
 SLEEPS = re.compile(r"\b(time|asyncio)\.sleep\b(?!\(0\))")
 
 
@@ -104,3 +107,19 @@ def test_names_say_what_things_are() -> None:
         if isinstance(node, ast.ClassDef) and banned.search(node.name)
     ]
     assert wrong == []
+
+
+def test_a_class_name_stands_in_one_place() -> None:
+    """So that a search finds it. Vendors' classes are named for their ports and found by their file."""
+    homes: dict[str, list[str]] = {}
+    for name, text in sources(SRC):
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(name)
+    twice = {
+        name: files
+        for name, files in homes.items()
+        if len([file for file in files if not file.startswith("vendors/")]) > 1
+        or (len(files) > 1 and name not in PORT_CLASSES)
+    }
+    assert twice == {}
