@@ -466,6 +466,8 @@ def test_replay_through_other_parts_shows_what_they_would_have_done() -> None:
         def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
             seen.append(what)
 
+        def close(self) -> None: ...
+
     again = replay(lines, [Shout()], Watch())
     assert b"QUIET" in b"".join(again)
     assert UserText("QUIET") in seen

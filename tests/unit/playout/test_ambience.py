@@ -107,9 +107,7 @@ async def test_what_ends_in_the_middle_of_a_piece_is_filled_up() -> None:
     playout = session.playout
     assert playout is not None
     for _ in range(10):
-        session.enter(
-            playout, AgentAudio(1, np.full(100, 8000, "<i2").tobytes(), RATE, round(session.now * RATE))
-        )
+        playout.push(AgentAudio(1, np.full(100, 8000, "<i2").tobytes(), RATE, round(session.now * RATE)))
         await sleep(0.05)
     sound(transport)
     assert {len(frame.pcm) for frame in transport.spoken} == {960}
