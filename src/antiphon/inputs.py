@@ -96,8 +96,7 @@ class Inputs:
 
     def fire(self, part: PartPort, number: int, call: Callable[[], object]) -> None:
         """Make the call of a timer, within an input; an exception is a failure of the part."""
-        if self._observers.media:
-            self._observers.tell(self.now, part.name, ("timer", number))
+        self._observers.timer(self.now, part.name, number)
         try:
             call()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  one part must not end it all
@@ -135,5 +134,5 @@ class Inputs:
 
     def _call(self, is_input: bool, name: str, argument: Any, call: Callable[[], object]) -> None:
         if is_input:
-            self._observers.tell(self.now, "call", (name, argument))
+            self._observers.call(self.now, name, argument)
         call()

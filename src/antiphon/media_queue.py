@@ -133,6 +133,10 @@ class Inbox(MediaQueue[Entry]):
         while self._captured[kind] > self.limit * (1 + 1e-9) and self._drop_oldest(kind, frame):
             pass
 
+    def abandon(self) -> None:
+        super().abandon()
+        self._captured.clear()
+
     async def __anext__(self) -> Entry:
         item = await super().__anext__()
         if _is_captured(frame := item[1]):

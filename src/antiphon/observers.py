@@ -58,13 +58,22 @@ class Observers:
             return
         self._recent.append(frame)
         self._recent_ids.append(id(frame))
-        self.tell(now, source, frame, is_input)
+        self._tell(now, source, frame, is_input, frame.media)
 
-    def tell(
-        self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool = True
+    def call(self, now: float, name: str, argument: Any) -> None:
+        """Show a call that is an input."""
+        self._tell(now, "call", (name, argument), True, False)
+
+    def timer(self, now: float, source: str, number: int) -> None:
+        """Show that a timer of a part has fired, to observers that want media."""
+        self._tell(now, source, ("timer", number), True, True)
+
+    def _tell(
+        self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool, media: bool
     ) -> None:
-        """Tell all observers of a frame, a call or a timer."""
         for observer in self._observers:
+            if media and not observer.media:
+                continue
             try:
                 observer.saw(now, source, what, is_input)
             except Exception:

@@ -120,7 +120,7 @@ class Replies:
             return
         if is_input:
             place = standing.index(reply)
-            self._observers.tell(self._inputs.now, "call", ("drop", (place, reason)))
+            self._observers.call(self._inputs.now, "drop", (place, reason))
         if reply is self.current:
             self.stop(reply, reason)
         else:

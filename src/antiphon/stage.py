@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, ClassVar, Literal, cast
 
-from .flow import Frame, Signal
+from .flow import Audio, Frame, Signal
 from .media_queue import Inbox, MediaQueue
 from .ports import PlayoutPort
 from .processor import Hop, Processor, is_async
@@ -94,9 +94,10 @@ class Stage(Processor):
 
     def _dropped(self, frame: Frame) -> None:
         self.dropped += 1
-        if self.dropped & (self.dropped - 1) == 0:
-            logger.warning("%s cannot keep up: it has dropped %d frames, the last a %s",
-                           self.name, self.dropped, type(frame).__name__)  # fmt: skip
+        if self.dropped & (self.dropped - 1) == 0:  # pictures are often looked at more slowly than they come
+            level = logging.WARNING if isinstance(frame, Audio) else logging.DEBUG
+            logger.log(level, "%s cannot keep up: it has dropped %d frames, the last a %s",
+                       self.name, self.dropped, type(frame).__name__)  # fmt: skip
 
     async def _handle_all(self, work: Work, inbox: Inbox) -> Frames:
         """Run the handlers of waiting frames one after another; ends when none waits."""

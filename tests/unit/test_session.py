@@ -587,7 +587,7 @@ async def test_end_from_inside_the_reply_lets_it_finish() -> None:
 @pytest.mark.parametrize("again", [False, True])
 @virtual
 async def test_cancel_from_inside_the_reply(again: bool) -> None:
-    async def act(session: Session) -> None:
+    async def act(session: SessionPort) -> None:
         await session.cancel("no more")
         if again:
             await session.cancel("really")

@@ -15,8 +15,8 @@ BACKCHANNEL = 0  # the reply number of audio that belongs to no reply
 class BackchannelPlayer:
     """Plays backchannels piece by piece, each at its time, as long as no reply is heard.
 
-    The audio is pushed from the place of `part`, in pieces of `piece` samples. `plays` returns whether a reply
-    is being heard.
+    The audio is pushed from the place of `part`, in pieces of `piece` samples. `plays` returns whether a
+    reply is being heard.
     """
 
     def __init__(self, part: Processor, sample_rate: int, piece: int, plays: Callable[[], bool]) -> None:

@@ -36,8 +36,7 @@ LATE = 0.25  # seconds behind time after which playout starts anew instead of ca
 class Playout(Processor):
     """Plays replies in time at `sample_rate` and knows how far each was heard.
 
-    `lead`: seconds of audio that the transport may buffer ahead of time. `limit`: seconds that may wait here
-    before the producers are held back.
+    The transport may buffer `lead` seconds ahead of time; `limit` seconds may wait before producers are held.
     """
 
     def __init__(self, sample_rate: int = 24000, *, lead: float = 0.0, limit: float = 8.0) -> None:
@@ -231,9 +230,8 @@ class Playout(Processor):
         if voice.began is None:
             voice.began = self.session.now
             self.push(PlayoutStarted(voice.reply))
-        self.push(
-            AgentAudio(voice.reply, voice.next_piece(samples, self.gain), self.sample_rate, self.line.at)
-        )
+        pcm = voice.next_piece(samples, self.gain)
+        self.push(AgentAudio(voice.reply, pcm, self.sample_rate, self.line.at))
         self.line.go_on(samples)
         if self._room.waited_for and not self.full:
             self._room.release()
@@ -261,7 +259,7 @@ class Playout(Processor):
         self.session.replies.finish(reply.number, offset)
 
     def _fade_out(self) -> None:
-        """Send a last piece that fades to silence without a click. A transport with a buffer does so itself."""
+        """Send a last piece that fades to silence, unless the transport has a buffer and does that itself."""
         if self.lead or self.paused or self.line.due is None:
             return
         room = int((PIECE - (self.line.due - self.session.now)) * self.sample_rate)

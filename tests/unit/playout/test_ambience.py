@@ -171,7 +171,7 @@ def test_what_would_be_too_loud_is_refused() -> None:
 
 @virtual
 async def test_it_needs_a_playout_and_a_sound() -> None:
-    with pytest.raises(ConfigurationError, match="behind a Playout"):
+    with pytest.raises(ConfigurationError, match="needs a Playout"):
         await Session([Ambience()]).start()
     with pytest.raises(ConfigurationError, match="no sound 'jungle'"):
         await conversation(AmbienceSettings(background="jungle"))
