@@ -31,7 +31,7 @@ FORMAT = 1
 
 
 class JournalLine(msgspec.Struct, array_like=True, frozen=True):
-    """One line."""
+    """One decoded line of a journal."""
 
     at: float
     source: str
@@ -70,7 +70,7 @@ def _line(now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_
 class Journal:
     """Writes what a session does to a file, or keeps it in `lines` if none is given.
 
-    With `media`, audio and timers too, so that the session can be replayed.
+    With `media` it also has audio, pictures and timers, so that the session can be replayed.
     """
 
     def __init__(self, file: str | Path | None = None, *, media: bool = False) -> None:
@@ -121,7 +121,7 @@ def read(journal: str | Path | Iterable[bytes]) -> Iterator[JournalLine]:
 
 
 class _Recorded:
-    """A clock that stands where the journal says."""
+    """A clock that is set to the time of each line."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -137,13 +137,13 @@ class _Recorded:
 
 
 class _Never:
-    """A timer that only the journal fires; one that was cancelled has no line there."""
+    """A timer that only the journal fires; a timer that was cancelled has no line there."""
 
     def cancel(self) -> None: ...
 
 
 class _Idle(Works):
-    """Work that nobody does."""
+    """Works whose tasks are never started: what they made stands in the journal."""
 
     def spawn(self, work: Work, drive: Any) -> None:
         drive.close()
@@ -174,11 +174,11 @@ def _subclasses(kind: type) -> Iterator[type]:
 
 
 def replay(journal: str | Path | Iterable[bytes], parts: Part, *observers: Observer) -> list[bytes]:
-    """Run a recorded conversation again through `parts`; gives the journal that this makes.
+    """Run a recorded conversation again through `parts`; returns the journal that this makes.
 
-    Inputs are taken from the journal, at their times, so no service is asked and no time passes. With the
-    parts that it was recorded with the result is the same journal; with others it shows what they would have
-    done. Raises ConfigurationError where the journal was made without `media`, or does not fit.
+    All inputs come from the journal, with their times, so no service is called and no time passes. With the
+    parts that it was recorded with, the result is the same journal; with others it shows what they would have
+    done. Raises ConfigurationError if the journal was made without `media`, or does not fit the parts.
     """
     again = Journal(media=True)
     clock = _Recorded()
@@ -211,7 +211,7 @@ def _repeat(line: JournalLine, session: _Replay, sources: Mapping[str, Processor
         part = sources.get(line.source)
         if part is None:
             session.send(frame)
-        elif isinstance(frame, Failed):  # whether a `Switch` recovers is for it to say again
+        elif isinstance(frame, Failed):  # the `Switch` decides anew whether it recovers
             session.signals.report(part, replace(frame, recovered=frame.retried))
         else:
             session.inputs.enter(part, frame)

@@ -710,6 +710,27 @@ async def test_long_answer_does_not_hold_the_microphone() -> None:
     assert all(now - at <= 0.021 for at, now in ears.heard)
 
 
+@virtual
+async def test_a_part_that_is_pushed_by_the_task_of_another_pushes_from_its_own_place() -> None:
+    early, late = Processor(), Processor()
+
+    class Middle(Stage):
+        @on(SessionStarted)
+        def begin(self, signal: SessionStarted) -> None:
+            self.run(Work(self), self._push())
+
+        async def _push(self) -> Out:
+            early.push(UserText("early"))
+            late.push(UserText("late"))
+            yield UserText("middle")
+
+    got: list[Any] = []
+    async with HeldCall([early, collect(first := []), Middle(), late, collect(got)]) as call:
+        await call.session.clock.sleep(0.1)
+    assert first == [UserText("early")]
+    assert got == [UserText("early"), UserText("late"), UserText("middle")]
+
+
 # Media that a stage cannot keep up with --------------------------------------------------------------
 
 
