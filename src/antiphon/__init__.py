@@ -2,8 +2,8 @@
 
     from antiphon import Agent, tool
 
-What is used first stands here; the rest is imported from where it lives, and nothing is loaded before it is
-used.
+These are the names that programs begin with; import all others from their modules. Nothing is loaded before
+it is used.
 """
 
 from importlib import import_module

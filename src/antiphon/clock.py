@@ -1,7 +1,7 @@
-"""Time is an input: the clocks that a session may live by.
+"""Clocks: where a session's time comes from. Time is an input, and is read nowhere else.
 
-A session reads time from its clock alone. `LoopClock` follows the event loop that it runs in; under
-`antiphon.testing.run_virtual` that loop's time is virtual, and so is everything that waits in it.
+`LoopClock` follows the event loop that it runs in. Under `antiphon.testing.run_virtual` that loop's time is
+virtual, and so are all waits and timers.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 class Timer(Protocol):
-    """A call that is due later."""
+    """A call that is scheduled for later."""
 
     def cancel(self) -> None: ...
 
@@ -23,7 +23,7 @@ class Clock(Protocol):
     """Where a session's time comes from."""
 
     def now(self) -> float:
-        """Seconds since some fixed moment."""
+        """Seconds since some fixed, arbitrary moment."""
         ...
 
     def call_at(self, when: float, call: Callable[[], object]) -> Timer:
@@ -41,7 +41,7 @@ class LoopClock:
     _loop: asyncio.AbstractEventLoop | None = None
 
     def now(self) -> float:
-        """Seconds on the loop's own scale."""
+        """Seconds since the loop's own, arbitrary origin."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         return self._loop.time()
@@ -56,10 +56,10 @@ class LoopClock:
 
 
 async def offload(executor: Executor | None, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run blocking work beside the event loop and give its result.
+    """Run blocking work in a thread of the executor and return its result.
 
-    Under a virtual loop it runs at once, in place: computing takes no virtual time, and the same input
-    gives the same order of events every time.
+    Under a virtual loop it runs at once, in the loop's thread: computing takes no virtual time, so that the
+    same inputs lead to the same order of events every time.
     """
     loop = asyncio.get_running_loop()
     if getattr(loop, "virtual", False):

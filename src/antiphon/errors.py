@@ -1,4 +1,4 @@
-"""What can go wrong, and whose move it is.
+"""The exceptions of Antiphon: what went wrong, and who has to act on it.
 
     AntiphonError
     ├── YouErred                the program or its settings must change
@@ -6,9 +6,9 @@
     │   └── UsageError          an object was used in a way that it does not allow
     └── TheyErred               a service, a device or the network
         ├── AuthenticationError refused: the key is wrong or has expired
-        ├── RateLimitError      too much, too fast; `retry_after` seconds, where they said so
-        ├── UnavailableError    not reached, or reached and broken
-        ├── BadResponseError    answered with what the protocol does not allow
+        ├── RateLimitError      too many requests; `retry_after` seconds, if they said so
+        ├── UnavailableError    could not be reached, or is broken
+        ├── BadResponseError    answered with something that the protocol does not allow
         └── ServiceTimeoutError did not answer in time
 
 A message says what happened, why, and what to do. In a session an error is data: `frames.Failed`.
@@ -23,7 +23,7 @@ class AntiphonError(Exception):
     retryable: ClassVar[bool] = False
 
 
-class YouErred(AntiphonError):  # noqa: N818  whose move it is, not what it is
+class YouErred(AntiphonError):  # noqa: N818  the name says who has to act
     """The program or its settings must change; trying again will not help."""
 
 
@@ -44,7 +44,7 @@ class AuthenticationError(TheyErred):
 
 
 class RateLimitError(TheyErred):
-    """The service wants fewer requests; `retry_after` is in seconds, None where it was not said."""
+    """The service wants fewer requests; `retry_after` is in seconds, None if the service did not say."""
 
     retryable = True
 
@@ -54,7 +54,7 @@ class RateLimitError(TheyErred):
 
 
 class UnavailableError(TheyErred):
-    """The service was not reached, or was reached and is broken."""
+    """The service could not be reached, or is broken."""
 
     retryable = True
 

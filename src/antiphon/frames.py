@@ -1,46 +1,31 @@
 """Everything that moves through a session, on one page.
 
-A frame flows one way, from the transport's input to its output; the next part that declares its exact
-type handles it, and every other part it passes without being called. A signal is a fact that parts on
-both sides of its origin need; it goes to every part that subscribed, in one order. Both are final.
+A frame flows one way, from the transport's input to its output. The next part that handles its exact type
+is called with it; every other part is skipped. A signal is a fact that parts on both sides of its origin
+need: every part that subscribed to its type is called. Frames and signals are immutable.
 
 Audio is `bytes` of little-endian 16-bit mono samples. Times are float seconds on the session's clock,
 which starts at 0; durations are float seconds; media positions are integer samples. A reply's text is
 what its model wrote, and offsets into it count characters.
+
+How audio and pictures are queued and recorded stands in `flow.py`.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar, dataclass_transform
+from dataclasses import replace
+from typing import Any, Literal
+
+from .flow import Audio, Frame, Picture, Signal, frame
 
 __all__ = ["Frame", "Signal", "frame", "replace"]
-
-T = TypeVar("T")
-
-
-@dataclass_transform(frozen_default=True)
-def frame(cls: type[T]) -> type[T]:
-    """Make a class a frame: a frozen, slotted dataclass."""
-    return dataclass(frozen=True, slots=True)(cls)
-
-
-class Frame:
-    """Flows downstream to the next part that handles its type."""
-
-    __slots__ = ()
-
-
-class Signal:
-    """Reaches every part that subscribed to its type."""
-
-    __slots__ = ()
-
 
 # The user, as media ----------------------------------------------------------------------------------
 
 
 @frame
-class UserAudio(Frame):
+class UserAudio(Audio):
     """What the microphone heard; `at` is the position of its first sample."""
+
+    late = "drop oldest"
 
     pcm: bytes
     sample_rate: int
@@ -62,11 +47,14 @@ class UserKey(Frame):
 
 
 @frame
-class UserVideo(Frame):
-    """A picture of the user's camera or screen, taken `at` seconds.
+class UserVideo(Picture):
+    """A picture of the user's camera or screen, taken at second `at`.
 
-    `pixels` is planar I420: width * height bytes of Y, then a quarter as many of U and of V; both even.
+    `pixels` is planar I420: width * height bytes of Y, then a quarter as many of U and of V. Width and height
+    are even.
     """
+
+    late = "drop oldest"
 
     pixels: bytes
     width: int
@@ -77,7 +65,7 @@ class UserVideo(Frame):
 
 @frame
 class ClientMessage(Frame):
-    """Data from the client's program; `id` is that of a request, which wants a ServerMessage as answer."""
+    """Data from the client's program. If it has an `id` it is a request: answer it with a ServerMessage."""
 
     type: str
     data: Any = None
@@ -89,7 +77,7 @@ class ClientMessage(Frame):
 
 @frame
 class SoundHeard(Frame):
-    """A sound since `at` that may become speech; with `gone`, it did not."""
+    """A sound since `at` that may become speech; `gone` if it turned out to be none."""
 
     at: float
     gone: bool = False
@@ -97,14 +85,14 @@ class SoundHeard(Frame):
 
 @frame
 class SpeechStarted(Frame):
-    """Speech is certain; `at` is when it began, a little earlier than now."""
+    """Speech has been detected; `at` is when it began, a little before now."""
 
     at: float
 
 
 @frame
 class SpeechPaused(Frame):
-    """Quiet since `at`, not yet for certain. The last sound was over at `sounded`, if that is known."""
+    """The user may have stopped: quiet since `at`. `sounded` is when the last sound ended, if known."""
 
     at: float
     sounded: float | None = None
@@ -112,14 +100,14 @@ class SpeechPaused(Frame):
 
 @frame
 class SpeechResumed(Frame):
-    """The pause was none: the same stretch of speech goes on."""
+    """The user went on after a SpeechPaused: it is still the same stretch of speech."""
 
     at: float
 
 
 @frame
 class SpeechStopped(Frame):
-    """Quiet is certain; `at` is when the speech ended. `sounded` is as in SpeechPaused."""
+    """The user has stopped speaking, at `at`. `sounded` as in SpeechPaused."""
 
     at: float
     sounded: float | None = None
@@ -127,10 +115,7 @@ class SpeechStopped(Frame):
 
 @frame
 class Transcript(Frame):
-    """Words of the user. An interim one (`final` false) may change; a final one will not.
-
-    `ended` is up to where the speech was heard for it.
-    """
+    """Words of the user, spoken from `started` to `ended`. Only a `final` one will not change any more."""
 
     text: str
     final: bool
@@ -141,7 +126,7 @@ class Transcript(Frame):
 
 @frame
 class TurnScored(Frame):
-    """How likely it is (0 to 1) that the user, quiet since `at`, has finished the turn."""
+    """Probability (0 to 1) that the user, quiet since `at`, has finished the turn."""
 
     probability: float
     at: float
@@ -149,9 +134,9 @@ class TurnScored(Frame):
 
 @frame
 class TurnHinted(Frame):
-    """What a vendor's own turn detection says, as a probability that the turn is over.
+    """A vendor's own turn detection: the probability that the turn is over; 0 takes an earlier guess back.
 
-    An eager end of turn is a guess; 0 takes it back; a `final` one is the vendor's decision.
+    `final` if the vendor has decided.
     """
 
     probability: float
@@ -161,14 +146,14 @@ class TurnHinted(Frame):
 
 @frame
 class TalkButton(Frame):
-    """The user holds the button to talk, or lets it go."""
+    """The user presses or releases the push-to-talk button."""
 
     pressed: bool
 
 
 @frame
 class EagerTurn(Frame):
-    """The user has probably finished: a reply may be begun, and held until the turn is over."""
+    """The user has probably finished: a reply may be prepared, and is held until the UserTurn."""
 
     text: str
     started: float
@@ -178,14 +163,14 @@ class EagerTurn(Frame):
 
 @frame
 class EagerTurnDropped(Frame):
-    """The user went on, or said something else: what was begun for the EagerTurn is of no use."""
+    """The user went on, or said something else: discard what was prepared for the EagerTurn."""
 
     reason: str = ""
 
 
 @frame
 class UserTurn(Frame):
-    """The user has finished: what was said, from the first word to the last sample of speech."""
+    """The user has finished: all that was said, from the first word to the last sample of speech."""
 
     text: str
     started: float
@@ -198,7 +183,7 @@ class UserTurn(Frame):
 
 @frame
 class Prompt(Frame):
-    """Ask the language model to go on with `reply`; the conversation's context is what it reads."""
+    """Asks the language model to go on with `reply`, given the conversation's context."""
 
     reply: int
     context: Any  # conversation.Context: messages and tools, a snapshot
@@ -206,7 +191,7 @@ class Prompt(Frame):
 
 @frame
 class Prime(Frame):
-    """Let the language model read the beginning of what later prompts will say, so that they start sooner."""
+    """Lets the language model read (and cache) what later prompts begin with, so that they start sooner."""
 
     context: Any
 
@@ -222,7 +207,7 @@ class Text(Frame):
 
 @frame
 class TextEnded(Frame):
-    """One generation is over. With `more`, speak what there is: the reply goes on after its tools."""
+    """One generation is over. With `more` the reply goes on after its tools have run; speak what there is."""
 
     reply: int
     more: bool = False
@@ -239,7 +224,7 @@ class SegmentStarted(Frame):
 
 @frame
 class WordTimed(Frame):
-    """The vendor's word: text up to `end` is spoken when sample `at` of the current segment is played."""
+    """A word's time from the vendor: text up to `end` is spoken at sample `at` of the current segment."""
 
     reply: int
     end: int
@@ -248,14 +233,14 @@ class WordTimed(Frame):
 
 @frame
 class Backchannel(Frame):
-    """Something short to be said while the user speaks, such as "mhm": no reply, and in no context."""
+    """Something short to say while the user speaks, such as "mhm"; not a reply, and in no context."""
 
     text: str
 
 
 @frame
-class AgentAudio(Frame):
-    """A piece of the agent's voice. Behind playout, `at` is its place on the session's output timeline.
+class AgentAudio(Audio):
+    """A piece of the agent's voice. After playout, `at` is its position on the session's output timeline.
 
     Reply 0 is a backchannel.
     """
@@ -281,8 +266,8 @@ class AudioEnded(Frame):
 
 
 @frame
-class AgentVideo(Frame):
-    """A picture that the agent shows, `at` seconds on its output timeline; laid out as UserVideo's."""
+class AgentVideo(Picture):
+    """A picture that the agent shows at second `at` of the output timeline; laid out like UserVideo."""
 
     pixels: bytes
     width: int
@@ -292,16 +277,16 @@ class AgentVideo(Frame):
 
 @frame
 class AgentKeys(Frame):
-    """Keys for the agent's transport to press, as tones of the telephone keypad: 0-9, *, #, A-D."""
+    """Keys that the transport is to press, as tones of the telephone keypad: 0-9, *, #, A-D."""
 
     keys: str
 
 
 @frame
 class Transfer(Frame):
-    """Hand the call on to `to`, a number or SIP address, at once; then this session ends.
+    """Transfers the call to `to`, a number or SIP address; then this session ends.
 
-    `warm`: the other side is called first, hears `announcement`, and is put through once it has answered.
+    `warm`: calls the other side first, plays `announcement` to it, and connects it once it has answered.
     """
 
     to: str
@@ -311,7 +296,7 @@ class Transfer(Frame):
 
 @frame
 class ServerMessage(Frame):
-    """Data for the client. `answers`: id of the ClientMessage that it answers; `failed`: `data` says why."""
+    """Data for the client. `answers` is the id of the request it answers; if `failed`, `data` says why."""
 
     data: Any
     answers: str = ""
@@ -342,7 +327,7 @@ class UserTurnStarted(Signal):
 
 @frame
 class UserIdle(Signal):
-    """Nobody has spoken for this many seconds; `action` is what follows: "prompt", "away" or "end"."""
+    """Nobody has spoken for this many seconds; `action` is what happens: "prompt", "away" or "end"."""
 
     seconds: float
     action: str
@@ -350,9 +335,9 @@ class UserIdle(Signal):
 
 @frame
 class ReplyStarted(Signal):
-    """Work for a reply begins; all that is made for it bears this number.
+    """Work for a reply begins; everything made for it carries this number.
 
-    A `speculative` one answers an EagerTurn: nothing of it is heard before it is committed.
+    A `speculative` reply answers an EagerTurn: nothing of it is heard before it is committed.
     """
 
     reply: int
@@ -361,7 +346,7 @@ class ReplyStarted(Signal):
 
 @frame
 class ReplyCommitted(Signal):
-    """The turn ended as it was guessed: the speculative reply is the answer. `saved` in seconds."""
+    """The speculative reply is the answer. `saved` is how many seconds earlier it was begun."""
 
     reply: int
     saved: float = 0.0
@@ -369,7 +354,7 @@ class ReplyCommitted(Signal):
 
 @frame
 class Generated(Signal):
-    """The model has finished one generation: whole, broken off, or with tools to be called first."""
+    """The model has finished one generation; with `calls`, it goes on once those tools have run."""
 
     reply: int
     calls: tuple["ToolCall", ...] = ()
@@ -387,7 +372,7 @@ class ToolCall:
 
 @frame
 class ToolStarted(Signal):
-    """A tool begins to run."""
+    """A tool starts to run."""
 
     reply: int
     call: ToolCall
@@ -395,7 +380,7 @@ class ToolStarted(Signal):
 
 @frame
 class ToolEnded(Signal):
-    """A tool has returned or failed: `result` is what the model reads."""
+    """A tool has returned or failed; `result` is what the model reads."""
 
     reply: int
     call: ToolCall
@@ -405,35 +390,38 @@ class ToolEnded(Signal):
 
 @frame
 class PlayoutStarted(Signal):
-    """The first sample of a reply is at the speaker."""
+    """The first sample of a reply is being played."""
 
     reply: int
 
 
 @frame
 class PlayoutReached(Signal):
-    """The far end says that it has played the output timeline up to sample `at`: a mark has come back."""
+    """The far end has played the output timeline up to sample `at`: a mark came back."""
 
     at: int
 
 
 @frame
 class PlayoutPaused(Signal):
-    """The reply's voice is held, at once; what the transport still holds of it is to be forgotten."""
+    """The reply's voice is paused: transports discard what they have buffered of it."""
 
     reply: int
 
 
 @frame
 class PlayoutResumed(Signal):
-    """The reply's voice goes on where it was held."""
+    """The reply's voice goes on where it was paused."""
 
     reply: int
 
 
 @frame
 class FalseInterruption(Signal):
-    """`text` of the user over the agent, who did not want the floor: a "backchannel", "noise" or "echo"."""
+    """The user made a sound while the agent spoke, but was not taking the floor.
+
+    `kind` is "backchannel", "noise" or "echo".
+    """
 
     reply: int
     kind: str
@@ -451,7 +439,7 @@ class Interrupted(Signal):
 
 @frame
 class ReplyEnded(Signal):
-    """A reply is over: what was written, and heard, of it. A `speculative` one was dropped uncommitted."""
+    """A reply is over: its text, and what of that was heard. If `speculative`, it was never committed."""
 
     reply: int
     text: str
@@ -463,10 +451,10 @@ class ReplyEnded(Signal):
 
 @frame
 class Failed(Signal):
-    """A part failed; the session goes on. `error` is the class of the error, `message` what and why.
+    """A part failed; the session goes on. `error` is the class of the error, `message` its text.
 
-    `recovered`: the work is done again, so that nothing is missing: by an alternative in a `Switch` or, where
-    it is `retried`, by the part itself.
+    `recovered`: nothing is missing, for the work is done again, by the next alternative in a `Switch` or, if
+    `retried`, by the part itself.
     """
 
     part: str
@@ -479,8 +467,20 @@ class Failed(Signal):
 
 
 @frame
+class CallAnswered(Signal):
+    """Who answered the call that the agent made, and what gave it away.
+
+    A "menu" may be followed by another CallAnswered, once a key has led to somebody.
+    """
+
+    who: Literal["person", "assistant", "voicemail", "menu"]
+    reason: str
+    at: float
+
+
+@frame
 class Usage(Signal):
-    """What a service consumed: tokens, characters or seconds, as `unit` says."""
+    """What a service consumed, in `unit`: tokens, characters or seconds."""
 
     part: str
     unit: str
@@ -490,7 +490,7 @@ class Usage(Signal):
 
 @frame
 class Measured(Signal):
-    """A duration in seconds, for the latency of a reply: `what` names the step that it measures."""
+    """How many seconds a step took, for the latency of a reply; `what` names the step."""
 
     part: str
     what: str

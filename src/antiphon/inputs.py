@@ -1,91 +1,112 @@
-"""Inputs: what a session handles, one after the other, each wholly before the next.
+"""Inputs: what a session handles, one after the other, each completely before the next.
 
-An input is a frame from outside (a transport, a stage's task, `Session.send`), a call of the session's
-methods, or a timer. It has one time, `Session.now`. Frames go from part to part by direct calls; signals, and
-inputs that come meanwhile, wait in one queue.
+An input is a frame from outside (a transport, a stage's task, `Session.send`), a call of one of the session's
+methods, or a timer. It has one time, `now`. Frames go from part to part by direct calls; signals, and inputs
+that arrive meanwhile, wait in one queue.
+
+    enter(part, frame)   a frame starts at a part's place in the pipeline
+    call(name, ...)      a call that the journal records, so that `replay` can make it again
+    defer(call, ...)     runs after what is being handled; it belongs to that input, the journal has no line
 """
 
 import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .errors import UsageError
-from .frames import Frame, Signal, Text
-from .observers import failure
-from .processor import Processor
-
-if TYPE_CHECKING:
-    from .session import Session
+from .clock import Clock
+from .flow import Frame, Signal
+from .observers import Observers
+from .ports import PartPort
 
 __all__ = ["Inputs"]
 
 logger = logging.getLogger("antiphon.session")
 
-OFTEN = 8  # slow calls after which a part is named in the log: one can be the machine's doing
+OFTEN = 8  # slow calls after which a part is named in the log: a single one may be the machine's fault
 
 
 class Inputs:
-    """A session's: those that come before `begin` wait for it, those that come after `close` are dropped."""
+    """The queue of a session. Inputs before `begin` wait for it; those after `close` are dropped.
 
-    def __init__(self, session: "Session") -> None:
+    `door` is the part whose failures are the session's own, `put` pushes a frame at a part's place, and
+    `failed` is told of exceptions.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        observers: Observers,
+        door: PartPort,
+        put: Callable[[PartPort, Frame | Signal], object],
+        failed: Callable[[PartPort, BaseException], object],
+    ) -> None:
+        self.now = 0.0
+        """Seconds since the start, as of the input at hand."""
         self.origin = 0.0
-        """What the clock showed at the beginning."""
+        """What the clock showed at the start."""
         self.busy = False
         """Whether an input is being handled."""
+        self.closed = False
+        """Whether the session is over."""
         self.slow_calls: Counter[str] = Counter()
         """How often each part took more than a millisecond."""
-        self._session = session
-        self._observers = session.observers
-        self._clock = session.clock
-        self._begun = self._closed = False
+        self._clock = clock
+        self._observers = observers
+        self._door = door
+        self._put = put
+        self._failed = failed
+        self._begun = False
         self._queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self._blamed: list[tuple[float, float]] = []
+        self._slow_spans: list[tuple[float, float]] = []  # begin and duration of those in the input at hand
 
     def begin(self, call: Callable[[], object]) -> None:
-        """Time begins: handle this call, then what came early."""
+        """Start the session's time: handle this call, then what arrived early."""
         self._begun, self.origin = True, self._clock.now()
         early, self._queue = self._queue, deque()
         self.call("started", None, call)
         for waiting, arguments in early:
-            self.take(waiting, *arguments)
+            self.defer(waiting, *arguments)
 
     def close(self) -> None:
-        """Forget what waits, and take no more."""
-        self._closed = True
+        """Drop what waits, and accept no more."""
+        self.closed = True
         self._queue.clear()
 
-    def enter(self, part: Processor, frame: Frame | Signal) -> None:
-        """Take a frame as an input that a part makes at its place."""
-        self.take(self._push, part, frame)
+    def elapsed(self) -> float:
+        """Seconds since the start, by the clock; 0 before the start."""
+        return self._clock.now() - self.origin if self._begun else 0.0
+
+    def enter(self, part: PartPort, frame: Frame | Signal) -> None:
+        """Handle a frame as an input that starts at a part's place."""
+        self.defer(self._put, part, frame)
 
     def call(self, name: str, argument: Any, call: Callable[[], object]) -> None:
-        """Handle a call as an input; one made by a part while it handles something belongs to that."""
-        self.take(self._call, not self.busy, name, argument, call)
+        """Handle a call as an input. If a part makes it while handling one, it belongs to that input."""
+        self.defer(self._call, not self.busy, name, argument, call)
 
-    def take(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Make a call once what came before it has been handled: now, if that is nothing."""
-        if self._closed:
+    def defer(self, call: Callable[..., object], *arguments: Any) -> None:
+        """Make a call after everything that came before it: at once, if nothing is being handled."""
+        if self.closed:
             return
         self._queue.append((call, arguments))
         if self._begun and not self.busy:
             self._drain()
 
-    def fire(self, part: Processor, number: int, call: Callable[[], object]) -> None:
-        """Make the call of a timer that is handled now; a failure is that of the part."""
-        if self._observers.media:
-            self._observers.tell(self._session.now, part.name, ("timer", number))
+    def fire(self, part: PartPort, number: int, call: Callable[[], object]) -> None:
+        """Make the call of a timer, within an input; an exception is a failure of the part."""
+        self._observers.timer(self.now, part.name, number)
         try:
             call()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  one part must not end it all
-            self._session.failed(part, error)
+            self._failed(part, error)
 
-    def slow(self, part: Processor, begun: float, ended: float) -> None:
-        """Count a call that held up the session, unless it waited for one that was counted already."""
-        own = ended - begun - sum(took for at, took in self._blamed if at >= begun)
+    def slow(self, part: PartPort, begun: float, ended: float) -> None:
+        """Count a slow call of a part, unless the time was spent in a call within it that was counted."""
+        own = ended - begun - sum(took for at, took in self._slow_spans if at >= begun)
         if own > 0.001:
-            self._blamed.append((begun, own))
+            self._slow_spans.append((begun, own))
             self.slow_calls[part.name] += 1
             count = self.slow_calls[part.name]
             if count >= OFTEN and count & (count - 1) == 0:
@@ -94,36 +115,24 @@ class Inputs:
 
     def _drain(self) -> None:
         self.busy = True
-        session = self._session
         now = round(self._clock.now() - self.origin, 6)
-        if now < session.now:  # the clock was set back: time goes on from where it was
-            self.origin -= session.now - now
+        if now < self.now:  # the clock was set back: time goes on from where it was
+            self.origin -= self.now - now
         else:
-            session.now = now
-        if self._blamed:
-            self._blamed.clear()
+            self.now = now
+        if self._slow_spans:
+            self._slow_spans.clear()
         try:
             while self._queue:
                 call, arguments = self._queue.popleft()
                 try:
                     call(*arguments)
                 except Exception as error:  # noqa: BLE001  what waits behind it must be handled all the same
-                    session.failed(session.door, error)
+                    self._failed(self._door, error)
         finally:
             self.busy = False
 
-    def _push(self, part: Processor, frame: Frame | Signal) -> None:
-        if type(frame) is Text and (reply := self._session.reply) is not None and reply.number == frame.reply:
-            reply.text = reply.text[: frame.at] + frame.text
-        self._observers.entering = self._observers.sees(type(frame))
-        try:
-            part.push(frame)
-        except UsageError as error:
-            self._session.signals.recover(part, failure(part, error), True)
-        finally:
-            self._observers.entering = False
-
     def _call(self, is_input: bool, name: str, argument: Any, call: Callable[[], object]) -> None:
         if is_input:
-            self._observers.tell(self._session.now, "call", (name, argument))
+            self._observers.call(self.now, name, argument)
         call()

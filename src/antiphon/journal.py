@@ -1,11 +1,11 @@
-"""The journal: every frame but raw media, with its time, as compact lines of JSON.
+"""The journal: every frame but audio and pictures, with its time, as compact lines of JSON.
 
     [1.234,"stt","Transcript",{"text":"hello","final":true},1]
 
-Seconds since the start, the part that it came from, its type, the fields that differ from their defaults,
-and a 1 behind inputs: what came from outside, from a stage's task, or was a call. The first line says what
-this is. With `media` the journal holds audio and timers too; then `replay` can run the conversation again,
-to the same journal.
+A line has the seconds since the start, the part that the frame came from, its type, the fields that differ
+from their defaults, and a 1 if it was an input: from outside, from a stage's task, or a call. The first line
+says that this is a journal. With `media` the journal also has audio, pictures and timers; then `replay` can
+run the conversation again, and makes the same journal.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,11 +18,12 @@ import msgspec
 
 from .clock import Timer
 from .errors import ConfigurationError
-from .frames import AgentAudio, Failed, Frame, Prime, Prompt, Signal, replace
+from .flow import Frame, Signal
+from .frames import AgentAudio, AgentVideo, Failed, Prime, Prompt, replace
 from .pipeline import Parallel, Part
 from .processor import Processor
 from .session import Observer, Session
-from .stage import Work, Works
+from .work import Work, Works
 
 __all__ = ["Journal", "JournalLine", "read", "replay"]
 
@@ -30,7 +31,7 @@ FORMAT = 1
 
 
 class JournalLine(msgspec.Struct, array_like=True, frozen=True):
-    """One line."""
+    """One decoded line of a journal."""
 
     at: float
     source: str
@@ -59,15 +60,17 @@ def _line(now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_
             for name, default in _fields(type(what))
             if (value := getattr(what, name)) != default or default is MISSING
         }
-        if isinstance(what, AgentAudio) and not is_input:
+        if not is_input and isinstance(what, AgentAudio):  # made of an input that the journal holds
             content["pcm"] = len(what.pcm) // 2
+        elif not is_input and isinstance(what, AgentVideo):
+            content["pixels"] = len(what.pixels)
     return _encode((now, source, kind, content, 1) if is_input else (now, source, kind, content))
 
 
 class Journal:
-    """Writes what a session does to a file, or keeps it in `lines` where none is given.
+    """Writes what a session does to a file, or keeps it in `lines` if none is given.
 
-    With `media`, audio and timers too, so that the session can be replayed.
+    With `media` it also has audio, pictures and timers, so that the session can be replayed.
     """
 
     def __init__(self, file: str | Path | None = None, *, media: bool = False) -> None:
@@ -118,7 +121,7 @@ def read(journal: str | Path | Iterable[bytes]) -> Iterator[JournalLine]:
 
 
 class _Recorded:
-    """A clock that stands where the journal says."""
+    """A clock that is set to the time of each line."""
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -134,13 +137,13 @@ class _Recorded:
 
 
 class _Never:
-    """A timer that only the journal fires; one that was cancelled has no line there."""
+    """A timer that only the journal fires; a timer that was cancelled has no line there."""
 
     def cancel(self) -> None: ...
 
 
 class _Idle(Works):
-    """Work that nobody does."""
+    """Works whose tasks are never started: what they made stands in the journal."""
 
     def spawn(self, work: Work, drive: Any) -> None:
         drive.close()
@@ -150,12 +153,13 @@ class _Idle(Works):
 class _Replay(Session):
     """A session whose tasks do nothing and whose timers wait: what they did stands in the journal."""
 
+    works_class = _Idle
+
     def __init__(self, parts: Part, clock: _Recorded, observers: Sequence[Observer]) -> None:
         super().__init__(parts, clock=clock, observers=observers)
-        self.works = _Idle(self)
         self.timers: dict[int, Callable[[], object]] = {}
         self.kinds: dict[str, type[Any]] = {
-            kind.__name__: kind for kind in [*Frame.__subclasses__(), *Signal.__subclasses__()]
+            kind.__name__: kind for kind in (*_subclasses(Frame), *_subclasses(Signal))
         }
 
     def schedule(self, number: int, when: float, fire: Callable[[], object]) -> Timer:
@@ -163,12 +167,18 @@ class _Replay(Session):
         return _Never()
 
 
-def replay(journal: str | Path | Iterable[bytes], parts: Part, *observers: Observer) -> list[bytes]:
-    """Run a recorded conversation again through `parts`; gives the journal that this makes.
+def _subclasses(kind: type) -> Iterator[type]:
+    for subclass in kind.__subclasses__():
+        yield subclass
+        yield from _subclasses(subclass)
 
-    Inputs are taken from the journal, at their times, so no service is asked and no time passes. With the
-    parts that it was recorded with the result is the same journal; with others it shows what they would have
-    done. Raises ConfigurationError where the journal was made without `media`, or does not fit.
+
+def replay(journal: str | Path | Iterable[bytes], parts: Part, *observers: Observer) -> list[bytes]:
+    """Run a recorded conversation again through `parts`; returns the journal that this makes.
+
+    All inputs come from the journal, with their times, so no service is called and no time passes. With the
+    parts that it was recorded with, the result is the same journal; with others it shows what they would have
+    done. Raises ConfigurationError if the journal was made without `media`, or does not fit the parts.
     """
     again = Journal(media=True)
     clock = _Recorded()
@@ -201,7 +211,7 @@ def _repeat(line: JournalLine, session: _Replay, sources: Mapping[str, Processor
         part = sources.get(line.source)
         if part is None:
             session.send(frame)
-        elif isinstance(frame, Failed):  # whether a `Switch` recovers is for it to say again
+        elif isinstance(frame, Failed):  # the `Switch` decides anew whether it recovers
             session.signals.report(part, replace(frame, recovered=frame.retried))
         else:
             session.inputs.enter(part, frame)

@@ -1,4 +1,4 @@
-"""How the parts of a session are opened and closed: all at the same time, and bounded in time."""
+"""Opening and closing the parts of a session: all at the same time, each with a time limit."""
 
 import asyncio
 import logging
@@ -11,14 +11,14 @@ __all__ = ["Startup", "close_all"]
 
 logger = logging.getLogger("antiphon.session")
 
-PATIENCE = 0.5  # seconds that cancelled tasks, and closing parts, are waited for
+PATIENCE = 0.5  # seconds to wait for parts that close, and for tasks that were cancelled
 READY_WITHIN = 120.0  # seconds that a part may take to open (a model may have to be loaded)
 
 Task = asyncio.Task[None]
 
 
 class Startup:
-    """Parts that get ready, each in a task."""
+    """The tasks in which parts open."""
 
     def __init__(self, parts: Iterable[Processor] = ()) -> None:
         self._tasks: dict[Task, Processor] = {
@@ -28,12 +28,12 @@ class Startup:
         }
 
     async def wait(self) -> None:
-        """Wait until the last is ready, or has taken too long."""
+        """Wait until the last part is open, or has taken too long."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=READY_WITHIN)
 
     def errors(self) -> Iterator[tuple[Processor, BaseException]]:
-        """The parts that are not ready, and why."""
+        """The parts that could not be opened, and why."""
         for task, part in self._tasks.items():
             if not task.done():
                 task.cancel()
@@ -44,12 +44,12 @@ class Startup:
                 yield part, error
 
     async def stop(self) -> None:
-        """Let none of them go on."""
+        """Cancel those that are still opening."""
         await _stop({task: part.name for task, part in self._tasks.items() if not task.done()})
 
 
 async def close_all(parts: Sequence[Processor], works: dict[Task, str]) -> None:
-    """Close parts, while their tasks, which have been cancelled, come to their end."""
+    """Close parts, and wait for their tasks, which have been cancelled already."""
     closing = [part for part in parts if type(part).close is not Processor.close]
     tasks = works | {asyncio.create_task(_close(part)): part.name for part in closing}
     if tasks:
@@ -62,7 +62,7 @@ async def _close(part: Processor) -> None:
 
 
 async def _stop(tasks: dict[Task, str]) -> None:
-    """Cancel tasks, twice if need be, and wait for them; those that failed or do not stop are named."""
+    """Cancel tasks, twice if need be, and wait for them; logs those that failed or do not stop."""
     for _ in range(2):
         if running := [task for task in tasks if not task.done() and task.cancel()]:
             await asyncio.wait(running, timeout=PATIENCE / 2)

@@ -1,4 +1,4 @@
-"""Those who watch a session: journals, recordings, the waterfall of latencies."""
+"""Observers of a session: journals, recordings, the latency report, a client's view of the agent."""
 
 import logging
 from collections import deque
@@ -6,28 +6,31 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from .errors import AntiphonError
-from .frames import AgentAudio, Failed, Frame, Signal, UserAudio
-from .processor import Processor
+from .flow import Frame, Signal
+from .frames import Failed
 
 __all__ = ["Observer", "Observers", "failure"]
 
 logger = logging.getLogger("antiphon.session")
 
-SHOWN = 16  # frames back that one is looked for
-MEDIA: frozenset[type] = frozenset({UserAudio, AgentAudio})
+RECENT = 16  # frames that are remembered, so that one which several parts pass on is shown once
 
 
 class Observer(Protocol):
     """Sees every input and all that is pushed, in order. It must not act on the session.
 
-    One that has a `close` is told when the session is over. One that fails sees no more.
+    An observer that raises an exception is closed and sees no more.
     """
 
     media: bool
-    """Whether it wants audio, and the timers, too: with them a session can be replayed."""
+    """Whether it also wants audio, pictures and timers. With them a session can be replayed."""
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
         """`what` came from the part `source`. A call or a timer is a (name, argument) pair."""
+        ...
+
+    def close(self) -> None:
+        """The session is over."""
         ...
 
 
@@ -39,29 +42,38 @@ class Observers:
         self.entering = False
         """Whether the next frame to be shown is an input."""
         self._observers = list(observers)
-        self._shown: deque[Frame | Signal] = deque(maxlen=SHOWN)
-        self._ids: deque[int] = deque(maxlen=SHOWN)  # of these: they are compared by identity, at every frame
+        self._recent: deque[Frame | Signal] = deque(maxlen=RECENT)  # kept alive, so that their ids are theirs
+        self._recent_ids: deque[int] = deque(maxlen=RECENT)
 
-    def sees(self, kind: type) -> bool:
-        """Whether anybody wants frames of this type."""
-        return bool(self._observers) and (self.media or kind not in MEDIA)
+    def sees(self, kind: type[Frame] | type[Signal]) -> bool:
+        """Whether any observer wants frames of this type."""
+        return bool(self._observers) and (self.media or not kind.media)
 
     def show(self, now: float, source: str, frame: Frame | Signal) -> None:
-        """A frame was pushed."""
+        """Show a frame that was pushed, unless it has just been shown."""
         if not self._observers:
             return
         is_input, self.entering = self.entering, False
-        if not is_input and id(frame) in self._ids:
+        if not is_input and id(frame) in self._recent_ids:
             return
-        self._shown.append(frame)
-        self._ids.append(id(frame))
-        self.tell(now, source, frame, is_input)
+        self._recent.append(frame)
+        self._recent_ids.append(id(frame))
+        self._tell(now, source, frame, is_input, frame.media)
 
-    def tell(
-        self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool = True
+    def call(self, now: float, name: str, argument: Any) -> None:
+        """Show a call that is an input."""
+        self._tell(now, "call", (name, argument), True, False)
+
+    def timer(self, now: float, source: str, number: int) -> None:
+        """Show that a timer of a part has fired, to observers that want media."""
+        self._tell(now, source, ("timer", number), True, True)
+
+    def _tell(
+        self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool, media: bool
     ) -> None:
-        """Something happened."""
         for observer in self._observers:
+            if media and not observer.media:
+                continue
             try:
                 observer.saw(now, source, what, is_input)
             except Exception:
@@ -70,21 +82,21 @@ class Observers:
                 _close(observer)
 
     def close(self) -> None:
-        """The session is over."""
+        """Close all observers: the session is over."""
         for observer in self._observers:
             _close(observer)
 
 
 def _close(observer: Observer) -> None:
     try:
-        getattr(observer, "close", lambda: None)()
+        observer.close()
     except Exception:
         logger.exception("an observer could not be closed")
 
 
-def failure(part: Processor, error: BaseException, reply: int | None = None) -> Failed:
-    """What is told of an error of a part; one that nobody expected is logged with its place."""
+def failure(part: str, error: BaseException, reply: int | None = None) -> Failed:
+    """The signal for an error of the part of this name. Errors that are not ours are logged as well."""
     if not isinstance(error, AntiphonError):
-        logger.error("%s failed", part.name, exc_info=error)
+        logger.error("%s failed", part, exc_info=error)
     retryable = isinstance(error, AntiphonError) and error.retryable
-    return Failed(part.name, type(error).__name__, str(error) or type(error).__name__, reply, retryable)
+    return Failed(part, type(error).__name__, str(error) or type(error).__name__, reply, retryable)

@@ -1,24 +1,24 @@
-"""How parts are put together: a list is a pipeline; `Parallel`, `Switch`, `Gate` and `Tap` shape it."""
+"""Pipelines: a list of parts is one; `Parallel`, `Switch`, `Gate` and `Tap` give it other shapes."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .errors import ConfigurationError, UsageError
-from .frames import Frame, Prompt, ReplyEnded, SessionStarted, Signal
-from .processor import Hop, Processor, Route, on
-
-if TYPE_CHECKING:
-    from .session import Session
+from .flow import Frame, Signal
+from .frames import Prompt, ReplyEnded, SessionStarted
+from .ports import BranchPort
+from .processor import Hop, Processor, Route, SessionPort, on
 
 __all__ = ["Branch", "Gate", "Parallel", "Part", "Switch", "Tap"]
 
 Part = Processor | Sequence["Part"]
 
-REMEMBERED = 512  # frames that may be inside branches at once and be recognised when they come out: 10 s
+REMEMBERED = 512  # frames of a type that may be inside branches and are recognised when they come out: 10 s
+REMEMBERED_PICTURES = 16
 
 
 def chain(parts: Part) -> list[Processor]:
-    """The processors of a part, nested lists made flat."""
+    """The processors of a part, with nested lists flattened."""
     if isinstance(parts, Processor):
         return [parts]
     if not isinstance(parts, Sequence) or isinstance(parts, str):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -29,15 +29,15 @@ def chain(parts: Part) -> list[Processor]:
     return [processor for part in parts for processor in chain(part)]
 
 
-def link(parts: Part, session: "Session", after: Route, branches: "tuple[Branch, ...]" = ()) -> Route:
-    """Place parts before `after`, last first, and give the route into the first."""
+def link(parts: Part, session: SessionPort, after: Route, branches: tuple[BranchPort, ...] = ()) -> Route:
+    """Place parts before `after`, last first; returns the route into the first."""
     for processor in reversed(chain(parts)):
         after = processor.link(session, after, branches)
     return after
 
 
 def name_all(parts: Sequence[Processor]) -> None:
-    """Give each part a name of its own."""
+    """Make the names of the parts unique."""
     taken = {"call"}  # the source of calls in a journal
     for part in parts:
         name = base = part.name or type(part).__name__
@@ -58,7 +58,7 @@ class Branch:
         self.on = on
 
     def handles(self, kind: type) -> bool:
-        """Whether any part in here handles this type."""
+        """Whether any of its parts handles this type."""
         return any(
             any(branch.handles(kind) for branch in part.inner.values())
             if isinstance(part, Parallel)
@@ -66,16 +66,24 @@ class Branch:
             for part in self.parts
         )
 
-    def spare(self) -> "Branch | None":
-        """The branch that takes over if this one fails."""
-        return self.owner.spare(self)
+    def has_spare(self) -> bool:
+        """Whether another branch would take over if this one failed."""
+        return self.owner.spare(self) is not None
+
+    def spare_recovers(self, reply: int | None) -> bool:
+        """Whether the spare can still do everything for this reply, so that nothing is missing."""
+        return self.owner.recovers(reply)
+
+    def fail_over(self) -> None:
+        """Let the spare take over, once everybody has been told of the failure."""
+        self.owner.replace(self)
 
 
 class Parallel(Processor):
-    """Branches over the same frames, in one order: Parallel(talk=[...], voicemail=[...]).
+    """Branches over the same frames: Parallel(talk=[...], voicemail=[...]).
 
-    A frame enters each branch that handles its type, in the order in which they stand; what they push comes
-    out in that order. One that passed several branches untouched comes out once, as itself; one that no
+    A frame enters each branch that handles its type, in the order in which they are given; what they push
+    comes out in that order. A frame that several branches pass on unchanged comes out once. A frame that no
     branch handles passes by. A branch that is off gets no frames and no signals, and its work is cancelled.
     """
 
@@ -84,13 +92,14 @@ class Parallel(Processor):
         if unknown := set(off) - set(parts):
             raise ConfigurationError(f"no branch named {', '.join(sorted(unknown))} among {', '.join(parts)}")
         self.inner = {name: Branch(self, name, part, name not in off) for name, part in parts.items()}
-        self._inside: dict[int, tuple[Frame, bool]] = {}  # id -> frame that entered, whether it has come out
+        # by type and id: frames that entered, and whether they have come out
+        self._inside: dict[type, dict[int, tuple[Frame, bool]]] = {}
 
     def switch(self, name: str, on: bool) -> None:
         """Switch a branch on or off, at any time.
 
-        Off stops the reply that its stages are making, and cancels all that they do. On tells its parts that
-        the session has started.
+        A branch that is switched off cancels its work, and the reply that its stages are making is stopped.
+        The parts of one that is switched on get `SessionStarted`.
         """
         branch = self.inner.get(name)
         if branch is None:
@@ -103,7 +112,7 @@ class Parallel(Processor):
             self.session.signals.deliver(SessionStarted(), branch)
         elif branch.on and not on:
             leave = lambda: self._leave(branch)  # noqa: E731
-            self.session.inputs.call("leave", None, leave)  # once what is under way has begun
+            self.session.inputs.call("leave", None, leave)  # after a reply that is about to begin has begun
 
     def _leave(self, branch: Branch) -> None:
         session = self.session
@@ -112,24 +121,24 @@ class Parallel(Processor):
             work.reply == reply.number and branch in work.stage.branches for work in session.works
         ):
             session.replies.stop(reply, f"{branch.name} was switched off")
-        session.inputs.call("off", None, lambda: self._off(branch))  # once its parts know of that
+        session.inputs.call("off", None, lambda: self._off(branch))  # after its parts have heard of that
 
     def _off(self, branch: Branch) -> None:
         branch.on = False
         self.session.works.cancel(lambda work: branch in work.stage.branches)
 
     def spare(self, branch: Branch) -> Branch | None:
-        """What takes over if a stage in this branch fails."""
+        """The branch that takes over if a stage in this one fails."""
         return None
 
     def recovers(self, reply: int | None) -> bool:
-        """Whether the spare one can do all that was to be done for a reply."""
+        """Whether the spare can still do everything for a reply."""
         return False
 
     def replace(self, branch: Branch) -> None:
-        """A stage in a branch has failed, and all have been told: let its spare take over."""
+        """Let the spare of a branch that has failed take over."""
 
-    def link(self, session: "Session", after: Route, branches: tuple[Branch, ...]) -> Route:
+    def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
         """Place all branches before `after`."""
         exit_ = self._exit(after)
         base = reached = session.reach
@@ -145,17 +154,19 @@ class Parallel(Processor):
         def entry(kind: type) -> Hop | None:
             if kind not in splits:
                 ways = [(branch, route(kind)) for branch, route in entries if branch.handles(kind)]
-                splits[kind] = self._split(ways, own(kind)) if ways else own(kind)
+                splits[kind] = self._split(kind, ways, own(kind)) if ways else own(kind)
             return splits[kind]
 
         return entry
 
-    def _split(self, ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
+    def _split(self, kind: type[Frame], ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
+        inside = self._inside.setdefault(kind, {})
+        most = REMEMBERED if kind.most_waiting is None else REMEMBERED_PICTURES
+
         def split(frame: Frame) -> None:
-            inside = self._inside
             inside.pop(id(frame), None)
             inside[id(frame)] = (frame, False)
-            if len(inside) > REMEMBERED:
+            if len(inside) > most:
                 del inside[next(iter(inside))]
             for hop in [hop for branch, hop in ways if branch.on] or [past]:
                 if hop is not None:
@@ -171,20 +182,22 @@ class Parallel(Processor):
         return out
 
     def _emerge(self, frame: Frame, hop: Hop) -> None:
-        entered, out = self._inside.get(id(frame), (None, False))
-        if entered is frame:
-            if out:
-                return
-            self._inside[id(frame)] = (frame, True)
+        inside = self._inside.get(type(frame))
+        if inside is not None:
+            entered, out = inside.get(id(frame), (None, False))
+            if entered is frame:
+                if out:
+                    return
+                inside[id(frame)] = (frame, True)
         hop(frame)
 
 
 class Switch(Parallel):
-    """Alternatives of which exactly one is on: Switch(main=SpeechOut(a), spare=SpeechOut(b)).
+    """Alternatives of which exactly one is on: Switch(main=TTS(a), spare=TTS(b)).
 
-    `use(name)` chooses by hand; when a stage of the chosen one fails, the next in line takes over. If nothing
-    of the reply at hand has come out yet, the new one gets the frames of that reply again, and nobody hears
-    the difference; else it begins with the next reply.
+    `use(name)` chooses by hand. If a stage of the chosen one fails, the next one takes over. If nothing made
+    for the current reply has come out yet, the new one gets the frames of that reply again, and nobody hears
+    the difference; otherwise it takes over with the next reply.
     """
 
     def __init__(self, *branches: Part, **named: Part) -> None:
@@ -193,13 +206,13 @@ class Switch(Parallel):
             raise ConfigurationError("a Switch needs at least one alternative")
         super().__init__(*branches, off=names[1:], **named)
         self._reply: int | None = None
-        self._given: list[tuple[Hop, Frame]] = []
-        self._answered = False
-        self._following: Branch | None = None  # takes over once the reply at hand has ended
+        self._given: list[tuple[Hop, Frame]] = []  # the frames of this reply that went in
+        self._answered = False  # whether something made for it has come out
+        self._following: Branch | None = None  # takes over once the current reply has ended
 
     @property
     def chosen(self) -> str:
-        """The alternative that is on."""
+        """The name of the alternative that is on."""
         return next(name for name, branch in self.inner.items() if branch.on)
 
     def use(self, name: str) -> None:
@@ -207,7 +220,7 @@ class Switch(Parallel):
         self.switch(name, True)
 
     def switch(self, name: str, on: bool) -> None:
-        """The same as `use`; none can be switched off but by choosing another."""
+        """The same as `use`. Raises UsageError for `on=False`: choose another instead."""
         if not on:
             raise UsageError(f"one alternative of {self.name} is always on: choose another with use(name)")
         super().switch(name, on)
@@ -230,21 +243,21 @@ class Switch(Parallel):
             self._turn(self._following, True)
 
     def spare(self, branch: Branch) -> Branch | None:
-        """The next in line, if this is the chosen one."""
+        """The next alternative, if this is the chosen one."""
         branches = list(self.inner.values())
         return next(iter(branches[branches.index(branch) + 1 :]), None) if branch.on else None
 
     def recovers(self, reply: int | None) -> bool:
-        """Whether nothing of the reply has come out yet."""
+        """Whether nothing made for the reply has come out yet."""
         return reply is None or (reply == self._reply and not self._answered)
 
     def replace(self, branch: Branch) -> None:
-        """Let the next in line take over."""
+        """Let the next alternative take over."""
         if (spare := self.spare(branch)) is not None:
             self.session.inputs.call("replace", None, lambda: self._turn(spare, True))
 
-    def _split(self, ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
-        split = super()._split(ways, past)
+    def _split(self, kind: type[Frame], ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
+        split = super()._split(kind, ways, past)
 
         def remember(frame: Frame) -> None:
             reply = getattr(frame, "reply", None)
@@ -263,7 +276,7 @@ class Switch(Parallel):
 
 
 class Gate(Processor):
-    """Lets frames of some types through only while it is open."""
+    """Drops frames of some types while it is not open."""
 
     def __init__(self, *kinds: type, is_open: bool = True) -> None:
         self.kinds = frozenset(kinds)

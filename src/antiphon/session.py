@@ -1,28 +1,29 @@
 """A session: one conversation, from its beginning to its end.
 
-It is what a program and the parts of a pipeline talk to. It has `inputs` (what it handles, in which order and
-when), `signals` (who is told), `replies` (what is said) and `works` (the tasks of its stages).
+Programs and the parts of a pipeline talk to it; what parts may ask of it is `processor.SessionPort`. It puts
+together `inputs` (what is handled when), `signals` (who is told), `replies` (what is said) and `works` (the
+tasks of its stages).
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from .clock import Clock, LoopClock, Timer
 from .errors import UsageError, YouErred
-from .frames import Frame, SessionEnded, SessionStarted, Signal, Text, TextEnded
+from .flow import Frame, Signal
+from .frames import SessionEnded, SessionStarted, Text, TextEnded
 from .inputs import Inputs
 from .lifecycle import Startup, close_all
 from .observers import Observer, Observers, failure
-from .pipeline import Branch, Part, link, name_all
+from .pipeline import Part, link, name_all
+from .ports import BranchPort, PartPort, PlayoutPort
 from .processor import Processor
-from .reply import Replies, Reply
+from .replies import Replies
+from .reply import Reply
 from .signals import Signals
-from .stage import Works
-
-if TYPE_CHECKING:
-    from .playout.playout import Playout
+from .work import Works
 
 __all__ = ["Observer", "Session"]
 
@@ -32,27 +33,29 @@ logger = logging.getLogger("antiphon.session")
 class Session:
     """One conversation, from `start` to `end` or `cancel`. Use it in one event loop.
 
-    `parts` is a pipeline: processors and stages in order. Raises ConfigurationError where they do not fit.
+    `parts` is a pipeline: processors and stages in order. Raises ConfigurationError if they do not fit.
     """
+
+    works_class: ClassVar[type[Works]] = Works
 
     def __init__(
         self, parts: Part, *, clock: Clock | None = None, observers: Sequence[Observer] = ()
     ) -> None:
-        self.clock = clock or LoopClock()
-        self.now = 0.0
-        """Seconds since the start, as of the input at hand."""
+        self.clock: Clock = clock or LoopClock()
         self.state: Literal["new", "starting", "running", "ending", "ended"] = "new"
-        self.observers = Observers(observers)
-        self.inputs = Inputs(self)
-        self.signals = Signals(self)
-        self.replies = Replies(self)
-        self.works = Works(self)
         self.parts: list[Processor] = []
         self.reach: frozenset[Processor] = frozenset()
-        self.playout: Playout | None = None
+        self.playout: PlayoutPort | None = None
         self.door = Processor()
-        """Where `send` puts frames in, and whose failures are the session's own."""
+        """The place at which `send` puts frames in, and whose failures are the session's own."""
         self.door.name = "session"
+        self.observers = Observers(observers)
+        self.inputs = Inputs(self.clock, self.observers, self.door, self._put, self.failed)
+        self.signals = Signals(self.inputs, self.observers)
+        self.works = self.works_class(self.inputs)
+        self.replies = Replies(
+            self.inputs, self.signals, self.works, self.observers, self.door, lambda: self.playout
+        )
         self.door.link(self, link(parts, self, lambda kind: None), ())
         name_all(self.parts)
         self.parts.remove(self.door)
@@ -67,8 +70,8 @@ class Session:
     async def start(self) -> None:
         """Open all parts at the same time; returns when the last is ready.
 
-        Raises what *you* erred in (a missing key, extra or model), after closing what was open. What *they*
-        erred in is a `Failed` signal, and the session starts without it.
+        Raises YouErred of a part (a missing key, extra or model), after closing what was open. Any other
+        exception is a `Failed` signal, and the session starts without that part.
         """
         if self.state != "new":
             raise UsageError("a session starts once; make a new one for the next conversation")
@@ -89,7 +92,7 @@ class Session:
         self.begin()
 
     def begin(self) -> None:
-        """All parts are open: time begins; handle inputs, those that came early after the start itself."""
+        """Start the session's time, and handle inputs: the start first, then those that came early."""
         self.state = "running"
         self.inputs.begin(lambda: self.signals.tell(SessionStarted()))
 
@@ -98,7 +101,7 @@ class Session:
         await self._over.wait()
 
     async def run(self) -> None:
-        """Start, wait for the end, and leave nothing behind."""
+        """Start, wait for the end, and close everything."""
         async with self:
             await self.wait()
 
@@ -118,14 +121,14 @@ class Session:
     def interrupt(self, reason: str = "asked to", *, force: bool = False) -> None:
         """Stop the reply at once: what was heard stays said, everything else made for it is dropped.
 
-        Replies that wait are dropped too. `force` stops one that a user may not interrupt.
+        Waiting replies are dropped too. `force` stops even a reply that a user may not interrupt.
         """
         self.inputs.call("interrupt", (reason, force), lambda: self.replies.interrupt(reason, force))
 
     async def end(self, reason: str = "ended", *, within: float = 120.0) -> None:
         """Speak what was promised, then close. After `within` seconds, close anyway.
 
-        Called by a part or a tool, it returns at once: the reply may be waiting for that very call.
+        Called in a stage's task or a tool, it returns at once: the reply may be waiting for that very task.
         """
 
         async def silence_and_close() -> None:
@@ -163,6 +166,15 @@ class Session:
     # What parts call -------------------------------------------------------------------------------
 
     @property
+    def now(self) -> float:
+        """Seconds since the start, as of the input at hand."""
+        return self.inputs.now
+
+    def elapsed(self) -> float:
+        """Seconds since the start, by the clock."""
+        return self.inputs.elapsed()
+
+    @property
     def reply(self) -> Reply | None:
         """The reply that is being made."""
         return self.replies.current
@@ -178,38 +190,36 @@ class Session:
     ) -> Reply:
         """Queue a reply; `begin` is called with it, numbered, once its turn has come.
 
-        Nothing is heard of a `speculative` one until `replies.commit`.
+        A `speculative` one is not heard before `replies.commit`. `name` and `argument` are what the journal
+        records of the call.
         """
-        reply = Reply(self.replies, begin, interruptible, speculative)
+        reply = Reply(begin, self.replies.drop, interruptible, speculative)
         if self.state in ("ending", "ended"):
             reply.end(0, interrupted=True)
             return reply
+        self.replies.promise(reply)
         self.inputs.call(name, argument, lambda: self.replies.add(reply))
         return reply
 
-    def enter(self, part: Processor, frame: Frame | Signal) -> None:
-        """Take a frame as an input that a part makes at its place."""
-        self.inputs.enter(part, frame)
-
-    def timer(self, part: Processor, when: float, call: Callable[[], object]) -> Timer:
-        """Call once the session's time has reached `when`; a failure is that of the part."""
+    def timer(self, part: PartPort, when: float, call: Callable[[], object]) -> Timer:
+        """Call once the session's time has reached `when`; an exception is a failure of the part."""
         if self.state in ("new", "starting"):
             raise UsageError(
                 f"{part.name} sets a timer before the session has begun: wait for SessionStarted"
             )
         self._timers += 1
         number, inputs = self._timers, self.inputs
-        return self.schedule(number, when, lambda: inputs.take(inputs.fire, part, number, call))
+        return self.schedule(number, when, lambda: inputs.defer(inputs.fire, part, number, call))
 
     def schedule(self, number: int, when: float, fire: Callable[[], object]) -> Timer:
-        """Let the clock fire a timer, in the session's time."""
+        """Let the clock fire a timer at the session's time `when`. A replay fires it from the journal."""
         return self.clock.call_at(self.inputs.origin + when, fire)
 
-    def failed(self, part: Processor, error: BaseException, reply: int | None = None) -> None:
-        """Report a failure of a part; where it stands in a `Switch`, the next alternative takes over."""
-        self.signals.report(part, failure(part, error, reply))
+    def failed(self, part: PartPort, error: BaseException, reply: int | None = None) -> None:
+        """Report a failure of a part; if it stands in a `Switch`, the next alternative takes over."""
+        self.signals.failed(part, error, reply)
 
-    def adopt(self, part: Processor, branches: tuple[Branch, ...]) -> None:
+    def adopt(self, part: Processor, branches: tuple[BranchPort, ...]) -> None:
         """Take in a part while the pipeline is linked, last part first."""
         if hasattr(part, "session"):
             name = part.name or type(part).__name__
@@ -221,7 +231,7 @@ class Session:
     # Beginning and end -----------------------------------------------------------------------------
 
     def last_words(self, reason: str) -> None:
-        """End the reply, tell everybody, and take no more inputs."""
+        """End the reply, tell everybody, and accept no more inputs."""
 
         def last() -> None:
             self.state = "ending"
@@ -232,8 +242,19 @@ class Session:
             self.inputs.call("end", reason, last)
         self.state = "ended"
         self.inputs.close()
-        for reply in list(self.replies.owed):
-            reply.end(0, interrupted=True)
+        self.replies.abandon()
+
+    def _put(self, part: PartPort, frame: Frame | Signal) -> None:
+        """Handle a frame as an input at a part's place."""
+        if type(frame) is Text:
+            self.replies.record(frame)
+        self.observers.entering = self.observers.sees(type(frame))
+        try:
+            part.push(frame)
+        except UsageError as error:
+            self.signals.recover(part, failure(part.name, error), True)
+        finally:
+            self.observers.entering = False
 
     async def _close(self, reason: str) -> None:
         try:

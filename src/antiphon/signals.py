@@ -1,15 +1,14 @@
-"""Signals: what is told to all parts that subscribed, wherever they stand, and to a program's functions."""
+"""Signals: told to all parts that subscribed, wherever they stand, and to a program's functions."""
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .frames import Failed, Signal, replace
-from .pipeline import Branch
-from .processor import Hop, Processor
-
-if TYPE_CHECKING:
-    from .session import Session
+from .flow import Signal
+from .frames import Failed, replace
+from .inputs import Inputs
+from .observers import Observers, failure
+from .ports import BranchPort, PartPort
 
 __all__ = ["Signals"]
 
@@ -17,16 +16,19 @@ logger = logging.getLogger("antiphon.session")
 
 
 class Signals:
-    """Those of a session: who is told, and when. A failure is one that a `Switch` sees first."""
+    """Who subscribes to which signals in a session. Of a failure, a `Switch` around the part hears first."""
 
-    def __init__(self, session: "Session") -> None:
-        self._session = session
-        self._subscribers: dict[type, list[tuple[Hop, tuple[Branch, ...]]]] = {}
+    def __init__(self, inputs: Inputs, observers: Observers) -> None:
+        self._inputs = inputs
+        self._observers = observers
+        self._subscribers: dict[type, list[tuple[Callable[[Any], object], tuple[BranchPort, ...]]]] = {}
         self._listeners: dict[type, list[Callable[[Any], object]]] = {}
 
-    def subscribe(self, kind: type, hop: Hop, branches: tuple[Branch, ...]) -> None:
-        """Add a part's handler before those of the parts behind it, which were linked first."""
-        self._subscribers.setdefault(kind, []).insert(0, (hop, branches))
+    def subscribe(
+        self, kind: type, handler: Callable[[Any], object], branches: tuple[BranchPort, ...]
+    ) -> None:
+        """Add a part's handler before all others: parts are linked last first, and called first to last."""
+        self._subscribers.setdefault(kind, []).insert(0, (handler, branches))
 
     def listen(self, kind: type, listen: Callable[[Any], object]) -> None:
         """Call a function with each signal of this type, after the parts."""
@@ -34,15 +36,14 @@ class Signals:
 
     def tell(self, signal: Signal, source: str = "session") -> None:
         """Tell all subscribers, after what is being handled now."""
-        session = self._session
-        session.observers.show(session.now, source, signal)
-        session.inputs.take(self.deliver, signal)
+        self._observers.show(self._inputs.now, source, signal)
+        self._inputs.defer(self.deliver, signal)
 
-    def deliver(self, signal: Signal, within: Branch | None = None) -> None:
-        """Call all subscribers, or those in one branch; not those in branches that are off."""
-        for hop, branches in self._subscribers.get(type(signal), ()):
+    def deliver(self, signal: Signal, within: BranchPort | None = None) -> None:
+        """Call the subscribers, or only those in one branch. Those in branches that are off are skipped."""
+        for handler, branches in self._subscribers.get(type(signal), ()):
             if all(branch.on for branch in branches) and (within is None or within in branches):
-                hop(signal)
+                handler(signal)
         if within is not None:
             return
         for listen in self._listeners.get(type(signal), ()):
@@ -51,16 +52,21 @@ class Signals:
             except Exception:
                 logger.exception("a listener of %s failed", type(signal).__name__)
 
-    def report(self, part: Processor, failed: Failed) -> None:
-        """Take a failure of a part: a `Switch` around it may recover; everybody is told."""
-        inputs = self._session.inputs
-        inputs.take(self.recover, part, failed, not inputs.busy)
+    def failed(self, part: PartPort, error: BaseException, reply: int | None = None) -> None:
+        """Report an exception as a failure of a part."""
+        self.report(part, failure(part.name, error, reply))
 
-    def recover(self, part: Processor, failed: Failed, is_input: bool) -> None:
-        """Tell of a failure that is being handled, and whether a spare branch makes up for it."""
-        spared = None if failed.recovered else next(filter(Branch.spare, reversed(part.branches)), None)
-        recovered = failed.recovered or (spared is not None and spared.owner.recovers(failed.reply))
-        self._session.observers.entering = is_input
+    def report(self, part: PartPort, failed: Failed) -> None:
+        """Tell everybody of a failure of a part, after what is being handled now."""
+        self._inputs.defer(self.recover, part, failed, not self._inputs.busy)
+
+    def recover(self, part: PartPort, failed: Failed, is_input: bool) -> None:
+        """Tell everybody of a failure now, and whether a `Switch` recovers from it; then let it fail over."""
+        branch = None
+        if not failed.recovered:
+            branch = next((branch for branch in reversed(part.branches) if branch.has_spare()), None)
+        recovered = failed.recovered or (branch is not None and branch.spare_recovers(failed.reply))
+        self._observers.entering = is_input
         self.tell(replace(failed, recovered=recovered), part.name)
-        if spared is not None:
-            spared.owner.replace(spared)
+        if branch is not None:
+            branch.fail_over()

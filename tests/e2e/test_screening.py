@@ -8,9 +8,9 @@ import pytest
 from antiphon import Agent, Session
 from antiphon.audio.resample import resample
 from antiphon.clock import LoopClock
-from antiphon.frames import AgentKeys, ReplyEnded, SessionEnded, UserTurn
+from antiphon.frames import AgentKeys, CallAnswered, ReplyEnded, SessionEnded, UserTurn
 from antiphon.processor import Processor, on
-from antiphon.screening import CallAnswered, Screening, ScreeningSettings
+from antiphon.screening import Screening, ScreeningSettings
 from antiphon.services.ports import Speech
 from antiphon.testing import ScriptedLLM, virtual
 from antiphon.transports.loopback import Loopback

@@ -32,7 +32,7 @@ from antiphon.frames import (
     UserVideo,
 )
 from antiphon.playout.playout import Playout
-from antiphon.processor import Processor, on
+from antiphon.processor import Processor, SessionPort, on
 from antiphon.session import Session
 from antiphon.testing.browser import Browser, BrowserCamera
 from antiphon.transports.webrtc import IceServer, TurnServer, WebRTC, WebRTCSettings
@@ -117,7 +117,7 @@ class Protocol:
         self.session: Session | None = None
         self.texts: list[str] = []
 
-    def bind(self, session: Session) -> None:
+    def bind(self, session: SessionPort) -> None:
         self.session = session
 
     def received(self, text: str) -> None:
@@ -127,6 +127,8 @@ class Protocol:
     def saw(
         self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool
     ) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Room:

@@ -42,7 +42,7 @@ class TextInput(Processor):
 
     async def _read(self) -> None:
         while (message := await self._wire.receive()) is not None:
-            self.session.enter(self, UserText(str(message)))
+            self.push(UserText(str(message)))
         await self.session.cancel("the caller hung up")
 
 

@@ -24,12 +24,14 @@ from antiphon.frames import (
     Transcript,
     TurnScored,
     UserAudio,
+    UserText,
     UserTurn,
 )
 from antiphon.journal import replay
 from antiphon.pipeline import Part
 from antiphon.playout.playout import Playout
 from antiphon.processor import Processor
+from antiphon.session import Session
 from antiphon.testing import ScriptedLLM, ScriptedTTS
 from antiphon.testing.assertions import HeldCall, check, no_task_left, services, voice_is_paced
 from antiphon.testing.virtual import run_virtual, virtual
@@ -279,3 +281,19 @@ def test_scripts_have_exactly_the_latencies_that_they_say() -> None:
 def test_turn_taking_alone_needs_no_loop() -> None:
     """The engine behind it knows neither clock nor loop; the part takes time from its session alone."""
     assert TurnTaking().engine.deadline is None
+
+
+@virtual
+async def test_elapsed_is_the_time_now_and_now_that_of_the_last_input() -> None:
+    session = Session([Processor()], clock=Jumping([(10.0, -100.0)]))
+    assert session.elapsed() == 0.0, "it has not begun"
+    await sleep(1)
+    async with session:
+        session.send(UserText("hello"))
+        await sleep(2)
+        assert session.now == 0.0
+        assert session.elapsed() == pytest.approx(2.0)
+        await sleep(8)
+        session.send(UserText("the clock has been set back meanwhile"))
+        await sleep(1)
+        assert session.elapsed() == pytest.approx(session.now + 1.0)

@@ -17,16 +17,21 @@ from antiphon import Agent
 from antiphon.conversation.tools import tool
 from antiphon.errors import ConfigurationError, UnavailableError
 from antiphon.frames import (
+    AgentVideo,
     ClientMessage,
     Failed,
     Frame,
+    SessionStarted,
     Signal,
     ToolCall,
     UserKey,
     UserText,
+    UserVideo,
     frame,
+    replace,
 )
 from antiphon.journal import Journal, read, replay
+from antiphon.pipeline import Tap
 from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.services.ports import AudioChunk, Flush, Recognized
@@ -362,6 +367,68 @@ def test_journal_without_media_has_neither_sound_nor_timers() -> None:
     assert {"UserTurn", "ReplyEnded", "SessionEnded", "Prompt"} <= kinds
 
 
+class Collage(Stage):
+    """Answers a picture in a task, which makes an input of it."""
+
+    @on(SessionStarted)
+    def started(self, signal: SessionStarted) -> None:
+        self.after(0.1, lambda: self.push(ClientMessage("tick")))
+
+    @on(UserVideo)
+    async def show(self, frame: UserVideo) -> AsyncGenerator[Frame | Signal, None]:
+        yield AgentVideo(frame.pixels, frame.width, frame.height, frame.at)
+
+
+class Negative(Processor):
+    """Makes a picture of one at once, which is no input."""
+
+    @on(AgentVideo)
+    def invert(self, frame: AgentVideo) -> None:
+        self.push(replace(frame, pixels=bytes(255 - value for value in frame.pixels)))
+
+
+async def pictured() -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """The journals of a call with pictures: without media, and with it; and what was shown in it."""
+    shown: list[bytes] = []
+    door = Processor()
+    without, media = Journal(), Journal(media=True)
+    parts = [door, Collage(), Negative(), Tap(lambda frame: shown.append(frame.pixels), AgentVideo)]
+    async with Session(parts, observers=[without, media]) as session:
+        for number in range(3):
+            door.push(UserVideo(bytes([number, 0, 255, 254, 10, 13]), 2, 2, session.elapsed()))
+            await session.clock.sleep(0.2)
+    return without.lines, media.lines, shown
+
+
+@virtual
+async def test_journal_without_media_has_no_pictures_and_timers_even_beside_one_with_media() -> None:
+    without, lines, _ = await pictured()
+    assert not {line.kind for line in read(without)} & {"UserVideo", "AgentVideo", "timer"}
+    assert {line.kind for line in read(lines)} >= {"UserVideo", "AgentVideo", "timer"}
+
+
+@virtual
+async def test_journal_without_media_has_no_pictures() -> None:
+    door, journal = Processor(), Journal()
+    async with Session([door, Collage(), Negative(), Tap(print, AgentVideo)], observers=[journal]) as session:
+        door.push(UserVideo(bytes(6), 2, 2, 0.0))
+        await session.clock.sleep(0.1)
+    assert not {line.kind for line in read(journal.lines)} & {"UserVideo", "AgentVideo"}
+
+
+@virtual
+async def test_pictures_replay_and_those_that_are_made_of_others_are_not_written() -> None:
+    _, lines, shown = await pictured()
+    assert len(shown) == 3
+    again: list[bytes] = []
+    parts = [Processor(), Collage(), Negative(), Tap(lambda frame: again.append(frame.pixels), AgentVideo)]
+    assert replay(lines, parts) == lines
+    assert again == shown
+    written = [line for line in read(lines) if line.kind in ("UserVideo", "AgentVideo")]
+    assert [line.is_input for line in written].count(0) == 3
+    assert all(line.content["pixels"] == 6 for line in written if not line.is_input)
+
+
 # Files -----------------------------------------------------------------------------------------------
 
 
@@ -465,6 +532,8 @@ def test_replay_through_other_parts_shows_what_they_would_have_done() -> None:
 
         def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
             seen.append(what)
+
+        def close(self) -> None: ...
 
     again = replay(lines, [Shout()], Watch())
     assert b"QUIET" in b"".join(again)

@@ -16,9 +16,10 @@ import antiphon
 PACKAGE = Path(antiphon.__file__).parent
 
 LAYERS = [
-    "frames context clock errors audio",
+    "flow frames context clock errors audio",
+    "reply ports observers inputs signals media_queue work replies",
     "processor stage",
-    "pipeline reply inputs signals session journal observers lifecycle",
+    "pipeline lifecycle session journal",
     "playout turns conversation",
     "services",
     "models",

@@ -1,7 +1,9 @@
 """Pipelines, and the parts that shape them: Parallel, Switch, Gate, Tap."""
 
+import gc
+import weakref
 from collections.abc import AsyncGenerator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -28,6 +30,7 @@ from antiphon.frames import (
     UserKey,
     UserText,
     UserTurn,
+    UserVideo,
     replace,
 )
 from antiphon.journal import replay
@@ -578,3 +581,32 @@ def test_nested_lists_are_one_pipeline() -> None:
     assert [text.text for text in through([[Mark("a")], [[Mark("b"), []], Mark("c")]], UserText(""))] == [
         "abc"
     ]
+
+
+class Pixels(bytearray):
+    """Can be watched while it lives."""
+
+
+# Memory ----------------------------------------------------------------------------------------------
+
+
+@virtual
+async def test_branches_do_not_keep_more_than_a_few_pictures() -> None:
+    """A frame is remembered in case that it comes out of a second branch, but a picture is large."""
+
+    class Eye(Processor):
+        @on(UserVideo)
+        def see(self, frame: UserVideo) -> None:
+            self.push(frame)
+
+    door, kept, seen = Processor(), list[weakref.ref[bytearray]](), list[float]()
+    parts = [door, Parallel([Eye()], [Eye()]), Tap(lambda frame: seen.append(frame.at), UserVideo)]
+    async with Session(parts):
+        for number in range(100):
+            pixels = Pixels(6)
+            kept.append(weakref.ref(pixels))
+            door.push(UserVideo(cast(bytes, pixels), 2, 2, float(number)))
+            del pixels
+        gc.collect()
+        assert sum(pixels() is not None for pixels in kept) <= 16
+    assert seen == [float(number) for number in range(100)], "each once"

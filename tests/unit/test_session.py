@@ -31,7 +31,7 @@ from antiphon.frames import (
 )
 from antiphon.journal import Journal, replay
 from antiphon.playout.playout import Playout
-from antiphon.processor import Processor, on
+from antiphon.processor import Processor, SessionPort, on
 from antiphon.reply import Reply
 from antiphon.session import Session
 from antiphon.stage import Stage, Work
@@ -299,6 +299,8 @@ async def test_what_audio_leads_to_is_no_input_also_where_audio_is_not_watched()
         def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
             inputs.append((type(what).__name__, is_input))
 
+        def close(self) -> None: ...
+
     async with Session([Detect()], observers=[Watch()]) as session:
         session.send(UserAudio(b"\0\0", 16000, 0))
     assert ("ClientMessage", False) in inputs
@@ -549,7 +551,7 @@ async def test_end_before_the_start_and_while_it_starts() -> None:
 class Tool(Stage):
     """Works for the reply at hand, and lets the test do something in the middle of it."""
 
-    def __init__(self, act: Callable[[Session], Awaitable[None]]) -> None:
+    def __init__(self, act: Callable[[SessionPort], Awaitable[None]]) -> None:
         self.act = act
         self.returned: float | None = None
 
@@ -585,7 +587,7 @@ async def test_end_from_inside_the_reply_lets_it_finish() -> None:
 @pytest.mark.parametrize("again", [False, True])
 @virtual
 async def test_cancel_from_inside_the_reply(again: bool) -> None:
-    async def act(session: Session) -> None:
+    async def act(session: SessionPort) -> None:
         await session.cancel("no more")
         if again:
             await session.cancel("really")

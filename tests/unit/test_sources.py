@@ -10,6 +10,8 @@ SRC = ROOT / "src" / "antiphon"
 TESTS = ROOT / "tests"
 
 FILE, CLASS, FUNCTION, PARAMETERS = 500, 250, 60, 8
+LISTS = {"frames.py": 600}
+"""Files that may be longer, for they are a list of definitions that should stand on one page."""
 
 CLOCKS = re.compile(r"\b(perf_counter|process_time|monotonic)(_ns)?\b|\btime\.(time|sleep)\b|\bdatetime\b")
 CLOCKS_ALLOWED = ("processor.py", "vendors/", "cli/", "models/", "server/", "rtvi/protocol.py")
@@ -44,7 +46,7 @@ def code(text: str) -> Iterator[tuple[int, str]]:
 
 def long_ones() -> Iterator[str]:
     for name, text in sources(SRC):
-        if (count := len(text.splitlines())) > FILE:
+        if (count := len(text.splitlines())) > LISTS.get(name, FILE):
             yield f"{name}: {count} lines"
         for node in ast.walk(ast.parse(text)):
             if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):

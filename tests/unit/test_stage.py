@@ -7,16 +7,18 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from antiphon import frames
 from antiphon.clock import LoopClock
 from antiphon.errors import ServiceTimeoutError, UnavailableError
 from antiphon.frames import (
     AgentAudio,
+    AgentVideo,
     ClientMessage,
     Failed,
     Frame,
@@ -27,12 +29,16 @@ from antiphon.frames import (
     UserAudio,
     UserKey,
     UserText,
+    UserVideo,
+    frame,
+    replace,
 )
+from antiphon.media_queue import Inbox, MediaQueue
 from antiphon.pipeline import Tap
 from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.session import Session
-from antiphon.stage import MediaQueue, Stage, Work
+from antiphon.stage import Stage, Work
 from antiphon.testing.assertions import HeldCall, no_task_left
 from antiphon.testing.virtual import run_virtual, virtual
 
@@ -705,30 +711,196 @@ async def test_long_answer_does_not_hold_the_microphone() -> None:
 
 
 @virtual
-async def test_user_audio_held_by_a_slow_stage_holds_the_one_that_brings_it() -> None:
-    brought = 0
+async def test_a_part_that_is_pushed_by_the_task_of_another_pushes_from_its_own_place() -> None:
+    early, late = Processor(), Processor()
 
+    class Middle(Stage):
+        @on(SessionStarted)
+        def begin(self, signal: SessionStarted) -> None:
+            self.run(Work(self), self._push())
+
+        async def _push(self) -> Out:
+            early.push(UserText("early"))
+            late.push(UserText("late"))
+            yield UserText("middle")
+
+    got: list[Any] = []
+    async with HeldCall([early, collect(first := []), Middle(), late, collect(got)]) as call:
+        await call.session.clock.sleep(0.1)
+    assert first == [UserText("early")]
+    assert got == [UserText("early"), UserText("late"), UserText("middle")]
+
+
+# Media that a stage cannot keep up with --------------------------------------------------------------
+
+
+def picture(at: float) -> UserVideo:
+    return UserVideo(bytes(6), 2, 2, at)
+
+
+def test_only_what_the_user_sends_as_media_is_ever_dropped() -> None:
+    ours = [kind for kind in vars(frames).values() if isinstance(kind, type) and issubclass(kind, Frame)]
+    ours = [kind for kind in ours if kind.__module__ == "antiphon.frames"]
+    assert len(ours) > 20
+    assert {kind for kind in ours if kind.media} == {UserAudio, AgentAudio, UserVideo, AgentVideo}
+    assert {kind for kind in ours if kind.late == "drop oldest"} == {UserAudio, UserVideo}
+
+
+def test_media_knows_its_duration_and_size() -> None:
+    assert UserAudio(bytes(640), 16000, 0).duration == 0.02
+    assert AgentAudio(1, bytes(960), 24000).size_bytes == 960
+    assert picture(0.0).size_bytes == AgentVideo(bytes(6), 2, 2).size_bytes == 6
+    assert (Text(1, "hello", 0).duration, Text(1, "hello", 0).size_bytes) == (0.0, 0)
+
+
+@frame
+class SoundLevel(Signal):
+    level: int
+
+
+class Chew(Stage):
+    """Takes a second for each frame."""
+
+    inbox_seconds = 1.0
+
+    def __init__(self) -> None:
+        self.chewed: list[Frame | Signal] = []
+
+    @on(UserAudio, UserVideo, UserKey, AgentVideo, SoundLevel)
+    async def chew(self, frame: Frame | Signal) -> None:
+        await self.session.clock.sleep(1)
+        self.chewed.append(frame)
+
+
+@virtual
+async def test_user_audio_that_a_slow_stage_cannot_take_is_dropped_and_holds_nobody() -> None:
     class Bring(Stage):
+        brought = 0
+
         @on(SessionStarted)
         def begin(self, signal: SessionStarted) -> None:
             self.run(Work(self), self._bring())
 
         async def _bring(self) -> Out:
-            nonlocal brought
-            for at in range(1_000_000):
-                brought += 1
+            for at in range(500):
+                self.brought += 1
                 yield UserAudio(bytes(640), 16000, at * 320)
+                yield UserKey(str(at % 10)) if at % 100 == 0 else ClientMessage("nobody minds")
 
-    class Chew(Stage):
-        inbox_seconds = 1.0
+    bring, chew = Bring(), Chew()
+    async with Session([bring, chew]) as session:
+        await session.clock.sleep(0.5)
+        assert bring.brought == 500
+        await session.clock.sleep(60)
+    heard = [frame.at // 320 for frame in chew.chewed if isinstance(frame, UserAudio)]
+    assert heard == [0, *range(450, 500)], "the one at hand, and the newest second"
+    assert chew.dropped == 449
+    keys = [frame.key for frame in chew.chewed if isinstance(frame, UserKey)]
+    assert keys == ["0"] * 5, "what is no media is never dropped"
 
-        @on(UserAudio)
-        async def audio(self, frame: UserAudio) -> None:
-            await self.session.clock.sleep(0.1)
 
-    async with Session([Bring(), Chew()]) as session:
-        await session.clock.sleep(1)
-        assert 50 <= brought <= 65
+@virtual
+async def test_pictures_of_a_camera_do_not_grow_without_bound() -> None:
+    """A transport's callback brings them: there is nobody whom to hold."""
+    chew, door = Chew(), Processor()
+    async with Session([door, chew]) as session:
+        for count in range(300):
+            door.push(picture(count / 30))
+            if count % 100 == 50:
+                door.push(UserKey("5"))
+        work = next(iter(session.works))
+        assert work.inbox is not None
+        assert len(work.inbox) <= 3 + 3, "pictures and keys"
+        await session.clock.sleep(20)
+    shown = [frame.at for frame in chew.chewed if isinstance(frame, UserVideo)]
+    assert shown[-3:] == [297 / 30, 298 / 30, 299 / 30]
+    assert chew.dropped == 300 - len(shown) >= 290
+    assert sum(isinstance(frame, UserKey) for frame in chew.chewed) == 3
+
+
+@virtual
+async def test_large_pictures_are_bounded_by_their_size() -> None:
+    chew, door = Chew(), Processor()
+    async with Session([door, chew]) as session:
+        for count in range(5):
+            door.push(UserVideo(bytes(12 * 2**20), 4096, 2048, float(count)))
+        await session.clock.sleep(10)
+    assert [frame.at for frame in chew.chewed if isinstance(frame, UserVideo)] == [4.0]
+
+
+@virtual
+async def test_pictures_that_a_stage_makes_hold_it_and_none_is_dropped() -> None:
+    class Draw(Stage):
+        drawn = 0
+
+        @on(SessionStarted)
+        def begin(self, signal: SessionStarted) -> None:
+            self.run(Work(self), self._draw())
+
+        async def _draw(self) -> Out:
+            for number in range(20):
+                self.drawn += 1
+                yield AgentVideo(bytes(6), 2, 2, float(number))
+
+    draw, chew = Draw(), Chew()
+    async with Session([draw, chew]) as session:
+        await session.clock.sleep(0.5)
+        assert draw.drawn <= 5
+        await session.clock.sleep(30)
+    assert [frame.at for frame in chew.chewed if isinstance(frame, AgentVideo)] == list(range(20))
+    assert chew.dropped == 0
+
+
+@virtual
+async def test_signals_that_wait_for_an_async_handler_are_all_handled() -> None:
+    chew = Chew()
+    async with Session([chew]) as session:
+        for number in range(100):
+            session.send(SoundLevel(number))
+        await session.clock.sleep(101)
+    assert chew.chewed == [SoundLevel(number) for number in range(100)]
+
+
+CAPTURED: list[Frame] = [UserAudio(bytes(6400), 16000, 0), picture(0.0)]
+MADE: list[Frame] = [
+    Text(1, "x", 0),
+    AgentAudio(1, bytes(4800), 24000),
+    AgentVideo(bytes(6), 2, 2),
+    UserKey("1"),
+]
+
+
+@given(st.lists(st.sampled_from([None, *CAPTURED, *MADE]), max_size=80))
+@settings(max_examples=200, deadline=None)
+def test_inbox_keeps_the_order_drops_only_captured_media_and_is_bounded(steps: list[Frame | None]) -> None:
+    async def main() -> None:
+        gone: list[Frame] = []
+        inbox = Inbox(1.0, gone.append)
+        put, got = list[Frame](), list[Frame]()
+        for step in steps:
+            if step is not None:
+                put.append(frame := replace(step))  # one of its own, to be told from its equals
+                inbox.put((print, frame))
+            elif len(inbox):
+                got.append(cast(Frame, (await anext(inbox))[1]))
+            waiting = [frame for frame in put if not any(frame is other for other in [*gone, *got])]
+            assert len(waiting) == len(inbox)
+            assert sum(isinstance(frame, UserAudio) for frame in waiting) <= 5
+            assert sum(isinstance(frame, UserVideo) for frame in waiting) <= 3
+            made = [frame for frame in waiting if frame.late == "hold"]
+            seconds = sum(
+                (1 / 3 if isinstance(frame, AgentVideo) else 0.1 if frame.media else 0.02) for frame in made
+            )
+            assert abs(inbox.held - seconds) < 1e-6
+            assert inbox.full == (inbox.held >= 1.0)
+        inbox.close()
+        got += [cast(Frame, frame) async for _, frame in inbox]
+        assert inbox.dropped == len(gone)
+        assert all(frame.late == "drop oldest" for frame in gone)
+        kept = [frame for frame in put if not any(frame is other for other in gone)]
+        assert all(one is other for one, other in zip(kept, got, strict=True))
+
+    run_virtual(main())
 
 
 @virtual

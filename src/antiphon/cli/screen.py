@@ -74,6 +74,9 @@ class Screen:
             self._live.stop()
             self._live = None
 
+    def close(self) -> None:
+        """Nothing to close."""
+
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
         """Take note; it is printed when the session has done its work."""
         match what:

@@ -23,6 +23,7 @@ from ..clock import offload
 from ..context import ToolSpec
 from ..errors import ConfigurationError
 from ..frames import ToolCall
+from ..processor import SessionPort
 from ..session import Session
 
 __all__ = ["Tool", "tool"]
@@ -49,7 +50,7 @@ class Tool:
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.function(*args, **keywords)
 
-    async def call(self, call: ToolCall, session: Session) -> tuple[str, bool]:
+    async def call(self, call: ToolCall, session: SessionPort) -> tuple[str, bool]:
         """Run a call of the model: what the model reads, and whether it failed."""
         name = self.spec.name
         try:

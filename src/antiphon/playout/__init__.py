@@ -1,1 +1,1 @@
-"""Playout: paces the agent's voice, and so knows what of it was heard."""
+"""Playout: paces the agent's voice, and so knows what was heard; background sound and backchannels."""

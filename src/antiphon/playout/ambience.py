@@ -1,8 +1,8 @@
-"""What is heard behind the agent's voice, and when it is silent: a room, an open line, a sign of work.
+"""Background sound: a room or an open line behind the agent's voice, and a sign that it is thinking.
 
     [..., Playout(...), Ambience(AmbienceSettings(background="room")), transport.output]
 
-With it the output never falls silent: between replies it sends pieces of its own, as reply 0.
+With it the output is never silent: between replies it sends audio of its own, as reply 0.
 """
 
 from dataclasses import dataclass
@@ -25,17 +25,17 @@ from ..processor import Processor, on
 
 __all__ = ["Ambience", "AmbienceSettings"]
 
-PIECE = 0.02  # seconds that go out at once
-LATE = 0.25  # seconds behind time after which it goes on from now
-SWELL = 0.2  # seconds in which a sound comes and goes
+PIECE = 0.02  # seconds of audio that are sent at once
+LATE = 0.25  # seconds behind time after which it skips ahead instead of catching up
+SWELL = 0.2  # seconds in which the thinking sound fades in and out
 
 
 @dataclass(frozen=True)
 class AmbienceSettings:
-    """What to hear: "comfort", "room", "thinking", or the path of a wav file; None for nothing.
+    """The sounds: "comfort", "room", "thinking", or the path of a wav file; None for no sound.
 
-    Levels in dBFS; speech is at about -20. `thinking` begins when the agent has worked on its answer for
-    `thinking_after` seconds and nothing is to be heard of it.
+    Levels are in dBFS; speech is at about -20. `thinking` begins when the agent has worked on its answer for
+    `thinking_after` seconds and nothing of it is heard yet.
     """
 
     background: str | PathLike[str] | None = "comfort"
@@ -47,13 +47,13 @@ class AmbienceSettings:
     def __post_init__(self) -> None:
         if max(self.background_level, self.thinking_level) > -6 or self.thinking_after < 0:
             raise ConfigurationError(
-                "ambience: levels are -6 dBFS at most and thinking_after is not negative, not "
+                "ambience: levels must be at most -6 dBFS and thinking_after must not be negative, not "
                 f"{self.background_level:g}, {self.thinking_level:g} and {self.thinking_after:g}"
             )
 
 
 class Ambience(Processor):
-    """Lies under AgentAudio and fills the time between; stands behind playout."""
+    """Mixes background sound into AgentAudio, and sends it between replies. Stands after playout."""
 
     def __init__(self, settings: AmbienceSettings | None = None) -> None:
         self.settings = settings or AmbienceSettings()
@@ -62,16 +62,16 @@ class Ambience(Processor):
         self._rate = 24000
         self._piece = 480
         self._lead = 0.0
-        self._at = 0  # up to where the output is filled
-        self._quiet_since: float | None = None  # while an answer is made and not heard
-        self._swell = 0.0  # how loud the thinking is, 0 to 1
+        self._at = 0  # the output timeline is filled up to this sample
+        self._quiet_since: float | None = None  # set while an answer is being made and is not heard yet
+        self._swell = 0.0  # how loud the thinking sound is, 0 to 1
         self._timer: Timer | None = None
 
     async def open(self) -> None:
-        """Make the sounds at playout's rate."""
+        """Load the sounds at playout's sample rate. Raises ConfigurationError if there is no playout."""
         playout = self.session.playout
         if playout is None:
-            raise ConfigurationError("Ambience stands behind a Playout, and there is none")
+            raise ConfigurationError("Ambience needs a Playout before it: add one to the pipeline")
         self._rate, self._lead = playout.sample_rate, playout.lead
         self._piece = round(PIECE * self._rate)
         settings = self.settings
@@ -88,7 +88,7 @@ class Ambience(Processor):
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
-        """The voice follows on what has gone out: at most two pieces later than it was meant."""
+        """Append the voice to what was sent, at most two pieces later than it was meant."""
         self._catch_up(frame.at)
         if self._quiet_since is not None:
             self._quiet_since = (frame.at + len(frame.pcm) // 2) / self._rate
@@ -110,14 +110,14 @@ class Ambience(Processor):
 
     @on(Interrupted, PlayoutPaused)
     def cleared(self, signal: Interrupted | PlayoutPaused) -> None:
-        """A transport that plays ahead has forgotten what it had; after that the sound goes on."""
+        """Go on from now if the transport has a buffer, for it has discarded what was in there."""
         self._quiet_since = None
         if self._lead:
             self._at = round(self.session.now * self._rate)
             self._wake(self.session.now)
 
     def _fill(self) -> None:
-        """Send what is due. The transport is kept one piece ahead, no more: a voice would wait for it."""
+        """Send what is due, at most one piece early: the voice has to wait for what was sent before it."""
         ahead = min(self._lead, PIECE)
         due = round((self.session.now + ahead) * self._rate)
         self._catch_up(due)
@@ -126,7 +126,7 @@ class Ambience(Processor):
         self._wake(self._at / self._rate - ahead)
 
     def _catch_up(self, at: int) -> None:
-        """Fill what is missing up to there, in whole pieces; after a long while, go on from there."""
+        """Send background sound up to sample `at`, in whole pieces; skip it if that is too much."""
         if self._at < at - LATE * self._rate:
             self._at = at
         while self._at <= at - self._piece:
@@ -138,7 +138,7 @@ class Ambience(Processor):
         self._timer = self.session.timer(self, when, self._fill)
 
     def _push(self, reply: int, pcm: bytes) -> None:
-        """A piece with what lies under it."""
+        """Send a piece with the background mixed in."""
         count = len(pcm) // 2
         under = [self._background.take(count)] if self._background is not None else []
         if self._thinking is not None:

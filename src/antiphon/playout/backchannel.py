@@ -1,45 +1,49 @@
-"""Backchannels: what the agent says while the user speaks, beside all replies."""
+"""Backchannels: what the agent says while the user speaks, apart from all replies."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from ..clock import Timer
 from ..frames import AgentAudio
+from ..processor import Processor
 from .voice import AudioBuffer, Resampling
-
-if TYPE_CHECKING:
-    from .playout import Playout
 
 __all__ = ["BACKCHANNEL", "BackchannelPlayer"]
 
-BACKCHANNEL = 0  # the reply that is none
+BACKCHANNEL = 0  # the reply number of audio that belongs to no reply
 
 
 class BackchannelPlayer:
-    """Plays backchannels in time, piece by piece, as long as no reply is heard."""
+    """Plays backchannels piece by piece, each at its time, as long as no reply is heard.
 
-    def __init__(self, playout: "Playout", piece: int) -> None:
-        self._playout = playout
+    The audio is pushed from the place of `part`, in pieces of `piece` samples. `plays` returns whether a
+    reply is being heard.
+    """
+
+    def __init__(self, part: Processor, sample_rate: int, piece: int, plays: Callable[[], bool]) -> None:
+        self._part = part
+        self._sample_rate = sample_rate
         self._piece = piece
+        self._plays = plays
         self._waiting = AudioBuffer()
-        self._resampled = Resampling(playout.sample_rate)
+        self._resampled = Resampling(sample_rate)
         self._at = 0
         self._timer: Timer | None = None
 
     def say(self, frame: AgentAudio) -> None:
-        """Say it now, or never."""
-        if self._playout.plays:
+        """Say it now; if a reply is being heard, drop it."""
+        if self._plays():
             return
         self._waiting.put(self._resampled(frame))
         if self._timer is None:
-            self._at = round(self._playout.session.now * self._playout.sample_rate)
+            self._at = round(self._part.session.now * self._sample_rate)
             self._go_on()
 
     def _go_on(self) -> None:
         self._timer = None
-        playout, samples = self._playout, min(self._piece, self._waiting.samples)
-        if not samples or playout.plays:
+        part, samples = self._part, min(self._piece, self._waiting.samples)
+        if not samples or self._plays():
             self._waiting = AudioBuffer()
             return
-        playout.push(AgentAudio(BACKCHANNEL, self._waiting.take(samples), playout.sample_rate, self._at))
+        part.push(AgentAudio(BACKCHANNEL, self._waiting.pop(samples), self._sample_rate, self._at))
         self._at += samples
-        self._timer = playout.session.timer(playout, self._at / playout.sample_rate, self._go_on)
+        self._timer = part.session.timer(part, self._at / self._sample_rate, self._go_on)

@@ -1,8 +1,8 @@
-"""Heard: from a place in the audio of a reply to the words that have been spoken there.
+"""What was heard: maps a position in a reply's audio to the text that has been spoken by then.
 
-Each segment of audio knows which of the reply's text it speaks. Within a segment the vendor's word times tell
-where a word ends; where there are none, its share of the segment's length does, and in a segment that is not
-complete the rate at which this voice has spoken so far.
+Each segment of audio knows which part of the text it speaks. Within a segment the vendor's word times say
+where a word ends. If there are none, text and audio are taken to be proportional; in a segment that is not
+complete, the rate at which this voice has spoken so far is used.
 """
 
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ RATE = 14.0  # characters that a voice speaks per second, until it has been meas
 
 @dataclass(slots=True)
 class Segment:
-    """A stretch of the reply's text and where its audio lies, in samples since the reply's first."""
+    """A stretch of the reply's text, and its audio in samples since the reply's first."""
 
     start: int
     end: int
     first: int
     last: int
     complete: bool = False
-    rate: int = 0  # of its audio as it came in, in whose samples its words are counted
+    rate: int = 0  # sample rate of the vendor's audio, in which the word times are counted
     words: list[tuple[int, int]] | None = None  # (sample, offset in the text that is spoken there)
 
     def reached(self, samples: int, sample_rate: int, text: str, pace: float) -> int:
-        """Where in its text so many of its samples end: by the vendor's word times, else by its length.
+        """The offset in the text that has been spoken after this many of its samples, at the end of a word.
 
-        `pace` in characters a second, for one that is not complete.
+        `pace` is in characters per second, and used if the segment is not complete.
         """
         if self.words:
             own = samples * self.rate // sample_rate
@@ -44,19 +44,19 @@ class Segment:
 
 
 class SpeakingRate:
-    """How fast a voice speaks, as measured."""
+    """The measured rate at which a voice speaks."""
 
     def __init__(self) -> None:
         self._characters, self._seconds = RATE, 1.0
 
     def measure(self, segment: Segment, sample_rate: int) -> None:
-        """A segment has been heard in full."""
+        """Include a complete segment in the average."""
         self._characters += segment.end - segment.start
         self._seconds += (segment.last - segment.first) / sample_rate
 
     @property
     def per_second(self) -> float:
-        """Characters."""
+        """Characters per second."""
         return self._characters / self._seconds
 
 
@@ -68,28 +68,28 @@ class Spoken:
         self.segments: list[Segment] = []
 
     def begin(self, start: int, end: int, at: int) -> None:
-        """The audio from sample `at` on speaks this text."""
+        """Begin a segment: the audio from sample `at` on speaks this text."""
         self.segments.append(Segment(start, end, at, at))
 
     def reach(self, last: int) -> None:
-        """There is audio up to this sample."""
+        """Note that there is audio up to this sample."""
         if self.segments:
             self.segments[-1].last = last
 
     def word(self, at: int, end: int) -> None:
-        """Sample `at` of the segment, as it came, ends the text at `end`."""
+        """Add a word's time: the text up to `end` is spoken at sample `at` of the vendor's segment."""
         if self.segments:
             segment = self.segments[-1]
             segment.words = segment.words or []
             segment.words.append((at, end))
 
     def complete(self) -> None:
-        """The segment's audio is all there."""
+        """Note that all audio of the segment has arrived."""
         if self.segments:
             self.segments[-1].complete = True
 
     def word_end(self, played: int, text: str, pace: SpeakingRate) -> float:
-        """Seconds from there to the end of the word that is being spoken; 0 between words."""
+        """Seconds from sample `played` to the end of the word that is being spoken; 0 between words."""
         for segment in self.segments:
             own = played - segment.first
             if own <= 0 or (segment.complete and played >= segment.last):
@@ -108,7 +108,7 @@ class Spoken:
         return 0.0
 
     def heard(self, played: int, text: str, pace: SpeakingRate) -> int:
-        """Where in the text so many samples end: at the end of a word."""
+        """The offset in the text that has been spoken after `played` samples, at the end of a word."""
         offset = 0
         for segment in self.segments:
             if segment.complete and played >= segment.last:

@@ -1,10 +1,8 @@
-"""Playout: the one place where the agent's voice is paced, and so where is known what was heard.
+"""Playout: the one place that paces the agent's voice, and so knows what of it was heard.
 
-Audio comes in as fast as it is made and goes out in pieces of 20 ms, each at its time, `lead` seconds ahead
-at most. It is the last part before the transport's output, and the queue that holds producers back.
+Audio comes in as fast as it is made and goes out in pieces of 20 ms, each at its time, at most `lead` seconds
+early. Playout stands before the transport's output. Its queue is bounded, and holds back the producers.
 """
-
-from typing import TYPE_CHECKING
 
 from ..clock import Timer
 from ..errors import BadResponseError, ConfigurationError
@@ -20,71 +18,31 @@ from ..frames import (
     TextEnded,
     WordTimed,
 )
-from ..processor import Processor, Route, on
-from ..stage import Waiters
+from ..media_queue import Waiters
+from ..ports import BranchPort
+from ..processor import Processor, Route, SessionPort, on
+from ..reply import Reply
 from .backchannel import BACKCHANNEL, BackchannelPlayer
 from .heard import SpeakingRate
+from .timeline import OutputTimeline
 from .voice import ReplyAudio
-
-if TYPE_CHECKING:
-    from ..pipeline import Branch
-    from ..reply import Reply
-    from ..session import Session
 
 __all__ = ["Playout"]
 
 PIECE = 0.02  # seconds of audio that go out at once
-LAG = 2.0  # seconds that the far end may lag behind; a mark that says more is not believed
 LATE = 0.25  # seconds behind time after which playout starts anew instead of catching up
-
-
-class OutputTimeline:
-    """The output timeline: when the next piece is to be heard, and at which sample that is."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self.due: float | None = None
-        """None: nothing is being played."""
-        self.at = 0
-        self.lag = 0.0
-        """Seconds after its time at which the far end plays, as its marks tell; 0 where it sends none."""
-        self._rate = sample_rate
-        self._origin = 0.0  # when sample 0 was due
-
-    def begin(self, now: float) -> None:
-        """The next piece is due now."""
-        self.due, self.at = now, max(self.at, round(now * self._rate))
-        self._origin = now - self.at / self._rate
-
-    def go_on(self, samples: int) -> None:
-        """So many have gone out."""
-        assert self.due is not None
-        self.at += samples
-        self.due += samples / self._rate
-
-    def rest(self) -> None:
-        """Nothing is due."""
-        self.due, self.at = None, 0
-
-    def ahead(self, now: float) -> float:
-        """Seconds of what has gone out that are not heard yet."""
-        return 0.0 if self.due is None else max(0.0, self.due + self.lag - now)
-
-    def reached(self, at: int, now: float) -> None:
-        """The far end has played up to this sample."""
-        self.lag = min(max(0.0, now - self._origin - at / self._rate), LAG)
 
 
 class Playout(Processor):
     """Plays replies in time at `sample_rate` and knows how far each was heard.
 
-    `lead`: seconds of audio that the transport may hold ahead of time. `limit`: seconds that may wait here
-    before the parts that make them are held back.
+    The transport may buffer `lead` seconds ahead of time; `limit` seconds may wait before producers are held.
     """
 
     def __init__(self, sample_rate: int = 24000, *, lead: float = 0.0, limit: float = 8.0) -> None:
         if sample_rate < 8000 or lead < 0 or limit < 10 * PIECE:
             raise ConfigurationError(
-                f"playout: needed is sample_rate >= 8000, lead >= 0 and limit >= {10 * PIECE:g}, "
+                f"playout needs sample_rate >= 8000, lead >= 0 and limit >= {10 * PIECE:g}, "
                 f"not {sample_rate}, {lead:g} and {limit:g}"
             )
         self.sample_rate = sample_rate
@@ -95,12 +53,12 @@ class Playout(Processor):
         self._piece = int(sample_rate * PIECE)
         self._room = Waiters()
         self._pace = SpeakingRate()
-        self._aside = BackchannelPlayer(self, self._piece)
+        self._backchannel = BackchannelPlayer(self, sample_rate, self._piece, lambda: self.plays)
         self.line = OutputTimeline(sample_rate)
         self._reset(0)
 
-    def link(self, session: "Session", after: Route, branches: "tuple[Branch, ...]") -> Route:
-        """Take a place in the pipeline, and let the session know who plays."""
+    def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
+        """Take a place in the pipeline as the session's playout."""
         session.playout = self
         return super().link(session, after, branches)
 
@@ -121,7 +79,7 @@ class Playout(Processor):
         if len(frame.pcm) % 2:
             raise BadResponseError(f"{len(frame.pcm)} bytes of 16-bit audio end in half a sample")
         if frame.reply == BACKCHANNEL:
-            self._aside.say(frame)
+            self._backchannel.say(frame)
             return
         if self._current(frame.reply):
             self._voice.add(frame, self.session.now)
@@ -146,14 +104,14 @@ class Playout(Processor):
 
     @on(TextEnded)
     def text_ended(self, frame: TextEnded) -> None:
-        """Text that nobody made into audio is heard as soon as it is complete."""
+        """Without a TTS before playout, text counts as heard as soon as it is complete."""
         if self._current(frame.reply) and not frame.more:
             self._voice.unvoiced = True
             self.play()
 
     @on(PlayoutReached)
     def reached(self, signal: PlayoutReached) -> None:
-        """Learn how late the far end plays."""
+        """Measure how late the far end plays."""
         self.line.reached(signal.at, self.session.now)
 
     # What the session asks -------------------------------------------------------------------------
@@ -167,8 +125,8 @@ class Playout(Processor):
         """Wait until there is room again."""
         await self._room.wait()
 
-    def stop(self, reply: "Reply") -> int:
-        """Fall silent within 20 ms; gives how many characters of the reply's text were heard."""
+    def stop(self, reply: Reply) -> int:
+        """Fall silent within 20 ms; returns how many characters of the reply's text were heard."""
         heard = self.heard(reply)
         if self._voice.reply == reply.number:
             self._fade_out()
@@ -176,7 +134,7 @@ class Playout(Processor):
         return heard
 
     def pause(self) -> None:
-        """Hold the voice where it is; what the transport has not played yet is kept to be played again."""
+        """Hold the voice where it is; what the transport has buffered and not played is sent again later."""
         if self.paused:
             return
         self.paused = True
@@ -188,11 +146,11 @@ class Playout(Processor):
             self.push(PlayoutPaused(self._voice.reply))
 
     def duck(self, gain: float) -> None:
-        """Go on more softly: `gain` times as loud, until `resume`."""
+        """Go on more softly, `gain` times as loud, until `resume`."""
         self.gain = gain
 
     def resume(self) -> None:
-        """Go on at the next sample, as loud as ever."""
+        """Go on at the next sample, at full volume."""
         paused, self.paused, self.gain = self.paused, False, 1.0
         if not paused:
             return
@@ -202,19 +160,19 @@ class Playout(Processor):
             self.line.due = None
         self.play()
 
-    def heard(self, reply: "Reply") -> int:
+    def heard(self, reply: Reply) -> int:
         """How many characters of the reply's text have been heard by now, up to the end of a word."""
         return self._heard.heard(reply.text, self._pace) if self._voice.reply == reply.number else 0
 
-    def ready(self, reply: "Reply") -> float | None:
-        """When the reply's first audio was there; None if there is none yet."""
+    def ready(self, reply: Reply) -> float | None:
+        """When the reply's first audio arrived; None if there is none yet."""
         return self._voice.ready if self._voice.reply == reply.number else None
 
-    def progress(self, reply: "Reply") -> tuple[float, float | None]:
-        """Seconds of the reply's voice that were heard, and that are left; None if not all of it is there."""
+    def progress(self, reply: Reply) -> tuple[float, float | None]:
+        """Seconds of the reply's voice that were heard, and that are left (None if not all has arrived)."""
         return self._heard.progress if self._voice.reply == reply.number else (0.0, None)
 
-    def word_end(self, reply: "Reply") -> float:
+    def word_end(self, reply: Reply) -> float:
         """Seconds until the word that is being heard has been spoken."""
         return self._heard.word_end(reply.text, self._pace) if self._voice.reply == reply.number else 0.0
 
@@ -225,13 +183,13 @@ class Playout(Processor):
 
     @property
     def _heard(self) -> ReplyAudio:
-        """The voice, as far as it is heard by now."""
+        """The current audio, after noting how much of it is not heard yet."""
         return self._voice.hear(self.line.ahead(self.session.now))
 
     # Playing ---------------------------------------------------------------------------------------
 
     def _current(self, number: int) -> bool:
-        """Whether this is the reply that is being made; begins it where it is new here."""
+        """Whether this is the current reply. If its first frame has just come, starts with empty buffers."""
         reply = self.session.reply
         if reply is None or reply.number != number:
             return False
@@ -241,7 +199,7 @@ class Playout(Processor):
         return True
 
     def play(self) -> None:
-        """Send every piece whose time has come, if it may be heard; set the timer for the next."""
+        """Send every piece that is due, if the reply may be heard; set the timer for the next."""
         now, reply, line = self.session.now, self.session.reply, self.line
         self._stop_timer()
         if self.paused or reply is None or reply.speculative:
@@ -260,7 +218,7 @@ class Playout(Processor):
         self._timer = self.session.timer(self, (line.due or now) - self.lead, self.play)
 
     def _send(self) -> bool:
-        """Send one piece; False where there is none to send now."""
+        """Send one piece; False if there is none to send now."""
         voice = self._voice
         samples = min(self._piece, voice.waiting.samples)
         if samples < self._piece and not voice.ended:
@@ -272,20 +230,21 @@ class Playout(Processor):
         if voice.began is None:
             voice.began = self.session.now
             self.push(PlayoutStarted(voice.reply))
-        self.push(AgentAudio(voice.reply, voice.take(samples, self.gain), self.sample_rate, self.line.at))
+        pcm = voice.next_piece(samples, self.gain)
+        self.push(AgentAudio(voice.reply, pcm, self.sample_rate, self.line.at))
         self.line.go_on(samples)
         if self._room.waited_for and not self.full:
             self._room.release()
         return True
 
     def _rest(self) -> None:
-        """Wait until there is more to play."""
+        """Stop the timer until there is more to play."""
         self._stop_timer()
         if self.line.due is not None and self.line.due <= self.session.now:
             self.line.due = None
 
     def _finish(self) -> None:
-        """All has gone out: the reply ends when the last sample has been heard."""
+        """End the reply, once the last sample has been heard: all of it has been sent."""
         now = self.session.now
         if (ahead := self.line.ahead(now)) > 1e-6:
             self._timer = self.session.timer(self, now + ahead, self.play)
@@ -300,7 +259,7 @@ class Playout(Processor):
         self.session.replies.finish(reply.number, offset)
 
     def _fade_out(self) -> None:
-        """End within 20 ms and without a click. A transport that plays ahead fades what it holds itself."""
+        """Send a last piece that fades to silence, unless the transport has a buffer and does that itself."""
         if self.lead or self.paused or self.line.due is None:
             return
         room = int((PIECE - (self.line.due - self.session.now)) * self.sample_rate)
@@ -308,7 +267,7 @@ class Playout(Processor):
         if samples > 0:
             from ..audio.levels import faded
 
-            pcm = faded(self._voice.take(samples, self.gain))
+            pcm = faded(self._voice.next_piece(samples, self.gain))
             self.push(AgentAudio(self._voice.reply, pcm, self.sample_rate, self.line.at))
 
     def _forget(self) -> None:

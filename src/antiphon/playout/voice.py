@@ -1,4 +1,4 @@
-"""The audio of one reply at playout: what waits, what has gone out, and what of it was heard."""
+"""The audio of one reply at playout: what waits, what has been sent, and what of that was heard."""
 
 from collections import deque
 from typing import TYPE_CHECKING
@@ -13,27 +13,27 @@ __all__ = ["AudioBuffer", "ReplyAudio", "Resampling"]
 
 
 class AudioBuffer:
-    """Samples that wait, in the chunks in which they came."""
+    """A buffer of samples, kept in the chunks in which they came."""
 
     def __init__(self) -> None:
         self.samples = 0
         self._chunks: deque[bytes] = deque()
-        self._taken = 0  # bytes of the first chunk that have gone out
+        self._taken = 0  # bytes of the first chunk that have been popped
 
     def put(self, pcm: bytes) -> None:
         self._chunks.append(pcm)
         self.samples += len(pcm) // 2
 
     def put_back(self, pcm: bytes) -> None:
-        """Samples that are to come first again."""
+        """Put samples back in front."""
         if self._taken:
             self._chunks[0] = self._chunks[0][self._taken :]
             self._taken = 0
         self._chunks.appendleft(pcm)
         self.samples += len(pcm) // 2
 
-    def take(self, samples: int) -> bytes:
-        """The next ones; no more than there are."""
+    def pop(self, samples: int) -> bytes:
+        """Remove and return the next samples, which must be there."""
         self.samples -= samples
         wanted = samples * 2
         head = self._chunks[0]
@@ -53,7 +53,7 @@ class AudioBuffer:
 
 
 class Resampling:
-    """Whatever rates a voice comes in, at one rate."""
+    """Converts audio of any sample rate to one, with a resampler for each rate that occurs."""
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
@@ -64,42 +64,45 @@ class Resampling:
             return frame.pcm
         resampler = self._resamplers.get(frame.sample_rate)
         if resampler is None:
-            from ..audio.resample import Resampler  # numpy, only where rates differ
+            from ..audio.resample import Resampler  # numpy, only if rates differ
 
             resampler = self._resamplers[frame.sample_rate] = Resampler(frame.sample_rate, self.sample_rate)
         return resampler(frame.pcm)
 
     def flush(self) -> bytes:
-        """What is still within."""
+        """The last samples, which the resamplers still hold."""
         return b"".join(resampler.flush() for resampler in self._resamplers.values())
 
 
 class ReplyAudio:
-    """One reply's, in samples of `sample_rate`; `lead` seconds of it the transport may hold."""
+    """The audio of one reply, counted in samples of `sample_rate`.
+
+    The transport may buffer `lead` seconds of it.
+    """
 
     def __init__(self, reply: int, sample_rate: int, lead: float) -> None:
         self.reply = reply
         self.waiting = AudioBuffer()
         self.sent = 0
-        """Samples that have gone out."""
+        """Samples that have been sent to the transport."""
         self.spoken = Spoken(sample_rate)
         self.ended = False
-        """Whether all of it is there."""
+        """Whether all of it has arrived."""
         self.unvoiced = False
-        """Whether the text is complete and nobody makes it into audio."""
+        """Whether the text is complete and no part turns it into audio."""
         self.ready: float | None = None
-        """When the first audio was there."""
+        """When the first audio arrived."""
         self.began: float | None = None
-        """When the first piece went out."""
+        """When the first piece was sent."""
         self.ahead = 0
-        """Of the samples that have gone out, those not heard yet, as of the last `hear`."""
+        """Samples that have been sent and not heard yet, as of the last `hear`."""
         self._rate = sample_rate
         self._kept = int(lead * sample_rate) * 2
-        self._recent = b""  # the newest of what has gone out, which the transport may still hold
+        self._recent = b""  # the newest bytes sent, which the transport may still hold
         self._resampled = Resampling(sample_rate)
 
     def add(self, frame: AgentAudio, now: float) -> None:
-        """More audio."""
+        """Append audio."""
         if self.ready is None:
             self.ready = now
         if self.spoken.segments:
@@ -107,29 +110,29 @@ class ReplyAudio:
         self._put(self._resampled(frame))
 
     def end(self) -> None:
-        """That was all."""
+        """Note that all audio has arrived."""
         if rest := self._resampled.flush():
             self._put(rest)
         self.ended = True
 
     def begin_segment(self, start: int, end: int) -> None:
-        """What comes now speaks this of the text."""
+        """Note that the audio from here on speaks the text from `start` to `end`."""
         self.spoken.begin(start, end, self.sent + self.waiting.samples)
 
-    def take(self, samples: int, gain: float = 1.0) -> bytes:
-        """The next piece, which goes out, `gain` times as loud."""
-        pcm = self.waiting.take(samples)
+    def next_piece(self, samples: int, gain: float = 1.0) -> bytes:
+        """Remove and return the next samples, `gain` times as loud, and count them as sent."""
+        pcm = self.waiting.pop(samples)
         self.sent += samples
         if self._kept:
             self._recent = self._recent[-self._kept :] + pcm
         if gain == 1.0:
             return pcm
-        from ..audio.levels import scaled  # numpy, only where a voice is ducked
+        from ..audio.levels import scaled  # numpy, only if a voice is ducked
 
         return scaled(pcm, gain)
 
     def take_back(self) -> None:
-        """The transport has forgotten what it had not played: it goes out once more."""
+        """Put back what the transport had not played and has discarded, so that it is sent again."""
         if self._kept and self.ahead:
             held = self._recent[-2 * self.ahead :]
             self.waiting.put_back(held)
@@ -137,12 +140,12 @@ class ReplyAudio:
         self._recent = b""
 
     def hear(self, ahead: float) -> "ReplyAudio":
-        """All but the last `ahead` seconds of what has gone out has been heard."""
+        """Note that all but the last `ahead` seconds of what was sent has been heard; returns itself."""
         self.ahead = min(self.sent, round(max(0.0, ahead) * self._rate))
         return self
 
     def heard(self, text: str, pace: SpeakingRate) -> int:
-        """How many characters of the text."""
+        """How many characters of the text have been heard."""
         return self.spoken.heard(self.sent - self.ahead, text, pace)
 
     def word_end(self, text: str, pace: SpeakingRate) -> float:
@@ -151,7 +154,7 @@ class ReplyAudio:
 
     @property
     def progress(self) -> tuple[float, float | None]:
-        """Seconds that were heard, and that are left; None if not all of it is there."""
+        """Seconds that were heard, and that are left (None if not all has arrived)."""
         if self.began is None:
             return 0.0, None
         left = (self.waiting.samples + self.ahead) / self._rate if self.ended else None

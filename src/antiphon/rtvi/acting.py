@@ -21,9 +21,9 @@ from ..frames import (
     UserKey,
     UserText,
 )
+from ..processor import SessionPort
 from ..reply import Reply
 from ..services.tts import TTS
-from ..session import Session
 from .messages import (
     AppendToContext,
     Body,
@@ -51,7 +51,7 @@ UNANSWERED = 256  # requests whose type is remembered for their answer
 class Acts:
     """Does what the messages of one session's client say. `legacy`: it speaks protocol 1."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionPort) -> None:
         self.audio: Sound | None = None
         self.legacy = False
         self.unvoiced: set[int] = set()

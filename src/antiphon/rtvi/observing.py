@@ -18,7 +18,7 @@ from ..frames import (
     ToolStarted,
     UserTurn,
 )
-from ..session import Session
+from ..processor import SessionPort
 from ..telemetry.latency import Latency, ReplyTiming, TurnTiming, summarise
 from ..turns.floor import State
 
@@ -45,7 +45,7 @@ class Observation:
 
     def __init__(
         self,
-        session: Session,
+        session: SessionPort,
         latency: Latency,
         tell: Callable[[dict[str, Any]], None],
         floor: Callable[[], State | None],

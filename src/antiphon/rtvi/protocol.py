@@ -10,7 +10,7 @@ from weakref import ref
 from .. import __version__
 from ..clock import Timer
 from ..frames import ServerMessage, SessionStarted
-from ..session import Session
+from ..processor import SessionPort
 from ..telemetry.latency import Latency
 from .acting import Acts, Sound
 from .messages import (
@@ -87,7 +87,7 @@ class RTVI:
         """What the client speaks; "" until it is ready."""
         self.ignored = 0
         """Messages that were none."""
-        self._session: Session | None = None
+        self._session: SessionPort | None = None
         self._acts: Acts | None = None
         self._story: _Story | None = None
         self._ready = False
@@ -96,12 +96,11 @@ class RTVI:
         self._timer: Timer | None = None
         self._settling = False
         self._allowance, self._allowed_at = float(BURST), 0.0  # messages that are taken, as of then
-        self._origin = 0.0  # the clock's time when the session began
         self._count = 0
 
     # For the transport -----------------------------------------------------------------------------
 
-    def bind(self, session: Session) -> None:
+    def bind(self, session: SessionPort) -> None:
         """This is the session; called once, before it starts."""
         self._session, self._acts = session, Acts(session)
         clients[session] = ref(self)
@@ -123,7 +122,7 @@ class RTVI:
                 if why := self._do(self._session, number, body):
                     self._refuse(number, why)
 
-    def _do(self, session: Session, number: str, body: Body) -> str | None:
+    def _do(self, session: SessionPort, number: str, body: Body) -> str | None:
         """Do what a message says; gives why it was not done."""
         assert self._acts is not None
         if not isinstance(body, RawAudio | RawAudioBatch):
@@ -155,7 +154,6 @@ class RTVI:
             return
         if isinstance(what, SessionStarted):
             self._story = _Story(self, session, acts, time.time() - now)
-            self._origin = session.clock.now() - now
             if self._asked is not None:
                 self._bot_ready(self._asked)
         if self._story is None:
@@ -191,7 +189,7 @@ class RTVI:
     def _look(self) -> None:
         self._timer = None
         if self._story is not None and self._session is not None and self._session.state == "running":
-            self._story.look(self._session.clock.now() - self._origin)
+            self._story.look(self._session.elapsed())
             self._look_again()
 
     # To the client ---------------------------------------------------------------------------------
@@ -282,7 +280,7 @@ class RTVI:
 class _Story:
     """All that is told of one session that has begun; `began` in seconds since 1970."""
 
-    def __init__(self, rtvi: RTVI, session: Session, acts: Acts, began: float) -> None:
+    def __init__(self, rtvi: RTVI, session: SessionPort, acts: Acts, began: float) -> None:
         def observed(data: dict[str, Any]) -> None:
             rtvi.tell("server-message", data)
 

@@ -20,7 +20,7 @@ from ..frames import (
     Usage,
     UserAudio,
 )
-from ..session import Session
+from ..processor import SessionPort
 from .tools import ClientTool
 
 __all__ = ["Figures", "Level", "Report", "ToolReports"]
@@ -38,7 +38,7 @@ QUIETEST = -60.0  # dBFS, which is told as 0
 class ToolReports:
     """Tells of the calls of one session's tools, as `report` allows. A client's own tools need all of it."""
 
-    def __init__(self, session: Session, tell: Callable[[str, Any], None], report: Report) -> None:
+    def __init__(self, session: SessionPort, tell: Callable[[str, Any], None], report: Report) -> None:
         self._session = session
         self._tell = tell
         self._report: Mapping[str, Level] = report if isinstance(report, Mapping) else {"*": report}
@@ -104,7 +104,7 @@ class Figures:
 
     def __init__(
         self,
-        session: Session,
+        session: SessionPort,
         tell: Callable[[str, Any], None],
         of: Callable[[int, str, Any], None],
         *,

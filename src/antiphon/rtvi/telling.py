@@ -28,7 +28,7 @@ from ..frames import (
     UserTurn,
     UserTurnStarted,
 )
-from ..session import Session
+from ..processor import SessionPort
 from ..turns.floor import State
 from ..turns.mute import Mute
 from ..turns.taking import TurnTaking
@@ -60,7 +60,7 @@ class Teller:
 
     def __init__(
         self,
-        session: Session,
+        session: SessionPort,
         tell: Callable[[str, Any], None],
         began: float,
         unvoiced: Collection[int] = (),

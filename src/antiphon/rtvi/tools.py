@@ -12,7 +12,7 @@ from ..context import ToolSpec
 from ..conversation.tools import OnInterrupt, Tool
 from ..errors import ConfigurationError
 from ..frames import ServerMessage, ToolCall
-from ..session import Session
+from ..processor import SessionPort
 
 if TYPE_CHECKING:
     from .protocol import RTVI
@@ -22,11 +22,11 @@ __all__ = ["Typed", "client_of", "client_tool", "job_group", "ui_command"]
 LONGEST = 32_000
 """Characters of a client's result that the model reads, at most."""
 
-clients: "WeakKeyDictionary[Session, ref[RTVI]]" = WeakKeyDictionary()
+clients: "WeakKeyDictionary[SessionPort, ref[RTVI]]" = WeakKeyDictionary()
 """Who speaks with the client of a session; held weakly, too, since they know their session."""
 
 
-def client_of(session: Session) -> "RTVI | None":
+def client_of(session: SessionPort) -> "RTVI | None":
     """The protocol that a session's client speaks; None where it has no such client, as on the phone."""
     found = clients.get(session)
     return found() if found is not None else None
@@ -44,7 +44,7 @@ def _nobody() -> str:
 class ClientTool(Tool):
     """A tool that a function of the client answers."""
 
-    async def call(self, call: ToolCall, session: Session) -> tuple[str, bool]:
+    async def call(self, call: ToolCall, session: SessionPort) -> tuple[str, bool]:
         """Wait for the client's result: what the model reads, and whether it failed."""
         client = client_of(session)
         if client is None:

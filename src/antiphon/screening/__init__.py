@@ -15,6 +15,7 @@ from ..audio.beep import Beep, BeepDetector
 from ..errors import ConfigurationError
 from ..frames import (
     AgentKeys,
+    CallAnswered,
     Frame,
     ReplyStarted,
     SessionStarted,
@@ -28,15 +29,14 @@ from ..frames import (
     TurnHinted,
     TurnScored,
     UserAudio,
-    frame,
 )
 from ..processor import on
 from ..stage import Stage, Work
 from .menu import choose
 from .phrases import MENU, found
-from .rules import Ears, Facts, ScreeningVerdict, Who, judge, reconsider
+from .rules import Ears, Facts, ScreeningVerdict, judge, reconsider
 
-__all__ = ["CallAnswered", "Screening", "ScreeningSettings"]
+__all__ = ["Screening", "ScreeningSettings"]
 
 LAG = 1.0  # seconds that audio may come late
 TICK = 0.1  # seconds between two looks at the rules, while nobody is known
@@ -47,18 +47,6 @@ HELD = 180.0  # seconds that one is kept waiting behind a menu, after which it m
 AFTER_BEEP = 0.3  # seconds
 NO_BEEP = 4.0  # seconds of quiet after which a voicemail is spoken to without a beep
 LONGEST = 60.0  # seconds that a voicemail may speak
-
-
-@frame
-class CallAnswered(Signal):
-    """Who answered: "person", "assistant", "voicemail" or "menu", and what that was told by.
-
-    "menu" may be followed by another, when a key has led to somebody.
-    """
-
-    who: Who
-    reason: str
-    at: float
 
 
 @dataclass(frozen=True)

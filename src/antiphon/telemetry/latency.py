@@ -161,6 +161,9 @@ class Latency:
         if (note := self._notes.get(type(what))) is not None:
             note(self, now, what)
 
+    def close(self) -> None:
+        """Nothing to close."""
+
     def answer(self, reply: int) -> ReplyTiming | None:
         """What is known of a reply."""
         return self._answers.get(reply)

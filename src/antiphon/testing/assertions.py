@@ -93,6 +93,9 @@ class HeldCall:
         """Remember it."""
         self.seen.append(SeenItem(now, source, what, is_input))
 
+    def close(self) -> None:
+        """Nothing to close."""
+
     async def __aenter__(self) -> Self:
         await self.session.start()
         return self

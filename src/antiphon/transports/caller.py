@@ -103,7 +103,7 @@ class CallerInput(Stage):
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        self.run(Work(self), self._talk(self.session.clock.now()))
+        self.run(Work(self), self._talk())
 
     @on(ReplyStarted)
     def reply_started(self, signal: ReplyStarted) -> None:
@@ -122,8 +122,8 @@ class CallerInput(Stage):
     def turn_started(self, signal: UserTurnStarted) -> None:
         self._ended_at = max(self._ended_at, self.session.now)
 
-    async def _talk(self, begun: float) -> AsyncGenerator[Frame | Signal, None]:
-        clock = self.session.clock
+    async def _talk(self) -> AsyncGenerator[Frame | Signal, None]:
+        session = self.session
         size = int(self.rate * PIECE) * 2
         silence = bytes(size)
         lines = list(self.lines)
@@ -142,11 +142,11 @@ class CallerInput(Stage):
             elif self._done(lines, now):
                 break
             at += size // 2
-            await clock.sleep(max(0.0, begun + at / self.rate - clock.now()))
+            await session.clock.sleep(max(0.0, at / self.rate - session.elapsed()))
             if self.spoke is not None:
                 self.spoke(at - size // 2, piece)
             yield UserAudio(piece, self.rate, at - size // 2)
-        await self.session.end("the caller hung up")
+        await session.end("the caller hung up")
 
     def _cued(self, line: CallerLine, now: float) -> bool:
         voiced = self._voice_at is not None and self._voice_at >= self._spoke_at

@@ -53,7 +53,7 @@ class Loopback:
 
     def hear(self, pcm: bytes) -> None:
         """The microphone's next samples, mono 16-bit at `input_rate`."""
-        self.input.session.enter(self.input, UserAudio(pcm, self.input_rate, self._at))
+        self.input.push(UserAudio(pcm, self.input_rate, self._at))
         self._at += len(pcm) // 2
 
     async def speak(self, pcm: bytes) -> None:

@@ -167,12 +167,12 @@ class Microphone(_Device):
         self.lost = 0
         """How often the machine was too busy to take what was heard."""
         self._beside = beside
-        self._begun: float | None = None
+        self._running = False
         self._at = 0
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        self._begun = self.session.clock.now()
+        self._running = True
 
     def _captured(self, pcm: Any, count: int, time: Any, status: Any) -> None:
         if (loop := self._loop) is not None:
@@ -180,15 +180,16 @@ class Microphone(_Device):
 
     def _heard(self, pcm: bytes, captured: float, lost: bool) -> None:
         """In the loop: 20 ms that ended at `captured`."""
-        if self._begun is None or self._loop is None:
+        if not self._running or self._loop is None:
             return
         self.lost += lost
-        true = max(0, round((captured - self._begun) * self.rate) - len(pcm) // 2)
+        captured_at = self.session.elapsed() - (self._loop.time() - captured)
+        true = max(0, round(captured_at * self.rate) - len(pcm) // 2)
         if abs(true - self._at) > ASTRAY * self.rate:
             self._at = true
         if self._beside is not None and self._beside.is_sounding:
             pcm = bytes(len(pcm))
-        self.session.enter(self, UserAudio(pcm, self.rate, self._at))
+        self.push(UserAudio(pcm, self.rate, self._at))
         self._at += len(pcm) // 2
 
 

@@ -17,7 +17,8 @@ from ..frames import (
     UserAudio,
 )
 from ..observers import Observer
-from ..processor import Processor, Route, on
+from ..ports import BranchPort
+from ..processor import Processor, Route, SessionPort, on
 from ..rtvi import RTVI
 from ..stage import Stage, Work
 from .framing import FramedAudio, FramedMessage, Framing, Json, Protobuf
@@ -26,8 +27,6 @@ from .wire import Wire
 
 if TYPE_CHECKING:
     from ..audio.resample import Resampler
-    from ..pipeline import Branch
-    from ..session import Session
 
 __all__ = ["Websocket"]
 
@@ -120,10 +119,9 @@ class WebsocketInput(Stage):
         self._mono = _Mono(sample_rate)
         self._intake = Intake(sample_rate)
         self._first: bytes | str | None = None
-        self._began = 0.0  # the clock's time at the session's start
         rtvi.audio = self._as_message
 
-    def link(self, session: "Session", after: Route, branches: "tuple[Branch, ...]") -> Route:
+    def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
         """Take a place in the pipeline, and let the protocol know the session."""
         self._rtvi.bind(session)
         return super().link(session, after, branches)
@@ -140,7 +138,6 @@ class WebsocketInput(Stage):
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        self._began = self.session.clock.now() - self.session.now
         self.run(Work(self), self._listen())
 
     async def _listen(self) -> AsyncGenerator[Frame | Signal, None]:
@@ -169,8 +166,7 @@ class WebsocketInput(Stage):
             self.malformed += 1
         if not mono:
             return None
-        now = self.session.clock.now() - self._began
-        return self._intake.take(mono, now)
+        return self._intake.take(mono, self.session.elapsed())
 
 
 class _Mono:

@@ -56,7 +56,7 @@ from .interruption import InterruptionClassifier
 from .settings import TurnSettings
 
 if TYPE_CHECKING:
-    from ..playout.playout import Playout
+    from ..ports import PlayoutPort
 
 __all__ = ["TurnTaking"]
 
@@ -181,7 +181,7 @@ class TurnTaking(Stage):
             case _:
                 pass
 
-    def _hold(self, playout: "Playout") -> None:
+    def _hold(self, playout: "PlayoutPort") -> None:
         """Hold the agent's voice, in the way of the policy."""
         rules, reply = self.engine.settings.interruption, self.session.reply
         if rules.first == "duck":

@@ -107,9 +107,7 @@ async def test_what_ends_in_the_middle_of_a_piece_is_filled_up() -> None:
     playout = session.playout
     assert playout is not None
     for _ in range(10):
-        session.enter(
-            playout, AgentAudio(1, np.full(100, 8000, "<i2").tobytes(), RATE, round(session.now * RATE))
-        )
+        playout.push(AgentAudio(1, np.full(100, 8000, "<i2").tobytes(), RATE, round(session.now * RATE)))
         await sleep(0.05)
     sound(transport)
     assert {len(frame.pcm) for frame in transport.spoken} == {960}
@@ -173,7 +171,7 @@ def test_what_would_be_too_loud_is_refused() -> None:
 
 @virtual
 async def test_it_needs_a_playout_and_a_sound() -> None:
-    with pytest.raises(ConfigurationError, match="behind a Playout"):
+    with pytest.raises(ConfigurationError, match="needs a Playout"):
         await Session([Ambience()]).start()
     with pytest.raises(ConfigurationError, match="no sound 'jungle'"):
         await conversation(AmbienceSettings(background="jungle"))

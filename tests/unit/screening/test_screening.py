@@ -12,6 +12,7 @@ from antiphon.frames import (
     AgentAudio,
     AgentKeys,
     AudioEnded,
+    CallAnswered,
     Frame,
     ReplyEnded,
     SessionEnded,
@@ -24,7 +25,7 @@ from antiphon.frames import (
 )
 from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
-from antiphon.screening import CallAnswered, Screening, ScreeningSettings
+from antiphon.screening import Screening, ScreeningSettings
 from antiphon.screening.menu import choose, options
 from antiphon.screening.phrases import plain
 from antiphon.screening.rules import Facts, judge
@@ -137,12 +138,10 @@ class Call:
             await sleep(0.02)
             if self.session.state != "running":
                 return
-            self.session.enter(
-                self.transport.input, UserAudio(sound.tobytes(), RATE, round(begun * RATE) + piece * 160)
-            )
+            self.transport.input.push(UserAudio(sound.tobytes(), RATE, round(begun * RATE) + piece * 160))
             while acts and acts[0][0] <= now:
                 for fact in acts.pop(0)[1]:
-                    self.session.enter(self.transport.input, fact)
+                    self.transport.input.push(fact)
 
 
 async def call(script: Sequence[Line], seconds: float, settings: ScreeningSettings | None = None) -> Call:

@@ -110,7 +110,7 @@ async def test_pieces_of_any_length_and_gaps() -> None:
     session = await conversation(Cleaning(Late(delay=0)), ear, transport)
     at = 0
     for size, gap in ((320, 0), (33, 0), (1000, 0), (7, 4000), (640, 0), (160, 20), (640, 0)):
-        session.enter(transport.input, UserAudio(ramp(size, at + 1), 16000, at))
+        transport.input.push(UserAudio(ramp(size, at + 1), 16000, at))
         at += size + gap
     places = by_place(ear.heard)
     assert all(value == place + 1 for place, value in places.items())
@@ -163,7 +163,7 @@ async def test_the_far_end_is_what_was_played_at_that_time() -> None:
     session = await conversation(Cleaning(service), ear, transport)
 
     def play(seconds: float, pcm: bytes) -> None:
-        session.enter(session.playout or transport.output, AgentAudio(1, pcm, 24000, round(seconds * 24000)))
+        (session.playout or transport.output).push(AgentAudio(1, pcm, 24000, round(seconds * 24000)))
 
     tone = np.full(2400, 8000, "<i2").tobytes()
     play(0.2, tone)
@@ -183,7 +183,7 @@ async def test_the_far_end_is_what_was_played_at_that_time() -> None:
 async def test_a_known_delay_of_the_echo_is_taken_off() -> None:
     transport, ear, service = Loopback(16000), Ear(), Late()
     session = await conversation(Cleaning(service, echo_delay=0.5), ear, transport)
-    session.enter(session.playout or transport.output, AgentAudio(1, ramp(1600), 16000, 1600))
+    (session.playout or transport.output).push(AgentAudio(1, ramp(1600), 16000, 1600))
     await transport.speak(bytes(32000))
     assert np.flatnonzero(np.frombuffer(service.far, "<i2"))[0] == 1600 + 8000
     await session.cancel()
@@ -197,7 +197,7 @@ async def test_what_a_transport_forgot_was_not_played() -> None:
     playout = Playout(16000, lead=0.5)
     session = Session([transport.input, cleaning, ear, playout, cleaning.far, transport.output])
     await session.start()
-    session.enter(playout, AgentAudio(1, ramp(16000), 16000, 0))
+    playout.push(AgentAudio(1, ramp(16000), 16000, 0))
     await sleep(0.4)
     session.signals.tell(Interrupted(1, 0, "barge-in"), "test")
     await transport.speak(bytes(24000))
@@ -311,7 +311,7 @@ async def echo_taken_away(echo_delay: float) -> float:
     for piece in range(300):
         at = piece * 480
         frame = AgentAudio(1, said[at : at + 480].tobytes(), 24000, at)
-        session.enter(session.playout or transport.output, frame)
+        (session.playout or transport.output).push(frame)
         await sleep(0.02)
         transport.hear(heard[piece * 640 : piece * 640 + 640])
     await session.cancel()

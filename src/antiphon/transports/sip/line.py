@@ -130,7 +130,7 @@ class _Ear(Stage):
         self.run(Work(self), self._listen())
 
     def _pressed(self, digit: Any) -> None:
-        self.session.enter(self, UserKey(digit.digit))
+        self.push(UserKey(digit.digit))
 
     def _happened(self, event: Any) -> None:
         if event.event.name == "CALL_CLOSED":

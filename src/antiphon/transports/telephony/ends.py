@@ -50,10 +50,10 @@ class TelephoneInput(Stage):
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        self.run(Work(self), self._listen(self.session.clock.now()))
+        self.run(Work(self), self._listen())
 
-    async def _listen(self, begun: float) -> AsyncGenerator[Frame | Signal, None]:
-        line, clock = self._line, self.session.clock
+    async def _listen(self) -> AsyncGenerator[Frame | Signal, None]:
+        line, session = self._line, self.session
         reason = "the caller hung up"
         line.alone.clear()
         try:
@@ -61,7 +61,7 @@ class TelephoneInput(Stage):
                 try:
                     for event in line.codec.feed(message):
                         if type(event) is CallerAudio:
-                            frame = self.intake.take(self._decode(event.data), clock.now() - begun)
+                            frame = self.intake.take(self._decode(event.data), session.elapsed())
                             if frame is not None:
                                 yield frame
                         elif type(event) is CallStopped:

@@ -10,7 +10,7 @@ from ...errors import UsageError
 from ...observers import Observer
 
 if TYPE_CHECKING:
-    from ...session import Session
+    from ...processor import SessionPort
 
 __all__ = ["ClientProtocol", "DataChannel"]
 
@@ -27,7 +27,7 @@ class ClientProtocol(Observer, Protocol):
     send: Callable[[str], None]
     """Set by the transport."""
 
-    def bind(self, session: "Session") -> None:
+    def bind(self, session: "SessionPort") -> None:
         """The session that the client talks to."""
         ...
 

@@ -9,13 +9,14 @@ those of the client protocol.
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...clock import Timer
 from ...errors import ServiceTimeoutError, UnavailableError, UsageError
 from ...frames import AgentAudio, AgentVideo, Interrupted, PlayoutPaused, SessionStarted, UserVideo
 from ...observers import Observer
-from ...processor import Processor, Route, on
+from ...ports import BranchPort
+from ...processor import Processor, Route, SessionPort, on
 from ..intake import Intake
 from .channel import ClientProtocol
 from .downlink import Downlink
@@ -23,10 +24,6 @@ from .engine import HEARD_HZ, PIECE, MakeEngine, engine_maker
 from .line import WebRTCLink
 from .requests import SdpOffer, candidates
 from .settings import WebRTCSettings
-
-if TYPE_CHECKING:
-    from ...pipeline import Branch
-    from ...session import Session
 
 __all__ = ["WebRTC"]
 
@@ -107,7 +104,7 @@ class WebRTCInput(Processor):
         self._protocol = protocol
         self._settings = line.settings
         self._intake = Intake(HEARD_HZ)
-        self._begun: float | None = None
+        self._running = False  # whether the session has started, and the part is not closed
         self._heard = 0.0  # up to when there is sound, in the session's time
         self._packets: object = None
         self._looked = 0.0  # when the client was last looked for
@@ -116,7 +113,7 @@ class WebRTCInput(Processor):
         self._timer: Timer | None = None
         self._ending: asyncio.Task[None] | None = None
 
-    def link(self, session: "Session", after: Route, branches: "tuple[Branch, ...]") -> Route:
+    def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
         """Take a place, and see whether anybody behind it looks at pictures."""
         self._line.wants_video = after(UserVideo) is not None
         if self._protocol is not None:
@@ -136,35 +133,34 @@ class WebRTCInput(Processor):
         """Hang up."""
         if self._timer is not None:
             self._timer.cancel()
-        self._begun = None
+        self._running = False
         await self._line.close()
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
         """Time begins; without a client, it ends."""
-        self._begun = self.session.clock.now()
+        self._running = True
         if not self._line.connected.is_set():
             self._end("the client never connected")
         else:
             self._look()
 
     def _hear(self, pcm: bytes) -> None:
-        if self._begun is None:
+        if not self._running:
             return
-        self._heard = now = self.session.clock.now() - self._begun
+        self._heard = now = self.session.elapsed()
         if (frame := self._intake.take(pcm, now)) is not None:
-            self.session.enter(self, frame)
+            self.push(frame)
 
     def _see(self, pixels: bytes, width: int, height: int, source: str) -> None:
-        if self._begun is not None:
-            at = self.session.clock.now() - self._begun
-            self.session.enter(self, UserVideo(pixels, width, height, at, source))
+        if self._running:
+            self.push(UserVideo(pixels, width, height, self.session.elapsed(), source))
 
     def _look(self) -> None:
         """See from time to time whether the client is still there; where it says nothing, it is quiet."""
-        if self._begun is None:
+        if not self._running:
             return
-        now = self.session.clock.now() - self._begun
+        now = self.session.elapsed()
         elapsed, self._looked = now - self._looked, now
         if (packets := self._line.packets) != self._packets:
             self._packets, self._missing, self._vanished = packets, 0.0, False
@@ -175,7 +171,8 @@ class WebRTCInput(Processor):
         if self._line.unsent > MOST_UNSENT:
             self._end("the client does not read its messages")
         self._mind(self._missing)
-        self._timer = self.session.clock.call_at(self._begun + now + LOOK, self._look)
+        clock = self.session.clock
+        self._timer = clock.call_at(clock.now() + LOOK, self._look)
 
     def _mind(self, missing: float) -> None:
         """Nothing has come from the client for this many seconds."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon.errors import UsageError
-from antiphon.session import Session
+from antiphon.processor import SessionPort
 from antiphon.transports.webrtc.channel import DataChannel
 
 
@@ -18,12 +18,14 @@ class Protocol:
         self.send: Callable[[str], None] = print
         self.texts: list[str] = []
 
-    def bind(self, session: Session) -> None: ...
+    def bind(self, session: SessionPort) -> None: ...
 
     def received(self, text: str) -> None:
         self.texts.append(text)
 
     def saw(self, now: float, source: str, what: Any, is_input: bool) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def channel() -> tuple[DataChannel, Protocol]:

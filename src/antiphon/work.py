@@ -1,0 +1,130 @@
+"""The tasks of stages, and the one door through which what they make enters the session."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from .clock import Timer
+from .errors import ServiceTimeoutError
+from .flow import Frame, Signal
+from .inputs import Inputs
+from .media_queue import MediaQueue
+from .ports import PartPort, WorkerPort
+
+__all__ = ["Work", "Works"]
+
+
+class Work:
+    """One task of a stage. It may put frames into the session while it is `alive`.
+
+    It is cancelled with the reply that it works for, unless it `outlives` it.
+    """
+
+    __slots__ = ("_expected", "_timer", "_timer_at", "alive", "inbox", "outlives", "reply", "stage", "task")
+
+    def __init__(
+        self,
+        stage: WorkerPort,
+        reply: int | None = None,
+        inbox: MediaQueue[Any] | None = None,
+        *,
+        outlives: bool = False,
+    ) -> None:
+        self.stage = stage
+        self.reply = reply
+        self.inbox = inbox
+        self.outlives = outlives
+        self.alive = True
+        self.task: asyncio.Task[None] | None = None
+        self._expected: tuple[str, float, float] | None = None  # what, within how long, by when
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
+
+    def expect(self, what: str, seconds: float) -> None:
+        """Set the watchdog: unless it is set anew or `relax` is called in time, the work is cancelled.
+
+        The failure is a ServiceTimeoutError that names `what` did not come.
+        """
+        clock = self.stage.session.clock
+        due = clock.now() + seconds
+        if self._timer is not None and due < self._timer_at:
+            self._timer.cancel()
+            self._timer = None
+        self._expected = (what, seconds, due)
+        if self._timer is None:  # else it goes off earlier, and is then set anew: cheaper than at each token
+            self._timer_at, self._timer = due, clock.call_at(due, self._check)
+
+    def relax(self) -> None:
+        """Switch the watchdog off."""
+        self._expected = None
+
+    def cancel(self) -> None:
+        """Let nothing of this work into the session any more, whether or not its task obeys."""
+        self.end()
+        if self.task is not None:
+            self.task.cancel()
+
+    def end(self) -> None:
+        """Mark it as over: let nothing in, switch the watchdog off, release who waits for its inbox."""
+        self.alive = False
+        self._expected = None
+        if self.inbox is not None:
+            self.inbox.abandon()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self) -> None:
+        self._timer = None
+        if self._expected is None or not self.alive:
+            return
+        clock = self.stage.session.clock
+        what, seconds, due = self._expected
+        if clock.now() < due - 1e-6:
+            self._timer_at, self._timer = due, clock.call_at(due, self._check)
+            return
+        self.cancel()
+        self.stage.session.failed(
+            self.stage, ServiceTimeoutError(f"{what} did not come within {seconds:g} s"), self.reply
+        )
+
+
+class Works(dict[Work, None]):
+    """What the stages of a session are working at, oldest first."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        super().__init__()
+        self.stale = 0
+        """Frames that were dropped because their work had been cancelled."""
+        self._inputs = inputs
+
+    def spawn(self, work: Work, drive: Coroutine[Any, Any, None]) -> None:
+        """Run the task of a stage."""
+        if self._inputs.closed:
+            drive.close()
+            work.end()
+            return
+        self[work] = None
+        work.task = asyncio.create_task(drive, name=f"antiphon {work.stage.name}")
+        work.task.add_done_callback(lambda _: self.pop(work, None))
+
+    def cancel(self, which: Callable[[Work], bool]) -> None:
+        """Cancel the work that matches; nothing of it enters any more."""
+        for work in [work for work in self if which(work)]:
+            work.cancel()
+
+    def admit(self, part: PartPort, frame: Frame | Signal, work: Work | None) -> bool:
+        """Let a frame into the session at a part's place, unless the work that made it was cancelled.
+
+        `work` is None for a frame from a callback. Returns False if the work should stop.
+        """
+        if work is not None and not work.alive:
+            self.stale += 1
+            return False
+        self._inputs.enter(part, frame)
+        return work is None or work.alive
+
+    def running(self) -> Work | None:
+        """The work whose task is running now, if there is one."""
+        task = asyncio.current_task()
+        return next((work for work in self if work.task is task), None) if task is not None else None
