@@ -31,7 +31,7 @@ sys.__stdout__.write("\\n%r %r\\n" % (ms, int(status["VmRSS"].split()[0]) / 1024
 
 def measure(quick: bool) -> Values:
     """`core_ms`, `core_mib`, `bot_ms`, `bot_mib`."""
-    bot = ("antiphon.agent", *PARTS, "antiphon.turns.taking", *MODELS, *CLIENT)
+    bot = ("antiphon.agent", *PARTS, "antiphon.turns.turn_taking", *MODELS, *CLIENT)
     return cost_of({"core": CORE, "bot": bot}, quick)
 
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 from math import exp, isfinite, log
 
 from ..errors import ConfigurationError
-from .words import RULES, Hint, WordRule, WordRules
+from .word_rules import RULES, Hint, WordRule, WordRules
 
 __all__ = ["EndpointingSettings", "Evidence", "Wait", "likely", "wait"]
 

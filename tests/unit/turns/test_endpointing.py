@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from antiphon.errors import ConfigurationError
 from antiphon.turns.endpointing import EndpointingSettings, Evidence, likely, wait
-from antiphon.turns.words import WordRule
+from antiphon.turns.word_rules import WordRule
 
 DEFAULT = EndpointingSettings()
 

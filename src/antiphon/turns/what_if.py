@@ -26,9 +26,9 @@ from .decisions import (
     VoiceAt,
 )
 from .engine import TurnEngine
-from .recorded import NEAR, Counts, RecordedCall, RecordedReply, RecordedTurn
+from .recorded_call import NEAR, Counts, RecordedCall, RecordedReply, RecordedTurn
 from .settings import TurnSettings
-from .taking import JUDGED
+from .turn_taking import JUDGED
 
 __all__ = ["Change", "Outcome", "WhatIf", "what_if"]
 
