@@ -45,7 +45,9 @@ class BackchannelSettings:
 
 
 class Backchannels:
-    """Times backchannels: in a short pause of a long turn, between clauses, if the turn goes on.
+    """Decides when the agent says "mhm".
+
+    A backchannel fits into a short pause of a long turn, between clauses, if the turn goes on.
 
     The end-of-turn model says whether it goes on; without one, words that end with a comma do.
     """

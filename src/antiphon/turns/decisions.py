@@ -1,4 +1,7 @@
-"""What the turn engine is told besides frames, and what it decides: data, not effects."""
+"""Facts, which the turn engine is told besides frames, and decisions.
+
+Both are data: the engine has no effects.
+"""
 
 from dataclasses import dataclass
 
@@ -157,7 +160,10 @@ class SayBackchannel:
 
 @dataclass(frozen=True, slots=True)
 class BeIdle:
-    """Nobody has spoken for long: "prompt" with `text`, report the user "away", or "end" the call."""
+    """Nobody has spoken for long.
+
+    `action` is "prompt" (say `text`), "away" (the user is away) or "end" (end the call).
+    """
 
     action: str
     text: str = ""

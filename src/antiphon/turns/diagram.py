@@ -1,4 +1,4 @@
-"""Draws the table of the turn engine for the documentation: as a diagram and as a table in Markdown.
+"""Draws the table of the turn engine for the documentation.
 
 python -m antiphon.turns.diagram docs/concepts/turns.md
 """
@@ -15,7 +15,10 @@ BEGIN, END = "<!-- made from the table -->", "<!-- end of what is made from the 
 
 
 def arrows() -> dict[tuple[State, State], list[str]]:
-    """Return why one state follows another, by the two; without the facts that mean the same everywhere."""
+    """Return the reasons why one state follows another, by the two states.
+
+    Facts that mean the same in every state are left out.
+    """
     found: dict[tuple[State, State], list[str]] = {}
     for (state, fact), row in TABLE.items():
         for then, why in row.then.items():
@@ -53,7 +56,10 @@ def _table() -> str:
 
 
 def renewed(page: str) -> str:
-    """Return the page with the current diagram and table. Raises ValueError if it has no place for them."""
+    """Return the page with the current diagram and table.
+
+    Raises ValueError if it has no place for them.
+    """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

@@ -1,6 +1,7 @@
-"""Endpointing: has the user finished? All evidence becomes one probability, and that a time to wait.
+"""Endpointing: has the user finished, and how long to wait to be sure?
 
-Evidence adds up as log-odds; a piece that tells nothing adds 0:
+All evidence becomes one probability that the turn is over, and that becomes a time to wait. Evidence adds
+up as log-odds; a piece that tells nothing adds 0:
 
     log-odds = sound_weight * (log-odds of the model's probability - those of sound_even)
              + effect of the user's last words + effect of what the agent asked
@@ -28,7 +29,7 @@ SURE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about a turn that may be over; what is not known stays at its default."""
+    """What is known about a turn that may be over."""
 
     sound: float | None = None
     """The audio end-of-turn model's probability, asked for when speech paused, about 0.1 s after the user's
@@ -50,7 +51,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long to wait: the turn is over after so many seconds of quiet since its last sound."""
+    """How many seconds of quiet after its last sound end the turn."""
 
     seconds: float
     reason: str

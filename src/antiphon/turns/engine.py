@@ -1,4 +1,4 @@
-"""The turn engine: facts in, each with its time; decisions out, with the next deadline and the reason.
+"""The turn engine: facts with times in, decisions and a deadline out.
 
 It knows neither clock nor event loop. Every transition stands in `table.TABLE`; the acts that it names are
 functions in `user_turn` (the user's turn) and `overlap` (both are heard).
@@ -25,7 +25,7 @@ SPEECH: dict[type, bool] = {
 
 
 class TurnEngine:
-    """Decides who has the floor in one conversation, and what follows when nobody speaks.
+    """Decides who has the floor in one conversation.
 
     `classifier` decides what a sound over the agent's voice is; None means the rules of the policy.
     """

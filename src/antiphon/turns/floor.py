@@ -1,4 +1,4 @@
-"""The floor of one conversation: who has it, and everything known about who should have it."""
+"""The floor of one conversation: who has it, and who should have it."""
 
 import re
 from enum import Enum, auto
@@ -110,7 +110,10 @@ class Floor:
     # Interim words used as final ones ----------------------------------------------------------------
 
     def assume_final(self) -> None:
-        """End the turn with the words that are there, remembering them if final ones are still due."""
+        """Accept the words that are there as final.
+
+        If final ones are still due, remember these, to recognise the final ones when they come.
+        """
         turn = self.turn
         self.assumed_final = (turn.interim, turn.ended) if turn.words_due else None
 
@@ -128,11 +131,17 @@ class Floor:
         return early and bool(assumed) and alike(assumed, words.text)
 
     def is_addressed(self, text: str, now: float) -> bool:
-        """True if a turn with these words is meant for the agent: the wake phrase is there, or not needed."""
+        """True if a turn with these words is meant for the agent.
+
+        It is if no wake phrase is needed, or if the words contain it.
+        """
         return self.wake is None or now <= self.awake_until or self.wake.search(text) is not None
 
     def judge(self, now: float, *, over: bool, last: bool = False) -> Judgement:
-        """Ask the classifier what the user's sound is; with `last`, no more evidence will come."""
+        """Ask the classifier what the user's sound is.
+
+        With `last`, the classifier is told that no more evidence will come.
+        """
         turn, voice = self.turn, self.voice
         return self.classifier.judge(
             Overlap(

@@ -15,7 +15,7 @@ __all__ = ["Idle", "IdleSettings"]
 
 @dataclass(frozen=True, slots=True)
 class IdleSettings:
-    """What happens in a call in which nobody speaks. Durations in seconds; None means never."""
+    """What happens if nobody speaks. Durations in seconds; None is never."""
 
     prompt_after: float | None = None
     """How long it is quiet before each of the `prompts`, and after the last one before the call ends."""
@@ -73,7 +73,10 @@ class Idle:
 
     @property
     def due(self) -> Due | None:
-        """What follows if it stays quiet; None while somebody speaks, before the call and after it."""
+        """What follows if it stays quiet.
+
+        None while somebody speaks, before the call and after it.
+        """
         rules = self.settings
         if self._quiet is None or self._user_speaks or self._agent_speaks or self._over:
             return None

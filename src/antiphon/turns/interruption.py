@@ -1,4 +1,4 @@
-"""Interruptions: is a sound over the agent's voice a barge-in, a backchannel, a noise or an echo?
+"""What is a sound over the agent's voice? Barge-in, backchannel, noise, echo.
 
 The voice is held from the first sound on. Words decide, by the lists in `phrases`; without words, durations
 do. There is no clock here: everything that is judged is in the `Overlap`.
@@ -25,7 +25,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What is known about a sound of the user over the agent's voice. Durations in seconds."""
+    """What is known about a sound of the user over the agent's voice.
+
+    Durations in seconds.
+    """
 
     seconds: float
     """The length of the speech so far, by the VAD."""
@@ -70,7 +73,10 @@ class InterruptionClassifier(Protocol):
     """Decides whether the user wants the floor."""
 
     def judge(self, overlap: Overlap) -> Judgement:
-        """Judge an overlap; called at its first sound and whenever more is known. Must not block."""
+        """Judge an overlap.
+
+        Called at its first sound and whenever more is known; it must not block.
+        """
         ...
 
 

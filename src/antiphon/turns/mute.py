@@ -29,11 +29,17 @@ class MuteRule(Protocol):
     """Decides when the user is muted; an instance belongs to one session."""
 
     def observe(self, fact: Signal) -> None:
-        """Note a SessionStarted, ReplyStarted, PlayoutStarted, ReplyEnded, ToolStarted or ToolEnded."""
+        """Note a signal.
+
+        It is one of SessionStarted, ReplyStarted, PlayoutStarted, ReplyEnded, ToolStarted, ToolEnded.
+        """
         ...
 
     def mutes(self, at: float) -> bool:
-        """True if audio that begins at `at`, in seconds, is muted. Called for each piece of audio."""
+        """True if audio that begins at `at`, in seconds, is muted.
+
+        Called for each piece of audio.
+        """
         ...
 
 
@@ -58,7 +64,10 @@ class UntilGreeted:
 
 
 class WhileSpeaking:
-    """Mutes while a reply is heard, from its first sample to its end; with `once`, only the first reply."""
+    """Mutes while a reply is heard, from its first sample to its end.
+
+    With `once`, it mutes only during the first reply that is heard.
+    """
 
     def __init__(self, *, once: bool = False) -> None:
         self._once = once
@@ -79,7 +88,7 @@ class WhileSpeaking:
 
 
 class WhileToolsRun:
-    """Mutes while a tool works for a reply; a tool that outlives its reply no longer mutes."""
+    """Mutes while a tool works for the current reply."""
 
     def __init__(self) -> None:
         self._running: set[tuple[int, str]] = set()

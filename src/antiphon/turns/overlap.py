@@ -1,4 +1,4 @@
-"""The acts of the engine while both are heard: hold the voice, then decide who has the floor.
+"""The acts of the engine while both user and agent are heard.
 
 Together with `user_turn` these are all acts of `table.TABLE`; see there for what an act is.
 """
@@ -31,7 +31,7 @@ AGAIN = 0.5  # seconds until speech that is still undecided is judged again
 
 
 def suspect(floor: Floor, fact: SoundHeard, now: float) -> Next:
-    """A sound, too short to be called speech: hold the voice until it is gone or proves to be speech."""
+    """A sound, perhaps speech: hold the voice until that is clear."""
     if fact.gone or not floor.yields:
         floor.deadline = None
         return State.REPLYING, floor.resume()
@@ -46,7 +46,7 @@ def unfounded(floor: Floor, fact: Deadline, now: float) -> Next:
 
 
 def speaks(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> Next:
-    """The user speaks over the agent: hold the voice and judge; if it must be heard, just listen."""
+    """The user speaks over the agent: judge, or listen if it does not yield."""
     if not floor.yields:
         goes_on = floor.resume()
         then, begun = user_turn.begin(floor, fact, now)
@@ -79,7 +79,7 @@ def words(floor: Floor, fact: Transcript, now: float) -> Next:
 
 
 def hint(floor: Floor, fact: TurnHinted, now: float) -> Next:
-    """The speech-to-text service says whether this is over: keep it in case it becomes a turn."""
+    """The speech-to-text service says whether this is over: keep that."""
     floor.turn.hint = fact.probability
     floor.ends_because = "the vendor heard its end" if fact.final else floor.ends_because
     return floor.state, []
@@ -104,13 +104,16 @@ def unasked(floor: Floor, fact: Transcript, now: float) -> Next:
 
 
 def _begin_turn(floor: Floor, at: float) -> None:
-    """Begin what may become a turn, noting how much of the voice had been heard by then."""
+    """Begin what may become a turn, noting how much of the reply was heard."""
     floor.begin_turn(at)
     floor.voiced = floor.voice.voiced
 
 
 def _judge(floor: Floor, now: float, *, silent: bool, last: bool = False) -> Next:
-    """Decide whether the user, `silent` or still speaking, wants the floor; with `last`, now."""
+    """Decide whether the user wants the floor.
+
+    `silent`: the user is quiet again; `last`: decide now, with what is known.
+    """
     turn, rules = floor.turn, floor.settings.interruption
     judgement = floor.judge(now, over=silent, last=last)
     barges_in = judgement.verdict is OverlapVerdict.BARGE_IN
@@ -162,7 +165,7 @@ def begins(floor: Floor, fact: ReplyBegan, now: float) -> Next:
 
 
 def begins_too(floor: Floor, fact: ReplyBegan, now: float) -> Next:
-    """Agent and user begin at once: the user goes first, unless the agent must be heard."""
+    """Both begin at once: the user goes first if the agent can be interrupted."""
     begins(floor, fact, now)
     paused = floor.pause("the user speaks", now) if fact.interruptible else []
     if floor.state is State.SPEAKING:

@@ -1,4 +1,4 @@
-"""The usual pause of a speaker, learned from silences after which the user went on in the same turn."""
+"""The usual pause of a speaker within a turn, learned as the user goes on."""
 
 from collections import deque
 from statistics import median
@@ -14,7 +14,10 @@ SHORTEST, LONGEST = 0.15, 2.5
 
 
 class Pauses:
-    """The pauses of one speaker within turns. The median of the newest ones ignores outliers."""
+    """The pauses of one speaker within turns.
+
+    The median of the newest ones ignores outliers.
+    """
 
     def __init__(self) -> None:
         self._last = deque[float](maxlen=REMEMBERED)
@@ -26,5 +29,8 @@ class Pauses:
 
     @property
     def floor(self) -> float | None:
-        """The usual pause within this speaker's turns, in seconds; None while too few are known."""
+        """The usual pause within this speaker's turns, in seconds.
+
+        None while too few pauses are known.
+        """
         return median(self._last) if len(self._last) >= NEEDED else None

@@ -1,4 +1,4 @@
-"""What people say over somebody who speaks, by language: backchannels, commands, fillers and noises."""
+"""Backchannels, commands, fillers and noises over a voice, by language."""
 
 import re
 import unicodedata
@@ -126,7 +126,9 @@ _DRAWN_OUT = re.compile(r"([^\W\d_]{1,2})\1{2,}")
 
 @lru_cache(8)
 def words_of(text: str) -> tuple[str, ...]:
-    """Return the words of a text in lower case, without punctuation, marked sounds and drawn-out letters.
+    """Return the words of a text, normalised for comparison.
+
+    They are in lower case, without punctuation, marked sounds and drawn-out letters ("yeahhh").
 
     Cached for the few newest texts, because the agent's text is the same throughout an overlap.
     """
@@ -151,7 +153,7 @@ def lexicon(
 
 
 class Lexicon:
-    """The phrases of the given languages (of all if none is given), with additional ones."""
+    """The phrases of some languages (of all if none is given), with more."""
 
     def __init__(
         self, languages: Iterable[str] = (), backchannels: Iterable[str] = (), commands: Iterable[str] = ()

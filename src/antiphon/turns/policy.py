@@ -1,4 +1,4 @@
-"""Reads a turn policy from a TOML file; its tables and keys are those of `TurnSettings`.
+"""Reads a turn policy from a TOML file with the names of `TurnSettings`.
 
     wake_phrase = "hey shop"
 

@@ -1,4 +1,6 @@
-"""A recorded call, as far as turn taking is concerned: the user's side, the turns, and the replies.
+"""Reads a recorded call as far as turn taking is concerned.
+
+That is the user's side, the turns that were taken, and the replies.
 
 Everything needed is in every journal, with media or without.
 """
@@ -59,7 +61,10 @@ UNWRITTEN = 2.0  # seconds that a reply, or the rest of one, is assumed to take 
 
 @dataclass(slots=True)
 class RecordedTurn:
-    """A turn of the user: its words, its first and its last sound, and when it was decided to be over."""
+    """A turn of the user.
+
+    Its words, its first and last sound, and when it was decided to be over.
+    """
 
     text: str
     started: float
@@ -71,7 +76,10 @@ class RecordedTurn:
 
 @dataclass(slots=True)
 class RecordedReply:
-    """A reply as a user who says nothing would hear it. Times are seconds since its beginning."""
+    """A reply as a user who says nothing would hear it.
+
+    Times are seconds since its beginning.
+    """
 
     began: float
     interruptible: bool = True
@@ -86,7 +94,10 @@ class RecordedReply:
     """Where it was interrupted: after so many seconds of its voice, and so many characters."""
 
     def reached(self, played: float) -> int:
-        """Return how many characters have been heard after so many seconds of its voice, in whole words."""
+        """Return how many characters have been heard, in whole words.
+
+        `played` is the seconds of its voice that have been heard.
+        """
         if self.cut is not None and abs(played - self.cut[0]) < NEAR:
             return self.cut[1]
         share = min(1.0, played / self.seconds) if self.seconds > 0 else 1.0
@@ -134,7 +145,10 @@ class RecordedCall:
 
 
 def recorded(journal: str | Path | Iterable[bytes]) -> RecordedCall:
-    """Read a call from its journal: a file, or `Journal.lines`. Raises ConfigurationError if it is none."""
+    """Read a call from its journal: a file, or `Journal.lines`.
+
+    Raises ConfigurationError if it is no journal.
+    """
     reader = _Reader()
     for number, line in enumerate(read(journal), 1):
         reader.call.over = line.at
@@ -182,7 +196,10 @@ class _Reader:
                 self._event(line.at, what)
 
     def _fact(self, line: JournalLine, fact: Any) -> None:
-        """Add a fact of the user's side. Words that a part has rewritten replace those that it was given."""
+        """Add a fact of the user's side.
+
+        Words that a part has rewritten replace those that it was given.
+        """
         facts = self.call.facts
         if isinstance(fact, Transcript) and not line.is_input and facts:
             at, last = facts[-1]
@@ -276,7 +293,7 @@ class _Reader:
             self._seconds += reply.seconds
 
     def finish(self) -> RecordedCall:
-        """Complete the call after its last line, estimating what the recording does not tell."""
+        """Complete the call, estimating what the recording does not tell."""
         call = self.call
         for number, making in list(self._making.items()):  # if the journal breaks off
             self._ended(call.over, making, ReplyEnded(number, "", "", interrupted=True))

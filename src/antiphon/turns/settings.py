@@ -32,7 +32,7 @@ class SpeculationSettings:
 
 @dataclass(frozen=True, slots=True)
 class TurnLimit:
-    """How long a turn of the user may become before it is ended; None means without limit."""
+    """How long a turn of the user may become; None means without limit."""
 
     seconds: float | None = None
     """The longest turn, in seconds."""

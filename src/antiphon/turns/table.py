@@ -1,9 +1,9 @@
-"""The table of the turn engine: what may happen in each state, what is done about it, and what follows.
+"""The table of the turn engine: every rule of turn taking.
 
-A row names the act that answers a fact, and every state that the act may return, the usual one first, each
-with the reason; the reason for staying in a state is empty. The engine refuses a state that is not in the
-row. The diagram in docs/concepts/turns.md is drawn from this table, with the reasons on its arrows. A fact
-that has no row in a state is ignored there.
+A row names the act that answers a fact in a state, and every state that the act may return, the usual one
+first, each with the reason; the reason for staying in a state is empty. The engine refuses a state that is
+not in the row. The diagram in docs/concepts/turns.md is drawn from this table, with the reasons on its
+arrows. A fact that has no row in a state is ignored there.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ __all__ = ["ALWAYS", "TABLE", "Row"]
 
 
 class Row(NamedTuple):
-    """What is done about a fact in a state, and every state that may follow, with the reason why."""
+    """What is done about a fact, and every state that may follow, with why."""
 
     act: Callable[..., Next]
     then: Mapping[State, str]

@@ -1,4 +1,4 @@
-"""How soon the agent answers: at once in a chat, after a moment if something sad was said.
+"""How soon the agent answers: at once, or after a moment of thought.
 
 A `Pace` is the shortest gap between the user's last sound and the agent's first. The reply is made during
 that gap, so a short gap costs no time.
@@ -37,7 +37,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The shortest gap between the user's last sound and the agent's first, in seconds, and why."""
+    """The shortest gap before an answer, in seconds, and why.
+
+    It is measured from the user's last sound to the agent's first.
+    """
 
     seconds: float
     reason: str
@@ -47,7 +50,10 @@ class ResponseTiming(Protocol):
     """Decides how long the agent waits before an answer."""
 
     def pace(self, exchange: Exchange) -> Pace | Awaitable[Pace]:
-        """Return the pace of an answer; called once the user's words are known, while the reply is made."""
+        """Return the pace of an answer.
+
+        Called once the user's words are known, while the reply is made.
+        """
         ...
 
 
@@ -96,7 +102,10 @@ THINKING = {
 
 @dataclass(frozen=True, slots=True)
 class TimingRule:
-    """The agent waits after a turn that matches `pattern`, a regular expression; case is ignored."""
+    """The agent waits after a turn that matches `pattern`.
+
+    The pattern is a regular expression; case is ignored.
+    """
 
     pattern: str
     seconds: float
@@ -158,7 +167,9 @@ def _compiled(rule: TimingRule) -> re.Pattern[str]:
 
 
 class AskedTiming:
-    """A timing that asks a function, such as a language model; `otherwise` holds if no answer comes in time.
+    """A timing that asks a function, such as one that asks a language model.
+
+    `otherwise` holds if no answer comes in time.
 
     `ask` returns seconds. `bound` awaits it and raises TimeoutError after `within` seconds, as
     `asyncio.wait_for` does; it is passed in because this package has no clock of its own.

@@ -1,4 +1,4 @@
-"""The stage of turn taking: tells the engine what happens, and carries out what it decides."""
+"""The stage of turn taking: feeds the engine and carries out its decisions."""
 
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,9 @@ JUDGED = (SoundHeard, SpeechStarted, SpeechResumed, SpeechPaused, Transcript)
 
 
 class TurnTaking(Stage):
-    """Makes the user's turns from speech, words and end-of-turn scores, and holds or interrupts the agent.
+    """Makes the user's turns, and holds or interrupts the agent's voice.
+
+    Turns are made from speech, words and end-of-turn scores.
 
     `classifier` decides what a sound over the agent's voice is; None means the rules of the policy.
     """

@@ -1,4 +1,4 @@
-"""The acts of the engine that concern the user's turn, from its first sound to its end.
+"""The acts of the engine about the user's turn, from beginning to end.
 
 An act is a function of the floor, a fact and the time. It changes what is known on the floor, and returns
 the state that follows with the decisions. `table.TABLE` says which act answers which fact.
@@ -61,7 +61,7 @@ def go_on(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> Next
 
 
 def stop(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> Next:
-    """The user is quiet: weigh whether the turn is over, unless only the button can end it."""
+    """The user is quiet: the turn may be over, unless only the button ends it."""
     if floor.settings.starts_by == "button" and not floor.ends_because:
         return State.SPEAKING, []
     floor.turn.ended = fact.at
@@ -69,7 +69,7 @@ def stop(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> Next:
 
 
 def button(floor: Floor, fact: TalkButton, now: float) -> Next:
-    """The button takes the floor when it is pressed, and ends the turn when it is let go."""
+    """The button takes the floor when pressed, and ends the turn when let go."""
     if fact.pressed:
         begun = _seize(floor, "the button was pressed", now)
         floor.deadline = floor.limit
@@ -82,7 +82,7 @@ def button(floor: Floor, fact: TalkButton, now: float) -> Next:
 
 
 def key(floor: Floor, fact: UserKey, now: float) -> Next:
-    """A key takes the floor like a word that is certain; the turn ends after the last key."""
+    """A key takes the floor like a certain word; the last key ends the turn."""
     if fact.key == floor.settings.last_key and floor.state not in HELD_BY_USER:
         return floor.state, []  # it ends nothing
     begun = _seize(floor, "a key was pressed", now)
@@ -96,7 +96,10 @@ def key(floor: Floor, fact: UserKey, now: float) -> Next:
 
 
 def _seize(floor: Floor, reason: str, now: float) -> list[Decision]:
-    """Give the user the floor, if it is not theirs; words spoken over the agent begin the turn."""
+    """Give the user the floor, if it is not theirs already.
+
+    Words spoken over the agent become the beginning of the turn.
+    """
     if floor.state in HELD_BY_USER:
         return []
     if floor.state not in (State.OVERLAPPING, State.JUDGING):
@@ -112,7 +115,7 @@ def sound(floor: Floor, fact: SoundHeard, now: float) -> Next:
 
 
 def score(floor: Floor, fact: TurnScored, now: float) -> Next:
-    """The end-of-turn model has scored the pause: keep the score for when the turn is weighed."""
+    """The end-of-turn model has scored the pause."""
     floor.turn.score = fact.probability
     return weigh(floor, fact, now) if floor.state is State.ENDING else (floor.state, [])
 
@@ -146,7 +149,7 @@ def words(floor: Floor, fact: Transcript, now: float) -> Next:
 
 
 def check_limits(floor: Floor, fact: Transcript | Deadline, now: float) -> Next:
-    """End a turn that is too long, or in which the VAD hears speech but no more words come."""
+    """End a turn that is too long, or in which no more words come."""
     turn, rules = floor.turn, floor.settings
     reason = rules.limit.reached(turn.started, now, turn.text)
     if turn.settled is not None and now >= turn.settled + rules.endpointing.ceiling - 1e-6:
@@ -164,7 +167,7 @@ def check_limits(floor: Floor, fact: Transcript | Deadline, now: float) -> Next:
 
 
 def weigh(floor: Floor, fact: object, now: float) -> Next:
-    """End the turn if it has been quiet for long enough and its words are there; else wait."""
+    """End the turn if it was quiet for long enough and its words are there."""
     turn, rules = floor.turn, floor.settings
     patience = _patience(floor)
     seconds, reason = patience.seconds + floor.back_off, patience.reason
@@ -189,7 +192,7 @@ def _patience(floor: Floor) -> Wait:
 
 
 def unasked(floor: Floor, fact: Transcript, now: float) -> Next:
-    """Words without speech, from a pipeline without VAD or too late for their turn: they are a new turn."""
+    """Words without speech, or too late for their turn, are a new turn."""
     missed = floor.settings.starts_by == "speech" or floor.assumed_final is not None
     if floor.is_known(fact, spoken_since=False) or not (fact.text and missed):
         return floor.state, []
@@ -206,7 +209,10 @@ def unasked(floor: Floor, fact: Transcript, now: float) -> Next:
 
 
 def _guess(floor: Floor, patience: Wait, now: float) -> list[Decision]:
-    """Begin a speculative reply if the turn is probably over; drop one whose words have changed."""
+    """Begin a speculative reply if the turn is probably over.
+
+    One that was begun for other words is dropped.
+    """
     turn, rules = floor.turn, floor.settings.speculation
     text = turn.text
     if floor.guess is not None and same_words(floor.guess, text):

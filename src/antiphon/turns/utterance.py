@@ -1,4 +1,4 @@
-"""The user's turn so far: when it was spoken, its words, and the evidence for its end."""
+"""The user's turn so far: its times, its words, the evidence for its end."""
 
 import re
 from difflib import SequenceMatcher
@@ -17,7 +17,10 @@ def same_words(one: str, other: str) -> bool:
 
 
 def alike(one: str, other: str) -> bool:
-    """True if one text may be a recogniser's later version of the other: similar, with as many words."""
+    """True if one text may be a recogniser's later version of the other.
+
+    Such texts are similar and have as many words.
+    """
     if same_words(one, other):
         return True
     near = SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= 0.8

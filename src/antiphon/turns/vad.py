@@ -1,4 +1,7 @@
-"""Turns the probability of speech in each window into stretches of speech. Time is an input."""
+"""Makes stretches of speech from the probability of speech in each window.
+
+There is no clock here: time is an input.
+"""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -42,7 +42,10 @@ the next turn; "lost": it is no turn, or is not over when the call ends; "new": 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A turn of the recording and what became of it; times in seconds since the call began."""
+    """A turn of the recording and what became of it.
+
+    Times are seconds since the call began.
+    """
 
     outcome: Outcome
     text: str
@@ -200,7 +203,10 @@ class _Speaking:
 
 @dataclass(order=True, slots=True)
 class _Begin:
-    """A reply that will begin; one that answers a turn is cancelled if the user says more."""
+    """A reply that will begin.
+
+    One that answers a turn is cancelled if the user says more.
+    """
 
     at: float
     place: int
@@ -209,7 +215,7 @@ class _Begin:
 
 
 class _Replay:
-    """Runs the engine on the facts of a recording, beside an agent that speaks when the engine lets it."""
+    """Runs the engine on a recording, beside an agent that obeys it."""
 
     def __init__(self, call: RecordedCall, settings: TurnSettings) -> None:
         self.call = call
@@ -257,7 +263,10 @@ class _Replay:
                 rung = -1.0 if self._tell(Deadline(), now) else now
 
     def _tell(self, fact: Fact, now: float) -> bool:
-        """Let the engine decide about a fact and carry it out. Returns True if it decided anything."""
+        """Let the engine decide about a fact, and carry the decisions out.
+
+        Returns True if there were any.
+        """
         stop, follows = False, list[_Begin]()
         decisions = self._engine.decide(fact, now)
         for decision in decisions:
@@ -303,7 +312,10 @@ class _Replay:
         return _Begin(round(at, 6), next(self._places), reply, answers)
 
     def _answer(self, end: EndTurn, now: float) -> _Begin | None:
-        """Return the recorded answer to this turn, or to the one that it is a part of, or an assumed one."""
+        """Return the recorded answer to this turn, or an assumed one.
+
+        A turn that is part of a recorded one gets the answer to that one.
+        """
         over = [turn for turn in self.call.turns if _holds(_End(end, now), turn)]
         within = [turn for turn in self.call.turns if turn.started - NEAR <= now < turn.ended]
         if not (turns := over or within):

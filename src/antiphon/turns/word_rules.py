@@ -1,4 +1,4 @@
-"""What words tell about whether the user has finished: a table of rules, made to be read and changed.
+"""Rules for what words tell about whether the user has finished.
 
 A rule looks at the last words of one side. For each side the first rule that matches counts, so the special
 rules come first.
@@ -23,7 +23,7 @@ TAIL = 64
 
 @dataclass(frozen=True, slots=True)
 class WordRule:
-    """If `pattern` matches the last words of a side, the turn is more or less likely to be over."""
+    """The turn is more or less likely to be over if `pattern` matches."""
 
     pattern: str
     """A regular expression; case is ignored. Of the agent's words it sees only the last sentence."""
@@ -201,7 +201,7 @@ RULES: tuple[WordRule, ...] = (
 
 @lru_cache(512)
 def _told(rules: "WordRules", words: str, asked: str) -> list[Hint]:
-    """Cached, because the same words are judged again at each fact while the user is quiet."""
+    """Cached: the same words are judged again at each fact in a pause."""
     return rules.first(words, asked)
 
 
@@ -217,7 +217,10 @@ class WordRules:
         self._newest = self._after("")
 
     def told(self, words: str, asked: str) -> list[Hint]:
-        """Return what the user's words tell and what the agent's question tells; empty if no rule matches."""
+        """Return what the user's words and the agent's question tell.
+
+        The list is empty if no rule matches.
+        """
         return _told(self, last_words(words), asked)
 
     def first(self, words: str, asked: str) -> list[Hint]:
@@ -237,7 +240,7 @@ class WordRules:
 
 
 class _Question(NamedTuple):
-    """What the agent asked, the rules that apply after it, and what the question itself tells."""
+    """A question of the agent, the rules that apply, and what it tells itself."""
 
     asked: str
     rules: list[tuple[re.Pattern[str], WordRule]]
