@@ -196,5 +196,5 @@ def test_data_that_is_none_is_refused(tmp_path: Path, line: str, says: str) -> N
 
 
 def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no directory"):
+    with pytest.raises(ConfigurationError, match="not a directory"):
         load(tmp_path / "nowhere")

@@ -34,7 +34,7 @@ def test_a_silent_user_is_asked_again_then_away_then_the_call_ends() -> None:
     while (due := idle.due) is not None:
         seen.append(due)
         idle.done(due.at)
-        if isinstance(due.decision, BeIdle) and due.decision.action == "prompt":
+        if due.at in (10, 19):
             tell(idle, [(due.at, ReplyBegan())])
             assert idle.due is None, "the agent speaks"
             tell(idle, [(due.at + 1, ReplyOver())])
