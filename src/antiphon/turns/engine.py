@@ -56,7 +56,11 @@ class TurnEngine:
         if not isinstance(fact, Deadline) or (floor.deadline is not None and floor.deadline <= now + 1e-6):
             row = TABLE.get((floor.state, type(fact)))
             if row is not None:
-                then, decisions = row.act(floor, fact, now)
+                try:
+                    then, decisions = row.act(floor, fact, now)
+                except Exception:
+                    floor.state = next(iter(row.then))
+                    raise
                 assert then in row.then, f"{row.act.__qualname__}: {then} does not follow {floor.state}"
                 floor.state = then
             elif isinstance(fact, Deadline):

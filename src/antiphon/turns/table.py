@@ -1,9 +1,10 @@
 """The table of the turn engine: every rule of turn taking.
 
-A row names the act that answers a fact in a state, and every state that the act may return, the usual one
-first, each with the reason; the reason for staying in a state is empty. The engine refuses a state that is
-not in the row. The diagram in docs/concepts/turns.md is drawn from this table, with the reasons on its
-arrows. A fact that has no row in a state is ignored there.
+A row names the act that answers a fact in a state, and every state that the act may return, each with the
+reason; the reason for staying in a state is empty. The engine refuses a state that is not in the row. The
+first one also follows if the act fails, such as by an error in a classifier. The diagram in
+docs/concepts/turns.md is drawn from this table, with the reasons on its arrows. A fact that has no row in a
+state is ignored there.
 """
 
 from collections.abc import Callable, Mapping
@@ -66,7 +67,7 @@ _ROWS: dict[tuple[State, type | tuple[type, ...]], tuple[Callable[..., Next], di
     (_E, Transcript): (user_turn.words,        {_E: "", **_OVER}),
     (_E, TurnScored): (user_turn.score,        {_E: "", **_OVER}),
     (_E, TurnHinted): (user_turn.hint,         {_E: "", **_OVER}),
-    (_E, Deadline):   (user_turn.weigh,        {**_OVER, _E: ""}),
+    (_E, Deadline):   (user_turn.weigh,        {_E: "", **_OVER}),
     (_E, ReplyBegan): (overlap.begins_too,     {_E: ""}),
     (_E, ReplyOver):  (overlap.over_too,       {_E: "", _L: _OVER[_L]}),
 
@@ -86,7 +87,7 @@ _ROWS: dict[tuple[State, type | tuple[type, ...]], tuple[Callable[..., Next], di
     (_O, _QUIET):     (overlap.quiet,          _JUDGED | {_J: "quiet"}),
     (_O, Transcript): (overlap.words,          {_O: "", _S: "barge-in"}),
     (_O, TurnHinted): (overlap.hint,           {_O: ""}),
-    (_O, Deadline):   (overlap.due,            {_S: "barge-in", _O: ""}),
+    (_O, Deadline):   (overlap.due,            {_O: "", _S: "barge-in"}),
     (_O, ReplyOver):  (overlap.alone,          {_S: "the agent has finished"}),
 
     (_J, _SPEECH):    (overlap.speaks_on,      {_O: "speech", _S: "barge-in"}),
@@ -94,7 +95,7 @@ _ROWS: dict[tuple[State, type | tuple[type, ...]], tuple[Callable[..., Next], di
     (_J, Transcript): (overlap.words,          _JUDGED),
     (_J, TurnScored): (user_turn.score,        {_J: ""}),
     (_J, TurnHinted): (overlap.hint,           {_J: ""}),
-    (_J, Deadline):   (overlap.due,            {_R: _FALSE, _E: "barge-in", _J: ""}),
+    (_J, Deadline):   (overlap.due,            _JUDGED),
     (_J, ReplyOver):  (overlap.alone,          {_E: "the agent has finished", _L: _OVER[_L]}),
 
     # whoever has the floor:

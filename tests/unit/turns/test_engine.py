@@ -718,11 +718,19 @@ SAMPLES: dict[type, Fact] = {
 }  # fmt: skip
 
 
+AT_DEADLINES = {
+    (State.ENDING, Deadline): State.LISTENING,
+    (State.OVERLAPPING, Deadline): State.SPEAKING,
+    (State.JUDGING, Deadline): State.REPLYING,
+}
+"""Where these rows lead in the calls above; the others lead to the first state that they name."""
+
+
 @pytest.mark.parametrize(
     ("state", "kind"), TABLE, ids=lambda value: getattr(value, "name", None) or value.__name__
 )
 def test_row_of_the_table(state: State, kind: type) -> None:
-    """Every row, and the usual state that it leads to."""
+    """Every row, and the state that it leads to."""
     line = Line().at(1.2, *IN[state])
     assert line.state is state
     if kind is Deadline:
@@ -733,7 +741,24 @@ def test_row_of_the_table(state: State, kind: type) -> None:
         assert due is not None
         line.now = due
     line.tell(SAMPLES[kind])
-    assert line.state is next(iter(TABLE[state, kind].then))
+    assert line.state is AT_DEADLINES.get((state, kind), next(iter(TABLE[state, kind].then)))
+
+
+def test_classifier_that_fails_costs_no_words() -> None:
+    """The state follows as if it were undecided, so that the user has the floor once the agent is silent."""
+
+    class Broken:
+        def judge(self, overlap: Overlap) -> Judgement:
+            raise ValueError("broken")
+
+    engine = TurnEngine(TurnSettings(speculation=QUIET), classifier=Broken())
+    engine.decide(ReplyBegan(), 0.0)
+    for now, fact in ((1.0, SpeechStarted(1.0)), (1.5, final("stop that")), (1.6, SpeechStopped(1.6))):
+        with pytest.raises(ValueError, match="broken"):
+            engine.decide(fact, now)
+    assert engine.state is State.JUDGING
+    decided = engine.decide(ReplyOver(), 2.0) + engine.decide(Deadline(), engine.deadline or 2.0)
+    assert [decision.text for decision in decided if isinstance(decision, EndTurn)] == ["stop that"]
 
 
 def test_fact_that_is_not_in_the_table_changes_nothing() -> None:
