@@ -1,10 +1,10 @@
-"""What Antiphon costs, beside its targets and beside the frameworks that lead its field.
+"""What does Antiphon cost, compared with its targets and with the frameworks that lead its field?
 
-`python -m benchmarks` measures ours; `--peers` measures the peers too, in environments of their own.
-A benchmark NAME is one question: `NAME.py` answers it for Antiphon, `peers/<peer>_NAME.py` for a peer, each
-with one function, `measure(quick) -> Values`, that is run in a fresh process. Where a framework has no such
-module, it has no such thing to measure. The table of what is reported is in `report.py`.
+`python -m benchmarks` measures Antiphon; `--peers` also measures the peers, each in its own environment. A
+benchmark NAME is one question: `NAME.py` answers it for Antiphon, `peers/<peer>_NAME.py` for a peer, each
+with one function, `measure(quick) -> Values`, which is run in a fresh process. If a peer has no such module,
+it has nothing comparable to measure. `report.py` lists what is reported.
 """
 
 Values = dict[str, float | dict[str, float]]
-"""What a benchmark measured, by key. One value for each mode of use where they differ, as shipped first."""
+"""What a benchmark measured, by key; a dict if the modes of use differ, beginning with the one as shipped."""

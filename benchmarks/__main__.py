@@ -1,4 +1,7 @@
-"""`python -m benchmarks [--peers] [--only NAME ...] [--json FILE] [--quick]`: measure, show, keep."""
+"""`python -m benchmarks [--peers] [--only NAME ...] [--json FILE] [--quick]`: run the benchmarks.
+
+The figures are printed as a table and written as JSON.
+"""
 
 import argparse
 import json
@@ -18,15 +21,15 @@ from . import Values, report
 from .gauges import calibration_ms
 from .peers.environments import PEERS, ROOT, prepare
 
-PATIENCE = 900  # seconds that one benchmark may take
+TIMEOUT = 900  # seconds for one benchmark
 
 
 class BenchmarkError(Exception):
-    """A benchmark that gave no values."""
+    """A benchmark failed."""
 
 
 def main() -> int:
-    """Exit status 0 when all that was asked for was measured, targets met or not; 1 when something failed."""
+    """Run them all. Returns 0 if everything was measured, whatever the targets."""
     options = _options()
     console = Console()
     if not console.is_terminal:
@@ -45,7 +48,7 @@ def main() -> int:
                 pythons[name] = prepare(name)
             except AntiphonError as error:
                 failures.append(str(error))
-        # All of one benchmark before the next, so that what is compared was measured close together.
+        # All frameworks run one benchmark before the next, so that compared figures are close in time.
         for benchmark in options.only or report.BENCHMARKS:
             for framework, python in pythons.items():
                 module = _module(framework, benchmark)
@@ -84,16 +87,16 @@ def _measure(framework: str, python: Path, module: str, quick: bool) -> Values:
     command = [str(python), "-m", "benchmarks.measure", module, *(["--quick"] if quick else [])]
     environment = dict(os.environ)
     if framework != report.OURS:
-        environment.pop("PYTHONPATH", None)  # each place more to look in makes a peer's imports slower
+        environment.pop("PYTHONPATH", None)  # each additional path makes a peer's imports slower
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise BenchmarkError(f"{module} was not done after {PATIENCE} s") from error
+        raise BenchmarkError(f"{module} did not finish within {TIMEOUT} s") from error
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise BenchmarkError(f"{module}: {reason}. The whole story: {' '.join(command)}")
+        raise BenchmarkError(f"{module}: {reason}. To see all of its output, run: {' '.join(command)}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -1,8 +1,8 @@
 """How soon does the agent fall silent when a person begins to speak over it?
 
-The agent talks on; each question of `voice_to_voice` is put to it in the middle, in virtual time, with the
-local voice activity detector. Measured from the first sound of the question, as one sees it in its waveform,
-to the moment at which playout holds the voice. What the models compute takes no time here.
+The agent speaks without end, and each question of `voice_to_voice` interrupts it, in virtual time, with the
+local voice activity detector. Measured is the time from the first sound of the question, as visible in its
+waveform, to the moment when playout holds the voice. The models' computing takes no time here.
 
     python -m benchmarks.barge_in [RECORDING.wav ...]
 
@@ -31,7 +31,7 @@ MONOLOGUE = (
 
 
 async def delay(agent: Agent, question: Question) -> float | None:
-    """Seconds; None where the voice was not held."""
+    """Return the seconds until the voice was held; None if it never was."""
     first = find_speech(question.pcm, HZ, 0.1)[0][0] / HZ
     caller = Caller([CallerLine(question.pcm, 1.0, "barge-in")], HZ, linger=1.0, at_most=20)
     session = agent.session(caller)
@@ -43,7 +43,7 @@ async def delay(agent: Agent, question: Question) -> float | None:
 
 
 async def main() -> int:
-    """Exit status 1 when a person was not heard."""
+    """Return exit status 1 if a person was not heard."""
     agent = Agent(
         "You talk on.",
         greeting=MONOLOGUE,

@@ -1,15 +1,16 @@
-"""What does cleaning cost, and what does it do: to noise, to echo, to what is taken for speech, to the words?
+"""What does audio cleaning cost, and how well does it remove noise and echo without harming the words?
 
-Read sentences with known words, as recorded and with a fan or other voices behind them (5 dB under the
-voice), go through each filter in pieces of 20 ms, then to the local voice activity detector and to the local
-recogniser. What is taken away is measured in the two seconds before anybody speaks, and so is how much of
-that the detector takes for speech. An echo of another voice (60 ms late, in a small room, 12 dB under it or
-as loud) is alone for four seconds, the last two of which are measured; then somebody speaks through it.
+Read sentences with known words, as recorded and with a fan or other voices in the background (5 dB below the
+voice), pass through each filter in pieces of 20 ms, then through the local voice activity detector and the
+local recogniser. Noise reduction, and how much noise the detector takes for speech, are measured in the two
+seconds before anybody speaks. For echo cancellation, an echo of another voice (60 ms late, in a small room,
+12 dB below the voice or as loud) is heard alone for four seconds, the last two of which are measured; then
+somebody speaks over it.
 
     python -m benchmarks.cleaning [FOLDER]
 
-FOLDER has wav files and transcripts.json, and is ../shared/speech where nothing is said; without it the
-local voice reads the sentences. Each filter's figures stand beside those of no filter, from the same run.
+FOLDER contains wav files and transcripts.json; the default is ../shared/speech. If it does not exist, the
+local voice reads the sentences. Each filter is compared with no filter in the same run.
 """
 
 import asyncio
@@ -64,23 +65,23 @@ class Sentence:
 
 @dataclass
 class Score:
-    """Of one filter in one condition."""
+    """The figures of one filter in one condition."""
 
     condition: str
     filter: str
     ms: float = 0.0
-    """Processor time for a second of audio."""
+    """CPU milliseconds for a second of audio."""
     taken: float = 0.0
-    """dB by which what is not the voice is quieter."""
+    """By how many dB noise or echo is quieter."""
     speech: float = 0.0
-    """Of a hundred windows in which nobody speaks, those that are taken for speech."""
+    """Per cent of the windows without speech that are taken for speech."""
     wrong: float = 0.0
-    """Words of a hundred that are wrong, missing or too many."""
+    """Word error rate in per cent."""
 
 
 @dataclass(frozen=True)
 class Ears:
-    """Who listens to what has been cleaned."""
+    """The models that listen to the cleaned audio."""
 
     stt: SpeechToText
     vad: VoiceActivity
@@ -98,7 +99,7 @@ class Ears:
         return plain(" ".join(heard))
 
     async def speech(self, sound: Sound) -> float:
-        """The share of windows that are taken for speech."""
+        """Return the share of windows that are taken for speech."""
         size = self.vad.window * 2
         everything = pcm(sound)
 
@@ -111,7 +112,7 @@ class Ears:
 
 
 def recorded(folder: Path) -> list[Sentence]:
-    """Recordings of 2 to 12 s with their words."""
+    """Return the recordings of 2 to 12 s with their words."""
     found: list[Sentence] = []
     for entry in json.loads((folder / "transcripts.json").read_text()).values():
         if 2 <= entry["seconds"] <= 12 and entry.get("kind") == "read":
@@ -121,7 +122,7 @@ def recorded(folder: Path) -> list[Sentence]:
 
 
 async def synthesised() -> list[Sentence]:
-    """The sentences in the local voice."""
+    """Return the sentences, spoken by the local voice."""
     voice = create("tts", "local")
     return [
         Sentence(floats(resample(await spoken(voice, text), voice.sample_rate, HZ)), text)
@@ -142,26 +143,26 @@ def level(sound: Sound) -> float:
 
 
 def fan(count: int, seed: int) -> Sound:
-    """Noise that falls by 3 dB an octave."""
+    """Return noise that falls by 3 dB per octave."""
     spectrum = np.fft.rfft(np.random.default_rng(seed).normal(0, 1, count))
     return np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 20)), count)
 
 
 def babble(sentences: list[Sentence], but: int, count: int) -> Sound:
-    """Six others at once, backwards."""
+    """Return six other sentences at once, played backwards."""
     others = [one.sound for index, one in enumerate(sentences) if index != but][:6]
     return np.sum([np.resize(other[::-1], count) for other in others], axis=0)
 
 
 def echo_of(far: Sound, loud: float) -> Sound:
-    """What the microphone hears of the loudspeaker, `loud` dB beside it."""
+    """Return the loudspeaker as the microphone hears it, `loud` dB relative to it."""
     room = np.exp(-np.arange(1600) / 300) * np.random.default_rng(7).normal(0, 1, 1600)
     heard = np.convolve(far, room / np.sqrt(np.sum(room * room)) * 10 ** (loud / 20))
     return np.concatenate((np.zeros(round(0.06 * HZ)), heard))[: len(far)]
 
 
 def clean(name: str, near: Sound, far: Sound | None, score: Score) -> Sound:
-    """Through a filter of its own, moved back by its delay."""
+    """Return the sound after a new instance of the filter, shifted back by the filter's delay."""
     if not name:
         return near
     service: AudioFilter = create("cleaning", name)
@@ -198,7 +199,7 @@ def plain(text: str) -> list[str]:
 
 
 def errors(said: list[str], heard: list[str]) -> int:
-    """Words to change, add or leave out, to make one the other."""
+    """Return the edit distance in words."""
     row = list(range(len(heard) + 1))
     for i, word in enumerate(said, 1):
         last, row[0] = row[0], i
@@ -208,7 +209,7 @@ def errors(said: list[str], heard: list[str]) -> int:
 
 
 def behind(sentence: Sentence, noise: Sound | None) -> Sound:
-    """A sentence, quiet before it, and noise behind both."""
+    """Return a sentence after some silence, with noise in the background of both."""
     voice = np.concatenate((np.zeros(round(BEFORE * HZ)), sentence.sound))
     if noise is None:
         return voice
@@ -218,7 +219,7 @@ def behind(sentence: Sentence, noise: Sound | None) -> Sound:
 
 
 def noisy(sentences: list[Sentence], ears: Ears) -> list[Score]:
-    """Every filter, behind every noise."""
+    """Score every filter in every noise."""
     lengths = [len(sentence.sound) + round(BEFORE * HZ) for sentence in sentences]
     noises: dict[str, list[Sound | None]] = {
         "clean": [None] * len(sentences),
@@ -233,7 +234,7 @@ def noisy(sentences: list[Sentence], ears: Ears) -> list[Score]:
 
 
 def echoing(sentences: list[Sentence], ears: Ears) -> list[Score]:
-    """Every canceller: echo alone, then somebody speaks through it."""
+    """Score every echo canceller: echo alone, then somebody speaks over it."""
     far: list[Sound] = []
     for index, sentence in enumerate(sentences):
         others = np.concatenate([one.sound for at, one in enumerate(sentences) if at != index][::-1])
@@ -257,7 +258,10 @@ def judged(
     ears: Ears,
     begins: float,
 ) -> Score | None:
-    """One filter in one condition, where speech `begins` after so many seconds; None where it is not here."""
+    """Score one filter in one condition; None if the filter is not installed.
+
+    Speech `begins` after so many seconds.
+    """
     alone, voice = slice(round((begins - 2) * HZ), round((begins - 0.05) * HZ)), round((begins - 0.2) * HZ)
     wrong, words = 0, 0
     for index, (mixture, sentence) in enumerate(zip(near, sentences, strict=True)):
@@ -286,7 +290,7 @@ def shown(scores: list[Score]) -> Table:
 
 
 def main() -> None:
-    """Measure, show, and keep as JSON."""
+    """Measure, print a table, and write JSON."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parents[2] / "shared" / "speech"
     has = (folder / "transcripts.json").is_file()
     sentences = recorded(folder) if has else asyncio.run(synthesised())

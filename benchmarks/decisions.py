@@ -1,7 +1,7 @@
 """What does a decision of the turn engine cost?
 
-Seeded random facts of a conversation, at random times, are told to an engine as shipped; CPU time of each
-`decide`, half of which concern words. Beside it, a call of an empty function, as measured in the same way.
+An engine as shipped is told random facts of a conversation (with a fixed seed; half of them are transcripts)
+at random times; measured is the CPU time of each `decide`, and of a call of an empty function for comparison.
 """
 
 import random
@@ -26,7 +26,7 @@ WORDS = "so I would like to know when you are open on Saturday and whether yes n
 
 
 def measure(quick: bool) -> Values:
-    """`decision_us`, microseconds."""
+    """Return `decision_us`, in microseconds."""
     engine, chance, now = TurnEngine(), random.Random(1), 0.0
     costs: list[float] = []
     for _ in range(5_000 if quick else 50_000):

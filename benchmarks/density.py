@@ -1,7 +1,7 @@
 """What does a session cost while it listens, and while it talks?
 
-CPU milliseconds a second of a session, twenty sessions of one agent side by side, on the one-core clock
-(`paced` is the same in real time).
+CPU milliseconds per second of a session, with twenty sessions of one agent side by side, on the one-core
+clock (`paced` measures the same in real time).
 """
 
 import asyncio
@@ -15,15 +15,15 @@ from .gauges import cpu_ms_per_second
 from .session import FRAME, NOISE, InstantTTS, agent, fed, frames, start, turns
 
 SESSIONS = 20
-WARM = 1.5  # seconds before the measuring
+WARM = 1.5  # seconds before the measurement begins
 APART = 9  # frames from one dialogue's turn to the next dialogue's
 
 Run = Callable[[Coroutine[Any, Any, float]], float]
-Sound = Callable[[int], Iterator[bytes]]  # of a session's number
+Sound = Callable[[int], Iterator[bytes]]  # the sound that the session with this number hears
 
 
 def measure(quick: bool, run: Run = onecore.run) -> Values:
-    """`listening`, `listening_silero`; talking: `monologue` (of the agent), `dialogue` (in turn)."""
+    """Return `listening`, `listening_silero`, `monologue` (of the agent) and `dialogue` (in turns)."""
     seconds = 2.0 if quick else 4.0
     talker = agent(tts=InstantTTS(FRAME, endless=True), greeting="this is a long sentence.")
     return {
@@ -43,5 +43,5 @@ async def _cost(
         said = sum(call.output.played for call in calls)
         cost = await cpu_ms_per_second(seconds) / SESSIONS
         if talks and said == sum(call.output.played for call in calls):
-            raise RuntimeError("no session said anything while it was to talk")
+            raise RuntimeError("no session said anything, although the agents were meant to talk")
     return cost

@@ -1,7 +1,7 @@
 """How long from the final transcript to the agent's first audio, with services that answer at once?
 
-On the one-core clock, with an agent as shipped but for its models: voice activity, end of turn, transcript,
-reply and voice are each there as soon as they are asked for.
+On the one-core clock, with an agent as shipped except for its models: voice activity, end of turn,
+transcript, reply and voice are each there as soon as they are requested.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ REPLY = 0.5  # seconds of the agent's
 
 
 def measure(quick: bool) -> Values:
-    """`ms`."""
+    """Return `ms`."""
     return {"ms": 1e3 * median(onecore.run(_delays(8 if quick else 25))[1:])}
 
 
@@ -32,7 +32,7 @@ async def _delays(turns: int) -> list[float]:
 
 
 async def take_turn(call: Call) -> float:
-    """The user's turn and the reply: CPU seconds from the end of the turn until all is said."""
+    """Run a turn and its reply; returns the CPU seconds from the end of the turn until all is said."""
     for pcm in islice(frames(VOICE), SPOKEN):
         call.input.hear(pcm)
         await asyncio.sleep(FRAME)

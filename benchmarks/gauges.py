@@ -1,4 +1,4 @@
-"""The instruments that all benchmarks read: memory, and CPU time by the second."""
+"""The measuring instruments of all benchmarks: memory, CPU time, moments."""
 
 import asyncio
 import gc
@@ -19,18 +19,18 @@ class Moments(dict[str, float]):
     """When each thing first happened since the last `clear()`."""
 
     def note(self, name: str) -> None:
-        """It happens now."""
+        """Note that it happens now, if it has not happened before."""
         self.setdefault(name, time.perf_counter())
 
 
 def resident_kib() -> float:
-    """Resident memory of this process, in KiB, after a collection of garbage."""
+    """Return the resident memory of this process in KiB, after a garbage collection."""
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_KIB
 
 
 async def cpu_ms_per_second(seconds: float, windows: int = 2) -> float:
-    """CPU milliseconds that this process spends in a second, in its cheapest of some windows."""
+    """Return the CPU milliseconds per second of this process, in the cheapest of some time windows."""
     costs: list[float] = []
     for _ in range(windows):
         gc.collect()
@@ -41,7 +41,7 @@ async def cpu_ms_per_second(seconds: float, windows: int = 2) -> float:
 
 
 def calibration_ms() -> float:
-    """CPU milliseconds of a fixed loop of plain Python: how fast this machine is just now."""
+    """Return the CPU milliseconds of a fixed Python loop: how fast this machine is at the moment."""
     tries: list[float] = []
     for _ in range(3):
         began = time.process_time()
@@ -51,6 +51,6 @@ def calibration_ms() -> float:
 
 
 def in_fresh_process(work: Callable[..., T], *args: object) -> T:
-    """The result of `work(*args)` in a process that has done nothing else; both must pickle."""
+    """Return `work(*args)`, called in a new process; arguments and result must pickle."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(work, *args).result()

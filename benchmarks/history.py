@@ -1,7 +1,7 @@
-"""Does a turn cost more when many have gone before?
+"""Does a turn cost more after many others?
 
-CPU milliseconds from the end of the user's turn until the reply is said, on the one-core clock; half a second
-of speech.
+CPU milliseconds from the end of the user's turn until the reply, half a second of speech, has been said; on
+the one-core clock.
 """
 
 from statistics import median
@@ -12,7 +12,7 @@ from .session import InstantTTS, attentive
 
 
 def measure(quick: bool) -> Values:
-    """`turn_ms_N` after N turns, and `growth`: the last of them over the first."""
+    """Return `turn_ms_N`, a turn after N others, and `growth`, the last of these divided by the first."""
     return onecore.run(_turns((50, 200) if quick else (50, 200, 400, 800)))
 
 

@@ -1,7 +1,7 @@
-"""What does a frame cost at each part of a pipeline that it passes?
+"""What does a frame cost at each part of the pipeline that it passes?
 
-Live: each 20 ms frame has gone through before the next one comes. CPU time a frame, the lowest of some tries,
-with many parts less with one, over the parts between.
+Frames of 20 ms pass one after the other, as in a live call. Measured is the CPU time per frame, lowest of
+some tries: that with many parts minus that with one, divided by the number of parts between.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ FEW, MANY = 1, 51
 
 
 class Ignore(Processor):
-    """Handles text: audio passes it by."""
+    """Handles text, so that audio passes by."""
 
     @on(Text)
     def text(self, frame: Text) -> None:
@@ -25,7 +25,7 @@ class Ignore(Processor):
 
 
 class Touch(Processor):
-    """Handles audio: counts it, and passes it on."""
+    """Counts audio frames and passes them on."""
 
     seen = 0
 
@@ -36,7 +36,7 @@ class Touch(Processor):
 
 
 def measure(quick: bool) -> Values:
-    """Microseconds: `ignored` by the part, `handled` by it."""
+    """Return microseconds: `ignored` by the part, and `handled` by it."""
     frames = 1000 if quick else 10_000
     return {
         key: max(0.0, (_lowest(part, MANY, frames) - _lowest(part, FEW, frames)) / (MANY - FEW))
@@ -57,5 +57,5 @@ async def _us_per_frame(part: type[Processor], parts: int, frames: int) -> float
             session.send(frame)
         cost = time.process_time() - began
     if sink.seen != frames:
-        raise RuntimeError("frames were lost on their way")
+        raise RuntimeError("frames were lost")
     return 1e6 * cost / frames

@@ -1,8 +1,8 @@
-"""What does importing it cost, the core alone and a whole bot?
+"""What does importing Antiphon cost: the core alone, and a whole bot?
 
-A bot is the parts of an agent, the local models that hear speech and the end of a turn, and a language model
-over HTTP, with the libraries that they load when used. CPU time and resident memory of a fresh interpreter
-after the import; of several tries the cheapest, the first not counted (it reads the disk).
+A bot is the parts of an agent, the local models for voice activity and end of turn, and a language model over
+HTTP, with the libraries that they load when used. Measured are CPU time and resident memory of a fresh
+interpreter after the import: the cheapest of several tries, without the first, which reads the disk.
 """
 
 import subprocess
@@ -30,13 +30,13 @@ sys.__stdout__.write("\\n%r %r\\n" % (ms, int(status["VmRSS"].split()[0]) / 1024
 
 
 def measure(quick: bool) -> Values:
-    """`core_ms`, `core_mib`, `bot_ms`, `bot_mib`."""
-    bot = ("antiphon.agent", *PARTS, "antiphon.turns.taking", *MODELS, *CLIENT)
+    """Return `core_ms`, `core_mib`, `bot_ms` and `bot_mib`."""
+    bot = ("antiphon.agent", *PARTS, "antiphon.turns.turn_taking", *MODELS, *CLIENT)
     return cost_of({"core": CORE, "bot": bot}, quick)
 
 
 def cost_of(modules: Mapping[str, Sequence[str]], quick: bool) -> Values:
-    """CPU milliseconds and resident MiB of importing each named set of modules."""
+    """Return the CPU milliseconds and resident MiB of importing each named set of modules."""
     values: Values = {}
     for name, wanted in modules.items():
         tries = [_probe(wanted) for _ in range(3 if quick else 6)][1:]

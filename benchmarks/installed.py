@@ -1,4 +1,4 @@
-"""How much disk does the core take, with everything that it requires and no extras?"""
+"""How much disk space does the core take, with everything that it requires and without extras?"""
 
 import re
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def measure(quick: bool) -> Values:
-    """`core_mb`: the package in this tree and the dependencies that pyproject.toml gives it."""
+    """Return `core_mb`: the package in this tree and its dependencies by pyproject.toml."""
     project = loads((ROOT / "pyproject.toml").read_text())["project"]
     own = (path for path in (ROOT / "src" / "antiphon").rglob("*") if path.is_file())
     return {"core_mb": _mb(own) + size_mb(project["dependencies"])}
 
 
 def size_mb(requirements: Iterable[str]) -> float:
-    """Megabytes (10**6 bytes on the disk) of the named distributions and all that they require, each once."""
+    """Return the megabytes (10**6 bytes on disk) of these distributions and all that they require."""
     found: dict[str, Distribution] = {}
     waiting = [(_name(requirement), True) for requirement in requirements]
     while waiting:

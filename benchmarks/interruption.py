@@ -1,8 +1,8 @@
-"""How long from a decision to interrupt until playout has stopped and the transport has been told?
+"""How long does it take from a decision to interrupt until playout has stopped and the transport knows?
 
-On the one-core clock, with the model and the voice both still at work. "by voice" the agent's voice is held
-at the first sound that the detector hears, and what it was is decided later; "by call" is
-`session.interrupt()`.
+On the one-core clock, while the language model and the voice are both still working. "by voice": the agent's
+voice is held at the first sound that the detector hears, before it is decided what the sound was; "by call":
+the program calls `session.interrupt()`.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ SPEAK = 0.15  # seconds that the agent speaks before it is interrupted
 
 
 def measure(quick: bool) -> Values:
-    """`cleared_ms`, milliseconds."""
+    """Return `cleared_ms`, in milliseconds."""
     times = 6 if quick else 20
     return {
         "cleared_ms": {

@@ -1,8 +1,8 @@
-"""How long does it take to start a session, and to close it, and how many tasks does it hold?
+"""How long does it take to start a session and to close it, and how many tasks does it need?
 
-On the one-core clock, from an agent yet to be made to a session that hears; what it takes is also the most
-that it can hold up others. "as shipped" has the local voice activity detector and end-of-turn model, which
-the first session has loaded for all; "no models" has neither.
+On the one-core clock, from creating the agent to a session that hears; other sessions in the process can be
+delayed by no more than that. "as shipped" has the local voice activity detector and end-of-turn model, which
+the first session loads for all; "no models" has neither.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ MODES: dict[str, dict[str, Any]] = {"as shipped": {"vad": "local", "eot": "local
 
 
 def measure(quick: bool) -> Values:
-    """`start_ms`, from nothing to running; `close_ms`; `tasks`."""
+    """Return `start_ms`, from nothing to a running session, `close_ms` and `tasks`."""
     lives = {mode: onecore.run(_lives(models, 6 if quick else 15)) for mode, models in MODES.items()}
     return {
         key: {mode: life[place] for mode, life in lives.items()}

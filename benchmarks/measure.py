@@ -1,4 +1,4 @@
-"""`python -m benchmarks.measure MODULE [--quick]`: one benchmark in this process, its values as JSON."""
+"""`python -m benchmarks.measure MODULE [--quick]`: run one benchmark here and print its values as JSON."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from importlib import import_module
 
 
 def main() -> None:
-    """Keep standard output for the result: whatever else is printed goes to standard error."""
+    """Run the benchmark; whatever it prints goes to standard error, so that only the result is on stdout."""
     with redirect_stdout(sys.stderr):
         values = import_module(sys.argv[1]).measure(quick="--quick" in sys.argv)
     print(json.dumps(values))

@@ -1,7 +1,7 @@
-"""How much memory does a session take, and how much more for each second that it talks?
+"""How much memory does a session take, and how much does it grow for each second of talk?
 
 "as shipped" has the local voice activity detector and end-of-turn model, shared by all sessions; "bare" has
-neither. Growth is that of sessions in dialogue, over an hour of virtual time.
+neither. Growth is measured on sessions in dialogue, over an hour of virtual time.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from . import Values
 from .gauges import Moments, in_fresh_process, resident_kib
 from .session import NOISE, InstantSTT, agent, fed, frames, start, turns
 
-LISTEN = 12.0  # seconds, longer than what any part remembers
+LISTEN = 12.0  # seconds, longer than any part buffers audio
 
 
 def measure(quick: bool) -> Values:
-    """`session_kib`, a started session that listens; `growth_kib_s`, KiB a second of talking."""
+    """Return `session_kib`, a session that listens, and `growth_kib_s`, KiB per second of talk."""
     sessions = 10 if quick else 40
     return {
         "session_kib": {
@@ -56,5 +56,5 @@ async def _talking(sessions: int, seconds: float) -> float:
         await asyncio.sleep(seconds)
         growth = (resident_kib() - before) / seconds / sessions
         if said == sum(call.output.played for call in calls):
-            raise RuntimeError("no session said anything while it was to talk")
+            raise RuntimeError("no session said anything, although the agents were meant to talk")
     return growth

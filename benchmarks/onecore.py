@@ -1,8 +1,8 @@
-"""A clock on which the process seems to have one processor core to itself.
+"""How would this program run on one processor core of its own? An event loop with a clock that answers it.
 
-The loop's time is the CPU time of the process, all its threads, plus the idle time that was skipped instead
-of waited for. A delay measured on it is the work that stood in the way, whatever else the machine is doing,
-and an hour of waiting takes no time. It serves any asyncio program that opens no sockets.
+The loop's time is the CPU time of the process with all threads, plus idle time, which is skipped instead of
+waited for. A delay on this clock is the work that caused it, whatever else the machine is doing, and an hour
+of waiting takes no time. It works for any asyncio program that opens no sockets.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-POLL = 0.005  # seconds of real waiting at a time while a thread works
+POLL = 0.005  # seconds of real time between two looks while a thread works
 
 
 class OneCoreLoop(asyncio.SelectorEventLoop):
@@ -27,20 +27,20 @@ class OneCoreLoop(asyncio.SelectorEventLoop):
         super().__init__(_IdleSkipper(self))
 
     def time(self) -> float:
-        """CPU seconds of the process plus the seconds skipped so far."""
+        """Return the CPU seconds of the process plus the seconds skipped so far."""
         return time.process_time() + self.skipped
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
-        """Run in a thread; until it is done no time is skipped."""
+        """Run a function in a thread; no time is skipped until it returns."""
         self.threads_at_work += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._thread_rests)
         return future
 
     async def shutdown_default_executor(self, *timeout: float) -> None:
-        """Wait for the threads really: their deadline is not to be skipped to."""
+        """Wait for the threads in real time, without skipping to their deadline."""
         self.threads_at_work += 1
         await super().shutdown_default_executor(*timeout)
 
@@ -66,7 +66,7 @@ class _IdleSkipper(selectors.DefaultSelector):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a `OneCoreLoop`; the clocks of module `time` follow it."""
+    """Run a coroutine on a `OneCoreLoop`; meanwhile the clocks of module `time` show the loop's time."""
     with asyncio.Runner(loop_factory=OneCoreLoop) as runner, _clocks_follow(runner.get_loop()):
         return runner.run(main)
 

@@ -1,14 +1,15 @@
 """Is what the user says over the agent taken for what it is: barge-in, backchannel, noise or echo?
 
-Labelled overlaps as recognisers write them, Whisper's ways among them, with their seconds of speech. The
-rules were written with every second one at hand; the others are held out, though they are by the same author.
-Each is judged twice: at its end, with final words, and word by word as they come, where the first verdict
-counts. Beside the rules, in the same run: half a second of speech is a barge-in, and any word is one.
+The data are labelled overlaps with their duration, as recognisers write them, including Whisper's habits.
+The rules were developed on every second one; the others are held out, though written by the same author. Each
+overlap is judged twice: at its end, with final words, and word by word as they come, when the first verdict
+counts. The rules are compared with two simple ones in the same run: half a second of speech is a barge-in,
+and any word is a barge-in.
 
     python -m benchmarks.overlaps [--audio] [--json FILE]
 
-`--audio`: those that are English words are spoken by the local voice, and noise is made; the local recogniser
-writes them down, and its words are judged.
+With `--audio`, English overlaps are also spoken by the local voice, noise is synthesised, and the words that
+the local recogniser hears are judged.
 """
 
 import argparse
@@ -69,17 +70,17 @@ SAID = {
 1.5 Saturday until noon a repair | 2.0 you can stop by any time to leave
 1.6 on week days and on Saturday""",
 }
-"""Seconds, and words as they are written; seconds alone where the recogniser gives nothing."""
+"""Seconds of speech, and the words as a recogniser writes them; only seconds if it writes nothing."""
 FOREIGN = (
     *("Nein", "Ja", "Warten", "Was kostet", "Halt", "Genau", "Alles", "Ach so", "Stimmt", "Attendez", "Oui"),
     *("Espera", "Vale", "Va bene"),
 )
-"""Beginnings of what the local voice, which is English, cannot say."""
+"""How texts begin that the local voice, which speaks only English, cannot say."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """An overlap, what it is, and what has become of its words."""
+    """An overlap: what it is, its words, and how long it is."""
 
     kind: str
     words: str
@@ -88,12 +89,12 @@ class Case:
 
     @property
     def hears_all(self) -> bool:
-        """Whether the recogniser is done with it; a long sound without words is one that it is late with."""
+        """True if the recogniser has finished; a long sound without words counts as not yet transcribed."""
         return bool(self.words) or self.kind == "noise"
 
 
 def cases() -> list[Case]:
-    """All of them, every second one of a kind held out."""
+    """Return all overlaps; of each kind, every second one is held out."""
     found: list[Case] = []
     for kind, text in SAID.items():
         pieces = [
@@ -104,7 +105,7 @@ def cases() -> list[Case]:
 
 
 def overlaps(case: Case) -> Iterator[Overlap]:
-    """What is known of it, word by word, and at its end."""
+    """Yield what is known about an overlap, word by word, and finally at its end."""
     words = case.words.split()
     part = Overlap(0.0, voiced=8.0, left=9.0, saying=AGENT)
     for count in range(1, len(words) + 1):
@@ -117,19 +118,19 @@ Judge = Callable[[Overlap], str]
 
 
 def rules(overlap: Overlap) -> str:
-    """The default classifier."""
+    """Judge by the default classifier."""
     return RULES.judge(overlap).verdict.value
 
 
 def half_a_second(overlap: Overlap) -> str:
-    """Speech that lasts is a barge-in."""
+    """Judge that half a second of speech is a barge-in."""
     if overlap.seconds >= 0.5:
         return "barge-in"
     return "noise" if overlap.over else OverlapVerdict.UNDECIDED.value
 
 
 def any_word(overlap: Overlap) -> str:
-    """Whatever is written down is a barge-in."""
+    """Judge that any transcribed word is a barge-in."""
     if overlap.words:
         return "barge-in"
     return "noise" if overlap.over else OverlapVerdict.UNDECIDED.value
@@ -150,7 +151,7 @@ MODES = {"at the end": at_the_end, "as it comes": as_it_comes}
 
 
 def confusion(title: str, found: list[tuple[Case, str]]) -> Table:
-    """A table of what is (rows) and what it was taken for (columns)."""
+    """Return the confusion matrix: what an overlap is (rows) and what it was taken for (columns)."""
     columns = (*KINDS, "undecided")
     table = Table("is", *columns, "right", title=title, title_justify="left")
     counts = Counter((case.kind, verdict) for case, verdict in found)
@@ -163,7 +164,7 @@ def confusion(title: str, found: list[tuple[Case, str]]) -> Table:
 
 
 def costs(found: list[tuple[Case, str]]) -> dict[str, float]:
-    """Per cent: all that is right, replies cut off for nothing, and barge-ins that were not heard."""
+    """Return per cent: correct verdicts, replies cut off for nothing, and barge-ins that were missed."""
     wants = [verdict == "barge-in" for case, verdict in found if case.kind == "barge-in"]
     listens = [verdict == "barge-in" for case, verdict in found if case.kind != "barge-in"]
     return {
@@ -174,7 +175,7 @@ def costs(found: list[tuple[Case, str]]) -> dict[str, float]:
 
 
 def microseconds(judge: Judge, of: list[Case]) -> float:
-    """CPU time of a judgement."""
+    """Return the CPU time of a judgement."""
     asked = [overlap for case in of for overlap in overlaps(case)]
     began = time.process_time()
     for _ in range(20):
@@ -184,7 +185,7 @@ def microseconds(judge: Judge, of: list[Case]) -> float:
 
 
 def compare(console: Console, sets: dict[str, list[Case]]) -> dict[str, dict[str, dict[str, float]]]:
-    """Judge all sets by all judges, show it, and give the figures."""
+    """Judge all sets by all judges, print the results, and return the figures."""
     figures: dict[str, dict[str, dict[str, float]]] = {}
     for name, of in sets.items():
         table = Table(
@@ -209,7 +210,7 @@ def compare(console: Console, sets: dict[str, list[Case]]) -> dict[str, dict[str
 
 
 async def spoken(of: list[Case]) -> list[Case]:
-    """The English ones, spoken by the local voice and written down by the local recogniser; noise is made."""
+    """Return the English overlaps and synthesised noise, with the words that the local recogniser hears."""
     import numpy as np
 
     from antiphon.audio.resample import resample
@@ -245,7 +246,7 @@ async def spoken(of: list[Case]) -> list[Case]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--audio", action="store_true", help="also spoken and written down by local models")
+    parser.add_argument("--audio", action="store_true", help="also judge overlaps spoken by the local voice")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
     options = parser.parse_args()
     console = Console()

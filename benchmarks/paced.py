@@ -1,7 +1,7 @@
 """What do the sessions of `density` cost in real time?
 
-Between two frames the processor cools down, as it does on a machine with few calls; `density` is that of a
-machine with many.
+Here the processor's caches cool down between two frames, as on a machine with few calls; `density` stands for
+a machine with many calls.
 """
 
 import asyncio
@@ -10,5 +10,5 @@ from . import Values, density
 
 
 def measure(quick: bool) -> Values:
-    """The keys of `density`."""
+    """Return the keys of `density`."""
     return density.measure(quick, asyncio.run)

@@ -1,17 +1,17 @@
-"""What does a phone call cost the server, and how much delay does it add, with a hundred at a time?
+"""What does a phone call cost the server, and how much delay does the server add, with a hundred calls?
 
-A server as `antiphon serve` starts it, in a process of its own, takes calls over a provider's websocket.
-The callers, in another process, are a telephone's clock: 20 ms of mu-law every 20 ms, each call shifted by a
-little. They listen to a greeting, ask something, listen to the answer, and so on. Voice activity detection is
-real, the other services answer at once.
+A server, started in its own process as by `antiphon serve`, receives calls over a provider's websocket. The
+callers, in another process, send 20 ms of mu-law every 20 ms, each call with a small offset. They listen to a
+greeting, ask something, listen to the answer, and so on. Voice activity detection is real; the other
+services answer at once.
 
     python -m benchmarks.phone [--calls 100] [--seconds 30]
 
-Counted: the server's CPU time; every 20 ms of each caller's audio and of the agent's; how much later than at
-the smoothest a frame came, on its way in to the first part of the pipeline and on its way out to the caller.
-The two are added frame by frame in order of size: more than any one frame meets.
+Measured are the server's CPU time, every frame of 20 ms that the callers and the agent send, and the jitter:
+how much later than the earliest frame each one arrives, on its way in at the first part of the pipeline and
+on its way out at the caller. The added delay is the sum of both percentiles, an upper bound.
 
-Targets: no frame lost, 95th percentile of the added delay 20 ms, 0.8 % of a core a call.
+Targets: no frame lost, 20 ms of added delay at the 95th percentile, 0.8 % of a core per call.
 """
 
 import argparse
@@ -55,7 +55,7 @@ MEDIA = (
 
 
 class Arrivals(Processor):
-    """Stands behind the transport's input: how much audio a session was given, and how late."""
+    """Stands behind the transport's input and records how much audio a session got, and how late."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -69,7 +69,7 @@ class Arrivals(Processor):
 
 
 class Watched(Agent):
-    """An agent each of whose sessions is watched."""
+    """An agent with an `Arrivals` in each session."""
 
     kept: list[Arrivals]
 
@@ -80,7 +80,7 @@ class Watched(Agent):
 
 
 def agent() -> Watched:
-    """Voice activity is real; the other services answer at once."""
+    """Return an agent with real voice activity detection and other services that answer at once."""
     made = Watched(
         "You are brief.",
         stt=ScriptedSTT(["what are your opening hours"] * 10_000),
@@ -94,7 +94,7 @@ def agent() -> Watched:
 
 
 def serve(port: int) -> None:
-    """Serve until the standard input ends; then tell what arrived."""
+    """Serve until standard input ends, then print what arrived."""
     import uvicorn
 
     from antiphon.server.app import app
@@ -118,7 +118,7 @@ def serve(port: int) -> None:
 
 
 def spread(late: list[float]) -> list[float]:
-    """How much later than at the smoothest, in ms."""
+    """Return how much later than the earliest each frame is, in ms."""
     least = min(late, default=0.0)
     return [round((each - least) * 1000, 3) for each in late]
 
@@ -128,18 +128,18 @@ def spread(late: list[float]) -> list[float]:
 
 @dataclass
 class Heard:
-    """What a caller got: stretches of the agent's voice, and when each piece of them came."""
+    """What a caller sent and received, with the arrival time of each piece of the agent's voice."""
 
     sent: int = 0
     bytes: int = 0
     lost: bool = False
     own: list[float] = field(default_factory=list[float])
-    """How late each frame was sent, by the caller's own doing."""
+    """How late the caller itself sent each frame."""
     stretches: list[list[tuple[float, int]]] = field(default_factory=list[list[tuple[float, int]]])
 
 
 async def voice() -> list[str]:
-    """A question, by the local voice, and silence after it: 20 ms each, as a message carries them."""
+    """Return a question spoken by the local voice, and silence after it, as base64 of 20 ms each."""
     from antiphon.vendors.local.tts import Hibari
 
     from .voice_to_voice import HZ as SPOKEN_HZ
@@ -154,7 +154,7 @@ async def voice() -> list[str]:
 
 
 class Caller(asyncio.Protocol):
-    """One caller's socket (RFC 6455), as lean as it can be: what it costs is not to be the server's."""
+    """One caller's websocket (RFC 6455), kept minimal so that callers do not slow the server down."""
 
     def __init__(self, number: int, path: str) -> None:
         self.heard = Heard()
@@ -210,9 +210,9 @@ class Caller(asyncio.Protocol):
             code, message = buffer[0] & 15, bytes(buffer[at : at + size])
             del buffer[: at + size]
             if code == 1:
-                self._take(message)
+                self._received(message)
 
-    def _take(self, message: bytes) -> None:
+    def _received(self, message: bytes) -> None:
         if message.startswith(b'{"event":"media"'):
             now, heard = time.monotonic(), self.heard
             payload = message[message.index(b'"payload":"') + 11 : message.rindex(b'"}')]
@@ -226,7 +226,7 @@ class Caller(asyncio.Protocol):
             self.send(message.decode())
 
     async def talk(self, seconds: float, frames: list[str]) -> None:
-        """20 ms every 20 ms."""
+        """Send 20 ms of audio every 20 ms."""
         self.begin()
         loop, heard = asyncio.get_running_loop(), self.heard
         begun, silent = loop.time(), int(TURN / 2 / 0.02) + self.number % 50
@@ -243,7 +243,7 @@ class Caller(asyncio.Protocol):
 
 
 async def call(number: int, port: int, seconds: float, frames: list[str], begin: float) -> Heard:
-    """One caller, who calls at `begin`."""
+    """Run one caller, who calls at `begin`."""
     url = await asyncio.to_thread(answered, port, number)
     await asyncio.sleep(max(0.0, begin - time.monotonic()))
     path = "/" + url.split("/", 3)[3]
@@ -256,7 +256,7 @@ async def call(number: int, port: int, seconds: float, frames: list[str], begin:
 
 
 def answered(port: int, number: int) -> str:
-    """Ask the webhook, and read the socket's address in its answer."""
+    """Call the webhook, and return the websocket's address from its response."""
     body = f"CallSid=CA{number:032d}&From=%2B4930{number}&To=%2B49301".encode()
     asked = urllib.request.Request(f"http://127.0.0.1:{port}/phone/twilio", body, method="POST")
     with urllib.request.urlopen(asked, timeout=30) as response:
@@ -265,7 +265,7 @@ def answered(port: int, number: int) -> str:
 
 
 async def load(calls: int, port: int, seconds: float, server: int) -> dict[str, Any]:
-    """All callers at once; the server's CPU time while all of them are there."""
+    """Run all callers at once, and measure the server's CPU time while all are connected."""
     frames = await voice()
     begin = time.monotonic() + 2.0
     tasks = [
@@ -297,7 +297,7 @@ async def load(calls: int, port: int, seconds: float, server: int) -> dict[str, 
 
 
 def cpu(process: int) -> float:
-    """Seconds of CPU time that a process has used."""
+    """Return the seconds of CPU time that a process has used."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -306,7 +306,7 @@ def cpu(process: int) -> float:
 
 
 def measure(calls: int, seconds: float, port: int = 17860) -> dict[str, float]:
-    """The figures of one run."""
+    """Return the figures of one run."""
     program = [sys.executable, "-m", "benchmarks.phone"]
     serving = [*program, "--serve", str(port)]
     server = subprocess.Popen(serving, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -317,7 +317,7 @@ def measure(calls: int, seconds: float, port: int = 17860) -> dict[str, float]:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=1).close()
                 break
             time.sleep(0.1)
-        first = [*calling, "--calls", "1", "--seconds", "5"]  # so that all is loaded
+        first = [*calling, "--calls", "1", "--seconds", "5"]  # loads everything that is loaded lazily
         subprocess.run(first, check=True, stdout=subprocess.DEVNULL)
         all_of_them = [*calling, "--calls", str(calls), "--seconds", str(seconds)]
         loaded = subprocess.run(all_of_them, check=True, stdout=subprocess.PIPE, text=True)
@@ -343,7 +343,7 @@ def measure(calls: int, seconds: float, port: int = 17860) -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure and show; exit status 1 where frames were lost."""
+    """Measure and print; returns exit status 1 if frames were lost."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=30.0)

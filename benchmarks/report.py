@@ -1,7 +1,7 @@
-"""What is reported, a row for each figure, and how it is shown and kept.
+"""What is reported? The list of all figures with their targets, and the report as a table and as JSON.
 
-Row `density.listening` is `listening` of what `density.measure` gives for us, and of what
-`peers/pipecat_density.measure` and `peers/livekit_density.measure` give for the peers.
+Row `density.listening` is the value `listening` that `density.measure` returns for Antiphon, and that
+`peers/pipecat_density.measure` and `peers/livekit_density.measure` return for the peers.
 """
 
 import math
@@ -20,7 +20,7 @@ Results = Mapping[str, Mapping[str, Values]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: where it comes from, what it answers, and what ours may be at most."""
+    """One figure: its benchmark and key, what it measures, its unit, and the target for Antiphon."""
 
     source: str
     question: str
@@ -63,7 +63,7 @@ BENCHMARKS = tuple(dict.fromkeys(row.source.split(".")[0] for row in ROWS))
 
 
 def modes(results: Results, framework: str, row: Row) -> dict[str, float]:
-    """What was measured for a row, by mode of use; empty where nothing was."""
+    """Return what was measured for a row, by mode of use; empty if nothing was."""
     benchmark, key = row.source.split(".")
     value = results.get(framework, {}).get(benchmark, {}).get(key)
     if value is None:
@@ -72,21 +72,21 @@ def modes(results: Results, framework: str, row: Row) -> dict[str, float]:
 
 
 def met(row: Row, ours: Mapping[str, float]) -> bool | None:
-    """Whether ours, as shipped, keeps to the target; None where there is no target or no figure."""
+    """Return whether Antiphon as shipped meets the target; None if there is no target or no figure."""
     if row.at_most is None or not ours:
         return None
     return next(iter(ours.values())) <= row.at_most
 
 
 def ratio(ours: Mapping[str, float], theirs: Mapping[str, float]) -> float | None:
-    """A peer's cheapest mode over ours as shipped."""
+    """Return a peer's cheapest mode divided by Antiphon as shipped."""
     if not ours or not theirs or (own := next(iter(ours.values()))) <= 0:
         return None
     return min(theirs.values()) / own
 
 
 def table(results: Results, titles: Mapping[str, str]) -> Table:
-    """The rows that were measured, for the eye; `titles` names the peers that were to be."""
+    """Return the rows that were measured as a table; `titles` names the peers in it."""
     shown = Table("row", "what", "unit", header_style="bold")
     for heading in ("ours", "at most", ""):
         shown.add_column(heading, justify="right")
@@ -106,7 +106,7 @@ def table(results: Results, titles: Mapping[str, str]) -> Table:
 
 
 def as_json(results: Results, titles: Mapping[str, str]) -> list[dict[str, object]]:
-    """The same rows for a program."""
+    """Return the rows as JSON objects."""
     rows: list[dict[str, object]] = []
     for row in ROWS:
         ours = modes(results, OURS, row)

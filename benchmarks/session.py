@@ -1,7 +1,7 @@
-"""A whole Antiphon session, through `Agent.pipeline`, with services that answer at once.
+"""What does Antiphon itself cost, without its services? A whole session with services that answer at once.
 
-20 ms frames of 16 kHz go in, 24 kHz comes out. The caller is a signal that the services can read: faint noise
-is silence, a constant is speech. Every frame is `bytes` of its own, as one from a socket is.
+20 ms frames of 16 kHz go in, 24 kHz comes out. The caller's audio is a signal that these services understand:
+faint noise is silence, a constant is speech. Each frame is its own `bytes` object, as from a socket.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from antiphon.turns.settings import SpeculationSettings, TurnSettings
 
 from .gauges import Moments
 
-logging.getLogger("antiphon").setLevel(logging.ERROR)  # on a busy machine every part is slow at times
+logging.getLogger("antiphon").setLevel(logging.ERROR)  # no warnings of slow parts on a busy machine
 
 RATE_IN, RATE_OUT = 16_000, 24_000
 FRAME = 0.02  # seconds
@@ -42,7 +42,7 @@ SPEECH = b"\1\0" * RATE_OUT
 
 
 def frames(second: bytes) -> Iterator[bytes]:
-    """A second of audio over and over, 20 ms at a time."""
+    """Repeat a second of audio for ever, 20 ms at a time."""
     size = int(len(second) * FRAME)
     while True:
         for at in range(0, len(second), size):
@@ -50,14 +50,17 @@ def frames(second: bytes) -> Iterator[bytes]:
 
 
 def turns(ahead: int = 0) -> Iterator[bytes]:
-    """The user speaks, then leaves as much time to the agent; `ahead` frames of that are over."""
+    """Yield frames in which the user speaks and listens in turn.
+
+    It starts `ahead` frames into the first turn.
+    """
     voice, quiet = frames(VOICE), frames(NOISE)
     for tick in count(ahead):
         yield next(voice if tick % (2 * TURN) < TURN else quiet)
 
 
 class InstantVAD:
-    """Certain of every window by its last sample; notes "voice"."""
+    """Decides by the last sample of each window; notes "voice"."""
 
     sample_rate = RATE_IN
     window = 512
@@ -74,7 +77,7 @@ class InstantVAD:
 
 
 class InstantEOT:
-    """The turn is always over."""
+    """Says that every turn is over."""
 
     sample_rate = RATE_IN
     seconds = 8.0
@@ -84,7 +87,7 @@ class InstantEOT:
 
 
 class InstantSTT:
-    """A final transcript when asked for one, or if not `segmented` with the first silence; notes "words"."""
+    """Sends a final transcript when asked to or, if not `segmented`, at the first silence; notes "words"."""
 
     sample_rate = RATE_IN
 
@@ -107,7 +110,7 @@ class InstantSTT:
 
 
 class InstantLLM:
-    """Writes its reply at once; if `endless`, a word every 20 ms after that."""
+    """Writes its reply at once and, if `endless`, a word every 20 ms after that."""
 
     def __init__(self, endless: bool = False) -> None:
         self.endless = endless
@@ -124,7 +127,7 @@ class InstantLLM:
 
 
 class InstantTTS:
-    """`seconds` of speech at the first words of a reply; if `endless`, 20 ms every 20 ms after that."""
+    """Makes `seconds` of speech at once for each reply and, if `endless`, 20 ms every 20 ms after that."""
 
     sample_rate = RATE_OUT
 
@@ -146,7 +149,10 @@ class InstantTTS:
 
 
 def agent(**options: Any) -> Agent:
-    """An agent with instant services, without VAD and end-of-turn model where `options` give none."""
+    """Return an agent with instant services.
+
+    It has no VAD and no end-of-turn model unless `options` name some.
+    """
     services: dict[str, Any] = {
         "vad": None,
         "eot": None,
@@ -158,7 +164,7 @@ def agent(**options: Any) -> Agent:
 
 
 class Microphone(Stage):
-    """Its task waits for what is given to `hear`, as that of a network transport for its socket."""
+    """Has a task that waits for audio given to `hear`, as a network transport waits for its socket."""
 
     def __init__(self) -> None:
         self._heard: asyncio.Queue[bytes] = asyncio.Queue()
@@ -173,13 +179,13 @@ class Microphone(Stage):
         begun = clock.now()
         while True:
             pcm = await self._heard.get()
-            at = max(at, round((clock.now() - begun) * RATE_IN) - SAMPLES)  # nothing is heard between sounds
+            at = max(at, round((clock.now() - begun) * RATE_IN) - SAMPLES)  # leave a gap if audio was missing
             yield UserAudio(pcm, RATE_IN, at)
             at += SAMPLES
 
 
 class Speaker(Processor):
-    """Counts what it is given to play; notes "audio", the first of a reply, and "cleared"."""
+    """Counts the frames to play; notes "audio" at the first frame of a reply, and "cleared"."""
 
     def __init__(self, moments: Moments) -> None:
         self.moments = moments
@@ -199,7 +205,7 @@ class Speaker(Processor):
 
 
 class Call:
-    """One session, and the transport that carries it."""
+    """A session together with its transport."""
 
     sample_rate = RATE_OUT
     lead = 0.0
@@ -211,7 +217,10 @@ class Call:
         self.session = agent.session(self)
 
     async def hear(self, sound: Iterator[bytes], until: str) -> float:
-        """Hear 20 ms every 20 ms until something is noted; gives the CPU time before the last of them."""
+        """Send a frame every 20 ms until `until` is noted.
+
+        Returns the CPU time just before the last frame.
+        """
         began = 0.0
         async with asyncio.timeout(10):
             while until not in self.moments:
@@ -222,9 +231,9 @@ class Call:
 
 
 def attentive(**options: Any) -> Call:
-    """A session that detects speech and the end of a turn, all of them instantly, and notes it.
+    """Return a session that detects speech and the end of a turn instantly, and notes both.
 
-    A turn is over when its words are there: what is waited for on purpose is not what is measured.
+    A turn is over as soon as its words are there, so that no deliberate wait is measured.
     """
     moments = Moments()
     turns = TurnSettings(
@@ -237,7 +246,7 @@ def attentive(**options: Any) -> Call:
 
 
 async def start(agent: Agent) -> Call:
-    """A session that is running."""
+    """Start a session."""
     call = Call(agent)
     await call.session.start()
     return call
@@ -245,7 +254,7 @@ async def start(agent: Agent) -> Call:
 
 @asynccontextmanager
 async def fed(calls: Sequence[Call], sounds: Iterable[Iterator[bytes]]) -> AsyncGenerator[None, None]:
-    """Meanwhile every session gets its 20 ms frame every 20 ms; in the end all are closed."""
+    """Send every session a frame every 20 ms during the `with` block, then cancel all sessions."""
     feeding = asyncio.create_task(_feed(list(zip(calls, sounds, strict=True))))
     try:
         yield

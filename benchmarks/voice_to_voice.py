@@ -1,13 +1,13 @@
 """How long does a person wait for an answer, with the local models?
 
-Each question is put to the agent in a call of its own, in real time: voice-to-voice from the true end of
-speech in the recording to the first sample that playout sends. Beside it, in the same run, the same models
-work one after another, without overlap: silence, end-of-turn model, transcript, first token, first sentence,
-first audio. The questions are spoken by the local voice; recordings named on the command line are added.
+Each question is a call of its own, in real time. Measured is the voice-to-voice latency from the true end of
+speech in the recording to the first sample that playout sends. It is compared, in the same run, with the same
+models working one after the other: silence, end-of-turn model, transcript, first token, first sentence, first
+audio. The local voice speaks the questions; recordings can be added on the command line.
 
     python -m benchmarks.voice_to_voice [--rounds N] [RECORDING.wav ...]
 
-Targets: median 400 ms, 95th percentile 700 ms, at most 0.6 of the same without overlap, no reply lost.
+Targets: median 400 ms, 95th percentile 700 ms, at most 0.6 of the time without overlap, no reply lost.
 """
 
 import argparse
@@ -33,9 +33,9 @@ from antiphon.telemetry.latency import PARTS, Latency, percentile, summarise
 from antiphon.transports.caller import Caller, CallerLine
 
 HZ = 16000
-SILENCE = 0.224  # seconds: what 200 ms of quiet take in windows of 32 ms
+SILENCE = 0.224  # seconds: 200 ms of quiet, rounded up to windows of 32 ms
 TARGETS = {"median": 400.0, "95th percentile": 700.0}
-RATIO = 0.6  # of the same models without overlap, at most
+RATIO = 0.6  # the target: at most this part of the time without overlap
 INSTRUCTIONS = "You answer the phone of a bicycle shop. Answer in one or two short sentences."
 QUESTIONS = (
     "Hello, do you repair bicycles?",
@@ -53,19 +53,19 @@ QUESTIONS = (
 
 @dataclass(frozen=True)
 class Question:
-    """Speech of 16 kHz."""
+    """Speech at 16 kHz."""
 
     name: str
     pcm: bytes
 
 
 async def synthesised(voice: TextToSpeech) -> list[Question]:
-    """The questions in the local voice."""
+    """Return the questions, spoken by a voice."""
     return [Question(text, resample(await spoken(voice, text), voice.sample_rate, HZ)) for text in QUESTIONS]
 
 
 async def spoken(voice: TextToSpeech, text: str) -> bytes:
-    """All of the audio of one text."""
+    """Return all audio of one text."""
 
     async def pieces() -> AsyncIterator[str]:
         yield text
@@ -74,13 +74,13 @@ async def spoken(voice: TextToSpeech, text: str) -> bytes:
 
 
 def recorded(path: str) -> Question:
-    """A recording, at 16 kHz."""
+    """Read a recording, resampled to 16 kHz."""
     sound = read(path)
     return Question(Path(path).stem, resample(sound.mono(), sound.sample_rate, HZ))
 
 
 async def with_overlap(agent: Agent, question: Question) -> Latency:
-    """One call, as a user has it."""
+    """Run one call as a user would have it."""
     stretches = find_speech(question.pcm, HZ, 0.1)
     caller = Caller([CallerLine(question.pcm, 0.3, "now")], HZ, linger=2.5)
     latency = Latency(
@@ -98,7 +98,7 @@ async def with_overlap(agent: Agent, question: Question) -> Latency:
 
 
 async def without_overlap(agent: Agent, question: Question) -> dict[str, float]:
-    """Seconds that each model takes when it waits for the one before it."""
+    """Return the seconds that each model takes if it waits for the one before it."""
     pcm = question.pcm[: find_speech_end(question.pcm, HZ) * 2] + bytes(int(SILENCE * HZ) * 2)
     took = {"silence": SILENCE}
     begun = time.perf_counter()
@@ -140,7 +140,7 @@ async def without_overlap(agent: Agent, question: Question) -> dict[str, float]:
 
 
 async def main() -> int:
-    """Exit status 1 when a reply was lost; a missed target is reported, not failed."""
+    """Return exit status 1 if a reply was lost; a missed target is only reported."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.voice_to_voice", description=__doc__)
     parser.add_argument("recordings", nargs="*")
     parser.add_argument("--rounds", type=int, default=1)
@@ -152,7 +152,7 @@ async def main() -> int:
     agent = Agent(INSTRUCTIONS)
     await agent.load()
     questions = await synthesised(agent.service("tts")) + [recorded(path) for path in options.recordings]
-    await with_overlap(agent, questions[0])  # not counted: whatever is done once
+    await with_overlap(agent, questions[0])  # not counted: it pays for what is done only once
     turns, apart, lost = [], [], []
     rows = Table("question", "voice to voice", *PARTS, "without overlap", "said")
     for question in questions * options.rounds:

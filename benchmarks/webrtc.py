@@ -1,8 +1,10 @@
-"""What does a WebRTC session cost, and how late is what the user says? Both engines, and plain aiortc.
+"""What does a WebRTC session cost, and with how much delay does it hear the user?
 
-`python -m benchmarks.webrtc [--sessions 10] [--seconds 10] [--engines aiortc wrtc plain] [--json FILE]`: the
-sessions run in a process of their own, whose CPU time is measured; this one is their browsers. The uplink is
-from a sample at the microphone to its frame in the pipeline, with the 20 ms that a packet takes to fill.
+    python -m benchmarks.webrtc [--sessions 10] [--seconds 10] [--engines aiortc wrtc plain] [--json FILE]
+
+Compared are both engines and plain aiortc. The sessions run in a process of their own, whose CPU time is
+measured; this process plays their browsers. The uplink delay is from a sample at the microphone to its frame
+in the pipeline, including the 20 ms that it takes to fill a packet.
 """
 
 import argparse
@@ -43,7 +45,7 @@ LOUD = 3000
 
 
 class Onsets(Processor):
-    """When the user's bursts arrive, in the loop's time, which is that of all processes."""
+    """Notes when the user's bursts arrive, on the monotonic clock that all processes share."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -58,7 +60,7 @@ class Onsets(Processor):
 
 
 class Talker(Processor):
-    """Talks on."""
+    """Lets the agent talk without end."""
 
     def talk(self, seconds: int) -> None:
         noise = np.random.default_rng(0).normal(0, 2000, 24000).astype("<i2").tobytes()
@@ -105,7 +107,7 @@ class PlainVoice(aiortc.MediaStreamTrack):
 
 
 class Server:
-    """Sessions, as many as are opened; told what to do by lines of JSON."""
+    """Runs the sessions, controlled by lines of JSON on standard input."""
 
     def __init__(self, engine: str) -> None:
         self.engine = engine
@@ -150,7 +152,7 @@ class Server:
 
 
 class Far:
-    """The server's process, as seen from here."""
+    """The server's process, as the browsers' process controls it."""
 
     def __init__(self, engine: str) -> None:
         self.engine = engine
@@ -179,7 +181,7 @@ class Far:
 
 
 async def measure(engine: str, sessions: int, seconds: float) -> dict[str, float]:
-    """Per session: CPU in percent of a core, listening and talking; and the uplink in ms."""
+    """Return per session: CPU in per cent of a core, listening and talking, and the uplink delay in ms."""
     burst = (np.sin(np.arange(int(BURST * 48000)) * 0.06) * 12000).astype("<i2").tobytes()
     async with Far(engine) as far:
         browsers: list[Browser] = []
@@ -218,7 +220,7 @@ async def measure(engine: str, sessions: int, seconds: float) -> dict[str, float
 
 
 async def main(options: argparse.Namespace) -> None:
-    """Measure each engine, and show them side by side."""
+    """Measure each engine, and print the figures side by side."""
     results = {name: await measure(name, options.sessions, options.seconds) for name in options.engines}
     shown = Table(f"{options.sessions} sessions", *(TITLES[name] for name in results), "at most")
     for key, what in ROWS.items():

@@ -1,13 +1,13 @@
-"""What does a process for each session cost, forked from a warm zygote, and what if started from nothing?
+"""What does a process per session cost if it is forked from a warm zygote, and if it is spawned afresh?
 
-The demo's agent with the local models; workers one after the other, each from the wish to its being ready.
-Own memory is nobody else's (USS), a share is the fair part of what is common (PSS), as the kernel counts.
-In a call: after an answer that the worker has spoken itself; the large models are elsewhere. The processor's
-time is the worker's own until it is ready, whatever else the machine has to do.
+The agent is that of the demo, with the local models. Workers are started one after the other; each is timed
+from the request until it is ready. Memory as the kernel counts it: own (USS) is used by this process alone,
+share (PSS) includes its part of what processes have in common. "In a call" is after an answer that the worker
+has spoken; the large models run in another process. CPU time is the worker's until it is ready.
 
     python -m benchmarks.workers [--quick]
 
-Targets of a forked worker: ready in 20 ms, 20 MB of its own.
+Targets for a forked worker: ready within 20 ms, 20 MB of its own.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from antiphon.server.settings import ServerSettings
 from antiphon.server.workers import WorkerHost
 
 READY_MS, OWN_MB = 20, 20
-PATIENCE = 60.0  # seconds for an answer
+PATIENCE = 60.0  # seconds to wait for an answer
 
 
 @dataclass
 class Cost:
-    """Medians over workers; milliseconds and MB."""
+    """Medians over workers, in milliseconds and MB."""
 
     ready_ms: float
     quickest_ms: float
@@ -42,31 +42,31 @@ class Cost:
 
 
 class Caller:
-    """A client that types over RTVI, and listens until the agent has spoken."""
+    """An RTVI client that sends text, and listens until the agent has spoken."""
 
     def __init__(self) -> None:
         self.spoken = asyncio.Event()
         self._messages: asyncio.Queue[str] = asyncio.Queue()
 
     def tell(self, kind: str, data: dict[str, Any]) -> None:
-        """A message of the client."""
+        """Send a message of the client."""
         self._messages.put_nowait(json.dumps({"label": "rtvi-ai", "type": kind, "id": kind, "data": data}))
 
     async def receive(self) -> str:
-        """What the server reads."""
+        """Return the next message of the client."""
         return await self._messages.get()
 
     def send(self, message: bytes | str) -> None:
-        """What the server says."""
+        """Receive a message of the server."""
         if b"bot-stopped-speaking" in (message.encode() if isinstance(message, str) else message):
             self.spoken.set()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Nothing is left to be done."""
+        """Do nothing: there is no connection."""
 
 
 def memory(pid: int) -> tuple[float, float]:
-    """A process's own memory, and its share, in MB."""
+    """Return a process's own memory (USS) and its share (PSS), in MB."""
     found: dict[str, float] = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
         name, kib = line.split()[:2]
@@ -75,13 +75,13 @@ def memory(pid: int) -> tuple[float, float]:
 
 
 def cpu_ms(pid: int) -> float:
-    """Milliseconds that a process has computed."""
+    """Return the CPU milliseconds that a process has used."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e6
 
 
 async def cost(*, fork: bool, workers: int) -> Cost:
-    """What workers cost that are forked, or are not."""
+    """Measure workers that are forked, or spawned."""
     host = WorkerHost(None, ServerSettings(warm=0), fork=fork)
     await host.start()
     try:
@@ -99,7 +99,7 @@ async def cost(*, fork: bool, workers: int) -> Cost:
 
 
 async def in_call(host: WorkerHost) -> float:
-    """A worker's own memory once it has answered."""
+    """Return a worker's own memory after it has answered."""
     caller = Caller()
     caller.tell("client-ready", {"version": "2.0.0", "about": {"library": "benchmark"}})
     worker = await host.open(
@@ -113,7 +113,7 @@ async def in_call(host: WorkerHost) -> float:
 
 
 async def main() -> int:
-    """Exit status 0: it measures, and judges nobody who shares the machine."""
+    """Measure and print; returns exit status 0 even if a target is missed, since machines differ."""
     quick = "--quick" in sys.argv
     forked = await cost(fork=True, workers=6 if quick else 20)
     spawned = await cost(fork=False, workers=2 if quick else 4)

@@ -1,1 +1,1 @@
-"""The frameworks that we are measured against: how each is installed, and the same work done with it."""
+"""How do the peers do the same work? One module for each peer and benchmark."""

@@ -1,4 +1,4 @@
-"""An environment for each peer, `.peers/<peer>/`, with the versions that are named here."""
+"""Which peers are measured, and in which versions? Each has an environment of its own, `.peers/<peer>/`."""
 
 import shutil
 import subprocess
@@ -9,12 +9,12 @@ from pathlib import Path
 from antiphon.errors import ConfigurationError, UnavailableError
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 1800  # seconds that an installation may take
+TIMEOUT = 1800  # seconds for an installation
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A framework beside us: its title in the table, and what pip installs for it."""
+    """A framework to compare with: its title in the table, and what pip installs for it."""
 
     title: str
     requirements: tuple[str, ...]
@@ -36,9 +36,9 @@ PEERS = {
 
 
 def prepare(name: str) -> Path:
-    """The Python of a peer's environment, made first where it is missing or holds other versions.
+    """Return the Python of a peer's environment, which is created if it is missing or out of date.
 
-    Raises ConfigurationError where no environment can be made, UnavailableError where pip cannot fill it.
+    Raises ConfigurationError if no environment can be created, UnavailableError if pip cannot install.
     """
     peer, home = PEERS[name], ROOT / ".peers" / name
     python, stamp = home / "bin" / "python", home / "requirements.txt"
@@ -50,7 +50,7 @@ def prepare(name: str) -> Path:
     if made.returncode:
         raise ConfigurationError(
             f"no environment for {peer.title} could be made in {home.relative_to(ROOT)}: {_last(made)}. "
-            "Where Python has no venv module: apt-get install python3-venv"
+            "If Python has no venv module: apt-get install python3-venv"
         )
     filled = _run(
         str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *peer.requirements
@@ -67,9 +67,9 @@ def prepare(name: str) -> Path:
 
 def _run(*command: str) -> subprocess.CompletedProcess[str]:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"not done after {PATIENCE} s")
+        return subprocess.CompletedProcess(command, 1, "", f"not done after {TIMEOUT} s")
 
 
 def _last(done: subprocess.CompletedProcess[str]) -> str:

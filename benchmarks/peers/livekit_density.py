@@ -30,12 +30,12 @@ Signal = Callable[[int, int], rtc.AudioFrame]  # of a session's number and a fra
 
 
 def silence(session: int, tick: int) -> rtc.AudioFrame:
-    """Nobody speaks."""
+    """Yield silence."""
     return SILENCE
 
 
 def turns(session: int, tick: int) -> rtc.AudioFrame:
-    """The user speaks, then leaves as much time to the agent."""
+    """Yield frames in which the user speaks and listens in turn."""
     return VOICE if (tick + session * APART) % (2 * TURN) < TURN else SILENCE
 
 
@@ -94,7 +94,7 @@ async def _cost(
 
 
 def _feeding_ms() -> float:
-    """CPU milliseconds that handing over one frame costs the benchmark itself."""
+    """Return the CPU milliseconds that the benchmark itself spends on one frame."""
     queue: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue()
     times, began = 10_000, time.process_time()
     for _ in range(times):

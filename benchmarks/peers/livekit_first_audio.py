@@ -58,7 +58,7 @@ async def _delays(preemption: Mapping[str, Any], turns: int) -> list[float]:
 
 
 async def take_turn(call: Call) -> float:
-    """The user's turn and the reply; gives the CPU seconds from the end of speech until all is said."""
+    """Run a turn and its reply; returns CPU seconds from the end of speech on."""
     for _ in range(SPOKEN):
         call.microphone.push(VOICE)
         await asyncio.sleep(0.001)

@@ -197,7 +197,7 @@ class _TTSStream(SynthesizeStream):
 
 
 class Microphone(AudioInput):
-    """What is pushed into it is heard."""
+    """An audio input that hears what is pushed into it."""
 
     def __init__(self) -> None:
         super().__init__(label="microphone")
@@ -277,11 +277,14 @@ AT_ONCE: dict[str, Any] = {
     "endpointing": {"min_delay": 0.0, "max_delay": 0.0},
     "interruption": {"mode": "vad"},
 }
-"""Turn handling in which nothing is waited for."""
+"""Settings of turn handling without any deliberate wait."""
 
 
 class Call:
-    """One session and its ends; start it with `await call.session.start(agent)`."""
+    """A session with its audio input and output.
+
+    Start it with `await call.session.start(agent)`.
+    """
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ async def speak(call: Call) -> None:
 
 
 async def converse(call: Call) -> None:
-    """The user speaks, then the agent, in turn."""
+    """Let the user and the agent speak in turn."""
     while True:
         await call.speech_starts()
         await asyncio.sleep(TURN)

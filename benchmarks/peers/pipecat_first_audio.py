@@ -34,7 +34,7 @@ async def _delays(lean: bool, by_token: bool, turns: int) -> list[float]:
 
 
 async def take_turn(call: Call, number: int) -> tuple[float, float]:
-    """The user's turn and the reply: seconds to the first audio, and CPU seconds until all is said."""
+    """Run a turn; returns seconds to the first audio, and CPU seconds in all."""
     await call.speech_starts()
     await asyncio.sleep(0.6)
     await call.speech_stops()

@@ -37,7 +37,7 @@ class Touch(FrameProcessor):
 
 
 class Sink(FrameProcessor):
-    """The last part: takes audio, and says that it came. It has no queue of its own."""
+    """The last part: notes that audio came. It has no queue of its own."""
 
     def __init__(self) -> None:
         super().__init__(enable_direct_mode=True)

@@ -242,14 +242,14 @@ class Call:
         self.worker.event_handler("on_pipeline_started")(self._note_start)
 
     async def start(self) -> None:
-        """Run it; back when its start has passed through the whole pipeline."""
+        """Start the session; returns once the start frame has passed the pipeline."""
         runner = WorkerRunner(handle_sigint=False)
         await runner.add_workers(self.worker)
         self._running = asyncio.create_task(runner.run())
         await self._started.wait()
 
     async def end(self) -> None:
-        """Let it finish what it says, then close."""
+        """Let the agent finish what it says, then close."""
         await self.worker.queue_frame(EndFrame())
         await self._running
 

@@ -1,4 +1,7 @@
-"""`python -m benchmarks.turns [--data DIR] [--quick] [--json FILE]`: judge, show beside the targets, keep."""
+"""`python -m benchmarks.turns [--data DIR] [--quick] [--json FILE]`: run the benchmark of turn detection.
+
+The figures are printed beside the targets, and written as JSON.
+"""
 
 import argparse
 import hashlib
@@ -25,7 +28,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "turns.json"
 
 
 def main() -> int:
-    """Exit status 0 when all was judged, targets met or not; 1 when it could not be."""
+    """Return exit status 0 if all turns were judged, whether targets are met or not, else 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.turns", description="When is a turn over?")
     parser.add_argument("--data", type=Path, metavar="DIR", help="turns in the schema of eot-bench")
     parser.add_argument("--half", choices=("development", "test"), help="only this half of the local data")
@@ -78,7 +81,7 @@ def main() -> int:
 
 
 def _local(cache: Path) -> Path:
-    """The folder of the local data, made first where it is missing or was made otherwise."""
+    """Return the folder of the local data; generates it if it is missing or out of date."""
     made = hashlib.sha256(local.CORPUS.read_bytes() + Path(local.__file__).read_bytes()).hexdigest()[:12]
     folder = cache / f"local-{made}{'-recorded' if local.RECORDED.is_dir() else ''}"
     if not (folder / "metadata.jsonl").exists():

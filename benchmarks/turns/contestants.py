@@ -1,7 +1,7 @@
-"""Who is compared: each gives a score for every moment of every silence, on which policies set a threshold.
+"""Who is compared? Each contestant scores every moment of every silence; policies set a threshold on scores.
 
-Smart Turn's is its probability. Ours is the share of its waiting time that has passed: it ends a turn at 1,
-and another threshold makes all of its waiting times so much longer or shorter.
+Smart Turn's score is its probability. Our score is the elapsed share of our waiting time: at 1 the turn ends,
+and another threshold scales all waiting times.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,19 +12,19 @@ from .data import Turn
 from .scores import STEP, STOP, Scored
 
 WORDS_AFTER = STOP
-"""Seconds of silence from which words count: a transcript takes until then."""
+"""Seconds of silence from which words count, because the transcript takes that long."""
 
 ASKED = 1
-"""Steps of silence after which ours asks Smart Turn, once: its later answers know less (`Evidence.sound`)."""
+"""Steps of silence after which ours asks Smart Turn, once; later answers tell less (`Evidence.sound`)."""
 
 Judged = list[list[float]]
-"""For each silence of a turn a score every STEP seconds."""
+"""For each silence of a turn, a score every STEP seconds."""
 
 SILENCE, SOUND, OURS, WORDLESS = "silence alone", "Smart Turn alone", "ours", "ours without words"
 
 
 def evidence(turn: Turn, scored: Scored, *, words: bool = True) -> list[list[Evidence]]:
-    """What ours knows at each moment of each silence."""
+    """Return the evidence that ours has at each moment of each silence."""
     known: list[list[Evidence]] = []
     for (start, _), sound, said in zip(turn.spans, scored.sound, scored.words, strict=True):
         known.append(
@@ -43,7 +43,7 @@ def evidence(turn: Turn, scored: Scored, *, words: bool = True) -> list[list[Evi
 
 
 def contestants(settings: EndpointingSettings) -> Mapping[str, Callable[[Turn, Scored], Judged]]:
-    """By name, how each judges."""
+    """Return the contestants by name, each as a function that scores a turn."""
 
     def ours(turn: Turn, scored: Scored, *, words: bool) -> Judged:
         return [
@@ -60,14 +60,17 @@ def contestants(settings: EndpointingSettings) -> Mapping[str, Callable[[Turn, S
 
 
 def shipped(turn: Turn, scored: Scored, settings: EndpointingSettings, *, words: bool = True) -> list[float]:
-    """After how much of each silence ours as shipped ends the turn: `wait` asked again at each moment."""
+    """Return after how many seconds of each silence ours ends the turn.
+
+    `wait` is asked every STEP, as shipped.
+    """
     return [
         fires([wait(known, settings) for known in silence]) for silence in evidence(turn, scored, words=words)
     ]
 
 
 def fires(waits: Sequence[Wait]) -> float:
-    """The seconds of silence after which the newest wait is over, one being asked for every STEP."""
+    """Return after how many seconds of silence the newest wait is over, given one wait for each STEP."""
     for step, asked in enumerate(waits):
         last = step == len(waits) - 1
         if asked.seconds < STEP * (step + 1) or last:

@@ -1,6 +1,7 @@
-"""Turns to judge, in the schema of eot-bench: id, language, audio, silence_spans and, where known, messages.
+"""Which turns are judged? Data in the schema of eot-bench.
 
-A directory holds `*.jsonl` beside wav files, or `*.parquet`, which needs pyarrow.
+A row has id, language, audio, silence_spans and, if known, messages. A directory contains `*.jsonl` and wav
+files, or `*.parquet`, which needs pyarrow.
 """
 
 import json
@@ -16,14 +17,14 @@ from antiphon.audio.wav import read
 from antiphon.errors import ConfigurationError
 
 HZ = 16000
-SHORTEST = 0.1  # seconds: a shorter silence is none
+SHORTEST = 0.1  # seconds: shorter silences are ignored
 
 Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of a user: 16-bit mono audio of 16 kHz, and its silences, the last of which ends it."""
+    """One turn of a user: (samples,) int16 mono 16 kHz, and its silences, the last of which ends it."""
 
     id: str
     language: str
@@ -32,29 +33,29 @@ class Turn:
     begins: float = 0.0
     """Seconds until its first sound."""
     asked: str = ""
-    """What the agent said before."""
+    """What the agent said before the turn."""
     kind: str = ""
     half: str = ""
-    """ "development" or "test"; "" where the data is not divided."""
+    """ "development" or "test"; "" if the data is not divided."""
 
     def until(self, seconds: float) -> bytes:
-        """The audio up to a time."""
+        """Return the audio up to a time."""
         return self.pcm[: 2 * round(seconds * HZ)]
 
 
 def load(folder: Path) -> list[Turn]:
-    """All turns of a directory. Raises ConfigurationError where it does not hold what it should."""
+    """Read all turns of a directory. Raises ConfigurationError if they are not in the schema."""
     turns = [_turn(row, folder, name) for row, name in _rows(folder)]
     if not turns:
         raise ConfigurationError(
-            f"{folder} holds no turns: needed is a .jsonl file beside wav files, or .parquet"
+            f"{folder} has no turns: it needs a .jsonl file and wav files, or a .parquet file"
         )
     return turns
 
 
 def _rows(folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
     if not folder.is_dir():
-        raise ConfigurationError(f"{folder} is no directory")
+        raise ConfigurationError(f"{folder} is not a directory")
     for path in sorted(folder.rglob("*.jsonl")):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if line.strip():
@@ -66,7 +67,7 @@ def _rows(folder: Path) -> Iterator[tuple[dict[str, Any], str]]:
     if not tables:
         return
     try:
-        from pyarrow import parquet  # pyright: ignore  # there only where somebody installed it
+        from pyarrow import parquet  # pyright: ignore  # an optional package
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"{tables[0].name} needs pyarrow: pip install pyarrow") from error
     for path in tables:
@@ -79,7 +80,7 @@ def _turn(row: dict[str, Any], folder: Path, name: str) -> Turn:
         spans = tuple(_span(span) for span in row["silence_spans"])
         spans = tuple((start, end) for start, end in spans if end - start >= SHORTEST - 1e-6)
         if not spans:
-            raise ConfigurationError(f"{name}: a turn without a silence has no end")
+            raise ConfigurationError(f"{name}: the turn has no silence, and so no end")
         messages: list[dict[str, Any]] = row.get("messages") or []
         pcm = _audio(row["audio"], folder)
         speech = find_speech(pcm[: 2 * round(spans[0][0] * HZ)], HZ)
@@ -103,7 +104,7 @@ def _span(span: Any) -> Span:
 
 
 def _audio(audio: Any, folder: Path) -> bytes:
-    """16-bit mono of 16 kHz, of a path or of the bytes of a file."""
+    """Read (samples,) int16 mono 16 kHz from a path or from the bytes of a wav file."""
     if isinstance(audio, str):
         audio = {"path": audio}
     if data := audio.get("bytes"):

@@ -1,4 +1,4 @@
-"""What is reported of a group of turns: the operating points of each contestant, and how ours compares."""
+"""How good is each contestant? Its operating points on a group of turns, and how ours compares."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from .policies import Floats, chosen, cutoffs_within, interval, latency_within, 
 from .scores import Scored
 
 RATIO = 0.7
-"""Target: at 5 % false cutoffs ours waits at most this much of what Smart Turn alone does."""
+"""Target: at 5 % false cutoffs, our latency is at most this part of Smart Turn's."""
 BUDGETS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 """False cutoffs at which the curves of ours and of Smart Turn alone are compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value, and between what 95 % of its resamples lie."""
+    """A value with its 95 % interval over resamples."""
 
     value: float
     low: float
@@ -28,35 +28,35 @@ class Figure:
 
 
 def figure(resampled: Floats) -> Figure:
-    """The first is the value."""
+    """Return the figure of resampled values, the first of which is the value itself."""
     return Figure(float(resampled[0]), *interval(resampled))
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The best policy at 5 % false cutoffs of hold spans; seconds and shares."""
+    """The best policy with at most 5 % of the holds cut off; in seconds and shares."""
 
     latency: Figure
     p95: float
     turns_cut: float
-    """The share of turns that are cut off somewhere."""
+    """The share of turns with at least one false cutoff."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One contestant."""
+    """The figures of one contestant."""
 
     at_5: Point
     latency_at_10: Figure
     cutoffs_at_300: Figure
     cutoffs_at_600: Figure
     curve: dict[str, float]
-    """Latency by budget of false cutoffs."""
+    """The latency by budget of false cutoffs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """Ours with the waiting times that it ships with: no policy is chosen."""
+    """Ours with its own waiting times as shipped, without a policy."""
 
     cutoffs: Figure
     turns_cut: float
@@ -66,23 +66,23 @@ class Shipped:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A group of turns."""
+    """The figures of a group of turns."""
 
     turns: int
     holds: int
     contestants: dict[str, Curve]
     shipped: Shipped
     ratio: Figure
-    """Latency of ours over Smart Turn's alone, at 5 % false cutoffs."""
+    """Our latency divided by that of Smart Turn alone, at 5 % false cutoffs."""
     worse: dict[str, Figure]
-    """Where on the curve ours is later than Smart Turn alone beyond the interval: by how many seconds."""
+    """By budget: how many seconds ours is later than Smart Turn alone, if that is significant."""
     sound_ms: float
     words_ms: float
-    """CPU milliseconds of a score and of a transcript (median of turns)."""
+    """CPU milliseconds of a score and of a transcript (median over turns)."""
 
 
 def groups(turns: Sequence[Turn]) -> dict[str, list[int]]:
-    """Which turns are reported together. What was tuned on development data is judged by the other half."""
+    """Return the turns of each group, by name; the held-out "test" half comes first if there is one."""
     every = list(range(len(turns)))
     halves = sorted({turn.half for turn in turns if turn.half}, reverse=True)
     named = {f"{half} half": [at for at in every if turns[at].half == half] for half in halves} or {
@@ -120,7 +120,7 @@ def judge(
             curve={f"{budget:g}": float(latencies[name][budget][0]) for budget in BUDGETS},
         )
     ours, theirs = latencies[OURS], latencies[SOUND]
-    with np.errstate(invalid="ignore"):  # no policy keeps to a budget: inf less inf
+    with np.errstate(invalid="ignore"):  # inf - inf, if no policy is within a budget
         later = {f"{budget:g}": figure(ours[budget] - theirs[budget]) for budget in BUDGETS}
         ratio = figure(ours[0.05] / theirs[0.05])
     return Report(

@@ -1,9 +1,10 @@
-"""Local data: recorded speech if it lies beside the project, and the corpus spoken by the local voice.
+"""What is judged without a data set? Recorded speech, if present, and a corpus spoken by the local voice.
 
-It is local: read sentences and one synthetic voice, not conversations. Where the corpus has a mark, silence
-is inserted between two words of one spoken sentence; how long is drawn from the holds of eot-bench's English
-data, as its silence-only baseline tells them: 56 % are longer than 0.3 s, 22 % than 0.6, 10 % than 1, 5 %
-than 1.6. Every sentence is there clean and once disturbed: white noise or babble at 10 dB, or a telephone.
+This local data is read sentences and one synthetic voice, not conversations. At each mark in the corpus,
+silence is inserted between two words of a spoken sentence. Its length is drawn from the distribution of holds
+in eot-bench's English data, as derived from its silence-only baseline: 56 % are longer than 0.3 s, 22 % than
+0.6, 10 % than 1, 5 % than 1.6. Every sentence exists clean and once disturbed: white noise or babble at 10
+dB, or a telephone.
 """
 
 import asyncio
@@ -29,9 +30,9 @@ from .data import HZ, SHORTEST
 CORPUS = Path(__file__).parent / "corpus.txt"
 RECORDED = Path(__file__).parents[3] / "shared" / "speech"
 SEED = 20261121
-BEFORE, BEHIND = 0.3, 2.0  # seconds of quiet around a turn
+BEFORE, BEHIND = 0.3, 2.0  # seconds of quiet before and after a turn
 LONGER_THAN = ((0.2, 1.0), (0.3, 0.556), (0.6, 0.217), (1.0, 0.10), (1.6, 0.05), (2.0, 0.0))
-QUIET = 10 ** (-62 / 20)  # the noise of a quiet line, of full scale
+QUIET = 10 ** (-62 / 20)  # the noise of a quiet line, relative to full scale
 FAINT = 0.01
 SNR = 10 ** (-10 / 20)
 DISTURBED = ("white noise", "babble", "telephone")
@@ -49,17 +50,17 @@ class Line:
 
     @property
     def half(self) -> str:
-        """Which half of the corpus it belongs to."""
+        """The half of the corpus that it belongs to."""
         return "test" if hashlib.sha256(self.text.encode()).digest()[0] % 2 else "development"
 
 
 def corpus() -> list[Line]:
-    """The turns as they are written."""
+    """Return the turns of the corpus."""
     return [line(row) for row in CORPUS.read_text().splitlines() if row and not row.startswith("#")]
 
 
 def line(row: str) -> Line:
-    """One turn out of "what the agent asked > what the | user said"."""
+    """Parse a turn, written as "what the agent asked > what the | user said"."""
     asked, _, said = row.partition(" > ")
     text, cuts = "", list[int]()
     for part in said.split("|"):
@@ -70,7 +71,7 @@ def line(row: str) -> Line:
 
 
 def make(folder: Path) -> None:
-    """Write the data into a folder, in the schema of eot-bench; the same each time."""
+    """Write the data into a folder, in the schema of eot-bench; always the same data."""
     rows: list[dict[str, Any]] = []
     random = np.random.default_rng(SEED)
     lines = corpus()
@@ -129,14 +130,14 @@ def make(folder: Path) -> None:
 
 
 def silences(pcm: bytes) -> list[tuple[float, float]]:
-    """Every silence of a turn, in seconds; what is before the first sound is none."""
+    """Return every silence of a turn, in seconds, without what precedes the first sound."""
     stretches = find_speech(pcm, HZ, SHORTEST)
     ends = [start for start, _ in stretches[1:]] + [len(pcm) // 2]
     return [(speech[1] / HZ, end / HZ) for speech, end in zip(stretches, ends, strict=True)]
 
 
 async def _spoken(lines: list[Line], random: np.random.Generator) -> list[Floats]:
-    """Each turn by another speaker, as far as speed and pitch make one, with its pauses."""
+    """Speak each turn with another speed and pitch, with its pauses."""
     voices: list[Floats] = []
     for written in lines:
         voice = Hibari(speed=float(random.uniform(0.9, 1.15)))
@@ -165,19 +166,19 @@ async def _once(text: str) -> AsyncIterator[str]:
 
 
 def _pause(random: np.random.Generator) -> float:
-    """Seconds of a hold."""
+    """Draw the length of a hold, in seconds."""
     longer = [share for _, share in reversed(LONGER_THAN)]
     return float(np.interp(random.uniform(), longer, [seconds for seconds, _ in reversed(LONGER_THAN)]))
 
 
 def _quiet(sound: Floats) -> int:
-    """Samples until the first that is heard."""
+    """Return the number of samples before the first audible one."""
     heard = np.abs(sound) > FAINT
     return int(heard.argmax()) if heard.any() else 0
 
 
 def _faded(sound: Floats) -> Floats:
-    """The same without clicks at its ends."""
+    """Return the sound with faded ends, so that it does not click."""
     edge = min(HZ // 100, len(sound) // 2)
     ramp = np.ones(len(sound))
     ramp[:edge] = np.linspace(0, 1, edge)
@@ -186,7 +187,7 @@ def _faded(sound: Floats) -> Floats:
 
 
 def _telephoned(sound: Floats) -> Floats:
-    """The same through 8 kHz of mu-law."""
+    """Return the sound as over a telephone: 8 kHz mu-law."""
     narrow = decode_mulaw(encode_mulaw(resample(_pcm(sound), HZ, 8000)))
     return np.frombuffer(resample(narrow, 8000, HZ), "<i2") / 32768
 

@@ -1,8 +1,8 @@
-"""The sweep: every policy over every turn, and the best of them within a budget, with intervals.
+"""Which policy is the best within a budget? Sweeps every policy over every turn, with intervals.
 
-A policy is a threshold, a least delay and a timeout. Thresholds are the quantiles of a contestant's own
-scores, so that only their order matters. Intervals are those between the 2.5th and 97.5th percentile of
-resamples of whole turns, with the policy chosen anew in each, and the same resamples for all contestants.
+A policy is a threshold, a minimum delay and a timeout. Thresholds are quantiles of a contestant's own scores,
+so that only their order matters. Intervals reach from the 2.5th to the 97.5th percentile of resamples of
+whole turns; the policy is chosen anew in each, and all contestants use the same resamples.
 """
 
 from collections.abc import Sequence
@@ -29,14 +29,14 @@ class Sweep:
     """What every policy did, turn by turn."""
 
     cut: NDArray[np.float32]
-    """(policies, turns): holds that were cut off."""
+    """(policies, turns): the number of holds that were cut off."""
     late: NDArray[np.float32]
-    """(policies, turns): seconds from the end of the turn until the policy fired."""
+    """(policies, turns): the seconds from the end of the turn until the policy fired."""
     holds: NDArray[np.float32]
-    """(turns,): holds that there are."""
+    """(turns,): the number of holds."""
 
     def means(self, weights: Floats) -> tuple[Floats, Floats]:
-        """(policies, resamples): share of holds cut off, mean latency; `weights` (turns, resamples)."""
+        """Return (policies, resamples): share of holds cut off, and mean latency; `weights` as below."""
         drawn = weights.astype(np.float32)
         holds = np.maximum(self.holds @ drawn, 1)
         return (
@@ -46,7 +46,7 @@ class Sweep:
 
 
 def fired(silence: Sequence[float], thresholds: Floats) -> Floats:
-    """(thresholds, DELAYS): seconds after which the scores of a silence reach the threshold, if ever."""
+    """Return (thresholds, DELAYS): seconds until the scores of a silence reach the threshold, or inf."""
     scores = np.asarray(silence)
     reached = scores[None, :] >= thresholds[:, None]
     times = np.full((len(thresholds), len(DELAYS)), np.inf)
@@ -60,7 +60,7 @@ def fired(silence: Sequence[float], thresholds: Floats) -> Floats:
 
 
 def sweep(turns: Sequence[Turn], judged: Sequence[Judged]) -> Sweep:
-    """Every policy over every turn."""
+    """Run every policy over every turn."""
     every = np.concatenate([silence for turn in judged for silence in turn])
     thresholds = np.unique(np.append(np.quantile(every, np.linspace(0, 1, THRESHOLDS)), 2.0))
     policies = len(thresholds) * len(DELAYS) * len(TIMEOUTS)
@@ -76,29 +76,29 @@ def sweep(turns: Sequence[Turn], judged: Sequence[Judged]) -> Sweep:
 
 
 def weights(turns: int, resamples: int) -> Floats:
-    """(turns, 1 + resamples): how often each turn counts; first all once."""
+    """Return (turns, 1 + resamples): how often each turn counts; in the first column, once each."""
     random = np.random.default_rng(1)
     drawn = random.multinomial(turns, np.full(turns, 1 / turns), size=resamples)
     return np.concatenate((np.ones((turns, 1)), drawn.T.astype(np.float64)), axis=1)
 
 
 def latency_within(cut: Floats, late: Floats, budget: float) -> Floats:
-    """(resamples,): the least latency with at most this share of holds cut off; inf where there is none."""
+    """Return (resamples,): the lowest latency with at most this share of holds cut off; inf if none."""
     return np.where(cut <= budget + TOLERANCE, late, np.inf).min(axis=0)
 
 
 def cutoffs_within(cut: Floats, late: Floats, budget: float) -> Floats:
-    """(resamples,): the least share of holds cut off with at most this mean latency; inf likewise."""
+    """Return (resamples,): the lowest share of holds cut off with at most this mean latency; inf if none."""
     return np.where(late <= budget + TOLERANCE, cut, np.inf).min(axis=0)
 
 
 def chosen(cut: Floats, late: Floats, budget: float) -> int:
-    """The policy that `latency_within` chooses on all turns."""
+    """Return the index of the policy that `latency_within` chooses on all turns."""
     return int(np.where(cut[:, 0] <= budget + TOLERANCE, late[:, 0], np.inf).argmin())
 
 
 def interval(resampled: Floats) -> tuple[float, float]:
-    """Between these lie 95 % of the resamples, which follow the value itself."""
+    """Return the 95 % interval of resampled values, the first of which is the value itself."""
     finite = np.where(np.isfinite(resampled[1:]), resampled[1:], np.nan)
     if not len(finite) or np.isnan(finite).all():
         return (float("nan"), float("nan"))

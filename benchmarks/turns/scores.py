@@ -1,4 +1,4 @@
-"""What the models make of each silence, kept on disk: nothing else here takes long."""
+"""What do the models say at each silence? Their answers, cached on disk because they take long."""
 
 import asyncio
 import hashlib
@@ -16,31 +16,31 @@ from antiphon.vendors.local.stt import Whisper
 from .data import HZ, Turn
 
 STEP = 0.1  # seconds between two scores
-PAUSE = 0.1  # seconds of a silence that Whisper hears: it is asked as soon as speech pauses
-STOP = 0.2  # seconds of silence that end an utterance: what follows is transcribed by itself
+PAUSE = 0.1  # seconds of a silence that Whisper hears, because it is asked as soon as speech pauses
+STOP = 0.2  # seconds of silence that end an utterance; what follows is transcribed separately
 VERSION = 1
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What the models made of a turn."""
+    """What the models said about a turn."""
 
     sound: list[list[float]]
-    """For each silence Smart Turn's probability at its begin and every 100 ms after it."""
+    """For each silence, Smart Turn's probability at its beginning and every 100 ms after that."""
     words: list[str]
-    """For each silence the words of the turn so far."""
+    """For each silence, the words of the turn so far."""
     sound_ms: float
-    """CPU milliseconds of one score, and of one transcript; the machine was as busy as it was."""
+    """CPU milliseconds of one score, and below of one transcript."""
     words_ms: float
 
 
 def moments(start: float, end: float) -> list[float]:
-    """The times in a silence, counted from its begin, at which it is scored."""
+    """Return the times at which a silence is scored, in seconds since its beginning."""
     return [STEP * step for step in range(int((end - start) / STEP + 1e-6) + 1)]
 
 
 class Models:
-    """Smart Turn and Whisper, and what they have said before."""
+    """Smart Turn and Whisper, with a cache of their answers."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class Models:
         self._whispers: dict[str, Whisper] = {}
 
     def scored(self, turn: Turn) -> Scored:
-        """The scores of a turn, from the disk if they are there."""
+        """Return the scores of a turn, from the cache if possible."""
         key = hashlib.sha256(turn.pcm + repr((VERSION, turn.spans, turn.language)).encode()).hexdigest()[:24]
         path = self._folder / f"{key}.json"
         if path.exists():
@@ -87,7 +87,7 @@ class Models:
 
 
 async def transcript(whisper: Whisper, pcm: bytes) -> str:
-    """The words in an utterance."""
+    """Return the words of an utterance."""
 
     async def audio() -> AsyncIterator[AudioChunk | Flush]:
         yield AudioChunk(pcm)

@@ -1,4 +1,4 @@
-"""The figures for people."""
+"""How are the figures shown? As tables for a terminal."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from .judging import RATIO, Curve, Figure, Report
 
 
 def show(console: Console, what: str, reports: Mapping[str, Report]) -> None:
-    """The first group in full, a line for each of the others."""
+    """Print the first group in full, and a line for each of the others."""
     name, report = next(iter(reports.items()))
     console.print(f"{what}\n{name}: {report.turns} turns, {report.holds} holds", highlight=False)
     console.print(_contestants(report))
@@ -92,7 +92,7 @@ def _share(figure: Figure) -> str:
 
 
 def _shown(figure: Figure, scale: float, places: int) -> str:
-    """A value with its interval; "–" where no policy keeps to the budget."""
+    """Return a value with its interval; "–" if no policy is within the budget."""
     if not math.isfinite(figure.value):
         return "–"
     return (

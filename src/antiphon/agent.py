@@ -121,7 +121,7 @@ class AgentDefinition:
         from .services.tts import TTS
         from .services.vad import VAD
         from .turns.mute import Mute
-        from .turns.taking import TurnTaking
+        from .turns.turn_taking import TurnTaking
 
         mute = [rule if isinstance(rule, str) else rule() for rule in self.mute]
         cleaning, segmented = self._cleaning(), self.vad is not None and self.service("stt").segmented

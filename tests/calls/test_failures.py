@@ -22,7 +22,7 @@ from antiphon.testing.assertions import (
     services,
 )
 from antiphon.transports.caller import Caller, CallerLine
-from antiphon.turns.taking import TurnTaking
+from antiphon.turns.turn_taking import TurnTaking
 
 
 def line(seconds: float, wait: float = 0.7, cue: str = "answer") -> CallerLine:

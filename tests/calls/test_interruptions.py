@@ -37,7 +37,7 @@ from antiphon.testing.scripted import Answer, ScriptedSTT, ScriptedTTS
 from antiphon.transports.caller import Caller, CallerInput, CallerLine
 from antiphon.turns.interruption import InterruptionSettings
 from antiphon.turns.settings import TurnSettings
-from antiphon.turns.taking import TurnTaking
+from antiphon.turns.turn_taking import TurnTaking
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""

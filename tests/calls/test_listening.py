@@ -26,7 +26,8 @@ from antiphon.testing import StreamingSTT, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, hold, services
 from antiphon.testing.scripted import Answer
 from antiphon.transports.caller import CallerInput, CallerLine
-from antiphon.turns.listening import BackchannelSettings, IdleSettings
+from antiphon.turns.backchannels import BackchannelSettings
+from antiphon.turns.idle import IdleSettings
 from antiphon.turns.mute import UntilGreeted
 from antiphon.turns.settings import TurnSettings
 

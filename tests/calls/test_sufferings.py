@@ -50,7 +50,7 @@ from antiphon.transports.caller import Caller, CallerInput, CallerLine
 from antiphon.turns.floor import State
 from antiphon.turns.interruption import Judgement, Overlap, OverlapVerdict
 from antiphon.turns.settings import SpeculationSettings, TurnSettings
-from antiphon.turns.taking import TurnTaking
+from antiphon.turns.turn_taking import TurnTaking
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""

@@ -27,8 +27,7 @@ from antiphon.session import Session
 from antiphon.testing import StreamingSTT, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, hold, no_task_left, services
 from antiphon.transports.caller import Caller, CallerLine
-from antiphon.turns.listening import TurnLimit
-from antiphon.turns.settings import SpeculationSettings, TurnSettings
+from antiphon.turns.settings import SpeculationSettings, TurnLimit, TurnSettings
 
 ANSWER = "Well, that depends. There are many things to say, and I shall say them all, one after another."
 

@@ -14,7 +14,7 @@ from antiphon.screening import Screening, ScreeningSettings
 from antiphon.services.ports import Speech
 from antiphon.testing import ScriptedLLM, virtual
 from antiphon.transports.loopback import Loopback
-from antiphon.turns.taking import TurnTaking
+from antiphon.turns.turn_taking import TurnTaking
 from antiphon.vendors.local.tts import Hibari
 
 pytestmark = pytest.mark.e2e

@@ -36,7 +36,7 @@ from antiphon.testing import ScriptedLLM, ScriptedTTS
 from antiphon.testing.assertions import HeldCall, check, no_task_left, services, voice_is_paced
 from antiphon.testing.virtual import run_virtual, virtual
 from antiphon.turns.endpointing import EndpointingSettings
-from antiphon.turns.taking import TurnTaking
+from antiphon.turns.turn_taking import TurnTaking
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""

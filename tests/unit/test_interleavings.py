@@ -44,7 +44,7 @@ from antiphon.services.ports import Speech, TextDelta
 from antiphon.services.tts import TTS
 from antiphon.testing import run_virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left
-from antiphon.turns.taking import TurnTaking
+from antiphon.turns.turn_taking import TurnTaking
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""

@@ -13,8 +13,8 @@ from .show import console, table, told
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ..turns.recorded import RecordedCall
-    from ..turns.whatif import Change, WhatIf
+    from ..turns.recorded_call import RecordedCall
+    from ..turns.what_if import Change, WhatIf
 
 app = typer.Typer(no_args_is_help=True, help="The turns of recorded calls.")
 
@@ -43,8 +43,8 @@ def turns() -> None:
 def replay(journal: JournalArgument, policy: Policies, json: AsJson = False) -> None:
     """What other policies would have done in a recorded call: turns earlier, later, cut off, joined."""
     from ..turns.policy import load_policy
-    from ..turns.recorded import recorded
-    from ..turns.whatif import what_if
+    from ..turns.recorded_call import recorded
+    from ..turns.what_if import what_if
 
     policies = {str(file): load_policy(file) for file in policy}
     try:

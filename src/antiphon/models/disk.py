@@ -1,4 +1,4 @@
-"""The disk that models are written to: how much it can take, what it refuses, what it holds."""
+"""Disk operations for the model store: space, refused writes, moves, hashes."""
 
 import errno
 import hashlib
@@ -19,12 +19,12 @@ _ELSEWHERE = (
 
 
 def free_bytes(folder: Path) -> int:
-    """What the disk under a folder can still take."""
+    """Return the free bytes of the disk that a folder is on."""
     return shutil.disk_usage(folder).free
 
 
 def room(folder: Path, needed: int, free: Callable[[Path], int]) -> None:
-    """Raise a ConfigurationError where the disk has less than `needed` bytes left."""
+    """Raise a ConfigurationError if the disk has less than `needed` bytes left."""
     if (left := free(folder)) < needed:
         raise ConfigurationError(
             f"the disk of {folder} is too full: {needed / 1e6:,.1f} MB more are needed, "
@@ -34,7 +34,7 @@ def room(folder: Path, needed: int, free: Callable[[Path], int]) -> None:
 
 @contextmanager
 def writing(folder: Path) -> Generator[None]:
-    """Turn what a disk can refuse into a ConfigurationError that says what to do."""
+    """Turn an OSError of the disk into a ConfigurationError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -51,20 +51,23 @@ def writing(folder: Path) -> Generator[None]:
 
 
 def keep(part: Path, to: Path) -> None:
-    """Move a finished file to its place, so that it is there wholly or not at all, even after a crash."""
+    """Move a finished file to its place.
+
+    The file is there completely or not at all, even after a crash.
+    """
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(to)
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def size_of(path: Path) -> int:
-    """The bytes of a file; 0 where there is none, or none that can be seen."""
+    """Return the size of a file in bytes; 0 if it does not exist or cannot be seen."""
     try:
         return path.stat().st_size
     except OSError:

@@ -1,4 +1,4 @@
-"""Downloads that break off and go on, from hosts that may not answer."""
+"""Resumable downloads, from hosts that may not answer."""
 
 import http.client
 import os
@@ -23,8 +23,8 @@ from .progress import Tell
 
 CHUNK = 1 << 18
 
-Heard = Callable[[int, int | None], None]
-"""Hears how many bytes of a download are here, of how many where that is known."""
+OnBytes = Callable[[int, int | None], None]
+"""Called with how many bytes of a download are here, and of how many, if known."""
 
 _HUB = "https://huggingface.co"
 _SPAN = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
@@ -32,17 +32,18 @@ _SPAN = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class DownloadPatience:
-    """How long to wait for the web, in seconds, and how often to go on when nothing comes."""
+    """Timeouts in seconds, and how often a download is retried without progress."""
 
     opening: float = 6.0
-    """From the name of a host to the head of its answer, over all its addresses."""
+    """From resolving the host's name to the head of the response, over all its addresses."""
     stall: float = 20.0
-    """Between two pieces of a body."""
+    """Between two pieces of the body."""
     attempts: int = 4
+    """How often a download is attempted without any progress."""
 
 
 class Downloads:
-    """Downloads that belong together: a host that could not be reached is not asked again."""
+    """Downloads files; a host that could not be reached is not tried again."""
 
     def __init__(self, patience: DownloadPatience, free: Callable[[Path], int]) -> None:
         self._patience = patience
@@ -50,21 +51,21 @@ class Downloads:
         self._unreachable: dict[str, str] = {}
         self._opener = urllib.request.build_opener(_Answers)
 
-    def get(self, url: str, to: Path, size: int | None, heard: Heard, room_for: int = 0) -> None:
-        """Bring `url` into the file `to`, going on where an earlier try broke off.
+    def get(self, url: str, to: Path, size: int | None, on_bytes: OnBytes, room_for: int = 0) -> None:
+        """Download `url` into the file `to`, resuming an earlier attempt.
 
-        `size` is what it must have, in bytes, where known; the disk must have `room_for` more besides.
+        `size` is the expected size in bytes, if known; the disk must have room for `room_for` more bytes.
         """
         left, best = self._patience.attempts, size_of(to)
         while left:
-            if self._go_on(url, to, size, heard, room_for):
+            if self._go_on(url, to, size, on_bytes, room_for):
                 return
             left = self._patience.attempts if size_of(to) > best else left - 1
             best = max(best, size_of(to))
-        raise UnavailableError(f"{url} was cut short again and again; {size_of(to):,} bytes are kept")
+        raise UnavailableError(f"{url} broke off again and again; {size_of(to):,} bytes are kept")
 
-    def _go_on(self, url: str, to: Path, size: int | None, heard: Heard, room_for: int) -> bool:
-        """Fetch what is missing; False where the connection ended before the file did."""
+    def _go_on(self, url: str, to: Path, size: int | None, on_bytes: OnBytes, room_for: int) -> bool:
+        """Fetch what is missing; returns False if the connection ended too early."""
         if size is not None and size_of(to) > size:
             to.unlink()
         had = size_of(to)
@@ -87,17 +88,17 @@ class Downloads:
                 for piece in _pieces(answer):
                     had += len(piece)
                     out.write(piece)
-                    heard(had, total)
+                    on_bytes(had, total)
                     if total is not None and had > total:
                         to.unlink()
                         raise BadResponseError(f"{url} has more than {total:,} bytes")
         return total is None or had == total
 
     def _open(self, url: str, start: int) -> http.client.HTTPResponse:
-        """An answer whose status is 2xx or 416."""
+        """Return a response whose status is 2xx or 416."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):
-            raise BadResponseError(f"{url} is not on the web")
+            raise BadResponseError(f"{url} is not an http or https URL")
         if reason := self._unreachable.get(parts.netloc):
             raise UnavailableError(reason)
         headers = {"User-Agent": f"antiphon/{__version__}", "Accept-Encoding": "identity"}
@@ -119,9 +120,9 @@ class Downloads:
 def download(
     source: Web, files: Sequence[File], work: Path, downloads: Downloads, tell: Tell
 ) -> Iterator[tuple[File, Path]]:
-    """Write the files into the folder `work`, and give each once it is complete.
+    """Download the files into the folder `work`; yields each once it is complete.
 
-    HF_ENDPOINT may name a mirror of the hub. `tell` hears where from, and the bytes of a file.
+    HF_ENDPOINT may name a mirror of the hub. `tell` is called with the source and the bytes of a file.
     """
     hub = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
     base = source.base.replace(_HUB, hub, 1)
@@ -132,7 +133,7 @@ def download(
 
 
 class _Answers(urllib.request.HTTPErrorProcessor):
-    """Takes 416, nothing left to send, for the answer that it is."""
+    """Accepts status 416 as a response: nothing is left to send."""
 
     def http_response(
         self, request: urllib.request.Request, response: http.client.HTTPResponse
@@ -145,9 +146,11 @@ class _Answers(urllib.request.HTTPErrorProcessor):
 
 
 def _within(seconds: float, call: Callable[[], http.client.HTTPResponse]) -> http.client.HTTPResponse:
-    """What `call` gives, or a TimeoutError, after which it ends in a thread that nobody waits for.
+    """Return what `call` returns, or raise TimeoutError.
 
-    A socket's timeout would not do: it does not cover the look-up of a name, and each address has its own.
+    After a timeout the call ends in its thread, which nobody waits for.
+
+    A socket's timeout is not enough: it does not cover name resolution, and applies to each address anew.
     """
     future: Future[http.client.HTTPResponse] = Future()
 
@@ -176,7 +179,10 @@ def _close_late(future: Future[http.client.HTTPResponse]) -> None:
 
 
 def _span(answer: http.client.HTTPResponse) -> tuple[int | None, int | None]:
-    """Where the body starts and how long the whole is, as far as the head tells (RFC 9110 section 14.4)."""
+    """Return where the body starts and how long the whole file is.
+
+    None if the head does not say (RFC 9110 section 14.4).
+    """
     if answer.status == 200:
         length = answer.headers.get("Content-Length", "")
         return 0, int(length) if length.isdigit() else None
@@ -187,7 +193,7 @@ def _span(answer: http.client.HTTPResponse) -> tuple[int | None, int | None]:
 
 
 def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body, as far as it comes."""
+    """Yield the body until it ends or the connection breaks."""
     try:
         while piece := answer.read1(CHUNK):
             yield piece

@@ -1,19 +1,19 @@
-"""What a pull shows of itself: bars on a terminal, a line for each step elsewhere."""
+"""Shows the progress of a download: bars on a terminal, lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 Progress = Callable[[str, str, int, int], None]
-"""Hears the model, what is being done, and how many of how many bytes are here."""
+"""Called with the model, what is being done, the bytes that are here, and the bytes in total."""
 
 Tell = Callable[[str, int], None]
-"""Hears of one model what is being done, and how many bytes are here."""
+"""Called with what is being done for one model, and the bytes that are here."""
 
 
 @contextmanager
 def shown(progress: Progress | None = None) -> Generator[Progress]:
-    """The caller's own progress; where there is none, one that writes to stderr."""
+    """Yield the caller's own progress callback, or one that writes to stderr."""
     if progress is not None:
         yield progress
     elif sys.stderr.isatty():

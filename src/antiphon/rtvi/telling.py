@@ -31,7 +31,7 @@ from ..frames import (
 from ..processor import SessionPort
 from ..turns.floor import State
 from ..turns.mute import Mute
-from ..turns.taking import TurnTaking
+from ..turns.turn_taking import TurnTaking
 from .output import Output
 
 __all__ = ["Teller"]

@@ -1,20 +1,20 @@
-"""The latency of every turn: from the caller's last sound to the first sound of the answer, part by part.
+"""The voice-to-voice latency of every turn, part by part.
 
-Six parts follow one another and add up to voice-to-voice:
+Six parts follow one another and add up to the latency:
 
-    endpointing      the caller's last sound      to  it is certain that the turn is over
-    stt              that                         to  its last words are there: the turn has ended
-    first_token      that                         to  the first token of the answer (after any tools)
-    first_sentence   that                         to  the first words are given to the voice
-    first_audio      that                         to  the first sound has been made
-    playout          that                         to  the first sample is played
+    endpointing      from the user's last sound until it is certain that the turn is over
+    stt              until the last words of the turn are there, which ends the turn
+    first_token      until the first token of the answer (after any tools)
+    first_sentence   until the first words are sent to the text-to-speech service
+    first_audio      until the first sound has been made
+    playout          until the first sample is played
 
-What was done for an answer before the turn was over, because it was probably over, takes no time of any part:
-`ReplyTiming.saved` says by how much it was ahead.
+Work for an answer that was done before the turn was over, for a speculative reply, takes no time of any part;
+`ReplyTiming.saved` says how far ahead it was.
 
-The last sound is where speech ends in the recording, for a caller who is one; else where the level falls
-before the voice activity detector hears the end, some 0.1 s late; for a typed turn, its arrival.
-The first sample is the one that `Playout` sends: what a network, a device or a room add lies outside.
+If the caller is a recording, the last sound is where speech ends in it; else it is where the level falls
+before the voice activity detector hears the end, some 0.1 s later; for a typed turn it is the arrival. The
+first sample is the one that `Playout` sends: the delays of network, device and room are not included.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ from ..frames import (
 __all__ = ["PARTS", "Latency", "ReplyTiming", "Summary", "ToolRun", "TurnTiming", "percentile", "summarise"]
 
 PARTS: tuple[str, ...] = ("endpointing", "stt", "first_token", "first_sentence", "first_audio", "playout")
-SURE = 0.5  # the probability from which an end-of-turn model means that the turn is over
+SURE = 0.5  # the end-of-turn model's probability from which it says that the turn is over
 
 Source = Literal["recording", "vad", "typed"]
 
@@ -69,7 +69,10 @@ class ToolRun:
 
 @dataclass(slots=True)
 class ReplyTiming:
-    """A reply as it was made and heard. Times are the session's; None for what never came."""
+    """A reply as it was made and heard.
+
+    Times are the session's; None for what never happened.
+    """
 
     reply: int
     started: float
@@ -82,7 +85,7 @@ class ReplyTiming:
     interrupted: bool = False
     reason: str = ""
     saved: float = 0.0
-    """Seconds by which it was begun before the turn was over."""
+    """How many seconds before the end of the turn it was begun."""
     tools: list[ToolRun] = field(default_factory=list[ToolRun])
     failures: list[str] = field(default_factory=list[str])
 
@@ -95,18 +98,18 @@ class TurnTiming:
     user: str
     started: float
     ended: float
-    """The last sound of it, as `measured_from` knows it."""
+    """When its last sound was heard; `measured_from` says how that is known."""
     measured_from: Source
     certain: float
     """When it was certain that the turn was over, words aside."""
     closed: float
-    """When it was over, words and all."""
+    """When it was over and its words were there."""
     reason: str
     answer: ReplyTiming | None = None
 
     @property
     def marks(self) -> list[float] | None:
-        """The seven moments between which the parts lie; None where no answer was heard."""
+        """The seven moments that separate the parts; None if no answer was heard."""
         answer = self.answer
         if answer is None or answer.played is None:
             return None
@@ -116,22 +119,24 @@ class TurnTiming:
 
     @property
     def parts(self) -> dict[str, float] | None:
-        """Seconds by the names in PARTS; they add up to `voice_to_voice`."""
+        """The seconds of each of PARTS, which add up to `voice_to_voice`; None if no answer was heard."""
         if (marks := self.marks) is None:
             return None
         return {part: after - before for part, (before, after) in zip(PARTS, pairwise(marks), strict=True)}
 
     @property
     def voice_to_voice(self) -> float | None:
-        """Seconds from the last sound of the turn to the first of the answer."""
+        """Seconds from the last sound of the turn to the first of the answer, or None."""
         return None if (marks := self.marks) is None else marks[-1] - marks[0]
 
 
 class Latency:
-    """Watches a session: its `turns`, and in `unprompted` what the agent said of its own accord.
+    """Observes a session and times its turns.
 
-    `speech` gives the stretches of the caller's speech so far, in the session's seconds, where they are known
-    better than a detector can tell.
+    `turns` has the turns of the user, `unprompted` what the agent said that answers no turn.
+
+    `speech` returns the stretches of the caller's speech so far, in seconds of the session, if they are known
+    more exactly than a detector can tell.
     """
 
     media = False
@@ -140,24 +145,22 @@ class Latency:
         self.turns: list[TurnTiming] = []
         self.unprompted: list[ReplyTiming] = []
         self.failures: list[str] = []
-        """What failed and was not made good, in the order in which it did."""
+        """Failures from which nothing recovered, in their order."""
         self.guesses_dropped = 0
-        """Replies that were begun early, for a turn that was not over."""
+        """Speculative replies that were dropped."""
         self.written_in_vain = 0
-        """Characters that were written for them."""
-        self._known = speech
+        """Characters that were generated for dropped replies."""
+        self._known_speech = speech
         self._answers: dict[int, ReplyTiming] = {}
-        self._guesses: set[int] = set()  # replies that are not committed
+        self._guesses: set[int] = set()  # speculative replies that are not committed
         self._asked: TurnTiming | None = None  # the turn whose reply has yet to begin
-        self._again: TurnTiming | None = (
-            None  # one whose answer was cut off unheard, for nothing, and begins anew
-        )
-        self._stopped = self._scored = self._worded = 0.0  # when the last of each came
-        self._sounded = (0.0, 0.0)  # the latest end of speech as the detector heard it, and of its sound
+        self._interrupted: TurnTiming | None = None  # one whose unheard answer a noise interrupted
+        self._stopped = self._scored = self._worded = 0.0  # the time of the last of each
+        self._sounded = (0.0, 0.0)  # the last end of speech as the detector heard it, and of the sound itself
         self._sure: float | None = None  # since when all scores have said that the turn is over
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
-        """Take note of what happened."""
+        """Note what happened."""
         if (note := self._notes.get(type(what))) is not None:
             note(self, now, what)
 
@@ -165,11 +168,11 @@ class Latency:
         """Nothing to close."""
 
     def answer(self, reply: int) -> ReplyTiming | None:
-        """What is known of a reply."""
+        """Return what is known about a reply, or None."""
         return self._answers.get(reply)
 
     def turn_of(self, reply: int) -> TurnTiming | None:
-        """The turn that this reply answers."""
+        """Return the turn that this reply answers, or None."""
         return next((turn for turn in self.turns if turn.answer and turn.answer.reply == reply), None)
 
     # The user's turn -------------------------------------------------------------------------------
@@ -211,14 +214,17 @@ class Latency:
         self._add(TurnTiming(0, frame.text, now, now, "typed", now, now, ""))
 
     def _add(self, turn: TurnTiming) -> None:
-        self._again = None
+        self._interrupted = None
         self.turns.append(turn)
         turn.number = len(self.turns)
         self._asked = turn
 
     def _end_of_speech(self, detected: float, certain: float) -> tuple[float, Source]:
-        """The end of the last stretch of known speech that the turn can have held."""
-        known = [end for start, end in self._known() if start < detected]
+        """Return the end of the last stretch of known speech in the turn.
+
+        If no speech is known, it is the end that the detector heard.
+        """
+        known = [end for start, end in self._known_speech() if start < detected]
         if known and known[-1] <= certain:
             return known[-1], "recording"
         at, sounded = self._sounded
@@ -230,8 +236,8 @@ class Latency:
         answer = self._answers[signal.reply] = ReplyTiming(signal.reply, now)
         if signal.speculative:
             self._guesses.add(signal.reply)
-        elif self._again is not None:
-            self._again.answer, self._again = answer, None
+        elif self._interrupted is not None:
+            self._interrupted.answer, self._interrupted = answer, None
 
     def _reply_committed(self, now: float, signal: ReplyCommitted) -> None:
         self._guesses.discard(signal.reply)
@@ -290,7 +296,7 @@ class Latency:
     def _false_interruption(self, now: float, signal: FalseInterruption) -> None:
         turn = self.turn_of(signal.reply)
         if turn is not None and turn.answer is not None and turn.answer.played is None:
-            self._again = turn
+            self._interrupted = turn
 
     def _failed(self, now: float, signal: Failed) -> None:
         if signal.recovered:
@@ -326,7 +332,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Of the turns that were answered: seconds, by the names in PARTS and "voice_to_voice"."""
+    """Seconds for the answered turns, by the names in PARTS and "voice_to_voice"."""
 
     answered: int
     median: dict[str, float]
@@ -334,7 +340,7 @@ class Summary:
 
 
 def summarise(turns: Sequence[TurnTiming]) -> Summary | None:
-    """The median and the 95th percentile, of each part by itself; None where no answer was heard."""
+    """Return the median and 95th percentile of each part; None if no answer was heard."""
     heard = [parts | {"voice_to_voice": sum(parts.values())} for turn in turns if (parts := turn.parts)]
     if not heard:
         return None
@@ -347,7 +353,10 @@ def summarise(turns: Sequence[TurnTiming]) -> Summary | None:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that this share (0 to 1) of sorted values does not exceed, between neighbours linearly."""
+    """Return a percentile of sorted values, with linear interpolation.
+
+    `share` is from 0 to 1.
+    """
     place = share * (len(values) - 1)
     below = int(place)
     above = min(below + 1, len(values) - 1)

@@ -1,4 +1,7 @@
-"""What the turn engine is told, beside frames, and what it decides: data, not effects."""
+"""Facts, which the turn engine is told besides frames, and decisions.
+
+Both are data: the engine has no effects.
+"""
 
 from dataclasses import dataclass
 
@@ -22,6 +25,7 @@ __all__ = [
     "Deadline",
     "Decision",
     "DropSpeculation",
+    "Due",
     "EndTurn",
     "Fact",
     "Interrupt",
@@ -41,36 +45,36 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The time that was asked for has come."""
+    """The engine's `deadline` has come."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyBegan:
-    """The agent makes or speaks a reply."""
+    """The agent has begun to make a reply that will be heard."""
 
     interruptible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyOver:
-    """The agent has finished; `said` is what was heard of it."""
+    """The reply is over; `said` is the part of it that was heard."""
 
     said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeculationDropped:
-    """So many characters of a reply were written in vain."""
+    """A speculative reply was dropped after so many characters had been generated."""
 
     characters: int
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceAt:
-    """Where the agent's voice stands: told before a fact that is judged by it.
+    """Where the agent's voice stands; told just before a fact that is judged by it.
 
-    `voiced`: seconds of it that were heard; `left`: seconds that are still to be heard, None where
-    not all of the reply is there yet.
+    `voiced`: seconds that have been heard; `left`: seconds still to be heard, None while the reply is
+    incomplete; `said` and `says_next`: the text on either side of the playout position.
     """
 
     voiced: float = 0.0
@@ -97,7 +101,7 @@ class StartTurn:
 
 @dataclass(frozen=True, slots=True)
 class EndTurn:
-    """The user's turn is over; `text` is "" where there were no words in it."""
+    """The user's turn is over; `text` is "" if it had no words for the agent."""
 
     text: str
     started: float
@@ -107,7 +111,7 @@ class EndTurn:
 
 @dataclass(frozen=True, slots=True)
 class Speculate:
-    """The turn is probably over: begin a reply, unheard."""
+    """The turn is probably over: begin a speculative reply, which is not heard yet."""
 
     text: str
     started: float
@@ -117,21 +121,24 @@ class Speculate:
 
 @dataclass(frozen=True, slots=True)
 class DropSpeculation:
-    """The turn was not over, or ended with other words."""
+    """Drop the speculative reply: the turn was not over, or ended with other words."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PauseVoice:
-    """Hold the agent's voice: it is not decided yet who has the floor."""
+    """Hold the agent's voice until it is decided who has the floor."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeVoice:
-    """The user did not want the floor. `kind` is "" where there was not even speech."""
+    """The user did not want the floor: let the voice go on.
+
+    `kind` is what the sound was ("backchannel", "noise", "echo"), or "" if it was not even speech.
+    """
 
     kind: str = ""
     text: str = ""
@@ -139,21 +146,24 @@ class ResumeVoice:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """The user wants the floor: the reply must stop."""
+    """The user wants the floor: interrupt the reply."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class SayBackchannel:
-    """Show the user that the agent listens."""
+    """Say a backchannel, such as "mhm", so that the user knows that the agent listens."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class BeIdle:
-    """Nobody has spoken for long. `action` is "prompt" (with `text`), "away" or "end"."""
+    """Nobody has spoken for long.
+
+    `action` is "prompt" (say `text`), "away" (the user is away) or "end" (end the call).
+    """
 
     action: str
     text: str = ""
@@ -163,3 +173,11 @@ Decision = (
     StartTurn | EndTurn | Speculate | DropSpeculation | PauseVoice | ResumeVoice | Interrupt
     | SayBackchannel | BeIdle
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A decision that is made at a time, unless a fact changes it before."""
+
+    at: float
+    decision: Decision

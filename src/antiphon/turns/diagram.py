@@ -1,4 +1,4 @@
-"""The transitions of the turn engine as a diagram and a table, for the documentation.
+"""Draws the table of the turn engine for the documentation.
 
 python -m antiphon.turns.diagram docs/concepts/turns.md
 """
@@ -6,62 +6,26 @@ python -m antiphon.turns.diagram docs/concepts/turns.md
 import sys
 from pathlib import Path
 
-from ..frames import (
-    SoundHeard,
-    SpeechPaused,
-    SpeechResumed,
-    SpeechStarted,
-    SpeechStopped,
-    TalkButton,
-    UserKey,
-)
-from .decisions import Deadline, ReplyBegan, ReplyOver, SpeculationDropped, VoiceAt
-from .engine import TABLE, State
+from .floor import State
+from .table import ALWAYS, TABLE
 
-__all__ = ["DECIDED", "arrows", "renewed"]
+__all__ = ["arrows", "renewed"]
 
-DECIDED: tuple[tuple[State, State, str], ...] = (
-    (State.LISTENING, State.ENDING, "words that no VAD heard"),
-    (State.SPEAKING, State.ENDING, "too long, or the service says that it is over"),
-    (State.ENDING, State.LISTENING, "the turn is over"),
-    (State.ENDING, State.REPLYING, "the turn is over, the reply is not"),
-    (State.REPLYING, State.ENDING, "words that no VAD heard, and the agent does not yield"),
-    (State.REPLYING, State.SPEAKING, "speech, and the agent does not yield"),
-    (State.REPLYING, State.JUDGING, "words that no VAD heard"),
-    (State.SUSPECTING, State.ENDING, "words that no VAD heard, and the agent does not yield"),
-    (State.SUSPECTING, State.SPEAKING, "speech, and the agent does not yield"),
-    (State.SUSPECTING, State.JUDGING, "words that no VAD heard"),
-    (State.SUSPECTING, State.REPLYING, "the sound is gone"),
-    (State.OVERLAPPING, State.SPEAKING, "barge-in"),
-    (State.JUDGING, State.ENDING, "barge-in"),
-    (State.JUDGING, State.REPLYING, "false interruption"),
-)
-"""Transitions that an act decides on, beside those that stand in the table: from, to, and when."""
-
-WORDS: dict[type, str] = {
-    SoundHeard: "a sound",
-    SpeechStarted: "speech",
-    SpeechResumed: "speech",
-    SpeechPaused: "quiet",
-    SpeechStopped: "quiet",
-    ReplyBegan: "the agent begins",
-    ReplyOver: "the agent has finished",
-    Deadline: "nothing came of it",
-}
-"""Facts that lead to another state, as the diagram names them."""
-ALWAYS = (TalkButton, UserKey, VoiceAt, SpeculationDropped)
-"""Facts whose row is the same in every state."""
 BEGIN, END = "<!-- made from the table -->", "<!-- end of what is made from the table -->"
 
 
 def arrows() -> dict[tuple[State, State], list[str]]:
-    """What leads from one state to another, in words."""
-    steps = [(state, then, WORDS[fact]) for (state, fact), (_, then) in TABLE.items() if then is not state]
+    """Return the reasons why one state follows another, by the two states.
+
+    Facts that mean the same in every state are left out.
+    """
     found: dict[tuple[State, State], list[str]] = {}
-    for state, then, why in sorted([*steps, *DECIDED], key=lambda step: step[0].value):
-        whys = found.setdefault((state, then), [])
-        if why not in whys:
-            whys.append(why)
+    for (state, fact), row in TABLE.items():
+        for then, why in row.then.items():
+            if then is not state and fact not in ALWAYS:
+                reasons = found.setdefault((state, then), [])
+                if why not in reasons:
+                    reasons.append(why)
     return found
 
 
@@ -74,24 +38,28 @@ def _diagram() -> str:
 
 
 def _table() -> str:
-    """One line for the facts of a state with which the same is done."""
-    rows: dict[tuple[str, str, str], list[str]] = {}
-    for (state, fact), (act, then) in TABLE.items():
-        done = (act.__doc__ or "").splitlines()[0]
-        always = fact in ALWAYS
-        follows = "" if then is state else then.name
-        facts = rows.setdefault(("any" if always else state.name, done, follows), [])
+    """Return one line for all facts of a state that are answered by the same act."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    follows: dict[tuple[str, str], list[str]] = {}
+    for (state, fact), row in TABLE.items():
+        key = ("any" if fact in ALWAYS else state.name, (row.act.__doc__ or "").splitlines()[0])
+        facts, then = rows.setdefault(key, []), follows.setdefault(key, [])
         if fact.__name__ not in facts:
             facts.append(fact.__name__)
-    lines = ["| state | fact | what is done | then |", "| --- | --- | --- | --- |"]
+        then += [other.name for other in row.then if other is not state and other.name not in then]
+    lines = ["| state | fact | what is done | what may follow |", "| --- | --- | --- | --- |"]
     lines += [
-        f"| {state} | {', '.join(facts)} | {done} | {then} |" for (state, done, then), facts in rows.items()
+        f"| {state} | {', '.join(facts)} | {done} | {', '.join(follows[state, done])} |"
+        for (state, done), facts in rows.items()
     ]
     return "\n".join(lines)
 
 
 def renewed(page: str) -> str:
-    """The page with the diagram and the table as they are now. Raises ValueError where it has no place."""
+    """Return the page with the current diagram and table.
+
+    Raises ValueError if it has no place for them.
+    """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):

@@ -1,13 +1,14 @@
-"""Has the user finished? All that is known of a turn becomes one probability, and that a time to wait.
+"""Endpointing: has the user finished, and how long to wait to be sure?
 
-Evidence adds up as log-odds, each piece being 0 where it tells nothing:
+All evidence becomes one probability that the turn is over, and that becomes a time to wait. Evidence adds
+up as log-odds; a piece that tells nothing adds 0:
 
     log-odds = sound_weight * (log-odds of the model's probability - those of sound_even)
              + effect of the user's last words + effect of what the agent asked
              + hint_weight * log-odds of the vendor's probability
 
-so that with no evidence at all the turn is as likely over as not, and the curve's waiting time at 0.5 is a
-plain silence rule.
+Without any evidence the probability is 0.5, and the curve's waiting time at 0.5 acts as a plain silence
+timeout.
 """
 
 from dataclasses import dataclass
@@ -16,45 +17,45 @@ from itertools import pairwise
 from math import exp, isfinite, log
 
 from ..errors import ConfigurationError
-from .words import RULES, Hint, WordRule, WordRules
+from .word_rules import RULES, Hint, WordRule, WordRules
 
 __all__ = ["EndpointingSettings", "Evidence", "Wait", "likely", "wait"]
 
 CERTAIN = 50.0
-"""Log-odds beyond which nothing changes any more."""
+"""Log-odds are limited to this, so that `exp` does not overflow."""
 SURE = 1e-3
-"""Probabilities this near to 0 and 1 count as this near: one voice alone never decides everything."""
+"""Probabilities are kept this far from 0 and 1, so that one piece of evidence never decides alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a turn that may be over; whatever is not known is left at its default."""
+    """What is known about a turn that may be over."""
 
     sound: float | None = None
-    """What the audio end-of-turn model answered when it was asked as speech paused, a tenth of a second after
-    the user's last sound. The longer quiet lasts the more it takes any turn for over: later answers, and the
-    mean of all, tell holds from ends less well."""
+    """The audio end-of-turn model's probability, asked for when speech paused, about 0.1 s after the user's
+    last sound. After more quiet the model takes any turn for over: later answers, and the mean of all
+    answers, tell pauses from ends less well."""
     words: str = ""
     """The user's words of this turn so far, as the newest transcript has them."""
     final: bool = False
-    """Whether these words will not change any more."""
+    """True if these words will not change any more."""
     asked: str = ""
-    """What the agent said last, as it was heard."""
+    """What the agent said last, as far as it was heard."""
     spoken: float = 0.0
     """Seconds of the turn so far, from its first sound to its last."""
     hint: float | None = None
-    """A vendor's own end-of-turn event, as a probability."""
+    """The end-of-turn probability that the speech-to-text service itself reported."""
     pause: float | None = None
-    """Seconds that this speaker usually pauses within a turn (`Pauses.floor`)."""
+    """The usual pause of this speaker within a turn, in seconds (`Pauses.floor`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """When the turn is over: after so many seconds of quiet, counted from its last sound."""
+    """How many seconds of quiet after its last sound end the turn."""
 
     seconds: float
     reason: str
-    """What told most, in a few words."""
+    """The strongest piece of evidence, in a few words."""
     likely: float
     """The probability that the turn is over."""
 
@@ -64,10 +65,10 @@ class EndpointingSettings:
     """Durations are seconds of quiet after the last sound of the user, probabilities go from 0 to 1.
 
     Where the numbers come from: weights and effects are those of a logistic regression over the development
-    half of the local data of `benchmarks/turns`, rounded, and made milder or stronger where that data is
-    unlike conversations; the figures hardly depend on any of them. The curve is straight in log-odds, as is
-    best where the chance of a longer pause falls off exponentially: 1 s, less 0.4 s for each unit. It ends at
-    1.8 s, because longer waits kept no more holds.
+    half of the local data of `benchmarks/turns`, rounded, and adjusted by hand where that data is unlike
+    conversations; the results hardly depend on any single one. The curve is a straight line in log-odds (1 s
+    at 0, less 0.4 s for each unit), which is optimal if the chance of a longer pause decays exponentially. It
+    ends at 1.8 s, because longer waits avoided no more false ends.
     """
 
     curve: tuple[tuple[float, float], ...] = (
@@ -77,53 +78,53 @@ class EndpointingSettings:
         (0.7, 0.65),
         (0.88, 0.2),
     )
-    """How long to wait at which probability that the turn is over; straight lines between the points."""
+    """Points (probability that the turn is over, how long to wait), with straight lines between them."""
     floor: float = 0.2
-    """No turn is over before; less than the voice activity detector needs has no effect."""
+    """The shortest wait; a value below what the voice activity detector needs has no effect."""
     ceiling: float = 2.0
-    """A turn is over then, whatever the evidence."""
+    """The longest wait, whatever the evidence."""
     sound_weight: float = 0.8
-    """How much the end-of-turn model counts: below 1, as it is surer of itself than it should be."""
+    """The weight of the end-of-turn model: below 1, because the model is overconfident."""
     sound_even: float = 0.75
-    """The probability of the end-of-turn model at which it tells nothing: it says "over" too often."""
+    """The model's probability that counts as no evidence; above 0.5, because it says "over" too often."""
     sound_needs: float = 2.0
-    """Seconds of speech from which the model counts fully; it cannot tell much from a short answer."""
+    """Seconds of speech from which the model has its full weight; short answers tell it little."""
     interim_weight: float = 0.8
-    """How much words count that may still change."""
+    """The weight of words that may still change."""
     asked_weight: float = 1.0
-    """How much it counts what the agent asked."""
+    """The weight of what the agent asked."""
     hint_weight: float = 1.0
-    """How much a vendor's own end-of-turn event counts."""
+    """The weight of the end-of-turn probability that the speech-to-text service reports."""
     learn: bool = True
-    """Whether this speaker's own pauses raise the waiting time."""
+    """Whether this speaker's usual pauses lengthen the wait."""
     learned_most: float = 0.8
-    """The most that they raise it to."""
+    """The longest wait that usual pauses can cause."""
     learned_below: float = 0.85
-    """They raise nothing for a turn that is as likely over as this: a short answer is a short answer."""
+    """Usual pauses count only if the turn is less likely over than this, so that short answers stay quick."""
     rules: tuple[WordRule, ...] = RULES
-    """What words tell. The first rule that holds counts, for each side."""
+    """What words tell. For each side the first rule that matches counts."""
     more_rules: tuple[WordRule, ...] = ()
-    """Rules that are asked before those."""
+    """Rules that are tried before `rules`."""
 
     @cached_property
     def table(self) -> WordRules:
-        """All rules, ready to be asked."""
+        """All rules, compiled."""
         return WordRules((*self.more_rules, *self.rules))
 
     def __post_init__(self) -> None:
-        _ = self.table  # refuses a pattern that is none
+        _ = self.table  # compiles the rules, which refuses a wrong pattern
         if not 0 <= self.floor <= self.ceiling or not isfinite(self.ceiling):
-            raise ConfigurationError("turns: needed is 0 <= floor <= ceiling, in seconds")
+            raise ConfigurationError("turns: endpointing needs 0 <= floor <= ceiling, in seconds")
         if not self.curve:
-            raise ConfigurationError("turns: the curve needs a point, (probability, seconds)")
+            raise ConfigurationError("turns: the curve needs at least one point (probability, seconds)")
         for (before, longer), (after, shorter) in pairwise(((-1.0, float("inf")), *self.curve)):
             if not (before < after <= 1 and 0 <= shorter <= longer) or after < 0:
                 raise ConfigurationError(
-                    "turns: the points of the curve are (probability, seconds), probabilities rising from 0 "
-                    f"to 1 and seconds falling; ({after:g}, {shorter:g}) does not fit"
+                    "turns: the points of the curve must be (probability, seconds), with probabilities that "
+                    f"rise from 0 to 1 and seconds that fall; ({after:g}, {shorter:g}) does not fit"
                 )
         if not 0 < self.sound_even < 1:
-            raise ConfigurationError("turns: sound_even is a probability, above 0 and below 1")
+            raise ConfigurationError("turns: sound_even must be a probability above 0 and below 1")
         numbers = (
             "sound_weight",
             "sound_needs",
@@ -139,12 +140,12 @@ class EndpointingSettings:
 
 
 def likely(evidence: Evidence, settings: EndpointingSettings) -> float:
-    """The probability that the turn is over, from all that is known of it."""
+    """Return the probability that the turn is over."""
     return _probability(_voices(evidence, settings))
 
 
 def wait(evidence: Evidence, settings: EndpointingSettings) -> Wait:
-    """How long to wait, and why; never longer than the ceiling."""
+    """Return how long to wait, and why; between the policy's floor and ceiling."""
     voices = _voices(evidence, settings)
     probability = _probability(voices)
     seconds = _on(settings.curve, probability)
@@ -159,7 +160,7 @@ def wait(evidence: Evidence, settings: EndpointingSettings) -> Wait:
 
 
 def _voices(evidence: Evidence, settings: EndpointingSettings) -> list[Hint]:
-    """What each piece of evidence adds to the log-odds."""
+    """Return what each piece of evidence adds to the log-odds."""
     voices: list[Hint] = []
     if (sound := evidence.sound) is not None:
         effect = settings.sound_weight * (_log_odds(sound) - _log_odds(settings.sound_even))
@@ -189,7 +190,7 @@ def _log_odds(probability: float) -> float:
 
 
 def _on(curve: tuple[tuple[float, float], ...], probability: float) -> float:
-    """The curve's seconds at a probability."""
+    """Return the curve's seconds at a probability."""
     before, longer = curve[0]
     if probability <= before:
         return longer

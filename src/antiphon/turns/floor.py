@@ -1,4 +1,4 @@
-"""The floor of one conversation: who has it, and all that is known about who should."""
+"""The floor of one conversation: who has it, and who should have it."""
 
 import re
 from enum import Enum, auto
@@ -14,12 +14,12 @@ from .utterance import Utterances, alike
 __all__ = ["Floor", "State"]
 
 
-SAYING = 200  # characters of what the agent has said and says next, in which its echo is looked for
-HELD = 8.0  # seconds that the voice is held, at most, for a user who may never stop
+SAYING = 200  # characters on either side of the playout position that are searched for the agent's echo
+HELD = 8.0  # seconds: the longest that the voice is held for a user who does not stop speaking
 
 
 class State(Enum):
-    """Who has the floor, and what is still to be decided."""
+    """Who has the floor, and what is still undecided."""
 
     LISTENING = auto()
     """Nobody speaks."""
@@ -30,60 +30,60 @@ class State(Enum):
     REPLYING = auto()
     """The agent thinks or speaks."""
     SUSPECTING = auto()
-    """A sound over the agent's voice, which is held: speech, perhaps."""
+    """There is a sound over the agent's voice, which is held: it may be speech."""
     OVERLAPPING = auto()
-    """The user speaks over the agent, whose voice is held: for the floor, perhaps."""
+    """The user speaks over the agent, whose voice is held: the user may want the floor."""
     JUDGING = auto()
-    """The user is quiet again, and it is still to be decided what that was."""
+    """The user is quiet again, and it is undecided what that was."""
 
 
 class Floor:
-    """What the acts of the engine read and write."""
+    """What the acts of the engine read and write; only the engine writes `state`."""
 
     def __init__(self, settings: TurnSettings, classifier: InterruptionClassifier | None) -> None:
         self.settings = settings
         self.state = State.LISTENING
         self.deadline: float | None = None
-        """When something is to be decided, if nothing else happens."""
+        """When the engine must decide again if nothing else happens first."""
         self.classifier = classifier or InterruptionRules(settings.interruption)
         self.wake = re.compile(settings.wake_phrase, re.IGNORECASE) if settings.wake_phrase else None
         self.awake_until = 0.0
         # The user
         self.pauses = Pauses()
         self.turn = Utterances(0.0)
-        """What the user is saying, or has said last."""
+        """The user's current turn, or the last one."""
         self.sound: float | None = None
-        """Since when there has been a sound that may become speech."""
+        """When a sound began that may still turn out to be speech."""
         self.speaking = False
-        """Whether the user speaks now, as the VAD hears it."""
-        self.certain = ""
-        """Why the turn is over as soon as its words are there, whatever they are."""
+        """True while the VAD hears speech."""
+        self.ends_because = ""
+        """If not empty: the turn ends as soon as its words are there, for this reason."""
         self.guess: str | None = None
-        """The words for which a reply has been begun, unheard."""
+        """The words for which a speculative reply is being made."""
         self.guesses = 0
         self.wasted = 0
-        """Characters that were written for guesses that were wrong."""
-        self.cut = False
-        """Whether a sound without words has interrupted the agent."""
+        """Characters that were generated for speculative replies and then discarded."""
+        self.interrupted_by_sound = False
+        """True if a sound without words has interrupted the agent."""
         self.back_off = 0.0
-        self.taken: tuple[str, float] | None = None
-        """Interim words that were taken for final ones, which are still to come; and when they ended."""
+        self.assumed_final: tuple[str, float] | None = None
+        """Interim words that were used as final ones, and when they ended; the final ones may still come."""
         # The agent
         self.replying = False
-        """Whether there is a reply; the state says so only while the user is quiet."""
+        """True while there is a reply, in whatever state; the state is REPLYING only if the user is quiet."""
         self.interruptible = True
         self.paused = False
         self.held_until = 0.0
         self.voice = VoiceAt()
         self.voiced = 0.0
-        """Seconds of it that had been heard when the user began to speak over it."""
+        """Seconds of the reply that had been heard when the user began to speak over it."""
         self.asked = ""
-        """What the agent has said last."""
+        """The end of the agent's last reply."""
 
-    def take(self, at: float) -> None:
-        """The user has the floor."""
+    def begin_turn(self, at: float) -> None:
+        """Begin a turn of the user, forgetting the evidence of the previous one."""
         self.turn = Utterances(at)
-        self.sound, self.certain, self.cut = None, "", False
+        self.sound, self.ends_because, self.interrupted_by_sound = None, "", False
         self.guess, self.guesses, self.back_off = None, 0, 0.0
 
     @property
@@ -93,7 +93,7 @@ class Floor:
 
     @property
     def limit(self) -> float | None:
-        """When this turn has been going on for too long, or has held the agent's voice for too long."""
+        """When this turn becomes too long, or has held the agent's voice for too long."""
         limit = self.settings.limit.deadline(self.turn.started)
         held = self.held_until if self.paused else None
         settled = self.turn.settled
@@ -102,37 +102,46 @@ class Floor:
 
     @property
     def yields(self) -> bool:
-        """Whether speech can interrupt the agent now."""
+        """True if speech can interrupt the agent now."""
         rules, left = self.settings, self.voice.left
         may = self.interruptible and rules.starts_by == "speech"
         return may and (left is None or left > rules.interruption.near_end)
 
-    # Interim words that had to do ------------------------------------------------------------------
+    # Interim words used as final ones ----------------------------------------------------------------
 
-    def settle(self) -> None:
-        """The words that there are must do, be they final or not."""
-        turn = self.turn
-        self.taken = (turn.interim, turn.ended) if turn.words_due else None
+    def assume_final(self) -> None:
+        """Accept the words that are there as final.
 
-    def knows(self, words: Transcript, *, spoken_since: bool) -> bool:
-        """Whether these are the final words of interim ones that had to do.
-
-        Where they do not say when they were spoken, they are not if there has been speech since.
+        If final ones are still due, remember these, to recognise the final ones when they come.
         """
-        if self.taken is None:
+        turn = self.turn
+        self.assumed_final = (turn.interim, turn.ended) if turn.words_due else None
+
+    def is_known(self, words: Transcript, *, spoken_since: bool) -> bool:
+        """True if these words only repeat the interim ones that ended an earlier turn.
+
+        A transcript without times is taken for new words if there has been speech since then.
+        """
+        if self.assumed_final is None:
             return False
-        taken, ended = self.taken
+        assumed, ended = self.assumed_final
         early = words.started < ended if words.ended else not spoken_since
         if words.final:
-            self.taken = None
-        return early and bool(taken) and alike(taken, words.text)
+            self.assumed_final = None
+        return early and bool(assumed) and alike(assumed, words.text)
 
-    def heeds(self, text: str, now: float) -> bool:
-        """Whether a turn of these words is meant for the agent."""
+    def is_addressed(self, text: str, now: float) -> bool:
+        """True if a turn with these words is meant for the agent.
+
+        It is if no wake phrase is needed, or if the words contain it.
+        """
         return self.wake is None or now <= self.awake_until or self.wake.search(text) is not None
 
     def judge(self, now: float, *, over: bool, last: bool = False) -> Judgement:
-        """What the user's sound over the agent's voice is; `last`: as far as it will ever be known."""
+        """Ask the classifier what the user's sound is.
+
+        With `last`, the classifier is told that no more evidence will come.
+        """
         turn, voice = self.turn, self.voice
         return self.classifier.judge(
             Overlap(
@@ -148,15 +157,15 @@ class Floor:
             )
         )
 
-    # Decisions that change what is known -----------------------------------------------------------
+    # Decisions that also change the floor ------------------------------------------------------------
 
     def interrupt(self, reason: str) -> Interrupt:
-        """The reply is over."""
+        """Interrupt the reply."""
         self.paused = False
         return Interrupt(reason)
 
     def pause(self, reason: str, now: float) -> list[Decision]:
-        """Hold the voice, if it is not held already and the policy wants it."""
+        """Hold the voice, unless it is held already or the policy lets it play on."""
         if self.paused or self.settings.interruption.first == "play on":
             return []
         self.paused, self.held_until = True, now + HELD
@@ -167,7 +176,7 @@ class Floor:
         paused, self.paused = self.paused, False
         return [ResumeVoice()] if paused else []
 
-    def drop(self, reason: str) -> list[Decision]:
-        """What was begun for the guess is of no use."""
+    def drop_guess(self, reason: str) -> list[Decision]:
+        """Drop the speculative reply, if there is one."""
         dropped, self.guess = self.guess, None
         return [] if dropped is None else [DropSpeculation(reason)]

@@ -1,7 +1,7 @@
-"""What a sound of the user over the agent's voice is: a barge-in, a backchannel, a noise, or an echo.
+"""What is a sound over the agent's voice? Barge-in, backchannel, noise, echo.
 
-The voice has been held at the first sound. Words decide, by the tables of `phrases.py`; where there are none,
-durations do. No clock: all that is judged stands in the `Overlap`.
+The voice is held from the first sound on. Words decide, by the lists in `phrases`; without words, durations
+do. There is no clock here: everything that is judged is in the `Overlap`.
 """
 
 from dataclasses import dataclass
@@ -25,37 +25,40 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """What is known of a sound of the user over the agent's voice. Durations in seconds."""
+    """What is known about a sound of the user over the agent's voice.
+
+    Durations in seconds.
+    """
 
     seconds: float
-    """Of speech so far, as the VAD sees it."""
+    """The length of the speech so far, by the VAD."""
     words: str = ""
     """Its newest transcript, interim or final."""
     final: bool = False
-    """Whether that transcript will not change."""
+    """True if that transcript will not change."""
     over: bool = False
-    """The user is quiet again."""
+    """True if the user is quiet again."""
     voiced: float = 0.0
-    """For how long the agent's voice had been heard when it began; 0 if it had not."""
+    """How much of the reply had been heard when the sound began; 0 if none of it."""
     left: float | None = None
-    """Of the reply that are still to be heard; None if not known."""
+    """How much of the reply is still to be heard; None if unknown."""
     saying: str = ""
-    """What the agent has said lately, as heard."""
+    """The last words of the agent that were heard."""
     says_next: str = ""
-    """What it is about to say."""
+    """The words that the agent is about to say."""
     quiet: float = 0.0
-    """Where `over`: for how long; infinite where nothing more is to be waited for."""
+    """If `over`: how long the user has been quiet; infinite if no more evidence will come."""
 
 
 class OverlapVerdict(Enum):
-    """What the sound is."""
+    """What a sound over the agent's voice is."""
 
     BARGE_IN = "barge-in"
     BACKCHANNEL = "backchannel"
     NOISE = "noise"
     ECHO = "echo"
     UNDECIDED = "undecided"
-    """Ask again when there is more."""
+    """Judge again once more is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,62 +70,65 @@ class Judgement:
 
 
 class InterruptionClassifier(Protocol):
-    """Tells whether the user wants the floor."""
+    """Decides whether the user wants the floor."""
 
     def judge(self, overlap: Overlap) -> Judgement:
-        """Asked at the first sound, and at everything that is learnt of it since. Answers at once."""
+        """Judge an overlap.
+
+        Called at its first sound and whenever more is known; it must not block.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class InterruptionSettings:
-    """How the agent yields. Durations in seconds."""
+    """When and how the agent yields to the user. Durations in seconds."""
 
     first: Literal["pause", "duck", "play on"] = "pause"
-    """What the voice does at the first sound, before it is known what it is."""
+    """What the voice does at the first sound, before it is known what the sound is."""
     duck_to: float = 0.2
-    """Loudness of the ducked voice, 0 to 1."""
+    """The loudness of the ducked voice, from 0 to 1."""
     min_words: int = 1
-    """Fewer words than this, fillers not counted, are no barge-in; commands ("stop", "no") always are."""
+    """The fewest words of a barge-in, not counting fillers; a command ("stop", "no") needs only itself."""
     certain_after: float = 1.5
-    """Speech that is this much longer than its words explain is a barge-in, whatever they are."""
+    """Speech that is this much longer than its words account for is a barge-in, whatever the words."""
     words_within: float = 0.6
-    """A sound without words was noise after this much quiet."""
+    """A sound without words is noise after this much quiet."""
     echo_for: float = 0.4
-    """After the voice begins: words like the agent's are its echo, and sounds without words are ignored."""
+    """While the voice is this young, words like the agent's are its echo, and wordless sounds are ignored."""
     near_end: float = 0.4
-    """With less than this left the agent finishes, and the user's words begin the next turn."""
+    """With less than this left, the agent finishes, and the user's words begin the next turn."""
     answer_within: float = 1.0
     """With less than this left of a question, a "yeah" is its answer, not a backchannel."""
     finish_word: bool = False
-    """The voice stops at the end of a word, not at once."""
+    """Whether the voice stops at the end of a word rather than at once."""
     back_off: float = 0.0
-    """Quiet of the user that is waited for after a barge-in before the agent begins again."""
+    """How much longer the user must be quiet, after both began at once, before the agent speaks again."""
     resume_after: float = 0.0
-    """Quiet of the user that is waited for before the voice goes on where it was held."""
+    """How long the user must be quiet before a held voice goes on."""
     languages: tuple[str, ...] = ()
-    """Whose phrases count, such as ("en", "de"); all where empty."""
+    """The languages whose phrases count, such as ("en", "de"); if empty, all."""
     backchannels: tuple[str, ...] = ()
-    """Phrases that are backchannels too."""
+    """More phrases that are backchannels."""
     commands: tuple[str, ...] = ()
-    """Phrases that are barge-ins too, at once and whatever `min_words` says."""
+    """More phrases that are barge-ins at once, whatever `min_words` says."""
 
     def __post_init__(self) -> None:
         if self.first not in ("pause", "duck", "play on"):
             raise ConfigurationError(
-                f'interruption: first is "pause", "duck" or "play on", not {self.first!r}'
+                f'interruption: first must be "pause", "duck" or "play on", not {self.first!r}'
             )
         if not 0 <= self.duck_to <= 1:
-            raise ConfigurationError("interruption: duck_to is a loudness, from 0 to 1")
+            raise ConfigurationError("interruption: duck_to must be a loudness from 0 to 1")
         if self.min_words < 0:
-            raise ConfigurationError("interruption: min_words is 0 or more")
+            raise ConfigurationError("interruption: min_words must be 0 or more")
         for name in _DURATIONS:
             if not 0 <= getattr(self, name) < inf:
-                raise ConfigurationError(f"interruption: {name} is a number of seconds, 0 or more")
+                raise ConfigurationError(f"interruption: {name} must be 0 seconds or more")
         if unknown := set(self.languages) - set(PHRASES):
             known = ", ".join(PHRASES)
             raise ConfigurationError(
-                f"interruption: no phrases for {', '.join(sorted(unknown))}; known: {known}"
+                f"interruption: there are no phrases for {', '.join(sorted(unknown))}; known: {known}"
             )
 
 
@@ -130,15 +136,15 @@ _DURATIONS = (
     "certain_after", "words_within", "echo_for", "near_end", "answer_within", "back_off", "resume_after"
 )  # fmt: skip
 
-_A_WORD = 0.4  # seconds that a word takes
-_ENOUGH = 40  # words of the user that tell what it is
-_HEARD, _AHEAD = 40, 10  # words of the agent, said and to come, among which an echo is looked for
-_ALIKE_EARLY, _ALIKE_LATE = 0.6, 0.85  # how like them an echo is, as `SequenceMatcher.ratio`
-_ECHO_WORDS = 4  # that an echo has, once the voice is well under way: a user may repeat a few
+_A_WORD = 0.4  # seconds that it takes to say a word
+_ENOUGH = 40  # the first words of the user, which are all that is judged
+_HEARD, _AHEAD = 40, 10  # words of the agent, said and about to be said, that are searched for an echo
+_ALIKE_EARLY, _ALIKE_LATE = 0.6, 0.85  # how similar an echo is to them, as `SequenceMatcher.ratio`
+_ECHO_WORDS = 4  # the fewest words of an echo once `echo_for` is over: a user may repeat a few words
 
 
 class InterruptionRules:
-    """The default classifier: the words if there are any, durations if not."""
+    """The default classifier: decides by the words, or by durations if there are none."""
 
     def __init__(self, settings: InterruptionSettings | None = None) -> None:
         self.settings = rules = settings or InterruptionSettings()

@@ -1,6 +1,6 @@
 """Mute: the user is not heard while a rule says so.
 
-What is muted becomes silence of the same length, so that no part behind it loses count of the time.
+Muted audio is replaced by silence of the same length, so that later parts do not lose track of time.
 """
 
 from collections.abc import Callable
@@ -22,28 +22,34 @@ from ..processor import Processor, on
 
 __all__ = ["RULES", "Mute", "MuteRule", "UntilGreeted", "WhileSpeaking", "WhileToolsRun"]
 
-NO_GREETING = 1.0  # seconds after which a session that began without a reply has no greeting
+NO_GREETING = 1.0  # seconds: if no reply has begun by then, the session has no greeting
 
 
 class MuteRule(Protocol):
-    """Says when the user is not to be heard; for one session."""
+    """Decides when the user is muted; an instance belongs to one session."""
 
-    def take(self, fact: Signal) -> None:
-        """Told of SessionStarted, ReplyStarted, PlayoutStarted, ReplyEnded, ToolStarted and ToolEnded."""
+    def observe(self, fact: Signal) -> None:
+        """Note a signal.
+
+        It is one of SessionStarted, ReplyStarted, PlayoutStarted, ReplyEnded, ToolStarted, ToolEnded.
+        """
         ...
 
     def mutes(self, at: float) -> bool:
-        """Whether audio that begins at this time, in seconds, is muted. Called for each piece."""
+        """True if audio that begins at `at`, in seconds, is muted.
+
+        Called for each piece of audio.
+        """
         ...
 
 
 class UntilGreeted:
-    """From the start until the first reply is over, if one begins in the first second."""
+    """Mutes until the first reply is over, if one begins within the first second."""
 
     def __init__(self) -> None:
         self._began = self._over = False
 
-    def take(self, fact: Signal) -> None:
+    def observe(self, fact: Signal) -> None:
         match fact:
             case ReplyStarted():
                 self._began = True
@@ -58,14 +64,17 @@ class UntilGreeted:
 
 
 class WhileSpeaking:
-    """While a reply is heard, from its first sample to its end; with `once`, only the first that is."""
+    """Mutes while a reply is heard, from its first sample to its end.
+
+    With `once`, it mutes only during the first reply that is heard.
+    """
 
     def __init__(self, *, once: bool = False) -> None:
         self._once = once
         self._over = False
         self._reply: int | None = None
 
-    def take(self, fact: Signal) -> None:
+    def observe(self, fact: Signal) -> None:
         match fact:
             case PlayoutStarted(reply) if not self._over:
                 self._reply = reply
@@ -79,12 +88,12 @@ class WhileSpeaking:
 
 
 class WhileToolsRun:
-    """While a tool works for a reply; one that outlives its reply mutes nobody."""
+    """Mutes while a tool works for the current reply."""
 
     def __init__(self) -> None:
         self._running: set[tuple[int, str]] = set()
 
-    def take(self, fact: Signal) -> None:
+    def observe(self, fact: Signal) -> None:
         match fact:
             case ToolStarted(reply, call):
                 self._running.add((reply, call.id))
@@ -108,19 +117,19 @@ RULES: dict[str, Callable[[], MuteRule]] = {
 
 
 class Mute(Processor):
-    """Makes the user's audio silent while any of the rules says so. Text and keys always pass.
+    """Silences the user's audio while any rule says so. Text and keys always pass.
 
-    Stands right behind the transport's input. A rule is a name of `RULES` or an object of one's own; raises
-    ConfigurationError for a name that is not known.
+    It stands right behind the transport's input. A rule is a name from `RULES` or any `MuteRule`. Raises
+    ConfigurationError for an unknown name.
     """
 
     def __init__(self, *rules: str | MuteRule) -> None:
         self.rules = [_rule(rule) if isinstance(rule, str) else rule for rule in rules]
 
     @on(SessionStarted, ReplyStarted, PlayoutStarted, ReplyEnded, ToolStarted, ToolEnded)
-    def told(self, fact: Signal) -> None:
+    def observe(self, fact: Signal) -> None:
         for rule in self.rules:
-            rule.take(fact)
+            rule.observe(fact)
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:

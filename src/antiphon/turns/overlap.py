@@ -1,4 +1,7 @@
-"""What the engine does while both are heard: hold the voice, then decide who has the floor."""
+"""The acts of the engine while both user and agent are heard.
+
+Together with `user_turn` these are all acts of `table.TABLE`; see there for what an act is.
+"""
 
 from ..frames import (
     SoundHeard,
@@ -9,10 +12,9 @@ from ..frames import (
     Transcript,
     TurnHinted,
 )
-from . import ending
+from . import user_turn
 from .decisions import (
     Deadline,
-    Decision,
     ReplyBegan,
     ReplyOver,
     ResumeVoice,
@@ -22,174 +24,196 @@ from .decisions import (
 )
 from .floor import SAYING, Floor, State
 from .interruption import Judgement, OverlapVerdict
+from .user_turn import Next
 
-COLLISION = 1.0  # seconds of the agent's voice: a user who interrupts earlier may have begun at the same time
-AGAIN = 0.5  # seconds after which speech that is still undecided is judged again
+COLLISION = 1.0  # seconds of the agent's voice: who interrupts earlier may have begun at the same time
+AGAIN = 0.5  # seconds until speech that is still undecided is judged again
 
 
-def suspect(floor: Floor, fact: SoundHeard, now: float) -> list[Decision]:
-    """A sound, too short to be called speech."""
+def suspect(floor: Floor, fact: SoundHeard, now: float) -> Next:
+    """A sound, perhaps speech: hold the voice until that is clear."""
     if fact.gone or not floor.yields:
-        floor.state, floor.deadline = State.REPLYING, None
-        return floor.resume()
+        floor.deadline = None
+        return State.REPLYING, floor.resume()
     floor.deadline = now + floor.settings.interruption.words_within
-    return floor.pause("a sound", now)
+    return State.SUSPECTING, floor.pause("a sound", now)
 
 
-def unfounded(floor: Floor, fact: Deadline, now: float) -> list[Decision]:
-    """Nothing came of the sound."""
+def unfounded(floor: Floor, fact: Deadline, now: float) -> Next:
+    """Nothing came of the sound: the voice goes on."""
     floor.deadline = None
-    return floor.resume()
+    return State.REPLYING, floor.resume()
 
 
-def speaks(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list[Decision]:
-    """The user speaks over the agent."""
+def speaks(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> Next:
+    """The user speaks over the agent: judge, or listen if it does not yield."""
     if not floor.yields:
-        floor.state = State.SPEAKING
-        begun = [*floor.resume(), *ending.begin(floor, fact, now)]
+        goes_on = floor.resume()
+        then, begun = user_turn.begin(floor, fact, now)
         floor.turn.beside, floor.voiced = True, floor.voice.voiced
-        return begun
-    _take(floor, fact.at)
+        return then, [*goes_on, *begun]
+    _begin_turn(floor, fact.at)
     return speaks_on(floor, fact, now)
 
 
-def speaks_on(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> list[Decision]:
+def speaks_on(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> Next:
     """There is more speech over the agent."""
     floor.turn.go_on()
-    return floor.pause("the user speaks", now) + _judge(floor, now)
+    held = floor.pause("the user speaks", now)
+    then, decisions = _judge(floor, now, silent=False)
+    return then, held + decisions
 
 
-def quiet(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> list[Decision]:
-    """The user is quiet again."""
+def quiet(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> Next:
+    """The user is quiet again: judge what that was."""
     floor.turn.ended = fact.at
-    return _judge(floor, now)
+    return _judge(floor, now, silent=True)
 
 
-def words(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
-    """There are words."""
-    if floor.knows(fact, spoken_since=not floor.turn.silent):
-        return []
+def words(floor: Floor, fact: Transcript, now: float) -> Next:
+    """There are words: judge again."""
+    if floor.is_known(fact, spoken_since=not floor.turn.silent):
+        return floor.state, []
     floor.turn.hear(fact)
-    return _judge(floor, now)
+    return _judge(floor, now, silent=floor.state is State.JUDGING)
 
 
-def hint(floor: Floor, fact: TurnHinted, now: float) -> list[Decision]:
-    """The vendor has its own opinion on the end of what may not even be a turn."""
+def hint(floor: Floor, fact: TurnHinted, now: float) -> Next:
+    """The speech-to-text service says whether this is over: keep that."""
     floor.turn.hint = fact.probability
-    floor.certain = "the vendor heard its end" if fact.final else floor.certain
-    return []
+    floor.ends_because = "the vendor heard its end" if fact.final else floor.ends_because
+    return floor.state, []
 
 
-def due(floor: Floor, fact: Deadline, now: float) -> list[Decision]:
-    """It has to be decided with what is known."""
-    return _judge(floor, now, last=True)
+def due(floor: Floor, fact: Deadline, now: float) -> Next:
+    """Decide with what is known."""
+    return _judge(floor, now, silent=floor.state is State.JUDGING, last=True)
 
 
-def unasked(floor: Floor, fact: Transcript, now: float) -> list[Decision]:
+def unasked(floor: Floor, fact: Transcript, now: float) -> Next:
     """Words over the agent, without speech that a VAD heard."""
     if not floor.yields:
-        return ending.unasked(floor, fact, now)
-    if floor.knows(fact, spoken_since=False) or not fact.text:
-        return []
-    _take(floor, fact.started or now)
+        return user_turn.unasked(floor, fact, now)
+    if floor.is_known(fact, spoken_since=False) or not fact.text:
+        return floor.state, []
+    _begin_turn(floor, fact.started or now)
     floor.turn.silent = True
     floor.turn.ended = fact.ended or now
     floor.turn.hear(fact)
-    floor.state = State.JUDGING
-    return _judge(floor, now)
+    return _judge(floor, now, silent=True)
 
 
-def alone(floor: Floor, fact: ReplyOver, now: float) -> list[Decision]:
-    """The agent has finished meanwhile: the user has the floor."""
-    return [StartTurn(floor.turn.started), *over(floor, fact, now)]
-
-
-def _take(floor: Floor, at: float) -> None:
-    """Listen to what began then, and know how much of the voice had been heard by then."""
-    floor.take(at)
+def _begin_turn(floor: Floor, at: float) -> None:
+    """Begin what may become a turn, noting how much of the reply was heard."""
+    floor.begin_turn(at)
     floor.voiced = floor.voice.voiced
 
 
-def _judge(floor: Floor, now: float, *, last: bool = False) -> list[Decision]:
-    """Decide whether the user wants the floor; with `last`, now."""
+def _judge(floor: Floor, now: float, *, silent: bool, last: bool = False) -> Next:
+    """Decide whether the user wants the floor.
+
+    `silent`: the user is quiet again; `last`: decide now, with what is known.
+    """
     turn, rules = floor.turn, floor.settings.interruption
-    silent = floor.state is State.JUDGING
     judgement = floor.judge(now, over=silent, last=last)
-    if turn.text and judgement.verdict is OverlapVerdict.BARGE_IN and not floor.heeds(turn.text, now):
+    barges_in = judgement.verdict is OverlapVerdict.BARGE_IN
+    if turn.text and barges_in and not floor.is_addressed(turn.text, now):
         judgement = Judgement(OverlapVerdict.NOISE, "not meant for the agent")
     if judgement.verdict is OverlapVerdict.BARGE_IN:
-        return _barge_in(floor, judgement.reason, now)
-    settled = judgement.verdict is not OverlapVerdict.UNDECIDED
-    if silent and (settled or last or not turn.words_due):
-        if now < (resumes := turn.ended + rules.resume_after) - 1e-6:
-            floor.deadline = resumes
-            return []
-        return _false(floor, judgement.verdict.value if settled else OverlapVerdict.NOISE.value)
-    if silent:
-        floor.deadline = max(turn.ended + rules.words_within, now)
-    else:
+        return _barge_in(floor, judgement.reason, now, silent=silent)
+    if not silent:
         certain = turn.started + rules.certain_after
         floor.deadline = certain if certain > now + 1e-6 else now + AGAIN
-    return []
+        return State.OVERLAPPING, []
+    settled = judgement.verdict is not OverlapVerdict.UNDECIDED
+    if not (settled or last or not turn.words_due):
+        floor.deadline = max(turn.ended + rules.words_within, now)
+        return State.JUDGING, []
+    if now < (resumes := turn.ended + rules.resume_after) - 1e-6:
+        floor.deadline = resumes
+        return State.JUDGING, []
+    return _false(floor, judgement.verdict.value if settled else OverlapVerdict.NOISE.value)
 
 
-def _barge_in(floor: Floor, reason: str, now: float) -> list[Decision]:
-    silent = floor.state is State.JUDGING
-    floor.state = State.ENDING if silent else State.SPEAKING
+def _barge_in(floor: Floor, reason: str, now: float, *, silent: bool) -> Next:
+    """Interrupt the agent: the user has the floor, and the turn may already be over."""
     floor.deadline = floor.limit
-    floor.cut = not floor.turn.text
+    floor.interrupted_by_sound = not floor.turn.text
     if floor.voiced < COLLISION:
         floor.back_off = floor.settings.interruption.back_off
-    start: list[Decision] = [StartTurn(floor.turn.started), floor.interrupt(reason)]
-    return start + (ending.weigh(floor, None, now) if silent else [])
+    started, interrupted = StartTurn(floor.turn.started), floor.interrupt(reason)
+    then, decisions = user_turn.weigh(floor, None, now) if silent else (State.SPEAKING, [])
+    return then, [started, interrupted, *decisions]
 
 
-def _false(floor: Floor, kind: str) -> list[Decision]:
-    """Whatever the user said, it was not for the floor: the agent goes on."""
-    floor.state, floor.deadline = State.REPLYING, None
-    floor.settle()
+def _false(floor: Floor, kind: str) -> Next:
+    """The user did not want the floor: the agent goes on."""
+    floor.deadline = None
+    floor.assume_final()
     floor.paused = False
-    return [ResumeVoice(kind, floor.turn.text)]
+    return State.REPLYING, [ResumeVoice(kind, floor.turn.text)]
 
 
 # The agent -------------------------------------------------------------------------------------------
 
 
-def begins(floor: Floor, fact: ReplyBegan, now: float) -> list[Decision]:
-    """The agent has the floor."""
+def begins(floor: Floor, fact: ReplyBegan, now: float) -> Next:
+    """The agent begins a reply."""
     floor.replying, floor.interruptible = True, fact.interruptible
     floor.voice = VoiceAt()
-    return []
+    return State.REPLYING, []
 
 
-def begins_too(floor: Floor, fact: ReplyBegan, now: float) -> list[Decision]:
-    """Agent and user begin at once: the user goes first, unless the agent must be heard."""
+def begins_too(floor: Floor, fact: ReplyBegan, now: float) -> Next:
+    """Both begin at once: the user goes first if the agent can be interrupted."""
     begins(floor, fact, now)
     paused = floor.pause("the user speaks", now) if fact.interruptible else []
     if floor.state is State.SPEAKING:
         floor.deadline = floor.limit
-    return paused
+    return floor.state, paused
 
 
-def over(floor: Floor, fact: ReplyOver, now: float) -> list[Decision]:
+def over(floor: Floor, fact: ReplyOver, now: float) -> Next:
     """The agent has finished."""
+    _reply_over(floor, fact, now)
+    floor.deadline = None
+    return State.LISTENING, []
+
+
+def over_too(floor: Floor, fact: ReplyOver, now: float) -> Next:
+    """The agent has finished while the user has the floor."""
+    _reply_over(floor, fact, now)
+    if floor.state is State.ENDING:
+        return user_turn.weigh(floor, fact, now)
+    floor.deadline = floor.limit
+    return State.SPEAKING, []
+
+
+def alone(floor: Floor, fact: ReplyOver, now: float) -> Next:
+    """The agent has finished before it was decided: the user has the floor."""
+    _reply_over(floor, fact, now)
+    started = StartTurn(floor.turn.started)
+    if floor.state is State.JUDGING:
+        then, decisions = user_turn.weigh(floor, fact, now)
+        return then, [started, *decisions]
+    floor.deadline = floor.limit
+    return State.SPEAKING, [started]
+
+
+def _reply_over(floor: Floor, fact: ReplyOver, now: float) -> None:
     floor.replying = floor.paused = False
     if floor.awake_until:
         floor.awake_until = max(floor.awake_until, now + floor.settings.awake_for)
     floor.asked = fact.said[-SAYING:] or floor.asked
-    if floor.state is State.ENDING:
-        return ending.weigh(floor, fact, now)
-    floor.deadline = floor.limit if floor.state is State.SPEAKING else None
-    return []
 
 
-def wasted(floor: Floor, fact: SpeculationDropped, now: float) -> list[Decision]:
-    """What was written in vain."""
+def wasted(floor: Floor, fact: SpeculationDropped, now: float) -> Next:
+    """Count the characters of a speculative reply that was discarded."""
     floor.wasted += fact.characters
-    return []
+    return floor.state, []
 
 
-def voice_at(floor: Floor, fact: VoiceAt, now: float) -> list[Decision]:
-    """Keep it: what follows is judged by it."""
+def voice_at(floor: Floor, fact: VoiceAt, now: float) -> Next:
+    """Note where the agent's voice stands: the next fact is judged by it."""
     floor.voice = fact
-    return []
+    return floor.state, []

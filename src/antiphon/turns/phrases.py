@@ -1,4 +1,4 @@
-"""What people say over a speaker, wanting the floor and not, by language."""
+"""Backchannels, commands, fillers and noises over a voice, by language."""
 
 import re
 import unicodedata
@@ -9,11 +9,11 @@ from typing import Literal, NamedTuple
 __all__ = ["ASKS_AGAIN", "PHRASES", "Kind", "Lexicon", "Phrases", "lexicon", "words_of"]
 
 Kind = Literal["backchannel", "command", "filler", "noise", "content", "begun"]
-"""What a word is part of: one of the phrases, none, or the beginning of a backchannel or noise ("of ...")."""
+"""What a word belongs to: a known phrase; "content" if to none; "begun" if it may begin one ("of ...")."""
 
 
 class Phrases(NamedTuple):
-    """What counts as what in a language, separated by commas."""
+    """The phrases of one language, separated by commas."""
 
     backchannels: str
     commands: str
@@ -99,7 +99,7 @@ PHRASES = {
         "えっと, ええと, あの, あのー, えーと",
     ),
 }  # fmt: skip
-"""By language. What is a command in one of those in use is a command."""
+"""Phrases by language. A phrase that is a command in one of the languages in use is a command."""
 
 _MURMURS = (
     "mhm, mm, mmm, m, hm, hmm, mm hm, mm hmm, mhm hm, m hm, m hmm, hm hm, hmm hmm, uh huh, uhuh, um hum, "
@@ -113,10 +113,10 @@ _NOISES = (
     "subtítulos realizados por la comunidad de amara org, gracias por ver el video, "
     "ご視聴ありがとうございました"
 )
-"""What recognisers write where nobody has spoken."""
+"""What recognisers write although nobody has spoken."""
 
 ASKS_AGAIN = {("huh",), ("hm",), ("hmm",), ("eh",), ("hein",)}
-"""With a question mark, "what did you say?"."""
+"""With a question mark these mean "what did you say?"."""
 
 _SOUND = re.compile(r"\[[^\]]*\]?|\([^)]*\)?|\*[^*]*\*?|♪[^♪]*♪?|<[^>]*>?")
 """How recognisers write what is not speech: [cough], (laughs), *sneezes*, ♪ la ♪."""
@@ -126,9 +126,11 @@ _DRAWN_OUT = re.compile(r"([^\W\d_]{1,2})\1{2,}")
 
 @lru_cache(8)
 def words_of(text: str) -> tuple[str, ...]:
-    """The words, without case, punctuation, markup of sounds and drawn-out letters ("yeahhh").
+    """Return the words of a text, normalised for comparison.
 
-    Remembered for the few newest texts: the agent's is the same throughout an overlap.
+    They are in lower case, without punctuation, marked sounds and drawn-out letters ("yeahhh").
+
+    Cached for the few newest texts, because the agent's text is the same throughout an overlap.
     """
     plain = unicodedata.normalize("NFC", _SOUND.sub(" ", text).casefold().replace("’", "'"))
     return tuple(
@@ -146,12 +148,12 @@ def _split(phrases: str) -> Iterator[tuple[str, ...]]:
 def lexicon(
     languages: tuple[str, ...] = (), backchannels: tuple[str, ...] = (), commands: tuple[str, ...] = ()
 ) -> "Lexicon":
-    """The lexicon of these, made once for all conversations."""
+    """Return the lexicon of these; cached, so that all conversations share it."""
     return Lexicon(languages, backchannels, commands)
 
 
 class Lexicon:
-    """The phrases of some languages (all where none is named), and more of one's own."""
+    """The phrases of some languages (of all if none is given), with more."""
 
     def __init__(
         self, languages: Iterable[str] = (), backchannels: Iterable[str] = (), commands: Iterable[str] = ()
@@ -173,9 +175,9 @@ class Lexicon:
         self._beginnings = {phrase[:end] for phrase in harmless for end in range(1, len(phrase))}
 
     def kinds(self, words: tuple[str, ...], growing: bool = False) -> list[Kind]:
-        """One kind for each word: that of the longest phrase that it stands in.
+        """Return the kind of each word: that of the longest phrase that it belongs to.
 
-        Where the words are still `growing`, the last of them may be "begun".
+        If the transcript is still `growing`, the last words may be "begun".
         """
         kinds: list[Kind] = []
         while rest := words[len(kinds) :]:

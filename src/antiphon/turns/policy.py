@@ -1,11 +1,11 @@
-"""A turn policy as a file: TOML whose tables and keys are those of `TurnSettings`.
+"""Reads a turn policy from a TOML file with the names of `TurnSettings`.
 
     wake_phrase = "hey shop"
 
     [endpointing]
     floor = 0.3
 
-What a file leaves out is as it is by default. `false` stands for None, where a setting may be None.
+A setting that the file leaves out has its default. `false` stands for None if a setting may be None.
 """
 
 import tomllib
@@ -27,7 +27,10 @@ T = TypeVar("T")
 
 
 def load_policy(path: str | Path) -> TurnSettings:
-    """The policy in a TOML file. Raises ConfigurationError that names the file, the key and what is wrong."""
+    """Read the policy in a TOML file.
+
+    Raises ConfigurationError, which names the file, the key and what is wrong.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
@@ -41,7 +44,7 @@ def load_policy(path: str | Path) -> TurnSettings:
 
 
 def parse_policy(text: str) -> TurnSettings:
-    """The policy in such a text. Raises ConfigurationError."""
+    """Read the policy in a TOML text. Raises ConfigurationError."""
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -50,7 +53,7 @@ def parse_policy(text: str) -> TurnSettings:
 
 
 def _changed(settings: T, table: dict[str, Any], place: str) -> T:
-    """The settings with what a table says."""
+    """Return the settings with the changes that a table makes."""
     kind: Any = type(settings)
     _known(kind, table, place)
     hints = get_type_hints(kind)
@@ -62,7 +65,7 @@ def _changed(settings: T, table: dict[str, Any], place: str) -> T:
         elif isinstance(value, dict):
             changes[key] = _changed(old, value, f"{where}.")  # pyright: ignore[reportUnknownArgumentType]  TOML
         else:
-            raise ConfigurationError(f"{where} is a table: write [{where}] and its keys below")
+            raise ConfigurationError(f"{where} is a table: write [{where}] and its keys below it")
     return replace(settings, **changes)  # pyright: ignore[reportUnknownVariableType, reportArgumentType]
 
 
@@ -78,11 +81,11 @@ def _known(kind: Any, table: dict[str, Any], place: str) -> None:
 def _value(value: Any, hint: Any, where: str) -> Any:
     options = get_args(hint)
     if get_origin(hint) is Literal and value not in options:
-        raise ConfigurationError(f"{where} is {' or '.join(map(repr, options))}, not {value!r}")
+        raise ConfigurationError(f"{where} must be {' or '.join(map(repr, options))}, not {value!r}")
     if value is False and NoneType in options:
         return None
     if isinstance(value, float) and isnan(value):
-        raise ConfigurationError(f"{where}: nan is no number")
+        raise ConfigurationError(f"{where}: nan is not a number")
     if options and is_dataclass(options[0]) and isinstance(value, list):
         for number, row in enumerate(value, 1):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
             if isinstance(row, dict):

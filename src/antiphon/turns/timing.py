@@ -1,7 +1,7 @@
-"""How long the agent waits before it answers: not at all in a chat, a moment after something sad.
+"""How soon the agent answers: at once, or after a moment of thought.
 
-A pace is the least gap between the user's last sound and the agent's first. What the making of the reply
-takes lies within it, so that a short one costs nothing.
+A `Pace` is the shortest gap between the user's last sound and the agent's first. The reply is made during
+that gap, so a short gap costs no time.
 """
 
 import re
@@ -25,29 +25,35 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What the agent is about to answer."""
+    """A turn of the user that the agent is about to answer."""
 
     user: str
-    """What the user has said."""
+    """What the user said."""
     agent: str = ""
-    """What the agent had said before."""
+    """What the agent had said before that."""
     seconds: float = 0.0
-    """How long the user's turn was."""
+    """The length of the user's turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The least gap between the user's last sound and the agent's first, in seconds, and why."""
+    """The shortest gap before an answer, in seconds, and why.
+
+    It is measured from the user's last sound to the agent's first.
+    """
 
     seconds: float
     reason: str
 
 
 class ResponseTiming(Protocol):
-    """Says how long to wait with an answer."""
+    """Decides how long the agent waits before an answer."""
 
     def pace(self, exchange: Exchange) -> Pace | Awaitable[Pace]:
-        """Asked as soon as the user's words are known, while the reply is made."""
+        """Return the pace of an answer.
+
+        Called once the user's words are known, while the reply is made.
+        """
         ...
 
 
@@ -76,7 +82,7 @@ WEIGHTY = {
     "nl": r"overleden|begrafenis|\bkanker\b|gediagnosticeerd|hartaanval|miskraam|zelfmoord|ben (zo )?bang|"
     r"(baan|man|vrouw|moeder|vader|zoon|dochter) verloren|ontslagen|eenzaam|wanhopig|scheiding",
 }
-"""Of something sad or weighty, by language."""
+"""Patterns of something sad or weighty, by language."""
 
 THINKING = {
     "en": r"what do you (think|make of|recommend|suggest)|what would you (do|say|choose)|your opinion|"
@@ -91,12 +97,15 @@ THINKING = {
     "pt": r"o que (você|o senhor|a senhora)? ?acha|\bpor que (\S+ ){2,}\S|o que (você )?faria",
     "nl": r"wat (vind|denk|vindt|denkt|zou) (je|jij|u)|\bwaarom (\S+ ){2,}\S",
 }
-"""Of a question that asks for thought, by language."""
+"""Patterns of a question that needs thought, by language."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimingRule:
-    """After a turn in which `pattern` is found, whatever its case, the agent waits."""
+    """The agent waits after a turn that matches `pattern`.
+
+    The pattern is a regular expression; case is ignored.
+    """
 
     pattern: str
     seconds: float
@@ -107,9 +116,9 @@ RULES = (
     *(TimingRule(pattern, 0.9, "something weighty was said") for pattern in WEIGHTY.values()),
     *(TimingRule(pattern, 0.4, "a question to think about") for pattern in THINKING.values()),
 )
-"""The first that fits counts."""
+"""The first rule that matches counts."""
 
-_LOOKED_AT = 400  # characters, the last of what was said: a rule must not take a millisecond
+_LOOKED_AT = 400  # the last characters of a turn, which rules search: a rule must take under a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +126,21 @@ class TimingSettings:
     """Durations in seconds."""
 
     enabled: bool = True
-    """Without it, nothing is ever waited for."""
+    """If False, the agent never waits."""
     otherwise: float = 0.0
-    """Where no rule fits."""
+    """The gap if no rule matches."""
     longest: float = 2.0
-    """No gap is made longer than this, whatever a rule or a model says."""
+    """The longest gap, whatever a rule or a model says."""
     rules: tuple[TimingRule, ...] = RULES
 
     def __post_init__(self) -> None:
         for seconds in (self.otherwise, self.longest, *(rule.seconds for rule in self.rules)):
             if not seconds >= 0:
-                raise ConfigurationError("response timing: durations are seconds, 0 or more")
+                raise ConfigurationError("response timing: durations must be 0 seconds or more")
 
 
 class TimingRules:
-    """The default timing: patterns in what the user has said."""
+    """The default timing: patterns in what the user said."""
 
     def __init__(self, settings: TimingSettings | None = None) -> None:
         self.settings = settings or TimingSettings()
@@ -153,15 +162,17 @@ def _compiled(rule: TimingRule) -> re.Pattern[str]:
         return re.compile(rule.pattern, re.IGNORECASE)
     except re.error as error:
         raise ConfigurationError(
-            f"response timing: {rule.pattern!r} is no regular expression: {error}"
+            f"response timing: {rule.pattern!r} is not a valid regular expression: {error}"
         ) from error
 
 
 class AskedTiming:
-    """A timing that asks, a language model for one; `otherwise` says what holds if no answer comes in time.
+    """A timing that asks a function, such as one that asks a language model.
 
-    `ask` gives seconds. `bound` waits for it and raises TimeoutError after `within` seconds, as
-    `asyncio.wait_for` does: turns have no clock of their own.
+    `otherwise` holds if no answer comes in time.
+
+    `ask` returns seconds. `bound` awaits it and raises TimeoutError after `within` seconds, as
+    `asyncio.wait_for` does; it is passed in because this package has no clock of its own.
     """
 
     def __init__(
@@ -173,7 +184,7 @@ class AskedTiming:
         otherwise: TimingRules | None = None,
     ) -> None:
         if not within > 0:
-            raise ConfigurationError("response timing: within is a number of seconds above 0")
+            raise ConfigurationError("response timing: within must be above 0 seconds")
         self._ask, self._bound, self._within = ask, bound, within
         self._otherwise = otherwise or TimingRules()
 

@@ -1,4 +1,4 @@
-"""The user's turn so far: when it was spoken, its words, and what is known of its end."""
+"""The user's turn so far: its times, its words, the evidence for its end."""
 
 import re
 from difflib import SequenceMatcher
@@ -12,44 +12,47 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def same_words(one: str, other: str) -> bool:
-    """Whether two texts are the same but for case, punctuation and spaces."""
+    """True if two texts have the same words, ignoring case, punctuation and spaces."""
     return one == other or _WORD.findall(one.casefold()) == _WORD.findall(other.casefold())
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether one text may be the other, as a recogniser understood it a little later: not one word more."""
+    """True if one text may be a recogniser's later version of the other.
+
+    Such texts are similar and have as many words.
+    """
     if same_words(one, other):
         return True
     near = SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= 0.8
     return near and len(one.split()) == len(other.split())
 
 
-FRESH = 0.2  # seconds at the end of the speech that its words may not have heard
+FRESH = 0.2  # seconds at the end of the speech that the newest transcript may not cover
 
 
 class Utterances:
-    """What the user says in one turn, be it in one utterance or several."""
+    """What the user says in one turn, in one utterance or several."""
 
     def __init__(self, started: float) -> None:
         self.started = started
         self.ended = started
         """When the last sound of it was heard."""
         self.words_due = False
-        """Whether speech has been heard whose final words have not come."""
+        """True while the final words of some speech are missing."""
         self.unheard = False
-        """Whether there is speech of which no words have come yet."""
+        """True while there is speech of which no words have come yet."""
         self.silent = False
-        """Whether it is known by its words alone: no VAD has heard it."""
+        """True if only words are known: no VAD has heard speech."""
         self.beside = False
-        """Whether it was begun over an agent that did not yield."""
+        """True if the turn began over an agent that did not yield."""
         self.pressed = False
-        """Whether the button is held, or was: then its release ends the turn."""
+        """True if the button has been pressed: then its release ends the turn."""
         self.grows = False
-        """Whether there have been interim words: then, who says more is known to."""
+        """True once an interim transcript came; such a recogniser would send more if the user still spoke."""
         self.settled: float | None = None
-        """Since when nothing has come behind words that are final, though speech goes on."""
+        """When the last words became final although speech goes on; None if more words came since."""
         self.covered = 0.0
-        """Up to where the newest words have heard it; 0 if that is not known."""
+        """The time up to which the newest transcript covers the speech; 0 if unknown."""
         self.score: float | None = None
         self.hint: float | None = None
         self.keys = ""
@@ -59,11 +62,11 @@ class Utterances:
 
     @property
     def text(self) -> str:
-        """All words so far, those that may yet change at the end, and keys."""
+        """All words so far, final ones first, and the keys that were pressed."""
         return " ".join(filter(None, (*self._final, self.interim, " ".join(self.keys))))
 
     def hear(self, words: Transcript) -> None:
-        """Take in words: final ones are added, others stand until better ones come."""
+        """Add final words, or replace the interim ones."""
         self.unheard = False
         self.covered = words.ended
         self.settled = None
@@ -79,17 +82,17 @@ class Utterances:
 
     @property
     def fresh(self) -> bool:
-        """Whether the newest words are those of all, or nearly all, that was said."""
+        """True if the words cover all, or nearly all, of what was said."""
         return not self.unheard and not 0 < self.covered < self.ended - FRESH
 
     def go_on(self) -> None:
-        """There is more speech: what was known of its end counts no more."""
+        """Note that there is more speech, which makes the evidence for the end invalid."""
         self.words_due = self.unheard = True
         self.silent, self.settled = False, None
         self.score = self.hint = None
 
     def evidence(self, asked: str, pause: float | None) -> Evidence:
-        """What there is to tell whether the turn is over."""
+        """Return the evidence from which `endpointing` judges whether the turn is over."""
         return Evidence(
             sound=self.score,
             words=self.text,

@@ -1,4 +1,7 @@
-"""From the probability of speech, window by window, to stretches of speech. No clock: time is an input."""
+"""Makes stretches of speech from the probability of speech in each window.
+
+There is no clock here: time is an input.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,27 +19,28 @@ class VADSettings:
     """Probabilities from 0 to 1, durations in seconds."""
 
     start_above: float = 0.5
-    """A window is speech at or above this."""
+    """A window is loud if its probability is at least this."""
     stop_below: float = 0.35
-    """In speech, a window is quiet below this."""
+    """During speech, a window is quiet if its probability is below this."""
     start_after: float = 0.096
-    """Speech is certain after this much of it."""
+    """Speech has started after this much loud sound."""
     pause_after: float = 0.032
-    """Speech may have ended after this much quiet: work can begin that is needed if it has."""
+    """Speech may have ended after this much quiet: transcription and turn detection can begin."""
     stop_after: float = 0.2
     """Speech has ended after this much quiet."""
 
     def __post_init__(self) -> None:
         if not 0 < self.stop_below <= self.start_above < 1:
-            raise ConfigurationError("VAD: needed is 0 < stop_below <= start_above < 1")
+            raise ConfigurationError("VAD: the settings must satisfy 0 < stop_below <= start_above < 1")
         if not 0 <= self.pause_after <= self.stop_after:
-            raise ConfigurationError("VAD: needed is 0 <= pause_after <= stop_after")
+            raise ConfigurationError("VAD: the settings must satisfy 0 <= pause_after <= stop_after")
 
 
 class SpeechRules:
-    """The stretches of speech of one conversation.
+    """Finds the stretches of speech of one conversation.
 
-    States: silent, starting (loud, not long enough), speaking, pausing (quiet, not long enough), paused.
+    States: silent, starting (loud, but not for long enough), speaking, pausing (quiet, but not for long
+    enough), paused.
     """
 
     def __init__(self, settings: VADSettings | None = None) -> None:
@@ -45,7 +49,7 @@ class SpeechRules:
         self._since = 0.0
 
     def feed(self, probability: float, begun: float, ended: float) -> Event | None:
-        """Judge one window, which lay between these times; gives what it made certain, if anything."""
+        """Judge the window between two times; returns the event that it caused, if any."""
         rules = self.settings
         if self.state in ("silent", "starting"):
             if probability < rules.start_above:

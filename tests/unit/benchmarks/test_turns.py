@@ -184,9 +184,9 @@ def test_turns_are_read_in_the_schema_of_eot_bench(tmp_path: Path) -> None:
     [
         ("{", "is not JSON"),
         ('{"id": 1}', "not in the schema"),
-        ('{"id": 1, "language": "en", "audio": "x.wav", "silence_spans": []}', "has no end"),
+        ('{"id": 1, "language": "en", "audio": "x.wav", "silence_spans": []}', "so no end"),
         ('{"id": 1, "language": "en", "audio": "x.wav", "silence_spans": [[0, 1]]}', "x.wav"),
-        ("", "holds no turns"),
+        ("", "has no turns"),
     ],
 )
 def test_data_that_is_none_is_refused(tmp_path: Path, line: str, says: str) -> None:
@@ -196,5 +196,5 @@ def test_data_that_is_none_is_refused(tmp_path: Path, line: str, says: str) -> N
 
 
 def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="no directory"):
+    with pytest.raises(ConfigurationError, match="not a directory"):
         load(tmp_path / "nowhere")

@@ -101,7 +101,7 @@ def test_a_file_that_always_ends_early_is_an_error_and_is_kept(
     site: "Site", fault: "Fault", to: Path, ranges: bool
 ) -> None:
     fault.cut, fault.times, fault.ranges = 300_000, 100, ranges
-    with pytest.raises(UnavailableError, match="cut short again and again; 300,000 bytes are kept"):
+    with pytest.raises(UnavailableError, match="broke off again and again; 300,000 bytes are kept"):
         get(site, to)
     assert to.read_bytes() == BODY[:300_000]
     assert len(site.asked) == PATIENCE.attempts + 1
@@ -217,5 +217,5 @@ def test_a_disk_that_fills_in_the_middle_is_an_error_of_yours(
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/file"])
 def test_only_the_web_is_downloaded_from(to: Path, url: str) -> None:
-    with pytest.raises(BadResponseError, match="is not on the web"):
+    with pytest.raises(BadResponseError, match="is not an http or https URL"):
         Downloads(PATIENCE, free_bytes).get(url, to, None, unheard)

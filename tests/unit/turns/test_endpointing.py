@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from antiphon.errors import ConfigurationError
 from antiphon.turns.endpointing import EndpointingSettings, Evidence, likely, wait
-from antiphon.turns.words import WordRule
+from antiphon.turns.word_rules import WordRule
 
 DEFAULT = EndpointingSettings()
 
@@ -148,10 +148,10 @@ def test_a_rule_may_be_as_sure_as_it_likes() -> None:
     [
         ({"floor": 3.0}, "floor <= ceiling"),
         ({"ceiling": float("inf")}, "ceiling"),
-        ({"curve": ()}, "needs a point"),
-        ({"curve": ((0.5, 1.0), (0.4, 0.5))}, "rising"),
-        ({"curve": ((0.5, 1.0), (0.6, 1.5))}, "falling"),
-        ({"curve": ((0.5, 1.0), (1.6, 0.5))}, "rising"),
+        ({"curve": ()}, "at least one point"),
+        ({"curve": ((0.5, 1.0), (0.4, 0.5))}, "rise"),
+        ({"curve": ((0.5, 1.0), (0.6, 1.5))}, "fall"),
+        ({"curve": ((0.5, 1.0), (1.6, 0.5))}, "rise"),
         ({"curve": ((0.5, -1.0),)}, "curve"),
         ({"sound_even": 1.0}, "sound_even"),
         ({"sound_weight": -1.0}, "sound_weight"),

@@ -20,6 +20,7 @@ from antiphon.frames import (
     UserKey,
     UserText,
 )
+from antiphon.turns.backchannels import BackchannelSettings
 from antiphon.turns.decisions import (
     Deadline,
     Decision,
@@ -32,10 +33,11 @@ from antiphon.turns.decisions import (
     VoiceAt,
 )
 from antiphon.turns.endpointing import EndpointingSettings
-from antiphon.turns.engine import TABLE, State, TurnEngine
+from antiphon.turns.engine import State, TurnEngine
+from antiphon.turns.idle import IdleSettings
 from antiphon.turns.interruption import InterruptionSettings, Judgement, Overlap, OverlapVerdict
-from antiphon.turns.listening import BackchannelSettings, IdleSettings, TurnLimit
-from antiphon.turns.settings import SpeculationSettings, TurnSettings
+from antiphon.turns.settings import SpeculationSettings, TurnLimit, TurnSettings
+from antiphon.turns.table import TABLE
 
 QUIET = SpeculationSettings(tries=0)
 """A policy that begins no reply early, where a test is about something else."""
@@ -715,25 +717,20 @@ SAMPLES: dict[type, Fact] = {
     )
 }  # fmt: skip
 
-ON_THE_WAY = {
-    (State.LISTENING, Transcript): State.ENDING,
-    (State.SPEAKING, Deadline): State.ENDING,
+
+AT_DEADLINES = {
     (State.ENDING, Deadline): State.LISTENING,
-    (State.REPLYING, Transcript): State.JUDGING,
-    (State.SUSPECTING, Transcript): State.JUDGING,
     (State.OVERLAPPING, Deadline): State.SPEAKING,
     (State.JUDGING, Deadline): State.REPLYING,
-    **{(state, TalkButton): State.SPEAKING for state in State},
-    **{(state, UserKey): State.ENDING for state in State},
 }
-"""Where what is decided in these rows leads, with the facts below."""
+"""Where these rows lead in the calls above; the others lead to the first state that they name."""
 
 
 @pytest.mark.parametrize(
     ("state", "kind"), TABLE, ids=lambda value: getattr(value, "name", None) or value.__name__
 )
 def test_row_of_the_table(state: State, kind: type) -> None:
-    """Every transition, and where it leads."""
+    """Every row, and the state that it leads to."""
     line = Line().at(1.2, *IN[state])
     assert line.state is state
     if kind is Deadline:
@@ -744,7 +741,24 @@ def test_row_of_the_table(state: State, kind: type) -> None:
         assert due is not None
         line.now = due
     line.tell(SAMPLES[kind])
-    assert line.state is ON_THE_WAY.get((state, kind), TABLE[state, kind][1])
+    assert line.state is AT_DEADLINES.get((state, kind), next(iter(TABLE[state, kind].then)))
+
+
+def test_classifier_that_fails_costs_no_words() -> None:
+    """The state follows as if it were undecided, so that the user has the floor once the agent is silent."""
+
+    class Broken:
+        def judge(self, overlap: Overlap) -> Judgement:
+            raise ValueError("broken")
+
+    engine = TurnEngine(TurnSettings(speculation=QUIET), classifier=Broken())
+    engine.decide(ReplyBegan(), 0.0)
+    for now, fact in ((1.0, SpeechStarted(1.0)), (1.5, final("stop that")), (1.6, SpeechStopped(1.6))):
+        with pytest.raises(ValueError, match="broken"):
+            engine.decide(fact, now)
+    assert engine.state is State.JUDGING
+    decided = engine.decide(ReplyOver(), 2.0) + engine.decide(Deadline(), engine.deadline or 2.0)
+    assert [decision.text for decision in decided if isinstance(decision, EndTurn)] == ["stop that"]
 
 
 def test_fact_that_is_not_in_the_table_changes_nothing() -> None:

@@ -122,7 +122,7 @@ class Always:
     def __init__(self) -> None:
         self.told: list[Signal] = []
 
-    def take(self, fact: Signal) -> None:
+    def observe(self, fact: Signal) -> None:
         self.told.append(fact)
 
     def mutes(self, at: float) -> bool:

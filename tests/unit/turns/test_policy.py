@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from antiphon.errors import ConfigurationError
-from antiphon.turns import endpointing, interruption, listening, settings
+from antiphon.turns import backchannels, endpointing, idle, interruption, settings
 from antiphon.turns.policy import load_policy, parse_policy
 from antiphon.turns.settings import TurnSettings
 
@@ -59,17 +59,17 @@ RULE = '[[endpointing.more_rules]]\nside = "user"\neffect = 1\nreason = "x"\n'
         ("[pauses]\nx = 1", "there is no key pauses"),
         ("[endpointing]\ntable = 1", "there is no key endpointing.table"),
         ('[endpointing]\nfloor = "x"', "endpointing.floor: expected `float`, got `str`"),
-        ("[endpointing]\nfloor = nan", "endpointing.floor: nan is no number"),
+        ("[endpointing]\nfloor = nan", "endpointing.floor: nan is not a number"),
         ("[endpointing]\nfloor = false", "endpointing.floor: expected `float`, got `bool`"),
         ("[endpointing]\ncurve = [[0.1, 'x']]", "endpointing.curve: expected `float`"),
         ("[endpointing]\nfloor = 9", "floor <= ceiling"),
         ("endpointing = 1", "endpointing is a table: write [endpointing]"),
         (
             "[interruption]\nfirst = 'halt'",
-            "interruption.first is 'pause' or 'duck' or 'play on', not 'halt'",
+            "interruption.first must be 'pause' or 'duck' or 'play on', not 'halt'",
         ),
         ("[interruption]\nlanguages = ['xx']", "no phrases for xx; known: en, de"),
-        ("wake_phrase = '('", "wake_phrase is no regular expression"),
+        ("wake_phrase = '('", "wake_phrase is not a valid regular expression"),
         (f"{RULE}patern = 'x'", "there is no key endpointing.more_rules[1].patern; did you mean pattern?"),
         (RULE, "endpointing.more_rules: object missing required field `pattern`"),
         (f"{RULE}pattern = '('", "the rule 'x' has no valid regular expression"),
@@ -107,7 +107,7 @@ def test_the_example_is_a_policy() -> None:
 
 DOCS = {
     (node.name, part.target.id): " ".join(str(text.value.value).split())
-    for module in (settings, endpointing, interruption, listening)
+    for module in (settings, endpointing, interruption, backchannels, idle)
     for node in ast.parse(Path(str(module.__file__)).read_text()).body
     if isinstance(node, ast.ClassDef)
     for part, text in zip(node.body, node.body[1:], strict=False)

@@ -23,6 +23,7 @@ from antiphon.frames import (
     UserKey,
     UserText,
 )
+from antiphon.turns.backchannels import BackchannelSettings
 from antiphon.turns.decisions import (
     Deadline,
     DropSpeculation,
@@ -40,9 +41,9 @@ from antiphon.turns.decisions import (
 )
 from antiphon.turns.diagram import arrows
 from antiphon.turns.engine import State, TurnEngine
+from antiphon.turns.idle import IdleSettings
 from antiphon.turns.interruption import InterruptionSettings
-from antiphon.turns.listening import BackchannelSettings, IdleSettings, TurnLimit
-from antiphon.turns.settings import SpeculationSettings, TurnSettings
+from antiphon.turns.settings import SpeculationSettings, TurnLimit, TurnSettings
 from antiphon.turns.utterance import same_words
 
 EVENTS = int(os.environ.get("EVENTS", "50000"))
@@ -306,13 +307,10 @@ def test_whatever_happens_decisions_make_sense_and_no_word_is_lost() -> None:
         except AssertionError as error:
             raise AssertionError(f"seed {seed}, at {world.now:.2f}") from error
         ways |= world.ways
-    drawn = set(arrows())
+    drawn = set(arrows())  # each single fact is checked against its row by the engine
     assert drawn <= ways, f"the diagram shows what never happens: {drawn - ways}"
-    further = {
-        (one, far) for one, other in drawn for near, far in drawn if other is near
-    }  # two steps at once
     alike = {(state, state) for state in State}
-    assert ways <= drawn | further | alike, f"the diagram does not show {ways - drawn - further}"
+    assert ways <= drawn | alike, f"the diagram does not show {ways - drawn}"
     costs.sort()
     middle, late = (costs[int(len(costs) * share)] / 1000 for share in (0.5, 0.99))
     print(f"{len(costs)} decisions: median {middle:.1f} us, 99th percentile {late:.1f} us")  # noqa: T201

@@ -97,7 +97,7 @@ def test_rules_of_ones_own_in_order() -> None:
 def test_wrong_settings_say_so() -> None:
     with pytest.raises(ConfigurationError, match="regular expression"):
         TimingRules(TimingSettings(rules=(TimingRule("(", 1, ""),)))
-    with pytest.raises(ConfigurationError, match="0 or more"):
+    with pytest.raises(ConfigurationError, match="0 seconds or more"):
         TimingSettings(rules=(TimingRule("x", -1, ""),))
     with pytest.raises(ConfigurationError, match="within"):
         AskedTiming(says(1), asyncio.wait_for, within=0)

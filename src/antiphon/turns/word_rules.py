@@ -1,7 +1,7 @@
-"""What words tell about whether the user has finished: a table of rules, for a user to read and to change.
+"""Rules for what words tell about whether the user has finished.
 
-A rule looks at the last words of one side. Of the rules of a side the first that holds counts, so that the
-special ones stand in front.
+A rule looks at the last words of one side. For each side the first rule that matches counts, so the special
+rules come first.
 """
 
 import re
@@ -18,22 +18,22 @@ __all__ = ["RULES", "Hint", "WordRule", "WordRules"]
 Side = Literal["user", "agent"]
 
 TAIL = 64
-"""Characters at the end of what the user said that rules look at, from a beginning of a word on."""
+"""Rules look at so many characters at the end of what the user said, beginning with a whole word."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordRule:
-    """Where `pattern` is found in the last words of a side, the turn is more or less likely to be over."""
+    """The turn is more or less likely to be over if `pattern` matches."""
 
     pattern: str
-    """A regular expression; case does not matter. Of the agent's words it sees only the last sentence."""
+    """A regular expression; case is ignored. Of the agent's words it sees only the last sentence."""
     side: Side
     effect: float
-    """What is added to the log-odds that the turn is over: -3 makes nine in ten one in three."""
+    """What is added to the log-odds that the turn is over: -3 turns nine in ten into one in three."""
     reason: str
-    """For people; `{}` becomes what the first group of the pattern matched."""
+    """Shown to people; `{}` is replaced by what the first group of the pattern matched."""
     asked: str = ""
-    """For a rule of the user's words: it holds only where this is found in what the agent asked."""
+    """For rules about the user's words: the rule applies only if this matches what the agent asked."""
 
 
 class Hint(NamedTuple):
@@ -44,8 +44,8 @@ class Hint(NamedTuple):
     reason: str
 
 
-# Words after which more must come, strongly and less so. Left out are those with which people also end
-# ("das", "so", "car", "du"): a rule that is wrong makes them wait for nothing.
+# Words after which more must come, and words after which more probably comes. Words that people also end
+# with ("das", "so", "car", "du") are left out: a wrong rule would make them wait for nothing.
 JOINING = (
     # English
     "and|or|but|because|cause|although|unless|until|whether|if|and then|so that|plus|the|a|an|my|your|our"
@@ -94,14 +94,14 @@ NUMBER = (
     "|eins|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|deux|trois|quatre|cinq|sept|huit|neuf|dix"
     "|uno|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez"
 )
-OPEN = r"[\s,.…\-–—]*$"  # marks that a transcript may have behind an unfinished sentence
+OPEN = r"[\s,.…\-–—]*$"  # punctuation that may follow an unfinished sentence in a transcript
 CLOSED = r"[\s.!]*$"
 ASKS = r"^(?=.*\?$)"
 LAST = (
-    r"\b(?=\S++(?:\s++\S++){0,2}+\s*$)"  # no more than three words are left: the long lists are tried there
+    r"\b(?=\S++(?:\s++\S++){0,2}+\s*$)"  # at most three words are left: only there the long lists are tried
 )
 
-# What the agent can have asked for.
+# What the agent may have asked for.
 SPELT = r"\b(?:spell|spelled|buchstabier\w*|épel\w*|deletre\w*|letter by letter)\b"
 PHONE = r"\b(?:(?:phone|mobile|cell|callback|contact) number|telefonnummer|numéro de téléphone|teléfono)\b"
 CARD = r"\b(?:card number|kartennummer|numéro de carte|número de tarjeta|iban)\b"
@@ -119,7 +119,7 @@ TOLD = (
 
 RULES: tuple[WordRule, ...] = (
     WordRule(rf"^\W*(?:{GREETINGS})(?:,? there)?{CLOSED}", "user", -1.0, "has hardly begun", asked=TOLD),
-    # Where something long is dictated, what is there so far tells whether it is whole.
+    # If something long is dictated, the words so far tell whether it is complete.
     WordRule(rf"^(?:{OTHER}{DIGIT}){{9,}}", "user", 1.5, "the number is whole", asked=PHONE),
     WordRule(rf"^(?:{OTHER}{DIGIT}){{1,6}}{OTHER}$", "user", -3.0, "in the middle of a number", asked=PHONE),
     WordRule(rf"^(?:{OTHER}{DIGIT}){{1,14}}{OTHER}$", "user", -3.0, "in the middle of a number", asked=CARD),
@@ -132,7 +132,7 @@ RULES: tuple[WordRule, ...] = (
         asked=EMAIL,
     ),
     WordRule(r"^\W*(?:[^\W\d]\b[\s,.-]*){1,2}$", "user", -3.0, "begins to spell", asked=SPELT),
-    # A transcriber writes a question mark behind half a question, too.
+    # A recogniser also writes a question mark after half a question.
     WordRule(rf"{ASKS}.*?{LAST}({JOINING})\s*\?$", "user", -2.0, 'ends with "{}"'),
     WordRule(rf"{ASKS}.*?{LAST}({LEANING})\s*\?$", "user", -0.5, 'ends with "{}"'),
     WordRule(r"\?[\"'”’)\]]*\s*$", "user", 0.2, "asks"),
@@ -162,8 +162,8 @@ RULES: tuple[WordRule, ...] = (
         'ends with "{}"',
     ),
     WordRule(r"[.!。！？]\s*$", "user", 0.2, "the sentence is whole"),
-    # From here on no mark ends the words. That tells something where marks and capitals are written at all,
-    # and more than three words are there: a few are often left without.
+    # From here on the words end without punctuation. That is evidence only if the recogniser writes
+    # punctuation and capitals at all, and after more than three words: a few often have none.
     WordRule(
         r"^(?=.*(?:(?-i:[A-ZÄÖÜÉÈ])|[.,?!]))(?:\S++\s++){3,}\S*[^\W_]$",
         "user",
@@ -196,17 +196,17 @@ RULES: tuple[WordRule, ...] = (
         "asked for a word",
     ),
 )
-"""English first, then German, French and Spanish. `EndpointingSettings` takes another table, or additions."""
+"""English first, then German, French and Spanish. `EndpointingSettings` can replace or extend the table."""
 
 
 @lru_cache(512)
 def _told(rules: "WordRules", words: str, asked: str) -> list[Hint]:
-    """Remembered: the same words are judged again at each fact that comes while the user is quiet."""
+    """Cached: the same words are judged again at each fact in a pause."""
     return rules.first(words, asked)
 
 
 class WordRules:
-    """A table of rules, ready to be asked."""
+    """A compiled table of rules."""
 
     __slots__ = ("_agent", "_newest", "_user")
 
@@ -217,11 +217,14 @@ class WordRules:
         self._newest = self._after("")
 
     def told(self, words: str, asked: str) -> list[Hint]:
-        """What the user's words tell, and that the agent asked this before; nothing where no rule holds."""
+        """Return what the user's words and the agent's question tell.
+
+        The list is empty if no rule matches.
+        """
         return _told(self, last_words(words), asked)
 
     def first(self, words: str, asked: str) -> list[Hint]:
-        """The same, asked of the rules themselves."""
+        """Return the same without the cache; `words` as `last_words` returns them."""
         if asked != self._newest.asked:
             self._newest = self._after(asked)
         question = self._newest
@@ -229,7 +232,7 @@ class WordRules:
         return [hint for hint in found if hint is not None]
 
     def _after(self, asked: str) -> "_Question":
-        """What is the same for all that the user answers to a question."""
+        """Prepare what is the same for every answer to a question."""
         question = last_sentence(asked)
         rules = [(pattern, rule) for pattern, when, rule in self._user if when.search(question)]
         agent = [(pattern, rule) for pattern, _, rule in self._agent]
@@ -237,7 +240,7 @@ class WordRules:
 
 
 class _Question(NamedTuple):
-    """A question of the agent's: the rules that hold after it, and what it tells itself."""
+    """A question of the agent, the rules that apply, and what it tells itself."""
 
     asked: str
     rules: list[tuple[re.Pattern[str], WordRule]]
@@ -245,7 +248,7 @@ class _Question(NamedTuple):
 
 
 def last_words(text: str) -> str:
-    """The end of a text, from the beginning of a word on."""
+    """Return the end of a text, beginning with a whole word."""
     tail = " ".join(text[-2 * TAIL :].split())
     if len(text) <= 2 * TAIL and len(tail) <= TAIL:
         return tail
@@ -254,7 +257,7 @@ def last_words(text: str) -> str:
 
 
 def last_sentence(text: str) -> str:
-    """The last sentence of a text, with its mark."""
+    """Return the last sentence of a text, with its punctuation."""
     text = " ".join(text[-3 * TAIL :].split())
     ends = [text.rfind(mark, 0, -1) for mark in (". ", "! ", "? ")]
     return text[max(ends) + 1 :].lstrip()
@@ -262,7 +265,7 @@ def last_sentence(text: str) -> str:
 
 def _compiled(rule: WordRule, pattern: str) -> re.Pattern[str]:
     if not isfinite(rule.effect):
-        raise ConfigurationError(f"turns: the effect of the rule {rule.reason!r} must be a number")
+        raise ConfigurationError(f"turns: the effect of the rule {rule.reason!r} must be a finite number")
     try:
         return re.compile(pattern, re.IGNORECASE)
     except re.error as error:

@@ -1,8 +1,8 @@
-"""What another policy would have done in a recorded call.
+"""What would another policy have done in a recorded call?
 
-What the user said and when, words and scores are those of the recording; the policy decides anew. An answer
-begins by as much after its turn as in the recording, and goes on for as long, unless the policy holds or
-interrupts it. What nobody knows is what the user would have said to another agent.
+Speech, words and scores are those of the recording; the policy decides anew. An answer begins as long after
+its turn as in the recording, and lasts as long, unless the policy holds or interrupts it. What the user
+would have said to an agent that behaves differently is unknown.
 """
 
 from collections.abc import Sequence
@@ -26,38 +26,41 @@ from .decisions import (
     VoiceAt,
 )
 from .engine import TurnEngine
-from .recorded import NEAR, Counts, RecordedCall, RecordedReply, RecordedTurn
+from .recorded_call import NEAR, Counts, RecordedCall, RecordedReply, RecordedTurn
 from .settings import TurnSettings
-from .taking import JUDGED
+from .turn_taking import JUDGED
 
 __all__ = ["Change", "Outcome", "WhatIf", "what_if"]
 
-SAME = 0.01  # seconds: a timer may be as late as that
-AROUND = 200  # characters of a reply that are told on either side of where the voice stands
+SAME = 0.01  # seconds by which a timer may be late
+AROUND = 200  # characters of a reply on either side of the playout position that the engine is told
 
 Outcome = Literal["same", "earlier", "later", "cut off", "joined", "lost", "new"]
-"""What has become of a turn. "cut off": it is over while more of it is to come; "joined": it goes on in
-the next turn; "lost": it is none, or not over when the call is; "new": it was none in the recording."""
+"""What became of a turn. "cut off": it ends while more of it is still to come; "joined": it becomes part of
+the next turn; "lost": it is no turn, or is not over when the call ends; "new": it is not in the recording."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A turn of the recording and what has become of it; times in seconds since the call began."""
+    """A turn of the recording and what became of it.
+
+    Times are seconds since the call began.
+    """
 
     outcome: Outcome
     text: str
     ended: float
-    """The last sound of it."""
+    """When its last sound was heard."""
     recorded: float | None = None
     """When it was over in the recording."""
     replayed: float | None = None
-    """When it is over by the other policy; of a turn that is cut off, when that happens first."""
+    """When it is over under the other policy; if it is cut off, when that happens first."""
     reason: str = ""
-    """Why it is over then."""
+    """Why it is over under the other policy."""
 
     @property
     def saved(self) -> float | None:
-        """Seconds by which the same turn is over earlier; None where it is not the same turn."""
+        """By how many seconds the turn is over earlier; None if it is not the same turn."""
         if self.outcome not in ("same", "earlier", "later") or self.recorded is None or self.replayed is None:
             return None
         return self.recorded - self.replayed
@@ -71,10 +74,10 @@ class WhatIf:
     recorded: Counts
     replayed: Counts
     hung_up: float | None = None
-    """When the policy ends the call, as the user is idle."""
+    """When the policy ends the call because the user is idle, or None."""
 
     def count(self, outcome: Outcome) -> int:
-        """How many turns have become that."""
+        """Return how many turns have this outcome."""
         return sum(change.outcome == outcome for change in self.changes)
 
     @property
@@ -84,22 +87,22 @@ class WhatIf:
 
 
 def what_if(call: RecordedCall, settings: TurnSettings) -> WhatIf:
-    """Decide a recorded call anew."""
-    again = _Again(call, settings)
-    again.run()
-    return WhatIf(tuple(_compare(call.turns, again.ends)), call.counts, again.counts, again.hung_up)
+    """Decide a recorded call anew, under other settings."""
+    replay = _Replay(call, settings)
+    replay.run()
+    return WhatIf(tuple(_compare(call.turns, replay.ends)), call.counts, replay.counts, replay.hung_up)
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """A turn by the other policy."""
+    """The end of a turn under the other policy."""
 
     turn: EndTurn
     at: float
 
 
 def _compare(turns: Sequence[RecordedTurn], ends: Sequence[_End]) -> list[Change]:
-    """The recorded turns with what has become of each, and the turns that are new, in order."""
+    """Return what became of each recorded turn, and the turns that are new, in order."""
     changes: list[Change] = []
     known: list[_End] = []
     pairs = [next((end for end in ends if _equals(end, turn)), None) for turn in turns]
@@ -135,12 +138,12 @@ def _compare(turns: Sequence[RecordedTurn], ends: Sequence[_End]) -> list[Change
 
 
 def _equals(end: _End, turn: RecordedTurn) -> bool:
-    """Whether it is the recorded turn itself."""
+    """True if it is exactly the recorded turn."""
     return abs(end.at - turn.closed) < SAME and end.turn.text == turn.text
 
 
 def _holds(end: _End, turn: RecordedTurn) -> bool:
-    """Whether the last sound of a recorded turn lies in this one."""
+    """True if the last sound of a recorded turn lies in this turn."""
     return end.turn.started <= turn.ended + NEAR and end.at >= turn.ended - NEAR
 
 
@@ -157,7 +160,7 @@ class _Speaking:
 
     @property
     def due(self) -> float | None:
-        """When its voice begins or ends, unless something happens before."""
+        """When its voice begins or ends if nothing else happens; None while it is held."""
         if self.reply.voice is None:
             return self.began + self.reply.seconds
         if self.held:
@@ -167,23 +170,23 @@ class _Speaking:
         return self._since + self.reply.seconds - self._played
 
     def played(self, now: float) -> float:
-        """Seconds of its voice that have been heard."""
+        """Return how many seconds of its voice have been heard."""
         return self._played + (0.0 if self.held or self.voiced is None else now - self._since)
 
     def begin(self, now: float) -> None:
-        """The first sample is heard."""
+        """Note that the first sample is heard."""
         self.voiced = self._since = now
 
     def hold(self, now: float) -> None:
-        """The voice is silent."""
+        """Hold the voice."""
         self._played, self.held = self.played(now), True
 
     def go_on(self, now: float) -> None:
-        """The voice is heard again."""
+        """Let the voice go on."""
         self._since, self.held = (now, False) if self.held else (self._since, False)
 
     def voice_at(self, now: float) -> VoiceAt:
-        """What the engine is told of it."""
+        """Return what the engine is told about the voice."""
         if self.voiced is None:
             return VoiceAt()
         reply, played = self.reply, self.played(now)
@@ -200,7 +203,10 @@ class _Speaking:
 
 @dataclass(order=True, slots=True)
 class _Begin:
-    """A reply that is to begin; one that answers a turn is taken back when the user says more."""
+    """A reply that will begin.
+
+    One that answers a turn is cancelled if the user says more.
+    """
 
     at: float
     place: int
@@ -208,8 +214,8 @@ class _Begin:
     answers: bool = field(default=False, compare=False)
 
 
-class _Again:
-    """The call, decided anew: facts of the recording, and an agent that speaks when it should."""
+class _Replay:
+    """Runs the engine on a recording, beside an agent that obeys it."""
 
     def __init__(self, call: RecordedCall, settings: TurnSettings) -> None:
         self.call = call
@@ -220,7 +226,7 @@ class _Again:
         self._pauses = settings.interruption.first == "pause"
         self._speaking: _Speaking | None = None
         self._spoke = False
-        self._rest: RecordedReply | None = None  # of a reply that was interrupted
+        self._rest: RecordedReply | None = None  # the rest of the reply that was interrupted last
         self._places = count()
         self._begins: list[_Begin] = []
         self._prompts, self._resumed = iter(call.prompts), iter(call.resumed)
@@ -228,14 +234,14 @@ class _Again:
             heappush(self._begins, self._begin(reply, reply.began))
 
     def run(self) -> None:
-        """From the first fact to the end of the recording."""
+        """Run from the first fact to the end of the recording."""
         facts, stops = iter(self.call.facts), iter(self.call.stops)
         fact, stop = next(facts, None), next(stops, None)
         now, rung = 0.0, -1.0
         while self.hung_up is None:
             deadline = self._engine.deadline
             if deadline is not None and max(deadline, now) <= rung:
-                deadline = None  # it has come, and nothing has followed
+                deadline = None  # the engine was told of it, and decided nothing
             times = (self._due(), stop, fact[0] if fact else None, deadline)
             at, which = min(
                 ((at, which) for which, at in enumerate(times) if at is not None), default=(0, -1)
@@ -257,7 +263,10 @@ class _Again:
                 rung = -1.0 if self._tell(Deadline(), now) else now
 
     def _tell(self, fact: Fact, now: float) -> bool:
-        """Let the engine decide, and do it; gives whether there was anything to do."""
+        """Let the engine decide about a fact, and carry the decisions out.
+
+        Returns True if there were any.
+        """
         stop, follows = False, list[_Begin]()
         decisions = self._engine.decide(fact, now)
         for decision in decisions:
@@ -303,7 +312,10 @@ class _Again:
         return _Begin(round(at, 6), next(self._places), reply, answers)
 
     def _answer(self, end: EndTurn, now: float) -> _Begin | None:
-        """The recorded answer to this turn, or to the one that it is a part of; else one like it."""
+        """Return the recorded answer to this turn, or an assumed one.
+
+        A turn that is part of a recorded one gets the answer to that one.
+        """
         over = [turn for turn in self.call.turns if _holds(_End(end, now), turn)]
         within = [turn for turn in self.call.turns if turn.started - NEAR <= now < turn.ended]
         if not (turns := over or within):
@@ -314,17 +326,17 @@ class _Again:
         return self._begin(turn.answer, now + turn.answer.began - turn.closed, answers=True)
 
     def _assumed(self, text: str) -> RecordedReply:
-        """A reply that is not in the recording."""
+        """Return a plausible reply for one that is not in the recording."""
         return RecordedReply(0.0, text=text, voice=self.call.usual, seconds=self.call.seconds_of(text))
 
     def _due(self) -> float | None:
-        """When the agent does something next."""
+        """Return when the agent does something next."""
         if self._speaking is not None:
             return self._speaking.due
         return self._begins[0].at if self._begins else None
 
     def _speak(self, now: float) -> None:
-        """A reply begins, its voice begins, or it is over."""
+        """Begin a reply, begin its voice, or end it."""
         speaking = self._speaking
         if speaking is None:
             reply = heappop(self._begins).reply
@@ -337,7 +349,7 @@ class _Again:
             self._tell(ReplyOver(speaking.reply.text), now)
 
     def _stop(self, now: float) -> None:
-        """The reply is interrupted."""
+        """Interrupt the reply."""
         speaking, self._speaking = self._speaking, None
         if speaking is not None:
             reply, played = speaking.reply, speaking.played(now)

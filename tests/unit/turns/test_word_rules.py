@@ -5,7 +5,7 @@ import timeit
 import pytest
 
 from antiphon.errors import ConfigurationError
-from antiphon.turns.words import RULES, Hint, WordRule, WordRules, last_sentence, last_words
+from antiphon.turns.word_rules import RULES, Hint, WordRule, WordRules, last_sentence, last_words
 
 TABLE = WordRules(RULES)
 

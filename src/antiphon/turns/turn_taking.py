@@ -1,4 +1,4 @@
-"""Turn taking in a pipeline: tells the engine what happens, and does what it decides."""
+"""The stage of turn taking: feeds the engine and carries out its decisions."""
 
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
@@ -60,15 +60,17 @@ if TYPE_CHECKING:
 
 __all__ = ["TurnTaking"]
 
-WORD = 0.5  # seconds that the end of a word is waited for, at most
+WORD = 0.5  # the longest wait for the end of a word, in seconds
 JUDGED = (SoundHeard, SpeechStarted, SpeechResumed, SpeechPaused, Transcript)
-"""Facts that may be judged by where the agent's voice stands."""
+"""Facts whose judgement may depend on where the agent's voice stands."""
 
 
 class TurnTaking(Stage):
-    """Makes the user's turns out of speech, words and end-of-turn scores, and holds or interrupts the agent.
+    """Makes the user's turns, and holds or interrupts the agent's voice.
 
-    `classifier` decides what a sound over the agent's voice is; None is the rules of the policy.
+    Turns are made from speech, words and end-of-turn scores.
+
+    `classifier` decides what a sound over the agent's voice is; None means the rules of the policy.
     """
 
     def __init__(
@@ -77,8 +79,8 @@ class TurnTaking(Stage):
         self.engine = TurnEngine(settings, classifier=classifier)
         self._timer: Timer | None = None
         self._due: float | None = None
-        self._holding: Timer | None = None  # until the end of a word
-        self._reply = 0  # the last one that was no guess
+        self._word_end: Timer | None = None  # holds the voice at the end of a word
+        self._reply = 0  # the number of the last reply that was not speculative
         self._quiet_since = 0.0
 
     @on(
@@ -98,13 +100,13 @@ class TurnTaking(Stage):
     @on(ReplyStarted)
     def reply_started(self, signal: ReplyStarted) -> None:
         if not signal.speculative:
-            self._begun(signal.reply)
+            self._reply_began(signal.reply)
 
     @on(ReplyCommitted)
     def reply_committed(self, signal: ReplyCommitted) -> None:
-        self._begun(signal.reply)
+        self._reply_began(signal.reply)
 
-    def _begun(self, number: int) -> None:
+    def _reply_began(self, number: int) -> None:
         reply = self.session.reply
         if reply is not None and reply.number == number:
             self._reply = number
@@ -116,7 +118,7 @@ class TurnTaking(Stage):
             self.push(Usage(self.name, "characters written in vain", len(signal.text)))
             self._decide(SpeculationDropped(len(signal.text)))
         else:
-            self._stop_holding()
+            self._cancel_hold()
             self._quiet_since = self.session.now
             self._decide(ReplyOver(signal.heard))
 
@@ -133,27 +135,27 @@ class TurnTaking(Stage):
     def _decide(self, fact: Any) -> None:
         now = self.session.now
         for decision in self.engine.decide(fact, now):
-            self._do(decision)
+            self._carry_out(decision)
         due = self.engine.deadline
         if due == self._due:
             return
         if self._timer is not None:
             self._timer.cancel()
         self._due = due
-        self._timer = None if due is None else self.session.timer(self, due, self._ring)
+        self._timer = None if due is None else self.session.timer(self, due, self._deadline_came)
 
-    def _ring(self) -> None:
+    def _deadline_came(self) -> None:
         self._timer = self._due = None
         self._decide(Deadline())
 
-    def _do(self, decision: Decision) -> None:
+    def _carry_out(self, decision: Decision) -> None:
         session, playout = self.session, self.session.playout
         match decision:
             case StartTurn(at):
                 self.push(UserTurnStarted(at))
             case EndTurn(text, started, ended, reason):
                 self._quiet_since = session.now
-                if text:  # else it was a noise: nothing was said
+                if text:  # without text it was a noise
                     self.push(UserTurn(text, started, ended, reason))
             case Speculate(text, started, ended, reason):
                 self.push(EagerTurn(text, started, ended, reason))
@@ -162,13 +164,13 @@ class TurnTaking(Stage):
             case PauseVoice() if playout is not None:
                 self._hold(playout)
             case ResumeVoice(kind, text):
-                self._stop_holding()
+                self._cancel_hold()
                 if playout is not None:
                     playout.resume()
                 if kind:
                     self.push(FalseInterruption(self._reply, kind, text))
             case Interrupt(reason):
-                self._stop_holding()
+                self._cancel_hold()
                 session.interrupt(reason)
             case SayBackchannel(text):
                 self.push(Backchannel(text))
@@ -182,21 +184,21 @@ class TurnTaking(Stage):
                 pass
 
     def _hold(self, playout: "PlayoutPort") -> None:
-        """Hold the agent's voice, in the way of the policy."""
+        """Hold the agent's voice as the policy says."""
         rules, reply = self.engine.settings.interruption, self.session.reply
         if rules.first == "duck":
             playout.duck(rules.duck_to)
             return
         rest = min(playout.word_end(reply), WORD) if rules.finish_word and reply is not None else 0.0
         if rest > 0:
-            self._holding = self.session.timer(self, self.session.now + rest, playout.pause)
+            self._word_end = self.session.timer(self, self.session.now + rest, playout.pause)
         else:
             playout.pause()
 
-    def _stop_holding(self) -> None:
-        if self._holding is not None:
-            self._holding.cancel()
-            self._holding = None
+    def _cancel_hold(self) -> None:
+        if self._word_end is not None:
+            self._word_end.cancel()
+            self._word_end = None
 
     async def _hang_up(self) -> AsyncGenerator[Frame | Signal, None]:
         await self.session.end("the user was idle")

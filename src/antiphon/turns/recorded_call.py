@@ -1,6 +1,8 @@
-"""A recorded call as its turns are decided: the user's side, the turns that were taken, and the replies.
+"""Reads a recorded call as far as turn taking is concerned.
 
-All that is read stands in every journal, with media or without.
+That is the user's side, the turns that were taken, and the replies.
+
+Everything needed is in every journal, with media or without.
 """
 
 from collections.abc import Iterable
@@ -50,16 +52,19 @@ FACTS = (
     SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped, Transcript, TurnScored, TurnHinted,
     TalkButton, UserKey, UserText, SessionStarted,
 )  # fmt: skip
-DELAY = 0.6  # seconds from a reply's beginning to its voice, where no voice was heard in the whole call
+DELAY = 0.6  # seconds from a reply's beginning to its voice, if no voice was heard in the whole call
 
-NEAR = 1e-3  # seconds that two times of one event may differ by
-UNSURE = 0.1  # seconds of a voice that count as much as what is usual
-UNWRITTEN = 2.0  # seconds that a reply takes, or goes on, of which nothing was written
+NEAR = 1e-3  # seconds by which two times of one event may differ
+UNSURE = 0.1  # seconds: the weight of the default speaking rate against the voice in the recording
+UNWRITTEN = 2.0  # seconds that a reply, or the rest of one, is assumed to take if its text is unknown
 
 
 @dataclass(slots=True)
 class RecordedTurn:
-    """A turn of the user: its words, its first and its last sound, and when it was taken to be over."""
+    """A turn of the user.
+
+    Its words, its first and last sound, and when it was decided to be over.
+    """
 
     text: str
     started: float
@@ -71,22 +76,28 @@ class RecordedTurn:
 
 @dataclass(slots=True)
 class RecordedReply:
-    """A reply, as it would be heard by a user who says nothing. Times count from its beginning."""
+    """A reply as a user who says nothing would hear it.
+
+    Times are seconds since its beginning.
+    """
 
     began: float
     interruptible: bool = True
     text: str = ""
     voice: float | None = None
-    """When its voice begins; None where it has none."""
+    """When its voice begins; None if it has none."""
     complete: float | None = None
-    """When all of its audio is there; None where that was never so."""
+    """When all of its audio is there; None if that never happened."""
     seconds: float = 0.0
-    """How long its voice is; without one, how long it takes."""
+    """The length of its voice; without a voice, how long the reply takes."""
     cut: tuple[float, int] | None = None
-    """Where it was interrupted: after so much of its voice, and so many characters."""
+    """Where it was interrupted: after so many seconds of its voice, and so many characters."""
 
     def reached(self, played: float) -> int:
-        """The characters of its text that are heard after so much of its voice, to the end of a word."""
+        """Return how many characters have been heard, in whole words.
+
+        `played` is the seconds of its voice that have been heard.
+        """
         if self.cut is not None and abs(played - self.cut[0]) < NEAR:
             return self.cut[1]
         share = min(1.0, played / self.seconds) if self.seconds > 0 else 1.0
@@ -98,43 +109,46 @@ class RecordedReply:
 
 @dataclass(slots=True)
 class Counts:
-    """How often something was decided."""
+    """How often each thing was decided."""
 
     interruptions: int = 0
     false_interruptions: int = 0
     guesses: int = 0
-    """Replies that were begun before the turn was over."""
+    """Speculative replies, begun before the turn was over."""
     guesses_dropped: int = 0
 
 
 @dataclass(slots=True)
 class RecordedCall:
-    """What is known of a call."""
+    """What is known about a call."""
 
     facts: list[tuple[float, Fact]] = field(default_factory=list[tuple[float, Fact]])
     turns: list[RecordedTurn] = field(default_factory=list[RecordedTurn])
     unasked: list[RecordedReply] = field(default_factory=list[RecordedReply])
-    """Replies to no turn, which begin when they began: greetings, and what the program said."""
+    """Replies to no turn (greetings, what the program said); they begin at their recorded time."""
     prompts: list[RecordedReply] = field(default_factory=list[RecordedReply])
-    """Said to a user who was idle."""
+    """Prompts to a user who was idle."""
     resumed: list[RecordedReply] = field(default_factory=list[RecordedReply])
-    """The rest of what a noise had interrupted."""
+    """The rest of replies that a noise had interrupted."""
     stops: list[float] = field(default_factory=list[float])
-    """When a reply was stopped that the user's voice had not interrupted."""
+    """When replies were stopped by something else than the user's voice."""
     counts: Counts = field(default_factory=Counts)
     over: float = 0.0
     usual: float = DELAY
-    """Seconds from a reply's beginning to its voice, as the median."""
+    """The median time from a reply's beginning to its voice, in seconds."""
     pace: float = RATE
-    """Characters of a reply that are spoken in a second."""
+    """The agent's speaking rate, in characters per second."""
 
     def seconds_of(self, text: str) -> float:
-        """How long the agent's voice takes for a text, about."""
+        """Estimate how long the agent's voice takes for a text."""
         return len(text) / self.pace or UNWRITTEN
 
 
 def recorded(journal: str | Path | Iterable[bytes]) -> RecordedCall:
-    """Read a call from its journal: a file, or `Journal.lines`. Raises ConfigurationError for other files."""
+    """Read a call from its journal: a file, or `Journal.lines`.
+
+    Raises ConfigurationError if it is no journal.
+    """
     reader = _Reader()
     for number, line in enumerate(read(journal), 1):
         reader.call.over = line.at
@@ -147,7 +161,7 @@ def recorded(journal: str | Path | Iterable[bytes]) -> RecordedCall:
 
 @dataclass(slots=True)
 class _Making:
-    """What has been seen of a reply."""
+    """A reply that is not over yet, as far as it has been read."""
 
     reply: RecordedReply
     paused: float = 0.0
@@ -157,32 +171,35 @@ class _Making:
 
 
 class _Reader:
-    """Puts the lines together."""
+    """Builds a `RecordedCall` from the lines of a journal."""
 
     def __init__(self) -> None:
         self.call = RecordedCall()
         self._making: dict[int, _Making] = {}
-        self._binding: set[str] = set()  # what may not be interrupted
+        self._uninterruptible: set[str] = set()  # texts that the program said and that cannot be interrupted
         self._unanswered: RecordedTurn | None = None
-        self._started = self._closed = self._idle = self._false = -1.0  # when the last of each was
-        self._unheard: list[RecordedReply] = []  # stopped before their voice began
-        self._cut: list[RecordedReply] = []  # and after that
-        self._characters, self._seconds = RATE * UNSURE, UNSURE  # of what was heard in full
+        self._started = self._closed = self._idle = self._false = -1.0  # the time of the last of each
+        self._unheard: list[RecordedReply] = []  # replies that were stopped before their voice began
+        self._cut: list[RecordedReply] = []  # replies that were stopped later
+        self._characters, self._seconds = RATE * UNSURE, UNSURE  # of the replies that were heard in full
 
     def line(self, line: JournalLine) -> None:
-        """Take in a line; most tell nothing of turns."""
+        """Read a line; most tell nothing about turns."""
         if line.source == "call":
             if line.kind == "say" and not line.content[1]:
-                self._binding.add(line.content[0])
+                self._uninterruptible.add(line.content[0])
         elif (kind := _KINDS.get(line.kind)) is not None:
             what = msgspec.convert(line.content, kind)
             if isinstance(what, FACTS):
                 self._fact(line, what)
             else:
-                self._take(line.at, what)
+                self._event(line.at, what)
 
     def _fact(self, line: JournalLine, fact: Any) -> None:
-        """A fact of the user's side. Words that a part has rewritten stand for those that it was given."""
+        """Add a fact of the user's side.
+
+        Words that a part has rewritten replace those that it was given.
+        """
         facts = self.call.facts
         if isinstance(fact, Transcript) and not line.is_input and facts:
             at, last = facts[-1]
@@ -190,8 +207,8 @@ class _Reader:
                 facts.pop()
         facts.append((line.at, fact))
 
-    def _take(self, now: float, what: Any) -> None:
-        """What turn taking and playout made of it."""
+    def _event(self, now: float, what: Any) -> None:
+        """Note what turn taking and playout did."""
         call, counts = self.call, self.call.counts
         making = self._making.get(getattr(what, "reply", 0))
         match what:
@@ -241,7 +258,7 @@ class _Reader:
         self._unanswered = taken
 
     def _begun(self, now: float, making: _Making) -> None:
-        """The reply is one that will be heard: to what?"""
+        """Note a reply that will be heard, by what it replies to."""
         making.reply.began = now
         if self._unanswered is not None:
             self._unanswered.answer, self._unanswered = making.reply, None
@@ -255,7 +272,7 @@ class _Reader:
     def _ended(self, now: float, making: _Making, ended: ReplyEnded) -> None:
         reply = making.reply
         del self._making[ended.reply]
-        reply.text, reply.interruptible = ended.text, ended.text not in self._binding
+        reply.text, reply.interruptible = ended.text, ended.text not in self._uninterruptible
         if making.whole is not None:
             reply.complete = making.whole - reply.began
         if ended.interrupted and now not in (self._started, self._closed):
@@ -276,9 +293,9 @@ class _Reader:
             self._seconds += reply.seconds
 
     def finish(self) -> RecordedCall:
-        """Nothing more comes."""
+        """Complete the call, estimating what the recording does not tell."""
         call = self.call
-        for number, making in list(self._making.items()):  # the journal breaks off
+        for number, making in list(self._making.items()):  # if the journal breaks off
             self._ended(call.over, making, ReplyEnded(number, "", "", interrupted=True))
         replies = [turn.answer for turn in call.turns if turn.answer] + call.unasked
         if voices := [reply.voice for reply in replies if reply.voice is not None]:

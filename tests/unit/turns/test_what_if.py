@@ -14,9 +14,9 @@ from antiphon.testing import StreamingSTT, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, hold, services
 from antiphon.transports.caller import CallerLine
 from antiphon.turns.policy import parse_policy
-from antiphon.turns.recorded import recorded
+from antiphon.turns.recorded_call import recorded
 from antiphon.turns.settings import TurnSettings
-from antiphon.turns.whatif import Change, WhatIf, what_if
+from antiphon.turns.what_if import Change, WhatIf, what_if
 
 HEAD = b'[0.0,"journal","Journal",{"format":1,"media":false}]'
 ANSWER = "Well, that depends. There are many things to say, and I shall say them all, one after another."

@@ -42,12 +42,13 @@ from antiphon.processor import Processor, on
 from antiphon.reply import Reply
 from antiphon.testing import virtual
 from antiphon.testing.assertions import HeldCall, check
+from antiphon.turns.backchannels import BackchannelSettings
 from antiphon.turns.decisions import ReplyBegan, VoiceAt
 from antiphon.turns.engine import State
+from antiphon.turns.idle import IdleSettings
 from antiphon.turns.interruption import InterruptionSettings
-from antiphon.turns.listening import BackchannelSettings, IdleSettings
 from antiphon.turns.settings import TurnSettings
-from antiphon.turns.taking import TurnTaking
+from antiphon.turns.turn_taking import TurnTaking
 
 RATE = 24000
 TEXT = "one two three four five six seven eight nine ten"

@@ -1,0 +1,254 @@
+"""The acts of the engine about the user's turn, from beginning to end.
+
+An act is a function of the floor, a fact and the time. It changes what is known on the floor, and returns
+the state that follows with the decisions. `table.TABLE` says which act answers which fact.
+"""
+
+from ..frames import (
+    SoundHeard,
+    SpeechPaused,
+    SpeechResumed,
+    SpeechStarted,
+    SpeechStopped,
+    TalkButton,
+    Transcript,
+    TurnHinted,
+    TurnScored,
+    UserKey,
+)
+from .decisions import Deadline, Decision, EndTurn, ResumeVoice, Speculate, StartTurn
+from .endpointing import Wait, wait
+from .floor import Floor, State
+from .interruption import OverlapVerdict
+from .utterance import same_words
+
+HELD_BY_USER = (State.SPEAKING, State.ENDING)
+CURRENT = 0.5  # seconds that final words may lag behind speech that goes on
+CERTAIN = 0.15  # seconds that a sound is given to become speech before the turn ends in spite of it
+
+WANTS_THE_FLOOR = (OverlapVerdict.BARGE_IN, OverlapVerdict.UNDECIDED)
+
+Next = tuple[State, list[Decision]]
+"""What an act returns: the state that follows, and what must be done."""
+
+
+def begin(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> Next:
+    """The user takes the floor, unless only the button can."""
+    if floor.settings.starts_by == "button":
+        return floor.resting, []
+    floor.begin_turn(fact.at)
+    floor.turn.words_due = True
+    floor.deadline = floor.limit
+    return State.SPEAKING, [StartTurn(fact.at)]
+
+
+def more(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> Next:
+    """The user, who has the floor already, speaks."""
+    floor.turn.go_on()
+    return State.SPEAKING, []
+
+
+def go_on(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> Next:
+    """The quiet was only a pause: drop the reply that was begun in it."""
+    floor.sound = None
+    floor.pauses.learn(fact.at - floor.turn.ended)
+    floor.turn.go_on()
+    if floor.settings.starts_by == "button":
+        return State.SPEAKING, []
+    floor.ends_because = ""
+    floor.deadline = floor.limit
+    return State.SPEAKING, floor.drop_guess("the user went on")
+
+
+def stop(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> Next:
+    """The user is quiet: the turn may be over, unless only the button ends it."""
+    if floor.settings.starts_by == "button" and not floor.ends_because:
+        return State.SPEAKING, []
+    floor.turn.ended = fact.at
+    return weigh(floor, fact, now)
+
+
+def button(floor: Floor, fact: TalkButton, now: float) -> Next:
+    """The button takes the floor when pressed, and ends the turn when let go."""
+    if fact.pressed:
+        begun = _seize(floor, "the button was pressed", now)
+        floor.deadline = floor.limit
+        floor.ends_because, floor.turn.words_due, floor.turn.pressed = "", True, True
+        return State.SPEAKING, [*floor.drop_guess("the button was pressed"), *begun]
+    if floor.state not in HELD_BY_USER:
+        return floor.state, []  # the turn has ended meanwhile
+    floor.turn.ended, floor.ends_because = now, "the button was let go"
+    return weigh(floor, fact, now)
+
+
+def key(floor: Floor, fact: UserKey, now: float) -> Next:
+    """A key takes the floor like a certain word; the last key ends the turn."""
+    if fact.key == floor.settings.last_key and floor.state not in HELD_BY_USER:
+        return floor.state, []  # it ends nothing
+    begun = _seize(floor, "a key was pressed", now)
+    floor.turn.ended = now
+    if fact.key == floor.settings.last_key:
+        floor.ends_because = f"{fact.key} was pressed"
+    else:
+        floor.turn.keys += fact.key
+    then, more = weigh(floor, fact, now)
+    return then, begun + more
+
+
+def _seize(floor: Floor, reason: str, now: float) -> list[Decision]:
+    """Give the user the floor, if it is not theirs already.
+
+    Words spoken over the agent become the beginning of the turn.
+    """
+    if floor.state in HELD_BY_USER:
+        return []
+    if floor.state not in (State.OVERLAPPING, State.JUDGING):
+        floor.begin_turn(now)
+    interrupts = floor.replying and floor.interruptible
+    return [StartTurn(floor.turn.started), *([floor.interrupt(reason)] if interrupts else [])]
+
+
+def sound(floor: Floor, fact: SoundHeard, now: float) -> Next:
+    """A sound: the user may be going on."""
+    floor.sound = None if fact.gone else fact.at
+    return weigh(floor, fact, now)
+
+
+def score(floor: Floor, fact: TurnScored, now: float) -> Next:
+    """The end-of-turn model has scored the pause."""
+    floor.turn.score = fact.probability
+    return weigh(floor, fact, now) if floor.state is State.ENDING else (floor.state, [])
+
+
+def hint(floor: Floor, fact: TurnHinted, now: float) -> Next:
+    """The speech-to-text service says whether the turn is over."""
+    floor.turn.hint = fact.probability
+    dropped = [] if fact.probability else floor.drop_guess("the vendor heard more")
+    if fact.final:
+        floor.ends_because = "the vendor heard its end"
+        floor.turn.ended = fact.at if floor.state is State.SPEAKING else floor.turn.ended
+    if fact.final or floor.state is State.ENDING:
+        then, decisions = weigh(floor, fact, now)
+        return then, [*dropped, *decisions]
+    return State.SPEAKING, [*dropped, *_guess(floor, _patience(floor), now)]
+
+
+def words(floor: Floor, fact: Transcript, now: float) -> Next:
+    """There are words."""
+    turn, before = floor.turn, floor.turn.text
+    if floor.is_known(fact, spoken_since=not turn.silent):
+        return floor.state, []
+    turn.hear(fact)
+    if turn.silent and not same_words(before, turn.text):
+        turn.ended = now
+    if floor.state is State.ENDING:
+        return weigh(floor, fact, now)
+    if fact.final and fact.text and fact.ended > now - CURRENT and turn.grows and not turn.pressed:
+        turn.settled = now
+    return check_limits(floor, fact, now)
+
+
+def check_limits(floor: Floor, fact: Transcript | Deadline, now: float) -> Next:
+    """End a turn that is too long, or in which no more words come."""
+    turn, rules = floor.turn, floor.settings
+    reason = rules.limit.reached(turn.started, now, turn.text)
+    if turn.settled is not None and now >= turn.settled + rules.endpointing.ceiling - 1e-6:
+        floor.ends_because = "no more words came"
+        turn.ended, turn.words_due = turn.settled, False
+        return weigh(floor, fact, now)
+    if reason is None:
+        goes_on = floor.resume() if floor.paused and now >= floor.held_until - 1e-6 else []
+        floor.deadline = floor.limit
+        return State.SPEAKING, goes_on
+    limit = rules.limit.deadline(turn.started)
+    turn.ended = now if limit is None else min(now, limit)  # words are waited for from then on
+    floor.ends_because = reason
+    return weigh(floor, fact, now)
+
+
+def weigh(floor: Floor, fact: object, now: float) -> Next:
+    """End the turn if it was quiet for long enough and its words are there."""
+    turn, rules = floor.turn, floor.settings
+    patience = _patience(floor)
+    seconds, reason = patience.seconds + floor.back_off, patience.reason
+    if floor.ends_because:
+        seconds, reason = 0.0, floor.ends_because
+    elif turn.keys:
+        seconds, reason = rules.keys_within, "no more keys"
+    due = turn.ended + seconds
+    if turn.words_due:
+        due = max(due, turn.ended + (rules.final_within if turn.text else rules.words_within))
+        reason += ", taken from interim words" if turn.text else ", words missing"
+    if floor.sound is not None:
+        due = max(due, floor.sound + CERTAIN)
+    if now >= due - 1e-6:
+        return _end(floor, reason, now)
+    floor.deadline = due
+    return State.ENDING, _guess(floor, patience, now)
+
+
+def _patience(floor: Floor) -> Wait:
+    return wait(floor.turn.evidence(floor.asked, floor.pauses.floor), floor.settings.endpointing)
+
+
+def unasked(floor: Floor, fact: Transcript, now: float) -> Next:
+    """Words without speech, or too late for their turn, are a new turn."""
+    missed = floor.settings.starts_by == "speech" or floor.assumed_final is not None
+    if floor.is_known(fact, spoken_since=False) or not (fact.text and missed):
+        return floor.state, []
+    floor.begin_turn(fact.started or now)
+    floor.turn.hear(fact)
+    started = StartTurn(floor.turn.started)
+    if floor.speaking:  # in speech whose turn was ended before it was over
+        floor.deadline, floor.turn.words_due = floor.limit, True
+        return State.SPEAKING, [started]
+    floor.turn.silent = True
+    floor.turn.ended = fact.ended or now
+    then, decisions = weigh(floor, fact, now)
+    return then, [started, *decisions]
+
+
+def _guess(floor: Floor, patience: Wait, now: float) -> list[Decision]:
+    """Begin a speculative reply if the turn is probably over.
+
+    One that was begun for other words is dropped.
+    """
+    turn, rules = floor.turn, floor.settings.speculation
+    text = turn.text
+    if floor.guess is not None and same_words(floor.guess, text):
+        return []
+    wrong = floor.drop_guess("the words changed")
+    spent = floor.guesses >= rules.tries or floor.wasted >= rules.wasted_at_most
+    unfit = not text or not turn.fresh or bool(turn.keys) or not floor.is_addressed(text, now)
+    if unfit or patience.likely < rules.eager_above or spent or floor.replying:
+        return wrong
+    floor.guess, floor.guesses = text, floor.guesses + 1
+    return [*wrong, Speculate(text, turn.started, turn.ended, patience.reason)]
+
+
+def _end(floor: Floor, reason: str, now: float) -> Next:
+    turn, floor.deadline = floor.turn, None
+    text = turn.text
+    floor.sound, floor.ends_because = None, ""
+    floor.assume_final()
+    if not floor.is_addressed(text, now):
+        text, reason = "", "the wake phrase was not said"
+    elif (
+        turn.beside
+        and floor.replying
+        and text
+        and (judged := floor.judge(now, over=True)).verdict not in WANTS_THE_FLOOR
+    ):
+        text, reason = "", f"{reason}; {judged.reason}"
+    kept = floor.guess is not None and bool(text) and same_words(floor.guess, text)
+    wrong = [] if kept else floor.drop_guess("other words")
+    floor.guess = None
+    if text:
+        floor.awake_until = now + floor.settings.awake_for
+    turn.keys = ""
+    goes_on = [] if text else floor.resume()
+    if floor.interrupted_by_sound and not text:
+        goes_on = [ResumeVoice("noise")]
+    floor.interrupted_by_sound = False
+    floor.deadline = floor.held_until if floor.paused else None  # the reply to the turn clears this
+    return floor.resting, [*wrong, EndTurn(text, turn.started, turn.ended, reason), *goes_on]
