@@ -11,9 +11,9 @@ from typing import Literal, cast
 
 import typer
 
-from .. import __version__
 from ..models import CATALOGUE, Store
 from ..transports.terminal import PORTAUDIO, SoundDevice
+from ..version import __version__
 from .ready import EXTRAS, models
 from .show import console, table, told
 
