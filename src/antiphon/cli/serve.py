@@ -16,7 +16,8 @@ from .show import console, told
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..server.host import Agents, Host, Report
+    from ..server.host import Agents
+    from ..server.port import Host, OnReport
     from ..transports.telephony.port import Provider
 
 __all__ = ["Address", "Port", "numbered", "open_server", "serve"]
@@ -97,19 +98,19 @@ def open_server(agents: "Agents | Path | None", settings: ServerSettings) -> Non
     for agent in found.values():
         if isinstance(agent, AgentDefinition):
             fetch(agent)
-    hosting = found if isinstance(agents, Mapping) else _processes(agents, settings)
+    served_by = found if isinstance(agents, Mapping) else _worker_host(agents, settings)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("antiphon").setLevel(logging.WARNING)
     logging.getLogger("antiphon.server").setLevel(logging.INFO)
-    serve_app(app(hosting, settings), settings, began=lambda: announce(settings))
+    serve_app(app(served_by, settings), settings, began=lambda: announce(settings))
 
 
-def _processes(file: Path | None, settings: ServerSettings) -> "Callable[[Report], Host]":
-    from ..server.workers.bounds import Bounds
+def _worker_host(file: Path | None, settings: ServerSettings) -> "Callable[[OnReport], Host]":
+    from ..server.workers.limits import WorkerLimits
     from ..server.workers.pool import WorkerHost
 
-    bounds = Bounds(settings.memory_mb, settings.cpu, settings.stuck_after)
-    return lambda report: WorkerHost(file, settings, report, bounds=bounds)
+    limits = WorkerLimits(settings.memory_mb, settings.cpu, settings.stuck_after)
+    return lambda on_report: WorkerHost(file, settings, on_report, limits=limits)
 
 
 def numbered(settings: ServerSettings) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from antiphon.errors import ConfigurationError
-from antiphon.server.workers.bounds import Bounds, Groups, Use
+from antiphon.server.workers.cgroups import ControlGroups
+from antiphon.server.workers.limits import WorkerLimits
+from antiphon.server.workers.usage import ProcessUsage
 
 LIMITED = """
-from antiphon.server.workers.bounds import limit_data
-limit_data(50_000_000)
+from antiphon.server.workers.limits import limit_memory
+limit_memory(50_000_000)
 small = bytearray(10_000_000)
 try:
     large = bytearray(100_000_000)
@@ -24,7 +26,7 @@ except MemoryError:
 @pytest.mark.parametrize("wrong", [{"memory_mb": 3}, {"cpu": 0.0}, {"stuck_after": -1.0}])
 def test_bounds_that_nobody_can_live_in_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError):
-        Bounds(**wrong)  # pyright: ignore[reportArgumentType]  a number where there is one
+        WorkerLimits(**wrong)  # pyright: ignore[reportArgumentType]  a number where there is one
 
 
 def test_memory_beyond_the_limit_is_refused() -> None:
@@ -37,18 +39,18 @@ def test_use_is_read_whatever_a_process_calls_itself(tmp_path: Path) -> None:
     numbers = " ".join(["0"] * 11 + ["200", "300"] + ["0"] * 20)
     (tmp_path / "7" / "stat").write_text(f"7 (a) b) (c) {numbers.replace('0', 'S', 1)}\n")
     (tmp_path / "7" / "statm").write_text("900 50 20 1 0 40 0\n")
-    use = Use.of(7, tmp_path)
+    use = ProcessUsage.of(7, tmp_path)
     assert use is not None
     assert use.cpu == 500 / os.sysconf("SC_CLK_TCK")
     assert use.memory == 50 * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_a_process_that_is_gone_uses_nothing(tmp_path: Path) -> None:
-    assert Use.of(7, tmp_path) is None
+    assert ProcessUsage.of(7, tmp_path) is None
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "stat").write_text("")
     (tmp_path / "7" / "statm").write_text("")
-    assert Use.of(7, tmp_path) is None
+    assert ProcessUsage.of(7, tmp_path) is None
 
 
 def test_a_group_bounds_memory_and_processor(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_a_group_bounds_memory_and_processor(tmp_path: Path) -> None:
     group = folder / "worker-1"
     group.mkdir(parents=True)
     (group / "memory.max").write_text("max")
-    groups = Groups(Bounds(memory_mb=100, cpu=0.5), folder)
+    groups = ControlGroups(WorkerLimits(memory_mb=100, cpu=0.5), folder)
     assert groups.place("worker-1", 4711)
     written = {file.name: file.read_text() for file in group.iterdir()}
     assert written == {"memory.max": "100000000", "cpu.max": "50000 100000", "cgroup.procs": "4711"}
@@ -65,11 +67,11 @@ def test_a_group_bounds_memory_and_processor(tmp_path: Path) -> None:
 
 def test_groups_that_the_kernel_does_not_bound_are_not_used(tmp_path: Path) -> None:
     folder = tmp_path / "antiphon-1"
-    assert not Groups(Bounds(), folder).made()
-    assert not Groups(Bounds(), None).place("worker-1", 4711)
+    assert not ControlGroups(WorkerLimits(), folder).create()
+    assert not ControlGroups(WorkerLimits(), None).place("worker-1", 4711)
 
 
 def test_nothing_is_made_where_there_are_no_groups(tmp_path: Path) -> None:
-    groups = Groups.here(Bounds(), tmp_path)
+    groups = ControlGroups.here(WorkerLimits(), tmp_path)
     assert not groups.used
     assert list(tmp_path.rglob("*")) == []
