@@ -86,7 +86,7 @@ async def cost(*, fork: bool, workers: int) -> Cost:
     await host.start()
     try:
         for _ in range(workers):
-            await host.stand_by()
+            await host.start_warm()
         pids = [worker.child.pid for worker in host.warm if worker.child is not None]
         own, share = zip(*map(memory, pids), strict=True)
         ready = host.start_times

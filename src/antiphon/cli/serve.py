@@ -29,9 +29,9 @@ AgentFile = Annotated[
     ),
 ]
 Address = Annotated[
-    str | None, typer.Option(help="The address to listen on; 0.0.0.0 listens on all.  [default: 127.0.0.1]")
+    str | None, typer.Option(help="The address to listen on; 0.0.0.0 listens on all (default: 127.0.0.1).")
 ]
-Port = Annotated[int | None, typer.Option(help="The port to listen on.  [default: 7860]")]
+Port = Annotated[int | None, typer.Option(help="The port to listen on (default: 7860).")]
 
 
 @reports_errors
@@ -53,18 +53,14 @@ def serve(
         str | None,
         typer.Option(metavar="ADDRESS", help="Also listen for SIP calls, such as on 127.0.0.1:5060"),
     ] = None,
-    capacity: Annotated[
-        int | None, typer.Option(help="The most concurrent sessions.  [default: 100]")
-    ] = None,
+    capacity: Annotated[int | None, typer.Option(help="The most concurrent sessions (default: 100).")] = None,
     isolation: Annotated[
         str | None,
-        typer.Option(
-            help="loop (all sessions in one process) or process (one per session).  [default: loop]"
-        ),
+        typer.Option(help="loop (all sessions in one process) or process (one per session) (default: loop)"),
     ] = None,
     drain: Annotated[
         float | None,
-        typer.Option(help="Seconds that running calls may continue after SIGTERM.  [default: 600]"),
+        typer.Option(help="Seconds that running calls may continue after SIGTERM (default: 600)."),
     ] = None,
     new_key: Annotated[bool, typer.Option("--new-key", help="Print a new pair of keys and exit.")] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Admission: who may begin a session, and which sessions there are. All routes of a server share one."""
+"""Decides who may begin a session, and keeps track of sessions; all routes of a server share it."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ class Admission:
         )
         self.offer_throttle = Throttle(OFFER_PAUSE, OFFER_LONGEST)
         self.openings: Tokens[Opening] = Tokens(settings.join_within)
-        """Openings made by /start or a phone provider's webhook, until somebody joins by their token."""
+        """Openings made by /start or a phone provider's webhook, until a client joins with their token."""
         self.metrics = Metrics()
         self.sessions: dict[str, HostedSession] = {}
         self.session_of: dict[str, str] = {}

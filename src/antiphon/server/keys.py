@@ -59,7 +59,7 @@ class Keys:
             raise Refused(403, "this origin may not come here: add it to ANTIPHON_ORIGINS")
 
     def allows_origin(self, origin: str, host: str) -> bool:
-        """Whether pages of an origin may send requests; `host` is the Host header of theirs."""
+        """Whether pages of an origin may send requests; `host` is the Host header that they sent."""
         settings = self._settings
         if "*" in settings.origins or origin in settings.origins:
             return True

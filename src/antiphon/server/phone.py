@@ -14,7 +14,8 @@ from starlette.routing import BaseRoute, Route
 
 from ..errors import ConfigurationError, TheyErred
 from ..transports.telephony.port import DialRequest, Proof, Provider, WebhookAnswer, WebhookRequest
-from ..transports.telephony.providers import account, available, missing, provider
+from ..transports.telephony.providers import account, available, missing
+from ..transports.telephony.providers import provider as provider_named
 from ..transports.telephony.rest import Rest
 from ..transports.wire import Wire
 from . import documents
@@ -62,42 +63,44 @@ class PhoneRoutes:
     async def call(self, request: Request) -> Response:
         """The webhook of a ringing call, or of one that we placed: answer with the document to connect it."""
         admission = self.admission
-        found = self._provider(request)
-        if found.incoming is None or found.answer is None:
+        provider = self._provider(request)
+        if provider.incoming is None or provider.answer is None:
             raise Refused(
-                404, f"{found.title} opens its socket without asking; its address is that of this page"
+                404, f"{provider.title} opens its socket without a webhook; the socket has this same address"
             )
-        asked, proof = await self._proven_request(request, found)
-        incoming = _parse(found.incoming, asked)
+        asked, proof = await self._proven_request(request, provider)
+        incoming = _parse(provider.incoming, asked)
         if token := request.query_params.get(SESSION):
             self._mark_seen(proof)
         else:
             token = self._token_given(proof)
         admission.check_room(promised=token is not None)
         if token is None:
-            opening = self._opening(found.name, request.query_params.get("agent"))
+            opening = self._opening(provider.name, request.query_params.get("agent"))
             token = admission.openings.mint(opening)
             self._remember(proof, token)
-        url = admission.url(request, f"/phone/{found.name}/{token}", socket=True)
+        url = admission.url(request, f"/phone/{provider.name}/{token}", socket=True)
         parameters = {"from": incoming.caller, "to": incoming.called, "call": incoming.call}
-        document = found.answer(WebhookAnswer(url, {name: text for name, text in parameters.items() if text}))
+        document = provider.answer(
+            WebhookAnswer(url, {name: text for name, text in parameters.items() if text})
+        )
         return Response(document.body, headers=HEADERS, media_type=document.type)
 
     async def status(self, request: Request) -> Response:
         """A provider tells the state of a call that we placed; it is logged at DEBUG."""
-        found = self._provider(request)
-        asked, proof = await self._proven_request(request, found)
+        provider = self._provider(request)
+        asked, proof = await self._proven_request(request, provider)
         self._mark_seen(proof)
-        logger.debug("%s tells of a call: %s", found.title, without_numbers(asked.fields))
+        logger.debug("%s tells of a call: %s", provider.title, without_numbers(asked.fields))
         return Response(status_code=204, headers=HEADERS)
 
     async def document(self, request: Request) -> Response:
         """A document whose URL we gave to a provider."""
-        found = documents.read(self.admission.settings, request.path_params["name"])
-        if found is None:
+        document = documents.read(self.admission.settings, request.path_params["name"])
+        if document is None:
             self.admission.rate_limit.spend(address_of(request))
             raise Refused(404, "there is no such document (any more)")
-        return Response(found.body, headers=HEADERS, media_type=found.type)
+        return Response(document.body, headers=HEADERS, media_type=document.type)
 
     async def answered(self, websocket: PendingWebSocket) -> None:
         """The socket of a call whose webhook we answered."""
@@ -111,13 +114,13 @@ class PhoneRoutes:
 
     async def direct(self, websocket: PendingWebSocket) -> None:
         """The socket of a provider that has no webhook; its handshake is what is signed."""
-        found = self._provider(websocket)
-        if found.incoming is not None:
-            raise Refused(403, f"{found.title} is to ask first, by its webhook")
+        provider = self._provider(websocket)
+        if provider.incoming is not None:
+            raise Refused(403, f"{provider.title} must call its webhook first")
         asked = self._webhook_request(websocket, b"")
-        self._refuse_repeated(self._prove(websocket, found, asked))
+        self._refuse_repeated(self._prove(websocket, provider, asked))
         agent = websocket.query_params.get("agent")
-        await self._talk(websocket, self._opening(found.name, agent))
+        await self._talk(websocket, self._opening(provider.name, agent))
 
     async def dial(self, request: Request) -> Response:
         """POST /dial: call a number and connect it with an agent."""
@@ -126,16 +129,16 @@ class PhoneRoutes:
         wanted = decode(await admission.read(request), DialBody)
         if not admission.settings.public_url:
             raise Refused(400, "to dial, the provider must know how to reach us: set ANTIPHON_PUBLIC_URL")
-        found = _dialling_provider(wanted.provider)
-        assert found.dial is not None
-        opening = self._opening(found.name, wanted.agent, wanted.body, dialled=wanted.to)
+        provider = _dialling_provider(wanted.provider)
+        assert provider.dial is not None
+        opening = self._opening(provider.name, wanted.agent, wanted.body, dialled=wanted.to)
         admission.check_room()
         token = admission.openings.mint(opening, RING + admission.settings.join_within)
-        home = admission.url(request, f"/phone/{found.name}")
+        home = admission.url(request, f"/phone/{provider.name}")
         dialling = DialRequest(
             to=wanted.to,
             answer=WebhookAnswer(
-                admission.url(request, f"/phone/{found.name}/{token}", socket=True),
+                admission.url(request, f"/phone/{provider.name}/{token}", socket=True),
                 {"from": wanted.caller, "to": wanted.to} if wanted.caller else {"to": wanted.to},
             ),
             caller=wanted.caller,
@@ -144,18 +147,18 @@ class PhoneRoutes:
             ring=RING,
         )
         try:
-            call = await self.rest.run(found.dial(account(found), dialling), found.title)
+            call = await self.rest.run(provider.dial(account(provider), dialling), provider.title)
         except ConfigurationError as error:
             raise Refused(400, str(error)) from error
         except TheyErred as error:
             raise Refused(502, str(error)) from error
-        if admission.openings.redeem(token) is not None:  # still waiting: remember the provider's id of the
-            # call, which Vonage's socket does not tell
+        # unless the call has come already: keep the provider's id of it, which Vonage's socket does not tell
+        if admission.openings.redeem(token) is not None:
             placed = msgspec.structs.replace(opening, placed=call)
             admission.openings.keep(token, placed, RING + admission.settings.join_within)
-        return answer({"provider": found.name, "call": call, "session": opening.session})
+        return answer({"provider": provider.name, "call": call, "session": opening.session})
 
-    # Opening a session, and proving who asks for it ------------------------------------------------
+    # Opening sessions and checking signatures ------------------------------------------------------
 
     def _opening(
         self, provider_name: str, agent: str | None, body: Any = None, dialled: str = ""
@@ -180,14 +183,14 @@ class PhoneRoutes:
     def _provider(self, connection: HTTPConnection) -> Provider:
         name = connection.path_params["provider"]
         try:
-            return provider(name)
+            return provider_named(name)
         except ConfigurationError:
             raise Refused(404, "there is no such telephone provider") from None
 
-    async def _proven_request(self, request: Request, found: Provider) -> tuple[WebhookRequest, Proof]:
+    async def _proven_request(self, request: Request, provider: Provider) -> tuple[WebhookRequest, Proof]:
         """A webhook request and its proof. Raises Refused if its signature is missing or wrong."""
         asked = self._webhook_request(request, await self.admission.read(request))
-        return asked, self._prove(request, found, asked)
+        return asked, self._prove(request, provider, asked)
 
     def _webhook_request(self, connection: HTTPConnection, body: bytes) -> WebhookRequest:
         scope = connection.scope
@@ -202,26 +205,30 @@ class PhoneRoutes:
             method=scope.get("method", "GET"),
         )
 
-    def _prove(self, connection: HTTPConnection, found: Provider, asked: WebhookRequest) -> Proof:
+    def _prove(self, connection: HTTPConnection, provider: Provider, asked: WebhookRequest) -> Proof:
         if not self.admission.settings.check_signatures:
             return True
 
         def proven(asked: WebhookRequest) -> Proof:
-            return found.signed is not None and found.signed(asked, account(found))
+            return provider.signed is not None and provider.signed(asked, account(provider))
 
         try:
             proof = _parse(proven, asked)
         except ConfigurationError as error:
             self.admission.rate_limit.spend(address_of(connection))
-            logger.error("a call of %s was refused: %s", found.title, error)
-            raise Refused(503, f"this server is not set up for {found.title}; its log says why") from None
+            logger.error("a call of %s was refused: %s", provider.title, error)
+            raise Refused(
+                503, f"this server is not configured for {provider.title}; its log says why"
+            ) from None
         if not proof:
             self.admission.rate_limit.spend(address_of(connection))
             called = asked.url.partition("?")[0][:200]
             logger.warning(
-                "a request is not signed by %s, or not for %r: is the public URL right?", found.title, called
+                "a request is not signed by %s, or not for %r: is the public URL right?",
+                provider.title,
+                called,
             )
-            raise Refused(403, f"this request is not signed by {found.title}")
+            raise Refused(403, f"this request is not signed by {provider.title}")
         return proof
 
     # Repeated requests: a signature identifies one request, a password (a proof of True) does not
@@ -289,7 +296,7 @@ def _dialling_provider(name: str | None) -> Provider:
     """The provider of that name, or the only one that has an account here. Raises Refused."""
     try:
         able = (
-            [provider(name)]
+            [provider_named(name)]
             if name
             else [one for one in available() if one.dial and not missing(one, account(one))]
         )

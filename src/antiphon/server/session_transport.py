@@ -29,7 +29,7 @@ logger = logging.getLogger("antiphon.server")
 
 T = TypeVar("T")
 
-LATER = 10.0  # seconds by which the transport waits longer than the host, so that the host gives the reason
+LATER = 10.0  # seconds that the transport waits longer than the host, so that the host sets the end reason
 
 
 class Negotiator(Protocol):
@@ -72,11 +72,11 @@ async def make(
         case WebRTCOpening():
             return _webrtc(opening, settings)
         case WebsocketOpening():
-            return _websocket(opening, _given(wire, opening), settings)
+            return _websocket(opening, _required(wire, opening), settings)
         case PhoneOpening():
-            return await _phone(opening, _given(wire, opening), settings)
+            return await _phone(opening, _required(wire, opening), settings)
         case SIPOpening():
-            return await _sip(opening, _given(ringing, opening))
+            return await _sip(opening, _required(ringing, opening))
         case _:
             assert_never(opening)
 
@@ -161,7 +161,7 @@ def _rtvi(opening: Opening, settings: ServerSettings) -> "RTVI":
     return RTVI(agent=opening.agent, report=settings.report, observe=settings.observed)
 
 
-def _given(what: T | None, opening: Opening) -> T:
+def _required(what: T | None, opening: Opening) -> T:
     if what is None:
         needed = "its ringing call" if opening.kind == "sip" else "a wire"
         raise UsageError(f"a {opening.kind} session needs {needed}: pass it to Host.open")

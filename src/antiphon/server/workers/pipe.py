@@ -19,7 +19,7 @@ import msgspec
 
 from ...transports.wire import Wire
 
-__all__ = ["BINARY", "CLOSE", "CONTROL", "TEXT", "Pipe", "PipeWire", "closed", "closing", "relay"]
+__all__ = ["BINARY", "CLOSE", "CONTROL", "TEXT", "Pipe", "PipeWire", "decode_close", "encode_close", "relay"]
 
 TEXT, BINARY, CLOSE, CONTROL = b"tbcn"
 LARGEST = 16 << 20  # bytes of a frame's content
@@ -164,7 +164,7 @@ class PipeWire:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Tell the process that has the connection to close it."""
         if not self._over:
-            self._pipe.send(CLOSE, closing(code, reason))
+            self._pipe.send(CLOSE, encode_close(code, reason))
             self.end()
 
 
@@ -175,14 +175,14 @@ async def relay(wire: Wire, pipe: Pipe[Any]) -> None:
             pipe.send(TEXT, message.encode())
         else:
             pipe.send(BINARY, message)
-    pipe.send(CLOSE, closing(1000, ""))
+    pipe.send(CLOSE, encode_close(1000, ""))
 
 
-def closing(code: int, reason: str) -> bytes:
+def encode_close(code: int, reason: str) -> bytes:
     """Encode the content of a CLOSE frame."""
     return code.to_bytes(2, "big") + reason.encode()
 
 
-def closed(content: bytes) -> tuple[int, str]:
+def decode_close(content: bytes) -> tuple[int, str]:
     """Decode the content of a CLOSE frame into code and reason."""
     return int.from_bytes(content[:2], "big") or 1000, content[2:].decode(errors="replace")

@@ -40,11 +40,9 @@ __all__ = ["WorkerHost"]
 logger = logging.getLogger("antiphon.server")
 
 CHECK_EVERY = 1.0  # seconds
-LATE = 3.0  # seconds between two checks that show that the server did not run, and not the workers
-RETRY_AFTER, RETRY_LONGEST = (
-    1.0,
-    30.0,
-)  # seconds until a failed start of a worker is retried; doubled each time
+LATE = 3.0  # seconds between two checks: if more, it was the server that did not run, not the workers
+RETRY_AFTER = 1.0  # seconds until a failed start of a worker is retried; doubled each time
+RETRY_LONGEST = 30.0
 
 
 class WorkerHost:
@@ -109,7 +107,7 @@ class WorkerHost:
             self.names = self._spawner.verdict.agents
             if self._spawner.verdict.served:
                 await self.models.start(self._spawner)
-            await asyncio.gather(*(self.stand_by() for _ in range(self._wanted())))
+            await asyncio.gather(*(self.start_warm() for _ in range(self._missing())))
         except (AntiphonError, Refused) as error:
             await self.close()
             raise ConfigurationError(str(error)) from error
@@ -140,7 +138,7 @@ class WorkerHost:
         self._keep(self._forget_when_over(worker))
         return worker
 
-    async def stand_by(self) -> None:
+    async def start_warm(self) -> None:
         """Start one more warm worker. Raises Refused if that fails."""
         worker = self._new_worker()
         await self._start_worker(worker)
@@ -225,21 +223,21 @@ class WorkerHost:
             logger.warning("a warm worker has died")
             asyncio.get_running_loop().call_later(RETRY_AFTER, self._refill)
 
-    def _wanted(self) -> int:
-        """How many more warm workers are wanted."""
+    def _missing(self) -> int:
+        """How many warm workers are missing."""
         return min(self.settings.warm, self.room) - len(self.warm)
 
     def _refill(self) -> None:
-        if self._wanted() > 0 and (self._filling is None or self._filling.done()):
+        if self._missing() > 0 and (self._filling is None or self._filling.done()):
             self._filling = self._keep(self._start_warm_workers())
 
     async def _start_warm_workers(self) -> None:
         wait = RETRY_AFTER
-        while self._wanted() > 0:
+        while self._missing() > 0:
             try:
-                await self.stand_by()
+                await self.start_warm()
             except Refused as refused:
-                logger.error("%s; retried in %g s", refused, wait)
+                logger.error("%s; trying again in %g s", refused, wait)
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, RETRY_LONGEST)
 

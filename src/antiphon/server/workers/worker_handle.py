@@ -14,16 +14,7 @@ from typing import Any
 import msgspec
 
 from ...transports.wire import Wire
-from ..port import (
-    Candidates,
-    Offer,
-    OfferAnswer,
-    OnReport,
-    Opening,
-    Refused,
-    Report,
-    SessionOver,
-)
+from ..port import Candidates, Offer, OfferAnswer, OnReport, Opening, Refused, Report, SessionOver
 from .limits import WorkerLimits
 from .messages import (
     AskAnswered,
@@ -40,7 +31,7 @@ from .messages import (
     WorkerReady,
     WorkerTaken,
 )
-from .pipe import BINARY, CLOSE, TEXT, Pipe, closed, relay
+from .pipe import BINARY, CLOSE, TEXT, Pipe, decode_close, relay
 from .processes import Child
 from .usage import ProcessUsage
 from .watchdog import Watchdog
@@ -84,7 +75,7 @@ class WorkerHandle:
         self._wire: Wire | None = None
         self._on_report: OnReport = lambda _: None
         self._reported_end = False
-        self._why = ""
+        self._kill_reason = ""
         self._questions: dict[int, asyncio.Future[AskAnswered]] = {}
         self._numbers = count()
         self._began = time.monotonic()
@@ -95,14 +86,12 @@ class WorkerHandle:
         """Wait until the process is ready for a session. Raises Refused if it does not get ready."""
         self.child, loop = child, asyncio.get_running_loop()
         await self._pipe.connect(end)
-        self._pipe.gone.add_done_callback(lambda gone: self._start(self._gone(gone.result())))
+        self._pipe.gone.add_done_callback(lambda gone: self._start(self._on_pipe_end(gone.result())))
         child.ended.add_done_callback(lambda _: loop.call_later(DRAINED_WITHIN, self._pipe.abort, ""))
-        await asyncio.wait(
-            [self.ready, self._over], timeout=READY_WITHIN, return_when=asyncio.FIRST_COMPLETED
-        )
+        await self._wait_for(self.ready, READY_WITHIN)
         if not self.ready.done():
             self.kill(f"it was not ready within {READY_WITHIN:g} s")
-            reason = self._over.result() if self._over.done() else self._why
+            reason = self._over.result() if self._over.done() else self._kill_reason
             raise Refused(503, f"no worker could be started: {reason}", 5)
         self._watchdog.baseline(ProcessUsage.of(child.pid))
 
@@ -119,13 +108,13 @@ class WorkerHandle:
         self.session, self._opening, self._wire = opening.session, opening, wire
         self._on_report = on_report
         self._pipe.tell(BeginSession(opening, wire is not None))
-        await self._first_of(self._taken)
+        await self._wait_for(self._taken, OPENED_WITHIN)
         if not self._taken.done():
             raise WorkerLost
         if wire is not None:
             self._start(relay(wire, self._pipe))
         try:
-            await self._first_of(self._opened)
+            await self._wait_for(self._opened, OPENED_WITHIN)
         except asyncio.CancelledError:
             self._opening = None
             raise
@@ -152,9 +141,7 @@ class WorkerHandle:
         answer = self._questions[number] = asyncio.get_running_loop().create_future()
         self._pipe.tell(AskSession(number, question))
         try:
-            await asyncio.wait(
-                [answer, self._over], timeout=ANSWERED_WITHIN, return_when=asyncio.FIRST_COMPLETED
-            )
+            await self._wait_for(answer, ANSWERED_WITHIN)
         finally:
             del self._questions[number]
         if not answer.done():
@@ -180,7 +167,7 @@ class WorkerHandle:
 
     def kill(self, why: str) -> None:
         """Kill the process; the first `why` becomes the session's end reason."""
-        self._why = self._why or why
+        self._kill_reason = self._kill_reason or why
         if self.child is not None:
             self.child.kill()
 
@@ -237,7 +224,7 @@ class WorkerHandle:
             case SessionReported(report):
                 self._report(report)
             case WorkerDone(reason):
-                self._ended(reason)
+                self._set_over(reason)
             case Pong():
                 self._watchdog.responded()
 
@@ -249,9 +236,9 @@ class WorkerHandle:
         elif kind == TEXT:
             self._wire.send(content.decode(errors="replace"))
         elif kind == CLOSE:
-            self._close_wire(*closed(content))
+            self._close_wire(*decode_close(content))
 
-    async def _gone(self, why: str) -> None:
+    async def _on_pipe_end(self, why: str) -> None:
         """The pipe has ended: wait for the process to exit, then end the session."""
         if self.child is None:
             return
@@ -259,11 +246,14 @@ class WorkerHandle:
             self.kill(why)
         await self.child.stop(EXITED_WITHIN)
         status = self.child.ended.result() if self.child.ended.done() else None
-        self._ended(f"its process was ended: {self._why}" if self._why else ended_by(status))
+        self._set_over(
+            f"its process was ended: {self._kill_reason}" if self._kill_reason else ended_by(status)
+        )
         if self._taken.done():
             self._close_wire(1000, "")  # if it is still open
 
-    def _ended(self, reason: str) -> None:
+    def _set_over(self, reason: str) -> None:
+        """Note that the session is over; report that unless the worker did."""
         if self._over.done():
             return
         self._over.set_result(reason)
@@ -296,13 +286,14 @@ class WorkerHandle:
         if wire is not None:
             self._start(wire.close(code, reason))
 
-    async def _first_of(self, awaited: asyncio.Future[Any]) -> None:
-        """Wait until this is done, the session is over, or too much time has passed."""
-        await asyncio.wait([awaited, self._over], timeout=OPENED_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+    async def _wait_for(self, awaited: asyncio.Future[Any], within: float) -> None:
+        """Wait until this is done or the session is over, for at most `within` seconds."""
+        await asyncio.wait([awaited, self._over], timeout=within, return_when=asyncio.FIRST_COMPLETED)
 
     async def _finish(self, within: float) -> None:
+        """Wait for the session's end, and kill the process if that takes too long."""
         if self.child is None:
-            self._ended("its process had not begun")
+            self._set_over("its process had not begun")
         await asyncio.wait([self._over], timeout=within)
         if not self._over.done():
             self.kill(f"it did not end within {within:g} s")

@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon.server.workers.pipe import BEHIND, BINARY, CLOSE, CONTROL, LARGEST, TEXT, Pipe, PipeWire, closed
+from antiphon.server.workers.pipe import (
+    BEHIND,
+    BINARY,
+    CLOSE,
+    CONTROL,
+    LARGEST,
+    TEXT,
+    Pipe,
+    PipeWire,
+    decode_close,
+)
 
 
 class Word(msgspec.Struct, tag=True):
@@ -171,7 +181,7 @@ def test_a_wire_sends_and_closes_once() -> None:
         await there.pipe.gone
         assert there.messages[:2] == [(TEXT, b"text"), (BINARY, b"bytes")]
         ((kind, content),) = there.messages[2:]
-        assert (kind, closed(content)) == (CLOSE, (4000, "enough"))
+        assert (kind, decode_close(content)) == (CLOSE, (4000, "enough"))
 
     run(test())
 
