@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from antiphon.server.host import Opening
+from antiphon.server.port import WebsocketOpening
 from antiphon.server.settings import ServerSettings
 from antiphon.server.workers import WorkerHost
 
@@ -86,10 +86,10 @@ async def cost(*, fork: bool, workers: int) -> Cost:
     await host.start()
     try:
         for _ in range(workers):
-            await host.stand_by()
+            await host.start_warm()
         pids = [worker.child.pid for worker in host.warm if worker.child is not None]
         own, share = zip(*map(memory, pids), strict=True)
-        ready = host.births
+        ready = host.start_times
         return Cost(
             *(1e3 * median(ready), 1e3 * min(ready), median(map(cpu_ms, pids))),
             *(median(own), median(share), await in_call(host)),
@@ -102,9 +102,7 @@ async def in_call(host: WorkerHost) -> float:
     """Return a worker's own memory after it has answered."""
     caller = Caller()
     caller.tell("client-ready", {"version": "2.0.0", "about": {"library": "benchmark"}})
-    worker = await host.open(
-        Opening("benchmark", host.names[0], "websocket", None, {"framing": "json"}), caller
-    )
+    worker = await host.open(WebsocketOpening("benchmark", host.names[0], framing="json"), caller)
     caller.tell("send-text", {"content": "When do you open on Monday?"})
     async with asyncio.timeout(PATIENCE):
         await caller.spoken.wait()

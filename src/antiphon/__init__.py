@@ -2,12 +2,14 @@
 
     from antiphon import Agent, tool
 
-These are the names that programs begin with; import all others from their modules. Nothing is loaded before
-it is used.
+The names that a first program needs can be imported from here; everything else is imported from its own
+module. Each name loads its module on first use, so `import antiphon` alone stays cheap.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from .version import __version__
 
 if TYPE_CHECKING:
     from .conversation.tools import tool
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from .processor import Processor, on
     from .session import Session
     from .stage import Stage
-
-__version__ = "0.1.0.dev0"
 
 __all__ = [
     "Agent",
@@ -30,6 +30,7 @@ __all__ = [
     "Stage",
     "Switch",
     "Tap",
+    "__version__",
     "on",
     "tool",
 ]

@@ -24,7 +24,7 @@ from antiphon.pipeline import Part
 from antiphon.processor import Processor, on
 from antiphon.rtvi import client_tool, ui_command
 from antiphon.server.app import app
-from antiphon.server.host import Opening
+from antiphon.server.port import Opening
 from antiphon.server.run import serve
 from antiphon.server.settings import ServerSettings
 from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta, Word

@@ -16,7 +16,7 @@ from antiphon.audio.levels import find_speech, peak
 from antiphon.audio.resample import resample
 from antiphon.audio.wav import WavAudio, read, write
 from antiphon.cli.calls import CALLER_HZ
-from antiphon.cli.demo import SCRIPT, voiced
+from antiphon.cli.demo import SCRIPT, caller_lines
 from antiphon.services.ports import AudioChunk, Flush
 from antiphon.telemetry.latency import PARTS
 from antiphon.vendors.local.stt import Whisper
@@ -52,7 +52,7 @@ async def transcribed(pcm: bytes) -> str:
 def call(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], WavAudio]:
     """The demo's caller as one recording, without cues: two questions, ten seconds apart."""
     folder = tmp_path_factory.mktemp("call")
-    first, second, *_ = asyncio.run(voiced())
+    first, second, *_ = asyncio.run(caller_lines())
     write(
         folder / "caller.wav",
         WavAudio(5 * QUIET + first.pcm + 10 * QUIET + second.pcm + 2 * QUIET, CALLER_HZ),

@@ -32,8 +32,8 @@ def speaking(greeting):
                  greeting=greeting)
 
 def sales(opening):
-    call = opening.details["call"]
-    assert call["called"] == "sales" and call["caller"].startswith("sip:") and call["provider"] == "sip"
+    call = opening.call
+    assert call.called == "sales" and call.caller.startswith("sip:") and call.provider == "sip"
     return speaking("Sales department, good morning to you.")
 
 agents = {"shop": speaking("Shop."), "sales": sales, "broken": lambda opening: 1 / 0}
@@ -192,8 +192,8 @@ def test_it_registers_while_it_runs(file: Path) -> None:
     [
         (["--sip", "here"], {}, "write it as 127.0.0.1:5060"),
         (["--sip", "203.0.113.9:5060"], {}, "cannot listen on 203.0.113.9:5060"),
-        (["--sip", "127.0.0.1:5060", "--isolation", "process"], {}, "SIP calls stay in the server's own"),
-        ([], {"ANTIPHON_SIP_DOMAIN": "sip.example.com"}, "say where to listen, too"),
+        (["--sip", "127.0.0.1:5060", "--isolation", "process"], {}, "SIP calls run in the server's own"),
+        ([], {"ANTIPHON_SIP_DOMAIN": "sip.example.com"}, "say where to listen as well"),
         (["--sip", "127.0.0.1:5060"], {"ANTIPHON_SIP_PASSWORD": "secret"}, "no domain to register with"),
         (["--sip", "127.0.0.1:5060"], {"ANTIPHON_SIP_PROTOCOL": "sctp"}, "may be udp or tcp or tls"),
     ],

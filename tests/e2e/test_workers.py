@@ -20,9 +20,19 @@ from websockets.exceptions import ConnectionClosed
 
 from antiphon.audio.resample import resample
 from antiphon.errors import ConfigurationError
-from antiphon.server.host import HostedSession, Opening, Refused
+from antiphon.server.port import (
+    Candidates,
+    HostedSession,
+    Offer,
+    Refused,
+    Report,
+    SessionBegan,
+    SessionOver,
+    TurnAnswered,
+    WebsocketOpening,
+)
 from antiphon.server.settings import ServerSettings
-from antiphon.server.workers import Bounds, WorkerHost
+from antiphon.server.workers import WorkerHost, WorkerLimits
 from antiphon.server.workers.model_client import ModelConnection, RemoteLanguageModel, RemoteSpeechToText
 from antiphon.server.workers.model_server import ModelKey
 from antiphon.services.ports import Speech
@@ -77,22 +87,22 @@ class Calls:
     """A host under test, and what it reported."""
 
     host: WorkerHost
-    reports: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    reports: list[Report] = field(default_factory=list[Report])
 
     async def begin(self, agent: str = "obedient", body: Any = None) -> tuple[Caller, HostedSession]:
         caller = Caller()
-        opening = Opening(f"session-{next(NUMBERS)}", agent, "websocket", body)
+        opening = WebsocketOpening(f"session-{next(NUMBERS)}", agent, body)
         return caller, await self.host.open(opening, caller)
 
     def ends(self) -> list[str]:
-        return [report["ended"] for report in self.reports if "ended" in report]
+        return [report.reason for report in self.reports if isinstance(report, SessionOver)]
 
 
 @asynccontextmanager
 async def calls(
     bot: Path = BOT, *, warm: int = 2, capacity: int = 100, **options: Any
 ) -> AsyncGenerator[Calls, None]:
-    reports: list[dict[str, Any]] = []
+    reports: list[Report] = []
     host = WorkerHost(bot, ServerSettings(warm=warm, capacity=capacity), reports.append, **options)
     await host.start()
     try:
@@ -143,15 +153,15 @@ def test_a_session_has_a_process_of_its_own() -> None:
             caller, hosted = await it.begin()
             assert await caller.ask("hello") == "you said hello"
             assert int(await caller.ask("pid")) in children()
-            assert (await hosted.ask({"do": "offer", "sdp": "this"}))["sdp"] == "answer to this"
-            with pytest.raises(Refused, match="takes no"):
-                await hosted.ask({"do": "dance"})
+            assert (await hosted.offer(Offer("this"))).sdp == "answer to this"
+            with pytest.raises(Refused, match="no candidates today"):
+                await hosted.add_candidates(Candidates("pc", ()))
             caller.hang_up()
             assert await hosted.wait() == "the caller hung up"
             await until(lambda: it.host.running == 0)
             assert it.ends() == ["the caller hung up"]
-            assert [report for report in it.reports if report.get("began")], it.reports
-            assert [report for report in it.reports if "turn" in report], it.reports
+            kinds = [type(report) for report in it.reports]
+            assert SessionBegan in kinds and TurnAnswered in kinds, it.reports
 
     run(test())
 
@@ -182,7 +192,7 @@ def test_a_worker_killed_takes_its_call_and_no_other() -> None:
             assert it.ends() == ["its process was killed by SIGKILL"]
             assert await two.ask("hello") == await three.ask("hello") == "you said hello"
             with pytest.raises(Refused) as refused:
-                await doomed.ask({"do": "offer", "sdp": ""})
+                await doomed.offer(Offer(""))
             assert refused.value.status == 410
             await other.end("that is all")
             assert two.closed == (1000, "the end")
@@ -209,7 +219,7 @@ def test_the_agents_code_ends_its_process(order: str, reason: str) -> None:
 
 def test_too_much_memory_is_an_error_where_it_is_asked_for() -> None:
     async def test() -> None:
-        async with calls(bounds=Bounds(memory_mb=100)) as it:
+        async with calls(limits=WorkerLimits(memory_mb=100)) as it:
             caller, _ = await it.begin()
             assert await caller.ask("hoard") != "it is mine"
             assert await caller.ask("hello") == "you said hello"
@@ -219,7 +229,7 @@ def test_too_much_memory_is_an_error_where_it_is_asked_for() -> None:
 
 def test_memory_that_no_limit_counts_is_noticed() -> None:
     async def test() -> None:
-        async with calls(bounds=Bounds(memory_mb=100)) as it:
+        async with calls(limits=WorkerLimits(memory_mb=100)) as it:
             caller, hosted = await it.begin()
             caller.say("share")
             assert "more than 100 MB of memory" in await asyncio.wait_for(hosted.wait(), PATIENCE)
@@ -229,7 +239,7 @@ def test_memory_that_no_limit_counts_is_noticed() -> None:
 
 def test_an_agent_that_blocks_its_loop_is_ended() -> None:
     async def test() -> None:
-        async with calls(bounds=Bounds(stuck_after=1.5)) as it:
+        async with calls(limits=WorkerLimits(stuck_after=1.5)) as it:
             caller, hosted = await it.begin()
             caller.say("block")
             assert "did not answer for 1.5 s" in await asyncio.wait_for(hosted.wait(), PATIENCE)
@@ -239,7 +249,7 @@ def test_an_agent_that_blocks_its_loop_is_ended() -> None:
 
 def test_who_takes_the_processor_goes_on_behind_the_others() -> None:
     async def test() -> None:
-        async with calls(bounds=Bounds(cpu=0.02)) as it:
+        async with calls(limits=WorkerLimits(cpu=0.02)) as it:
             caller, _ = await it.begin()
             pid = int(await caller.ask("pid"))
             assert await caller.ask("burn") == "warm"

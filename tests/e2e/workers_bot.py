@@ -6,16 +6,17 @@ import mmap
 import os
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 from antiphon import Agent
 from antiphon.context import Context, UserSaid
+from antiphon.errors import UsageError
 from antiphon.frames import ReplyEnded, ToolCall, UserText
 from antiphon.observers import Observer
 from antiphon.processor import Processor, on
 from antiphon.server import session_transport
-from antiphon.server.host import Opening
+from antiphon.server.port import Opening
 from antiphon.server.settings import ServerSettings
 from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.telemetry.latency import Latency
@@ -69,9 +70,13 @@ class Lines:
     def __init__(self, wire: Wire) -> None:
         self.input, self.output = TextInput(wire), TextOutput(wire)
 
-    async def offer(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def offer(self, request: Mapping[str, Any]) -> Mapping[str, str]:
         """Anything."""
-        return {"sdp": f"answer to {request['sdp']}", "pid": os.getpid()}
+        return {"sdp": f"answer to {request['sdp']}", "type": "answer", "pc_id": "pc"}
+
+    async def candidates(self, request: Mapping[str, Any]) -> object:
+        """None are wanted."""
+        raise UsageError("no candidates today")
 
 
 class Silent:
@@ -88,15 +93,16 @@ class Silent:
         """Nothing."""
 
 
-async def line(
-    opening: Opening, wire: Wire | None, settings: ServerSettings
+async def make(
+    opening: Opening, wire: Wire | None, settings: ServerSettings, ringing: object = None
 ) -> session_transport.SessionTransport:
     """The transport of these tests, whatever is asked for."""
     latency = Latency()
-    return session_transport.SessionTransport(Lines(wire or Silent()), opening, latency, [latency])
+    lines = Lines(wire or Silent())
+    return session_transport.SessionTransport(lines, opening, latency, [latency], negotiator=lines)
 
 
-session_transport.KINDS = {"websocket": line, "webrtc": line, "phone": line}
+session_transport.make = make
 
 
 def hoard() -> str:

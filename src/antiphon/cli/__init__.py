@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__
+from ..version import __version__
 from .converse import converse
 from .demo import demo
 from .dial import dial
@@ -46,7 +46,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     pass
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def prepare() -> None:
-    """Let output fit where it goes, and logs tell of errors alone; with ANTIPHON_DEBUG of everything."""
+    """Replace characters that the output cannot encode; log errors only, unless ANTIPHON_DEBUG is set."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""A call between a recorded caller and an agent: held, shown, measured and written down."""
+"""Runs a call between a recorded caller and an agent: shown, measured, and recorded if asked for."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -21,22 +21,22 @@ from .show import say
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["CALLER_HZ", "CallOutcome", "hold"]
+__all__ = ["CALLER_HZ", "CallOutcome", "run_call"]
 
-CALLER_HZ = 16000  # what the models listen to
-CALL_HZ = 24000  # of the agent's voice, and of the call's wav
-PAUSE = 0.1  # seconds: with a shorter pause speech goes on; a turn never ends in one
+CALLER_HZ = 16000  # the rate that the models listen to
+CALL_HZ = 24000  # the rate of the agent's voice and of the call's recording
+PAUSE = 0.1  # seconds: a shorter pause does not divide speech, and a turn never ends in one
 
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """A call that is over."""
+    """What a finished call was like."""
 
     latency: Latency
     seconds: float
 
 
-async def hold(
+async def run_call(
     agent: AgentDefinition,
     lines: Sequence[CallerLine],
     out: "Console",
@@ -46,7 +46,10 @@ async def hold(
     linger: float = 4.0,
     at_most: float = 600.0,
 ) -> CallOutcome:
-    """Let a caller speak these lines, of CALLER_HZ, to the agent, and print what is said."""
+    """Play these lines, sampled at CALLER_HZ, to the agent, and print the conversation.
+
+    `record` is a wav file for both sides; `linger` and `at_most` are those of `Caller`.
+    """
     speech = [find_speech(line.pcm, CALLER_HZ, PAUSE) for line in lines]
 
     def spoken() -> list[tuple[float, float]]:
@@ -57,13 +60,13 @@ async def hold(
         ]
 
     with ExitStack() as stack:
-        tape = stack.enter_context(CallRecorder(record)) if record else None
+        recorder = stack.enter_context(CallRecorder(record)) if record else None
         caller = Caller(
             lines,
             CALLER_HZ,
             agent_rate=CALL_HZ,
-            spoke=tape.caller if tape else None,
-            hear=tape.agent if tape else None,
+            spoke=recorder.caller if recorder else None,
+            hear=recorder.agent if recorder else None,
             linger=linger,
             at_most=at_most,
         )
@@ -73,19 +76,19 @@ async def hold(
             observers.append(Journal(journal))
         session = agent.session(caller, observers=observers)
         await session.run()
-    if tape is not None and tape.broken is not None:
-        say(tape.broken)
-        latency.failures.append(str(tape.broken))
+    if recorder is not None and recorder.error is not None:
+        say(recorder.error)
+        latency.failures.append(str(recorder.error))
     return CallOutcome(latency, session.now)
 
 
 class CallRecorder:
-    """Writes both sides of a call to a wav; if that fails, the call goes on, and `broken` says why."""
+    """Writes both sides of a call to a stereo wav. If that fails, the call goes on; `error` says why."""
 
     def __init__(self, path: Path) -> None:
-        self.broken: AntiphonError | None = None
+        self.error: AntiphonError | None = None
         self._writer = CallWriter(path, CALL_HZ)
-        self._raise = Resampler(CALLER_HZ, CALL_HZ)
+        self._resample = Resampler(CALLER_HZ, CALL_HZ)
         self._at = 0
 
     def __enter__(self) -> "CallRecorder":
@@ -95,18 +98,18 @@ class CallRecorder:
         self._writer.close()
 
     def caller(self, at: int, pcm: bytes) -> None:
-        """The caller's side, which has no gaps."""
-        raised = self._raise(pcm)
-        self._write(self._writer.left, self._at, raised)
-        self._at += len(raised) // 2
+        """Write audio of the caller, which comes without gaps."""
+        resampled = self._resample(pcm)
+        self._write(self._writer.left, self._at, resampled)
+        self._at += len(resampled) // 2
 
     def agent(self, at: int, pcm: bytes) -> None:
-        """The agent's side."""
+        """Write audio of the agent, from sample `at`."""
         self._write(self._writer.right, at, pcm)
 
     def _write(self, put: Callable[[int, bytes], None], at: int, pcm: bytes) -> None:
-        if self.broken is None:
+        if self.error is None:
             try:
                 put(at, pcm)
             except AntiphonError as error:
-                self.broken = error
+                self.error = error

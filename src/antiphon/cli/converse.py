@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ConfigurationError
-from .show import console, say, told
+from .show import console, reports_errors, say
 
 if TYPE_CHECKING:
     from ..agent import AgentDefinition
 
-AFTER = 120.0  # seconds that a call may last longer than its caller speaks
+AFTER = 120.0  # seconds that a call may last beyond the caller's recording
 
 __all__ = [
     "AgentFile",
@@ -22,34 +22,41 @@ __all__ = [
     "Out",
     "PolicyFile",
     "Virtual",
-    "called",
+    "agent_of",
+    "check_writable",
     "converse",
-    "play",
-    "writable",
+    "play_recording",
 ]
 
-Caller = Annotated[Path, typer.Argument(metavar="CALLER.wav", help="What the caller says, pauses and all.")]
+Caller = Annotated[
+    Path, typer.Argument(metavar="CALLER.wav", help="A recording of the caller, including the pauses.")
+]
 AgentFile = Annotated[
-    Path | None, typer.Option("--agent", metavar="FILE.py", help="Who is called; else the demo's agent.")
+    Path | None,
+    typer.Option("--agent", metavar="FILE.py", help="The agent's file. By default, the demo's agent."),
 ]
 Out = Annotated[
-    Path | None, typer.Option("--out", metavar="CALL.wav", help="The call: left caller, right agent.")
+    Path | None, typer.Option("--out", metavar="CALL.wav", help="Record the call: caller left, agent right.")
 ]
 Json = Annotated[
-    Path | None, typer.Option("--json", metavar="REPORT.json", help="What was said, and how long it took.")
+    Path | None,
+    typer.Option("--json", metavar="REPORT.json", help="Write a report: what was said, and all latencies."),
 ]
 JournalFile = Annotated[
-    Path | None, typer.Option("--journal", metavar="FILE", help="Every event of the call, a line each.")
+    Path | None,
+    typer.Option("--journal", metavar="FILE", help="Write a journal: every event of the call, one per line."),
 ]
 PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", metavar="FILE.toml", help="Another turn policy than the agent's.")
+    Path | None,
+    typer.Option("--policy", metavar="FILE.toml", help="Use this turn policy instead of the agent's."),
 ]
 Virtual = Annotated[
-    bool, typer.Option("--virtual", help="Do not wait: in virtual time, where computing takes none.")
+    bool,
+    typer.Option("--virtual", help="Run in virtual time, as fast as possible; computing then takes no time."),
 ]
 
 
-@told
+@reports_errors
 def converse(
     caller: Caller,
     agent: AgentFile = None,
@@ -59,12 +66,12 @@ def converse(
     policy: PolicyFile = None,
     virtual: Virtual = False,
 ) -> None:
-    """Play a recorded caller to an agent; write the call, and a report of it."""
-    play(called(agent, policy), caller, out=out, json=json, journal=journal, virtual=virtual)
+    """Play a recorded caller to an agent, and show the conversation and its latencies."""
+    play_recording(agent_of(agent, policy), caller, out=out, json=json, journal=journal, virtual=virtual)
 
 
-def called(file: Path | None, policy: Path | None) -> "AgentDefinition":
-    """The agent of a command, with the policy that is asked for."""
+def agent_of(file: Path | None, policy: Path | None) -> "AgentDefinition":
+    """Load the agent of a command, and set its turn policy if one is given."""
     from ..agent_file import chosen
     from ..turns.policy import load_policy
 
@@ -74,7 +81,7 @@ def called(file: Path | None, policy: Path | None) -> "AgentDefinition":
     return agent
 
 
-def play(
+def play_recording(
     agent: "AgentDefinition",
     caller: Path,
     *,
@@ -83,42 +90,44 @@ def play(
     journal: Path | None = None,
     virtual: bool = False,
 ) -> None:
-    """Hold the call of a recorded caller. Exits with 1 where a part failed in it."""
+    """Run the call of a recorded caller. Exits with status 1 if any part failed during the call."""
     from ..audio.resample import resample
     from ..audio.wav import read
     from ..testing.virtual import run_virtual
     from ..transports.caller import CallerLine
-    from .calls import CALLER_HZ, CallOutcome, hold
+    from .calls import CALLER_HZ, CallOutcome, run_call
     from .ready import fetch, load
     from .report import report, write
     from .screen import summary
 
     for file in (out, json, journal):
         if file is not None:
-            writable(file)
+            check_writable(file)
             if file.exists() and caller.exists() and file.samefile(caller):
-                raise ConfigurationError(f"{file} is what the caller says: choose another file to write")
+                raise ConfigurationError(f"{file} is the caller's recording: choose another file to write")
     sound = read(caller)
     line = CallerLine(resample(sound.mono(), sound.sample_rate, CALLER_HZ), 0.0, "now")
     screen = console()
     fetch(agent)
 
-    async def hold_call() -> CallOutcome:
+    async def call() -> CallOutcome:
         await load(agent, screen)
-        return await hold(agent, [line], screen, record=out, journal=journal, at_most=sound.seconds + AFTER)
+        return await run_call(
+            agent, [line], screen, record=out, journal=journal, at_most=sound.seconds + AFTER
+        )
 
-    call = run_virtual(hold_call()) if virtual else asyncio.run(hold_call())
-    latency = call.latency
+    outcome = run_virtual(call()) if virtual else asyncio.run(call())
+    latency = outcome.latency
     summary(screen, latency.turns)
     if virtual:
-        screen.print("In virtual time: what the models compute takes none.", style="dim", soft_wrap=True)
+        screen.print("In virtual time: the models' computing takes no time.", style="dim", soft_wrap=True)
     if not latency.turns:
-        say(f"no turn was heard in {caller}: nobody speaks in it, or no words were understood")
+        say(f"no turn was heard in {caller}: it holds no speech, or no words were recognised")
     if json is not None:
         about = {
             "caller": str(caller),
             "caller_seconds": round(sound.seconds, 3),
-            "seconds": round(call.seconds, 3),
+            "seconds": round(outcome.seconds, 3),
             "clock": "virtual" if virtual else "real",
         }
         write(json, about | report(latency))
@@ -126,9 +135,9 @@ def play(
         raise typer.Exit(1)
 
 
-def writable(file: Path) -> None:
-    """Whether a file can be written, told before the call and not after it."""
+def check_writable(file: Path) -> None:
+    """Raises ConfigurationError if a file cannot be written, before the call rather than after it."""
     if not file.parent.is_dir():
-        raise ConfigurationError(f"cannot write {file}: there is no folder {file.parent}; make it first")
+        raise ConfigurationError(f"cannot write {file}: there is no folder {file.parent}; create it first")
     if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
         raise ConfigurationError(f"cannot write {file}: choose another place")

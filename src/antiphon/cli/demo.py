@@ -1,4 +1,4 @@
-"""`antiphon demo`: a short spoken conversation, with every model on this machine."""
+"""`antiphon demo`: a short spoken conversation, with all models on this machine."""
 
 import asyncio
 import os
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..errors import ConfigurationError
-from .converse import writable
-from .show import console, told
+from .converse import check_writable
+from .show import console, reports_errors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..agent import AgentDefinition
     from ..transports.caller import CallerLine
 
-__all__ = ["SCRIPT", "demo", "voiced"]
+__all__ = ["SCRIPT", "caller_lines", "demo"]
 
 SCRIPT: tuple[tuple[str, float, Literal["answer", "barge-in"]], ...] = (
     ("Hi there. Do you repair flat tires?", 0.7, "answer"),
@@ -27,70 +27,75 @@ SCRIPT: tuple[tuple[str, float, Literal["answer", "barge-in"]], ...] = (
     ("How do I choose a good bike?", 0.7, "answer"),
     ("Sorry, wait. And the opening hours on Sunday?", 1.6, "barge-in"),
 )
-"""What the caller says, how many seconds after which cue: a question, a tool, a long answer, a barge-in."""
+"""The caller's lines: the text, and how many seconds after which cue it comes. They show a question, a tool
+call, a long answer and a barge-in."""
 
-DEEPER, FASTER = 0.8, 1.2  # the agent's voice, played slower and so deeper, is the caller's
+DEEPER, FASTER = 0.8, 1.2  # the caller's voice is the agent's, played slower and therefore deeper
 AT_MOST = 120.0  # seconds
 
-NOBODY = 120.0  # seconds without a caller after which the page goes, where no terminal can stop it
+STOP_IDLE = 120.0  # seconds without a visitor after which the page stops, if there is no terminal for Ctrl-C
 
 NEXT = """
-Talk to it      antiphon serve           (a page at http://localhost:7860)
-In the terminal antiphon talk            (or type: antiphon talk --text)
-Your own agent  examples/bicycle_shop.py (ten lines; antiphon serve FILE.py)
-A recording     antiphon converse CALLER.wav --out CALL.wav --json REPORT.json
+Talk to it       antiphon serve            (a page at http://localhost:7860)
+In the terminal  antiphon talk             (or type: antiphon talk --text)
+Your own agent   examples/bicycle_shop.py  (ten lines; antiphon serve FILE.py)
+A recording      antiphon converse CALLER.wav --out CALL.wav --json REPORT.json
 """
 
-Page = Annotated[bool, typer.Option(help="Then serve the page to talk to it. In CI it is not.")]
+Page = Annotated[
+    bool, typer.Option(help="Then serve a page to talk to the agent; in CI the default is not to.")
+]
 Out = Annotated[Path, typer.Option("--out", metavar="CALL.wav", help="Where to write the call.")]
 
 
-@told
+@reports_errors
 def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.environ) -> None:
-    """Hold a short spoken conversation with the local models, show how long it took, and serve a page."""
+    """Run a short spoken conversation with local models, show its latencies, then serve a page."""
     from ..demo_agent import agent
-    from .calls import CallOutcome, hold
+    from .calls import CallOutcome, run_call
     from .ready import fetch, load
     from .screen import summary
     from .show import step
 
-    writable(out)
+    check_writable(out)
     screen = console()
     screen.print("A call to a bicycle shop. All models run on this machine.", style="bold", soft_wrap=True)
     fetch(agent)
 
     async def call() -> CallOutcome:
         await load(agent, screen)
-        with step(screen, "Caller's voice made"):
-            lines = await voiced()
+        with step(screen, "Caller's voice synthesised"):
+            lines = await caller_lines()
         screen.print()
-        return await hold(agent, lines, screen, record=out, linger=1.0, at_most=AT_MOST)
+        return await run_call(agent, lines, screen, record=out, linger=1.0, at_most=AT_MOST)
 
-    held = asyncio.run(call())
+    outcome = asyncio.run(call())
     screen.print()
-    summary(screen, held.latency.turns)
-    screen.print(f"\nThe call: {out}, {held.seconds:.0f} s, left the caller, right the agent", soft_wrap=True)
+    summary(screen, outcome.latency.turns)
+    screen.print(
+        f"\nRecording of the call: {out}, {outcome.seconds:.0f} s, caller left, agent right", soft_wrap=True
+    )
     screen.print(NEXT, soft_wrap=True, end="")
-    if held.latency.failures:
+    if outcome.latency.failures:
         raise typer.Exit(1)
     if page:
         _serve(agent, screen)
 
 
 def _serve(agent: "AgentDefinition", screen: "Console") -> None:
-    """The page to talk to the agent, until somebody stops it."""
+    """Serve the page until it is stopped."""
     from ..server.settings import ServerSettings
     from .serve import open_server
 
-    idle = None if sys.stdin.isatty() else NOBODY
+    idle = None if sys.stdin.isatty() else STOP_IDLE
     try:
         open_server({"bicycle_shop": agent}, ServerSettings.from_environment(stop_idle_after=idle))
     except ConfigurationError as error:
-        screen.print(f"The page is not served: {error}", soft_wrap=True)
+        screen.print(f"The page cannot be served: {error}", soft_wrap=True)
 
 
-async def voiced() -> "list[CallerLine]":
-    """The caller's lines, spoken in another voice than the agent's."""
+async def caller_lines() -> "list[CallerLine]":
+    """Synthesise the caller's lines, in another voice than the agent's."""
     from ..audio.resample import resample
     from ..services.ports import Speech
     from ..transports.caller import CallerLine

@@ -1,4 +1,4 @@
-"""`antiphon dial`: have a running server call somebody, who then talks with an agent."""
+"""`antiphon dial`: have a running server call a number and connect it with an agent."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from ..errors import (
     UnavailableError,
     UsageError,
 )
-from .show import console, told
+from .show import console, reports_errors
 
 __all__ = ["dial"]
 
@@ -23,22 +23,24 @@ KEY = "ANTIPHON_PRIVATE_KEY"
 HERE = "http://localhost:7860"
 
 
-@told
+@reports_errors
 def dial(
-    to: Annotated[str, typer.Argument(metavar="NUMBER", help="Whom to call, such as +4930123456.")],
+    to: Annotated[str, typer.Argument(metavar="NUMBER", help="The number to call, such as +4930123456.")],
     provider: Annotated[
-        str | None, typer.Option(help="With whom; else with the one there is an account of.")
+        str | None, typer.Option(help="The phone provider. By default, the only one that is configured.")
     ] = None,
     caller: Annotated[
         str | None, typer.Option("--from", metavar="NUMBER", help="The number to call from.")
     ] = None,
-    agent: Annotated[str | None, typer.Option(help="Who talks; else the server's first agent.")] = None,
-    body: Annotated[
-        str | None, typer.Option(metavar="JSON", help="What to tell an agent that is a function.")
+    agent: Annotated[
+        str | None, typer.Option(help="The agent's name. By default, the server's first agent.")
     ] = None,
-    server: Annotated[str, typer.Option(help="Where `antiphon serve` runs.")] = HERE,
+    body: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Data for an agent that is a function of the opening.")
+    ] = None,
+    server: Annotated[str, typer.Option(help="The URL at which `antiphon serve` runs.")] = HERE,
 ) -> None:
-    """Have a running server call somebody. With keys, the private one is in ANTIPHON_PRIVATE_KEY."""
+    """Have a running server call a number. If it needs keys, set its private one in ANTIPHON_PRIVATE_KEY."""
     wanted = {"to": to, "provider": provider, "from": caller, "agent": agent, "body": _json(body)}
     done = _post(server, {name: what for name, what in wanted.items() if what is not None})
     console().print(f"Calling {to} by {done.get('provider')}: {done.get('call')}", soft_wrap=True)
@@ -64,12 +66,12 @@ def _post(server: str, wanted: dict[str, Any]) -> dict[str, Any]:
         detail = str(said.get("detail", answer.status_code))
     except httpx.HTTPError as error:
         raise UnavailableError(
-            f"{server} was not reached: {error}; does `antiphon serve` run there?"
+            f"{server} cannot be reached: {error}; is `antiphon serve` running there?"
         ) from error
     except (ValueError, AttributeError) as error:
-        raise BadResponseError(f"{server} answered with what is not JSON: is it `antiphon serve`?") from error
+        raise BadResponseError(f"{server} did not answer with JSON: is it `antiphon serve`?") from error
     if answer.status_code in (401, 403):
-        raise AuthenticationError(f"{detail}; the key is taken from {KEY}")
+        raise AuthenticationError(f"{detail}; the key is read from {KEY}")
     if answer.status_code == 400:
         raise UsageError(detail)
     if answer.is_error:

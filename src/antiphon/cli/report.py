@@ -15,7 +15,7 @@ __all__ = ["report", "write"]
 
 
 def report(latency: Latency) -> dict[str, Any]:
-    """What a call was like: each turn, what was said unprompted, the latencies in sum, and what failed."""
+    """The report: each turn, replies that no turn asked for, a summary of latencies, and failures."""
     return {
         "measured": measured(latency.turns),
         "turns": [_turn(turn) for turn in latency.turns],
@@ -28,7 +28,7 @@ def report(latency: Latency) -> dict[str, Any]:
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
-    """Write it where it can be read by people too. Raises ConfigurationError where that is not possible."""
+    """Write a report as indented JSON. Raises ConfigurationError if the file cannot be written."""
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A conversation as one can watch it: who speaks, what is said, and how long each answer took."""
+"""Prints a conversation as it happens: who speaks, what is said, and each answer's latency."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -35,14 +35,14 @@ COLOURS = dict(zip(PARTS, ("blue", "cyan", "magenta", "yellow", "green", "white"
 VOICES = {"caller": "bold cyan", "agent": "bold magenta", "tool": "yellow", "failed": "bold red"}
 STATES = {"listening": "dim", "thinking": "yellow"} | VOICES
 BARS = 48  # columns of a waterfall
-SCALE = 1.0  # seconds that they stand for; more where an answer took longer
-INDENT = 18  # columns before what is said
+SCALE = 1.0  # seconds that they stand for; more if an answer took longer
+INDENT = 18  # columns before the words
 
 
 class Screen:
-    """Prints a conversation as it happens; on a terminal a live line below says who speaks now.
+    """An observer that prints the conversation; on a terminal, a live line shows who speaks now.
 
-    An observer of the session, to stand behind the `Latency` that it prints the waterfalls of.
+    List it after `latency` among the session's observers, since it prints what that has measured.
     """
 
     media = False
@@ -78,7 +78,7 @@ class Screen:
         """Nothing to close."""
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
-        """Take note; it is printed when the session has done its work."""
+        """Note what happened; it is printed once the session has handled the event."""
         match what:
             case UserTurnStarted():
                 self._state, self._words = "caller", ""
@@ -98,7 +98,7 @@ class Screen:
                     if run.call.id == what.call.id:
                         self._soon(self._tool, now, run)
             case ReplyEnded(speculative=True):
-                pass  # nobody heard of it
+                pass  # it was never audible
             case ReplyEnded(reply):
                 if self._state == "agent":
                     self._state, self._words = "listening", ""
@@ -124,7 +124,7 @@ class Screen:
     # What is printed -------------------------------------------------------------------------------
 
     def _turn(self, turn: TurnTiming) -> None:
-        if turn.number > self._printed:  # a turn that a part rewrites is seen twice
+        if turn.number > self._printed:  # a turn that a part has rewritten is seen twice
             self._printed = turn.number
             self._print(turn.started, "caller", turn.user)
 
@@ -163,7 +163,7 @@ class Screen:
 
 
 def waterfall(turn: TurnTiming) -> "list[Line]":
-    """The parts of a turn's latency as bars, each beginning where the one before it ended."""
+    """The parts of a turn's latency as bars, each beginning where the previous one ends."""
     from rich.text import Text as Line
 
     marks, parts = turn.marks, turn.parts
@@ -188,7 +188,7 @@ def waterfall(turn: TurnTiming) -> "list[Line]":
 
 
 def summary(out: "Console", turns: Sequence[TurnTiming]) -> None:
-    """Median and 95th percentile of the latencies, and where they were measured."""
+    """Print the median and 95th percentile of the latencies, and between which points they were measured."""
     of = summarise(turns)
     if of is None:
         return
@@ -202,7 +202,7 @@ def summary(out: "Console", turns: Sequence[TurnTiming]) -> None:
 
 
 def measured(turns: Sequence[TurnTiming]) -> str:
-    """Where the latencies of these turns were measured, in words."""
+    """Between which points the latencies of these turns were measured, as a sentence."""
     if not turns:
         return "Nothing was measured."
     begins = {

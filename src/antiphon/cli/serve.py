@@ -1,4 +1,4 @@
-"""`antiphon serve`: an agent for browsers, programs and phones, over HTTP."""
+"""`antiphon serve`: serve agents to browsers, programs and phones."""
 
 import logging
 import os
@@ -11,51 +11,62 @@ import typer
 
 from ..errors import ConfigurationError
 from ..server.settings import ServerSettings, is_loopback
-from .show import console, told
+from .show import console, reports_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..server.host import Agents, Host, Report
+    from ..server.host import Agents
+    from ..server.port import Host, OnReport
     from ..transports.telephony.port import Provider
 
-__all__ = ["Address", "Port", "numbered", "open_server", "serve"]
+__all__ = ["Address", "Port", "check_phone_settings", "open_server", "serve"]
 
 AgentFile = Annotated[
     Path | None,
-    typer.Argument(metavar="FILE.py", help="Who is served: its `agent` or `agents`; else the demo's agent."),
+    typer.Argument(
+        metavar="FILE.py", help="The file that defines `agent` or `agents`. By default, the demo's agent."
+    ),
 ]
-Address = Annotated[str | None, typer.Option(help="The address to listen on; 0.0.0.0 is every one.")]
-Port = Annotated[int | None, typer.Option(help="The port to listen on.  [default: 7860]")]
+Address = Annotated[
+    str | None, typer.Option(help="The address to listen on; 0.0.0.0 listens on all (default: 127.0.0.1).")
+]
+Port = Annotated[int | None, typer.Option(help="The port to listen on (default: 7860).")]
 
 
-@told
+@reports_errors
 def serve(
     agent: AgentFile = None,
     host: Address = None,
     port: Port = None,
     public_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="How the outside reaches it: https://voice.example.com")
+        str | None,
+        typer.Option(
+            metavar="URL", help="The URL of the server for clients, such as https://voice.example.com"
+        ),
     ] = None,
-    tls_cert: Annotated[str | None, typer.Option(metavar="FILE", help="Serve TLS with this.")] = None,
+    tls_cert: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The certificate, to serve TLS.")
+    ] = None,
     tls_key: Annotated[str | None, typer.Option(metavar="FILE", help="The certificate's key.")] = None,
     sip: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Listen for SIP calls, too: 127.0.0.1:5060")
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Also listen for SIP calls, such as on 127.0.0.1:5060"),
     ] = None,
-    capacity: Annotated[int | None, typer.Option(help="Sessions at the same time.  [default: 100]")] = None,
+    capacity: Annotated[int | None, typer.Option(help="The most concurrent sessions (default: 100).")] = None,
     isolation: Annotated[
-        str | None, typer.Option(help="loop (all sessions in one process) or process (one each).")
+        str | None,
+        typer.Option(help="loop (all sessions in one process) or process (one per session) (default: loop)"),
     ] = None,
     drain: Annotated[
-        float | None, typer.Option(help="Seconds that calls may go on after SIGTERM.  [default: 600]")
+        float | None,
+        typer.Option(help="Seconds that running calls may continue after SIGTERM (default: 600)."),
     ] = None,
-    new_key: Annotated[
-        bool, typer.Option("--new-key", help="Print a pair of new keys, and no more.")
-    ] = False,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Print a new pair of keys and exit.")] = False,
 ) -> None:
-    """Serve an agent: the page, WebRTC, websockets, phones and SIP.
+    """Serve agents: the page, WebRTC, websockets, phone calls and SIP.
 
-    All settings, keys among them, may be given by the environment as well: docs/guides/serve.md.
+    Further settings, such as keys, are environment variables: see docs/guides/serve.md.
     """
     if new_key:
         typer.echo(f"ANTIPHON_PUBLIC_KEYS=pk_{secrets.token_urlsafe(24)}")
@@ -79,9 +90,10 @@ def serve(
 
 
 def open_server(agents: "Agents | Path | None", settings: ServerSettings) -> None:
-    """Pull what the agents need, say where they are reached, and serve them until told to stop.
+    """Download the agents' models, print the server's URLs, and serve until told to stop.
 
-    A path is that of the file which has them (None is the demo's agent): each session gets a process.
+    Given a path, the file that defines the agents (None for the demo's agent), each session gets a process of
+    its own; given the agents themselves, all sessions run in this process.
     """
     from ..agent import AgentDefinition
     from ..agent_file import served
@@ -97,36 +109,36 @@ def open_server(agents: "Agents | Path | None", settings: ServerSettings) -> Non
     for agent in found.values():
         if isinstance(agent, AgentDefinition):
             fetch(agent)
-    hosting = found if isinstance(agents, Mapping) else _processes(agents, settings)
+    served_by = found if isinstance(agents, Mapping) else _worker_host(agents, settings)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("antiphon").setLevel(logging.WARNING)
     logging.getLogger("antiphon.server").setLevel(logging.INFO)
-    serve_app(app(hosting, settings), settings, began=lambda: announce(settings))
+    serve_app(app(served_by, settings), settings, began=lambda: announce(settings))
 
 
-def _processes(file: Path | None, settings: ServerSettings) -> "Callable[[Report], Host]":
-    from ..server.workers.bounds import Bounds
+def _worker_host(file: Path | None, settings: ServerSettings) -> "Callable[[OnReport], Host]":
+    from ..server.workers.limits import WorkerLimits
     from ..server.workers.pool import WorkerHost
 
-    bounds = Bounds(settings.memory_mb, settings.cpu, settings.stuck_after)
-    return lambda report: WorkerHost(file, settings, report, bounds=bounds)
+    limits = WorkerLimits(settings.memory_mb, settings.cpu, settings.stuck_after)
+    return lambda on_report: WorkerHost(file, settings, on_report, limits=limits)
 
 
-def numbered(settings: ServerSettings) -> None:
-    """Raises ConfigurationError where no phone provider could reach the server."""
+def check_phone_settings(settings: ServerSettings) -> None:
+    """Raises ConfigurationError if no phone provider is configured or could reach the server."""
     if not settings.public_url:
         raise ConfigurationError(
-            "a phone provider must know how to reach this machine: set ANTIPHON_PUBLIC_URL=https://..."
+            "phone providers need a URL to reach this machine: set ANTIPHON_PUBLIC_URL=https://..."
         )
     if not _providers():
         raise ConfigurationError(
-            "no phone provider is set up: set the environment variables of one, such as TWILIO_ACCOUNT_SID "
-            "and TWILIO_AUTH_TOKEN; docs/guides/telephone.md has them all"
+            "no phone provider is configured: set the environment variables of one, such as "
+            "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN; docs/guides/telephone.md lists them all"
         )
 
 
 def announce(settings: ServerSettings) -> None:
-    """Say where the agents are reached, and by whom."""
+    """Print the URLs of the server, and who may use it."""
     out = console()
     here = "localhost" if is_loopback(settings.host) or settings.host in ("0.0.0.0", "::") else settings.host
     where = (settings.public_url or f"{settings.scheme}://{here}:{settings.port}").rstrip("/")
@@ -136,15 +148,15 @@ def announce(settings: ServerSettings) -> None:
     if settings.sip:
         out.print(f"SIP: sip:{settings.sip_user}@{settings.sip_domain or settings.sip}", soft_wrap=True)
     who = (
-        "It wants keys to begin a session."
+        "Sessions need a key."
         if settings.keyed
-        else "Without keys, for development: it answers this machine alone."
+        else "Without keys, for development: only this machine is served."
     )
-    out.print(f"{who} Ctrl-C stops.\n", style="dim", soft_wrap=True)
+    out.print(f"{who} Press Ctrl-C to stop.\n", style="dim", soft_wrap=True)
 
 
 def _providers() -> "list[Provider]":
-    """The phone providers that there is an account of."""
+    """The phone providers whose environment variables are set."""
     from ..transports.telephony.providers import account, available, missing
 
     return [one for one in available() if one.environment and not missing(one, account(one))]

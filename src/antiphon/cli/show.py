@@ -1,4 +1,4 @@
-"""What the command line shows: colour on a terminal, plain lines elsewhere; an error in one message."""
+"""Output of the command line: colour on a terminal, plain lines elsewhere; errors as one message."""
 
 import functools
 import os
@@ -14,7 +14,7 @@ from ..errors import AntiphonError, YouErred
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "say", "step", "table", "told"]
+__all__ = ["console", "reports_errors", "say", "step", "table"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,21 +23,22 @@ DEBUG = "ANTIPHON_DEBUG"
 
 
 def console() -> "Console":
-    """Standard output. Text is shown as it is: nothing in it is taken for markup."""
+    """Standard output. Text is printed as it is, without interpreting markup."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False)
 
 
 def say(what: object) -> None:
-    """A message to standard error."""
+    """Print a message to standard error."""
     typer.echo(f"antiphon: {what}", err=True)
 
 
-def told(command: Callable[P, R]) -> Callable[P, R]:
-    """A command whose errors are told in one message; exits with 2 where you erred, 1 where they did.
+def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a command to print an AntiphonError as one message instead of a traceback.
 
-    ANTIPHON_DEBUG=1 shows where an error came from. Ctrl-C exits with 130.
+    The exit status is 2 for a YouErred, 1 for any other, and 130 after Ctrl-C. ANTIPHON_DEBUG=1 shows the
+    traceback as well.
     """
 
     @functools.wraps(command)
@@ -59,7 +60,7 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def table(out: "Console", heads: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
-    """A table; a column whose place in `right` holds an "r" is aligned to the right."""
+    """Print a table; an "r" at a column's position in `right` aligns it to the right."""
     sides = ["right" if side == "r" else "left" for side in right.ljust(len(heads))]
     if out.is_terminal:
         from rich.box import SIMPLE_HEAD
@@ -81,7 +82,7 @@ def table(out: "Console", heads: Sequence[str], rows: Sequence[Sequence[str]], r
 
 @contextmanager
 def step(out: "Console", what: str) -> Generator[None]:
-    """Show that something goes on, then how long it took."""
+    """Show a spinner inside the `with` block, then how long it took."""
     begun = time.monotonic()
     if out.is_terminal:
         with out.status(f"{what} ..."):

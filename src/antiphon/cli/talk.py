@@ -1,4 +1,4 @@
-"""`antiphon talk`: speak with an agent here, by microphone and loudspeaker or by typing."""
+"""`antiphon talk`: talk with an agent on this machine, by voice or by typing."""
 
 import asyncio
 import os
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..frames import Failed, Frame, ReplyEnded, ReplyStarted, Signal, Text, ToolEnded, UserText
-from .converse import AgentFile, PolicyFile, called
-from .show import console, told
+from .converse import AgentFile, PolicyFile, agent_of
+from .show import console, reports_errors
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,34 +18,36 @@ if TYPE_CHECKING:
     from ..session import Session
     from ..transports.terminal import Terminal
 
-__all__ = ["Rests", "Typing", "speak", "talk", "type_in"]
+__all__ = ["NoBargeIn", "TextMode", "talk", "talk_by_text", "talk_by_voice"]
 
-Typing = Annotated[bool, typer.Option("--text", help="Type and read instead of speaking.")]
-Rests = Annotated[
-    bool, typer.Option("--no-barge-in", help="For a loudspeaker: do not listen while the agent speaks.")
+TextMode = Annotated[bool, typer.Option("--text", help="Type instead of speaking.")]
+NoBargeIn = Annotated[
+    bool,
+    typer.Option("--no-barge-in", help="Do not listen while the agent speaks, for use with a loudspeaker."),
 ]
 
-HEADPHONES = "Use headphones, or the agent hears itself; with a loudspeaker: --no-barge-in."
+HEADPHONES = "Use headphones, or the agent hears itself; with a loudspeaker, use --no-barge-in."
 
 
-@told
+@reports_errors
 def talk(
-    agent: AgentFile = None, text: Typing = False, no_barge_in: Rests = False, policy: PolicyFile = None
+    agent: AgentFile = None, text: TextMode = False, no_barge_in: NoBargeIn = False, policy: PolicyFile = None
 ) -> None:
     """Talk with an agent, by microphone and loudspeaker or by typing."""
     if text:
-        type_in(called(agent, policy))
+        talk_by_text(agent_of(agent, policy))
     else:
         from ..transports.terminal import Terminal
 
-        speak(called(agent, policy), Terminal(rests=no_barge_in), hint=None if no_barge_in else HEADPHONES)
+        hint = None if no_barge_in else HEADPHONES
+        talk_by_voice(agent_of(agent, policy), Terminal(rests=no_barge_in), hint=hint)
 
 
 # Speaking --------------------------------------------------------------------------------------------
 
 
-def speak(agent: "AgentDefinition", terminal: "Terminal", *, hint: str | None = None) -> None:
-    """Hold a conversation over the terminal's devices, until Ctrl-C or the agent ends it."""
+def talk_by_voice(agent: "AgentDefinition", terminal: "Terminal", *, hint: str | None = None) -> None:
+    """Run a conversation by microphone and loudspeaker, until Ctrl-C or the agent ends it."""
     from ..telemetry.latency import Latency
     from .ready import fetch, load
     from .screen import Screen, summary
@@ -53,15 +55,15 @@ def speak(agent: "AgentDefinition", terminal: "Terminal", *, hint: str | None = 
     out = console()
     latency = Latency()
 
-    async def hold() -> None:
+    async def converse() -> None:
         await load(agent, out)
-        out.print(f"Speak. Ctrl-C ends. {hint or ''}", style="bold", soft_wrap=True)
+        out.print(f"Speak now; Ctrl-C ends the call. {hint or ''}", style="bold", soft_wrap=True)
         with Screen(out, latency) as screen:
             await agent.session(terminal, observers=[latency, screen]).run()
 
     fetch(agent)
     try:
-        asyncio.run(hold())
+        asyncio.run(converse())
     finally:
         summary(out, latency.turns)
 
@@ -69,8 +71,8 @@ def speak(agent: "AgentDefinition", terminal: "Terminal", *, hint: str | None = 
 # Typing ----------------------------------------------------------------------------------------------
 
 
-def type_in(agent: "AgentDefinition", source: int = 0) -> None:
-    """Hold a conversation in writing: what comes from the file descriptor `source`, line by line."""
+def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
+    """Run a conversation in writing; each line read from the file descriptor `source` is a turn."""
     from ..playout.playout import Playout
     from ..services.llm import LLM
     from ..services.matching import load
@@ -82,7 +84,7 @@ def type_in(agent: "AgentDefinition", source: int = 0) -> None:
     fetch(agent, "llm")
     model = agent.service("llm")
 
-    async def hold() -> None:
+    async def converse() -> None:
         conversation = agent.conversation()
         with step(out, "Model loaded"):
             await load(model)
@@ -100,11 +102,11 @@ def type_in(agent: "AgentDefinition", source: int = 0) -> None:
                 typing.cancel()
                 over.cancel()
 
-    asyncio.run(hold())
+    asyncio.run(converse())
 
 
 async def _type(session: "Session", page: "Page", source: int) -> None:
-    """Give the session what is typed. Lines that nobody types live wait for the answer to the one before."""
+    """Send typed lines to the session; lines of a pipe or a file wait for the previous answer."""
     page.ask()
     async for line in lines(source):
         text = line.strip()
@@ -119,7 +121,7 @@ async def _type(session: "Session", page: "Page", source: int) -> None:
 
 
 class Page:
-    """Writes a conversation down while it is typed. An observer of its session."""
+    """An observer that prints a typed conversation."""
 
     media = False
 
@@ -129,19 +131,19 @@ class Page:
         self._asked = False
 
     def ask(self) -> None:
-        """Ask for a line, unless that stands there already."""
+        """Print the prompt, unless it is there already."""
         if self.prompt and not self._asked:
             self._asked = True
             self.out.print("you    ", style="bold cyan", end="")
 
     def typed(self, text: str) -> None:
-        """A line has come; one that was not typed on this screen is shown on it."""
+        """Note that a line was read; a line that was not typed on this terminal is printed."""
         self._asked = False
         if text and not self.prompt:
             self.out.print(f"you    {text}", soft_wrap=True)
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
-        """Write what the agent says, as it says it."""
+        """Print what the agent says, as it says it."""
         match what:
             case ReplyStarted():
                 if self._asked:
@@ -162,20 +164,20 @@ class Page:
                 pass
 
     def close(self) -> None:
-        """The session is over."""
+        """End the output when the session is over."""
         if self._asked:
             self.out.print()
 
 
 async def lines(source: int) -> AsyncGenerator[str, None]:
-    """The lines of a terminal, a pipe or a file, as they come."""
+    """Yield the lines of a terminal, a pipe or a file as they arrive."""
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[bytes] = asyncio.Queue()
     read = lambda: arrived.put_nowait(os.read(source, 65536))  # noqa: E731
     try:
         loop.add_reader(source, read)
         watched = True
-    except PermissionError:  # a file, which is always ready
+    except PermissionError:  # a file, which cannot be watched and is always ready
         watched = False
     rest = b""
     try:

@@ -1,4 +1,4 @@
-"""`antiphon turns`: what another policy would have done in a recorded call."""
+"""`antiphon turns`: what another turn policy would have done in a recorded call."""
 
 import json as encoding
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ConfigurationError
-from .show import console, table, told
+from .show import console, reports_errors, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from ..turns.recorded_call import RecordedCall
     from ..turns.what_if import Change, WhatIf
 
-app = typer.Typer(no_args_is_help=True, help="The turns of recorded calls.")
+app = typer.Typer(no_args_is_help=True, help="Analyse the turns of recorded calls.")
 
 JournalArgument = Annotated[
-    Path, typer.Argument(metavar="JOURNAL", help="Of the call, with media or without.")
+    Path, typer.Argument(metavar="JOURNAL", help="The call's journal, with or without media.")
 ]
 Policies = Annotated[
     list[Path],
-    typer.Option("--policy", metavar="FILE.toml", help="The policy to try; several are compared."),
+    typer.Option("--policy", metavar="FILE.toml", help="The policy to try; give several to compare them."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 OUTCOMES = ("earlier", "later", "cut off", "joined", "lost", "new")
 COUNTS = ("interruptions", "false_interruptions", "guesses", "guesses_dropped")
 HEADS = ("last sound", "the user", "recorded", "replayed", "ms saved", "outcome", "because")
-WORDS = 40  # characters of a turn that are shown
+WORDS = 40  # characters of a turn's text that are shown
 
 
 @app.callback()
 def turns() -> None:
-    """The turns of recorded calls."""
+    """Analyse the turns of recorded calls."""
 
 
 @app.command()
-@told
+@reports_errors
 def replay(journal: JournalArgument, policy: Policies, json: AsJson = False) -> None:
-    """What other policies would have done in a recorded call: turns earlier, later, cut off, joined."""
+    """Replay a recorded call with other turn policies, and compare when its turns would have ended."""
     from ..turns.policy import load_policy
     from ..turns.recorded_call import recorded
     from ..turns.what_if import what_if
@@ -87,7 +87,9 @@ def _show(out: "Console", name: str, result: "WhatIf") -> None:
     ]
     table(out, HEADS, rows, "r-rrr")
     if result.hung_up is not None:
-        out.print(f"The policy ends the call at {_time(result.hung_up)}: the user is idle.", soft_wrap=True)
+        out.print(
+            f"The policy ends the call at {_time(result.hung_up)}, because the user is idle.", soft_wrap=True
+        )
     out.print()
 
 
@@ -150,7 +152,7 @@ def _counts(counts: object) -> dict[str, int]:
 
 
 def _saved(result: "WhatIf") -> dict[str, int | None]:
-    """Of the turns that are still the same ones: positive where they are over earlier."""
+    """Milliseconds saved in the turns that stay the same; positive if they end earlier."""
     from ..telemetry.latency import percentile
 
     saved = result.saved

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
-from .. import __version__
 from ..errors import BadResponseError, UnavailableError
+from ..version import __version__
 from .catalogue import File, Web
 from .disk import room, size_of, writing
 from .progress import Tell

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection
 from typing import Any, Literal
 from weakref import ref
 
-from .. import __version__
 from ..clock import Timer
 from ..frames import ServerMessage, SessionStarted
 from ..processor import SessionPort
 from ..telemetry.latency import Latency
+from ..version import __version__
 from .acting import Acts, Sound
 from .messages import (
     VERSION,

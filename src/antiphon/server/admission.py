@@ -1,60 +1,62 @@
-"""Where sessions are let in, counted and shown out: what all routes of a server share."""
+"""Decides who may begin a session, and keeps track of sessions; all routes of a server share it."""
 
 import asyncio
 import logging
 import math
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection, Request
 
 from ..transports.wire import Wire
-from .host import Host, HostedSession, Kind, Opening, Refused, Report
-from .keys import Keys, Right, address, host_of
+from .keys import Keys, Right, address_of, host_of
 from .limits import AddressShare, RateLimit, Throttle, read_body
 from .metrics import Metrics
+from .port import Host, HostedSession, Kind, OnReport, Opening, Refused, Report, SessionBegan
 from .settings import ServerSettings
 from .tokens import Tokens
+
+if TYPE_CHECKING:
+    from ..transports.sip import Ringing
 
 __all__ = ["Admission"]
 
 logger = logging.getLogger("antiphon.server")
 
 CLOSING = "the server is being shut down"
-LOOK = 0.1  # seconds between two looks at whether the last session is over
-OFFERS = (
-    0.02  # seconds from one offer to the next: each takes 7 ms, that calls which are going on must not miss
-)
-LONGEST = 3.0  # seconds that an offer may wait for its turn
+POLL_EVERY = 0.1  # seconds between two checks whether the last session is over
+OFFER_PAUSE = 0.02  # seconds between two offers: each takes 7 ms of the loop, which running calls need too
+OFFER_LONGEST = 3.0  # seconds that an offer may wait for its turn
 
 
 class Admission:
-    """One server: its host, its keys, its limits, and the sessions that run."""
+    """One server's host, keys, limits, waiting openings and running sessions."""
 
-    def __init__(self, hosting: Callable[[Report], Host], settings: ServerSettings) -> None:
+    def __init__(self, make_host: Callable[[OnReport], Host], settings: ServerSettings) -> None:
         self.settings = settings
-        self.host = hosting(self._heard)
+        self.host = make_host(self._record)
         self.keys = Keys(settings)
-        self.rates = RateLimit(settings.per_minute, settings.burst)
+        self.rate_limit = RateLimit(settings.per_minute, settings.burst)
         share = settings.address_share
-        self.places = AddressShare(
+        self.address_share = AddressShare(
             math.ceil(settings.capacity * share), math.ceil(settings.half_open * share)
         )
-        self.offers = Throttle(OFFERS, LONGEST)
+        self.offer_throttle = Throttle(OFFER_PAUSE, OFFER_LONGEST)
         self.openings: Tokens[Opening] = Tokens(settings.join_within)
-        """What was begun by /start or a phone's webhook, and is to be joined."""
+        """Openings made by /start or a phone provider's webhook, until a client joins with their token."""
         self.metrics = Metrics()
         self.sessions: dict[str, HostedSession] = {}
-        self.peers: dict[str, str] = {}
-        """The session of each WebRTC connection, by the name (`pc_id`) that its client knows it by."""
+        self.session_of: dict[str, str] = {}
+        """The session of each WebRTC connection, by the `pc_id` that its client knows."""
         self.draining = False
         self._started = False
-        self._pending: set[str] = set()  # sessions that nobody has come to yet
+        self._unconnected: set[str] = set()
+        """WebRTC sessions whose client has not connected yet."""
         self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Get the host ready, once."""
+        """Start the host. Further calls do nothing."""
         if not self._started:
             self._started = True
             await self.host.start()
@@ -67,37 +69,44 @@ class Admission:
     # Before a session ------------------------------------------------------------------------------
 
     def check(self, connection: HTTPConnection, right: Right) -> None:
-        """Raises Refused where a request may not do this, or its address asks too much."""
-        self.rates.take(address(connection))
+        """Raises Refused if a request may not do this, or if its address makes too many requests."""
+        self.rate_limit.spend(address_of(connection))
         self.keys.check(connection, right)
 
     async def read(self, request: Request, most: int | None = None) -> bytes:
-        """The body of a request, within the limit."""
+        """The body of a request, of at most `most` bytes and the server's own limit."""
         return await read_body(request, min(most or self.settings.body_bytes, self.settings.body_bytes))
 
-    def opening(self, kind: Kind, agent: object, body: Any = None, **details: Any) -> Opening:
-        """What a session of this agent, or of the first, is to begin with. Raises Refused for others."""
+    def new_session(self) -> str:
+        """The id of a new session."""
+        return secrets.token_urlsafe(16)
+
+    def agent_named(self, name: object) -> str:
+        """The agent of that name, or the first if none is named. Raises Refused if there is no such agent."""
         names = self.host.names
-        name = names[0] if agent is None or agent == "" else agent
-        if not isinstance(name, str) or name not in names:
+        chosen = names[0] if name is None or name == "" else name
+        if not isinstance(chosen, str) or chosen not in names:
             raise Refused(404, "there is no such agent here; see /agents")
-        return Opening(secrets.token_urlsafe(16), name, kind, body, details)
+        return chosen
 
-    def has_room(self, kind: Kind | None = None, *, promised: bool = False, whose: str | None = None) -> None:
-        """Raises Refused while no session (of this kind, of this address) can begin.
+    def check_room(
+        self, kind: Kind | None = None, *, promised: bool = False, address: str | None = None
+    ) -> None:
+        """Raises Refused while no session of this kind, for this address, can begin.
 
-        Who was `promised` one may come late.
+        `promised`: the caller holds a token, and may join even while the server drains. `address=None` is
+        not limited.
         """
         if self.draining and not promised:
             raise Refused(503, CLOSING, 30)
         if not self.host.room:
             raise Refused(429, "all lines are busy: try again in a moment", 5)
-        if kind == "webrtc" and self.pending >= self.settings.half_open:
+        if kind == "webrtc" and self.unconnected >= self.settings.half_open:
             raise Refused(429, "too many sessions wait for their callers: try again in a moment", 5)
-        self.places.check(whose, self._pending if kind == "webrtc" else ())
+        self.address_share.check(address, self._unconnected if kind == "webrtc" else ())
 
     def url(self, connection: HTTPConnection, path: str, *, socket: bool = False) -> str:
-        """How the outside reaches a path of ours."""
+        """The URL at which clients and providers reach a path of this server."""
         base = self.settings.public_url.rstrip("/")
         if not base:
             secure = connection.url.scheme in ("https", "wss")
@@ -106,17 +115,24 @@ class Admission:
 
     # A session -------------------------------------------------------------------------------------
 
-    async def open(self, opening: Opening, wire: Wire | None, whose: str | None = None) -> HostedSession:
-        """Begin a session, of this address, for which there is room. Raises Refused."""
-        self.has_room(opening.kind, promised=True, whose=whose)
-        self.places.take(opening.session, whose)
+    async def open(
+        self,
+        opening: Opening,
+        wire: Wire | None,
+        address: str | None = None,
+        *,
+        ringing: "Ringing | None" = None,
+    ) -> HostedSession:
+        """Open a session, counted for `address` if that is not None. Raises Refused."""
+        self.check_room(opening.kind, promised=True, address=address)
+        self.address_share.reserve(opening.session, address)
         try:
             if opening.kind == "webrtc":
-                self._pending.add(opening.session)
-                await self.offers.wait()
-            hosted = await self.host.open(opening, wire)
+                self._unconnected.add(opening.session)
+                await self.offer_throttle.wait()
+            hosted = await self.host.open(opening, wire, ringing)
         except BaseException:
-            self._forget(opening.session)
+            self._release(opening.session)
             raise
         self.sessions[opening.session] = hosted
         watching = asyncio.create_task(self._watch(hosted), name=f"antiphon watch {opening.session}")
@@ -125,47 +141,48 @@ class Admission:
         return hosted
 
     @property
-    def pending(self) -> int:
-        """Sessions over WebRTC that nobody has come to yet."""
-        return len(self._pending)
+    def unconnected(self) -> int:
+        """How many WebRTC sessions wait for their client to connect."""
+        return len(self._unconnected)
 
     @property
     def ringing(self) -> bool:
-        """Whether a phone call that we have answered, or have made, has not come yet."""
+        """True while a phone call that was answered, or placed by us, has not opened its socket yet."""
         return any(opening.kind == "phone" for opening in self.openings.values())
 
     async def drain(self) -> None:
-        """Let nobody in any more, and wait for the end of the last session; after a while, end them all."""
+        """Admit nobody, and wait for the last session to end; after `settings.drain` seconds end them all."""
         self.draining = True
         try:
             async with asyncio.timeout(self.settings.drain):
-                while self.host.running or self._watching or self.ringing:  # noqa: ASYNC110  nobody tells
-                    await asyncio.sleep(LOOK)
+                while self.host.running or self._watching or self.ringing:  # noqa: ASYNC110  no event tells
+                    await asyncio.sleep(POLL_EVERY)
         except TimeoutError:
             await self.end_all()
 
     async def end_all(self) -> None:
-        """End every session: the agent finishes its sentence, and no more."""
+        """End every session; each agent finishes the sentence it is saying."""
         self.draining = True
         await asyncio.gather(
             *(hosted.end(CLOSING) for hosted in list(self.sessions.values())), return_exceptions=True
         )
 
     async def _watch(self, hosted: HostedSession) -> None:
+        """Wait for a session's end, then forget it."""
         try:
             await hosted.wait()
         finally:
             self.sessions.pop(hosted.session, None)
-            self._forget(hosted.session)
-            for peer in [peer for peer, session in self.peers.items() if session == hosted.session]:
-                del self.peers[peer]
+            self._release(hosted.session)
+            for pc_id in [one for one, session in self.session_of.items() if session == hosted.session]:
+                del self.session_of[pc_id]
 
-    def _forget(self, session: str) -> None:
-        self._pending.discard(session)
-        self.places.leave(session)
+    def _release(self, session: str) -> None:
+        self._unconnected.discard(session)
+        self.address_share.release(session)
 
-    def _heard(self, report: dict[str, Any]) -> None:
-        """What the host tells of a session."""
-        if "began" in report:
-            self._pending.discard(report["session"])
-        self.metrics.take(report)
+    def _record(self, report: Report) -> None:
+        """Called by the host with every report."""
+        if isinstance(report, SessionBegan):
+            self._unconnected.discard(report.session)
+        self.metrics.record(report)

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import clients, page, phone
 from .admission import Admission
-from .host import Agents, Host, LoopHost, Refused, Report
+from .host import Agents, LoopHost
+from .port import Host, OnReport, Refused
 from .responses import HANDLERS, answer, refused
 from .settings import ServerSettings
 
@@ -24,42 +25,45 @@ __all__ = ["app"]
 LOCAL_PAGES = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 
 
-class Cors(CORSMiddleware):
-    """Which refuses in JSON, too."""
+class JsonCORSMiddleware(CORSMiddleware):
+    """CORS whose refusals are JSON, as all errors of this server are."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """What a browser asks before it sends a page's request."""
+        """Answer the OPTIONS request that a browser sends before a page's request."""
         found = super().preflight_response(request_headers)
         if found.status_code < 400:
             return found
-        said = refused(Refused(found.status_code, f"a page may not ask this: {bytes(found.body).decode()}"))
-        said.headers["vary"] = "Origin"
-        return said
+        answered = refused(
+            Refused(found.status_code, f"a page may not ask this: {bytes(found.body).decode()}")
+        )
+        answered.headers["vary"] = "Origin"
+        return answered
 
 
-def app(agents: Agents | Callable[[Report], Host], settings: ServerSettings | None = None) -> Starlette:
-    """An application that serves these agents, or those of a host; the first is meant when none is named.
+def app(agents: Agents | Callable[[OnReport], Host], settings: ServerSettings | None = None) -> Starlette:
+    """Make the application that serves these agents, in this event loop or in a host of your own.
 
-    Its `state.reception` is what all routes share.
+    A client that names no agent gets the first one. `app.state.admission` is the `Admission` that all routes
+    share.
     """
     chosen = settings or ServerSettings()
 
-    def in_this_loop(report: Report) -> Host:
-        return LoopHost(cast(Agents, agents), chosen, report)
+    def loop_host(on_report: OnReport) -> Host:
+        return LoopHost(cast(Agents, agents), chosen, on_report)
 
-    reception = Admission(agents if callable(agents) else in_this_loop, chosen)
+    admission = Admission(agents if callable(agents) else loop_host, chosen)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None, None]:
-        await reception.start()
+        await admission.start()
         try:
-            async with phone.audiosocket(reception):
+            async with phone.audiosocket(admission):
                 yield
         finally:
-            await reception.close()
+            await admission.close()
 
-    class Counting:
-        """Counts what is refused."""
+    class RefusalCounter:
+        """ASGI middleware that counts error responses for the metrics."""
 
         def __init__(self, app: ASGIApp) -> None:
             self.app = app
@@ -67,13 +71,13 @@ def app(agents: Agents | Callable[[Report], Host], settings: ServerSettings | No
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
             async def counted(message: Message) -> None:
                 if message.get("status", 0) >= 400:
-                    reception.metrics.refuse(message["status"])
+                    admission.metrics.record_refusal(message["status"])
                 await send(message)
 
             await self.app(scope, receive, counted)
 
     cors = Middleware(
-        Cors,
+        JsonCORSMiddleware,
         allow_origins=chosen.origins,
         allow_origin_regex=None if chosen.keyed else LOCAL_PAGES,
         allow_methods=["GET", "POST", "PATCH"],
@@ -83,48 +87,48 @@ def app(agents: Agents | Callable[[Report], Host], settings: ServerSettings | No
     )
     built = Starlette(
         routes=[
-            *clients.routes(reception),
-            *phone.routes(reception),
-            *_about(reception),
+            *clients.routes(admission),
+            *phone.routes(admission),
+            *_status_routes(admission),
             *(page.routes() if chosen.page else []),
         ],
         lifespan=lifespan,
-        middleware=[Middleware(Counting), cors],
+        middleware=[Middleware(RefusalCounter), cors],
         exception_handlers=HANDLERS,
     )
-    built.state.reception = reception
+    built.state.admission = admission
     return built
 
 
-def _about(reception: Admission) -> list[BaseRoute]:
-    """What the server says of itself."""
+def _status_routes(admission: Admission) -> list[BaseRoute]:
+    """The routes on which the server tells its health, its agents and its metrics."""
 
     async def health(_: Request) -> Response:
         return answer({"status": "ok"})
 
     async def ready(_: Request) -> Response:
-        if reception.draining:
+        if admission.draining:
             return answer({"status": "draining"}, 503)
-        return answer({"status": "ready"}) if reception.host.room else answer({"status": "full"}, 503)
+        return answer({"status": "ready"}) if admission.host.room else answer({"status": "full"}, 503)
 
     async def status(_: Request) -> Response:
         return answer({"status": "ready", "transports": ["webrtc", "websocket"]})
 
     async def metrics(request: Request) -> Response:
-        reception.check(request, "all")
-        text = reception.metrics.text(
+        admission.check(request, "all")
+        text = admission.metrics.text(
             {
-                "sessions": reception.host.running,
-                "sessions_pending": reception.pending,
-                "room": reception.host.room,
-                "draining": float(reception.draining),
+                "sessions": admission.host.running,
+                "sessions_pending": admission.unconnected,
+                "room": admission.host.room,
+                "draining": float(admission.draining),
             }
         )
         return Response(text, media_type="text/plain; version=0.0.4")
 
     async def agents(request: Request) -> Response:
-        reception.check(request, "begin")
-        return answer({"agents": [{"name": name} for name in reception.host.names]})
+        admission.check(request, "begin")
+        return answer({"agents": [{"name": name} for name in admission.host.names]})
 
     return [
         Route("/health", health),

@@ -1,9 +1,8 @@
-"""How a client comes to a session: POST /start, WebRTC offers, websockets."""
+"""How clients begin and join sessions: POST /start, WebRTC offers, websockets."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import msgspec
 from starlette.requests import HTTPConnection, Request
@@ -11,20 +10,32 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from .admission import Admission
-from .host import HostedSession, Kind, Opening, Refused
-from .keys import address
+from .keys import address_of
+from .port import (
+    Candidate,
+    Candidates,
+    Framing,
+    HostedSession,
+    Offer,
+    OfferAnswer,
+    Refused,
+    WebRTCOpening,
+    WebsocketOpening,
+)
 from .responses import answer, decode
-from .session_transport import webrtc
-from .socket import PendingWebSocket, SocketRoute
+from .session_transport import webrtc_settings
+from .websocket_route import PendingWebSocket, SocketRoute
 
 __all__ = ["routes"]
 
 START_BYTES = 32_768  # of a body of /start, which is kept until somebody joins
 NOTHING = msgspec.Raw(b"null")
 
+Joined = TypeVar("Joined", WebRTCOpening, WebsocketOpening)
+
 
 class StartBody(msgspec.Struct):
-    """What a client posts to /start. `body` is for the agent, if it is a function of the opening."""
+    """What a client posts to /start. `body` is for the agent, if that is a function of the opening."""
 
     transport: Literal["webrtc", "websocket"] | None = None
     agent: str | None = None
@@ -33,7 +44,7 @@ class StartBody(msgspec.Struct):
 
 
 class OfferBody(msgspec.Struct):
-    """A client's side of a WebRTC connection. A known `pc_id` is that of a session that goes on."""
+    """A client's WebRTC offer. A known `pc_id` renegotiates that connection."""
 
     sdp: str
     type: Literal["offer"]
@@ -43,129 +54,128 @@ class OfferBody(msgspec.Struct):
     request_data: Any = None
 
 
-class CandidateBody(msgspec.Struct):
-    """A way to reach the client; an empty one is the last."""
-
-    candidate: str
-    sdp_mid: str | None = None
-    sdp_mline_index: int | None = None
-
-
 class CandidatesBody(msgspec.Struct):
-    """More ways to reach the client."""
+    """Further ICE candidates for the connection that `pc_id` names."""
 
     pc_id: str
-    candidates: list[CandidateBody]
+    candidates: tuple[Candidate, ...]
 
 
 class ClientRoutes:
     """The routes that clients use."""
 
-    def __init__(self, reception: Admission) -> None:
-        self.reception = reception
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
 
     async def start(self, request: Request) -> Response:
-        """Begin a session, to be joined with what this answers."""
-        reception = self.reception
-        reception.check(request, "begin")
-        wanted = decode(await reception.read(request, START_BYTES) or b"{}", StartBody)
-        decode(bytes(wanted.body), object)  # it is kept as it came, which takes least memory
-        opening = reception.opening(
-            wanted.transport or "webrtc", wanted.agent, msgspec.Raw(bytes(wanted.body))
+        """POST /start: prepare a session, and answer with what the client needs to join it."""
+        admission = self.admission
+        admission.check(request, "begin")
+        wanted = decode(await admission.read(request, START_BYTES) or b"{}", StartBody)
+        decode(bytes(wanted.body), object)  # checked now, but kept as bytes, which take the least memory
+        kind = WebsocketOpening if wanted.transport == "websocket" else WebRTCOpening
+        opening = kind(
+            admission.new_session(), admission.agent_named(wanted.agent), msgspec.Raw(bytes(wanted.body))
         )
-        reception.has_room(whose=reception.keys.counted_address(request))
-        token = reception.openings.mint(opening)
+        admission.check_room(address=admission.keys.limited_address(request))
+        token = admission.openings.mint(opening)
         if wanted.transport == "websocket":
-            # these two and no others: the published client refuses what it does not know
-            return answer({"wsUrl": reception.url(request, "/ws", socket=True), "token": token})
-        webrtc_settings = webrtc(reception.settings)
-        asked_for = wanted.enableDefaultIceServers and webrtc_settings.servers()
-        ice = {"iceConfig": webrtc_settings.ice_config()} if asked_for else {}
+            # exactly these two fields: the published client rejects unknown ones
+            return answer({"wsUrl": admission.url(request, "/ws", socket=True), "token": token})
+        settings = webrtc_settings(admission.settings)
+        wants_ice = wanted.enableDefaultIceServers and settings.servers()
+        ice = {"iceConfig": settings.ice_config()} if wants_ice else {}
         return answer({"sessionId": token} | ice)
 
     async def offer(self, request: Request) -> Response:
-        """Connect: by a session that was begun, or directly; or anew, by the name of a connection."""
-        asked = decode(await self.reception.read(request), OfferBody)
-        offer = {"do": "offer", "sdp": asked.sdp, "type": asked.type, "restart_pc": bool(asked.restart_pc)}
-        if asked.pc_id:
-            hosted = self._connection(request, asked.pc_id)
-            self.reception.rates.take(address(request))
-            await self.reception.offers.wait()
-            return answer(await hosted.ask(offer | {"pc_id": asked.pc_id}))
-        said = asked.requestData if asked.requestData is not None else asked.request_data
-        with self._joining(request, "webrtc", said) as opening:
-            whose = self.reception.keys.counted_address(request)
-            self.reception.has_room("webrtc", whose=whose)
-            return answer(await self._connect(opening, whose, offer | {"pc_id": None}))
+        """POST .../api/offer: connect by WebRTC, or renegotiate the connection that `pc_id` names."""
+        body = decode(await self.admission.read(request), OfferBody)
+        offer = Offer(body.sdp, body.pc_id or None, bool(body.restart_pc))
+        if offer.pc_id is not None:
+            hosted = self._session_of(request, offer.pc_id)
+            self.admission.rate_limit.spend(address_of(request))
+            await self.admission.offer_throttle.wait()
+            return answer(_signalled(await hosted.offer(offer)))
+        data = body.requestData if body.requestData is not None else body.request_data
+        with self._joining(request, WebRTCOpening, data) as opening:
+            address = self.admission.keys.limited_address(request)
+            self.admission.check_room("webrtc", address=address)
+            return answer(_signalled(await self._connect(opening, address, offer)))
 
-    async def _connect(self, opening: Opening, whose: str | None, offer: dict[str, Any]) -> dict[str, Any]:
-        hosted = await self.reception.open(opening, None, whose)
+    async def _connect(self, opening: WebRTCOpening, address: str | None, offer: Offer) -> OfferAnswer:
+        hosted = await self.admission.open(opening, None, address)
         try:
-            connected = await hosted.ask(offer)
+            connected = await hosted.offer(offer)
         except BaseException:
             await hosted.end("the offer was refused")
             raise
-        if hosted.session in self.reception.sessions:
-            self.reception.peers[connected["pc_id"]] = hosted.session
+        if hosted.session in self.admission.sessions:
+            self.admission.session_of[connected.pc_id] = hosted.session
         return connected
 
     async def candidates(self, request: Request) -> Response:
-        """More ways to reach a client that is connecting."""
-        asked = decode(await self.reception.read(request), CandidatesBody)
-        hosted = self._connection(request, asked.pc_id)
-        await hosted.ask({"do": "candidates"} | msgspec.to_builtins(asked))
+        """PATCH .../api/offer: further ICE candidates of a client that is connecting."""
+        body = decode(await self.admission.read(request), CandidatesBody)
+        hosted = self._session_of(request, body.pc_id)
+        await hosted.add_candidates(Candidates(body.pc_id, body.candidates))
         return answer({"status": "success"})
 
     async def socket(self, websocket: PendingWebSocket) -> None:
-        """A session over a websocket: with the token that /start gave, or directly."""
-        details = {"framing": websocket.query_params.get("framing", "auto")}
-        if details["framing"] not in ("auto", "protobuf", "json"):
+        """WS /ws: a session over a websocket, with the token that /start returned or without one."""
+        asked = websocket.query_params.get("framing", "auto")
+        if asked not in get_args(Framing):
             raise Refused(400, "framing is protobuf, json or auto")
-        with self._joining(websocket, "websocket", None, **details) as opening:
-            whose = self.reception.keys.counted_address(websocket)
-            self.reception.has_room(whose=whose)
-            wire = await websocket.open(self.reception.settings.queue_bytes)
-            hosted = await self.reception.open(opening, wire, whose)
+        with self._joining(websocket, WebsocketOpening, None) as joined:
+            opening = msgspec.structs.replace(joined, framing=asked)
+            address = self.admission.keys.limited_address(websocket)
+            self.admission.check_room(address=address)
+            wire = await websocket.open(self.admission.settings.queue_bytes)
+            hosted = await self.admission.open(opening, wire, address)
         await wire.close(reason=await hosted.wait())
 
     @contextmanager
-    def _joining(
-        self, connection: HTTPConnection, kind: Kind, said: Any, **details: Any
-    ) -> Generator[Opening]:
-        """What is joined: by a token, which is good again if that fails, or, without one, directly."""
-        reception = self.reception
+    def _joining(self, connection: HTTPConnection, kind: type[Joined], data: Any) -> Generator[Joined]:
+        """The opening that a connection joins: its token's, or a new one if it has no token.
+
+        A token is used up only if the `with` block succeeds; otherwise it is valid again.
+        """
+        admission = self.admission
         token = connection.path_params.get("session") or connection.query_params.get("token")
         if token is None:
-            reception.check(connection, "begin")
-            named = cast(dict[str, object], said).get("agent") if isinstance(said, dict) else None
-            wanted = connection.query_params.get("agent") or named
-            yield reception.opening(kind, wanted, said, **details)
+            admission.check(connection, "begin")
+            named = cast(dict[str, object], data).get("agent") if isinstance(data, dict) else None
+            agent = admission.agent_named(connection.query_params.get("agent") or named)
+            yield kind(admission.new_session(), agent, data)
             return
-        reception.check(connection, "join")
-        opening = reception.openings.redeem(token)
-        if opening is None or opening.kind != kind:
+        admission.check(connection, "join")
+        opening = admission.openings.redeem(token)
+        if not isinstance(opening, kind):
             raise Refused(
                 403, "the session is not known: it was joined already, or it has run out; start anew"
             )
         try:
-            body = decode(bytes(opening.body), object)
-            yield replace(opening, body=body, details={**opening.details, **details})
+            yield msgspec.structs.replace(opening, body=decode(bytes(opening.body), object))
         except BaseException:
-            reception.openings.keep(token, opening)
+            admission.openings.keep(token, opening)
             raise
 
-    def _connection(self, request: Request, peer: str) -> HostedSession:
-        self.reception.keys.check(request, "join")
-        hosted = self.reception.sessions.get(self.reception.peers.get(peer, ""))
+    def _session_of(self, request: Request, pc_id: str) -> HostedSession:
+        """The session of a WebRTC connection. Raises Refused if there is none."""
+        self.admission.keys.check(request, "join")
+        hosted = self.admission.sessions.get(self.admission.session_of.get(pc_id, ""))
         if hosted is None:
-            self.reception.rates.take(address(request))
+            self.admission.rate_limit.spend(address_of(request))
             raise Refused(404, "there is no such connection (any more): connect anew")
         return hosted
 
 
-def routes(reception: Admission) -> list[BaseRoute]:
+def _signalled(connected: OfferAnswer) -> dict[str, str]:
+    return {"sdp": connected.sdp, "type": "answer", "pc_id": connected.pc_id}
+
+
+def routes(admission: Admission) -> list[BaseRoute]:
     """The routes of clients."""
-    clients = ClientRoutes(reception)
+    clients = ClientRoutes(admission)
     found: list[BaseRoute] = [Route("/start", clients.start, methods=["POST"])]
     for home in ("", "/sessions/{session}"):
         found += [

@@ -1,6 +1,6 @@
-"""Documents that a phone provider fetches from us: they stand in their own address, signed.
+"""Documents that a phone provider fetches from us, each contained in its own signed URL.
 
-So they can be given out by any process that knows the server's secret, and no process has to keep them.
+Any process that knows the server's secret can issue and serve them, and none has to store them.
 """
 
 import hmac
@@ -17,7 +17,7 @@ from .settings import ServerSettings
 __all__ = ["PATH", "publisher", "read"]
 
 PATH = "/phone/documents/"
-LASTS = 300  # seconds
+VALID = 300  # seconds
 
 
 class _Signed(msgspec.Struct, array_like=True):
@@ -27,13 +27,13 @@ class _Signed(msgspec.Struct, array_like=True):
 
 
 def publisher(settings: ServerSettings) -> Callable[[Document], str] | None:
-    """What gives a document an address, for five minutes; None where nobody knows how we are reached."""
+    """A function that returns a URL for a document, valid for five minutes; None without a public URL."""
     if not settings.public_url:
         return None
     base = settings.public_url.rstrip("/") + PATH
 
     def publish(document: Document) -> str:
-        signed = _Signed(int(time.time()) + LASTS, document.type, document.body)
+        signed = _Signed(int(time.time()) + VALID, document.type, document.body)
         content = msgspec.json.encode(signed)
         return base + urlsafe_b64encode(_mac(settings, content) + content).decode().rstrip("=")
 
@@ -41,7 +41,7 @@ def publisher(settings: ServerSettings) -> Callable[[Document], str] | None:
 
 
 def read(settings: ServerSettings, name: str) -> Document | None:
-    """The document of an address that we gave out; None for any other, or when its time is over."""
+    """The document in a URL that we issued; None for any other URL, or once it has expired."""
     try:
         raw = urlsafe_b64decode(name + "=" * (-len(name) % 4))
     except ValueError:

@@ -1,161 +1,100 @@
-"""Where sessions live: in this event loop (`LoopHost`), or each in a process of its own (`workers`).
-
-The server knows no more of a session than stands here, and all of it is plain data, so that a session may be
-on the other side of a pipe.
-"""
+"""Runs sessions in this event loop: `LoopHost`. `workers` runs each in a process of its own."""
 
 import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..agent import AgentDefinition
 from ..errors import AntiphonError, BadResponseError, TheyErred, UsageError
 from ..frames import ReplyEnded, SessionEnded, SessionStarted
 from ..session import Session
 from ..telemetry.latency import Latency
-from ..transports.port import Transport
 from ..transports.wire import Wire
+from . import session_transport
+from .port import (
+    Candidates,
+    Kind,
+    Offer,
+    OfferAnswer,
+    OnReport,
+    Opening,
+    Refused,
+    Report,
+    SessionBegan,
+    SessionOver,
+    TurnAnswered,
+)
 from .redaction import without_numbers
-from .session_transport import preload, session_transport
+from .session_transport import Negotiator, SessionTransport
 from .settings import ServerSettings
 
-__all__ = ["Agents", "Host", "HostedSession", "LoopHost", "Opening", "Refused", "Report"]
+if TYPE_CHECKING:
+    from ..transports.sip import Ringing
+
+__all__ = ["AgentFactory", "Agents", "LoopHost", "LoopSession"]
 
 logger = logging.getLogger("antiphon.server")
 
-Kind: TypeAlias = Literal["webrtc", "websocket", "phone", "sip"]
-Report: TypeAlias = Callable[[dict[str, Any]], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a session begins with. Plain data: it is sent to a worker as it is.
-
-    `body` is what the client's program sent along; `details` is what the server knows, by kind:
-    websocket {"framing": "protobuf" | "json" | "auto"}; phone {"provider"}, and of a call that we made
-    {"dialled", "placed"}: the number, and the provider's name of the call; sip {"ringing"}, the one thing
-    that is no data: the call to be answered, by a host in this loop. An agent that is a function finds "call"
-    there, too: the fields of `telephony.port.CallDetails`.
-    """
-
-    session: str
-    agent: str
-    kind: Kind
-    body: Any = None
-    details: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
-Maker: TypeAlias = Callable[[Opening], AgentDefinition | Awaitable[AgentDefinition]]
-Agents: TypeAlias = Mapping[str, AgentDefinition | Maker]
-
-
-class Refused(Exception):  # noqa: N818  an answer, as HTTP has them
-    """The other side gets this answer instead: `status` is that of HTTP; `retry_after` in seconds."""
-
-    def __init__(self, status: int, detail: str, retry_after: float | None = None) -> None:
-        super().__init__(detail)
-        self.status, self.detail, self.retry_after = status, detail, retry_after
-
-
-class HostedSession(Protocol):
-    """A session that is open, wherever it runs."""
-
-    @property
-    def session(self) -> str: ...
-
-    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The transport's answer to {"do": "offer", ...} or {"do": "candidates", ...}. Raises Refused."""
-        ...
-
-    async def wait(self) -> str:
-        """Wait until the session is over; gives the reason."""
-        ...
-
-    async def end(self, reason: str) -> None:
-        """Let the agent finish what it says, then end; returns when it is over."""
-        ...
-
-
-class Host(Protocol):
-    """Opens sessions, as many as there is room for."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The agents, known once it has started; the first is meant when none is named."""
-        ...
-
-    @property
-    def running(self) -> int: ...
-
-    @property
-    def room(self) -> int:
-        """How many more sessions it would take now."""
-        ...
-
-    async def start(self) -> None:
-        """Get ready: load the models, fork the workers."""
-        ...
-
-    async def open(self, opening: Opening, wire: Wire | None) -> HostedSession:
-        """Begin a session; a webrtc one has no wire, and waits for its offer. Raises Refused."""
-        ...
-
-    async def close(self) -> None:
-        """End all sessions at once, and leave nothing behind."""
-        ...
+AgentFactory: TypeAlias = Callable[[Opening], AgentDefinition | Awaitable[AgentDefinition]]
+"""Makes the agent of one session."""
+Agents: TypeAlias = Mapping[str, AgentDefinition | AgentFactory]
+"""What a server serves, by name."""
 
 
 class LoopHost:
-    """Many sessions in this event loop. What fails in one stays there.
+    """Runs many sessions in this event loop; an error in one does not affect the others.
 
-    `report` is told of each session, by "session", "agent" and "kind": that it "began" (True: both sides are
-    there), of each "turn" that was answered (a dict), and that it "ended" (the reason) after some "seconds".
+    `on_report` is called with each `Report`; an exception that it raises is logged.
     """
 
     def __init__(
-        self, agents: Agents, settings: ServerSettings | None = None, report: Report = lambda _: None
+        self,
+        agents: Agents,
+        settings: ServerSettings | None = None,
+        on_report: OnReport = lambda _: None,
     ) -> None:
         self.agents = agents
         self.settings = settings or ServerSettings()
-        self.report = report
+        self.on_report = on_report
         self.names = list(agents)
-        self.calls: dict[str, _Call] = {}
+        self.sessions: dict[str, LoopSession] = {}
 
     @property
     def running(self) -> int:
-        """How many sessions there are."""
-        return len(self.calls)
+        """How many sessions are open."""
+        return len(self.sessions)
 
     @property
     def room(self) -> int:
-        """How many more there may be."""
+        """How many more sessions could be opened now."""
         return max(0, self.settings.capacity - self.running)
 
     async def start(self) -> None:
-        """Load the agents' models, and all code: no call is to wait for that."""
-        preload(self.settings)
+        """Load the agents' models and import all code, so that no call has to wait for that."""
+        session_transport.preload(self.settings)
         for agent in self.agents.values():
             if isinstance(agent, AgentDefinition):
                 await agent.load()
 
-    async def open(self, opening: Opening, wire: Wire | None) -> "_Call":
-        """Begin a session in a task of its own. Raises Refused where there is no room or no such agent."""
+    async def open(
+        self, opening: Opening, wire: Wire | None, ringing: "Ringing | None" = None
+    ) -> "LoopSession":
+        """Begin a session in a task of its own. Raises Refused if there is no room or no such agent."""
         if not self.room:
             raise Refused(429, "all lines are busy: try again in a moment", 5)
-        call = self.calls[opening.session] = _Call(self, opening)
+        session = self.sessions[opening.session] = LoopSession(self, opening)
         try:
-            await call.open(wire)
+            await session.open(wire, ringing)
         except BaseException:
-            call.forget()
+            session.forget()
             raise
-        return call
+        return session
 
     async def agent(self, opening: Opening) -> AgentDefinition:
-        """The agent that an opening asks for."""
+        """The agent for an opening, made now if it is a function. Raises Refused if there is none."""
         found = self.agents.get(opening.agent)
         if found is None:
             raise Refused(404, f"there is no agent {opening.agent!r} here; see /agents")
@@ -166,17 +105,18 @@ class LoopHost:
 
     async def close(self) -> None:
         """Cancel every session."""
-        await asyncio.gather(*(call.cancel("the server was closed") for call in list(self.calls.values())))
+        await asyncio.gather(
+            *(session.cancel("the server was closed") for session in list(self.sessions.values()))
+        )
 
 
-class _Call:
-    """One session of a LoopHost."""
+class LoopSession:
+    """One session of a LoopHost: its conversation, its transport, and the task that runs it."""
 
     def __init__(self, host: LoopHost, opening: Opening) -> None:
         self._host = host
         self._opening = opening
-        self._about = {"session": opening.session, "agent": opening.agent, "kind": opening.kind}
-        self._transport: Transport | None = None
+        self._transport: SessionTransport | None = None
         self._conversation: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._reason = "it could not begin"
@@ -184,16 +124,16 @@ class _Call:
 
     @property
     def session(self) -> str:
-        """Its name."""
+        """The session's id."""
         return self._opening.session
 
-    async def open(self, wire: Wire | None) -> None:
-        """Make the transport, then the agent, and let the conversation begin."""
+    async def open(self, wire: Wire | None, ringing: "Ringing | None") -> None:
+        """Make the transport, then the agent, and start the conversation. Raises Refused."""
         try:
-            found = await session_transport(self._opening, wire, self._host.settings)
-            self._transport = found.transport
-            agent = await self._host.agent(found.opening)
-            self._conversation = agent.session(found.transport, observers=found.observers)
+            transport = await session_transport.make(self._opening, wire, self._host.settings, ringing)
+            self._transport = transport
+            agent = await self._host.agent(transport.opening)
+            self._conversation = agent.session(transport.transport, observers=transport.observers)
         except AntiphonError as error:
             raise _refusal(error) from error
         except Refused:
@@ -201,28 +141,42 @@ class _Call:
         except Exception as error:
             logger.exception("session %s could not be opened", self.session)
             raise Refused(500, "the agent could not be made") from error
-        self._listen(self._conversation, found.latency)
+        self._subscribe(self._conversation, transport.latency)
         self._task = asyncio.create_task(self._run(self._conversation), name=f"antiphon {self.session}")
 
-    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What the transport answers to an offer, or to candidates."""
-        do = request.get("do")
-        if do not in ("offer", "candidates") or not hasattr(self._transport, do):
-            raise Refused(400, f"a {self._opening.kind} session takes no {do!r}")
-        what = {name: value for name, value in request.items() if name != "do"}
+    async def offer(self, offer: Offer) -> OfferAnswer:
+        """Answer a WebRTC offer. Raises Refused, also if this is not a WebRTC session."""
+        request = {
+            "sdp": offer.sdp,
+            "type": "offer",
+            "pc_id": offer.pc_id,
+            "restart_pc": offer.restart_pc,
+        }
         try:
-            return await getattr(self._transport, do)(what)
+            answer = await self._negotiator("offer").offer(request)
+        except AntiphonError as error:
+            raise _refusal(error, asked=True) from error
+        return OfferAnswer(answer["sdp"], answer["pc_id"])
+
+    async def add_candidates(self, candidates: Candidates) -> None:
+        """Try further addresses of the client. Raises Refused as `offer` does."""
+        found = [
+            {"candidate": one.candidate, "sdp_mid": one.sdp_mid, "sdp_mline_index": one.sdp_mline_index}
+            for one in candidates.candidates
+        ]
+        try:
+            await self._negotiator("candidates").candidates({"pc_id": candidates.pc_id, "candidates": found})
         except AntiphonError as error:
             raise _refusal(error, asked=True) from error
 
     async def wait(self) -> str:
-        """Wait for the end, and say why it came."""
+        """Wait until the session is over; returns the reason."""
         if self._task is not None:
             await asyncio.wait([self._task])
         return self._reason
 
     async def end(self, reason: str) -> None:
-        """Speak what was begun, then end."""
+        """Let the agent finish what it is saying, then end; returns when the session is over."""
         if self._conversation is not None:
             await self._conversation.end(reason, within=self._host.settings.last_words)
         await self.wait()
@@ -234,8 +188,13 @@ class _Call:
         await self.wait()
 
     def forget(self) -> None:
-        """It is over: make room."""
-        self._host.calls.pop(self.session, None)
+        """Remove this session from the host, which makes room for another."""
+        self._host.sessions.pop(self.session, None)
+
+    def _negotiator(self, what: str) -> Negotiator:
+        if self._transport is None or self._transport.negotiator is None:
+            raise Refused(400, f"a {self._opening.kind} session takes no {what!r}")
+        return self._transport.negotiator
 
     async def _run(self, conversation: Session) -> None:
         try:
@@ -257,8 +216,8 @@ class _Call:
     async def _leave(self, conversation: Session) -> None:
         try:
             await conversation.cancel(self._reason)
-            if (close := getattr(self._transport, "close", None)) is not None:
-                await close()
+            if self._transport is not None and self._transport.close is not None:
+                await self._transport.close()
         except Exception:
             logger.exception("session %s could not be closed", self.session)
         finally:
@@ -271,49 +230,53 @@ class _Call:
                 seconds,
                 without_numbers(self._reason),
             )
-            self._tell(ended=self._reason, seconds=round(seconds, 3))
+            self._report(SessionOver(*self._about, self._reason, round(seconds, 3)))
 
-    def _listen(self, conversation: Session, latency: Latency) -> None:
+    def _subscribe(self, conversation: Session, latency: Latency) -> None:
         def began(_: SessionStarted) -> None:
             self._began = time.monotonic()
-            self._tell(began=True)
+            self._report(SessionBegan(*self._about))
 
         def ended(signal: SessionEnded) -> None:
             self._reason = signal.reason
 
         def answered(signal: ReplyEnded) -> None:
             if not signal.speculative and (turn := latency.turn_of(signal.reply)) is not None:
-                parts = turn.parts or {}
-                told = {name: round(seconds, 4) for name, seconds in parts.items()}
-                took = turn.voice_to_voice
-                self._tell(
-                    turn={
-                        "number": turn.number,
-                        "voice_to_voice": None if took is None else round(took, 4),
-                        "parts": told,
-                        "interrupted": signal.interrupted,
-                    }
+                latency_s = turn.voice_to_voice
+                self._report(
+                    TurnAnswered(
+                        *self._about,
+                        number=turn.number,
+                        voice_to_voice=None if latency_s is None else round(latency_s, 4),
+                        parts={name: round(seconds, 4) for name, seconds in (turn.parts or {}).items()},
+                        interrupted=signal.interrupted,
+                    )
                 )
 
         conversation.on(SessionStarted, began)
         conversation.on(SessionEnded, ended)
         conversation.on(ReplyEnded, answered)
 
-    def _tell(self, **what: Any) -> None:
+    @property
+    def _about(self) -> tuple[str, str, Kind]:
+        """The fields that every report has."""
+        return self._opening.session, self._opening.agent, self._opening.kind
+
+    def _report(self, report: Report) -> None:
         try:
-            self._host.report(self._about | what)
+            self._host.on_report(report)
         except Exception:
-            logger.exception("a report of session %s was not taken", self.session)
+            logger.exception("a report of session %s could not be recorded", self.session)
 
 
 def _refusal(error: AntiphonError, *, asked: bool = False) -> Refused:
-    """What the client is told of an error: what it did wrong in full, of the server's own affairs nothing.
+    """What the client is told of an error: its own mistakes in full, nothing about the server's setup.
 
-    Where the client has `asked` for something, a wrong use is its own.
+    `asked`: the error came from something that the client asked for, so a UsageError is its own mistake.
     """
     if isinstance(error, BadResponseError) or (asked and isinstance(error, UsageError)):
         return Refused(400, str(error))
     if isinstance(error, TheyErred):
         return Refused(503, str(error), 2)
     logger.error("a session could not be opened: %s", error)
-    return Refused(500, "the agent is not set up rightly; its log says why")
+    return Refused(500, "the agent is not configured correctly; the server's log says why")

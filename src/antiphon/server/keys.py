@@ -1,4 +1,4 @@
-"""Who may do what: keys, and whether a request comes from this very machine."""
+"""Authorization: keys, the origins of web pages, and requests of this machine."""
 
 import hmac
 from collections.abc import Sequence
@@ -8,20 +8,20 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from .host import Refused
+from .port import Refused
 from .settings import ServerSettings, is_loopback
 
-__all__ = ["Keys", "address", "host_of"]
+__all__ = ["Keys", "Right", "address_of", "host_of"]
 
 Right = Literal["join", "begin", "all"]
-"""To join needs no key: who joins shows a token, or a connection's name. To begin, any key will do."""
+"""Joining needs no key, but a token or the id of a connection. Any key may begin a session."""
 
 
 class Keys:
-    """The server's keys, and the origins that may use them.
+    """Checks requests against the server's keys and allowed origins.
 
-    Without keys the server is one for development: everything is allowed to programs and pages of this
-    machine, and nothing to anybody else (a tunnel, a page that has found out our port).
+    A server without keys is meant for development: programs and pages of this machine may do everything,
+    everybody else nothing (such as a tunnel, or a web page that guessed the port).
     """
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -32,7 +32,7 @@ class Keys:
         )
 
     def check(self, connection: HTTPConnection, right: Right) -> None:
-        """Raises Refused where a request may not do this."""
+        """Raises Refused if a request may not do this."""
         self.check_origin(connection)
         if not self._settings.keyed:
             if not _is_local(connection):
@@ -48,18 +48,18 @@ class Keys:
         if has != "all" and right == "all":
             raise Refused(403, "this needs a private key")
 
-    def counted_address(self, connection: HTTPConnection) -> str | None:
-        """The address whose sessions are counted for a request; None where a private key is shown."""
-        return None if self._right_of(_key_in(connection)) == "all" else address(connection) or None
+    def limited_address(self, connection: HTTPConnection) -> str | None:
+        """The address whose share of sessions limits a request; None if it shows a private key."""
+        return None if self._right_of(_key_in(connection)) == "all" else address_of(connection) or None
 
     def check_origin(self, connection: HTTPConnection) -> None:
-        """Raises Refused where a web page of another origin has sent the request."""
+        """Raises Refused if a web page of an origin that is not allowed sent the request."""
         origin = connection.headers.get("origin")
         if origin is not None and not self.allows_origin(origin, host_of(connection)):
             raise Refused(403, "this origin may not come here: add it to ANTIPHON_ORIGINS")
 
     def allows_origin(self, origin: str, host: str) -> bool:
-        """Whether pages of an origin may come to us, whom they call `host`."""
+        """Whether pages of an origin may send requests; `host` is the Host header that they sent."""
         settings = self._settings
         if "*" in settings.origins or origin in settings.origins:
             return True
@@ -76,7 +76,7 @@ class Keys:
         return page.netloc.lower() in ours
 
     def _right_of(self, key: str) -> Right | None:
-        """What a key may do. All are compared, so that the time taken tells nothing."""
+        """What a key may do. It is compared with every key, so that timing reveals nothing."""
         given, found = _digest(key), None
         for right, known in reversed(self._rights):
             for digest in known:
@@ -85,13 +85,13 @@ class Keys:
         return found
 
 
-def address(connection: HTTPConnection) -> str:
-    """Where a request comes from."""
+def address_of(connection: HTTPConnection) -> str:
+    """The IP address that a request comes from; "" if unknown."""
     return connection.client.host if connection.client else ""
 
 
 def host_of(connection: HTTPConnection) -> str:
-    """What a request calls us, port and all."""
+    """The Host header of a request, port included."""
     return connection.headers.get("host", "")
 
 
@@ -100,7 +100,7 @@ def _is_local(connection: HTTPConnection) -> bool:
         name = urlsplit(f"//{host_of(connection)}").hostname or ""
     except ValueError:
         return False
-    return is_loopback(name) and is_loopback(address(connection))
+    return is_loopback(name) and is_loopback(address_of(connection))
 
 
 def _key_in(connection: HTTPConnection) -> str:

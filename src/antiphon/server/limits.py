@@ -1,4 +1,4 @@
-"""How much one address may ask for and have, and how long a body may be."""
+"""Limits: requests and sessions of one address, spacing of offers, the size of a body."""
 
 import asyncio
 import math
@@ -9,17 +9,17 @@ from ipaddress import IPv6Address, ip_address
 
 from starlette.requests import ClientDisconnect, Request
 
-from .host import Refused
+from .port import Refused
 from .settings import is_loopback
 
 __all__ = ["AddressShare", "RateLimit", "Throttle", "read_body"]
 
-MOST = 10_000  # addresses that are remembered; of more, the one that was silent longest is forgotten
-SLOWEST = 10.0  # seconds that a body may take to arrive
+MOST_ADDRESSES = 10_000  # that are remembered; beyond it, the least recently seen one is forgotten
+BODY_WITHIN = 10.0  # seconds that a body may take to arrive
 
 
 class RateLimit:
-    """For each address a bucket of `burst` tokens, which fills by `per_minute`."""
+    """A token bucket for each address: it holds `burst` tokens and refills by `per_minute`."""
 
     def __init__(self, per_minute: int, burst: int, now: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_minute / 60
@@ -27,13 +27,13 @@ class RateLimit:
         self._now = now
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # (tokens, when)
 
-    def take(self, address: str) -> None:
-        """Take a token of this address. Raises Refused where there is none."""
+    def spend(self, address: str) -> None:
+        """Spend one token of this address. Raises Refused if none is left."""
         now, name = self._now(), _network(address)
         held, when = self._buckets.pop(name, (float(self._burst), now))
         held = min(self._burst, held + (now - when) * self._per_second)
         self._buckets[name] = (held - 1 if held >= 1 else held, now)
-        if len(self._buckets) > MOST:
+        if len(self._buckets) > MOST_ADDRESSES:
             self._buckets.popitem(last=False)
         if held < 1:
             raise Refused(429, "too many requests from your address", (1 - held) / self._per_second)
@@ -43,45 +43,49 @@ class RateLimit:
 
 
 class AddressShare:
-    """How many sessions each address has: `most` at the same time, of which so many `half_open`; 0 is any.
+    """Limits the concurrent sessions of each address.
 
-    This machine's own address may have any number, and so may who has none that counts.
+    At most `most` sessions per address, `half_open` of them not yet connected; `most=0` disables the limit.
+    Loopback addresses and sessions without an address (None) are not limited.
     """
 
     def __init__(self, most: int, half_open: int) -> None:
         self._most = most
         self._half_open = half_open
-        self._has: dict[str, set[str]] = {}  # the sessions of each network
-        self._of: dict[str, str] = {}
+        self._sessions: dict[str, set[str]] = {}  # by network
+        self._network_of: dict[str, str] = {}  # by session
 
-    def check(self, address: str | None, pending: Collection[str] = ()) -> None:
-        """Raises Refused where an address has all that it may; `pending` are all that nobody has come to."""
+    def check(self, address: str | None, unconnected: Collection[str] = ()) -> None:
+        """Raises Refused if an address has its share of sessions.
+
+        `unconnected`: all sessions (of any address) that are half-open; give it to check that limit, too.
+        """
         if not self._most or address is None or is_loopback(address):
             return
-        has = self._has.get(_network(address), set())
-        if len(has) >= self._most or (pending and len(has & set(pending)) >= self._half_open):
+        own = self._sessions.get(_network(address), set())
+        if len(own) >= self._most or (unconnected and len(own & set(unconnected)) >= self._half_open):
             raise Refused(429, "your address has as many sessions as it may: end one, or try again later", 5)
 
-    def take(self, session: str, address: str | None) -> None:
-        """A session of this address begins."""
+    def reserve(self, session: str, address: str | None) -> None:
+        """Count a session for this address."""
         if address is not None:
-            self._of[session] = network = _network(address)
-            self._has.setdefault(network, set()).add(session)
+            self._network_of[session] = network = _network(address)
+            self._sessions.setdefault(network, set()).add(session)
 
-    def leave(self, session: str) -> None:
-        """It is over."""
-        network = self._of.pop(session, "")
-        if has := self._has.get(network):
-            has.discard(session)
-            if not has:
-                del self._has[network]
+    def release(self, session: str) -> None:
+        """Count a session no longer; does nothing if it is not counted."""
+        network = self._network_of.pop(session, "")
+        if own := self._sessions.get(network):
+            own.discard(session)
+            if not own:
+                del self._sessions[network]
 
     def __len__(self) -> int:
-        return len(self._of)
+        return len(self._network_of)
 
 
 class Throttle:
-    """Lets one after another through, in the order in which they came, with a pause between them."""
+    """Lets callers through one at a time, in order of arrival, `pause` seconds apart."""
 
     def __init__(self, pause: float, longest: float = math.inf) -> None:
         self._pause = pause
@@ -89,18 +93,18 @@ class Throttle:
         self._next = 0.0
 
     async def wait(self) -> None:
-        """Wait for one's turn, where somebody came just before. Raises Refused if it is `longest` away."""
+        """Wait for this caller's turn. Raises Refused at once if that is over `longest` seconds away."""
         now = asyncio.get_running_loop().time()
-        mine = max(self._next, now)
-        if mine - now > self._longest:
-            raise Refused(429, "too many connect at once: try again in a moment", mine - now)
-        self._next = mine + self._pause
-        if mine > now:
-            await asyncio.sleep(mine - now)
+        turn = max(self._next, now)
+        if turn - now > self._longest:
+            raise Refused(429, "too many connect at once: try again in a moment", turn - now)
+        self._next = turn + self._pause
+        if turn > now:
+            await asyncio.sleep(turn - now)
 
 
 def _network(address: str) -> str:
-    """Whom an address stands for: of IPv6 the half that a provider gives to one customer."""
+    """What is counted as one address: an IPv4 address, or the /64 that one IPv6 customer is given."""
     try:
         found = ip_address(address)
     except ValueError:
@@ -111,20 +115,20 @@ def _network(address: str) -> str:
 
 
 async def read_body(request: Request, most: int) -> bytes:
-    """The body of a request. Raises Refused for one of more than `most` bytes, or that does not arrive."""
+    """The body of a request. Raises Refused if it exceeds `most` bytes or does not arrive in time."""
     too_long = Refused(413, f"the body is too long: {most} bytes at most")
     length = request.headers.get("content-length", "0")
     if length.isascii() and length.isdigit() and int(length[:20]) > most:
         raise too_long
     body = bytearray()
     try:
-        async with asyncio.timeout(SLOWEST):
+        async with asyncio.timeout(BODY_WITHIN):
             async for piece in request.stream():
                 body += piece
                 if len(body) > most:
                     raise too_long
     except TimeoutError:
-        raise Refused(408, f"the body did not arrive within {SLOWEST:g} s") from None
+        raise Refused(408, f"the body did not arrive within {BODY_WITHIN:g} s") from None
     except ClientDisconnect:
         raise Refused(400, "the body was broken off") from None
     return bytes(body)

@@ -1,31 +1,31 @@
-"""What Prometheus reads: https://prometheus.io/docs/instrumenting/exposition_formats/"""
+"""Metrics for Prometheus: https://prometheus.io/docs/instrumenting/exposition_formats/"""
 
 import time
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from ..telemetry.latency import PARTS
+from .port import Report, SessionBegan, SessionOver, TurnAnswered
 
 __all__ = ["Metrics"]
 
 BUCKETS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3, 1.7, 2.5, 5.0)
-"""Upper ends, in seconds, of the buckets of voice-to-voice latency."""
+"""Upper bounds, in seconds, of the buckets of voice-to-voice latency."""
 REASONS = (
     *("transferred", "voicemail", "the user was idle", "the provider could not be understood"),
     *("the caller hung up", "the client left", "the client vanished", "the client disconnected the agent"),
     *("nobody came", "the client never connected", "the client does not read", "the offer was refused"),
     *("it could not begin", "failed", "its process", "the server"),
 )
-"""How reasons begin that are counted apart. What follows may be a number that was dialled: it is nobody's."""
+"""Prefixes of the reasons that get a label of their own; the rest of a reason may hold a phone number."""
 
 Labels = tuple[tuple[str, str], ...]
-"""Names and values of our own alone: what somebody else could choose would grow without end."""
+"""Label names and values; values are never chosen by others, since their number would not be bounded."""
 
 
 class Metrics:
-    """Counts what the host reports, and what was refused."""
+    """Counts what the host reports, and what the server refused."""
 
     def __init__(self) -> None:
         self.began: Counter[Labels] = Counter()
@@ -34,43 +34,43 @@ class Metrics:
         self.talked = 0.0
         self.interrupted = 0
         self.turns = 0
-        self.parts: Counter[Labels] = Counter()
-        self._slots = [0] * (len(BUCKETS) + 1)
-        self._latency = 0.0
+        self.parts: defaultdict[Labels, float] = defaultdict(float)
+        self._bucket_counts = [0] * (len(BUCKETS) + 1)
+        self._latency_sum = 0.0
 
-    def take(self, report: Mapping[str, Any]) -> None:
+    def record(self, report: Report) -> None:
         """Count a report of a session."""
-        kind = ("kind", str(report.get("kind", "")))
-        if report.get("began"):
-            self.began[(kind,)] += 1
-        if (reason := report.get("ended")) is not None:
-            known = next((one for one in REASONS if str(reason).startswith(one)), "other")
-            self.ended[(kind, ("reason", known))] += 1
-            self.talked += float(report.get("seconds", 0.0))
-        if (turn := report.get("turn")) is not None:
-            self._turn(turn)
+        kind = ("kind", report.kind)
+        match report:
+            case SessionBegan():
+                self.began[(kind,)] += 1
+            case TurnAnswered():
+                self._record_turn(report)
+            case SessionOver(reason=reason, seconds=seconds):
+                known = next((one for one in REASONS if reason.startswith(one)), "other")
+                self.ended[(kind, ("reason", known))] += 1
+                self.talked += seconds
 
-    def refuse(self, status: int) -> None:
-        """Count an answer to whom we refused."""
+    def record_refusal(self, status: int) -> None:
+        """Count an error response, by its HTTP status."""
         self.refused[(("status", str(status)),)] += 1
 
-    def text(self, running: Mapping[str, float]) -> str:
-        """All of it; `running` are the values of now, by name."""
-        return "".join(f"{line}\n" for line in self._lines(running))
+    def text(self, gauges: Mapping[str, float]) -> str:
+        """All metrics in Prometheus' text format, beginning with the current values of `gauges`."""
+        return "".join(f"{line}\n" for line in self._lines(gauges))
 
-    def _turn(self, turn: Mapping[str, Any]) -> None:
-        self.interrupted += bool(turn.get("interrupted"))
-        took = turn.get("voice_to_voice")
-        if not isinstance(took, int | float):
+    def _record_turn(self, turn: TurnAnswered) -> None:
+        self.interrupted += turn.interrupted
+        if turn.voice_to_voice is None:
             return
         self.turns += 1
-        self._latency += took
-        self._slots[bisect_left(BUCKETS, took)] += 1
+        self._latency_sum += turn.voice_to_voice
+        self._bucket_counts[bisect_left(BUCKETS, turn.voice_to_voice)] += 1
         for part in PARTS:
-            self.parts[(("part", part),)] += float(turn["parts"].get(part, 0.0))  # pyright: ignore[reportArgumentType]
+            self.parts[(("part", part),)] += turn.parts.get(part, 0.0)
 
-    def _lines(self, running: Mapping[str, float]) -> Iterator[str]:
-        for name, value in running.items():
+    def _lines(self, gauges: Mapping[str, float]) -> Iterator[str]:
+        for name, value in gauges.items():
             yield from _metric(name, "gauge", [((), value)])
         yield from _metric("sessions_began_total", "counter", self.began.items())
         yield from _metric("sessions_ended_total", "counter", self.ended.items())
@@ -79,11 +79,11 @@ class Metrics:
         yield from _metric("replies_interrupted_total", "counter", [((), self.interrupted)])
         yield from _metric("turn_part_seconds_total", "counter", self.parts.items())
         yield "# TYPE antiphon_voice_to_voice_seconds histogram"
-        sofar = 0
-        for end, count in zip((*BUCKETS, "+Inf"), self._slots, strict=True):
-            sofar += count
-            yield f'antiphon_voice_to_voice_seconds_bucket{{le="{end}"}} {sofar}'
-        yield f"antiphon_voice_to_voice_seconds_sum {self._latency:g}"
+        cumulative = 0
+        for end, count in zip((*BUCKETS, "+Inf"), self._bucket_counts, strict=True):
+            cumulative += count
+            yield f'antiphon_voice_to_voice_seconds_bucket{{le="{end}"}} {cumulative}'
+        yield f"antiphon_voice_to_voice_seconds_sum {self._latency_sum:g}"
         yield f"antiphon_voice_to_voice_seconds_count {self.turns}"
         yield from _metric("process_cpu_seconds_total", "counter", [((), time.process_time())])
 
@@ -91,5 +91,5 @@ class Metrics:
 def _metric(name: str, kind: str, values: Iterable[tuple[Labels, float]]) -> Iterator[str]:
     yield f"# TYPE antiphon_{name} {kind}"
     for labels, value in values:
-        said = ",".join(f'{label}="{text}"' for label, text in labels)
-        yield f"antiphon_{name}{f'{{{said}}}' if said else ''} {value:g}"
+        written = ",".join(f'{label}="{text}"' for label, text in labels)
+        yield f"antiphon_{name}{f'{{{written}}}' if written else ''} {value:g}"

@@ -1,4 +1,4 @@
-"""The page, as it was built: `page/` beside this file."""
+"""Serves the built web page, the folder `page/` beside this file."""
 
 import mimetypes
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,7 +18,7 @@ POLICY = (
     "script-src 'self' blob:; worker-src 'self' blob:; style-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Nothing from elsewhere is loaded or run; a socket may lead elsewhere, since /start names its address."""
+"""Loads and runs nothing of other origins. Sockets may lead elsewhere, because /start names their URL."""
 HEADERS = {
     "content-security-policy": POLICY,
     "permissions-policy": "microphone=(self), camera=(self), display-capture=(self), geolocation=()",
@@ -30,7 +30,7 @@ HEADERS = {
 
 
 def routes() -> list[BaseRoute]:
-    """The page at /, and its files beside it; none where the page was not built."""
+    """The routes of the page and its files; empty if the page was not built."""
     home = files(PACKAGE).joinpath("page")
     if not home.joinpath("index.html").is_file():
         return []
@@ -52,7 +52,7 @@ def _file(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _files(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
-    """Every file below a folder, with its path."""
+    """Every file below a folder, with its URL path."""
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _files(entry, f"{prefix}{entry.name}/")

@@ -1,10 +1,9 @@
-"""The telephone: providers' webhooks and sockets, and calls that we make."""
+"""The routes of the telephone: providers' webhooks and sockets, and calls that we make."""
 
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -15,18 +14,18 @@ from starlette.routing import BaseRoute, Route
 
 from ..errors import ConfigurationError, TheyErred
 from ..transports.telephony.port import DialRequest, Proof, Provider, WebhookAnswer, WebhookRequest
-from ..transports.telephony.providers import account, available, missing, provider
+from ..transports.telephony.providers import account, available, missing
+from ..transports.telephony.providers import provider as provider_named
 from ..transports.telephony.rest import Rest
 from ..transports.wire import Wire
 from . import documents
 from .admission import Admission
-from .host import Opening, Refused
-from .keys import address
+from .keys import address_of
+from .port import PhoneOpening, Refused
 from .redaction import without_numbers
 from .responses import HEADERS, answer, decode
-from .socket import PendingWebSocket as Wanted
-from .socket import SocketRoute
 from .tokens import Tokens
+from .websocket_route import PendingWebSocket, SocketRoute
 
 __all__ = ["audiosocket", "routes"]
 
@@ -34,14 +33,14 @@ logger = logging.getLogger("antiphon.server")
 
 T = TypeVar("T")
 
-SESSION = "session"  # the field of a webhook's address that says for which of our calls it is
+SESSION = "session"  # the query parameter by which a webhook names a call that we placed
 RING = 30  # seconds
-SEEN = 660.0  # seconds that a signature is remembered: longer than one that bears the time is believed
-ANSWERED = 20_000  # signed webhooks that are remembered, in 5 MB; the signatures of some are good for ever
+SEEN = 660.0  # seconds that a signature is remembered: longer than a signed timestamp is accepted
+ANSWERED = 20_000  # signed webhooks that are remembered (5 MB), since some signatures never expire
 
 
 class DialBody(msgspec.Struct):
-    """A call to make. `body` is for the agent, if it is a function of the opening."""
+    """What is posted to /dial. `body` is for the agent, if that is a function of the opening."""
 
     to: str
     provider: str | None = None
@@ -51,92 +50,95 @@ class DialBody(msgspec.Struct):
 
 
 class PhoneRoutes:
-    """The routes of providers, and of those who have calls made."""
+    """The routes of phone providers, and /dial."""
 
-    def __init__(self, reception: Admission) -> None:
-        self.reception = reception
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
         self.rest = Rest()
-        self._seen: Tokens[bool] = Tokens(SEEN)  # what begins no call (any more), by its signature
-        self._answered: dict[str, str] = {}  # webhooks, by their signatures: what token each was given
+        self._seen: Tokens[bool] = Tokens(SEEN)
+        """Signatures of requests that cannot begin a call (any more)."""
+        self._answered: dict[str, str] = {}
+        """The token that each signed webhook was answered with, by its signature."""
 
     async def call(self, request: Request) -> Response:
-        """A call rings, or one of ours was answered: the document that connects it with our socket."""
-        reception = self.reception
-        found = self._provider(request)
-        if found.incoming is None or found.answer is None:
+        """The webhook of a ringing call, or of one that we placed: answer with the document to connect it."""
+        admission = self.admission
+        provider = self._provider(request)
+        if provider.incoming is None or provider.answer is None:
             raise Refused(
-                404, f"{found.title} opens its socket without asking; its address is that of this page"
+                404, f"{provider.title} opens its socket without a webhook; the socket has this same address"
             )
-        asked, proof = await self._asked(request, found)
-        incoming = _read(found.incoming, asked)
+        asked, proof = await self._proven_request(request, provider)
+        incoming = _parse(provider.incoming, asked)
         if token := request.query_params.get(SESSION):
-            self._put_aside(proof)
+            self._mark_seen(proof)
         else:
-            token = self._given(proof)
-        reception.has_room(promised=token is not None)
+            token = self._token_given(proof)
+        admission.check_room(promised=token is not None)
         if token is None:
-            opening = reception.opening("phone", request.query_params.get("agent"), provider=found.name)
-            token = reception.openings.mint(opening)
+            opening = self._opening(provider.name, request.query_params.get("agent"))
+            token = admission.openings.mint(opening)
             self._remember(proof, token)
-        url = reception.url(request, f"/phone/{found.name}/{token}", socket=True)
+        url = admission.url(request, f"/phone/{provider.name}/{token}", socket=True)
         parameters = {"from": incoming.caller, "to": incoming.called, "call": incoming.call}
-        document = found.answer(WebhookAnswer(url, {name: text for name, text in parameters.items() if text}))
+        document = provider.answer(
+            WebhookAnswer(url, {name: text for name, text in parameters.items() if text})
+        )
         return Response(document.body, headers=HEADERS, media_type=document.type)
 
     async def status(self, request: Request) -> Response:
-        """How a call of ours goes; it is logged, for those who look for what went wrong."""
-        found = self._provider(request)
-        asked, proof = await self._asked(request, found)
-        self._put_aside(proof)
-        logger.debug("%s says of a call: %s", found.title, without_numbers(asked.fields))
+        """A provider tells the state of a call that we placed; it is logged at DEBUG."""
+        provider = self._provider(request)
+        asked, proof = await self._proven_request(request, provider)
+        self._mark_seen(proof)
+        logger.debug("%s tells of a call: %s", provider.title, without_numbers(asked.fields))
         return Response(status_code=204, headers=HEADERS)
 
     async def document(self, request: Request) -> Response:
-        """A document that we gave a provider the address of."""
-        found = documents.read(self.reception.settings, request.path_params["name"])
-        if found is None:
-            self.reception.rates.take(address(request))
+        """A document whose URL we gave to a provider."""
+        document = documents.read(self.admission.settings, request.path_params["name"])
+        if document is None:
+            self.admission.rate_limit.spend(address_of(request))
             raise Refused(404, "there is no such document (any more)")
-        return Response(found.body, headers=HEADERS, media_type=found.type)
+        return Response(document.body, headers=HEADERS, media_type=document.type)
 
-    async def answered(self, websocket: Wanted) -> None:
-        """The socket of a call whose webhook we have answered."""
-        reception = self.reception
-        opening = reception.openings.redeem(websocket.path_params["token"])
-        if opening is None or opening.details.get("provider") != websocket.path_params["provider"]:
-            reception.rates.take(address(websocket))
+    async def answered(self, websocket: PendingWebSocket) -> None:
+        """The socket of a call whose webhook we answered."""
+        admission = self.admission
+        opening = admission.openings.redeem(websocket.path_params["token"])
+        provider_name = websocket.path_params["provider"]
+        if not isinstance(opening, PhoneOpening) or opening.provider != provider_name:
+            admission.rate_limit.spend(address_of(websocket))
             raise Refused(403, "the call is not known: it was joined already, or it rang too long")
         await self._talk(websocket, opening, promised=True)
 
-    async def unasked(self, websocket: Wanted) -> None:
-        """The socket of a provider that opens it without asking: its handshake is what is signed."""
-        found = self._provider(websocket)
-        if found.incoming is not None:
-            raise Refused(403, f"{found.title} is to ask first, by its webhook")
-        asked = self._as_asked(websocket, b"")
-        self._only_once(self._prove(websocket, found, asked))
+    async def direct(self, websocket: PendingWebSocket) -> None:
+        """The socket of a provider that has no webhook; its handshake is what is signed."""
+        provider = self._provider(websocket)
+        if provider.incoming is not None:
+            raise Refused(403, f"{provider.title} must call its webhook first")
+        asked = self._webhook_request(websocket, b"")
+        self._refuse_repeated(self._prove(websocket, provider, asked))
         agent = websocket.query_params.get("agent")
-        await self._talk(websocket, self.reception.opening("phone", agent, provider=found.name))
+        await self._talk(websocket, self._opening(provider.name, agent))
 
     async def dial(self, request: Request) -> Response:
-        """Call somebody, who then talks with an agent."""
-        reception = self.reception
-        reception.check(request, "all")
-        wanted = decode(await reception.read(request), DialBody)
-        if not reception.settings.public_url:
+        """POST /dial: call a number and connect it with an agent."""
+        admission = self.admission
+        admission.check(request, "all")
+        wanted = decode(await admission.read(request), DialBody)
+        if not admission.settings.public_url:
             raise Refused(400, "to dial, the provider must know how to reach us: set ANTIPHON_PUBLIC_URL")
-        found = _dialler(wanted.provider)
-        assert found.dial is not None
-        opening = reception.opening(
-            "phone", wanted.agent, wanted.body, provider=found.name, dialled=wanted.to
-        )
-        reception.has_room()
-        token = reception.openings.mint(opening, RING + reception.settings.join_within)
-        home = reception.url(request, f"/phone/{found.name}")
+        provider = _dialling_provider(wanted.provider)
+        assert provider.dial is not None
+        opening = self._opening(provider.name, wanted.agent, wanted.body, dialled=wanted.to)
+        admission.check_room()
+        token = admission.openings.mint(opening, RING + admission.settings.join_within)
+        home = admission.url(request, f"/phone/{provider.name}")
         dialling = DialRequest(
             to=wanted.to,
             answer=WebhookAnswer(
-                reception.url(request, f"/phone/{found.name}/{token}", socket=True),
+                admission.url(request, f"/phone/{provider.name}/{token}", socket=True),
                 {"from": wanted.caller, "to": wanted.to} if wanted.caller else {"to": wanted.to},
             ),
             caller=wanted.caller,
@@ -145,83 +147,106 @@ class PhoneRoutes:
             ring=RING,
         )
         try:
-            call = await self.rest.run(found.dial(account(found), dialling), found.title)
+            call = await self.rest.run(provider.dial(account(provider), dialling), provider.title)
         except ConfigurationError as error:
             raise Refused(400, str(error)) from error
         except TheyErred as error:
             raise Refused(502, str(error)) from error
-        if (waiting := reception.openings.redeem(token)) is not None:  # Vonage's socket does not tell it
-            ringing = replace(waiting, details={**waiting.details, "placed": call})
-            reception.openings.keep(token, ringing, RING + reception.settings.join_within)
-        return answer({"provider": found.name, "call": call, "session": opening.session})
+        # unless the call has come already: keep the provider's id of it, which Vonage's socket does not tell
+        if admission.openings.redeem(token) is not None:
+            placed = msgspec.structs.replace(opening, placed=call)
+            admission.openings.keep(token, placed, RING + admission.settings.join_within)
+        return answer({"provider": provider.name, "call": call, "session": opening.session})
 
-    # Who asks --------------------------------------------------------------------------------------
+    # Opening sessions and checking signatures ------------------------------------------------------
 
-    async def _talk(self, websocket: Wanted, opening: Opening, *, promised: bool = False) -> None:
-        self.reception.has_room(promised=promised)
-        wire = await websocket.open(self.reception.settings.queue_bytes)
-        hosted = await self.reception.open(opening, wire)
+    def _opening(
+        self, provider_name: str, agent: str | None, body: Any = None, dialled: str = ""
+    ) -> PhoneOpening:
+        """A new call's opening. Raises Refused if there is no such agent."""
+        return PhoneOpening(
+            self.admission.new_session(),
+            self.admission.agent_named(agent),
+            body,
+            provider=provider_name,
+            dialled=dialled,
+        )
+
+    async def _talk(
+        self, websocket: PendingWebSocket, opening: PhoneOpening, *, promised: bool = False
+    ) -> None:
+        self.admission.check_room(promised=promised)
+        wire = await websocket.open(self.admission.settings.queue_bytes)
+        hosted = await self.admission.open(opening, wire)
         await wire.close(reason=await hosted.wait())
 
     def _provider(self, connection: HTTPConnection) -> Provider:
         name = connection.path_params["provider"]
         try:
-            return provider(name)
+            return provider_named(name)
         except ConfigurationError:
             raise Refused(404, "there is no such telephone provider") from None
 
-    async def _asked(self, request: Request, found: Provider) -> tuple[WebhookRequest, Proof]:
-        """What a provider asks, and the proof. Raises Refused where it is not proven that it does."""
-        asked = self._as_asked(request, await self.reception.read(request))
-        return asked, self._prove(request, found, asked)
+    async def _proven_request(self, request: Request, provider: Provider) -> tuple[WebhookRequest, Proof]:
+        """A webhook request and its proof. Raises Refused if its signature is missing or wrong."""
+        asked = self._webhook_request(request, await self.admission.read(request))
+        return asked, self._prove(request, provider, asked)
 
-    def _as_asked(self, connection: HTTPConnection, body: bytes) -> WebhookRequest:
+    def _webhook_request(self, connection: HTTPConnection, body: bytes) -> WebhookRequest:
         scope = connection.scope
         path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"])
         query = f"?{scope['query_string'].decode('latin-1')}" if scope["query_string"] else ""
-        public = self.reception.settings.public_url
+        public = self.admission.settings.public_url
         return WebhookRequest(
-            url=self.reception.url(connection, path + query, socket=scope["type"] == "websocket"),
+            url=self.admission.url(connection, path + query, socket=scope["type"] == "websocket"),
             now=time.time(),
             headers=dict(connection.headers) | ({"host": urlsplit(public).netloc} if public else {}),
             body=body,
             method=scope.get("method", "GET"),
         )
 
-    def _prove(self, connection: HTTPConnection, found: Provider, asked: WebhookRequest) -> Proof:
-        if not self.reception.settings.check_signatures:
+    def _prove(self, connection: HTTPConnection, provider: Provider, asked: WebhookRequest) -> Proof:
+        if not self.admission.settings.check_signatures:
             return True
 
         def proven(asked: WebhookRequest) -> Proof:
-            return found.signed is not None and found.signed(asked, account(found))
+            return provider.signed is not None and provider.signed(asked, account(provider))
 
         try:
-            proof = _read(proven, asked)
+            proof = _parse(proven, asked)
         except ConfigurationError as error:
-            self.reception.rates.take(address(connection))
-            logger.error("a call of %s was refused: %s", found.title, error)
-            raise Refused(503, f"this server is not set up for {found.title}; its log says why") from None
+            self.admission.rate_limit.spend(address_of(connection))
+            logger.error("a call of %s was refused: %s", provider.title, error)
+            raise Refused(
+                503, f"this server is not configured for {provider.title}; its log says why"
+            ) from None
         if not proof:
-            self.reception.rates.take(address(connection))
+            self.admission.rate_limit.spend(address_of(connection))
             called = asked.url.partition("?")[0][:200]
-            logger.warning("not signed by %s, or not for %r: is the public URL right?", found.title, called)
-            raise Refused(403, f"it is not proven that {found.title} asks")
+            logger.warning(
+                "a request is not signed by %s, or not for %r: is the public URL right?",
+                provider.title,
+                called,
+            )
+            raise Refused(403, f"this request is not signed by {provider.title}")
         return proof
 
-    # What was asked before: it is known by its signature, while a password is the same for all
+    # Repeated requests: a signature identifies one request, a password (a proof of True) does not
 
-    def _given(self, proof: Proof) -> str | None:
-        """The token that a signed webhook was given before. Raises Refused where it is used up."""
+    def _token_given(self, proof: Proof) -> str | None:
+        """The token of the first answer to this signed webhook, if any. Raises Refused if it is used up."""
         if not isinstance(proof, str):
             return None
         token = self._answered.get(proof)
-        if proof in self._seen if token is None else token not in self.reception.openings:
+        if proof in self._seen if token is None else token not in self.admission.openings:
             raise Refused(403, "this request was answered before, and its call has come or was given up")
         return token
 
-    def _put_aside(self, proof: Proof) -> None:
-        """It is of a call that we know: some signatures say nothing of the address, and it could
-        be sent again as one that rings."""
+    def _mark_seen(self, proof: Proof) -> None:
+        """Remember that this request begins no new call.
+
+        Some signatures do not cover the URL, so that it could be sent again as the webhook of a ringing call.
+        """
         if isinstance(proof, str):
             self._seen.redeem(proof)
             self._seen.keep(proof, True)
@@ -232,45 +257,46 @@ class PhoneRoutes:
             if len(self._answered) > ANSWERED:
                 del self._answered[next(iter(self._answered))]
 
-    def _only_once(self, proof: Proof) -> None:
-        """Raises Refused for a signed handshake that was seen before."""
+    def _refuse_repeated(self, proof: Proof) -> None:
+        """Raises Refused if this signed handshake was seen before."""
         if isinstance(proof, str):
             seen = proof in self._seen
-            self._put_aside(proof)
+            self._mark_seen(proof)
             if seen:
                 raise Refused(403, "this handshake was seen before")
 
 
 @asynccontextmanager
-async def audiosocket(reception: Admission) -> AsyncGenerator[None]:
-    """Listen for Asterisk's AudioSocket, where that is wanted."""
+async def audiosocket(admission: Admission) -> AsyncGenerator[None]:
+    """Serve Asterisk's AudioSocket inside the `with` block, if the settings say so."""
     from ..transports.telephony.providers.audiosocket import serve
 
     async def talk(wire: Wire) -> None:
-        reception.has_room()
-        hosted = await reception.open(reception.opening("phone", None, provider="audiosocket"), wire)
+        admission.check_room()
+        opening = PhoneOpening(admission.new_session(), admission.agent_named(None), provider="audiosocket")
+        hosted = await admission.open(opening, wire)
         await hosted.wait()
 
-    if not reception.settings.audiosocket:
+    if not admission.settings.audiosocket:
         yield
         return
-    host, _, port = reception.settings.audiosocket.rpartition(":")
+    host, _, port = admission.settings.audiosocket.rpartition(":")
     async with await serve(talk, host.strip("[]"), int(port)):
         yield
 
 
-def _read(read: Callable[[WebhookRequest], T], asked: WebhookRequest) -> T:
+def _parse(parse: Callable[[WebhookRequest], T], asked: WebhookRequest) -> T:
     try:
-        return read(asked)
-    except ValueError as error:  # a form of more fields than anybody sends
+        return parse(asked)
+    except ValueError as error:  # a form with an absurd number of fields
         raise Refused(400, f"what was sent cannot be read: {error}") from None
 
 
-def _dialler(name: str | None) -> Provider:
-    """The provider to dial with: the one of that name, or the only one that there is an account of."""
+def _dialling_provider(name: str | None) -> Provider:
+    """The provider of that name, or the only one that has an account here. Raises Refused."""
     try:
         able = (
-            [provider(name)]
+            [provider_named(name)]
             if name
             else [one for one in available() if one.dial and not missing(one, account(one))]
         )
@@ -278,7 +304,7 @@ def _dialler(name: str | None) -> Provider:
         raise Refused(404, str(error)) from None
     if len(able) != 1:
         names = ", ".join(one.name for one in able) or "none, by their environment variables"
-        raise Refused(400, f"say which provider to dial with; set up are: {names}")
+        raise Refused(400, f"name the provider to dial with; configured are: {names}")
     chosen = able[0]
     if chosen.dial is None:
         raise Refused(400, f"{chosen.title} cannot dial")
@@ -287,14 +313,14 @@ def _dialler(name: str | None) -> Provider:
     return chosen
 
 
-def routes(reception: Admission) -> list[BaseRoute]:
+def routes(admission: Admission) -> list[BaseRoute]:
     """The routes of the telephone."""
-    phone = PhoneRoutes(reception)
+    phone = PhoneRoutes(admission)
     return [
         Route("/dial", phone.dial, methods=["POST"]),
         Route(documents.PATH + "{name}", phone.document, methods=["GET", "POST"]),
         Route("/phone/{provider}", phone.call, methods=["GET", "POST"]),
         Route("/phone/{provider}/status", phone.status, methods=["GET", "POST"]),
-        SocketRoute("/phone/{provider}", phone.unasked),
+        SocketRoute("/phone/{provider}", phone.direct),
         SocketRoute("/phone/{provider}/{token}", phone.answered),
     ]

@@ -1,13 +1,13 @@
-"""Telephone numbers, as logs may show them."""
+"""Hides telephone numbers in log messages."""
 
 import re
 
 __all__ = ["without_numbers"]
 
 _NUMBER = re.compile(r"(?<!\w)(?<!\d[.:])\+?\(?\d(?:[ ()/-]*\d){4,}(?!\w)")
-"""Five digits or more that are no part of a name, an address or its port."""
+"""Five digits or more, unless they are part of a word, an IP address or its port."""
 
 
 def without_numbers(text: object) -> str:
-    """A text with no more than the last three digits of each number of five or more."""
+    """The text with every number of five digits or more cut to its last three."""
     return _NUMBER.sub(lambda number: "…" + "".join(filter(str.isdigit, number[0]))[-3:], str(text))

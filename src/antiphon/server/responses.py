@@ -1,4 +1,4 @@
-"""What goes over HTTP: bodies in, answers out, errors always as JSON."""
+"""HTTP bodies in and out: JSON both ways, errors included."""
 
 import math
 from typing import Any, TypeVar
@@ -8,24 +8,24 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .host import Refused
+from .port import Refused
 
 __all__ = ["HANDLERS", "answer", "decode", "refused"]
 
 T = TypeVar("T")
 
-LONGEST = 300  # characters of what is told of an error: some of them quote what was sent
+LONGEST = 300  # characters of an error's detail, since some quote what was sent
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer in JSON."""
+    """A JSON response."""
     body = msgspec.json.encode(data)
     return Response(body, status, HEADERS | (headers or {}), media_type="application/json")
 
 
 def decode(body: bytes, kind: type[T]) -> T:
-    """What a body holds. Raises Refused where it is not JSON, or not what is wanted."""
+    """Decode a JSON body. Raises Refused if it is not JSON, or not of this type."""
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -33,7 +33,7 @@ def decode(body: bytes, kind: type[T]) -> T:
 
 
 def refused(error: Refused) -> Response:
-    """The answer to whom we refuse. The published clients read `detail` or `info`."""
+    """The response to a refusal. The published clients read `detail` or `info`."""
     after = {} if error.retry_after is None else {"retry-after": str(max(1, math.ceil(error.retry_after)))}
     return answer({"detail": error.detail, "info": error.detail}, error.status, after)
 
@@ -50,10 +50,10 @@ async def _not_here(_: Request, error: Exception) -> Response:
     return found
 
 
-async def _failed(_: Request, error: Exception) -> Response:  # Starlette logs it, and where it came from
+async def _failed(_: Request, error: Exception) -> Response:  # Starlette logs its traceback
     return refused(Refused(500, "the server has failed at this; its log says why"))
 
 
 NOT_HERE = {404: "there is nothing at this address", 405: "this address takes another method"}
-# coroutines, since Starlette runs plain functions in a thread
+# coroutines, because Starlette runs plain functions in a thread
 HANDLERS: dict[Any, Any] = {Refused: _refused, HTTPException: _not_here, Exception: _failed}

@@ -1,4 +1,4 @@
-"""The application on a socket: HTTP and websockets by uvicorn, and what signals do."""
+"""Runs the application under uvicorn, and handles signals: drain, end, stop."""
 
 import asyncio
 import gc
@@ -25,51 +25,52 @@ __all__ = ["run", "serve"]
 
 logger = logging.getLogger("antiphon.server")
 
-KEPT = 15  # seconds that a connection may stay open between two requests
-GONE = 20.0  # seconds between two pings of a websocket, and that an answer may take
-LOOK = 1.0  # seconds between two looks at whether anybody is there
-GRACE = 5  # seconds that connections may take to close in the end
+KEEP_ALIVE = 15  # seconds that a connection may stay open between two requests
+PING_EVERY = 20.0  # seconds between two pings of a websocket, and that the pong may take
+POLL_EVERY = 1.0  # seconds between two checks whether the server is idle
+CLOSE_WITHIN = 5  # seconds that connections may take to close at shutdown
 
 
 def serve(app: "Starlette", settings: ServerSettings, began: Callable[[], object] = lambda: None) -> None:
-    """Serve until SIGTERM or SIGINT, and then until the calls are over; `began` is called once it listens.
+    """Serve until SIGTERM, then until running calls are over; `began` is called once the server listens.
 
-    A second signal ends the calls politely, a third at once. Raises ConfigurationError where uvicorn is not
-    installed, or the port is taken.
+    A second SIGTERM (or the first Ctrl-C) ends each call after the sentence that its agent is saying; a third
+    stops at once. Raises ConfigurationError if uvicorn is not installed or the port is taken.
     """
     run(_serve(app, settings, began))
 
 
 def run(main: Coroutine[Any, Any, object]) -> None:
-    """asyncio.run in the quickest event loop that is installed: uvloop's takes a tenth off a call's cost."""
+    """asyncio.run with uvloop if it is installed, which saves a tenth of a call's processor time."""
     factory = import_module("uvloop").new_event_loop if find_spec("uvloop") else None
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main)
 
 
 async def _serve(app: "Starlette", settings: ServerSettings, began: Callable[[], object]) -> None:
-    reception: Admission = app.state.reception
+    admission: Admission = app.state.admission
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a call over WebRTC has a dozen sockets
-    await reception.start()  # before it listens; and what is wrong is told, not logged
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a WebRTC call has a dozen sockets
+    await admission.start()  # before listening, so that its errors are raised to the caller
     config = configured(app, settings)
-    server = _draining(config, reception, settings.stop_idle_after, began)
+    server = _draining(config, admission, settings.stop_idle_after, began)
     try:
-        async with answering(reception):
+        async with answering(admission):
             await server.serve()
     except SystemExit:
-        await reception.close()
+        await admission.close()
         raise ConfigurationError(
             f"cannot listen on {settings.host} port {settings.port}: is it taken? Choose another with --port"
         ) from None
 
 
 def configured(app: "Starlette", settings: ServerSettings) -> "Config":
-    """How uvicorn is to serve us. Raises ConfigurationError where it is not installed."""
+    """uvicorn's configuration. Raises ConfigurationError if it is not installed."""
     try:
         import uvicorn
 
-        from .protocols import Http, Sockets
+        from .http_protocol import HttpProtocol
+        from .websocket_protocol import WebSocketProtocol
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f'`antiphon serve` needs {error.name}: pip install "antiphon[server]"'
@@ -78,33 +79,33 @@ def configured(app: "Starlette", settings: ServerSettings) -> "Config":
         app,
         settings.host,
         settings.port,
-        http=Http,
-        ws=Sockets,
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
         ws_max_size=settings.message_bytes,
-        ws_per_message_deflate=False,  # sound does not shrink, and it would cost more than all else
-        ws_ping_interval=GONE,
-        ws_ping_timeout=GONE,
+        ws_per_message_deflate=False,  # audio does not compress, and trying costs more than all else
+        ws_ping_interval=PING_EVERY,
+        ws_ping_timeout=PING_EVERY,
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=list(settings.proxies),
-        timeout_keep_alive=KEPT,
-        timeout_graceful_shutdown=GRACE,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=CLOSE_WITHIN,
         ssl_certfile=settings.tls_cert or None,
         ssl_keyfile=settings.tls_key or None,
     )
 
 
-def _draining(config: "Config", reception: Admission, idle: float, began: Callable[[], object]) -> "Server":
-    """A server that, told to stop, first lets the calls come to their end."""
+def _draining(config: "Config", admission: Admission, idle: float, began: Callable[[], object]) -> "Server":
+    """A uvicorn server that first lets running calls end when it is told to stop."""
     import uvicorn
 
-    class Draining(uvicorn.Server):
+    class DrainingServer(uvicorn.Server):
         def __init__(self, config: "Config") -> None:
             super().__init__(config)
-            self._told = 0
+            self._stop_level = 0  # 1: drain, 2: end the calls, 3: stop at once
             self._loop = asyncio.get_running_loop()
             self._ending: set[asyncio.Task[None]] = set()
 
@@ -112,34 +113,34 @@ def _draining(config: "Config", reception: Admission, idle: float, began: Callab
             await super().startup(sockets)
             if self.started:
                 gc.collect()
-                gc.freeze()  # what stays for good is not looked through again in the middle of a call
+                gc.freeze()  # collections during calls need not look at what stays forever
                 began()
                 if idle:
                     self._ending.add(asyncio.create_task(self._stop_when_idle(), name="antiphon idle"))
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            # Ctrl-C is somebody who waits: calls are ended at once, as by a second SIGTERM
-            self._told += 2 if sig == signal.SIGINT and not self._told else 1
-            self._loop.call_soon_threadsafe(self._heed)
+            # with Ctrl-C somebody is waiting: it counts as two SIGTERMs
+            self._stop_level += 2 if sig == signal.SIGINT and not self._stop_level else 1
+            self._loop.call_soon_threadsafe(self._apply_stop_level)
 
-        def _heed(self) -> None:
-            if self._told > 2:
+        def _apply_stop_level(self) -> None:
+            if self._stop_level > 2:
                 self.should_exit = self.force_exit = True
                 return
-            leave = reception.end_all() if self._told == 2 else reception.drain()
-            logger.warning("stopping: %d sessions are running", len(reception.sessions))
-            self._ending.add(asyncio.create_task(self._leave(leave), name="antiphon drain"))
+            ending = admission.end_all() if self._stop_level == 2 else admission.drain()
+            logger.warning("stopping: %d sessions are running", len(admission.sessions))
+            self._ending.add(asyncio.create_task(self._stop_after(ending), name="antiphon drain"))
 
         async def _stop_when_idle(self) -> None:
             quiet = 0.0
             while quiet < idle:
-                await asyncio.sleep(LOOK)
-                quiet = 0.0 if reception.sessions else quiet + LOOK
-            self._told = max(1, self._told)
+                await asyncio.sleep(POLL_EVERY)
+                quiet = 0.0 if admission.sessions else quiet + POLL_EVERY
+            self._stop_level = max(1, self._stop_level)
             self.should_exit = True
 
-        async def _leave(self, leave: Coroutine[Any, Any, None]) -> None:
-            await leave
+        async def _stop_after(self, ending: Coroutine[Any, Any, None]) -> None:
+            await ending
             self.should_exit = True
 
-    return Draining(config)
+    return DrainingServer(config)

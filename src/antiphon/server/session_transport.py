@@ -1,53 +1,88 @@
-"""The transport of a session, made from its opening: one function for each kind."""
+"""Makes the transport of a session from its opening: one function for each kind."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, assert_never
+
+import msgspec
 
 from ..errors import ConfigurationError, UsageError
 from ..telemetry.latency import Latency
 from ..transports.port import Transport
+from ..transports.telephony.port import AudioFormat, CallDetails
 from ..transports.wire import Wire
 from .documents import publisher
+from .port import Opening, PhoneOpening, SIPOpening, WebRTCOpening, WebsocketOpening
 from .settings import ServerSettings
 
 if TYPE_CHECKING:
+    from ..observers import Observer
     from ..rtvi import RTVI
-    from ..session import Observer
-    from ..transports.sip import Ringing
+    from ..transports.sip import SIP, Ringing
+    from ..transports.telephony.call import Telephone
     from ..transports.webrtc.settings import WebRTCSettings
-    from .host import Opening
 
-__all__ = ["SessionTransport", "preload", "session_transport", "webrtc"]
+__all__ = ["Negotiator", "SessionTransport", "make", "preload", "webrtc_settings"]
 
 logger = logging.getLogger("antiphon.server")
 
-LATER = 10.0  # seconds by which a transport gives a client up later than the host, which then says so
+T = TypeVar("T")
+
+LATER = 10.0  # seconds that the transport waits longer than the host, so that the host sets the end reason
+
+
+class Negotiator(Protocol):
+    """The part of a WebRTC transport that a client's signalling reaches."""
+
+    async def offer(self, request: Mapping[str, Any]) -> Mapping[str, str]:
+        """Answer {"sdp", "type", "pc_id", "restart_pc"} with {"sdp", "type", "pc_id"}."""
+        ...
+
+    async def candidates(self, request: Mapping[str, Any]) -> object:
+        """Try the addresses in {"pc_id", "candidates": [...]}."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTransport:
-    """A transport, the opening with what the far end has said of itself, and who else watches the session."""
+    """A session's transport, and what belongs to it."""
 
     transport: Transport
-    opening: "Opening"
+    opening: Opening
+    """The opening with its call's details, once the far end has told them."""
     latency: Latency
     observers: "Sequence[Observer]" = ()
+    """Further observers of the session."""
+    negotiator: Negotiator | None = None
+    """Answers offers; None if the transport is not WebRTC."""
+    close: Callable[[], Awaitable[None]] | None = None
+    """Closes the connection, for a transport whose parts do not do it themselves."""
 
 
-async def session_transport(
-    opening: "Opening", wire: Wire | None, settings: ServerSettings
+async def make(
+    opening: Opening, wire: Wire | None, settings: ServerSettings, ringing: "Ringing | None" = None
 ) -> SessionTransport:
-    """The line of a session.
+    """Make the transport of a session.
 
-    Raises UsageError where a kind that needs a wire has none, and what the transports raise.
+    Raises UsageError if the wire or the ringing call that its kind needs is missing, and what the transports
+    raise.
     """
-    return await KINDS[opening.kind](opening, wire, settings)
+    match opening:
+        case WebRTCOpening():
+            return _webrtc(opening, settings)
+        case WebsocketOpening():
+            return _websocket(opening, _required(wire, opening), settings)
+        case PhoneOpening():
+            return await _phone(opening, _required(wire, opening), settings)
+        case SIPOpening():
+            return await _sip(opening, _required(ringing, opening))
+        case _:
+            assert_never(opening)
 
 
 def preload(settings: ServerSettings) -> None:
-    """Import what sessions need: half a second, that calls which are going on shall not wait for."""
+    """Import what sessions need. It takes half a second, which would otherwise stall running calls."""
     from ..rtvi import RTVI
     from ..transports import websocket
     from ..transports.telephony import call
@@ -55,13 +90,13 @@ def preload(settings: ServerSettings) -> None:
 
     del RTVI, websocket, call
     try:
-        engine_maker(webrtc(settings))
+        engine_maker(webrtc_settings(settings))
     except ConfigurationError as error:
-        logger.warning("browsers can connect by websocket alone: %s", error)
+        logger.warning("browsers can connect only by websocket: %s", error)
 
 
-def webrtc(settings: ServerSettings) -> "WebRTCSettings":
-    """How WebRTC is to be spoken."""
+def webrtc_settings(settings: ServerSettings) -> "WebRTCSettings":
+    """The WebRTC settings of a server."""
     from ..transports.webrtc.settings import IceServer, TurnServer, WebRTCSettings
 
     first, _, last = settings.udp_ports.partition("-")
@@ -74,73 +109,60 @@ def webrtc(settings: ServerSettings) -> "WebRTCSettings":
     )
 
 
-async def _webrtc(opening: "Opening", wire: Wire | None, settings: ServerSettings) -> SessionTransport:
+def _webrtc(opening: WebRTCOpening, settings: ServerSettings) -> SessionTransport:
     from ..transports.webrtc import WebRTC
 
     rtvi = _rtvi(opening, settings)
-    return SessionTransport(WebRTC(webrtc(settings), rtvi), opening, rtvi.latency)
+    transport = WebRTC(webrtc_settings(settings), rtvi)
+    return SessionTransport(transport, opening, rtvi.latency, negotiator=transport, close=transport.close)
 
 
-async def _websocket(opening: "Opening", wire: Wire | None, settings: ServerSettings) -> SessionTransport:
+def _websocket(opening: WebsocketOpening, wire: Wire, settings: ServerSettings) -> SessionTransport:
     from ..transports.websocket import Websocket
 
     rtvi = _rtvi(opening, settings)
-    framing = opening.details.get("framing", "auto")
-    return SessionTransport(
-        Websocket(_needed(opening, wire), framing=framing, rtvi=rtvi), opening, rtvi.latency
-    )
+    return SessionTransport(Websocket(wire, framing=opening.framing, rtvi=rtvi), opening, rtvi.latency)
 
 
-async def _phone(opening: "Opening", wire: Wire | None, settings: ServerSettings) -> SessionTransport:
+async def _phone(opening: PhoneOpening, wire: Wire, settings: ServerSettings) -> SessionTransport:
     from ..transports.telephony.call import Telephone, greet
     from ..transports.telephony.providers import provider
 
-    wire = _needed(opening, wire)
-    codec = provider(opening.details["provider"]).codec()
+    codec = provider(opening.provider).codec()
     call = await greet(codec, wire)
-    call = call if call.call else replace(call, call=opening.details.get("placed", ""))
-    latency = Latency()
-    return SessionTransport(
-        Telephone(codec, wire, call, publish=publisher(settings)),
-        replace(opening, details={**opening.details, "call": asdict(call)}),
-        latency,
-        [latency],
-    )
+    call = call if call.call else replace(call, call=opening.placed)
+    transport = Telephone(codec, wire, call, publish=publisher(settings))
+    return _with_call(transport, opening, call)
 
 
-async def _sip(opening: "Opening", wire: Wire | None, settings: ServerSettings) -> SessionTransport:
-    from ..transports.telephony import port
-
-    ringing: Ringing = opening.details["ringing"]
-    found = await ringing.answer()
-    call = port.CallDetails(
+async def _sip(opening: SIPOpening, ringing: "Ringing") -> SessionTransport:
+    transport = await ringing.answer()
+    call = CallDetails(
         provider="sip",
         call=ringing.id,
         caller=ringing.caller,
         called=ringing.called,
-        heard=port.AudioFormat("l16", found.sound.heard_hz),
-        spoken=port.AudioFormat("l16", found.sample_rate),
+        heard=AudioFormat("l16", transport.sound.heard_hz),
+        spoken=AudioFormat("l16", transport.sample_rate),
     )
+    return _with_call(transport, opening, call)
+
+
+def _with_call(transport: "Telephone | SIP", opening: Opening, call: CallDetails) -> SessionTransport:
     latency = Latency()
-    return SessionTransport(found, replace(opening, details={"call": asdict(call)}), latency, [latency])
+    known = msgspec.structs.replace(opening, call=call)
+    return SessionTransport(transport, known, latency, [latency], close=transport.close)
 
 
-def _rtvi(opening: "Opening", settings: ServerSettings) -> "RTVI":
-    """The client protocol, which also feeds the latency of the session."""
+def _rtvi(opening: Opening, settings: ServerSettings) -> "RTVI":
+    """The client protocol of a session; it also measures the session's latency."""
     from ..rtvi import RTVI
 
     return RTVI(agent=opening.agent, report=settings.report, observe=settings.observed)
 
 
-def _needed(opening: "Opening", wire: Wire | None) -> Wire:
-    if wire is None:
-        raise UsageError(f"a {opening.kind} session needs a wire")
-    return wire
-
-
-KINDS: Mapping[str, Callable[["Opening", Wire | None, ServerSettings], Awaitable[SessionTransport]]] = {
-    "webrtc": _webrtc,
-    "websocket": _websocket,
-    "phone": _phone,
-    "sip": _sip,
-}
+def _required(what: T | None, opening: Opening) -> T:
+    if what is None:
+        needed = "its ringing call" if opening.kind == "sip" else "a wire"
+        raise UsageError(f"a {opening.kind} session needs {needed}: pass it to Host.open")
+    return what

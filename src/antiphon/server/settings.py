@@ -1,4 +1,4 @@
-"""What a server may be told: each setting by its name, or by the environment as ANTIPHON_<NAME>."""
+"""The server's settings, given by name or by the environment variables ANTIPHON_<NAME>."""
 
 import os
 from collections.abc import Mapping
@@ -18,99 +18,99 @@ SHORTEST_KEY = 16  # characters
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How sessions are served. Durations are seconds; lists in the environment are split at commas."""
+    """How sessions are served. Durations are in seconds; environment variables split lists at commas."""
 
     host: str = "127.0.0.1"
-    """The address that it listens on; 0.0.0.0 is every one."""
+    """The address to listen on; 0.0.0.0 listens on all."""
     port: int = 7860
     public_url: str = ""
-    """How the outside reaches it, such as https://voice.example.com; else what a request says."""
+    """The URL of the server for clients, such as https://voice.example.com; by default, a request's Host."""
     proxies: tuple[str, ...] = ("127.0.0.1", "::1")
-    """Who may say, by X-Forwarded-For and -Proto, where a request really came from."""
+    """The proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted."""
     tls_cert: str = ""
     tls_key: str = ""
 
     public_keys: tuple[str, ...] = field(default=(), repr=False)
-    """Keys that may begin a session and no more: they are in the open, in a web page."""
+    """Keys that may only begin sessions; they may be published, for example in a web page."""
     private_keys: tuple[str, ...] = field(default=(), repr=False)
-    """Keys that may do everything: dial, and read the metrics."""
+    """Keys that may do everything, dialling and reading metrics included."""
     origins: tuple[str, ...] = ()
-    """Other web pages' origins that may come here, such as https://www.example.com; "*" is any."""
+    """Further origins whose web pages may connect, such as https://www.example.com; "*" allows all."""
     check_signatures: bool = True
-    """Whether a phone provider must sign what it asks."""
+    """Whether requests of phone providers must be signed."""
     page: bool = True
-    """Whether the page is served."""
+    """Whether the web page is served."""
     observe: Literal["development", "always", "never"] = "development"
-    """When clients may see the state of the floor and the latency of every turn: without keys, or always."""
+    """When clients may see the floor's state and every turn's latency ("development": without keys)."""
     report: Literal["none", "name", "full"] = "full"
-    """What clients are told of tools that are called: the name, and in full arguments and results as well."""
+    """What clients are told of tool calls: nothing, the name, or the name with arguments and results."""
     secret: str = field(default_factory=lambda: token_hex(32), repr=False)
-    """What signs our own addresses. Set it where several servers answer at one address."""
+    """Signs URLs that the server issues. Servers that share a public URL must share it."""
 
     capacity: int = 100
-    """Sessions at the same time; those that come then are told 429."""
+    """The most concurrent sessions; further ones are refused with 429."""
     half_open: int = 16
-    """Sessions over WebRTC at the same time that nobody has come to yet."""
+    """The most WebRTC sessions whose client has not connected yet."""
     address_share: float = 0.25
-    """What part of both one address may have without a private key; 0 is no limit, as for this machine."""
+    """The share of both for one address; 0 disables the limit. Loopback and private keys are exempt."""
     connect_within: float = 30.0
-    """How long a session waits for its other side."""
+    """How long a session waits for its client to connect."""
     join_within: float = 60.0
-    """How long what /start gives is good for."""
+    """How long the token that /start returns is valid."""
     per_minute: int = 300
-    """Sessions that one address may ask for, and wrong keys that it may try."""
+    """Sessions that one address may request per minute, wrong keys counted alike."""
     burst: int = 120
-    """How many of those at once."""
+    """How many of them at once."""
     body_bytes: int = 262_144
-    """The longest body of a request."""
+    """The largest body of a request."""
     message_bytes: int = 1_048_576
-    """The longest message on a socket."""
+    """The largest websocket message."""
     queue_bytes: int = 524_288
-    """What may wait for a reader that is slow, before it is sent away."""
+    """How much unsent data may wait for a slow client before it is disconnected."""
     last_words: float = 10.0
-    """How long the agent may go on speaking when a session is ended."""
+    """How long the agent may finish speaking when its session is ended."""
     drain: float = 600.0
-    """How long calls may go on after SIGTERM."""
+    """How long running calls may continue after SIGTERM."""
     stop_idle_after: float = 0.0
-    """How long it serves while nobody is there; 0 is for ever."""
+    """Stop after this long without a session; 0 never stops."""
 
     audiosocket: str = ""
-    """Where to listen for Asterisk's AudioSocket, such as 127.0.0.1:9092: whoever reaches it is let in."""
+    """Where to listen for Asterisk's AudioSocket, such as 127.0.0.1:9092. It has no authentication."""
 
     sip: str = ""
-    """Where to listen for SIP, such as 127.0.0.1:5060: whoever reaches it is let in."""
+    """Where to listen for SIP, such as 127.0.0.1:5060. It has no authentication."""
     sip_user: str = "antiphon"
-    """As whom to register, and to call."""
+    """The user to register and to call as."""
     sip_domain: str = ""
-    """Where to register, such as sip.example.com; else calls come directly."""
+    """The domain to register with, such as sip.example.com; empty to take direct calls only."""
     sip_password: str = field(default="", repr=False)
     sip_registrar: str = ""
-    """The outbound proxy, if it is not the domain itself."""
+    """The outbound proxy, if it differs from the domain."""
     sip_protocol: Literal["udp", "tcp", "tls"] = "udp"
     sip_ports: str = ""
-    """The UDP ports for its audio, such as 10000-20000; else any."""
+    """The UDP ports for SIP calls' audio, such as 10000-20000; empty for any."""
 
     webrtc: Literal["aiortc", "wrtc"] = "aiortc"
-    """The engine that speaks WebRTC."""
+    """The WebRTC engine."""
     stun: tuple[str, ...] = ()
     """STUN servers, such as stun:stun.example.org:3478."""
     turn: str = ""
     """A TURN server, such as turn:turn.example.org:3478."""
     turn_secret: str = field(default="", repr=False)
-    """What the TURN server shares with us, to make credentials of (coturn's use-auth-secret)."""
+    """The secret shared with the TURN server, to derive credentials from (coturn: use-auth-secret)."""
     udp_ports: str = ""
-    """The UDP ports that wrtc may use, such as 50000-50999."""
+    """The UDP ports that the wrtc engine may use, such as 50000-50999; empty for any."""
 
     isolation: Literal["loop", "process"] = "loop"
-    """Whether sessions share one process, or have one each."""
+    """Whether all sessions share the server's process ("loop") or each has its own ("process")."""
     warm: int = 4
-    """With processes: how many stand ready."""
+    """With isolation "process": how many processes wait ready."""
     memory_mb: int = 512
-    """With processes: what one may take beyond what it began with."""
+    """With isolation "process": memory that one may allocate after it was forked."""
     cpu: float = 1.0
-    """With processes: the cores that one may take, averaged over ten seconds or so."""
+    """With isolation "process": cores that one may use, averaged over about ten seconds."""
     stuck_after: float = 10.0
-    """With processes: how long one may give no sign of life."""
+    """With isolation "process": how long one may not respond before it is killed."""
 
     def __post_init__(self) -> None:
         for name in ("capacity", "half_open", "per_minute", "burst", "body_bytes", "message_bytes"):
@@ -120,72 +120,76 @@ class ServerSettings:
             raise ConfigurationError(f"address_share is {self.address_share:g}: it must be 0 or more")
         if "*" in self.proxies:
             raise ConfigurationError(
-                "proxies may not be *: anybody could choose their address; name them, such as 10.0.0.0/8"
+                "proxies may not be *: any client could then fake its address; list them, such as 10.0.0.0/8"
             )
         for key in (*self.public_keys, *self.private_keys):
             if len(key) < SHORTEST_KEY or not key.isascii():
                 raise ConfigurationError(
-                    f"a key of {len(key)} characters can be guessed: take {SHORTEST_KEY} or more, such as "
-                    "`antiphon serve --new-key` prints"
+                    f"a key of {len(key)} characters can be guessed: use {SHORTEST_KEY} or more, all ASCII; "
+                    "`antiphon serve --new-key` makes such keys"
                 )
         if set(self.public_keys) & set(self.private_keys):
-            raise ConfigurationError("a key is both public and private: a public one is known to everybody")
+            raise ConfigurationError(
+                "the same key is public and private, but everybody may know a public one: use two keys"
+            )
         if self.public_url and not self.public_url.startswith(("http://", "https://")):
-            raise ConfigurationError(f"public_url is {self.public_url!r}: begin it with https://")
+            raise ConfigurationError(
+                f"public_url is {self.public_url!r}: it must begin with https:// or http://"
+            )
         if bool(self.turn) != bool(self.turn_secret):
-            raise ConfigurationError("TURN needs both, the server (turn) and what it shares (turn_secret)")
+            raise ConfigurationError("TURN needs both the server (turn) and its shared secret (turn_secret)")
         if self.audiosocket and not fullmatch(r".+:\d+", self.audiosocket):
             raise ConfigurationError(f"audiosocket is {self.audiosocket!r}: write it as 127.0.0.1:9092")
         if self.sip and not fullmatch(r".+:\d+", self.sip):
             raise ConfigurationError(f"sip is {self.sip!r}: write it as 127.0.0.1:5060")
         if not self.sip and (self.sip_domain or self.sip_password or self.sip_registrar):
             raise ConfigurationError(
-                "to register with a SIP provider, say where to listen, too: ANTIPHON_SIP=address:5060"
+                "to register with a SIP provider, say where to listen as well: ANTIPHON_SIP=address:5060"
             )
         if self.sip and self.isolation == "process":
             raise ConfigurationError(
-                "SIP calls stay in the server's own process: serve them with isolation loop, from a server "
-                "of their own if the others need a process each"
+                "SIP calls run in the server's own process: use isolation loop; if other sessions need a "
+                "process each, run a second server for those"
             )
         if self.udp_ports and not fullmatch(r"\d+-\d+", self.udp_ports):
-            raise ConfigurationError(f"udp_ports is {self.udp_ports!r}: write them as 50000-50999")
+            raise ConfigurationError(f"udp_ports is {self.udp_ports!r}: write a range such as 50000-50999")
         if bool(self.tls_cert) != bool(self.tls_key):
-            raise ConfigurationError("TLS needs both, the certificate (tls_cert) and its key (tls_key)")
+            raise ConfigurationError("TLS needs both the certificate (tls_cert) and its key (tls_key)")
         if not (self.keyed or is_loopback(self.host)):
             raise ConfigurationError(
-                f"without keys it serves this machine alone, and does not listen on {self.host}: set "
-                "ANTIPHON_PUBLIC_KEYS and ANTIPHON_PRIVATE_KEYS (`antiphon serve --new-key` prints some)"
+                f"without keys the server serves only this machine and cannot listen on {self.host}: set "
+                "ANTIPHON_PUBLIC_KEYS and ANTIPHON_PRIVATE_KEYS (`antiphon serve --new-key` makes a pair)"
             )
 
     @property
     def keyed(self) -> bool:
-        """Whether keys are needed. Without any it is for development, on this machine."""
+        """Whether requests need a key. A server without keys is for development on this machine."""
         return bool(self.public_keys or self.private_keys)
 
     @property
     def observed(self) -> bool:
-        """Whether clients may observe."""
+        """Whether clients may see what `observe` is about."""
         return self.observe == "always" or (self.observe == "development" and not self.keyed)
 
     @property
     def scheme(self) -> str:
-        """What it speaks itself: "http" or "https"."""
+        """The scheme that the server itself speaks: "http" or "https"."""
         return "https" if self.tls_cert else "http"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **chosen: Any) -> Self:
-        """What is chosen, else what the environment says, else the defaults."""
+        """Settings from `chosen` (unless None), else from the environment, else the defaults."""
         hints = get_type_hints(cls)
-        said = {
+        from_variables = {
             one.name: _read(one.name, text, hints[one.name])
             for one in fields(cls)
             if (text := environment.get(PREFIX + one.name.upper())) is not None
         }
-        return cls(**(said | {name: value for name, value in chosen.items() if value is not None}))
+        return cls(**(from_variables | {name: value for name, value in chosen.items() if value is not None}))
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, reached from nowhere else."""
+    """Whether a host name or address is loopback."""
     if host == "localhost":
         return True
     try:
@@ -200,11 +204,11 @@ def _read(name: str, text: str, kind: Any) -> Any:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if get_origin(kind) is Literal:
         if text not in get_args(kind):
-            raise ConfigurationError(f"{variable} is {text!r}: it may be {' or '.join(get_args(kind))}")
+            raise ConfigurationError(f"{variable} is {text!r}: use {' or '.join(get_args(kind))}")
         return text
     if kind is bool:
         if text.lower() not in SWITCH:
-            raise ConfigurationError(f"{variable} is {text!r}: it may be 1 or 0")
+            raise ConfigurationError(f"{variable} is {text!r}: use 1 or 0")
         return SWITCH[text.lower()]
     try:
         return kind(text)

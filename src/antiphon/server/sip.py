@@ -1,6 +1,6 @@
-"""Calls straight over SIP, let in as sessions: `antiphon serve --sip 127.0.0.1:5060`.
+"""Admits SIP calls as sessions: `antiphon serve --sip 127.0.0.1:5060`.
 
-The stack has one place in a process, and its calls stay there: they are sessions of this event loop.
+A process has one SIP stack, and a call cannot leave its process; so these sessions run in this event loop.
 """
 
 import asyncio
@@ -10,26 +10,26 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from .admission import Admission
-from .host import Refused
+from .port import Refused, SIPOpening
 from .redaction import without_numbers
 from .settings import ServerSettings
 
 if TYPE_CHECKING:
     from ..transports.sip import Endpoint, Ringing
 
-__all__ = ["answering", "let_in", "listen"]
+__all__ = ["admit", "answering", "listen"]
 
 logger = logging.getLogger("antiphon.server")
 
 
 @asynccontextmanager
-async def answering(reception: Admission) -> AsyncGenerator[None]:
-    """Answer SIP calls meanwhile, where that is wanted. Raises ConfigurationError where it cannot be done."""
-    if not reception.settings.sip:
+async def answering(admission: Admission) -> AsyncGenerator[None]:
+    """Answer SIP calls inside the `with` block, if the settings say so. Raises ConfigurationError."""
+    if not admission.settings.sip:
         yield
         return
-    async with _endpoint(reception.settings) as endpoint:
-        listening = asyncio.create_task(listen(reception, endpoint), name="antiphon sip")
+    async with _endpoint(admission.settings) as endpoint:
+        listening = asyncio.create_task(listen(admission, endpoint), name="antiphon sip")
         try:
             yield
         finally:
@@ -40,7 +40,7 @@ async def answering(reception: Admission) -> AsyncGenerator[None]:
 def _endpoint(settings: ServerSettings) -> "Endpoint":
     from ..transports.sip import Endpoint, SIPSettings
 
-    # the host refuses those beyond its capacity; to the stack a transfer's second call is one, too
+    # the host limits sessions; the stack's own limit is double, because a transfer needs a second call
     return Endpoint(
         SIPSettings(
             settings.sip,
@@ -55,30 +55,31 @@ def _endpoint(settings: ServerSettings) -> "Endpoint":
     )
 
 
-async def listen(reception: Admission, endpoint: "Endpoint") -> None:
-    """Let in whoever calls, for as long as the stack works."""
+async def listen(admission: Admission, endpoint: "Endpoint") -> None:
+    """Admit every call, until the SIP stack stops."""
     async with asyncio.TaskGroup() as calls:
         async for ringing in endpoint.calls():
-            calls.create_task(let_in(reception, ringing))
-    reception.draining = True  # /ready tells it
-    logger.error("no SIP call comes in any more: its stack has stopped, and a new process is needed")
+            calls.create_task(admit(admission, ringing))
+    admission.draining = True  # so that /ready answers 503
+    logger.error("the SIP stack has stopped, and no call comes in any more: a new process is needed")
 
 
-async def let_in(reception: Admission, ringing: "Ringing") -> None:
-    """Begin a session with the agent whose name was called, or with the first; or say that it is busy."""
+async def admit(admission: Admission, ringing: "Ringing") -> None:
+    """Begin a session with the agent that was called, else with the first; decline what is refused."""
     try:
-        reception.has_room()
-        called = ringing.called if ringing.called in reception.host.names else None
-        await reception.open(reception.opening("sip", called, ringing=ringing), None)
+        admission.check_room()
+        called = ringing.called if ringing.called in admission.host.names else None
+        opening = SIPOpening(admission.new_session(), admission.agent_named(called))
+        await admission.open(opening, None, ringing=ringing)
     except Refused as refusal:
         if ringing.over:
-            logger.info("a SIP caller left before the answer")
+            logger.info("a SIP caller hung up before the call was answered")
             return
-        reception.metrics.refuse(refusal.status)
+        admission.metrics.record_refusal(refusal.status)
         logger.warning(
             "a SIP call of %s was refused: %s", without_numbers(ringing.caller[:200]), refusal.detail
         )
         await ringing.decline()
     except Exception:
-        logger.exception("a SIP call of %s could not be let in", without_numbers(ringing.caller[:200]))
+        logger.exception("a SIP call of %s could not be admitted", without_numbers(ringing.caller[:200]))
         await ringing.decline()

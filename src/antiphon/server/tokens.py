@@ -1,4 +1,4 @@
-"""Tokens to join a session with: each is good once, and not for long."""
+"""Tokens to join a session with: each is valid once, for a limited time."""
 
 import secrets
 import time
@@ -9,31 +9,31 @@ __all__ = ["Tokens"]
 
 T = TypeVar("T")
 
-MOST = 4096  # tokens that wait to be used; of more the oldest are forgotten
+MOST = 4096  # unused tokens that are kept; beyond it the oldest is dropped
 
 
 class Tokens(Generic[T]):
-    """What tokens stand for. They are 192 random bits, and known to this process alone."""
+    """A map from tokens to values. A token is 192 random bits, known to this process alone."""
 
     def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic, most: int = MOST) -> None:
         self._seconds = seconds
         self._now = now
         self._most = most
-        self._held: dict[str, tuple[float, T]] = {}  # in the order in which they run out
+        self._held: dict[str, tuple[float, T]] = {}  # oldest first
 
-    def mint(self, what: T, seconds: float | None = None) -> str:
-        """A new token for this, good for so long."""
+    def mint(self, value: T, seconds: float | None = None) -> str:
+        """Make a token for a value, valid for `seconds`, or for the default time."""
         token = secrets.token_urlsafe(24)
-        self.keep(token, what, seconds)
+        self.keep(token, value, seconds)
         return token
 
     def redeem(self, token: str) -> T | None:
-        """What a token stands for, once; None where it was used, has run out, or never was."""
-        until, what = self._held.pop(token, (0.0, None))
-        return what if until > self._now() else None
+        """Use a token up, and return its value; None if it was used, has expired or never existed."""
+        until, value = self._held.pop(token, (0.0, None))
+        return value if until > self._now() else None
 
-    def keep(self, token: str, what: T, seconds: float | None = None) -> None:
-        """Let a token stand for this: also one that was redeemed, but nobody came in by it."""
+    def keep(self, token: str, value: T, seconds: float | None = None) -> None:
+        """Make this token valid for a value; also again, if it was redeemed but the session failed."""
         now = self._now()
         until = now + (self._seconds if seconds is None else seconds)
         while self._held:
@@ -41,16 +41,16 @@ class Tokens(Generic[T]):
             if len(self._held) < self._most and self._held[oldest][0] > now:
                 break
             del self._held[oldest]
-        self._held[token] = (until, what)
+        self._held[token] = (until, value)
 
     def __contains__(self, token: str) -> bool:
-        """Whether a token may still be used."""
+        """Whether a token is valid."""
         return self._held.get(token, (0.0,))[0] > self._now()
 
     def values(self) -> Iterator[T]:
-        """What the tokens that are still good stand for."""
+        """The values of all valid tokens."""
         now = self._now()
-        return (what for until, what in self._held.values() if until > now)
+        return (value for until, value in self._held.values() if until > now)
 
     def __len__(self) -> int:
         return len(self._held)

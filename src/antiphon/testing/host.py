@@ -1,59 +1,78 @@
-"""A host for tests: its sessions hold no conversation, and end when they are told to."""
+"""A host for tests of a server: its sessions hold no conversation, and end when they are told to."""
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ..server.host import Opening, Refused, Report
+from ..server.port import (
+    Candidates,
+    Offer,
+    OfferAnswer,
+    OnReport,
+    Opening,
+    Refused,
+    SessionBegan,
+    SessionOver,
+)
 from ..transports.wire import Wire
+
+if TYPE_CHECKING:
+    from ..transports.sip import Ringing
 
 __all__ = ["ScriptedHost", "ScriptedSession"]
 
 
 class ScriptedSession:
-    """Answers every offer; over a wire it sends back what it hears."""
+    """A session that answers every offer, and sends back what it receives over its wire."""
 
-    def __init__(self, host: "ScriptedHost", opening: Opening, wire: Wire | None) -> None:
+    def __init__(
+        self, host: "ScriptedHost", opening: Opening, wire: Wire | None, ringing: "Ringing | None"
+    ) -> None:
         self.opening = opening
-        self.asked: list[dict[str, Any]] = []
+        self.ringing = ringing
+        self.asked: list[Offer | Candidates] = []
+        """The offers and candidates that it was given."""
         self._host = host
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._echo = None if wire is None else asyncio.create_task(self._listen(wire))
 
     @property
     def session(self) -> str:
-        """Its name."""
+        """The session's id."""
         return self.opening.session
 
-    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """An answer, or what the host is to refuse with."""
-        self.asked.append(request)
+    async def offer(self, offer: Offer) -> OfferAnswer:
+        """Record the offer and answer it, or raise `ScriptedHost.refuses`."""
+        self._record(offer)
+        return OfferAnswer("v=0", offer.pc_id or f"pc-{self.session}")
+
+    async def add_candidates(self, candidates: Candidates) -> None:
+        """Record the candidates, or raise `ScriptedHost.refuses`."""
+        self._record(candidates)
+
+    def _record(self, question: Offer | Candidates) -> None:
+        self.asked.append(question)
         if self._host.refuses is not None:
             raise self._host.refuses
-        if request["do"] == "candidates":
-            return {"status": "success"}
-        return {"sdp": "v=0", "type": "answer", "pc_id": request.get("pc_id") or f"pc-{self.session}"}
 
     async def wait(self) -> str:
-        """Wait until somebody has ended it."""
+        """Wait until `end` is called; returns the reason."""
         return await asyncio.shield(self._over)
 
     async def end(self, reason: str) -> None:
-        """It is over."""
+        """End the session."""
         if not self._over.done():
             self._over.set_result(reason)
             self._host.sessions.pop(self.session, None)
-            self._host.report({**self._about, "ended": reason, "seconds": 1.0})
+            self._host.on_report(
+                SessionOver(self.session, self.opening.agent, self.opening.kind, reason, 1.0)
+            )
         if self._echo is not None and self._echo is not asyncio.current_task():
             self._echo.cancel()
 
     def begin(self) -> None:
-        """Its other side has come."""
-        self._host.report({**self._about, "began": True})
-
-    @property
-    def _about(self) -> dict[str, Any]:
-        return {"session": self.session, "agent": self.opening.agent, "kind": self.opening.kind}
+        """Report that the client has connected."""
+        self._host.on_report(SessionBegan(self.session, self.opening.agent, self.opening.kind))
 
     async def _listen(self, wire: Wire) -> None:
         self.begin()
@@ -63,37 +82,42 @@ class ScriptedSession:
 
 
 class ScriptedHost:
-    """Takes `room` sessions; each of them is kept in `opened`."""
+    """A host with room for `room` sessions; `opened` keeps all of them."""
 
-    def __init__(self, report: Report, names: Sequence[str] = ("agent", "other"), room: int = 100) -> None:
-        self.report = report
+    def __init__(
+        self, on_report: OnReport, names: Sequence[str] = ("agent", "other"), room: int = 100
+    ) -> None:
+        self.on_report = on_report
         self.names = names
-        self.most = room
+        self.capacity = room
         self.opened: list[ScriptedSession] = []
         self.sessions: dict[str, ScriptedSession] = {}
+        """The sessions that are not over."""
         self.refuses: Refused | None = None
-        """What every session that is asked refuses with."""
+        """If set, every offer and candidate is refused with it."""
 
     @property
     def running(self) -> int:
-        """How many sessions there are."""
+        """How many sessions are open."""
         return len(self.sessions)
 
     @property
     def room(self) -> int:
-        """How many more there may be."""
-        return self.most - self.running
+        """How many more sessions could be opened now."""
+        return self.capacity - self.running
 
     async def start(self) -> None:
-        """Nothing has to be got ready."""
+        """Nothing has to be loaded."""
 
-    async def open(self, opening: Opening, wire: Wire | None) -> ScriptedSession:
-        """A session of which nobody has come yet, unless there is a wire."""
-        session = self.sessions[opening.session] = ScriptedSession(self, opening, wire)
+    async def open(
+        self, opening: Opening, wire: Wire | None, ringing: "Ringing | None" = None
+    ) -> ScriptedSession:
+        """Open a session; without a wire its client connects when `ScriptedSession.begin` is called."""
+        session = self.sessions[opening.session] = ScriptedSession(self, opening, wire, ringing)
         self.opened.append(session)
         return session
 
     async def close(self) -> None:
-        """End them all."""
+        """End all sessions."""
         for session in list(self.sessions.values()):
             await session.end("the server was closed")

@@ -155,7 +155,7 @@ def test_a_file_that_cannot_be_written_is_told_before_the_call(
     for place, message in [
         (folder / "nowhere" / "x", "there is no folder"),
         (folder, "cannot write"),
-        (caller, "is what the caller says"),
+        (caller, "is the caller's recording"),
     ]:
         result = converse(caller, "--agent", shop, option, place)
         assert (result.exit_code, result.stdout) == (2, "")

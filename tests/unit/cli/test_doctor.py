@@ -49,8 +49,8 @@ def test_what_is_not_installed_is_named_with_its_extra(folder: Path, monkeypatch
     monkeypatch.setitem(EXTRAS, "openai", {"nor-this-one": "nor_this_one"})
     findings = {finding.what: finding for finding in examine(Store(folder))}
     needed, other = findings["no-such-package [local]"], findings["nor-this-one [openai]"]
-    assert (needed.state, needed.mend) == ("missing", 'pip install "antiphon[local]"')
-    assert (other.state, other.mend) == ("optional", 'pip install "antiphon[openai]"')
+    assert (needed.state, needed.fix) == ("missing", 'pip install "antiphon[local]"')
+    assert (other.state, other.fix) == ("optional", 'pip install "antiphon[openai]"')
 
 
 def test_every_model_of_the_demo_is_looked_for(folder: Path) -> None:

@@ -47,7 +47,7 @@ def test_the_long_list_has_every_hash_and_source_and_marks_strangers(folder: Pat
     for model in CATALOGUE.values():
         assert all(file.sha256 in result.stdout for file in model.files)
         assert all(str(source) in result.stdout for source in model.sources)
-    strange = [line for line in result.stdout.splitlines() if "trusted by the hash alone" in line]
+    strange = [line for line in result.stdout.splitlines() if "trusted by its hash alone" in line]
     assert len(strange) == 4
 
 

@@ -102,7 +102,7 @@ def test_a_running_server_is_asked_to_call(monkeypatch: pytest.MonkeyPatch) -> N
         (httpx.Response(502, json={"detail": "no such number"}), 1, "no such number"),
         (httpx.Response(200, text="<html>"), 1, "is it `antiphon serve`?"),
         (httpx.Response(200, text="[]"), 1, "is it `antiphon serve`?"),
-        (httpx.ConnectError("refused"), 1, "does `antiphon serve` run there?"),
+        (httpx.ConnectError("refused"), 1, "is `antiphon serve` running there?"),
     ],
 )
 def test_what_goes_wrong_is_told(

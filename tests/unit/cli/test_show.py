@@ -6,7 +6,7 @@ import pytest
 import typer
 from rich.console import Console
 
-from antiphon.cli.show import step, table, told
+from antiphon.cli.show import reports_errors, step, table
 from antiphon.errors import ConfigurationError, UnavailableError
 
 
@@ -32,7 +32,7 @@ def test_errors_are_one_message_and_a_status(
         raise error
 
     with pytest.raises(typer.Exit) as exit_:
-        told(command)()
+        reports_errors(command)()
     assert exit_.value.exit_code == code
     assert capsys.readouterr().err == f"antiphon: {error if str(error) else 'stopped'}\n"
 
@@ -46,7 +46,7 @@ def test_where_it_came_from_is_shown_when_asked_for(
         raise ConfigurationError("set X")
 
     with pytest.raises(typer.Exit):
-        told(command)()
+        reports_errors(command)()
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -55,7 +55,7 @@ def test_a_bug_is_not_an_error_of_anybody_and_passes() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        told(command)()
+        reports_errors(command)()
 
 
 def test_a_table_is_plain_where_it_is_piped() -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from antiphon import Agent
 from antiphon.agent_file import from_file
 from antiphon.cli import app
-from antiphon.cli.talk import type_in
+from antiphon.cli.talk import talk_by_text
 from antiphon.errors import ConfigurationError
 
 TALK = f"""agent  Good morning.
@@ -39,21 +39,21 @@ def after_loading(shown: str) -> str:
 def test_each_line_of_a_pipe_waits_for_the_answer_to_the_one_before(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    type_in(from_file(shop), piped(b"hello\n\nwhen are you open?"))
+    talk_by_text(from_file(shop), piped(b"hello\n\nwhen are you open?"))
     assert after_loading(capsys.readouterr().out) == TALK
 
 
 def test_a_file_is_read_like_a_pipe(shop: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "said").write_bytes(b"hello\nwhen are you open?\n")
     with (folder / "said").open("rb") as file:
-        type_in(from_file(shop), file.fileno())
+        talk_by_text(from_file(shop), file.fileno())
     assert after_loading(capsys.readouterr().out) == TALK
 
 
 def test_a_terminal_is_asked_for_lines(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     master, slave = pty.openpty()
     os.write(master, b"hello\n\x04")  # Ctrl-D at the start of a line: the end
-    type_in(from_file(shop), slave)
+    talk_by_text(from_file(shop), slave)
     os.close(master)
     os.close(slave)
     shown = after_loading(capsys.readouterr().out)
@@ -62,7 +62,7 @@ def test_a_terminal_is_asked_for_lines(shop: Path, capsys: pytest.CaptureFixture
 
 def test_a_failing_part_is_shown_and_the_talk_goes_on(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shop.write_text(shop.read_text().replace('"Hello. How are you?"', '[RuntimeError("the line is down")]'))
-    type_in(from_file(shop), piped(b"hello\nwhen are you open?\n"))
+    talk_by_text(from_file(shop), piped(b"hello\nwhen are you open?\n"))
     shown = capsys.readouterr().out
     assert "LLM failed: the line is down" in shown
     assert "We are open from nine" in shown
@@ -82,7 +82,7 @@ def test_an_agent_that_hangs_up_ends_it(folder: Path, capsys: pytest.CaptureFixt
     agent = Agent("Be brief.", llm=ScriptedLLM([["Bye.", ToolCall("1", "hang_up", "{}")]]), tools=[hang_up])
     read, write = os.pipe()
     os.write(write, b"bye\n")
-    type_in(agent, read)  # nothing more is typed, and the pipe stays open
+    talk_by_text(agent, read)  # nothing more is typed, and the pipe stays open
     os.close(write)
     assert "agent  Bye." in capsys.readouterr().out
 

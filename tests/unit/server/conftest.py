@@ -10,7 +10,7 @@ from starlette.testclient import TestClient, WebSocketTestSession
 
 from antiphon.server.admission import Admission
 from antiphon.server.app import app
-from antiphon.server.host import Report
+from antiphon.server.port import OnReport
 from antiphon.server.settings import ServerSettings
 from antiphon.testing.host import ScriptedHost
 
@@ -21,7 +21,7 @@ class Server:
 
     client: TestClient
     host: ScriptedHost
-    reception: Admission
+    admission: Admission
 
     def socket(self, path: str, **headers: str) -> WebSocketTestSession:
         """A websocket at a path, to be entered."""
@@ -42,13 +42,13 @@ def serve() -> Generator[Callable[..., Any]]:
         ) -> Server:
             hosts: list[ScriptedHost] = []
 
-            def hosting(report: Report) -> ScriptedHost:
-                hosts.append(ScriptedHost(report, room=room))
+            def make_host(on_report: OnReport) -> ScriptedHost:
+                hosts.append(ScriptedHost(on_report, room=room))
                 return hosts[0]
 
-            built = app(hosting, ServerSettings(**settings))
+            built = app(make_host, ServerSettings(**settings))
             client = TestClient(built, base_url=at, client=(address, 50000), raise_server_exceptions=False)
             stack.enter_context(client)
-            return Server(client, hosts[0], built.state.reception)
+            return Server(client, hosts[0], built.state.admission)
 
         yield start

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from antiphon.server.port import SessionOver, TurnAnswered
+
 Serve = Callable[..., Any]
 
 
@@ -39,7 +41,7 @@ def test_an_error_of_ours_says_nothing_of_us(serve: Serve, monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise RuntimeError("the password is swordfish")
 
-    monkeypatch.setattr(server.reception, "has_room", broken)
+    monkeypatch.setattr(server.admission, "check_room", broken)
     answer = server.client.post("/start", json={})
     assert (answer.status_code, set(answer.json())) == (500, {"detail", "info"})
     assert "swordfish" not in answer.text
@@ -48,7 +50,7 @@ def test_an_error_of_ours_says_nothing_of_us(serve: Serve, monkeypatch: pytest.M
 def test_a_server_that_drains_takes_nobody_in(serve: Serve) -> None:
     server = serve()
     with server.socket("/ws") as socket:
-        server.reception.draining = True
+        server.admission.draining = True
         assert server.client.get("/ready").status_code == 503
         assert server.client.get("/health").status_code == 200
         refused = server.client.post("/start", json={})
@@ -60,7 +62,7 @@ def test_a_server_that_drains_takes_nobody_in(serve: Serve) -> None:
 def test_draining_ends_with_the_last_session(serve: Serve) -> None:
     server = serve(drain=60)
     with server.socket("/ws"), server.socket("/ws"):
-        drained = server.client.portal.start_task_soon(server.reception.drain)
+        drained = server.client.portal.start_task_soon(server.admission.drain)
         server.client.portal.call(server.host.opened[0].end, "done")
         assert not drained.done()
         server.client.portal.call(server.host.opened[1].end, "done")
@@ -71,7 +73,7 @@ def test_draining_ends_with_the_last_session(serve: Serve) -> None:
 def test_draining_ends_when_its_time_is_over(serve: Serve) -> None:
     server = serve(drain=0)
     with server.socket("/ws"):
-        server.client.portal.call(server.reception.drain)
+        server.client.portal.call(server.admission.drain)
     assert server.host.running == 0
 
 
@@ -81,8 +83,7 @@ def test_metrics_are_those_of_prometheus(serve: Serve) -> None:
         pass
     server.client.get("/nowhere")
     parts = {"endpointing": 0.2, "stt": 0.1, "playout": 0.15}
-    turn = {"number": 1, "voice_to_voice": 0.45, "parts": parts, "interrupted": True}
-    server.host.report({"session": "s", "agent": "a", "kind": "phone", "turn": turn})
+    server.host.on_report(TurnAnswered("s", "a", "phone", 1, 0.45, parts, interrupted=True))
     answer = server.client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = answer.text.splitlines()
@@ -104,9 +105,8 @@ def test_metrics_are_those_of_prometheus(serve: Serve) -> None:
 def test_what_metrics_count_is_bounded_and_names_nobody(serve: Serve) -> None:
     server = serve()
     for number in range(1000):
-        about = {"session": "s", "agent": "a", "kind": "phone", "seconds": 1}
-        server.host.report(about | {"ended": f'transferred to "+4930{number:06}"\n'})
-        server.host.report(about | {"ended": f"said goodbye to +4930{number:06}"})
+        for reason in (f'transferred to "+4930{number:06}"\n', f"said goodbye to +4930{number:06}"):
+            server.host.on_report(SessionOver("s", "a", "phone", reason, 1.0))
     lines = [line for line in server.client.get("/metrics").text.splitlines() if "ended_total{" in line]
     assert lines == [
         'antiphon_sessions_ended_total{kind="phone",reason="transferred"} 1000',

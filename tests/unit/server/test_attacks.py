@@ -14,8 +14,8 @@ from starlette.testclient import WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
 from antiphon.clock import LoopClock
-from antiphon.server.host import Refused
 from antiphon.server.limits import read_body
+from antiphon.server.port import Offer, OfferAnswer, Refused, WebRTCOpening
 from antiphon.testing.host import ScriptedSession
 from antiphon.testing.virtual import virtual
 
@@ -194,15 +194,15 @@ def test_a_thousand_half_open_offers(serve: Serve) -> None:
         assert [answer.status_code for answer in answers].count(200) == 16
         assert {answer.status_code for answer in answers} == {200, 429}
         assert "retry-after" in answers[-1].headers
-        assert len(server.reception.sessions) == 17
-        assert len(server.reception.peers) == 16
+        assert len(server.admission.sessions) == 17
+        assert len(server.admission.session_of) == 16
         talking.send_text("can you hear me?")
         assert talking.receive_text() == "can you hear me?"
         for session in server.host.opened[1:]:
             if session.opening.kind == "webrtc":
                 server.client.portal.call(session.end, "nobody came")
     assert server.client.post("/api/offer", json=OFFER).status_code == 200
-    assert len(server.reception.sessions) == 1
+    assert len(server.admission.sessions) == 1
 
 
 def test_one_address_cannot_take_all_lines(serve: Serve) -> None:
@@ -227,8 +227,8 @@ def test_one_address_cannot_take_all_lines(serve: Serve) -> None:
             pass
         server.come_from("203.0.113.7")
     with server.socket(f"/ws?token={token}"):  # a line is free again, and the token was not used up
-        assert len(server.reception.places) == 1
-    assert len(server.reception.places) == 0
+        assert len(server.admission.address_share) == 1
+    assert len(server.admission.address_share) == 0
 
 
 def test_one_address_cannot_hold_all_half_open_offers(serve: Serve) -> None:
@@ -263,14 +263,14 @@ def test_an_offer_that_waits_for_the_network_holds_up_no_other(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = serve()
-    answer, waited = ScriptedSession.ask, asyncio.Event()
+    answer, waited = ScriptedSession.offer, asyncio.Event()
 
-    async def ask(self: ScriptedSession, request: dict[str, Any]) -> dict[str, Any]:
+    async def slow_offer(self: ScriptedSession, offer: Offer) -> OfferAnswer:
         if len(server.host.opened) <= 4:
             await waited.wait()
-        return await answer(self, request)
+        return await answer(self, offer)
 
-    monkeypatch.setattr(ScriptedSession, "ask", ask)
+    monkeypatch.setattr(ScriptedSession, "offer", slow_offer)
     with ThreadPoolExecutor(4) as others:
         slow = [others.submit(server.client.post, "/api/offer", json=OFFER) for _ in range(4)]
         while len(server.host.opened) < 4:
@@ -291,8 +291,8 @@ def test_those_that_have_come_are_not_half_open(serve: Serve) -> None:
 def test_starts_that_nobody_joins_are_forgotten(serve: Serve) -> None:
     server = serve(burst=100_000)
     for _ in range(6000):
-        server.reception.openings.mint(server.reception.opening("webrtc", None))
-    assert len(server.reception.openings) <= 5000
+        server.admission.openings.mint(WebRTCOpening("s", "agent"))
+    assert len(server.admission.openings) <= 5000
 
 
 def a_request(*messages: dict[str, Any], seconds: float = 0.0) -> Request:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import WebSocketDenialResponse
 
-from antiphon.server.host import Refused
+from antiphon.server.port import Candidates, Offer, Refused
 
 Serve = Callable[..., Any]
 
@@ -40,8 +40,8 @@ def test_start_of_webrtc_is_answered_with_the_session_to_offer_to(serve: Serve) 
     candidates = [{"candidate": "candidate:1 1 udp 1 127.0.0.1 9 typ host", "sdp_mid": "0"}]
     done = server.client.patch(path, json={"pc_id": answer["pc_id"], "candidates": candidates})
     assert done.json() == {"status": "success"}
-    assert [asked["do"] for asked in server.host.opened[0].asked] == ["offer", "offer", "candidates"]
-    assert server.host.opened[0].asked[1]["restart_pc"] is True
+    assert [type(asked) for asked in server.host.opened[0].asked] == [Offer, Offer, Candidates]
+    assert server.host.opened[0].asked[1] == Offer("v=0", answer["pc_id"], restart_pc=True)
     assert len(server.host.opened) == 1
 
 
@@ -71,18 +71,18 @@ def test_a_socket_may_come_directly(serve: Serve) -> None:
         socket.send_text("hello")
         assert socket.receive_text() == "hello"
     opening = server.host.opened[0].opening
-    assert (opening.agent, opening.details) == ("other", {"framing": "json"})
+    assert (opening.agent, opening.framing) == ("other", "json")
 
 
 def test_a_connection_is_forgotten_with_its_session(serve: Serve) -> None:
     server = serve()
     answer = server.client.post("/api/offer", json=OFFER).json()
-    assert server.reception.peers
+    assert server.admission.session_of
     server.client.portal.call(server.host.opened[0].end, "the client left")
     again = server.client.post("/api/offer", json=OFFER | {"pc_id": answer["pc_id"]})
     assert again.status_code == 404
     assert "connect anew" in again.json()["detail"]
-    assert server.reception.peers == {} == server.reception.sessions
+    assert server.admission.session_of == {} == server.admission.sessions
 
 
 def test_a_refused_offer_leaves_no_session_and_the_token_good(serve: Serve) -> None:

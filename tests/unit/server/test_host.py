@@ -11,7 +11,20 @@ import pytest
 
 from antiphon import Agent
 from antiphon.clock import LoopClock
-from antiphon.server.host import LoopHost, Opening, Refused
+from antiphon.server.host import LoopHost
+from antiphon.server.port import (
+    Candidates,
+    Offer,
+    Opening,
+    PhoneOpening,
+    Refused,
+    Report,
+    SessionBegan,
+    SessionOver,
+    TurnAnswered,
+    WebRTCOpening,
+    WebsocketOpening,
+)
 from antiphon.server.settings import ServerSettings
 from antiphon.testing.scripted import LoudVAD, ScriptedLLM, ScriptedSTT, ScriptedTTS
 from antiphon.testing.virtual import virtual
@@ -62,8 +75,8 @@ def agent(**changed: Any) -> Agent:
     return Agent("Be brief.", **(services | changed))
 
 
-def opening(name: str = "agent", session: str = "s1", **details: Any) -> Opening:
-    return Opening(session, name, "websocket", {"name": "Ada"}, {"framing": "json"} | details)
+def opening(name: str = "agent", session: str = "s1") -> Opening:
+    return WebsocketOpening(session, name, {"name": "Ada"}, framing="json")
 
 
 def ready(pipe: Pipe) -> None:
@@ -72,8 +85,8 @@ def ready(pipe: Pipe) -> None:
 
 @virtual
 async def test_a_session_is_opened_talks_and_ends() -> None:
-    reports: list[dict[str, Any]] = []
-    host = LoopHost({"agent": agent()}, report=reports.append)
+    reports: list[Report] = []
+    host = LoopHost({"agent": agent()}, on_report=reports.append)
     await host.start()
     pipe = Pipe()
     hosted = await host.open(opening(), pipe)
@@ -86,12 +99,13 @@ async def test_a_session_is_opened_talks_and_ends() -> None:
     pipe.leave()
     reason = await hosted.wait()
     assert (host.running, host.room, hosted.session) == (0, 100, "s1")
-    began, *turns, ended = reports
-    assert began == {"session": "s1", "agent": "agent", "kind": "websocket", "began": True}
-    assert turns[0]["turn"]["number"] == 1
-    assert turns[0]["turn"]["voice_to_voice"] > 0
-    assert ended["ended"] == reason
-    assert ended["seconds"] >= 0
+    began, *turns, over = reports
+    assert began == SessionBegan("s1", "agent", "websocket")
+    assert isinstance(turns[0], TurnAnswered) and isinstance(over, SessionOver)
+    assert turns[0].number == 1
+    assert (turns[0].voice_to_voice or 0) > 0
+    assert over.reason == reason
+    assert over.seconds >= 0
 
 
 @virtual
@@ -164,10 +178,10 @@ async def test_a_session_that_fails_is_the_only_one() -> None:
 
 @virtual
 async def test_a_report_that_is_not_taken_ends_nothing() -> None:
-    def broken(_: dict[str, Any]) -> None:
+    def broken(_: Report) -> None:
         raise RuntimeError("no disk")
 
-    host = LoopHost({"agent": agent()}, report=broken)
+    host = LoopHost({"agent": agent()}, on_report=broken)
     pipe = Pipe()
     hosted = await host.open(opening(), pipe)
     ready(pipe)
@@ -194,10 +208,12 @@ async def test_a_session_says_what_it_has_begun_to_say_before_it_is_ended() -> N
 async def test_a_websocket_has_no_offers() -> None:
     host = LoopHost({"agent": agent()})
     hosted = await host.open(opening(), Pipe())
-    for do in ("offer", "close", "__init__", "input", None):
-        with pytest.raises(Refused) as refused:
-            await hosted.ask({"do": do})
-        assert refused.value.status == 400
+    with pytest.raises(Refused) as refused:
+        await hosted.offer(Offer("v=0"))
+    assert refused.value.status == 400
+    with pytest.raises(Refused) as refused:
+        await hosted.add_candidates(Candidates("pc", ()))
+    assert refused.value.status == 400
     await host.close()
 
 
@@ -221,9 +237,9 @@ async def test_a_session_that_nobody_comes_to_is_given_up(monkeypatch: pytest.Mo
         transport.input = Slow()
         return session_transport.SessionTransport(transport, opening, Latency())
 
-    monkeypatch.setitem(session_transport.KINDS, "webrtc", made)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setattr(session_transport, "make", made)
     host = LoopHost({"agent": agent()}, ServerSettings(connect_within=20))
-    hosted = await host.open(Opening("s", "agent", "webrtc"), None)
+    hosted = await host.open(WebRTCOpening("s", "agent"), None)
     await LoopClock().sleep(19)
     assert host.running == 1
     assert await hosted.wait() == "nobody came"
@@ -250,14 +266,14 @@ async def test_a_call_is_greeted_before_its_agent_is_made() -> None:
     seen: list[Any] = []
 
     def make(opening: Opening) -> Agent:
-        seen.append(opening.details["call"]["caller"])
+        seen.append(opening.call and opening.call.caller)
         return agent(greeting="Good day.")
 
     host = LoopHost({"agent": make})
     pipe = Pipe()
     pipe.put({"event": "connected", "protocol": "Call", "version": "1.0.0"})
     pipe.put(TWILIO)
-    hosted = await host.open(Opening("s", "agent", "phone", None, {"provider": "twilio"}), pipe)
+    hosted = await host.open(PhoneOpening("s", "agent", provider="twilio"), pipe)
     await LoopClock().sleep(2)
     assert seen == ["+4930111"]
     assert any('"event":"media"' in str(message) for message in pipe.sent)
@@ -268,17 +284,17 @@ async def test_a_call_is_greeted_before_its_agent_is_made() -> None:
 
 @virtual
 async def test_a_call_that_we_made_has_the_name_that_its_provider_gave_it() -> None:
-    seen: list[str] = []
+    seen: list[str | None] = []
 
     def make(opening: Opening) -> Agent:
-        seen.append(opening.details["call"]["call"])
+        seen.append(opening.call and opening.call.call)
         return agent()
 
     host = LoopHost({"agent": make})
-    for placed in ({}, {"placed": "u-1"}):
+    for placed in ("", "u-1"):
         pipe = Pipe()
         pipe.put({"event": "websocket:connected", "content-type": "audio/l16;rate=16000"})
-        await host.open(Opening("s", "agent", "phone", None, {"provider": "vonage", **placed}), pipe)
+        await host.open(PhoneOpening("s", "agent", provider="vonage", placed=placed), pipe)
         await host.close()
     assert seen == ["", "u-1"]
 
@@ -287,7 +303,7 @@ async def test_a_call_that_we_made_has_the_name_that_its_provider_gave_it() -> N
 async def test_a_socket_on_which_no_call_begins_is_given_up() -> None:
     host = LoopHost({"agent": agent()})
     with pytest.raises(Refused) as refused:
-        await host.open(Opening("s", "agent", "phone", None, {"provider": "twilio"}), Pipe())
+        await host.open(PhoneOpening("s", "agent", provider="twilio"), Pipe())
     assert refused.value.status == 503
     assert (host.running, asyncio.get_running_loop().time()) == (0, 10)
 

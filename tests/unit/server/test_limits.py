@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from antiphon.clock import LoopClock
-from antiphon.server.host import Refused
-from antiphon.server.limits import MOST, AddressShare, RateLimit, Throttle
+from antiphon.server.limits import MOST_ADDRESSES, AddressShare, RateLimit, Throttle
+from antiphon.server.port import Refused
 from antiphon.testing.virtual import virtual
 
 
@@ -14,61 +14,61 @@ def test_a_burst_and_then_so_many_a_minute() -> None:
     now = 0.0
     rates = RateLimit(60, 10, lambda: now)
     for _ in range(10):
-        rates.take("192.0.2.1")
+        rates.spend("192.0.2.1")
     with pytest.raises(Refused) as refused:
-        rates.take("192.0.2.1")
+        rates.spend("192.0.2.1")
     assert refused.value.status == 429
     assert refused.value.retry_after == pytest.approx(1.0)
-    rates.take("192.0.2.2")  # others are not disturbed
+    rates.spend("192.0.2.2")  # others are not disturbed
     now = 1.0
-    rates.take("192.0.2.1")
+    rates.spend("192.0.2.1")
     with pytest.raises(Refused):
-        rates.take("192.0.2.1")
+        rates.spend("192.0.2.1")
     now = 3600.0
     for _ in range(10):  # no more than the burst, however long it was silent
-        rates.take("192.0.2.1")
+        rates.spend("192.0.2.1")
     with pytest.raises(Refused):
-        rates.take("192.0.2.1")
+        rates.spend("192.0.2.1")
 
 
 def test_one_customer_of_ipv6_is_one_address() -> None:
     rates = RateLimit(60, 2, lambda: 0.0)
-    rates.take("2001:db8:1:2::1")
-    rates.take("2001:db8:1:2:ffff::2")
+    rates.spend("2001:db8:1:2::1")
+    rates.spend("2001:db8:1:2:ffff::2")
     with pytest.raises(Refused):
-        rates.take("2001:db8:1:2:3::3")
-    rates.take("2001:db8:1:3::1")
-    rates.take("::ffff:192.0.2.1")
-    rates.take("192.0.2.1")
+        rates.spend("2001:db8:1:2:3::3")
+    rates.spend("2001:db8:1:3::1")
+    rates.spend("::ffff:192.0.2.1")
+    rates.spend("192.0.2.1")
     with pytest.raises(Refused):
-        rates.take("192.0.2.1")
+        rates.spend("192.0.2.1")
 
 
 def test_memory_is_bounded() -> None:
     rates = RateLimit(60, 2, lambda: 0.0)
-    for number in range(3 * MOST):
-        rates.take(f"host {number}")
-    assert len(rates) == MOST
+    for number in range(3 * MOST_ADDRESSES):
+        rates.spend(f"host {number}")
+    assert len(rates) == MOST_ADDRESSES
 
 
 def test_an_address_has_so_many_sessions_and_no_more() -> None:
     places = AddressShare(3, 2)
     for session in ("a", "b"):
         places.check("2001:db8:1:2::1")
-        places.take(session, "2001:db8:1:2::1")
-    places.check("2001:db8:1:2::2", pending=["a", "x", "y", "z"])
+        places.reserve(session, "2001:db8:1:2::1")
+    places.check("2001:db8:1:2::2", unconnected=["a", "x", "y", "z"])
     with pytest.raises(Refused) as refused:
-        places.check("2001:db8:1:2::2", pending=["a", "b"])
+        places.check("2001:db8:1:2::2", unconnected=["a", "b"])
     assert (refused.value.status, refused.value.retry_after) == (429, 5)
-    places.take("c", "2001:db8:1:2::3")
+    places.reserve("c", "2001:db8:1:2::3")
     with pytest.raises(Refused):
         places.check("2001:db8:1:2::1")
     places.check("2001:db8:1:3::1")  # others are not disturbed
-    places.leave("a")
-    places.leave("a")
+    places.release("a")
+    places.release("a")
     places.check("2001:db8:1:2::1")
     for session in ("b", "c", "never"):
-        places.leave(session)
+        places.release(session)
     assert len(places) == 0
 
 
@@ -76,8 +76,8 @@ def test_an_address_has_so_many_sessions_and_no_more() -> None:
 def test_some_may_have_any_number(most: int, address: str | None) -> None:
     places = AddressShare(most, most)
     for session in ("a", "b"):
-        places.take(session, address)
-    places.check(address, pending=["a", "b"])
+        places.reserve(session, address)
+    places.check(address, unconnected=["a", "b"])
 
 
 @virtual

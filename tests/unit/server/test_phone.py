@@ -65,7 +65,7 @@ def test_a_call_that_rings_is_connected_with_a_session(serve: Serve) -> None:
         socket.send_text("{}")
         assert socket.receive_text() == "{}"
     opening = server.host.opened[0].opening
-    assert (opening.kind, opening.agent, opening.details["provider"]) == ("phone", "other", "twilio")
+    assert (opening.kind, opening.agent, opening.provider) == ("phone", "other", "twilio")
 
 
 def test_a_socket_is_good_for_one_call(serve: Serve) -> None:
@@ -107,7 +107,7 @@ def test_what_is_not_signed_is_refused(serve: Serve, headers: dict[str, str]) ->
     for path in ("/phone/twilio", "/phone/twilio/status"):
         answer = server.client.post(path, data=FORM, headers=headers)
         assert (answer.status_code, set(answer.json())) == (403, {"detail", "info"})
-    assert len(server.reception.openings) == 0
+    assert len(server.admission.openings) == 0
 
 
 def test_without_the_secret_nothing_can_be_proven(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,8 +244,8 @@ def test_a_call_is_made(serve: Serve, asked: list[RestRequest]) -> None:
     with server.socket(path[1]):
         pass
     opening = server.host.opened[0].opening
-    assert (opening.body, opening.details["dialled"]) == ({"order": 7}, "+4930444")
-    assert opening.details["placed"] == "CA2"
+    assert (opening.body, opening.dialled) == ({"order": 7}, "+4930444")
+    assert opening.placed == "CA2"
 
 
 def test_the_only_provider_that_is_set_up_dials(serve: Serve, asked: list[RestRequest]) -> None:
@@ -308,7 +308,7 @@ def test_without_a_public_address_nothing_is_published() -> None:
 def test_a_call_that_rings_is_let_in_by_a_server_that_drains(serve: Serve) -> None:
     server = serve(public_url=HOME, drain=60)
     path = stream(ring(server))
-    drained = server.client.portal.start_task_soon(server.reception.drain)
+    drained = server.client.portal.start_task_soon(server.admission.drain)
     server.client.portal.call(LoopClock().sleep, 0.3)
     assert not drained.done()
     assert ring(server, CallSid="CA2").status_code == 503, "but no other"
@@ -323,7 +323,7 @@ def test_a_call_that_rings_is_let_in_by_a_server_that_drains(serve: Serve) -> No
 def test_calls_that_never_come_are_not_waited_for(serve: Serve) -> None:
     server = serve(public_url=HOME, join_within=0.2, drain=60)
     ring(server)
-    server.client.portal.start_task_soon(server.reception.drain).result(5)
+    server.client.portal.start_task_soon(server.admission.drain).result(5)
 
 
 def test_the_answer_tells_the_socket_which_call_it_is(serve: Serve) -> None:

@@ -1,4 +1,4 @@
-"""SIP calls at the reception: let in, sent to the agent that was called, or told that it is busy."""
+"""SIP calls: admitted, sent to the agent that was called, or declined."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,9 +9,9 @@ import pytest
 
 from antiphon.errors import ConfigurationError
 from antiphon.server.admission import Admission
-from antiphon.server.host import Refused, Report
+from antiphon.server.port import OnReport, Refused
 from antiphon.server.settings import ServerSettings
-from antiphon.server.sip import answering, let_in, listen
+from antiphon.server.sip import admit, answering, listen
 from antiphon.testing.host import ScriptedHost
 
 
@@ -29,19 +29,19 @@ class Call:
         self.declined += 1
 
 
-def reception(room: int = 9, **settings: Any) -> tuple[Admission, ScriptedHost]:
+def admission(room: int = 9, **settings: Any) -> tuple[Admission, ScriptedHost]:
     hosts: list[ScriptedHost] = []
 
-    def hosting(report: Report) -> ScriptedHost:
-        hosts.append(ScriptedHost(report, room=room, names=("agent", "sales")))
+    def make_host(on_report: OnReport) -> ScriptedHost:
+        hosts.append(ScriptedHost(on_report, room=room, names=("agent", "sales")))
         return hosts[0]
 
-    return Admission(hosting, ServerSettings(**settings)), hosts[0]
+    return Admission(make_host, ServerSettings(**settings)), hosts[0]
 
 
 def let(where: Admission, call: Call) -> None:
     async def main() -> None:
-        await let_in(where, cast(Any, call))
+        await admit(where, cast(Any, call))
         await where.close()
 
     asyncio.run(main())
@@ -49,17 +49,17 @@ def let(where: Admission, call: Call) -> None:
 
 @pytest.mark.parametrize(("called", "agent"), [("sales", "sales"), ("+4930123", "agent"), ("", "agent")])
 def test_the_agent_is_the_one_that_was_called_or_the_first(called: str, agent: str) -> None:
-    where, host = reception()
+    where, host = admission()
     call = Call(called)
     let(where, call)
     (opened,) = host.opened
     assert (opened.opening.kind, opened.opening.agent) == ("sip", agent)
-    assert opened.opening.details["ringing"] is call
+    assert opened.ringing is cast(Any, call)
     assert not call.declined
 
 
 def test_where_there_is_no_room_it_is_busy() -> None:
-    where, host = reception(room=0)
+    where, host = admission(room=0)
     call = Call()
     let(where, call)
     assert call.declined == 1 and not host.opened
@@ -67,7 +67,7 @@ def test_where_there_is_no_room_it_is_busy() -> None:
 
 
 def test_a_caller_who_left_was_not_refused() -> None:
-    where, host = reception(room=0)
+    where, host = admission(room=0)
     call = Call(over=True)
     let(where, call)
     assert not call.declined and not host.opened
@@ -86,14 +86,14 @@ def test_the_server_is_not_ready_when_the_stack_has_stopped(caplog: pytest.LogCa
         await where.close()
 
     rung = [Call()]
-    where, host = reception()
+    where, host = admission()
     asyncio.run(main())
     assert len(host.opened) == 1
     assert "a new process is needed" in caplog.text
 
 
 def test_while_the_server_drains_it_is_busy() -> None:
-    where, host = reception()
+    where, host = admission()
     where.draining = True
     call = Call()
     let(where, call)
@@ -103,7 +103,7 @@ def test_while_the_server_drains_it_is_busy() -> None:
 
 @pytest.mark.parametrize("error", [Refused(500, "the agent could not be made"), ValueError("a bug")])
 def test_what_cannot_be_opened_holds_nobody(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    where, host = reception()
+    where, host = admission()
 
     async def failing(*_: object) -> None:
         raise error
@@ -116,7 +116,7 @@ def test_what_cannot_be_opened_holds_nobody(error: Exception, monkeypatch: pytes
 
 def test_without_the_setting_nothing_listens() -> None:
     async def main() -> None:
-        async with answering(reception()[0]):
+        async with answering(admission()[0]):
             assert [task.get_name() for task in asyncio.all_tasks()].count("antiphon sip") == 0
 
     asyncio.run(main())
@@ -126,8 +126,8 @@ def test_without_the_setting_nothing_listens() -> None:
     ("wrong", "said"),
     [
         ({"sip": "5060"}, "write it as 127.0.0.1:5060"),
-        ({"sip": "127.0.0.1:5060", "isolation": "process"}, "SIP calls stay in the server's own process"),
-        ({"sip_domain": "sip.example.com"}, "say where to listen, too"),
+        ({"sip": "127.0.0.1:5060", "isolation": "process"}, "SIP calls run in the server's own process"),
+        ({"sip_domain": "sip.example.com"}, "say where to listen as well"),
     ],
 )
 def test_wrong_settings(wrong: dict[str, Any], said: str) -> None:

@@ -1,6 +1,6 @@
-"""Sessions in processes of their own, forked from a warm zygote: `isolation="process"`."""
+"""Runs each session in a process of its own, forked from a warm zygote: `isolation="process"`."""
 
-from .bounds import Bounds
+from .limits import WorkerLimits
 from .pool import WorkerHost
 
-__all__ = ["Bounds", "WorkerHost"]
+__all__ = ["WorkerHost", "WorkerLimits"]

@@ -1,4 +1,4 @@
-"""`python -m antiphon.server.workers ROLE`: how the server starts a process that is not forked."""
+"""`python -m antiphon.server.workers ROLE`: the entry point of a child process that is not forked."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from .zygote import ROLES, begin, main, prepare, work
 
 
 def run(role: str) -> None:
-    """Do what the environment says, with the socket at hand."""
+    """Run a role (zygote, worker or models) with the job from the environment and the inherited socket."""
     job = Job.given()
     begin(role)
     die_with(job.parent)
@@ -29,4 +29,4 @@ def run(role: str) -> None:
 
 if __name__ == "__main__":
     run(sys.argv[1])
-    os._exit(0)  # threads that compute are not waited for
+    os._exit(0)  # does not wait for the models' threads

@@ -1,4 +1,4 @@
-"""What a process of the server is told when it begins: plain data, in its environment."""
+"""What a child process needs to know, passed as plain data in its environment."""
 
 import os
 from collections.abc import Mapping
@@ -9,39 +9,39 @@ import msgspec
 
 from ..host import Agents
 from ..settings import PREFIX, ServerSettings
-from .bounds import Bounds
+from .limits import WorkerLimits
 
 __all__ = ["Job"]
 
 VARIABLE = PREFIX + "WORKERS_JOB"
 KEYS = {PREFIX + "PRIVATE_KEYS", PREFIX + "PUBLIC_KEYS"}
-"""They are the server's alone: agents' code has no use for them."""
+"""Variables that stay with the server; agents' code must not see the keys."""
 ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1",  # numpy's threads would stand there before the fork
+    "OPENBLAS_NUM_THREADS": "1",  # otherwise numpy starts threads, which would prevent forking
     "OMP_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",  # each arena is memory of its own
+    "MALLOC_ARENA_MAX": "2",  # each arena takes memory
 }
 
 
 class Job(msgspec.Struct, frozen=True):
-    """For whom a process works, and on what."""
+    """The configuration of a zygote, a worker or the model process."""
 
     parent: int
     """The process id of the server."""
     agents: str | None
-    """The Python file that has them; None is the demo's agent."""
+    """The Python file that defines the agents; None for the demo's agent."""
     settings: ServerSettings
-    bounds: Bounds
+    limits: WorkerLimits
     models: str
-    """The address of the socket at which models answer."""
+    """The address of the model process's socket."""
     level: int
-    """What is logged."""
+    """The log level."""
 
     def environment(self, role: str, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """The environment of a process with this job; no key of the server is in it."""
+        """The environment of a child process with this job; it holds none of the server's keys."""
         keyless = replace(
             self.settings,
-            host="127.0.0.1",  # elsewhere it would want keys
+            host="127.0.0.1",  # the only host that settings without keys allow
             public_keys=(),
             private_keys=(),
             observe="always" if self.settings.observed else "never",
@@ -53,11 +53,11 @@ class Job(msgspec.Struct, frozen=True):
 
     @classmethod
     def given(cls) -> "Job":
-        """The job of this process; its environment does not keep it."""
+        """Read this process's job, and remove it from the environment."""
         return msgspec.json.decode(os.environ.pop(VARIABLE), type=cls)
 
     def load(self) -> Agents:
-        """Run the file and give its agents. Raises ConfigurationError where it has none."""
+        """Run the agents' file and return its agents. Raises ConfigurationError if it has none."""
         from ... import agent_file
 
         return agent_file.served(Path(self.agents) if self.agents else None)

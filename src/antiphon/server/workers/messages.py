@@ -1,8 +1,10 @@
-"""The notes that the server and a worker exchange."""
+"""The control messages between the server and a worker. The wire's own messages are in `pipe`."""
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
+
+from ..port import Candidates, Offer, OfferAnswer, Opening, Refused, Report
 
 __all__ = [
     "AskAnswered",
@@ -15,52 +17,67 @@ __all__ = [
     "Pong",
     "Refusal",
     "SessionOpened",
-    "SessionOver",
     "SessionReported",
+    "WorkerDone",
     "WorkerReady",
     "WorkerTaken",
-]  # fmt: skip
+]
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A `Refused` as data."""
+
+    status: int
+    detail: str
+    retry_after: float | None = None
+
+    @classmethod
+    def of(cls, refused: Refused) -> "Refusal":
+        """The data of an exception."""
+        return cls(refused.status, refused.detail, refused.retry_after)
+
+    def exception(self) -> Refused:
+        """The exception again."""
+        return Refused(self.status, self.detail, self.retry_after)
+
+
+# From the server to a worker ----------------------------------------------------------------------------
 
 
 class BeginSession(msgspec.Struct, tag=True):
-    """Open this session; `wired` says whether messages of a wire will come."""
+    """Open this session. `wired`: messages of its wire will follow."""
 
-    opening: dict[str, Any]
+    opening: Opening
     wired: bool
 
 
 class AskSession(msgspec.Struct, tag=True):
-    """A request for the transport, to be answered with the same number."""
+    """A question to the session; `AskAnswered` has the same number."""
 
     number: int
-    request: dict[str, Any]
+    question: Offer | Candidates
 
 
 class EndSession(msgspec.Struct, tag=True):
-    """End the session: with what was promised spoken, or `at_once`."""
+    """End the session: once the agent has finished speaking, or `at_once`."""
 
     reason: str
     at_once: bool = False
 
 
 class Ping(msgspec.Struct, tag=True):
-    """Are you there?"""
+    """Sent every second; a worker whose event loop runs answers with Pong."""
+
+
+# From a worker to the server ----------------------------------------------------------------------------
 
 
 class WorkerReady(msgspec.Struct, tag=True):
     """The worker waits for its session."""
 
 
-class Refusal(msgspec.Struct):
-    """What `Refused` says."""
-
-    status: int
-    detail: str
-    retry_after: float | None = None
-
-
 class WorkerTaken(msgspec.Struct, tag=True):
-    """The session is this worker's: messages of its wire may come."""
+    """The worker has received BeginSession, and can receive messages of the wire."""
 
 
 class SessionOpened(msgspec.Struct, tag=True):
@@ -70,30 +87,30 @@ class SessionOpened(msgspec.Struct, tag=True):
 
 
 class AskAnswered(msgspec.Struct, tag=True):
-    """The answer to an Ask."""
+    """The answer to an AskSession; for candidates and refusals there is no `answer`."""
 
     number: int
-    result: dict[str, Any] = {}
+    answer: OfferAnswer | None = None
     refusal: Refusal | None = None
 
 
 class SessionReported(msgspec.Struct, tag=True):
-    """What the session reports to the server's metrics."""
+    """A report for the server's metrics."""
 
-    what: dict[str, Any]
+    report: Report
 
 
-class SessionOver(msgspec.Struct, tag=True):
-    """The session has ended, and the worker ends with it."""
+class WorkerDone(msgspec.Struct, tag=True):
+    """The session has ended for this reason, and the worker exits."""
 
     reason: str
 
 
 class Pong(msgspec.Struct, tag=True):
-    """Here I am."""
+    """The answer to a Ping."""
 
 
 FromServer: TypeAlias = BeginSession | AskSession | EndSession | Ping
 FromWorker: TypeAlias = (
-    WorkerReady | WorkerTaken | SessionOpened | AskAnswered | SessionReported | SessionOver | Pong
+    WorkerReady | WorkerTaken | SessionOpened | AskAnswered | SessionReported | WorkerDone | Pong
 )

@@ -16,7 +16,8 @@ from ...context import Context
 from ...errors import BadResponseError, UnavailableError
 from ...frames import ToolCall
 from ...services.ports import AudioChunk, Flush, Recognized, TextDelta, TokenUsage, TurnHint
-from ..host import Agents, Opening
+from ..host import Agents
+from ..port import Opening
 from .model_server import (
     PORTS,
     ModelCall,

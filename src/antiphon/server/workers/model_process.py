@@ -55,7 +55,7 @@ class ModelProcess:
             await self._child.stop()
 
     async def _begin(self, nursery: Spawner) -> None:
-        self._child = await nursery.bear(MODELS, self._listener)
+        self._child = await nursery.spawn(MODELS, self._listener)
 
     async def _loaded(self) -> str:
         """Wait until the models are loaded: what is wrong with them, or nothing."""

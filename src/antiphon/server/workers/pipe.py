@@ -1,12 +1,12 @@
-"""What goes between the server and its processes: framed messages over a socket pair.
+"""The protocol between the server and its child processes: framed messages over a socket pair.
 
-Each message is its length (4 bytes, big-endian), one byte that says what it is, and its content:
+A frame is its content's length (4 bytes, big-endian), one byte for its kind, and the content:
 
     t  a text message of the session's wire       b  a binary one
     c  the wire's end: code (2 bytes, big-endian), then the reason
-    n  a note: one of the closed list that the two ends have agreed on, as MessagePack
+    n  a control message, one of the types that both ends know, as MessagePack
 
-A worker runs other people's code: what does not fit ends the pipe, and nothing of it is raised.
+A worker runs other people's code, so malformed data ends the pipe and never raises.
 """
 
 import asyncio
@@ -17,54 +17,58 @@ from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
-__all__ = ["BINARY", "CLOSE", "NOTE", "TEXT", "Pipe", "PipeWire"]
+from ...transports.wire import Wire
 
-TEXT, BINARY, CLOSE, NOTE = b"tbcn"
-LARGEST = 16 << 20  # bytes of a message
-BEHIND = 8 << 20  # bytes that may wait for the other end before it counts as stuck
-HEAD = 5
+__all__ = ["BINARY", "CLOSE", "CONTROL", "TEXT", "Pipe", "PipeWire", "decode_close", "encode_close", "relay"]
 
-N = TypeVar("N")
+TEXT, BINARY, CLOSE, CONTROL = b"tbcn"
+LARGEST = 16 << 20  # bytes of a frame's content
+BEHIND = 8 << 20  # unsent bytes after which the other end counts as stuck
+HEAD = 5  # bytes before the content
+
+M = TypeVar("M")
 
 
-class Pipe(asyncio.Protocol, Generic[N]):
-    """One end of a pipe. `take` is called with each message of the wire, `note` with each note.
+class Pipe(asyncio.Protocol, Generic[M]):
+    """One end of a pipe.
 
-    `gone` is done once nothing comes any more; its result is what the other end did wrong, if that was why.
+    `on_message` is called with each control message, which `decoder` decodes; `on_wire` with the kind and
+    content of each message of the wire. `gone` is done once the pipe has ended; its result is what the other
+    end did wrong, or "".
     """
 
     def __init__(
         self,
-        notes: msgspec.msgpack.Decoder[N],
-        note: Callable[[N], object],
-        take: Callable[[int, bytes], object] = lambda kind, content: None,
+        decoder: msgspec.msgpack.Decoder[M],
+        on_message: Callable[[M], object],
+        on_wire: Callable[[int, bytes], object] = lambda kind, content: None,
     ) -> None:
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._notes, self._note, self._take = notes, note, take
+        self._decoder, self._on_message, self._on_wire = decoder, on_message, on_wire
         self._encode = msgspec.msgpack.Encoder().encode
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 
     async def connect(self, end: socket.socket) -> Self:
-        """Begin to read from this socket, which is the pipe's from now on."""
+        """Begin to read from this socket; the pipe now owns it."""
         end.setblocking(False)
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=end)
         return self
 
     def send(self, kind: int, content: bytes) -> None:
-        """Send without waiting. After the end it does nothing; too much that waits is the end."""
+        """Send a frame without waiting. Ends the pipe if too much is unsent; does nothing after its end."""
         if self._transport is None or self.gone.done():
             return
         self._transport.write(b"%b%c%b" % (len(content).to_bytes(4, "big"), kind, content))
         if self._transport.get_write_buffer_size() > BEHIND:
             self.abort("it does not read what it is sent")
 
-    def tell(self, note: N) -> None:
-        """Send a note."""
-        self.send(NOTE, self._encode(note))
+    def tell(self, message: M) -> None:
+        """Send a control message."""
+        self.send(CONTROL, self._encode(message))
 
     def close(self) -> None:
-        """Send what waits, then end."""
+        """Send what is unsent, then end."""
         if self._transport is not None:
             self._transport.close()
 
@@ -74,7 +78,7 @@ class Pipe(asyncio.Protocol, Generic[N]):
         if self._transport is not None:
             self._transport.abort()
 
-    # What the event loop calls ---------------------------------------------------------------------
+    # Callbacks of asyncio.Protocol -----------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -96,15 +100,15 @@ class Pipe(asyncio.Protocol, Generic[N]):
             self._handle(kind, content)
 
     def _handle(self, kind: int, content: bytes) -> None:
-        if kind == NOTE:
+        if kind == CONTROL:
             try:
-                note = self._notes.decode(content)
+                message = self._decoder.decode(content)
             except msgspec.MsgspecError as error:
-                self.abort(f"it sent a note that is none: {error}")
+                self.abort(f"it sent a malformed message: {error}")
             else:
-                self._note(note)
+                self._on_message(message)
         elif kind in (TEXT, BINARY, CLOSE):
-            self._take(kind, content)
+            self._on_wire(kind, content)
         else:
             self.abort(f"it sent a message of the unknown kind {kind}")
 
@@ -114,42 +118,42 @@ class Pipe(asyncio.Protocol, Generic[N]):
 
 
 class PipeWire:
-    """The wire of a session whose connection is in the process at the other end of a pipe."""
+    """The wire of a session whose connection is in the process at the other end of the pipe."""
 
     def __init__(self, pipe: Pipe[Any]) -> None:
         self._pipe = pipe
-        self._waiting: deque[bytes | str] = deque()
-        self._waiting_bytes = 0
-        self._something = asyncio.Event()
+        self._received: deque[bytes | str] = deque()
+        self._received_bytes = 0
+        self._changed = asyncio.Event()
         self._over = False
 
-    def take(self, kind: int, content: bytes) -> None:
-        """A message has come through the pipe."""
-        if kind == CLOSE or self._waiting_bytes > BEHIND:
+    def feed(self, kind: int, content: bytes) -> None:
+        """Queue a message that came through the pipe; ends the wire if too many are unread."""
+        if kind == CLOSE or self._received_bytes > BEHIND:
             self.end()
         elif not self._over:
-            self._waiting.append(content if kind == BINARY else content.decode(errors="replace"))
-            self._waiting_bytes += len(content)
-            self._something.set()
+            self._received.append(content if kind == BINARY else content.decode(errors="replace"))
+            self._received_bytes += len(content)
+            self._changed.set()
 
     def end(self) -> None:
-        """Nothing more comes."""
+        """End the wire: nothing more will be received."""
         self._over = True
-        self._something.set()
+        self._changed.set()
 
     async def receive(self) -> bytes | str | None:
-        """The next message; None once the other side has gone, or `close` was called."""
-        while not self._waiting:
+        """Return the next message; None once the other side has gone or `close` was called."""
+        while not self._received:
             if self._over:
                 return None
-            self._something.clear()
-            await self._something.wait()
-        message = self._waiting.popleft()
-        self._waiting_bytes -= len(message)
+            self._changed.clear()
+            await self._changed.wait()
+        message = self._received.popleft()
+        self._received_bytes -= len(message)
         return message
 
     def send(self, message: bytes | str) -> None:
-        """Send without waiting. After the end it does nothing."""
+        """Send without waiting; does nothing after the end."""
         if self._over:
             return
         if isinstance(message, str):
@@ -158,17 +162,27 @@ class PipeWire:
             self._pipe.send(BINARY, message)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Let the process that has the connection end it."""
+        """Tell the process that has the connection to close it."""
         if not self._over:
-            self._pipe.send(CLOSE, closing(code, reason))
+            self._pipe.send(CLOSE, encode_close(code, reason))
             self.end()
 
 
-def closing(code: int, reason: str) -> bytes:
-    """The content of a message that ends a wire."""
+async def relay(wire: Wire, pipe: Pipe[Any]) -> None:
+    """Send a wire's messages through the pipe, to a `PipeWire`, until the wire's far end has gone."""
+    while (message := await wire.receive()) is not None:
+        if isinstance(message, str):
+            pipe.send(TEXT, message.encode())
+        else:
+            pipe.send(BINARY, message)
+    pipe.send(CLOSE, encode_close(1000, ""))
+
+
+def encode_close(code: int, reason: str) -> bytes:
+    """Encode the content of a CLOSE frame."""
     return code.to_bytes(2, "big") + reason.encode()
 
 
-def closed(content: bytes) -> tuple[int, str]:
-    """Code and reason of a message that ends a wire."""
+def decode_close(content: bytes) -> tuple[int, str]:
+    """Decode the content of a CLOSE frame into code and reason."""
     return int.from_bytes(content[:2], "big") or 1000, content[2:].decode(errors="replace")

@@ -1,13 +1,13 @@
-"""A process for each session, a few of them warm: the host of `isolation="process"`.
+"""The host of `isolation="process"`: one process per session, some of them started in advance.
 
-    server ── zygote       imported and loaded; forks the others on request
-           ├─ models       what cannot be forked, once for all (see `served`); only where there is such
-           ├─ worker       a session
-           ├─ worker       a session
-           └─ worker       warm
+    server ── zygote       has imported and loaded everything; forks the others on request
+           ├─ models       models that cannot be forked (see `model_server`), if the agents have any
+           ├─ worker       runs a session
+           ├─ worker       runs a session
+           └─ worker       warm: waits for a session
 
-All are the server's own children. One that dies takes with it what it did itself: a worker its session, the
-zygote nothing; the models' calls fail as those of a service do that is not reached, until they are back.
+All are direct children of the server. If a worker dies, its session ends; if the zygote dies, no session is
+affected; while the model process is down, calls to its models fail like those to an unreachable service.
 """
 
 import asyncio
@@ -17,91 +17,97 @@ import socket
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...errors import AntiphonError, ConfigurationError
 from ...transports.wire import Wire
-from ..host import Opening, Refused, Report
+from ..port import OnReport, Opening, Refused, SIPOpening
 from ..settings import ServerSettings
-from .bounds import Bounds, Groups
+from .cgroups import ControlGroups
 from .job import Job
+from .limits import WorkerLimits
 from .model_process import ModelProcess
 from .processes import adopt_orphans, check_system, reap_orphan
 from .spawner import Spawner
 from .worker_handle import WorkerHandle, WorkerLost
 from .zygote import WORKER
 
+if TYPE_CHECKING:
+    from ...transports.sip import Ringing
+
 __all__ = ["WorkerHost"]
 
 logger = logging.getLogger("antiphon.server")
 
-LOOK_EVERY = 1.0  # seconds
-LATE = 3.0  # seconds between two looks after which it is the server that was away, not the workers
-AGAIN_AFTER, LONGEST = 1.0, 30.0  # seconds to the next try after a worker that did not come to be; doubled
+CHECK_EVERY = 1.0  # seconds
+LATE = 3.0  # seconds between two checks: if more, it was the server that did not run, not the workers
+RETRY_AFTER = 1.0  # seconds until a failed start of a worker is retried; doubled each time
+RETRY_LONGEST = 30.0
 
 
 class WorkerHost:
-    """Hosts each session in a worker; keeps `settings.warm` of them ready.
+    """Runs each session in a worker process, and keeps `settings.warm` workers ready.
 
-    `agents` is the Python file that has them, None the demo's agent: the server need not have run it itself.
-    `names` are known after `start`. Start it in the thread that the server ends with.
+    `agents` is the Python file that defines the agents, None for the demo's agent; the server itself need not
+    import it. `names` is known after `start`. Call `start` in the server's main thread: the kernel kills the
+    workers when the thread that created them exits.
     """
 
     def __init__(
         self,
         agents: Path | None,
         settings: ServerSettings | None = None,
-        report: Report = lambda _: None,
+        on_report: OnReport = lambda _: None,
         *,
-        bounds: Bounds | None = None,
+        limits: WorkerLimits | None = None,
         fork: bool = True,
     ) -> None:
         check_system()
         self.settings = settings or ServerSettings()
-        self.report = report
-        self.bounds = bounds or Bounds()
+        self.on_report = on_report
+        self.limits = limits or WorkerLimits()
         self.names: list[str] = []
         self.sessions: dict[str, WorkerHandle] = {}
         self.warm: list[WorkerHandle] = []
-        self.births: list[float] = []
-        """Seconds from the wish for a worker to its being ready, of the newest hundred."""
+        self.start_times: list[float] = []
+        """Seconds that each of the newest hundred workers took to get ready."""
         self._agents = agents
         self._fork = fork
-        self._groups = Groups(self.bounds, None)
-        self._everybody: set[WorkerHandle] = set()
-        self._born = 0
+        self._groups = ControlGroups(self.limits, None)
+        self._workers: set[WorkerHandle] = set()
+        self._created = 0
         self._is_open = False
         self._filling: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> int:
-        """How many sessions there are."""
+        """How many sessions are open."""
         return len(self.sessions)
 
     @property
     def room(self) -> int:
-        """How many more there may be."""
+        """How many more sessions could be opened now."""
         return max(0, self.settings.capacity - self.running) if self._is_open else 0
 
     @property
     def forks(self) -> bool:
-        """Whether workers are forked, rather than started from nothing."""
-        return self._nursery.forks
+        """True if workers are forked, False if each is started as a new program."""
+        return self._spawner.forks
 
     async def start(self) -> None:
-        """Load the agents and the models, and have the warm workers ready. Raises ConfigurationError."""
+        """Load the agents and their models, and start the warm workers. Raises ConfigurationError."""
         self._is_open = True
         self.models = ModelProcess()
-        self._nursery = Spawner(self._job(), fork=self._fork)
+        self._spawner = Spawner(self._job(), fork=self._fork)
         adopt_orphans()
-        self._groups = Groups.here(self.bounds)
+        self._groups = ControlGroups.here(self.limits)
         try:
-            await self._nursery.start()
-            self.names = self._nursery.verdict.agents
-            if self._nursery.verdict.served:
-                await self.models.start(self._nursery)
-            await asyncio.gather(*(self.stand_by() for _ in range(self._wanted())))
+            await self._spawner.start()
+            self.names = self._spawner.verdict.agents
+            if self._spawner.verdict.served:
+                await self.models.start(self._spawner)
+            await asyncio.gather(*(self.start_warm() for _ in range(self._missing())))
         except (AntiphonError, Refused) as error:
             await self.close()
             raise ConfigurationError(str(error)) from error
@@ -110,43 +116,47 @@ class WorkerHost:
             raise
         self._keep(self._watch())
 
-    async def open(self, opening: Opening, wire: Wire | None) -> WorkerHandle:
-        """Begin a session in a worker. Raises Refused."""
+    async def open(
+        self, opening: Opening, wire: Wire | None, ringing: "Ringing | None" = None
+    ) -> WorkerHandle:
+        """Begin a session in a worker. Raises Refused, also for SIP calls."""
+        if isinstance(opening, SIPOpening):
+            raise Refused(501, "a SIP call cannot leave the server's process: use isolation loop")
         if not self.room:
             raise Refused(429, "all lines are busy: try again in a moment", 5)
         if opening.agent not in self.names:
             raise Refused(404, f"there is no agent {opening.agent!r} here; see /agents")
-        place = self._unborn()
-        self.sessions[opening.session] = place
+        spare = self._new_worker()
+        self.sessions[opening.session] = spare
         try:
-            worker = self.sessions[opening.session] = await self._opened(place, opening, wire)
+            worker = self.sessions[opening.session] = await self._opened(spare, opening, wire)
         except BaseException:
             del self.sessions[opening.session]
             raise
         finally:
-            self._fill()
-        self._keep(self._attend(worker))
+            self._refill()
+        self._keep(self._forget_when_over(worker))
         return worker
 
-    async def stand_by(self) -> None:
-        """Have one more worker ready. Raises Refused if it does not come to that."""
-        worker = self._unborn()
-        await self._bear(worker)
+    async def start_warm(self) -> None:
+        """Start one more warm worker. Raises Refused if that fails."""
+        worker = self._new_worker()
+        await self._start_worker(worker)
         self.warm.append(worker)
 
     async def close(self) -> None:
-        """End all sessions at once, and leave nothing behind."""
+        """End all sessions at once, and all processes."""
         if not self._is_open:
             return
         self._is_open = False
         await asyncio.gather(*(worker.cancel("the server was closed") for worker in self.sessions.values()))
         for task in list(self._tasks):
             task.cancel()
-        for worker in self._everybody:
+        for worker in self._workers:
             worker.kill("the server was closed")
-        await asyncio.gather(*(worker.stop() for worker in list(self._everybody)))
+        await asyncio.gather(*(worker.stop() for worker in list(self._workers)))
         await self.models.close()
-        await self._nursery.close()
+        await self._spawner.close()
         self._groups.close()
 
     def _job(self) -> Job:
@@ -154,100 +164,100 @@ class WorkerHost:
             os.getpid(),
             str(self._agents.resolve()) if self._agents else None,
             self.settings,
-            self.bounds,
+            self.limits,
             self.models.address,
             logger.getEffectiveLevel(),
         )
 
-    async def _opened(self, unborn: WorkerHandle, opening: Opening, wire: Wire | None) -> WorkerHandle:
-        """A worker with this session: a warm one that lives, or else a new one. Raises Refused."""
-        while (worker := self._warm() or unborn) is not unborn or not unborn.ready.done():
+    async def _opened(self, spare: WorkerHandle, opening: Opening, wire: Wire | None) -> WorkerHandle:
+        """Open the session in a warm worker, or in `spare`, started now, if there is none. Raises Refused."""
+        while (worker := self._pop_warm() or spare) is not spare or not spare.ready.done():
             try:
-                if worker is unborn:
-                    await self._bear(worker)
-                await worker.open(opening, wire, self.report)
+                if worker is spare:
+                    await self._start_worker(worker)
+                await worker.open(opening, wire, self.on_report)
             except WorkerLost:
-                worker.kill("it did not take its session")
+                worker.kill("it did not begin its session")
             except BaseException:
                 worker.kill("its session could not be opened")
                 raise
             else:
                 return worker
-        raise Refused(503, "no worker lives long enough", 5)
+        raise Refused(503, "workers exit before they can begin the session", 5)
 
     # Workers ---------------------------------------------------------------------------------------
 
-    def _warm(self) -> WorkerHandle | None:
+    def _pop_warm(self) -> WorkerHandle | None:
         while self.warm:
             if (worker := self.warm.pop(0)).alive:
                 return worker
         return None
 
-    def _unborn(self) -> WorkerHandle:
-        self._born += 1
-        return WorkerHandle(self.bounds, f"worker-{self._born}", last_words=self.settings.last_words)
+    def _new_worker(self) -> WorkerHandle:
+        self._created += 1
+        return WorkerHandle(self.limits, f"worker-{self._created}", last_words=self.settings.last_words)
 
-    async def _bear(self, worker: WorkerHandle) -> None:
-        """Let a worker come into the world. Raises Refused if that fails."""
+    async def _start_worker(self, worker: WorkerHandle) -> None:
+        """Start a worker's process, and wait until it is ready. Raises Refused if that fails."""
         began = time.monotonic()
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                child = await self._nursery.bear(WORKER, theirs)
+                child = await self._spawner.spawn(WORKER, theirs)
         except BaseException as error:
-            ours.close()  # a worker that comes too late finds nobody, and goes
+            ours.close()  # a worker that is created too late finds the pipe closed, and exits
             if isinstance(error, AntiphonError):
                 raise Refused(503, str(error), 5) from error
             raise
-        self._everybody.add(worker)
-        child.ended.add_done_callback(lambda _: self._died(worker))
+        self._workers.add(worker)
+        child.ended.add_done_callback(lambda _: self._on_exit(worker))
         self._groups.place(worker.name, child.pid)
         await worker.connect(ours, child)
-        self.births = [*self.births[-99:], time.monotonic() - began]
+        self.start_times = [*self.start_times[-99:], time.monotonic() - began]
 
-    def _died(self, worker: WorkerHandle) -> None:
-        self._everybody.discard(worker)
+    def _on_exit(self, worker: WorkerHandle) -> None:
+        self._workers.discard(worker)
         self._groups.remove(worker.name)
         if worker in self.warm and self._is_open:
             self.warm.remove(worker)
-            logger.warning("a worker that waited for its session has died")
-            asyncio.get_running_loop().call_later(AGAIN_AFTER, self._fill)
+            logger.warning("a warm worker has died")
+            asyncio.get_running_loop().call_later(RETRY_AFTER, self._refill)
 
-    def _wanted(self) -> int:
-        """How many more should stand ready."""
+    def _missing(self) -> int:
+        """How many warm workers are missing."""
         return min(self.settings.warm, self.room) - len(self.warm)
 
-    def _fill(self) -> None:
-        if self._wanted() > 0 and (self._filling is None or self._filling.done()):
-            self._filling = self._keep(self._refill())
+    def _refill(self) -> None:
+        if self._missing() > 0 and (self._filling is None or self._filling.done()):
+            self._filling = self._keep(self._start_warm_workers())
 
-    async def _refill(self) -> None:
-        wait = AGAIN_AFTER
-        while self._wanted() > 0:
+    async def _start_warm_workers(self) -> None:
+        wait = RETRY_AFTER
+        while self._missing() > 0:
             try:
-                await self.stand_by()
+                await self.start_warm()
             except Refused as refused:
-                logger.error("%s; the next try is in %g s", refused, wait)
+                logger.error("%s; trying again in %g s", refused, wait)
                 await asyncio.sleep(wait)
-                wait = min(2 * wait, LONGEST)
+                wait = min(2 * wait, RETRY_LONGEST)
 
-    async def _attend(self, worker: WorkerHandle) -> None:
-        """Make room when a session is over."""
+    async def _forget_when_over(self, worker: WorkerHandle) -> None:
+        """Wait for a session's end, then make room for another."""
         await worker.wait()
         del self.sessions[worker.session]
         await worker.stop()
-        self._fill()
+        self._refill()
 
     async def _watch(self) -> None:
-        """Look at every worker once a second."""
-        looked, dead = time.monotonic(), 0
+        """Check every worker once a second."""
+        checked, dead = time.monotonic(), 0
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(CHECK_EVERY)
             dead = reap_orphan(dead)
-            before, looked = looked, time.monotonic()
-            for worker in list(self._everybody):
-                worker.look(excused=looked - before > LATE)
-                await asyncio.sleep(0)  # what else there is to do comes between
+            before, checked = checked, time.monotonic()
+            for worker in list(self._workers):
+                worker.look(excused=checked - before > LATE)
+                await asyncio.sleep(0)  # let other tasks run in between
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

@@ -1,8 +1,8 @@
-"""Processes of ours: begun, watched and reaped without mistaking one for another.
+"""Starting, watching and reaping child processes.
 
-A process is held by its pidfd, which stays its own when its number is given to somebody else. A forked one
-is a grandchild of the zygote, which the kernel hands to the server, its nearest subreaper, once the process
-between has ended: a zygote that dies takes nobody with it. All die when the server does (PR_SET_PDEATHSIG).
+A process is held by its pidfd, which stays valid when the kernel reuses the process id. A forked process is a
+grandchild of the zygote: once the process between them has exited, the kernel makes the server its parent, as
+the nearest subreaper, so that it outlives the zygote. All die when the server does (PR_SET_PDEATHSIG).
 https://man7.org/linux/man-pages/man2/prctl.2.html
 """
 
@@ -17,28 +17,28 @@ from collections.abc import Mapping
 
 from ...errors import ConfigurationError
 
-__all__ = ["Child", "adopt_orphans", "call_this", "check_system", "die_with", "reap_orphan", "spawn"]
+__all__ = ["Child", "adopt_orphans", "call_this", "check_system", "die_with", "reap_orphan", "spawn_program"]
 
 PDEATHSIG, NAME, CHILD_SUBREAPER = 1, 15, 36
-FD = 3  # where a spawned process finds its socket
+FD = 3  # the file descriptor of a spawned process's socket
 ADOPTED_WITHIN = 5.0
 KILLED_WITHIN = 2.0
-SWEEPS = 20  # times, 50 ms apart, that what a worker left behind is waited for
+SWEEPS = 20  # attempts, 50 ms apart, to reap what a worker left behind
 
 
 def check_system() -> None:
-    """Raises ConfigurationError where there are no pidfds."""
+    """Raises ConfigurationError if the system has no pidfds."""
     if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
-        raise ConfigurationError('isolation="process" needs Linux 5.4 or later: take isolation="loop"')
+        raise ConfigurationError('isolation="process" needs Linux 5.4 or later: use isolation="loop"')
 
 
 def adopt_orphans(adopt: bool = True) -> None:
-    """Become the parent of all descendants whose own parent ends."""
+    """Become the parent of all descendants whose own parent exits (a subreaper)."""
     _prctl(CHILD_SUBREAPER, int(adopt))
 
 
 def die_with(parent: int) -> None:
-    """Let this process be killed when its parent dies; waits until this one is its parent."""
+    """Have this process killed when `parent` dies; waits until that process is its parent."""
     until = time.monotonic() + ADOPTED_WITHIN
     while os.getppid() != parent:
         if time.monotonic() > until:
@@ -50,7 +50,7 @@ def die_with(parent: int) -> None:
 
 
 def call_this(name: str) -> None:
-    """The name of this process, as `ps -o comm` and `top` show it: 15 bytes at most."""
+    """Set the name that `ps -o comm` and `top` show for this process, at most 15 bytes."""
     _prctl(NAME, name.encode())
 
 
@@ -60,8 +60,8 @@ def _prctl(option: int, value: int | bytes) -> None:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
-def spawn(command: list[str], fd: int, environment: Mapping[str, str]) -> int:
-    """Start a program in a session of its own, with `fd` as its number FD and no other; its process id."""
+def spawn_program(command: list[str], fd: int, environment: Mapping[str, str]) -> int:
+    """Start a program in a session of its own, with `fd` as its descriptor FD; returns its process id."""
     return os.posix_spawn(
         command[0],
         command,
@@ -76,13 +76,16 @@ def spawn(command: list[str], fd: int, environment: Mapping[str, str]) -> int:
 
 
 class Child:
-    """A process that this one has as child. `ended` is done once it has been reaped; with its exit status,
-    negative for a signal, None where nobody knows."""
+    """A child process.
+
+    `ended` is done once it was reaped; its result is the exit status, the negative number of the signal that
+    killed it, or None if unknown.
+    """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        self._tries = 0
+        self._attempts = 0
         try:
             self._fd = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -92,13 +95,13 @@ class Child:
             asyncio.get_running_loop().add_reader(self._fd, self._has_ended)
 
     def kill(self) -> None:
-        """End it at once, if it has not ended."""
+        """Kill it, if it has not exited."""
         if self._fd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._fd, signal.SIGKILL)
 
     async def stop(self, within: float = 2.0) -> None:
-        """Wait for its end; kill it when that takes too long."""
+        """Wait for its exit, and kill it if that takes longer than `within` seconds."""
         await asyncio.wait([self.ended], timeout=within)
         self.kill()
         await asyncio.wait([self.ended], timeout=KILLED_WITHIN)
@@ -106,7 +109,7 @@ class Child:
     def _has_ended(self) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._fd)
-        with contextlib.suppress(OSError):  # what it began and left behind; its number is its own till reaped
+        with contextlib.suppress(OSError):  # its own children; the id is not reused until it is reaped
             os.killpg(self.pid, signal.SIGKILL)
         self._reap(loop)
 
@@ -116,9 +119,9 @@ class Child:
             found = os.waitid(os.P_PIDFD, self._fd, os.WEXITED | os.WNOHANG)
             if found is not None:
                 status = found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
-        except ChildProcessError:  # the process between has not ended yet, or a stranger has reaped it
-            self._tries += 1
-            if self._tries < SWEEPS:
+        except ChildProcessError:  # not our child yet, or reaped by somebody else
+            self._attempts += 1
+            if self._attempts < SWEEPS:
                 loop.call_later(0.005, self._reap, loop)
                 return
         os.close(self._fd)
@@ -128,7 +131,7 @@ class Child:
 
 
 def _sweep(loop: asyncio.AbstractEventLoop, group: int, times: int) -> None:
-    """Reap what a process left behind, which its group's end has killed."""
+    """Reap the children that a process left behind; they were killed with its process group."""
     try:
         while True:
             pid, _ = os.waitpid(-group, os.WNOHANG)
@@ -141,9 +144,9 @@ def _sweep(loop: asyncio.AbstractEventLoop, group: int, times: int) -> None:
 
 
 def reap_orphan(seen: int) -> int:
-    """Reap a dead child that nobody has reaped since it was seen; gives that to be seen next, 0 for none.
+    """Reap a dead child that was `seen` by the last call and is still not reaped; returns the next, or 0.
 
-    Such are the descendants of workers that have gone a way of their own.
+    These are descendants of workers that left their process group, so that nobody else reaps them.
     """
     try:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

@@ -1,4 +1,4 @@
-"""A worker: one session in a process of its own, and then the end of it."""
+"""A worker process: it runs one session, then exits."""
 
 import asyncio
 import logging
@@ -6,13 +6,15 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
 
-from ..host import Agents, HostedSession, LoopHost, Opening, Refused
-from .bounds import limit_data
+from ..host import Agents, LoopHost
+from ..port import Candidates, HostedSession, Offer, OfferAnswer, Opening, Refused, Report
 from .job import Job
+from .limits import limit_memory
 from .messages import (
     AskAnswered,
     AskSession,
@@ -23,8 +25,8 @@ from .messages import (
     Pong,
     Refusal,
     SessionOpened,
-    SessionOver,
     SessionReported,
+    WorkerDone,
     WorkerReady,
     WorkerTaken,
 )
@@ -36,14 +38,14 @@ __all__ = ["run"]
 
 logger = logging.getLogger("antiphon.server")
 
-STACK = 1 << 20  # bytes of each thread's: what is set aside for stacks counts as memory
+STACK = 1 << 20  # bytes of each thread's stack, since what is reserved for stacks counts as memory
 
 
 def run(end: socket.socket, job: Job, agents: Agents) -> None:
-    """Wait for a session, and be its process."""
+    """Wait for a session and run it. `end` is this process's end of the pipe to the server."""
     threading.stack_size(STACK)
     if (random := sys.modules.get("numpy.random")) is not None:
-        random.seed()  # or all workers would draw the same numbers; Python's own module does it itself
+        random.seed()  # otherwise all workers would draw the same numbers; `random` reseeds itself
     asyncio.run(_Worker(job, agents).run(end))
 
 
@@ -52,41 +54,41 @@ class _Worker:
         self._job = job
         agents = with_remote_models(agents, ModelConnection(job.models))
         self._host = LoopHost(agents, job.settings, self._report)
-        self._hosted: HostedSession | None = None
+        self._session: HostedSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, end: socket.socket) -> None:
-        """Until the session is over, or the server has gone."""
-        self._pipe: Pipe[Any] = Pipe[Any](msgspec.msgpack.Decoder(FromServer), self._note, self._take)
+        """Run until the session is over or the server has gone, then exit the process."""
+        self._pipe: Pipe[Any] = Pipe[Any](msgspec.msgpack.Decoder(FromServer), self._handle, self._feed_wire)
         self._wire = PipeWire(self._pipe)
         self._over = asyncio.Event()
         await self._pipe.connect(end)
         self._pipe.gone.add_done_callback(lambda _: self._over.set())
-        limit_data(self._job.bounds.memory_bytes)
+        limit_memory(self._job.limits.memory_bytes)
         self._pipe.tell(WorkerReady())
-        die_with(self._job.parent)  # who forked it may take a moment to step back: nobody waits for that here
+        die_with(self._job.parent)  # may wait until the forking process exits, so only after WorkerReady
         await self._over.wait()
         self._pipe.close()
         await self._pipe.gone
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)  # no thread of a tool is waited for
+        os._exit(0)  # does not wait for threads that tools have started
 
-    def _take(self, kind: int, content: bytes) -> None:
-        self._wire.take(kind, content)
+    def _feed_wire(self, kind: int, content: bytes) -> None:
+        self._wire.feed(kind, content)
 
-    def _note(self, note: FromServer) -> None:
-        match note:
+    def _handle(self, message: FromServer) -> None:
+        match message:
             case BeginSession(opening, wired):
-                self._start(self._begin(msgspec.convert(opening, Opening), wired))
-            case AskSession(number, request):
-                self._start(self._answer(number, request))
+                self._start(self._begin(opening, wired))
+            case AskSession(number, question):
+                self._start(self._answer(number, question))
             case EndSession(reason, at_once):
                 self._start(self._end(reason, at_once))
             case Ping():
                 self._pipe.tell(Pong())
 
-    def _start(self, work: Any) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -94,38 +96,40 @@ class _Worker:
     async def _begin(self, opening: Opening, wired: bool) -> None:
         self._pipe.tell(WorkerTaken())
         try:
-            hosted = self._hosted = await self._host.open(opening, self._wire if wired else None)
+            session = self._session = await self._host.open(opening, self._wire if wired else None)
         except Refused as refused:
-            self._pipe.tell(SessionOpened(_refusal(refused)))
+            self._pipe.tell(SessionOpened(Refusal.of(refused)))
             self._over.set()
             return
         self._pipe.tell(SessionOpened())
-        reason = await hosted.wait()
-        self._pipe.tell(SessionOver(reason))
+        reason = await session.wait()
+        self._pipe.tell(WorkerDone(reason))
         self._over.set()
 
-    async def _answer(self, number: int, request: dict[str, Any]) -> None:
+    async def _answer(self, number: int, question: Offer | Candidates) -> None:
         try:
-            if self._hosted is None:
-                raise Refused(409, "the session has not begun")
-            self._pipe.tell(AskAnswered(number, await self._hosted.ask(request)))
+            self._pipe.tell(AskAnswered(number, await self._ask(question)))
         except Refused as refused:
-            self._pipe.tell(AskAnswered(number, refusal=_refusal(refused)))
+            self._pipe.tell(AskAnswered(number, refusal=Refusal.of(refused)))
         except Exception:
             logger.exception("a request could not be answered")
             self._pipe.tell(AskAnswered(number, refusal=Refusal(500, "the request could not be answered")))
 
+    async def _ask(self, question: Offer | Candidates) -> OfferAnswer | None:
+        if self._session is None:
+            raise Refused(409, "the session has not begun")
+        if isinstance(question, Offer):
+            return await self._session.offer(question)
+        await self._session.add_candidates(question)
+        return None
+
     async def _end(self, reason: str, at_once: bool) -> None:
-        if self._hosted is None:
+        if self._session is None:
             self._over.set()
         elif at_once:
             await self._host.close()
         else:
-            await self._hosted.end(reason)
+            await self._session.end(reason)
 
-    def _report(self, what: dict[str, Any]) -> None:
-        self._pipe.tell(SessionReported(what))
-
-
-def _refusal(refused: Refused) -> Refusal:
-    return Refusal(refused.status, refused.detail, refused.retry_after)
+    def _report(self, report: Report) -> None:
+        self._pipe.tell(SessionReported(report))

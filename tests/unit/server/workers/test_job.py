@@ -3,14 +3,14 @@
 import msgspec
 
 from antiphon.server.settings import ServerSettings
-from antiphon.server.workers.bounds import Bounds
 from antiphon.server.workers.job import VARIABLE, Job
+from antiphon.server.workers.limits import WorkerLimits
 
 KEY = "sk_0123456789abcdef"
 
 
 def job(**settings: object) -> Job:
-    return Job(1, "/bot.py", ServerSettings(**settings), Bounds(), "/models", 20)  # pyright: ignore[reportArgumentType]
+    return Job(1, "/bot.py", ServerSettings(**settings), WorkerLimits(), "/models", 20)  # pyright: ignore[reportArgumentType]
 
 
 def told(one: Job, role: str = "worker") -> tuple[Job, dict[str, str]]:

@@ -14,7 +14,7 @@ from antiphon import Agent
 from antiphon.context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
 from antiphon.errors import AuthenticationError, BadResponseError, UnavailableError
 from antiphon.frames import ToolCall
-from antiphon.server.host import Opening
+from antiphon.server.port import Opening, WebsocketOpening
 from antiphon.server.workers.model_client import (
     ModelConnection,
     RemoteLanguageModel,
@@ -228,7 +228,7 @@ def test_agents_that_are_made_later_share_what_has_a_name() -> None:
 
     async def test() -> None:
         agents: Any = with_remote_models({"made": make}, ModelConnection("/nowhere"))
-        made = await agents["made"](Opening("s", "made", "websocket", "Ann"))
+        made = await agents["made"](WebsocketOpening("s", "made", "Ann"))
         assert made.instructions == "Serve Ann."
         assert isinstance(made.stt, RemoteSpeechToText)
         assert made.llm is mind, "an object that was made in the worker is there alone"

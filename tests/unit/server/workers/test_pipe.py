@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon.server.workers.pipe import BEHIND, BINARY, CLOSE, LARGEST, NOTE, TEXT, Pipe, PipeWire, closed
+from antiphon.server.workers.pipe import (
+    BEHIND,
+    BINARY,
+    CLOSE,
+    CONTROL,
+    LARGEST,
+    TEXT,
+    Pipe,
+    PipeWire,
+    decode_close,
+)
 
 
 class Word(msgspec.Struct, tag=True):
@@ -25,11 +35,11 @@ class End:
     """One end of a pipe and what has come out of it."""
 
     def __init__(self) -> None:
-        self.notes: list[Any] = []
+        self.control: list[Any] = []
         self.messages: list[tuple[int, bytes]] = []
         self.pipe: Pipe[Any] = Pipe[Any](
             msgspec.msgpack.Decoder(Word | Number),
-            self.notes.append,
+            self.control.append,
             lambda kind, content: self.messages.append((kind, content)),
         )
         ENDS.append(self)
@@ -77,7 +87,7 @@ def test_messages_arrive_whole_and_in_order(messages: list[tuple[int, bytes]]) -
         here.pipe.close()
         assert await there.pipe.gone == ""
         assert there.messages == messages
-        assert there.notes == [Word("last")]
+        assert there.control == [Word("last")]
 
     run(test())
 
@@ -102,8 +112,8 @@ def test_it_does_not_matter_in_what_pieces_bytes_come(cuts: list[int]) -> None:
     [
         ((LARGEST + 1).to_bytes(4, "big") + b"t", "a message of"),
         (b"\0\0\0\1x.", "unknown kind"),
-        (b"\0\0\0\1n.", "a note that is none"),
-        (b"\0\0\0\0n", "a note that is none"),
+        (b"\0\0\0\1n.", "a malformed message"),
+        (b"\0\0\0\0n", "a malformed message"),
     ],
 )
 def test_what_does_not_fit_ends_the_pipe(sent: bytes, reason: str) -> None:
@@ -144,11 +154,11 @@ def test_a_wire_gives_what_came_and_then_its_end() -> None:
     async def test() -> None:
         here, there = await joined()
         wire = PipeWire(here.pipe)
-        wire.take(TEXT, "grüße".encode())
-        wire.take(BINARY, b"\x00\x01")
-        wire.take(TEXT, b"\xff")
-        wire.take(CLOSE, b"\x03\xe8")
-        wire.take(TEXT, b"after the end")
+        wire.feed(TEXT, "grüße".encode())
+        wire.feed(BINARY, b"\x00\x01")
+        wire.feed(TEXT, b"\xff")
+        wire.feed(CLOSE, b"\x03\xe8")
+        wire.feed(TEXT, b"after the end")
         assert [await wire.receive() for _ in range(5)] == ["grüße", b"\x00\x01", "\ufffd", None, None]
         wire.send("nobody hears it")
         here.pipe.close()
@@ -171,7 +181,7 @@ def test_a_wire_sends_and_closes_once() -> None:
         await there.pipe.gone
         assert there.messages[:2] == [(TEXT, b"text"), (BINARY, b"bytes")]
         ((kind, content),) = there.messages[2:]
-        assert (kind, closed(content)) == (CLOSE, (4000, "enough"))
+        assert (kind, decode_close(content)) == (CLOSE, (4000, "enough"))
 
     run(test())
 
@@ -182,7 +192,7 @@ def test_a_wire_whose_session_does_not_read_ends() -> None:
         wire = PipeWire(here.pipe)
         piece = bytes(1 << 20)
         for _ in range((BEHIND >> 20) + 2):
-            wire.take(BINARY, piece)
+            wire.feed(BINARY, piece)
         received = 0
         while await wire.receive() is not None:
             received += 1
@@ -197,21 +207,21 @@ def test_a_wire_waits_for_what_comes() -> None:
         wire = PipeWire(here.pipe)
         waiting = asyncio.create_task(wire.receive())
         await asyncio.sleep(0)
-        wire.take(TEXT, b"at last")
+        wire.feed(TEXT, b"at last")
         assert await waiting == "at last"
 
     run(test())
 
 
-def test_notes_have_a_kind_of_their_own() -> None:
+def test_control_messages_have_a_kind_of_their_own() -> None:
     async def test() -> None:
         here, there = await joined()
-        for note in (Word("one"), Number(2), Word("")):
-            here.pipe.tell(note)
+        for message in (Word("one"), Number(2), Word("")):
+            here.pipe.tell(message)
         here.pipe.close()
         await there.pipe.gone
-        assert there.notes == [Word("one"), Number(2), Word("")]
+        assert there.control == [Word("one"), Number(2), Word("")]
         assert there.messages == []
-        assert NOTE not in (TEXT, BINARY, CLOSE)
+        assert CONTROL not in (TEXT, BINARY, CLOSE)
 
     run(test())

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.types import Message
 
 from antiphon.clock import LoopClock
-from antiphon.server.socket import AsgiWire, fit
+from antiphon.server.asgi_wire import AsgiWire, fit
 from antiphon.testing.virtual import virtual
 
 

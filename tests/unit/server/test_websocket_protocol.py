@@ -14,9 +14,10 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from antiphon.clock import LoopClock
-from antiphon.server.host import Refused
-from antiphon.server.protocols import Http, Sockets
-from antiphon.server.socket import PendingWebSocket, SocketRoute
+from antiphon.server.http_protocol import HttpProtocol
+from antiphon.server.port import Refused
+from antiphon.server.websocket_protocol import WebSocketProtocol
+from antiphon.server.websocket_route import PendingWebSocket, SocketRoute
 from antiphon.testing.virtual import run_virtual
 from antiphon.transports.wire import Wire
 
@@ -101,9 +102,9 @@ def connected(serve: Serve, pieces: Sequence[bytes], *, most: int = 1 << 20, rea
 
     async def main() -> None:
         app = Starlette(routes=[SocketRoute("/ws", endpoint)])
-        config = Config(app, ws=Sockets, http=Http, ws_max_size=most, log_config=None)
+        config = Config(app, ws=WebSocketProtocol, http=HttpProtocol, ws_max_size=most, log_config=None)
         config.load()
-        network.protocol = Http(config, ServerState(), {})
+        network.protocol = HttpProtocol(config, ServerState(), {})
         network.protocol.connection_made(network)
         network.protocol.data_received(HANDSHAKE)
         await LoopClock().sleep(0.1)
@@ -281,9 +282,9 @@ def test_who_does_not_say_what_it_wants_is_not_kept(head: bytes) -> None:
     lost: list[float] = []
 
     async def main() -> None:
-        config = Config(Starlette(), ws=Sockets, http=Http, log_config=None)
+        config = Config(Starlette(), ws=WebSocketProtocol, http=HttpProtocol, log_config=None)
         config.load()
-        network.protocol = Http(config, ServerState(), {})
+        network.protocol = HttpProtocol(config, ServerState(), {})
         network.protocol.connection_made(network)
         for byte in head:
             if not network.closed:
@@ -311,9 +312,16 @@ def test_who_gives_no_sign_of_life_has_gone(talks: bool) -> None:
 
     async def main() -> None:
         app = Starlette(routes=[SocketRoute("/ws", serve)])
-        config = Config(app, ws=Sockets, http=Http, ws_ping_interval=20, ws_ping_timeout=20, log_config=None)
+        config = Config(
+            app,
+            ws=WebSocketProtocol,
+            http=HttpProtocol,
+            ws_ping_interval=20,
+            ws_ping_timeout=20,
+            log_config=None,
+        )
         config.load()
-        network.protocol = Http(config, ServerState(), {})
+        network.protocol = HttpProtocol(config, ServerState(), {})
         network.protocol.connection_made(network)
         network.protocol.data_received(HANDSHAKE)
         for _ in range(100):  # it answers no ping
@@ -359,9 +367,14 @@ def test_a_refusal_is_no_error_of_the_server(caplog: pytest.LogCaptureFixture) -
     network.reads = True
 
     async def main() -> None:
-        config = Config(Starlette(routes=[SocketRoute("/ws", serve)]), ws=Sockets, http=Http, log_config=None)
+        config = Config(
+            Starlette(routes=[SocketRoute("/ws", serve)]),
+            ws=WebSocketProtocol,
+            http=HttpProtocol,
+            log_config=None,
+        )
         config.load()
-        network.protocol = Http(config, ServerState(), {})
+        network.protocol = HttpProtocol(config, ServerState(), {})
         network.protocol.connection_made(network)
         network.protocol.data_received(HANDSHAKE)
         await LoopClock().sleep(3)
@@ -381,9 +394,9 @@ def test_what_is_no_request_is_refused_in_json(said: bytes) -> None:
     network.reads = True
 
     async def main() -> None:
-        config = Config(Starlette(), ws=Sockets, http=Http, log_config=None)
+        config = Config(Starlette(), ws=WebSocketProtocol, http=HttpProtocol, log_config=None)
         config.load()
-        network.protocol = Http(config, ServerState(), {})
+        network.protocol = HttpProtocol(config, ServerState(), {})
         network.protocol.connection_made(network)
         network.protocol.data_received(said)
         await LoopClock().sleep(1)
