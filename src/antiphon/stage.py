@@ -258,6 +258,8 @@ class Stage(Processor):
     scope: ClassVar[Literal["reply", "session"]] = "session"
     inbox_seconds: ClassVar[float] = 10.0
     """How much may wait in the inbox, in seconds of media; a frame without media counts 0.02."""
+    back_pressure: ClassVar[bool] = True
+    """Whether its tasks wait while a queue behind it is full. False for capture, which is never held."""
 
     _handling: Work | None = None
 
@@ -328,7 +330,7 @@ class Stage(Processor):
             async for frame in frames:
                 if not works.admit(work, frame):
                     break
-                while (full := self._full_below(type(frame))) is not None:
+                while self.back_pressure and (full := self._full_below(type(frame))) is not None:
                     await full.room()
                 count += 1
                 if count % BREATH == 0:

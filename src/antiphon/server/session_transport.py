@@ -50,10 +50,10 @@ def preload(settings: ServerSettings) -> None:
     """Import what sessions need: half a second, that calls which are going on shall not wait for."""
     from ..rtvi import RTVI
     from ..transports import websocket
-    from ..transports.telephony import call
-    from ..transports.webrtc.engine import engine_maker
+    from ..transports.telephony import transport
+    from ..transports.webrtc.engines import engine_maker
 
-    del RTVI, websocket, call
+    del RTVI, websocket, transport
     try:
         engine_maker(webrtc(settings))
     except ConfigurationError as error:
@@ -92,8 +92,8 @@ async def _websocket(opening: "Opening", wire: Wire | None, settings: ServerSett
 
 
 async def _phone(opening: "Opening", wire: Wire | None, settings: ServerSettings) -> SessionTransport:
-    from ..transports.telephony.call import Telephone, greet
     from ..transports.telephony.providers import provider
+    from ..transports.telephony.transport import Telephone, greet
 
     wire = _needed(opening, wire)
     codec = provider(opening.details["provider"]).codec()

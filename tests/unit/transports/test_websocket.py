@@ -150,7 +150,7 @@ def test_nothing_that_comes_in_ends_the_session(messages: list[bytes | str]) -> 
     async def send(client: WireClient, session: Session) -> None:
         for message in messages:
             client.put(message)
-            client.put(Protobuf().message(str(message)))
+            client.put(Protobuf().encode_message(str(message)))
         await wait(0.1)
         assert session.state == "running"
         client.sound(bytes(640))

@@ -1,1 +1,4 @@
-"""Telephone calls: one codec a provider, and one transport that speaks through any of them."""
+"""Telephone calls over a provider's websocket: one codec for each provider, one transport for all of them.
+
+A provider is one file in `providers/`, which ends in a `PROVIDER` record; `port.py` says what it must offer.
+"""

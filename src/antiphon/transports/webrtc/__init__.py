@@ -1,4 +1,4 @@
-"""Browsers over WebRTC: `WebRTC` is the transport, an engine of choice does the network and the codecs."""
+"""WebRTC: the transport `WebRTC`, over an engine (aiortc or wrtc) that does the network and the codecs."""
 
 from .settings import IceServer, TurnServer, WebRTCSettings
 from .transport import WebRTC

@@ -142,4 +142,4 @@ def test_without_a_line_nothing_fails() -> None:
     assert sound.read() == b""
     sound.write(pcm(0.02, 8000))
     sound.clear()
-    assert sound.waiting == 0.0 and not sound.stands
+    assert sound.waiting == 0.0 and not sound.connected

@@ -15,10 +15,10 @@ from antiphon.audio.g711 import decode_mulaw, encode_mulaw
 from antiphon.frames import AgentAudio, AudioEnded, Failed, PlayoutReached, SessionEnded, UserAudio, UserKey
 from antiphon.processor import Processor
 from antiphon.reply import Reply
-from antiphon.transports.telephony.call import Telephone, greet
 from antiphon.transports.telephony.port import AudioFormat, CallDetails, Document
 from antiphon.transports.telephony.providers import provider
 from antiphon.transports.telephony.rest import Rest
+from antiphon.transports.telephony.transport import Telephone, greet
 
 Sent = tuple[str, Any]
 """What we sent, as the far end reads it: ("audio", pcm), ("clear", None), ("mark", name), ("keys", keys)."""

@@ -12,10 +12,10 @@ from antiphon.audio.dtmf import DtmfDetector
 from antiphon.errors import BadResponseError, ServiceTimeoutError, UnavailableError
 from antiphon.frames import AgentKeys, Transfer
 from antiphon.testing import virtual
-from antiphon.transports.telephony.call import greet
 from antiphon.transports.telephony.port import Document
 from antiphon.transports.telephony.providers import provider
 from antiphon.transports.telephony.rest import Rest
+from antiphon.transports.telephony.transport import greet
 
 Answered = Callable[..., Any]
 

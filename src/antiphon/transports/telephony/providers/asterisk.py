@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from ....errors import BadResponseError, UsageError
-from ..events import LONGEST, key, line, quoted, read, text, texts
+from ..messages import LONGEST, audio_format, decode_message, json_string, key_pressed, text_at, text_values
 from ..port import (
     Account,
     AudioFormat,
@@ -30,8 +30,8 @@ from ..port import (
     RestRequest,
     TransferRequest,
 )
-from ..rest import found
-from ..signatures import basic
+from ..rest import require_text
+from ..signatures import basic_auth
 
 __all__ = ["PROVIDER"]
 
@@ -54,15 +54,15 @@ class Asterisk:
             raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
         if isinstance(message, bytes):
             return (CallerAudio(message),) if message else ()
-        said = read(_said, message) if message.lstrip().startswith("{") else _plain(message)
-        match text(said, "event"):
+        said = decode_message(_said, message) if message.lstrip().startswith("{") else _plain(message)
+        match text_at(said, "event"):
             case "MEDIA_START":
                 self._json = said.get("dialect") != "text"
                 return (CallStarted(_call(said)),)
             case "DTMF_END":
-                return (key(text(said, "digit")),)
+                return (key_pressed(text_at(said, "digit")),)
             case "MEDIA_MARK_PROCESSED":
-                return (MarkPlayed(text(said, "correlation_id")),)
+                return (MarkPlayed(text_at(said, "correlation_id")),)
             case "QUEUE_DRAINED":
                 reached, self._awaited = self._awaited, []
                 return [MarkPlayed(name) for name in reached]
@@ -81,7 +81,7 @@ class Asterisk:
     def mark(self, name: str) -> str | None:
         """Say when the queue has come this far, or, in plain text, when it is empty."""
         if self._json:
-            return f'{{"command":"MARK_MEDIA","correlation_id":{quoted(name)}}}'
+            return f'{{"command":"MARK_MEDIA","correlation_id":{json_string(name)}}}'
         self._awaited = [*self._awaited[-MOST:], name]
         return "REPORT_QUEUE_DRAINED"
 
@@ -110,19 +110,19 @@ def _plain(message: str) -> dict[str, Any]:
 
 
 def _call(said: dict[str, Any]) -> CallDetails:
-    given = texts(said.get("channel_variables"))
-    written = text(said, "format")
-    spoken = AudioFormat("l16", SLIN[written]) if written in SLIN else line(written)
+    given = text_values(said.get("channel_variables"))
+    written = text_at(said, "format")
+    spoken = AudioFormat("l16", SLIN[written]) if written in SLIN else audio_format(written)
     return CallDetails(
         provider="asterisk",
-        call=text(said, "channel_id") or text(said, "channel"),
-        stream=text(said, "connection_id"),
+        call=text_at(said, "channel_id") or text_at(said, "channel"),
+        stream=text_at(said, "connection_id"),
         caller=given.get("from", ""),
         called=given.get("to", ""),
         heard=spoken,
         spoken=spoken,
         parameters=given,
-        dialect=text(said, "dialect") or "json",
+        dialect=text_at(said, "dialect") or "json",
     )
 
 
@@ -137,7 +137,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
         "timeout": dialling.ring,
         "variables": dict(dialling.answer.parameters),
     }
-    return found((yield _ari(account, "POST", "channels", data)), "id")
+    return require_text((yield _ari(account, "POST", "channels", data)), "id")
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
@@ -177,7 +177,7 @@ PROVIDER = Provider(
     },
     optional=frozenset(("endpoint", "context", "number", "user", "password")),
     signature="HTTP basic authentication of the handshake",
-    signed=basic(("user", "ASTERISK_WEBSOCKET_USER"), ("password", "ASTERISK_WEBSOCKET_PASSWORD")),
+    signed=basic_auth(("user", "ASTERISK_WEBSOCKET_USER"), ("password", "ASTERISK_WEBSOCKET_PASSWORD")),
     dial=dial,
     transfer=transfer,
 )

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ....errors import BadResponseError
 from ...wire import Wire
-from ..events import key
+from ..messages import key_pressed
 from ..port import AudioFormat, CallDetails, CallerAudio, CallStarted, CallStopped, Event, Message, Provider
 
 __all__ = ["PROVIDER", "AudioSocketWire", "serve"]
@@ -42,7 +42,7 @@ class AudioSocket:
             line = AudioFormat("l16", 8000)
             return (CallStarted(CallDetails("audiosocket", str(UUID(bytes=data)), heard=line, spoken=line)),)
         if kind == KEY and len(data) == 1:
-            return (key(data.decode("latin-1")),)
+            return (key_pressed(data.decode("latin-1")),)
         if kind == HANG_UP:
             return (CallStopped(),)
         if kind == ERROR:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from ....errors import BadResponseError
-from ..events import audio, read, text, texts
+from ..messages import decode_base64, decode_message, text_at, text_values
 from ..port import (
     Account,
     CallDetails,
@@ -31,9 +31,9 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import basic
-from ..warm import RING, Warm, published, put_through
+from ..rest import require_text
+from ..signatures import basic_auth
+from ..warm_transfer import RING, WarmTransfer, publisher, put_through
 
 __all__ = ["PROVIDER"]
 
@@ -60,10 +60,10 @@ class Bandwidth:
 
     def feed(self, message: Message) -> Sequence[Event]:
         """What it says. Raises BadResponseError for what is no such event."""
-        said: BandwidthMessage = read(_said, message)
+        said: BandwidthMessage = decode_message(_said, message)
         match said:
             case BandwidthMessage(event_type="media", payload=str(payload)):
-                data = audio(payload) if said.track == "inbound" else b""
+                data = decode_base64(payload) if said.track == "inbound" else b""
                 return (CallerAudio(data),) if data else ()
             case BandwidthMessage(event_type="start", metadata=dict()):
                 return (CallStarted(_call(said)),)
@@ -100,14 +100,14 @@ _said = msgspec.json.Decoder(BandwidthMessage)
 
 def _call(said: BandwidthMessage) -> CallDetails:
     about = said.metadata or {}
-    given = texts(said.stream_params) or texts(about.get("streamParams"))
+    given = text_values(said.stream_params) or text_values(about.get("streamParams"))
     return CallDetails(
         provider="bandwidth",
-        call=text(about, "callId"),
-        stream=text(about, "streamId"),
-        account=text(about, "accountId"),
-        caller=text(about, "from") or given.get("from", ""),
-        called=text(about, "to") or given.get("to", ""),
+        call=text_at(about, "callId"),
+        stream=text_at(about, "streamId"),
+        account=text_at(about, "accountId"),
+        caller=text_at(about, "from") or given.get("from", ""),
+        called=text_at(about, "to") or given.get("to", ""),
         parameters=given,
     )
 
@@ -146,7 +146,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
     }
     if dialling.status_url:
         data["disconnectUrl"] = dialling.status_url
-    return found((yield RestRequest("POST", _url(account), data=data, headers=headers)), "callId")
+    return require_text((yield RestRequest("POST", _url(account), data=data, headers=headers)), "callId")
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
@@ -176,11 +176,11 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
         "applicationId": account["application"],
         "from": account.get("number") or wish.call.called,
         "to": wish.to,
-        "answerUrl": published(wish, "Bandwidth")(bxml(said + room, "Response")),
+        "answerUrl": publisher(wish, "Bandwidth")(bxml(said + room, "Response")),
         "answerMethod": "GET",
         "callTimeout": RING,
     }
-    warm = Warm(
+    warm = WarmTransfer(
         to=wish.to,
         dial=RestRequest("POST", _url(account), data=leg, headers=headers),
         name=("callId",),
@@ -200,7 +200,7 @@ def _authorised(account: Account) -> Generator[RestRequest | float, dict[str, An
     """OAuth's client credentials: https://dev.bandwidth.com/docs/credentials"""
     login = account["client_id"], account["client_secret"]
     token = yield RestRequest("POST", TOKEN, form={"grant_type": "client_credentials"}, login=login)
-    return {"Authorization": f"Bearer {found(token, 'access_token')}"}
+    return {"Authorization": f"Bearer {require_text(token, 'access_token')}"}
 
 
 def _url(account: Account, call: str = "") -> str:
@@ -224,7 +224,7 @@ PROVIDER = Provider(
     },
     optional=frozenset(("application", "number", "user", "password")),
     signature="HTTP basic authentication",
-    signed=basic(("user", "BANDWIDTH_WEBHOOK_USER"), ("password", "BANDWIDTH_WEBHOOK_PASSWORD")),
+    signed=basic_auth(("user", "BANDWIDTH_WEBHOOK_USER"), ("password", "BANDWIDTH_WEBHOOK_PASSWORD")),
     incoming=incoming,
     answer=answer,
     dial=dial,

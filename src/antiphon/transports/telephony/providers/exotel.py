@@ -6,7 +6,8 @@ https://developer.exotel.com/docs/agentstream/websocket-protocol
 import json
 from urllib.parse import quote, urlencode
 
-from ..events import Dialect, Events, ProviderMessage, line, text, texts
+from ..json_events import Dialect, JsonEvents, ProviderMessage
+from ..messages import audio_format, text_at, text_values
 from ..port import (
     Account,
     CallDetails,
@@ -19,8 +20,8 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import basic
+from ..rest import require_text
+from ..signatures import basic_auth
 
 __all__ = ["PROVIDER"]
 
@@ -32,18 +33,18 @@ LONG = 256
 def started(said: ProviderMessage) -> CallDetails:
     """What `start` tells; it calls plain samples "audio/x-raw", and nothing at all means them, too."""
     start = said.start or {}
-    encoding = text(start, "media_format", "encoding") or "audio/x-raw"
-    spoken = line(encoding, text(start, "media_format", "sample_rate"))
+    encoding = text_at(start, "media_format", "encoding") or "audio/x-raw"
+    spoken = audio_format(encoding, text_at(start, "media_format", "sample_rate"))
     return CallDetails(
         provider="exotel",
-        call=text(start, "call_sid"),
-        stream=text(start, "stream_sid"),
-        account=text(start, "account_sid"),
-        caller=text(start, "from"),
-        called=text(start, "to"),
+        call=text_at(start, "call_sid"),
+        stream=text_at(start, "stream_sid"),
+        account=text_at(start, "account_sid"),
+        caller=text_at(start, "from"),
+        called=text_at(start, "to"),
         heard=spoken,
         spoken=spoken,
-        parameters=texts(start.get("custom_parameters")),
+        parameters=text_values(start.get("custom_parameters")),
     )
 
 
@@ -86,7 +87,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
         form |= {"statuscallback": dialling.status_url, "statuscallbackevents[]": "terminal"}
     host = account.get("host") or "api.exotel.com"
     url = f"https://{host}/v1/accounts/{quote(account['sid'], safe='')}/calls/connect"
-    return found(
+    return require_text(
         (yield RestRequest("POST", url, form=form, login=(account["key"], account["token"]))), "call", "sid"
     )
 
@@ -96,7 +97,7 @@ PROVIDER = Provider(
     title="Exotel",
     docs="https://developer.exotel.com/docs/agentstream/developer-guide",
     audio="L16 8, 16 or 24 kHz",
-    codec=lambda: Events(DIALECT),
+    codec=lambda: JsonEvents(DIALECT),
     environment={
         "sid": "EXOTEL_ACCOUNT_SID",
         "key": "EXOTEL_API_KEY",
@@ -108,7 +109,7 @@ PROVIDER = Provider(
     },
     optional=frozenset(("host", "number", "user", "password")),
     signature="HTTP basic authentication",
-    signed=basic(("user", "EXOTEL_WEBHOOK_USER"), ("password", "EXOTEL_WEBHOOK_PASSWORD")),
+    signed=basic_auth(("user", "EXOTEL_WEBHOOK_USER"), ("password", "EXOTEL_WEBHOOK_PASSWORD")),
     incoming=incoming,
     answer=answer,
     dial=dial,

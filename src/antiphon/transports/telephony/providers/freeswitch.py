@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from ....errors import BadResponseError
-from ..events import LONGEST, line, read, text, texts
+from ..messages import LONGEST, audio_format, decode_message, text_at, text_values
 from ..port import CallDetails, CallerAudio, CallStarted, Event, Message, Provider
-from ..signatures import basic
+from ..signatures import basic_auth
 
 __all__ = ["PROVIDER"]
 
@@ -39,7 +39,7 @@ class FreeSwitch:
         if isinstance(message, bytes):
             begun = () if self._started else (self._start({}),)
             return (*begun, CallerAudio(message)) if message else begun
-        said: dict[str, Any] = read(_said, message)
+        said: dict[str, Any] = decode_message(_said, message)
         return () if self._started else (self._start(said),)
 
     def media(self, data: bytes) -> str:
@@ -62,18 +62,18 @@ class FreeSwitch:
         """The dialplan does that."""
 
     def _start(self, said: dict[str, Any]) -> CallStarted:
-        spoken = line("l16", text(said, "sample_rate") or 8000)
+        spoken = audio_format("l16", text_at(said, "sample_rate") or 8000)
         self._started = True
         self._before = MEDIA.replace("RATE", str(spoken.sample_rate))
         return CallStarted(
             CallDetails(
                 provider="freeswitch",
-                call=text(said, "call") or text(said, "uuid"),
-                caller=text(said, "from"),
-                called=text(said, "to"),
+                call=text_at(said, "call") or text_at(said, "uuid"),
+                caller=text_at(said, "from"),
+                called=text_at(said, "to"),
                 heard=spoken,
                 spoken=spoken,
-                parameters=texts(said),
+                parameters=text_values(said),
             )
         )
 
@@ -88,6 +88,6 @@ PROVIDER = Provider(
     codec=FreeSwitch,
     environment={"user": "FREESWITCH_WEBSOCKET_USER", "password": "FREESWITCH_WEBSOCKET_PASSWORD"},
     signature="HTTP basic authentication of the handshake",
-    signed=basic(("user", "FREESWITCH_WEBSOCKET_USER"), ("password", "FREESWITCH_WEBSOCKET_PASSWORD")),
+    signed=basic_auth(("user", "FREESWITCH_WEBSOCKET_USER"), ("password", "FREESWITCH_WEBSOCKET_PASSWORD")),
     lead=0.06,
 )

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ....errors import BadResponseError
-from ..events import LONGEST, key, read, text, texts
+from ..messages import LONGEST, decode_message, key_pressed, text_at, text_values
 from ..port import (
     Account,
     CallDetails,
@@ -28,7 +28,7 @@ from ..port import (
     SendBack,
     WebhookRequest,
 )
-from ..signatures import same, secret
+from ..signatures import account_secret, equal
 
 __all__ = ["PROVIDER"]
 
@@ -65,7 +65,7 @@ class Genesys:
                 raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
             heard = message[:: self._channels]  # of two that alternate, the caller's comes first
             return (CallerAudio(heard),) if heard else ()
-        said: GenesysMessage = read(_said, message)
+        said: GenesysMessage = decode_message(_said, message)
         self._theirs = max(self._theirs, said.seq)
         match said.type:
             case "open":
@@ -73,12 +73,12 @@ class Genesys:
             case "ping":
                 return (SendBack(self._say("pong")),)
             case "dtmf":
-                return (key(text(said.parameters, "digit")),)
+                return (key_pressed(text_at(said.parameters, "digit")),)
             case "close":
                 reason = "it was a probe" if self._is_probe else "the caller hung up"
                 return SendBack(self._say("closed")), CallStopped(reason)
             case "error":
-                raise BadResponseError(f"Genesys says: {text(said.parameters, 'message')[:200]}")
+                raise BadResponseError(f"Genesys says: {text_at(said.parameters, 'message')[:200]}")
             case _:
                 return ()
 
@@ -117,7 +117,7 @@ class Genesys:
         self._channels = len(chosen["channels"])
         media = {name: chosen[name] for name in ("type", "format", "channels", "rate")}
         opened = SendBack(self._say("opened", {"startPaused": False, "media": [media]}))
-        conversation = text(about, "conversationId")
+        conversation = text_at(about, "conversationId")
         if conversation == NOBODY:  # a test of the connection
             self._is_probe = True
             return (opened,)
@@ -125,10 +125,10 @@ class Genesys:
             provider="genesys",
             call=conversation,
             stream=said.id,
-            account=text(about, "organizationId"),
-            caller=text(about, "participant", "ani").removeprefix("tel:"),
-            called=text(about, "participant", "dnis").removeprefix("tel:"),
-            parameters=texts(about.get("inputVariables")),
+            account=text_at(about, "organizationId"),
+            caller=text_at(about, "participant", "ani").removeprefix("tel:"),
+            called=text_at(about, "participant", "dnis").removeprefix("tel:"),
+            parameters=text_values(about.get("inputVariables")),
         )
         return opened, CallStarted(call)
 
@@ -170,11 +170,11 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
 
     https://developer.genesys.cloud/devapps/audiohook/security
     """
-    wanted_key = secret(account, "key", "GENESYS_API_KEY")
-    shared = secret(account, "secret", "GENESYS_CLIENT_SECRET")
+    wanted_key = account_secret(account, "key", "GENESYS_API_KEY")
+    shared = account_secret(account, "secret", "GENESYS_CLIENT_SECRET")
     given = asked.headers.get("signature-input", "")
     parsed = re.fullmatch(r'([\w-]+)=(\(([^()]*)\)((?:;\w+=(?:"[^"]*"|\d+))*))', given)
-    if parsed is None or not same(asked.headers.get("x-api-key", ""), wanted_key):
+    if parsed is None or not equal(asked.headers.get("x-api-key", ""), wanted_key):
         return False
     label, params, names, rest = parsed.groups()
     covered = re.findall(r'"([^"]+)"', names)
@@ -187,7 +187,7 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
     lines = [f'"{name}": {derived.get(name, asked.headers.get(name, ""))}' for name in covered]
     base = "\n".join([*lines, f'"@signature-params": {params}'])
     mac = b64encode(hmac.new(_bytes(shared), base.encode(errors="replace"), hashlib.sha256).digest()).decode()
-    return mac if same(asked.headers.get("signature", ""), f"{label}=:{mac}:") else False
+    return mac if equal(asked.headers.get("signature", ""), f"{label}=:{mac}:") else False
 
 
 COVERED = frozenset(

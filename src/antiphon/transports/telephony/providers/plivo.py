@@ -10,7 +10,8 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from ..events import Dialect, Events, ProviderMessage, line, text
+from ..json_events import Dialect, JsonEvents, ProviderMessage
+from ..messages import audio_format, text_at
 from ..port import (
     Account,
     CallDetails,
@@ -25,9 +26,9 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import digest, same, secret, unspoken
-from ..warm import RING, Warm, published, put_through
+from ..rest import require_text
+from ..signatures import account_secret, equal, has_unsigned_body, hmac_base64
+from ..warm_transfer import RING, WarmTransfer, publisher, put_through
 
 __all__ = ["PROVIDER"]
 
@@ -42,12 +43,14 @@ def started(said: ProviderMessage) -> CallDetails:
         said.extra_headers if isinstance(said.extra_headers, str) else "",
     )
     given = {name: unquote(value.strip()) for name, value in pairs}
-    spoken = line(text(start, "mediaFormat", "encoding"), text(start, "mediaFormat", "sampleRate"))
+    spoken = audio_format(
+        text_at(start, "mediaFormat", "encoding"), text_at(start, "mediaFormat", "sampleRate")
+    )
     return CallDetails(
         provider="plivo",
-        call=text(start, "callId"),
-        stream=text(start, "streamId"),
-        account=text(start, "accountId"),
+        call=text_at(start, "callId"),
+        stream=text_at(start, "streamId"),
+        account=text_at(start, "accountId"),
         caller=given.get("from", ""),
         called=given.get("to", ""),
         heard=spoken,
@@ -70,7 +73,7 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
 
     https://www.plivo.com/docs/voice/concepts/signature-validation
     """
-    token = secret(account, "token", "PLIVO_AUTH_TOKEN")
+    token = account_secret(account, "token", "PLIVO_AUTH_TOKEN")
     parts = urlsplit(asked.url)
     query = _sorted(parse_qs(parts.query, keep_blank_values=True).items(), "=", "&")
     fields: dict[str, list[str]] = {}
@@ -78,10 +81,10 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
         fields.setdefault(name, []).append(value)
     signs = "?" * bool(query or fields), "." * bool(query and fields)
     base = f"{parts.scheme}://{parts.netloc}{parts.path}{signs[0]}{query}{signs[1]}{_sorted(fields.items())}"
-    wanted = digest(token, f"{base}.{asked.headers.get('x-plivo-signature-v3-nonce', '')}", "sha256")
+    wanted = hmac_base64(token, f"{base}.{asked.headers.get('x-plivo-signature-v3-nonce', '')}", "sha256")
     given = asked.headers.get("x-plivo-signature-v3", "").split(",")
-    proven = any(same(one.strip(), wanted) for one in given)
-    return wanted if proven and not unspoken(asked) else False
+    proven = any(equal(one.strip(), wanted) for one in given)
+    return wanted if proven and not has_unsigned_body(asked) else False
 
 
 def _sorted(fields: Iterable[tuple[str, list[str]]], between: str = "", after: str = "") -> str:
@@ -120,7 +123,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
     }
     if dialling.status_url:
         data |= {"hangup_url": dialling.status_url, "ring_url": dialling.status_url}
-    return found((yield _request(account, "POST", "", data)), "request_uuid")
+    return require_text((yield _request(account, "POST", "", data)), "request_uuid")
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
@@ -131,7 +134,7 @@ def hang_up(account: Account, call: CallDetails) -> Flow:
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
     """Send the call to a document of ours: one that dials, or a conference where the other side waits."""
-    publish = published(wish, "Plivo")
+    publish = publisher(wish, "Plivo")
     if not wish.warm:
         target = (
             f"<User>{escape(wish.to)}</User>"
@@ -149,7 +152,7 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
         "answer_method": "GET",
         "ring_timeout": RING,
     }
-    warm = Warm(
+    warm = WarmTransfer(
         to=wish.to,
         dial=_request(account, "POST", "", leg),
         name=("request_uuid",),
@@ -180,7 +183,7 @@ PROVIDER = Provider(
     title="Plivo",
     docs="https://www.plivo.com/docs/voice/audio-streaming/audio-streaming",
     audio="mu-law 8 kHz, L16 8 or 16 kHz",
-    codec=lambda: Events(DIALECT),
+    codec=lambda: JsonEvents(DIALECT),
     environment={"id": "PLIVO_AUTH_ID", "token": "PLIVO_AUTH_TOKEN", "number": "PLIVO_NUMBER"},
     optional=frozenset(("number",)),
     signature="HMAC-SHA256 of address, form and nonce",

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ....errors import TheyErred, UnavailableError
-from ..events import Dialect, Events, ProviderMessage, line, text, texts
+from ..json_events import Dialect, JsonEvents, ProviderMessage
+from ..messages import audio_format, text_at, text_values
 from ..port import (
     Abandoned,
     Account,
@@ -27,9 +28,9 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import needs, secret
-from ..warm import RING
+from ..rest import require_text
+from ..signatures import account_secret, missing_package
+from ..warm_transfer import RING
 
 __all__ = ["PROVIDER"]
 
@@ -41,18 +42,20 @@ SPOKEN = 14  # characters that are spoken in a second
 def started(said: ProviderMessage) -> CallDetails:
     """What `start` tells. It does not say how we are to speak: our own answer does, else it is as we hear."""
     start = said.start or {}
-    given = texts(start.get("custom_parameters")) | _state(text(start, "client_state"))
-    heard = line(text(start, "media_format", "encoding"), text(start, "media_format", "sample_rate"))
+    given = text_values(start.get("custom_parameters")) | _state(text_at(start, "client_state"))
+    heard = audio_format(
+        text_at(start, "media_format", "encoding"), text_at(start, "media_format", "sample_rate")
+    )
     spoken = given.pop("spoken", "")
     return CallDetails(
         provider="telnyx",
-        call=text(start, "call_control_id"),
+        call=text_at(start, "call_control_id"),
         stream=said.stream_id if isinstance(said.stream_id, str) else "",
-        account=text(start, "user_id"),
-        caller=text(start, "from") or given.get("from", ""),
-        called=text(start, "to") or given.get("to", ""),
+        account=text_at(start, "user_id"),
+        caller=text_at(start, "from") or given.get("from", ""),
+        called=text_at(start, "to") or given.get("to", ""),
         heard=heard,
-        spoken=line(spoken) if spoken else heard,
+        spoken=audio_format(spoken) if spoken else heard,
         parameters=given,
     )
 
@@ -60,7 +63,7 @@ def started(said: ProviderMessage) -> CallDetails:
 def _state(coded: str) -> dict[str, str]:
     """The parameters that `dial` sent along."""
     try:
-        return texts(json.loads(b64decode(coded, validate=True)))
+        return text_values(json.loads(b64decode(coded, validate=True)))
     except (ValueError, RecursionError):
         return {}  # somebody else's
 
@@ -79,12 +82,12 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
 
     https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
     """
-    key = secret(account, "public_key", "TELNYX_PUBLIC_KEY")
+    key = account_secret(account, "public_key", "TELNYX_PUBLIC_KEY")
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ModuleNotFoundError as error:
-        raise needs("cryptography", "the check of Telnyx's signatures") from error
+        raise missing_package("cryptography", "the check of Telnyx's signatures") from error
     stamp = asked.headers.get("telnyx-timestamp", "")
     if not stamp.isdecimal() or abs(asked.now - int(stamp[:12])) > FRESH:
         return False
@@ -100,7 +103,7 @@ def incoming(asked: WebhookRequest) -> IncomingCall:
     """A call, from the form of a TeXML webhook or a Call Control event."""
     if payload := asked.data.get("data"):
         names = ("call_control_id", "from", "to")
-        return IncomingCall(*(text(payload, "payload", name) for name in names))
+        return IncomingCall(*(text_at(payload, "payload", name) for name in names))
     fields = asked.fields
     return IncomingCall(fields.get("CallSid", ""), fields.get("From", ""), fields.get("To", ""))
 
@@ -131,7 +134,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
     }
     if dialling.status_url:
         data["webhook_url"] = dialling.status_url
-    return found((yield _post(account, "", data)), "data", "call_control_id")
+    return require_text((yield _post(account, "", data)), "data", "call_control_id")
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
@@ -147,7 +150,7 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
         yield _post(account, f"{caller}/transfer", {"to": wish.to})
         return ""
     leg = _leg(account, wish.to, account.get("number") or wish.call.called, RING)
-    other = found((yield _post(account, "", leg)), "data", "call_control_id")
+    other = require_text((yield _post(account, "", leg)), "data", "call_control_id")
     path = f"/{quote(other, safe='')}"
     words = wish.announcement or "You are being connected."
     try:
@@ -195,7 +198,7 @@ PROVIDER = Provider(
     title="Telnyx",
     docs="https://developers.telnyx.com/docs/voice/programmable-voice/media-streaming",
     audio="mu-law, A-law, G.722, Opus, L16",
-    codec=lambda: Events(DIALECT),
+    codec=lambda: JsonEvents(DIALECT),
     environment={
         "key": "TELNYX_API_KEY",
         "connection": "TELNYX_CONNECTION_ID",

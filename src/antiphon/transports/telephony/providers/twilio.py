@@ -9,7 +9,8 @@ from dataclasses import replace
 from html import escape
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from ..events import Dialect, Events, ProviderMessage, line, text, texts
+from ..json_events import Dialect, JsonEvents, ProviderMessage
+from ..messages import audio_format, text_at, text_values
 from ..port import (
     Account,
     CallDetails,
@@ -24,9 +25,9 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import digest, same, secret, unspoken
-from ..warm import RING, Warm, put_through
+from ..rest import require_text
+from ..signatures import account_secret, equal, has_unsigned_body, hmac_base64
+from ..warm_transfer import RING, WarmTransfer, put_through
 
 __all__ = ["DIALECT", "PROVIDER", "TwilioCalls", "answer", "incoming", "started", "twiml"]
 
@@ -37,13 +38,15 @@ OVER = frozenset(("busy", "failed", "no-answer", "canceled", "completed"))
 def started(said: ProviderMessage) -> CallDetails:
     """What `start` tells; who calls is not in it, so the answer document passes that on."""
     start = said.start or {}
-    given = texts(start.get("customParameters"))
-    spoken = line(text(start, "mediaFormat", "encoding"), text(start, "mediaFormat", "sampleRate"))
+    given = text_values(start.get("customParameters"))
+    spoken = audio_format(
+        text_at(start, "mediaFormat", "encoding"), text_at(start, "mediaFormat", "sampleRate")
+    )
     return CallDetails(
         provider="twilio",
-        call=text(start, "callSid"),
-        stream=text(start, "streamSid"),
-        account=text(start, "accountSid"),
+        call=text_at(start, "callSid"),
+        stream=text_at(start, "streamSid"),
+        account=text_at(start, "accountSid"),
         caller=given.get("from", ""),
         called=given.get("to", ""),
         heard=spoken,
@@ -66,15 +69,15 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
     A JSON body is proven by its hash in the address. The port counts or not, as Twilio pleases.
     https://www.twilio.com/docs/usage/security
     """
-    token = secret(account, "token", "TWILIO_AUTH_TOKEN")
+    token = account_secret(account, "token", "TWILIO_AUTH_TOKEN")
     given = asked.headers.get("x-twilio-signature", "")
     parts = urlsplit(asked.url)
     wanted = dict(parse_qsl(parts.query)).get("bodySHA256")
     fields = "" if wanted else "".join(name + value for name, value in sorted(set(asked.form)))
     host, default = parts.hostname or "", 80 if parts.scheme in ("http", "ws") else 443
     urls = [asked.url, *(parts._replace(netloc=at).geturl() for at in (host, f"{host}:{default}"))]
-    proven = [same(given, digest(token, url + fields, "sha1")) for url in urls]
-    intact = same(wanted, hashlib.sha256(asked.body).hexdigest()) if wanted else not unspoken(asked)
+    proven = [equal(given, hmac_base64(token, url + fields, "sha1")) for url in urls]
+    intact = equal(wanted, hashlib.sha256(asked.body).hexdigest()) if wanted else not has_unsigned_body(asked)
     return given if any(proven) and intact else False
 
 
@@ -121,7 +124,7 @@ class TwilioCalls:
         }
         if dialling.status_url:
             form["StatusCallback"] = dialling.status_url
-        return found((yield self._post(account, "", form)), "sid")
+        return require_text((yield self._post(account, "", form)), "sid")
 
     def hang_up(self, account: Account, call: CallDetails) -> Flow:
         """End a call; one that is over already is no failure."""
@@ -143,7 +146,7 @@ class TwilioCalls:
             "Twiml": twiml(said + room).body,
             "Timeout": str(RING),
         }
-        warm = Warm(
+        warm = WarmTransfer(
             to=wish.to,
             dial=self._post(account, "", form),
             name=("sid",),
@@ -178,7 +181,7 @@ PROVIDER = Provider(
     title="Twilio",
     docs="https://www.twilio.com/docs/voice/media-streams",
     audio="mu-law 8 kHz",
-    codec=lambda: Events(DIALECT),
+    codec=lambda: JsonEvents(DIALECT),
     environment={"sid": "TWILIO_ACCOUNT_SID", "token": "TWILIO_AUTH_TOKEN", "number": "TWILIO_NUMBER"},
     optional=frozenset(("number",)),
     signature="HMAC-SHA1 of address and form",

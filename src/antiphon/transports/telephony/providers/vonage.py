@@ -16,7 +16,7 @@ from uuid import uuid4
 import msgspec
 
 from ....errors import BadResponseError, ConfigurationError
-from ..events import LONGEST, key, line, quoted, read, texts
+from ..messages import LONGEST, audio_format, decode_message, json_string, key_pressed, text_values
 from ..port import (
     Account,
     CallDetails,
@@ -36,9 +36,9 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import needs, same, secret
-from ..warm import RING, Warm, put_through
+from ..rest import require_text
+from ..signatures import account_secret, equal, missing_package
+from ..warm_transfer import RING, WarmTransfer, put_through
 
 __all__ = ["PROVIDER", "mac"]
 
@@ -59,15 +59,15 @@ class Vonage:
             if len(message) > LONGEST:
                 raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
             return (CallerAudio(message),) if message else ()
-        said: dict[str, Any] = read(_said, message)
+        said: dict[str, Any] = decode_message(_said, message)
         match said.get("event"):
             case "websocket:connected":
                 return (CallStarted(_call(said)),)
             case "websocket:dtmf":
-                digit = said.get("digit") or texts(said.get("dtmf")).get("digit", "")
-                return (key(digit if isinstance(digit, str | int) else ""),)
+                digit = said.get("digit") or text_values(said.get("dtmf")).get("digit", "")
+                return (key_pressed(digit if isinstance(digit, str | int) else ""),)
             case "websocket:notify":
-                return (MarkPlayed(texts(said.get("payload")).get("name", "")),)
+                return (MarkPlayed(text_values(said.get("payload")).get("name", "")),)
             case _:
                 return ()
 
@@ -81,7 +81,7 @@ class Vonage:
 
     def mark(self, name: str) -> str:
         """What is notified comes back once all before it has been played."""
-        return '{"action":"notify","payload":{"name":' + quoted(name) + "}}"
+        return '{"action":"notify","payload":{"name":' + json_string(name) + "}}"
 
     def keys(self, keys: str) -> None:
         """As tones."""
@@ -97,8 +97,8 @@ _said = msgspec.json.Decoder(dict[str, Any])
 
 
 def _call(said: Mapping[str, Any]) -> CallDetails:
-    given = texts(said)
-    spoken = line(given.pop("content-type", CONTENT))
+    given = text_values(said)
+    spoken = audio_format(given.pop("content-type", CONTENT))
     given.pop("event", None)
     return CallDetails(
         provider="vonage",
@@ -116,10 +116,10 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
 
     https://developer.vonage.com/en/getting-started/concepts/webhooks#validating-signed-webhooks
     """
-    shared = secret(account, "signature", "VONAGE_SIGNATURE_SECRET")
+    shared = account_secret(account, "signature", "VONAGE_SIGNATURE_SECRET")
     token = asked.headers.get("authorization", "").removeprefix("Bearer ").strip()
     head, _, mark = token.rpartition(".")
-    if not same(mark, mac(shared.encode(), head)):
+    if not equal(mark, mac(shared.encode(), head)):
         return False
     try:
         kind, claims = (json.loads(urlsafe_b64decode(part + "==")) for part in head.split("."))
@@ -131,7 +131,7 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
         hashed = claims.get("payload_hash")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
-    intact = not (asked.body or hashed) or same(str(hashed), hashlib.sha256(asked.body).hexdigest())
+    intact = not (asked.body or hashed) or equal(str(hashed), hashlib.sha256(asked.body).hexdigest())
     is_fresh = abs(asked.now - issued) < FRESH and asked.now < expires
     return mark if algorithm == "HS256" and is_fresh and intact else False
 
@@ -172,7 +172,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
     }
     if dialling.status_url:
         data["event_url"] = [dialling.status_url]
-    return found((yield _request(account, "POST", "", data)), "uuid")
+    return require_text((yield _request(account, "POST", "", data)), "uuid")
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
@@ -194,7 +194,7 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
         "ncco": [*said, room],
         "ringing_timer": RING,
     }
-    warm = Warm(
+    warm = WarmTransfer(
         to=wish.to,
         dial=_request(account, "POST", "", leg),
         name=("uuid",),
@@ -236,7 +236,7 @@ def _token(account: Account, now: float) -> str:
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ModuleNotFoundError as error:
-        raise needs("cryptography", "a request to Vonage") from error
+        raise missing_package("cryptography", "a request to Vonage") from error
     given = account["private_key"]
     try:
         pem = given if "-----BEGIN" in given else Path(given).read_text()
