@@ -4,8 +4,8 @@
 
 The stage stands before turn taking and holds back the facts that it would get, until it is known who
 answered. For a person, or an assistant that asks who is calling, it releases them, and the agent answers as
-usual. On a voicemail it leaves a message after the beep and hangs up. In a menu it presses the key for what is
-wanted, and listens again.
+usual. On a voicemail it leaves a message after the beep and hangs up. In a menu it presses the key for what
+is wanted, and listens again.
 """
 
 from collections.abc import AsyncGenerator

@@ -17,6 +17,7 @@ from antiphon.frames import UserAudio
 from antiphon.processor import Processor, on
 from antiphon.services.ports import Speech, Word
 from antiphon.session import Session
+from antiphon.stage import Stage
 from antiphon.testing import WireClient, loud, run_virtual
 from antiphon.testing.assertions import no_task_left, services
 from antiphon.testing.scripted import ScriptedTTS
@@ -371,3 +372,29 @@ def test_messages_are_what_the_framing_says() -> None:
 def test_wrong_settings_are_named(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="websocket: "):
         Websocket(WireClient(), **wrong)
+
+
+# A slow listener -------------------------------------------------------------------------------------
+
+
+class Slow(Stage):
+    """Works on the first frame that it gets, and never finishes."""
+
+    @on(UserAudio)
+    async def audio(self, frame: UserAudio) -> None:
+        await asyncio.Event().wait()
+
+
+def test_a_slow_part_never_holds_the_reader() -> None:
+    """Not even when its inbox is full: what is not read now would be heard too late."""
+    client, ear = WireClient(), Ear()
+
+    async def hold() -> None:
+        transport = Websocket(client)
+        session = Session([transport.input, ear, Slow(), transport.output], observers=transport.observers)
+        client.ready()
+        async with session:
+            await client.talk(loud(2 * Slow.inbox_seconds))
+
+    run_virtual(hold())
+    assert len(ear.heard) == 2 * Slow.inbox_seconds / 0.02

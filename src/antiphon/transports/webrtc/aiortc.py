@@ -42,6 +42,7 @@ __all__ = [
     "BoundedDecoderQueue",
     "PictureQueue",
     "RtpReceiver",
+    "bound_video",
     "hang_up",
     "ignore_close_while_connecting",
     "replace_jitter_buffer",
@@ -139,7 +140,7 @@ class Aiortc:
                 receiver._enabled = False  # pyright: ignore[reportPrivateUsage]  or it would be decoded
                 setattr(receiver, ESTIMATOR, None)
             elif receiver.track and source not in self._decoded:
-                self._decoded[source] = _bound_video(receiver, partial(self._on_picture, source))
+                self._decoded[source] = bound_video(receiver, partial(self._on_picture, source))
 
     def _on_picture(self, source: str, frame: VideoFrame) -> None:
         self._picture_count += 1
@@ -321,7 +322,7 @@ async def _nothing() -> None:
     pass
 
 
-def _bound_video(receiver: aiortc.RTCRtpReceiver, handle: Callable[[VideoFrame], object]) -> PictureQueue:
+def bound_video(receiver: aiortc.RTCRtpReceiver, handle: Callable[[VideoFrame], object]) -> PictureQueue:
     """Replaces the unbounded queues of a receiver that has not started. Returns that of decoded pictures."""
     decoded = PictureQueue(asyncio.get_running_loop(), handle, MOST_DECODED)
     error: threading.Event = _private(receiver, DECODER_ERROR)

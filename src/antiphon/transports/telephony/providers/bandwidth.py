@@ -44,7 +44,7 @@ MEDIA = '{"eventType":"playAudio","media":{"contentType":"audio/pcmu","payload":
 
 
 class BandwidthMessage(msgspec.Struct, rename="camel"):
-    """Any of its messages."""
+    """The fields of every message."""
 
     event_type: str
     track: str = "inbound"
@@ -54,12 +54,12 @@ class BandwidthMessage(msgspec.Struct, rename="camel"):
 
 
 class Bandwidth:
-    """The codec."""
+    """The codec of the media stream."""
 
     packet = 0.02
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """What it says. Raises BadResponseError for what is no such event."""
+        """Parses a message. Raises BadResponseError if it is malformed."""
         said: BandwidthMessage = decode_message(_said, message)
         match said:
             case BandwidthMessage(event_type="media", payload=str(payload)):
@@ -70,29 +70,29 @@ class Bandwidth:
             case BandwidthMessage(event_type="stop"):
                 return (CallStopped(),)
             case BandwidthMessage(event_type="media" | "start"):
-                raise BadResponseError(f"an event {said.event_type!r} without what belongs to it")
+                raise BadResponseError(f"an event {said.event_type!r} lacks its contents")
             case _:
                 return ()
 
     def media(self, data: bytes) -> str:
-        """Play this."""
+        """Returns the message that plays audio."""
         return MEDIA[0] + b2a_base64(data, newline=False).decode("ascii") + MEDIA[1]
 
     def clear(self) -> str:
-        """Forget what waits."""
+        """Returns the message that discards queued audio."""
         return '{"eventType":"clear"}'
 
     def mark(self, name: str) -> None:
-        """It has none."""
+        """Returns None: the protocol has no marks."""
 
     def keys(self, keys: str) -> None:
-        """As tones."""
+        """Returns None: keys are played as tones."""
 
     def end(self) -> None:
-        """By a request."""
+        """Returns None: a REST request ends the call."""
 
     def transfer(self, to: str) -> None:
-        """By a request."""
+        """Returns None: a REST request transfers the call."""
 
 
 _said = msgspec.json.Decoder(BandwidthMessage)
@@ -113,13 +113,13 @@ def _call(said: BandwidthMessage) -> CallDetails:
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the webhook's JSON."""
+    """Parses the webhook of a call, which is JSON."""
     fields = asked.fields
     return IncomingCall(fields.get("callId", ""), fields.get("from", ""), fields.get("to", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """BXML that streams both ways, and goes on only when our socket has been closed."""
+    """Makes BXML that streams both ways, and continues only when our websocket has been closed."""
     parameters = "".join(
         f'<StreamParam name="{escape(name)}" value="{escape(value)}"/>'
         for name, value in answer.parameters.items()
@@ -130,12 +130,12 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def bxml(verbs: str, root: str = "Bxml") -> Document:
-    """A document of these verbs."""
+    """Makes a BXML document of verbs."""
     return Document(f'<?xml version="1.0" encoding="UTF-8"?><{root}>{verbs}</{root}>', "application/xml")
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Call somebody; Bandwidth asks at `answer_url` when they answer."""
+    """Makes a call; Bandwidth fetches `answer_url` when it is answered."""
     headers = yield from _authorised(account)
     data = {
         "applicationId": account["application"],
@@ -150,7 +150,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """End a call; one that is over already is no failure."""
+    """Ends a call; if it is over already, that is not a failure."""
     headers = yield from _authorised(account)
     data = {"state": "completed"}
     yield RestRequest("POST", _url(account, call.call), data=data, headers=headers, allow=(404, 409))
@@ -158,7 +158,7 @@ def hang_up(account: Account, call: CallDetails) -> Flow:
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Replace the caller's BXML: by a transfer, or by a conference where the other side waits."""
+    """Replaces the caller's BXML: by a transfer, or by a conference in which the third party waits."""
     headers = yield from _authorised(account)
 
     def replaced(verbs: str) -> RestRequest:
@@ -197,7 +197,7 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
 
 
 def _authorised(account: Account) -> Generator[RestRequest | float, dict[str, Any], dict[str, str]]:
-    """OAuth's client credentials: https://dev.bandwidth.com/docs/credentials"""
+    """Gets a token by OAuth client credentials: https://dev.bandwidth.com/docs/credentials"""
     login = account["client_id"], account["client_secret"]
     token = yield RestRequest("POST", TOKEN, form={"grant_type": "client_credentials"}, login=login)
     return {"Authorization": f"Bearer {require_text(token, 'access_token')}"}

@@ -1,4 +1,4 @@
-"""Exotel AgentStream, its voicebot applet.
+"""Exotel AgentStream (the voicebot applet).
 
 https://developer.exotel.com/docs/agentstream/websocket-protocol
 """
@@ -25,13 +25,13 @@ from ..signatures import basic_auth
 
 __all__ = ["PROVIDER"]
 
-KNOWN = frozenset(("call", "from", "to"))  # `start` tells these without us
-GIVEN = 3  # parameters that an address may have, in this many characters
-LONG = 256
+KNOWN = frozenset(("call", "from", "to"))  # `start` has these anyway
+MOST_PARAMETERS = 3  # in the query of the websocket's address
+LONGEST_QUERY = 256  # characters
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """What `start` tells; it calls plain samples "audio/x-raw", and nothing at all means them, too."""
+    """Parses `start`. "audio/x-raw" is PCM, which is also the default if no encoding is stated."""
     start = said.start or {}
     encoding = text_at(start, "media_format", "encoding") or "audio/x-raw"
     spoken = audio_format(encoding, text_at(start, "media_format", "sample_rate"))
@@ -53,30 +53,33 @@ DIALECT = Dialect(
     media='{"event":"media","stream_sid":STREAM,"media":{"payload":"DATA"}}',
     clear='{"event":"clear","stream_sid":STREAM}',
     mark='{"event":"mark","stream_sid":STREAM,"mark":{"name":NAME}}',
-    packet=0.2,  # 3200 bytes are the least that it wants, in multiples of 320
+    packet=0.2,  # the minimum is 3200 bytes, in multiples of 320
 )
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the query of the request for the socket's address."""
+    """Parses the request for the websocket's address, which describes the call in its query."""
     fields = asked.fields
     caller, called = fields.get("CallFrom") or fields.get("From"), fields.get("CallTo") or fields.get("To")
     return IncomingCall(fields.get("CallSid", ""), caller or "", called or "")
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """The address of our socket, to an applet that is set to ask for it."""
+    """Makes JSON with our websocket's address, for an applet that is set to fetch it."""
     return Document(json.dumps({"url": _address(answer)}), "application/json")
 
 
 def _address(answer: WebhookAnswer) -> str:
     given = [(name, value) for name, value in answer.parameters.items() if name not in KNOWN]
-    query = urlencode(given[:GIVEN])
-    return f"{answer.url}?{query}" if query and len(query) <= LONG else answer.url
+    query = urlencode(given[:MOST_PARAMETERS])
+    return f"{answer.url}?{query}" if query and len(query) <= LONGEST_QUERY else answer.url
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Call somebody and stream when they answer: https://developer.exotel.com/docs/agentstream/developer-guide"""
+    """Makes a call that is streamed when it is answered.
+
+    https://developer.exotel.com/docs/agentstream/developer-guide
+    """
     form = {
         "from": dialling.to,
         "callerid": dialling.caller or account["number"],

@@ -36,7 +36,7 @@ HOST = "https://api.plivo.com/v1/Account"
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """What `start` tells; parameters are headers, as "a=b;c=d" or "{X-PH-a: b}"."""
+    """Parses `start`. Parameters are headers, in the form "a=b;c=d" or "{X-PH-a: b}"."""
     start = said.start or {}
     pairs = re.findall(
         r"(?:X-PH-)?([^\s{},;=:]+)\s*[=:]\s*([^,;}]*)",
@@ -69,7 +69,9 @@ DIALECT = Dialect(
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """X-Plivo-Signature-V3: HMAC-SHA256 of address, sorted fields and nonce; several where tokens change.
+    """Verifies X-Plivo-Signature-V3: HMAC-SHA256 of URL, sorted fields and nonce.
+
+    While a token is being rotated there are several signatures.
 
     https://www.plivo.com/docs/voice/concepts/signature-validation
     """
@@ -94,13 +96,13 @@ def _sorted(fields: Iterable[tuple[str, list[str]]], between: str = "", after: s
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the webhook's fields."""
+    """Parses the webhook of a call."""
     fields = asked.fields
     return IncomingCall(fields.get("CallUUID", ""), fields.get("From", ""), fields.get("To", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """XML that connects the call with our socket, both ways, for as long as it is open."""
+    """Makes XML that connects the call with our websocket, both ways, while it is open."""
     pairs = ",".join(f"{name}={quote(value, safe='+')}" for name, value in answer.parameters.items())
     headers = f' extraHeaders="{escape(pairs)}"' if pairs else ""
     kind = 'bidirectional="true" keepCallAlive="true" contentType="audio/x-mulaw;rate=8000"'
@@ -108,12 +110,12 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def xml(verbs: str) -> Document:
-    """A document of these verbs."""
+    """Makes a document of XML verbs."""
     return Document(f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>')
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Call somebody; Plivo asks at `answer_url` when they answer."""
+    """Makes a call; Plivo fetches `answer_url` when it is answered."""
     data: dict[str, Any] = {
         "from": dialling.caller or account["number"],
         "to": dialling.to,
@@ -127,13 +129,13 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """End a call; one that is over already is no failure."""
+    """Ends a call; if it is over already, that is not a failure."""
     yield replace(_request(account, "DELETE", call.call), allow=(404,))
     return ""
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Send the call to a document of ours: one that dials, or a conference where the other side waits."""
+    """Redirects the call to a document that dials, or to a conference in which the third party waits."""
     publish = publisher(wish, "Plivo")
     if not wish.warm:
         target = (

@@ -1,4 +1,4 @@
-"""SignalWire: the messages, documents and requests are Twilio's, under an address of one's own.
+"""SignalWire: the messages, documents and requests of Twilio, at the account's own address.
 
 https://developer.signalwire.com/compatibility-api/cxml/voice/stream/
 """
@@ -18,12 +18,12 @@ __all__ = ["PROVIDER"]
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """What `start` tells."""
+    """Parses `start`."""
     return replace(as_twilio(said), provider="signalwire")
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """X-SignalWire-Signature: HMAC-SHA1, of a form as Twilio's, or in hex of address and body.
+    """Verifies X-SignalWire-Signature: HMAC-SHA1, for a form as Twilio's, or in hex of URL and body.
 
     https://developer.signalwire.com/guides/how-to-secure-your-webhooks/
     """
@@ -34,7 +34,7 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
     whole = hmac.new(key.encode(), asked.url.encode() + asked.body, hashlib.sha1).hexdigest()
     if not (equal(given, whole) or (equal(given, form) and not has_unsigned_body(asked))):
         return False
-    return form if fields else whole  # the same, whichever header is left out when it is sent again
+    return form if fields else whole  # the same if a replay leaves out either header
 
 
 CALLS = TwilioCalls(

@@ -1,4 +1,4 @@
-"""Telnyx media streaming: incoming calls by TeXML, the rest by Call Control.
+"""Telnyx media streaming: incoming calls use TeXML, everything else Call Control.
 
 https://developers.telnyx.com/api-reference/websockets/stream-call-media-over-websocket
 """
@@ -35,12 +35,12 @@ from ..warm_transfer import RING
 __all__ = ["PROVIDER"]
 
 HOST = "https://api.telnyx.com/v2/calls"
-FRESH = 300  # seconds that a signed request may be old
-SPOKEN = 14  # characters that are spoken in a second
+FRESH = 300  # the age in seconds up to which a signed request is accepted
+SPOKEN = 14  # characters of an announcement spoken in a second
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """What `start` tells. It does not say how we are to speak: our own answer does, else it is as we hear."""
+    """Parses `start`. It lacks our audio format: our answer passes that on, else it is the caller's."""
     start = said.start or {}
     given = text_values(start.get("custom_parameters")) | _state(text_at(start, "client_state"))
     heard = audio_format(
@@ -61,11 +61,11 @@ def started(said: ProviderMessage) -> CallDetails:
 
 
 def _state(coded: str) -> dict[str, str]:
-    """The parameters that `dial` sent along."""
+    """Decodes the parameters that `dial` passed on in the client state."""
     try:
         return text_values(json.loads(b64decode(coded, validate=True)))
     except (ValueError, RecursionError):
-        return {}  # somebody else's
+        return {}  # not set by us
 
 
 DIALECT = Dialect(
@@ -78,7 +78,7 @@ DIALECT = Dialect(
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """Ed25519 over "timestamp|body", with the account's public key, in base64.
+    """Verifies the Ed25519 signature of "timestamp|body" with the account's public key.
 
     https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
     """
@@ -87,7 +87,7 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ModuleNotFoundError as error:
-        raise missing_package("cryptography", "the check of Telnyx's signatures") from error
+        raise missing_package("cryptography", "the verification of Telnyx signatures") from error
     stamp = asked.headers.get("telnyx-timestamp", "")
     if not stamp.isdecimal() or abs(asked.now - int(stamp[:12])) > FRESH:
         return False
@@ -100,7 +100,7 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the form of a TeXML webhook or a Call Control event."""
+    """Parses the form of a TeXML webhook, or a Call Control event."""
     if payload := asked.data.get("data"):
         names = ("call_control_id", "from", "to")
         return IncomingCall(*(text_at(payload, "payload", name) for name in names))
@@ -109,7 +109,7 @@ def incoming(asked: WebhookRequest) -> IncomingCall:
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """TeXML that connects the call with our socket; without the mode, what we say would be dropped."""
+    """Makes TeXML that connects the call with our websocket. Without the mode our audio would be dropped."""
     parameters = "".join(
         f'<Parameter name="{escape(name)}" value="{escape(value)}"/>'
         for name, value in (dict(answer.parameters) | {"spoken": "PCMU"}).items()
@@ -122,7 +122,7 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Call somebody; the stream begins when they answer."""
+    """Makes a call; the stream starts when it is answered."""
     given = dict(dialling.answer.parameters) | {"spoken": "PCMU"}
     data = _leg(account, dialling.to, dialling.caller, dialling.ring) | {
         "stream_url": dialling.answer.url,
@@ -138,7 +138,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """End a call; one that is over already is no failure."""
+    """Ends a call; if it is over already, that is not a failure."""
     yield _post(account, f"/{quote(call.call, safe='')}/actions/hangup", {}, allow=(404, 422))
     return ""
 
@@ -163,7 +163,7 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
 
 
 def _announced(account: Account, to: str, path: str, words: str) -> Flow:
-    """Until the other side has heard the words, which Telnyx refuses to speak to a call that still rings."""
+    """Waits until the third party has heard the words. Telnyx refuses to speak to a call that still rings."""
     speech = {"payload": words, "voice": "female", "language": account.get("language") or "en-US"}
     for _ in range(RING + 5):
         yield 1.0

@@ -36,7 +36,7 @@ OVER = frozenset(("busy", "failed", "no-answer", "canceled", "completed"))
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """What `start` tells; who calls is not in it, so the answer document passes that on."""
+    """Parses `start`. The caller's number is not in it, so our answer document passes that on."""
     start = said.start or {}
     given = text_values(start.get("customParameters"))
     spoken = audio_format(
@@ -64,9 +64,9 @@ DIALECT = Dialect(
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """X-Twilio-Signature: the address and the sorted fields of the form, by HMAC-SHA1 with the token.
+    """Verifies X-Twilio-Signature: HMAC-SHA1 of the URL and the sorted form fields with the token.
 
-    A JSON body is proven by its hash in the address. The port counts or not, as Twilio pleases.
+    A JSON body is covered by its hash in the URL. Twilio signs the URL with or without the port.
     https://www.twilio.com/docs/usage/security
     """
     token = account_secret(account, "token", "TWILIO_AUTH_TOKEN")
@@ -82,13 +82,13 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the webhook's form."""
+    """Parses the webhook of a call."""
     fields = asked.fields
     return IncomingCall(fields.get("CallSid", ""), fields.get("From", ""), fields.get("To", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """TwiML that connects the call with our socket, both ways."""
+    """Makes TwiML that connects the call with our websocket, both ways."""
     parameters = "".join(
         f'<Parameter name="{escape(name)}" value="{escape(value)}"/>'
         for name, value in answer.parameters.items()
@@ -97,25 +97,25 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def twiml(verbs: str) -> Document:
-    """A document of these verbs."""
+    """Makes a document of TwiML verbs."""
     return Document(f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>')
 
 
 def twiml_room(name: str) -> str:
-    """The verb that puts a call into a conference, which ends with whoever leaves it."""
+    """Makes the verb that moves a call to a conference, which ends when a participant leaves."""
     conference = f'<Conference beep="false" endConferenceOnExit="true">{escape(name)}</Conference>'
     return f"<Dial>{conference}</Dial>"
 
 
 class TwilioCalls:
-    """The calls of an account, over REST: https://www.twilio.com/docs/voice/api/call-resource"""
+    """The REST API for calls: https://www.twilio.com/docs/voice/api/call-resource"""
 
     def __init__(self, base: Callable[[Account], str], user: str = "sid") -> None:
         self.base = base
         self.user = user
 
     def dial(self, account: Account, dialling: DialRequest) -> Flow:
-        """Call somebody; the answer document goes along."""
+        """Makes a call; the answer document is part of the request."""
         form = {
             "To": dialling.to,
             "From": dialling.caller or account["number"],
@@ -127,12 +127,12 @@ class TwilioCalls:
         return require_text((yield self._post(account, "", form)), "sid")
 
     def hang_up(self, account: Account, call: CallDetails) -> Flow:
-        """End a call; one that is over already is no failure."""
+        """Ends a call; if it is over already, that is not a failure."""
         yield self._post(account, call.call, {"Status": "completed"}, allow=(400, 404))
         return ""
 
     def transfer(self, account: Account, wish: TransferRequest) -> Flow:
-        """Cold: the call dials on. Warm: the other side waits in a conference until the caller comes."""
+        """Cold: the call dials the target. Warm: the third party waits in a conference for the caller."""
         if not wish.warm:
             yield self._post(
                 account, wish.call.call, {"Twiml": twiml(f"<Dial>{_target(wish.to)}</Dial>").body}
