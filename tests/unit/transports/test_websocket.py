@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon import Agent
+from antiphon import Agent, Tap
 from antiphon.clock import LoopClock
 from antiphon.errors import ConfigurationError
 from antiphon.frames import UserAudio
@@ -387,15 +387,16 @@ class Slow(Stage):
 
 def test_a_slow_part_never_holds_the_reader() -> None:
     """Not even when its inbox is full: what is not read now would be heard too late."""
-    client, ear = WireClient(), Ear()
+    client, heard = WireClient(), list[UserAudio]()
 
     async def hold() -> None:
         transport = Websocket(client)
-        session = Session([transport.input, ear, Slow(), transport.output], observers=transport.observers)
+        parts = [transport.input, Tap(heard.append, UserAudio), Slow(), transport.output]
+        session = Session(parts, observers=transport.observers)
         client.ready()
         async with session:
             await client.talk(loud(2 * Slow.inbox_seconds))
             await wait(0.05)
-            assert len(ear.heard) == 2 * Slow.inbox_seconds / 0.02
+            assert len(heard) == 2 * Slow.inbox_seconds / 0.02
 
     run_virtual(hold())
