@@ -40,6 +40,14 @@ class CallAudio:
             return b""
         return self._hear(pcm) if pcm and not self._on_hold else b""
 
+    @property
+    def dropped(self) -> int:
+        """Bytes of received audio that the stack dropped because they were read too late; 0 without media."""
+        try:
+            return self._call.audio.stats().rx_dropped_bytes
+        except self._sip.AudioNotActive:
+            return 0
+
     def write(self, pcm: bytes) -> None:
         """Queues audio to be sent. It is lost if there is no media connection or the buffer is full."""
         if self._on_hold:
