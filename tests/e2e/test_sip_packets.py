@@ -482,7 +482,7 @@ def test_who_gives_up_before_we_answer_is_let_go() -> None:
         await here.caller.expect("200 CANCEL")
         await here.caller.expect("487 INVITE")
         ringing = await anext(here.endpoint.calls())
-        with pytest.raises(UnavailableError, match="could not be taken"):
+        with pytest.raises(UnavailableError, match="could not be answered"):
             await ringing.answer()
         await ringing.decline()  # and nothing more
 

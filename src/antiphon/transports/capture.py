@@ -52,10 +52,11 @@ class CaptureBuffer(Generic[T]):
         self._loop.call_soon_threadsafe(self._drain)
 
     def close(self) -> None:
-        """Discards what waits, and accepts nothing more."""
+        """Discards what waits, accepts nothing more, and releases the handler."""
         with self._lock:
             self._closed = True
             self._items.clear()
+            self._handle = _ignore
 
     def _drain(self) -> None:
         """Handles what waits; what is captured meanwhile is handled in the loop's next round."""
@@ -66,3 +67,7 @@ class CaptureBuffer(Generic[T]):
             if self._closed:
                 return
             self._handle(item)
+
+
+def _ignore(item: object) -> None:
+    pass
