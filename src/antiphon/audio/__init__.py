@@ -1,4 +1,4 @@
-"""Audio processing on PCM: resampling, telephone codecs, wav files, levels, tones.
+"""Processing of PCM: resampling, telephone codecs, wav files, levels, tones.
 
 Audio is `bytes` of little-endian 16-bit samples. Each module is independent and imported by its name.
 """

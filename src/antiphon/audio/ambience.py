@@ -50,7 +50,10 @@ class SoundLoop:
 
 
 def loop(what: str | os.PathLike[str], sample_rate: int, level: float) -> SoundLoop:
-    """Returns one of the sounds above by its name, or a wav file. Raises ConfigurationError if neither."""
+    """Returns one of the sounds above by its name, or a wav file.
+
+    Raises ConfigurationError if neither.
+    """
     return SoundLoop(_sound(os.fspath(what), sample_rate, level))
 
 
@@ -73,7 +76,10 @@ def _sound(what: str, sample_rate: int, level: float) -> Floats:
 
 
 def _noise(sample_rate: int, strength: Callable[[Real], Real]) -> Floats:
-    """Makes noise with the given spectrum (amplitude by Hz). It is periodic, so the loop has no seam."""
+    """Makes noise with the given spectrum (amplitude by Hz).
+
+    It is periodic, so the loop has no seam.
+    """
     count = round(_SECONDS * sample_rate)
     frequencies = np.fft.rfftfreq(count, 1 / sample_rate)
     phases = np.random.default_rng(1).uniform(0, 2 * np.pi, len(frequencies))

@@ -31,7 +31,10 @@ class Beep(NamedTuple):
 
 
 class BeepDetector:
-    """Detects beeps in a stream of mono PCM. Raises UsageError for rates below 8 or above 192 kHz."""
+    """Detects beeps in a stream of mono PCM.
+
+    Raises UsageError for rates below 8 or above 192 kHz.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         if sample_rate < 8000 or sample_rate not in RATES:

@@ -53,7 +53,10 @@ def tones(keys: str, sample_rate: int, *, tone: float = 0.1, gap: float = 0.08) 
 
 
 class DtmfDetector:
-    """Detects keys in a stream of mono PCM. Raises UsageError for rates below 8 or above 192 kHz."""
+    """Detects keys in a stream of mono PCM.
+
+    Raises UsageError for rates below 8 or above 192 kHz.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         if sample_rate < 8000 or sample_rate not in RATES:

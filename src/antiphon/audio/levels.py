@@ -74,7 +74,10 @@ def find_speech(pcm: bytes, sample_rate: int, pause: float = 0.3) -> list[tuple[
 
 
 def find_speech_end(pcm: bytes, sample_rate: int) -> int | None:
-    """Returns the position after the last speech in a mono recording; None if there is none."""
+    """Returns the position after the last speech in a mono recording.
+
+    None if there is none.
+    """
     stretches = find_speech(pcm, sample_rate)
     return stretches[-1][1] if stretches else None
 

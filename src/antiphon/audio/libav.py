@@ -1,4 +1,7 @@
-"""FFmpeg's audio codecs through PyAV, mono, one object for each stream. PyAV is imported when it is used."""
+"""FFmpeg's audio codecs through PyAV, mono, one object for each stream.
+
+PyAV is imported when it is used.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class LibavEncoder:
-    """Encodes PCM to packets of `frame` samples each. Raises ConfigurationError without PyAV."""
+    """Encodes PCM to packets of `frame` samples each.
+
+    Raises ConfigurationError without PyAV.
+    """
 
     def __init__(self, codec: str, sample_rate: int, frame: int, options: Mapping[str, str]) -> None:
         self._context = _context(codec, "w", sample_rate)
@@ -24,7 +30,10 @@ class LibavEncoder:
         self._buffered = b""
 
     def encode(self, pcm: bytes) -> Iterator[bytes]:
-        """Yields the packets that are complete; the rest is buffered. Raises UsageError for half a sample."""
+        """Yields the packets that are complete; the rest is buffered.
+
+        Raises UsageError for half a sample.
+        """
         from av import AudioFrame
 
         sound = samples(self._buffered + pcm)
@@ -43,7 +52,10 @@ class LibavEncoder:
 
 
 class LibavDecoder:
-    """Decodes packets to PCM at the codec's own rate. Raises ConfigurationError without PyAV."""
+    """Decodes packets to PCM at the codec's own rate.
+
+    Raises ConfigurationError without PyAV.
+    """
 
     def __init__(self, codec: str, sample_rate: int) -> None:
         self._name = codec
@@ -51,7 +63,10 @@ class LibavDecoder:
         self._context.open()
 
     def decode(self, data: bytes) -> bytes:
-        """Decodes a packet. Raises BadResponseError if it is corrupt, after which the next can be decoded."""
+        """Decodes a packet.
+
+        Raises BadResponseError if it is corrupt, after which the next can be decoded.
+        """
         from av import Packet
         from av.error import FFmpegError
 

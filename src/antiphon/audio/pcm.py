@@ -10,7 +10,10 @@ RATES = range(4_000, 192_001)
 
 
 def samples(pcm: bytes) -> NDArray[np.int16]:
-    """Returns PCM as (samples,) int16, a read-only view. Raises UsageError for half a sample."""
+    """Returns PCM as (samples,) int16, a read-only view.
+
+    Raises UsageError for half a sample.
+    """
     if len(pcm) % 2:
         raise UsageError(f"{len(pcm)} bytes of 16-bit audio end in half a sample: pass whole samples")
     return np.frombuffer(pcm, "<i2")

@@ -1,4 +1,4 @@
-"""Sample rate conversion of a stream, with little delay and reproducible to the bit.
+"""Sample rate conversion of streams, with little delay and bit-reproducible.
 
 A polyphase FIR filter: output sample n is the input at the time n / target_hz, a weighted sum of the
 samples around that time. A weight depends only on how n falls between two input samples, which repeats
@@ -169,6 +169,9 @@ class Resampler:
 
 
 def resample(pcm: bytes, source_hz: int, target_hz: int) -> bytes:
-    """Converts a whole recording; returns ceil(samples * target_hz / source_hz) samples, aligned with it."""
+    """Converts a whole recording.
+
+    Returns ceil(samples * target_hz / source_hz) samples, aligned with it.
+    """
     resampler = Resampler(source_hz, target_hz)
     return resampler(pcm) + resampler.flush()

@@ -1,4 +1,4 @@
-"""Wav files: reads what recorders and telephone systems write, and writes what every player reads.
+"""Wav files: reads what recorders write, writes what every player reads.
 
 A wav is a RIFF file: chunks of a four-letter name, a size and a body, among them `fmt ` (the encoding) and
 `data` (the samples). The layout is at http://soundfile.sapp.org/doc/WaveFormat/, the numbers of the encodings
@@ -48,7 +48,10 @@ class WavAudio:
         return len(self.pcm) / (2 * self.channels * self.sample_rate)
 
     def channel(self, number: int) -> bytes:
-        """Returns the samples of one channel, counted from 0 (left). Raises UsageError if there is none."""
+        """Returns the samples of one channel, counted from 0 (left).
+
+        Raises UsageError if there is none.
+        """
         if not 0 <= number < self.channels:
             raise UsageError(f"no channel {number}: the recording has {self.channels}, counted from 0")
         return self._moments()[:, number].tobytes()

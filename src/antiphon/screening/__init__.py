@@ -1,4 +1,4 @@
-"""Answering machine detection for outgoing calls: did a person answer, a voicemail, or a menu?
+"""Answering machine detection: did a person answer, a voicemail, or a menu?
 
     [..., STT(...), EOT(...), Screening(ScreeningSettings(message="...")), TurnTaking(...), ...]
 
@@ -64,7 +64,9 @@ class CallAnswered(Signal):
 
 @dataclass(frozen=True)
 class ScreeningSettings:
-    """What to do with machines. After `within` seconds without evidence a person is assumed.
+    """What to do with machines.
+
+    After `within` seconds without evidence a person is assumed.
 
     `message` is left on a voicemail; without one the call ends there. `wanted` lists words to look for in a
     menu's options, best first; `fallback` is the key to press if none is offered. Without `wanted` a menu is
@@ -89,7 +91,10 @@ class ScreeningSettings:
 
 
 class Screening(Stage):
-    """Decides who answered an outgoing call, and handles machines. Stands before TurnTaking."""
+    """Decides who answered an outgoing call, and handles machines.
+
+    Stands before TurnTaking.
+    """
 
     def __init__(self, settings: ScreeningSettings | None = None) -> None:
         self.settings = settings or ScreeningSettings()
@@ -161,7 +166,10 @@ class Screening(Stage):
 
     @property
     def _now(self) -> float:
-        """The time up to which all audio was heard. Audio may be late, and missing audio is not silence."""
+        """The time up to which all audio was heard.
+
+        Audio may be late, and missing audio is not silence.
+        """
         return max(self._heard_to, self.session.now - LAG)
 
     @property

@@ -41,7 +41,10 @@ def options(text: str) -> list[tuple[str, str]]:
 
 
 def choose(text: str, wanted: Sequence[str]) -> tuple[str, str] | None:
-    """Returns the option that matches the best of the wanted words, with its key; None if none matches."""
+    """Returns the option that matches the best of the wanted words, with its key.
+
+    None if none matches.
+    """
     offers = options(text)
     for wish in wanted:
         for what, key in offers:

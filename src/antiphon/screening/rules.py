@@ -105,7 +105,10 @@ RULES: tuple[ScreeningRule, ...] = (
 
 
 def judge(facts: Facts, within: float) -> ScreeningVerdict | None:
-    """Returns who answered, or None if that is not clear yet. After `within` seconds it is a person."""
+    """Returns who answered, or None if that is not clear yet.
+
+    After `within` seconds it is a person.
+    """
     for rule in RULES:
         if why := rule.why(facts):
             return ScreeningVerdict(rule.who, why)

@@ -1,4 +1,4 @@
-"""A scripted caller as a transport: speaks prepared lines at their cues, hears the agent, and hangs up."""
+"""A scripted caller as a transport: it speaks prepared lines and hangs up."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,9 @@ class CallerLine:
 
 
 class Caller:
-    """A transport whose user is a script. `sample_rate` is that of the lines, `agent_rate` the agent's.
+    """A transport whose user is a script.
+
+    `sample_rate` is that of the lines, `agent_rate` the agent's.
 
     Callbacks: `hear(at, pcm)` gets what the agent says, `spoke(at, pcm)` the caller's own audio with its
     silences, each with its sample position. The caller hangs up `linger` seconds after the last line or

@@ -12,7 +12,9 @@ T = TypeVar("T")
 
 
 class CaptureBuffer(Generic[T]):
-    """Hands items from another thread to `handle` in the event loop. Never holds the thread that captures.
+    """Hands items from another thread to `handle` in the event loop.
+
+    Never holds the thread that captures.
 
     At most `limit` waits, measured by `size` (seconds of audio; by default the number of items). If the loop
     falls further behind, the oldest items are dropped and counted in `dropped`.
@@ -59,7 +61,10 @@ class CaptureBuffer(Generic[T]):
             self._handle = _ignore
 
     def _drain(self) -> None:
-        """Handles what waits; what is captured meanwhile is handled in the loop's next round."""
+        """Handles what waits.
+
+        What is captured meanwhile is handled in the loop's next round.
+        """
         with self._lock:
             self._scheduled = False
             items, self._items, self._held = self._items, deque(), 0.0

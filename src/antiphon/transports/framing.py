@@ -43,7 +43,10 @@ class Framing(Protocol):
     """A sans-I/O codec for audio and messages on one wire."""
 
     def decode(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
-        """Parses a message from the client. Returns None if it is malformed or irrelevant; never raises."""
+        """Parses a message from the client.
+
+        Returns None if it is malformed or irrelevant; never raises.
+        """
         ...
 
     def encode_audio(self, pcm: bytes, sample_rate: int) -> bytes | str:
@@ -117,7 +120,10 @@ class Json:
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yields number and value of each field of a protobuf message. Raises ValueError if it is malformed."""
+    """Yields number and value of each field of a protobuf message.
+
+    Raises ValueError if it is malformed.
+    """
     at = count = 0
     while at < len(data):
         if (count := count + 1) > MOST_FIELDS:

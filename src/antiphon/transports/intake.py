@@ -37,7 +37,9 @@ class Intake:
         self._budget_at = 0.0
 
     def place(self, pcm: bytes, now: float) -> UserAudio | None:
-        """Returns the next samples (mono 16-bit) at their position; None if all were dropped.
+        """Returns the next samples (mono 16-bit) at their position.
+
+        None if all were dropped.
 
         `now` is the session's time at which they arrived.
         """
@@ -62,7 +64,10 @@ class Intake:
         return frame
 
     def _set_back(self, early: int, count: int, now: float) -> int:
-        """Moves the position back by `early` samples, within the budget; returns how many to drop instead."""
+        """Moves the position back by `early` samples, within the budget.
+
+        Returns how many to drop instead.
+        """
         assert self._at is not None
         self._budget = min(SET_BACK, self._budget + EARNED * (now - self._budget_at))
         self._budget_at = now

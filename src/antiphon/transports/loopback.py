@@ -35,7 +35,10 @@ class LoopbackOutput(Processor):
 
 
 class Loopback:
-    """Puts audio into a session with `hear` or `speak`; `spoken` holds what the agent said, as it was due."""
+    """Puts audio into a session with `hear` or `speak`.
+
+    `spoken` holds what the agent said, as it was due.
+    """
 
     lead = 0.0
     observers: Sequence[Observer] = ()

@@ -10,7 +10,10 @@ __all__ = ["Transport"]
 
 
 class Transport(Protocol):
-    """Carries the media of one session. Like the parts that it holds, it is used once."""
+    """Carries the media of one session.
+
+    Like the parts that it holds, it is used once.
+    """
 
     @property
     def input(self) -> Processor:
@@ -22,7 +25,10 @@ class Transport(Protocol):
 
     @property
     def output(self) -> Processor:
-        """The last part: handles AgentAudio as it is due; Interrupted and PlayoutPaused empty its buffer."""
+        """The last part: handles AgentAudio as it is due.
+
+        Interrupted and PlayoutPaused empty its buffer.
+        """
         ...
 
     @property

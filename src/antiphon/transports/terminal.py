@@ -67,7 +67,9 @@ def sound_device() -> SoundDevice:
 
 
 class Terminal:
-    """A transport over the machine's audio devices; None is the system's default device.
+    """A transport over the machine's audio devices.
+
+    None is the system's default device.
 
     `rests` mutes the microphone while the agent speaks, so that the agent does not hear itself from a
     loudspeaker in the same room; nobody can interrupt it then. Raises ConfigurationError without devices.

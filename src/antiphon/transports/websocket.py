@@ -1,4 +1,4 @@
-"""A client on a websocket: audio both ways and the messages of the client protocol, over any `Wire`."""
+"""A client on a websocket: audio and the messages of the client protocol."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -85,7 +85,10 @@ class _Link:
         self._gone = False
 
     async def receive(self) -> bytes | str | None:
-        """Returns the next message, None at the end. The first one determines an automatic framing."""
+        """Returns the next message, None at the end.
+
+        The first one determines an automatic framing.
+        """
         message = None if self._gone else await self.wire.receive()
         self._gone = message is None
         if self.framing is None and message is not None:
@@ -108,7 +111,7 @@ class _Link:
 
 
 class WebsocketInput(Stage):
-    """The first part: pushes audio as UserAudio at its place in time, and gives messages to the protocol."""
+    """The first part: pushes audio, and gives messages to the client protocol."""
 
     name = "websocket in"
     back_pressure = False

@@ -1,4 +1,4 @@
-"""The port for message connections: a websocket, a data channel, a pipe to a worker."""
+"""The port for message connections, such as a websocket or a worker's pipe."""
 
 from typing import Protocol
 
@@ -6,10 +6,16 @@ __all__ = ["Wire"]
 
 
 class Wire(Protocol):
-    """Messages both ways, in order. One reader and any number of senders, all in one event loop."""
+    """Messages both ways, in order.
+
+    One reader and any number of senders, all in one event loop.
+    """
 
     async def receive(self) -> bytes | str | None:
-        """Returns the next message; None once the other side has closed, or `close` was called."""
+        """Returns the next message.
+
+        None once the other side has closed, or `close` was called.
+        """
         ...
 
     def send(self, message: bytes | str) -> None:
@@ -20,5 +26,8 @@ class Wire(Protocol):
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Sends what is queued, for a short time, and closes; `code` is a websocket's close code."""
+        """Sends what is queued, for a short time, and closes.
+
+        `code` is a websocket's close code.
+        """
         ...

@@ -30,7 +30,10 @@ def _baresip() -> Any:
 
 
 class Endpoint:
-    """Accepts and makes calls while it is open. Raises ConfigurationError if it cannot be set up."""
+    """Accepts and makes calls while it is open.
+
+    Raises ConfigurationError if it cannot be set up.
+    """
 
     def __init__(self, settings: SIPSettings | None = None) -> None:
         self.settings = settings or SIPSettings()
@@ -174,7 +177,10 @@ class Ringing:
         return self._endpoint.closed or self._call.state is self._endpoint.sip.CallState.CLOSED
 
     async def answer(self) -> SIP:
-        """Answers, and returns the call's transport. Raises UnavailableError if the caller has hung up."""
+        """Answers, and returns the call's transport.
+
+        Raises UnavailableError if the caller has hung up.
+        """
         try:
             await self._call.answer()
             await self._call.wait_established(MEDIA_WITHIN)
@@ -188,7 +194,10 @@ class Ringing:
 
 
 async def _connected(endpoint: Endpoint, call: Any) -> SIP:
-    """Waits until the media are connected and returns the transport. Raises UnavailableError if they fail."""
+    """Waits until the media are connected and returns the transport.
+
+    Raises UnavailableError if they fail.
+    """
     sip = endpoint.sip
     for _ in range(int(MEDIA_WITHIN / POLL)):
         if call.state is sip.CallState.CLOSED:

@@ -18,7 +18,10 @@ PARTS = re.compile(r"sips?:(?:([^@<>;]+)@)?([^<>;?\s]+)")
 
 @dataclass(frozen=True, slots=True)
 class SIPSettings:
-    """Settings of an endpoint. Without a `domain` to register with, it takes calls directly."""
+    """Settings of an endpoint.
+
+    Without a `domain` to register with, it takes calls directly.
+    """
 
     listen: str = "127.0.0.1:5060"
     """Address and port for SIP. Listen on a public address only behind a firewall that admits the callers."""
@@ -58,7 +61,9 @@ class SIPSettings:
 
 
 def address(to: str, domain: str) -> str:
-    """Returns the SIP address to call for a SIP address or a telephone number. Raises UsageError if neither.
+    """Returns the SIP address to call for a SIP address or a telephone number.
+
+    Raises UsageError if neither.
 
     baresip must be given complete addresses only: one that it cannot complete crashes the process
     (baresip-python 0.5.2a3).

@@ -14,7 +14,9 @@ Convert = Callable[[bytes], bytes]
 
 
 class CallAudio:
-    """Mono 16-bit PCM both ways: `heard_hz` in, `spoken_hz` out. On hold nothing goes either way.
+    """Mono 16-bit PCM both ways: `heard_hz` in, `spoken_hz` out.
+
+    On hold nothing goes either way.
 
     The buffers are the stack's. They are bounded; if we read too late, the oldest received audio is dropped.
     """
@@ -42,14 +44,20 @@ class CallAudio:
 
     @property
     def dropped(self) -> int:
-        """Bytes of received audio that the stack dropped because they were read too late; 0 without media."""
+        """Bytes of received audio that the stack dropped because they were read too late.
+
+        0 without media.
+        """
         try:
             return self._call.audio.stats().rx_dropped_bytes
         except self._sip.AudioNotActive:
             return 0
 
     def write(self, pcm: bytes) -> None:
-        """Queues audio to be sent. It is lost if there is no media connection or the buffer is full."""
+        """Queues audio to be sent.
+
+        It is lost if there is no media connection or the buffer is full.
+        """
         if self._on_hold:
             return
         try:
@@ -85,7 +93,10 @@ class CallAudio:
         return self._call.is_on_hold or self._call.remote_on_hold
 
     def _probe(self) -> Any:
-        """Returns the stack's description of the media; None if there is no media connection now."""
+        """Returns the stack's description of the media.
+
+        None if there is no media connection now.
+        """
         try:
             info = self._call.audio.info()
         except self._sip.AudioNotActive:

@@ -58,7 +58,10 @@ class Dialer(Protocol):
 
 
 async def hang_up(sip: Any, call: Any) -> None:
-    """Ends a call in whatever state; an incoming call that still rings is answered with busy."""
+    """Ends a call in whatever state.
+
+    An incoming call that still rings is answered with busy.
+    """
     try:
         if call.state is not sip.CallState.CLOSED:
             await call.hangup()
@@ -100,7 +103,10 @@ class SIP:
         await hang_up(self.endpoint.sip, self.call)
 
     async def announce(self, text: str, voice: TextToSpeech) -> None:
-        """Speaks a text on a call that has no session. Raises UnavailableError if the other side leaves."""
+        """Speaks a text on a call that has no session.
+
+        Raises UnavailableError if the other side leaves.
+        """
         convert = Resampler(voice.sample_rate, self.sample_rate)
 
         async def whole() -> AsyncGenerator[str, None]:
@@ -196,7 +202,10 @@ class SIPOutput(Stage):
 
     @on(AgentKeys)
     async def keys(self, frame: AgentKeys) -> None:
-        """Presses keys. Raises UsageError if one is invalid, UnavailableError if they could not be sent."""
+        """Presses keys.
+
+        Raises UsageError if one is invalid, UnavailableError if they could not be sent.
+        """
         try:
             await self._sip_call.call.send_dtmf(frame.keys)
         except ValueError as error:
@@ -241,7 +250,10 @@ class SIPOutput(Stage):
         return self._sip_call.endpoint.settings.domain or host(self._sip_call.caller)
 
     async def _negotiate(self, sip_call: SIP, change: Callable[[], Awaitable[None]]) -> None:
-        """Holds or resumes a call, once a negotiation in progress is over. Raises BaresipError."""
+        """Holds or resumes a call, once a negotiation in progress is over.
+
+        Raises BaresipError.
+        """
         for _ in range(int(NEGOTIATED_WITHIN / PIECE)):
             try:
                 return await change()

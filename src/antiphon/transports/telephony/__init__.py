@@ -1,4 +1,5 @@
-"""Telephone calls over a provider's websocket: one codec for each provider, one transport for all of them.
+"""Telephone calls over a provider's websocket.
 
-A provider is one file in `providers/`, which ends in a `PROVIDER` record; `port.py` says what it must offer.
+There is one codec for each provider, and one transport for all of them. A provider is one file in
+`providers/`, which ends in a `PROVIDER` record; `port.py` says what it must offer.
 """

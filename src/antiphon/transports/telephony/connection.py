@@ -54,14 +54,20 @@ class CallConnection:
         self._publish = publish
 
     def send(self, message: Message | None) -> bool:
-        """Sends a codec's message. Returns False if it is None: the protocol has no such message."""
+        """Sends a codec's message.
+
+        Returns False if it is None: the protocol has no such message.
+        """
         if message is None:
             return False
         self.wire.send(message)
         return True
 
     async def hang_up(self) -> None:
-        """Ends the call by a message or a REST request, if the provider has either. Raises TheyErred."""
+        """Ends the call by a message or a REST request, if the provider has either.
+
+        Raises TheyErred.
+        """
         flow = self._provider.hang_up
         if self.send(self.codec.end()):
             await self.until_gone()
@@ -69,7 +75,10 @@ class CallConnection:
             await self._rest.run(flow(self._account, self.call), self._provider.title)
 
     async def transfer(self, wish: Transfer) -> None:
-        """Transfers the call. Raises ConfigurationError if provider or account cannot, and TheyErred."""
+        """Transfers the call.
+
+        Raises ConfigurationError if provider or account cannot, and TheyErred.
+        """
         title, flow = self._provider.title, self._provider.transfer
         if not wish.warm and self.send(self.codec.transfer(wish.to)):
             self.handed_to = wish.to

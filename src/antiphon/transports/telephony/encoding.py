@@ -1,4 +1,4 @@
-"""Audio encodings of telephone lines: streaming encoders and decoders between PCM and a line's bytes."""
+"""Streaming encoders and decoders for the audio encodings of telephone lines."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,10 @@ Convert = Callable[[bytes], bytes]
 
 
 def encoder(audio_format: AudioFormat) -> Convert:
-    """Returns a streaming encoder from PCM at the format's rate. Opus makes one packet of each 20 ms."""
+    """Returns a streaming encoder from PCM at the format's rate.
+
+    Opus makes one packet of each 20 ms.
+    """
     from ...audio import g711  # loads numpy
 
     match audio_format.encoding:

@@ -1,4 +1,4 @@
-"""The protocol that Twilio introduced and others vary: JSON events with audio in base64.
+"""Twilio's protocol and its variants: JSON events with audio in base64.
 
 What the providers send differs so little that one parser, `JsonEvents`, reads all of them. What they expect
 from us, and how their `start` event describes the call, is data: a `Dialect`.
@@ -81,7 +81,10 @@ class JsonEvents:
         self._fill_in_templates(CallDetails("", ""))
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Parses a message. Raises BadResponseError if it is malformed or reports an error."""
+        """Parses a message.
+
+        Raises BadResponseError if it is malformed or reports an error.
+        """
         said = decode_message(_decoder, message)
         if (media := said.media) is not None and said.event == "media":
             return self._caller_audio(media)

@@ -1,4 +1,4 @@
-"""Reading what a provider sends: parsing and checking of messages, whoever's they are.
+"""Parsing and validation of messages from any provider.
 
 All of it comes from outside, so each function either returns a checked value or raises BadResponseError.
 """
@@ -37,7 +37,10 @@ RATES = frozenset((8000, 16000, 24000, 32000, 48000))
 
 
 def decode_message(decoder: "msgspec.json.Decoder[Any]", message: Message) -> Any:
-    """Decodes a JSON message to the decoder's type. Raises BadResponseError if it does not fit."""
+    """Decodes a JSON message to the decoder's type.
+
+    Raises BadResponseError if it does not fit.
+    """
     if len(message) > LONGEST:
         raise BadResponseError(f"a message of {len(message)} characters; {LONGEST} are the most")
     try:
@@ -62,14 +65,20 @@ def key_pressed(digit: str | int) -> KeyPressed:
 
 
 def text_at(data: Any, *path: str) -> str:
-    """Returns the string or integer at a path of nested objects, as text; "" if there is none."""
+    """Returns the string or integer at a path of nested objects, as text.
+
+    "" if there is none.
+    """
     for name in path:
         data = data.get(name) if isinstance(data, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     return str(data) if isinstance(data, str | int) and not isinstance(data, bool) else ""  # pyright: ignore[reportUnknownArgumentType]
 
 
 def text_values(data: Any) -> dict[str, str]:
-    """Returns those values of an object that are strings or integers, as text; others are left out."""
+    """Returns those values of an object that are strings or integers, as text.
+
+    Others are left out.
+    """
     if not isinstance(data, dict):
         return {}
     return {str(name): text_at(data, name) for name in data if text_at(data, name)}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

@@ -1,4 +1,4 @@
-"""The input and output of a telephone call: what the caller says, and what the caller hears."""
+"""The input and the output of a telephone call."""
 
 import asyncio
 import logging
@@ -136,7 +136,10 @@ class TelephoneOutput(Stage):
 
     @on(Interrupted, PlayoutPaused)
     def clear(self, signal: Interrupted | PlayoutPaused) -> None:
-        """Discards audio that was not played yet, but not DTMF tones; marks of it are ignored."""
+        """Discards audio that was not played yet, but not DTMF tones.
+
+        Marks of it are ignored.
+        """
         self._partial = b""
         self._unmarked = 0
         self._marks.clear()
@@ -194,7 +197,10 @@ class TelephoneOutput(Stage):
             self._mark()
 
     def _gather(self, pcm: bytes, end: int) -> None:
-        """Sends whole packets. The rest is padded with silence and sent if nothing follows in time."""
+        """Sends whole packets.
+
+        The rest is padded with silence and sent if nothing follows in time.
+        """
         waiting = self._partial + pcm
         while len(waiting) >= self._packet:
             packet, waiting = waiting[: self._packet], waiting[self._packet :]
@@ -228,7 +234,10 @@ class TelephoneOutput(Stage):
     # Hanging up ------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Starts to hang up and waits for it; if the wait is cut short, it goes on in the background."""
+        """Starts to hang up and waits for it.
+
+        If the wait is cut short, it goes on in the background.
+        """
         self._stop_flushing()
         if self._pressing is not None:
             self._pressing.cancel()

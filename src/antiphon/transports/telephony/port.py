@@ -1,8 +1,8 @@
-"""The port for telephone providers: a sans-I/O codec of the websocket, and flows of REST requests.
+"""The port for telephone providers: a sans-I/O codec and flows of requests.
 
-A codec gets bytes and returns events, and turns what we want into messages; it opens no socket. A flow yields
-requests, which `Rest` sends, and is sent their responses. So a provider's file does no input or output, and
-is tested without a network.
+A codec turns a websocket's messages into events, and what we want into messages; it opens no socket. A flow
+yields requests, which `Rest` sends, and is sent their responses. So a provider's file does no input or
+output, and is tested without a network.
 """
 
 import json
@@ -120,7 +120,10 @@ Event = CallStarted | CallerAudio | KeyPressed | MarkPlayed | SendBack | CallSto
 
 
 class Codec(Protocol):
-    """The messages of one socket of a provider. Methods return None if the protocol has no such message."""
+    """The messages of one socket of a provider.
+
+    Methods return None if the protocol has no such message.
+    """
 
     packet: float
     """Seconds of audio that one message should carry."""
@@ -145,11 +148,17 @@ class Codec(Protocol):
         ...
 
     def keys(self, keys: str) -> Message | None:
-        """Returns the message that presses keys. None: the transport plays them as DTMF tones."""
+        """Returns the message that presses keys.
+
+        None: the transport plays them as DTMF tones.
+        """
         ...
 
     def end(self) -> Message | None:
-        """Returns the message that hangs up. None: a REST request, or closing the socket, does that."""
+        """Returns the message that hangs up.
+
+        None: a REST request, or closing the socket, does that.
+        """
         ...
 
     def transfer(self, to: str) -> Message | None:
@@ -199,7 +208,10 @@ class WebhookRequest:
 
     @property
     def login(self) -> tuple[str, str]:
-        """User and password of HTTP basic authentication; two empty strings if there is none."""
+        """User and password of HTTP basic authentication.
+
+        Two empty strings if there is none.
+        """
         scheme, _, coded = self.headers.get("authorization", "").partition(" ")
         try:
             user, _, password = (
@@ -253,7 +265,10 @@ class DialRequest:
 
 @dataclass(frozen=True)
 class TransferRequest:
-    """A call to transfer. `publish` returns a URL from which the provider can fetch a document, once."""
+    """A call to transfer.
+
+    `publish` returns a URL from which the provider can fetch a document, once.
+    """
 
     call: CallDetails
     to: str

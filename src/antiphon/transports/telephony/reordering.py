@@ -7,7 +7,9 @@ FAR = 50  # a number that is further off than this starts a new count
 
 
 class ReorderBuffer:
-    """Sorts numbered pieces of audio. A missing piece is concealed by a repeat of the one before it.
+    """Sorts numbered pieces of audio.
+
+    A missing piece is concealed by a repeat of the one before it.
 
     Holds at most WAITING pieces; `missed` counts the pieces that were given up.
     """
@@ -19,7 +21,10 @@ class ReorderBuffer:
         self._last = b""
 
     def put(self, number: int | None, data: bytes) -> list[bytes]:
-        """Adds a piece and returns those that are now in order; a piece without a number is passed on."""
+        """Adds a piece and returns those that are now in order.
+
+        A piece without a number is passed on.
+        """
         if number is None:
             return [data]
         if self._next is None or abs(number - self._next) > FAR:

@@ -35,7 +35,9 @@ LONGEST = 1 << 20  # bytes of a response that are read
 
 
 class Rest:
-    """Runs flows. Requests go through `client`, or through a new HTTP client each if it is None.
+    """Runs flows.
+
+    Requests go through `client`, or through a new HTTP client each if it is None.
 
     `now` returns the Unix time, for bearer tokens.
     """
@@ -53,7 +55,9 @@ class Rest:
         self._undo_tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, flow: Flow, name: str) -> str:
-        """Runs a flow and returns its result; `name` is the provider's, for error messages. Raises TheyErred.
+        """Runs a flow and returns its result.
+
+        `name` is the provider's, for error messages. Raises TheyErred.
 
         If this is cancelled, the flow may send one more request to undo what it began.
         """
@@ -132,14 +136,20 @@ class Rest:
 
 @cache
 def _tls_context() -> "ssl.SSLContext":
-    """Returns the TLS context; loading the certificates is slow, so that all requests share one."""
+    """Returns the TLS context.
+
+    Loading the certificates is slow, so that all requests share one.
+    """
     import httpx
 
     return httpx.create_ssl_context()
 
 
 def require_text(answer: Mapping[str, Any], *path: str) -> str:
-    """Returns the string at a path of nested objects. Raises BadResponseError if there is none."""
+    """Returns the string at a path of nested objects.
+
+    Raises BadResponseError if there is none.
+    """
     value: Any = answer
     for name in path:
         value = cast(Any, value).get(name) if isinstance(value, Mapping) else None

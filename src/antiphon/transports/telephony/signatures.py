@@ -12,7 +12,10 @@ __all__ = ["account_secret", "basic_auth", "equal", "has_unsigned_body", "hmac_b
 
 
 def account_secret(account: Mapping[str, str], name: str, variable: str) -> str:
-    """Returns a secret of the account. Raises ConfigurationError with its environment variable if unset."""
+    """Returns a secret of the account.
+
+    Raises ConfigurationError with its environment variable if unset.
+    """
     if value := account.get(name):
         return value
     raise ConfigurationError(f"requests cannot be checked without {variable}: set it in the environment")
@@ -36,7 +39,10 @@ def missing_package(package: str, what: str) -> ConfigurationError:
 
 
 def hmac_base64(key: str, text: str, hash_name: str) -> str:
-    """Returns the HMAC of a text in base64; `hash_name` is an attribute of hashlib, such as "sha1"."""
+    """Returns the HMAC of a text in base64.
+
+    `hash_name` is an attribute of hashlib, such as "sha1".
+    """
     return b64encode(hmac.new(key.encode(), text.encode(), getattr(hashlib, hash_name)).digest()).decode()
 
 

@@ -39,7 +39,9 @@ class WarmTransfer:
 
 
 def put_through(warm: WarmTransfer) -> Flow:
-    """Calls the third party, waits for the answer, and moves the caller there. Returns the other call's id.
+    """Calls the third party, waits for the answer, and moves the caller there.
+
+    Returns the other call's id.
 
     Raises UnavailableError if nobody answers.
     """

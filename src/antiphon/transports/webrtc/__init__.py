@@ -1,4 +1,4 @@
-"""WebRTC: the transport `WebRTC`, over an engine (aiortc or wrtc) that does the network and the codecs."""
+"""WebRTC: a transport over an engine, aiortc or wrtc."""
 
 from .settings import IceServer, TurnServer, WebRTCSettings
 from .transport import WebRTC

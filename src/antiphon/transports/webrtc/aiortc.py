@@ -98,7 +98,10 @@ class Aiortc:
         return 0 if self._channel is None else self._channel.bufferedAmount
 
     async def answer(self, offer: str) -> str:
-        """Returns the answer with all our candidates in it. Raises UsageError if the offer is invalid."""
+        """Returns the answer with all our candidates in it.
+
+        Raises UsageError if the offer is invalid.
+        """
         pc = self._pc
         if not pc.getTransceivers() and "m=audio" in offer:
             # Added before the offer is set, so that it is matched with the offer's and negotiates Opus only.
@@ -282,7 +285,10 @@ class RtpReceiver:
         self._uplink = Uplink(opus.OpusDecoder(HEARD_HZ), on_audio)
 
     def add(self, packet: Any) -> tuple[bool, None]:
-        """Handles an RTP packet. Returns what aiortc expects: no picture lost, no frame complete."""
+        """Handles an RTP packet.
+
+        Returns what aiortc expects: no picture lost, no frame complete.
+        """
         self.packets += 1
         self._uplink.add(packet.sequence_number, packet.timestamp, packet._data)
         return False, None
@@ -312,7 +318,10 @@ class PictureQueue(CaptureBuffer[VideoFrame]):
     """Takes the place of the queue after aiortc's video decoder: hands the newest pictures to the loop."""
 
     def put(self, item: VideoFrame | None) -> Coroutine[Any, Any, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Adds a picture, from the decoder's thread, which schedules the coroutine; None is the end."""
+        """Adds a picture, from the decoder's thread, which schedules the coroutine.
+
+        None is the end.
+        """
         if item is not None:
             super().put(item)
         return _nothing()
@@ -323,7 +332,10 @@ async def _nothing() -> None:
 
 
 def bound_video(receiver: aiortc.RTCRtpReceiver, handle: Callable[[VideoFrame], object]) -> PictureQueue:
-    """Replaces the unbounded queues of a receiver that has not started. Returns that of decoded pictures."""
+    """Replaces the unbounded queues of a receiver that has not started.
+
+    Returns that of decoded pictures.
+    """
     decoded = PictureQueue(asyncio.get_running_loop(), handle, MOST_DECODED)
     error: threading.Event = _private(receiver, DECODER_ERROR)
     _replace(receiver, DECODER_QUEUE, BoundedDecoderQueue(error.set))
@@ -401,12 +413,18 @@ def _picture(pixels: bytes, width: int, height: int, at: float) -> VideoFrame:
 
 
 def replace_jitter_buffer(receiver: aiortc.RTCRtpReceiver, heard: RtpReceiver) -> None:
-    """Makes a receiver pass its packets to `heard` at once. Raises ConfigurationError if it cannot."""
+    """Makes a receiver pass its packets to `heard` at once.
+
+    Raises ConfigurationError if it cannot.
+    """
     _replace(receiver, JITTER_BUFFER, heard)
 
 
 def _private(part: object, name: str) -> Any:
-    """Returns a private attribute of aiortc's. Raises ConfigurationError if this version has none."""
+    """Returns a private attribute of aiortc's.
+
+    Raises ConfigurationError if this version has none.
+    """
     try:
         return getattr(part, name)
     except AttributeError as error:

@@ -1,4 +1,4 @@
-"""The data channel: routes what the client sends, and buffers what we send until it is open."""
+"""The data channel: routes messages, and buffers ours until it is open."""
 
 import json
 import logging
@@ -37,7 +37,10 @@ class ClientProtocol(Observer, Protocol):
 
 
 class DataChannel:
-    """Messages both ways. Those that are sent before the channel is open are buffered."""
+    """Messages both ways.
+
+    Those that are sent before the channel is open are buffered.
+    """
 
     def __init__(self, protocol: ClientProtocol | None) -> None:
         self._send_now: Callable[[str], None] | None = None
@@ -92,7 +95,10 @@ class DataChannel:
 
 
 def _signalling(text: str) -> dict[str, Any] | None:
-    """Returns the content of a message about the connection; None if it is about something else."""
+    """Returns the content of a message about the connection.
+
+    None if it is about something else.
+    """
     if '"signalling"' not in text:
         return None
     try:

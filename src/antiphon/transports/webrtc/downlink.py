@@ -1,4 +1,4 @@
-"""The agent's voice on its way out: paced in packets of 20 ms, with or without something to say.
+"""Paces the agent's voice: a packet every 20 ms, with or without speech.
 
 The client's jitter buffer adapts to the arrival of the packets, so they must come without a gap. One packet
 is always held back, so that a voice that is cut off can fade out.
@@ -28,7 +28,10 @@ class Downlink:
         self._tick()
 
     def add(self, pcm: bytes) -> None:
-        """Adds the voice's next samples, one PIECE ahead of their time; sends what they complete."""
+        """Adds the voice's next samples, one PIECE ahead of their time.
+
+        Sends what they complete.
+        """
         self._buffer += pcm
         while len(self._buffer) >= 2 * self._size:
             self._send_next()

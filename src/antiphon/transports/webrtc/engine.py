@@ -1,4 +1,4 @@
-"""The port between the WebRTC transport and the library that does ICE, DTLS, SRTP and the codecs.
+"""The port for WebRTC libraries, which do ICE, DTLS, SRTP and the codecs.
 
 An engine is one peer connection that answers offers. It runs in the session's event loop and calls its
 `EngineListener` from that loop. `engines.py` chooses the engine that the settings name.
@@ -20,7 +20,10 @@ PIECE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class IceCandidate:
-    """An address of the client, as in SDP ("candidate:1 1 udp ..."); "" marks the end of candidates."""
+    """An address of the client, as in SDP ("candidate:1 1 udp ...").
+
+    "" marks the end of candidates.
+    """
 
     candidate: str
     mid: str | None
@@ -74,7 +77,10 @@ class Engine(Protocol):
         ...
 
     async def answer(self, offer: str) -> str:
-        """Returns the SDP answer to an offer, the first or a later one. Raises UsageError if invalid."""
+        """Returns the SDP answer to an offer, the first or a later one.
+
+        Raises UsageError if invalid.
+        """
         ...
 
     async def add_candidate(self, candidate: IceCandidate) -> None:
@@ -82,7 +88,10 @@ class Engine(Protocol):
         ...
 
     def send_audio(self, pcm: bytes | None) -> None:
-        """Sends PIECE seconds of mono 16-bit samples at the settings' rate immediately; None is silence."""
+        """Sends PIECE seconds of mono 16-bit samples at the settings' rate immediately.
+
+        None is silence.
+        """
         ...
 
     def send_picture(self, pixels: bytes, width: int, height: int, at: float) -> None:
@@ -90,7 +99,10 @@ class Engine(Protocol):
         ...
 
     def send_message(self, text: str) -> None:
-        """Sends a message, if the data channel is open. Raises UsageError if it is too long."""
+        """Sends a message, if the data channel is open.
+
+        Raises UsageError if it is too long.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,7 @@
-"""The choice of an engine. Each is in a file of its own, which is imported only if it is chosen."""
+"""The choice of an engine.
+
+Each is in a file of its own, which is imported only if it is chosen.
+"""
 
 from ...errors import ConfigurationError
 from .engine import MakeEngine
@@ -8,7 +11,10 @@ __all__ = ["engine_maker"]
 
 
 def engine_maker(settings: WebRTCSettings) -> MakeEngine:
-    """Returns the constructor of the engine in the settings. Raises ConfigurationError if not installed."""
+    """Returns the constructor of the engine in the settings.
+
+    Raises ConfigurationError if not installed.
+    """
     if settings.engine == "wrtc":
         try:
             from .wrtc import Wrtc

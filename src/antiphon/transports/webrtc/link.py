@@ -20,7 +20,10 @@ OVER = "this session is over: begin another"
 
 
 class WebRTCLink:
-    """What a session's input and output share. `connected` is set while media can flow."""
+    """What a session's input and output share.
+
+    `connected` is set while media can flow.
+    """
 
     def __init__(
         self, settings: WebRTCSettings, make: MakeEngine, protocol: ClientProtocol | None = None
@@ -75,7 +78,10 @@ class WebRTCLink:
         return sdp
 
     async def add_candidates(self, candidates: Sequence[IceCandidate]) -> None:
-        """Adds addresses of the client. Raises UsageError if one is invalid or there are too many."""
+        """Adds addresses of the client.
+
+        Raises UsageError if one is invalid or there are too many.
+        """
         connection = self._connection
         if connection is None:
             raise UsageError("candidates belong to an offer: make that first")
@@ -112,7 +118,10 @@ class WebRTCLink:
 
 
 class _Connection:
-    """The listener of one engine. Forwards its events only while it is the link's current connection."""
+    """The listener of one engine.
+
+    Forwards its events only while it is the link's current connection.
+    """
 
     def __init__(self, link: WebRTCLink) -> None:
         self.link = link

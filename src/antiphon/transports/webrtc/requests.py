@@ -1,4 +1,7 @@
-"""Validates what a client sends over HTTP. It is the first thing that a stranger reaches."""
+"""Validates what a client sends over HTTP.
+
+It is the first thing that a stranger reaches.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +22,10 @@ MOST_CANDIDATES = 50
 
 @dataclass(frozen=True, slots=True)
 class SdpOffer:
-    """An SDP offer. `pc_id` names an existing connection, and `restart` asks for a new one in its place."""
+    """An SDP offer.
+
+    `pc_id` names an existing connection, and `restart` asks for a new one in its place.
+    """
 
     sdp: str
     pc_id: str | None
@@ -27,7 +33,10 @@ class SdpOffer:
 
     @classmethod
     def read(cls, request: Mapping[str, Any]) -> "SdpOffer":
-        """Parses {"sdp", "type": "offer", "pc_id", "restart_pc"}. Raises UsageError if it is invalid."""
+        """Parses {"sdp", "type": "offer", "pc_id", "restart_pc"}.
+
+        Raises UsageError if it is invalid.
+        """
         sdp, pc_id = request.get("sdp"), request.get("pc_id")
         if not isinstance(sdp, str) or not sdp.startswith("v=0"):
             raise UsageError("an offer needs an sdp, a text that begins with v=0")
@@ -58,7 +67,10 @@ def _check_media(sdp: str) -> None:
 
 
 def candidates(request: Mapping[str, Any]) -> list[IceCandidate]:
-    """Parses {"candidates": [{"candidate", "sdp_mid", "sdp_mline_index"}]}. Raises UsageError."""
+    """Parses {"candidates": [{"candidate", "sdp_mid", "sdp_mline_index"}]}.
+
+    Raises UsageError.
+    """
     given = request.get("candidates")
     if not isinstance(given, Sequence) or isinstance(given, str | bytes):
         raise UsageError("candidates must be a list")

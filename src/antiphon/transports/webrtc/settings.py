@@ -58,7 +58,9 @@ class TurnServer:
 
 @dataclass(frozen=True, slots=True)
 class WebRTCSettings:
-    """Settings of a WebRTC transport; times in seconds. Raises ConfigurationError if one is invalid.
+    """Settings of a WebRTC transport; times in seconds.
+
+    Raises ConfigurationError if one is invalid.
 
     `engine`: "aiortc", or "wrtc", which is Chrome's own (`pip install "antiphon[webrtc-native]"`).
     `port_range`: the first and last UDP port to use; only wrtc supports it.
@@ -98,7 +100,10 @@ class WebRTCSettings:
             )
 
     def servers(self, now: float | None = None) -> tuple[IceServer, ...]:
-        """Returns the ICE servers with credentials issued at `now`, a Unix time; None is the current time."""
+        """Returns the ICE servers with credentials issued at `now`, a Unix time.
+
+        None is the current time.
+        """
         turn = () if self.turn is None else (self.turn.server(time() if now is None else now),)
         return (*self.ice_servers, *turn)
 

@@ -1,9 +1,9 @@
-"""A browser over WebRTC: voice, camera, screen and a data channel, compatible with the SmallWebRTC clients.
+"""A browser over WebRTC, compatible with the SmallWebRTC clients.
 
-The client makes an offer over HTTP, and sends ICE candidates that it finds later. It can make another offer
-at any time: to change its media, or to get a new connection after its network has changed; the conversation
-goes on. The data channel carries "ping" texts, a few messages about the connection itself ("signalling"), and
-those of the client protocol.
+It carries voice, camera, screen and a data channel. The client makes an offer over HTTP, and sends ICE
+candidates that it finds later. It can make another offer at any time: to change its media, or to get a new
+connection after its network has changed; the conversation goes on. The data channel carries "ping" texts, a
+few messages about the connection itself ("signalling"), and those of the client protocol.
 """
 
 import asyncio
@@ -38,7 +38,9 @@ QUIET = 0.5  # seconds without audio from the client after which silence takes i
 
 
 class WebRTC:
-    """A transport whose client makes offers. `rtvi` is the client protocol on the data channel, if any.
+    """A transport whose client makes offers.
+
+    `rtvi` is the client protocol on the data channel, if any.
 
     The session starts when the client has connected, and ends when it has gone.
     """
@@ -84,7 +86,10 @@ class WebRTC:
             return {"sdp": sdp, "type": "answer", "pc_id": self.pc_id}
 
     async def candidates(self, request: Mapping[str, Any]) -> dict[str, str]:
-        """Adds the ICE candidates in {"pc_id", "candidates": [...]}. Raises UsageError if invalid."""
+        """Adds the ICE candidates in {"pc_id", "candidates": [...]}.
+
+        Raises UsageError if invalid.
+        """
         found = candidates(request)
         if self.pc_id is None or request.get("pc_id") != self.pc_id:
             raise UsageError("no connection has this pc_id here")
@@ -127,7 +132,10 @@ class WebRTCInput(Processor):
         return super().link(session, after, branches)
 
     async def open(self) -> None:
-        """Waits until the client has connected. Raises ServiceTimeoutError if it does not in time."""
+        """Waits until the client has connected.
+
+        Raises ServiceTimeoutError if it does not in time.
+        """
         self._link.on_audio, self._link.on_picture = self._push_audio, self._push_picture
         try:
             async with asyncio.timeout(self._settings.connect_within):
@@ -144,7 +152,10 @@ class WebRTCInput(Processor):
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        """Begins to check whether the client is there; ends the session if it never connected."""
+        """Begins to check whether the client is there.
+
+        Ends the session if it never connected.
+        """
         self._begun = self.session.clock.now()
         if not self._link.connected.is_set():
             self._end("the client never connected")

@@ -1,4 +1,4 @@
-"""The client's audio on its way in: a minimal jitter buffer with packet loss concealment.
+"""The client's audio: a minimal jitter buffer with packet loss concealment.
 
 A packet that is in order is decoded at once, without delay. A missing one is waited for until two later ones
 have come; then its place is concealed by a 20 ms fade-out of the last audio, and silence.
@@ -30,7 +30,10 @@ class Decode(Protocol):
 
 
 class Uplink:
-    """Opus packets in, by sequence number; mono 16-bit samples at HEARD_HZ out, to `on_audio`."""
+    """Opus packets in, by sequence number.
+
+    Mono 16-bit samples at HEARD_HZ out, to `on_audio`.
+    """
 
     def __init__(self, decode: Decode, on_audio: Callable[[bytes], object]) -> None:
         self.lost = 0
@@ -43,7 +46,10 @@ class Uplink:
         self._last = b""
 
     def add(self, sequence: int, timestamp: int, payload: bytes) -> None:
-        """Adds a packet that has arrived; `sequence` has 16 bits and `timestamp` 32, as in RTP."""
+        """Adds a packet that has arrived.
+
+        `sequence` has 16 bits and `timestamp` 32, as in RTP.
+        """
         if self._next is None:
             self._next = sequence
         ahead = (sequence - self._next) & 0xFFFF

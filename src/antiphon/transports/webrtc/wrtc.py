@@ -1,7 +1,8 @@
-"""The engine over wrtc: Chrome's libwebrtc, with its jitter buffer, error correction and congestion control.
+"""The engine over wrtc: Chrome's libwebrtc.
 
-It works in its own threads, which all connections share, and calls the event loop for each 10 ms of audio. If
-the loop is late, the library's queues drop the oldest audio and pictures.
+It has its own jitter buffer, error correction and congestion control. It works in its own threads, which all
+connections share, and calls the event loop for each 10 ms of audio. If the loop is late, the library's queues
+drop the oldest audio and pictures.
 """
 
 import asyncio
@@ -63,7 +64,10 @@ class Wrtc:
         return 0 if self._channel is None else self._channel.buffered_amount
 
     async def answer(self, offer: str) -> str:
-        """Returns the answer with our candidates in it. Raises UsageError if the offer is invalid."""
+        """Returns the answer with our candidates in it.
+
+        Raises UsageError if the offer is invalid.
+        """
         pc = self._pc
         try:
             await pc.set_remote_description(webrtc.RTCSessionDescriptionInit(type="offer", sdp=offer))
@@ -212,7 +216,10 @@ class Wrtc:
 
 
 class _Reading:
-    """A task that reads a track. At most `most` items wait for it; the library drops the oldest."""
+    """A task that reads a track.
+
+    At most `most` items wait for it; the library drops the oldest.
+    """
 
     def __init__(self, track: webrtc.MediaStreamTrack, handle: Callable[[Any], object], most: int) -> None:
         self._processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track, most))
@@ -224,7 +231,10 @@ class _Reading:
             handle(result.value)
 
     async def end(self) -> None:
-        """Ends the stream and waits for the task. Cancelling it would lose an item that is being read."""
+        """Ends the stream and waits for the task.
+
+        Cancelling it would lose an item that is being read.
+        """
         await self._reader.cancel()
         await self._task
 

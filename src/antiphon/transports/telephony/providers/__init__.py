@@ -1,4 +1,6 @@
-"""The telephone providers, one file each. To add one, add a file; nothing else names it.
+"""The telephone providers, one file each.
+
+To add one, add a file; nothing else names it.
 
 `provider("twilio")` returns the `PROVIDER` record of the module `twilio` in this folder, or the record that
 an installed package has registered as the entry point `twilio` of the group "antiphon.telephony".
@@ -25,7 +27,10 @@ GROUP = "antiphon.telephony"
 
 @cache
 def provider(name: str) -> Provider:
-    """Returns the record of a provider. Raises ConfigurationError for an unknown name."""
+    """Returns the record of a provider.
+
+    Raises ConfigurationError for an unknown name.
+    """
     for entry in entry_points(group=GROUP, name=name):
         return entry.load()
     if name in _names():

@@ -1,4 +1,4 @@
-"""Asterisk's chan_websocket: binary messages are media; text messages are control, as plain text or JSON.
+"""Asterisk's chan_websocket: media in binary messages, control in text or JSON.
 
 https://docs.asterisk.org/Configuration/Channel-Drivers/WebSocket/
 
@@ -40,7 +40,10 @@ MOST = 100  # outstanding marks in plain text, if the queue never becomes empty
 
 
 class Asterisk:
-    """The codec. Plain text has no marks; there, all marks are reached when Asterisk's queue is empty."""
+    """The codec.
+
+    Plain text has no marks; there, all marks are reached when Asterisk's queue is empty.
+    """
 
     packet = 0.02
 

@@ -1,4 +1,4 @@
-"""Asterisk AudioSocket: TCP, with a header of one byte of kind and two of length before each message.
+"""Asterisk AudioSocket: messages over TCP, with headers of kind and length.
 
 https://docs.asterisk.org/Configuration/Channel-Drivers/AudioSocket/
 
@@ -111,7 +111,10 @@ class AudioSocketWire:
 async def serve(
     accept: Callable[[Wire], Awaitable[None]], host: str = "127.0.0.1", port: int = 9092
 ) -> asyncio.Server:
-    """Listens for Asterisk. Awaits `accept` for each call, and closes its wire afterwards."""
+    """Listens for Asterisk.
+
+    Awaits `accept` for each call, and closes its wire afterwards.
+    """
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wire = AudioSocketWire(reader, writer)

@@ -1,4 +1,4 @@
-"""FreeSWITCH with mod_audio_stream: audio arrives as binary messages, and is sent as JSON.
+"""FreeSWITCH with mod_audio_stream: audio in binary messages, ours in JSON.
 
 https://github.com/amigniter/mod_audio_stream
 

@@ -1,4 +1,6 @@
-"""Genesys Cloud AudioHook for the Audio Connector: a flow opens the websocket, and gets the call back.
+"""Genesys Cloud AudioHook, for the Audio Connector.
+
+A flow opens the websocket, and gets the call back when it is closed.
 
 https://developer.genesys.cloud/devapps/audiohook/protocol-reference
 """
@@ -47,7 +49,10 @@ class GenesysMessage(msgspec.Struct):
 
 
 class Genesys:
-    """The codec: mu-law at 8 kHz. Messages in each direction are numbered, and acknowledged by the number."""
+    """The codec: mu-law at 8 kHz.
+
+    Messages in each direction are numbered, and acknowledged by the number.
+    """
 
     packet = 0.2  # smaller packets would exceed its rate limit
 

@@ -1,4 +1,4 @@
-"""SignalWire: the messages, documents and requests of Twilio, at the account's own address.
+"""SignalWire: Twilio's protocol and requests, at the account's own address.
 
 https://developer.signalwire.com/compatibility-api/cxml/voice/stream/
 """

@@ -40,7 +40,10 @@ SPOKEN = 14  # characters of an announcement spoken in a second
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """Parses `start`. It lacks our audio format: our answer passes that on, else it is the caller's."""
+    """Parses `start`.
+
+    It lacks our audio format: our answer passes that on, else it is the caller's.
+    """
     start = said.start or {}
     given = text_values(start.get("custom_parameters")) | _state(text_at(start, "client_state"))
     heard = audio_format(
@@ -109,7 +112,10 @@ def incoming(asked: WebhookRequest) -> IncomingCall:
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """Makes TeXML that connects the call with our websocket. Without the mode our audio would be dropped."""
+    """Makes TeXML that connects the call with our websocket.
+
+    Without the mode our audio would be dropped.
+    """
     parameters = "".join(
         f'<Parameter name="{escape(name)}" value="{escape(value)}"/>'
         for name, value in (dict(answer.parameters) | {"spoken": "PCMU"}).items()
@@ -144,7 +150,10 @@ def hang_up(account: Account, call: CallDetails) -> Flow:
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Cold: Telnyx transfers. Warm: another call, an announcement to it, and a bridge."""
+    """Cold: Telnyx transfers.
+
+    Warm: another call, an announcement to it, and a bridge.
+    """
     caller = f"/{quote(wish.call.call, safe='')}/actions"
     if not wish.warm:
         yield _post(account, f"{caller}/transfer", {"to": wish.to})
@@ -163,7 +172,10 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
 
 
 def _announced(account: Account, to: str, path: str, words: str) -> Flow:
-    """Waits until the third party has heard the words. Telnyx refuses to speak to a call that still rings."""
+    """Waits until the third party has heard the words.
+
+    Telnyx refuses to speak to a call that still rings.
+    """
     speech = {"payload": words, "voice": "female", "language": account.get("language") or "en-US"}
     for _ in range(RING + 5):
         yield 1.0

@@ -36,7 +36,10 @@ OVER = frozenset(("busy", "failed", "no-answer", "canceled", "completed"))
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """Parses `start`. The caller's number is not in it, so our answer document passes that on."""
+    """Parses `start`.
+
+    The caller's number is not in it, so our answer document passes that on.
+    """
     start = said.start or {}
     given = text_values(start.get("customParameters"))
     spoken = audio_format(
@@ -132,7 +135,10 @@ class TwilioCalls:
         return ""
 
     def transfer(self, account: Account, wish: TransferRequest) -> Flow:
-        """Cold: the call dials the target. Warm: the third party waits in a conference for the caller."""
+        """Cold: the call dials the target.
+
+        Warm: the third party waits in a conference for the caller.
+        """
         if not wish.warm:
             yield self._post(
                 account, wish.call.call, {"Twiml": twiml(f"<Dial>{_target(wish.to)}</Dial>").body}

@@ -1,4 +1,6 @@
-"""Vonage Voice: a websocket as an endpoint of the call. Binary messages are PCM, text messages JSON.
+"""Vonage Voice: a websocket as an endpoint of the call.
+
+Binary messages are PCM, text messages JSON.
 
 https://developer.vonage.com/en/voice/voice-api/concepts/websockets
 """
@@ -229,7 +231,10 @@ def _request(
 
 
 def _token(account: Account, now: float) -> str:
-    """Makes a JWT for the application, signed by RSA with SHA-256; the key is PEM or the path of a file."""
+    """Makes a JWT for the application, signed by RSA with SHA-256.
+
+    The key is PEM or the path of a file.
+    """
     try:
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
