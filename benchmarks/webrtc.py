@@ -70,14 +70,15 @@ class Talker(Processor):
 class Plain(Aiortc):
     """The engine as most programs use it: aiortc's own jitter buffer, decoder thread and stereo encoder."""
 
-    def __init__(self, settings: WebRTCSettings, ear: EngineListener) -> None:
-        super().__init__(settings, ear)
+    def __init__(self, settings: WebRTCSettings, listener: EngineListener) -> None:
+        super().__init__(settings, listener)
         self._voice = PlainVoice()
+        self._listening: asyncio.Task[None] | None = None
 
     def _arrange(self) -> None:
         for transceiver in self._pc.getTransceivers():
             if transceiver.kind == "audio":
-                self._watching["voice"] = asyncio.create_task(self._listen(transceiver.receiver.track))
+                self._listening = asyncio.create_task(self._listen(transceiver.receiver.track))
 
     async def _listen(self, track: aiortc.MediaStreamTrack) -> None:
         resampler = AudioResampler("s16", "mono", 16000)
@@ -85,7 +86,7 @@ class Plain(Aiortc):
             while True:
                 for frame in resampler.resample(await track.recv()):
                     self._heard.packets += 1
-                    self._ear.heard(frame.to_ndarray().tobytes())
+                    self._listener.on_audio(frame.to_ndarray().tobytes())
 
 
 class PlainVoice(aiortc.MediaStreamTrack):
@@ -96,7 +97,7 @@ class PlainVoice(aiortc.MediaStreamTrack):
         self._said: asyncio.Queue[AudioFrame] = asyncio.Queue()
         self._at = 0
 
-    def say(self, pcm: bytes | None) -> None:
+    def send(self, pcm: bytes | None) -> None:
         frame = AudioFrame.from_ndarray(np.frombuffer(pcm or bytes(960), "<i2")[np.newaxis], "s16", "mono")
         frame.sample_rate, frame.pts, frame.time_base = 24000, self._at, Fraction(1, 24000)
         self._at += 480

@@ -47,6 +47,9 @@ class Stage(Processor):
     """
     dropped: int = 0
     """Frames of the user's media that were dropped, since the async handlers could not keep up."""
+    """How much may wait in the inbox, in seconds of media; a frame without media counts 0.02."""
+    back_pressure: ClassVar[bool] = True
+    """Whether its tasks wait while a queue behind it is full. False for capture, which is never held."""
 
     _handling: Work | None = None
 
@@ -124,7 +127,7 @@ class Stage(Processor):
             async for frame in frames:
                 if not works.admit(self, frame, work):
                     break
-                while (full := self._full_below(type(frame))) is not None:
+                while self.back_pressure and (full := self._full_below(type(frame))) is not None:
                     await full.room()
                 count += 1
                 if count % YIELD_EVERY == 0:

@@ -39,10 +39,10 @@ class Room:
     def hear(self, at: int) -> None:
         """The next 20 ms, from position `at` on."""
         for frame in self._transport.spoken[self._seen :]:
-            self._played.put(frame.at, frame.pcm)
+            self._played.write(frame.at, frame.pcm)
         self._seen = len(self._transport.spoken)
         before = len(self._path) - 1
-        sound = np.frombuffer(self._played.take(at - LATE - before, PIECE + before), "<i2").astype(float)
+        sound = np.frombuffer(self._played.read(at - LATE - before, PIECE + before), "<i2").astype(float)
         echo = np.convolve(sound, self._path, "valid") + self._noise.normal(0, 10, PIECE)
         self._transport.hear(echo.clip(-32768, 32767).astype("<i2").tobytes())
 

@@ -18,7 +18,7 @@ from antiphon.server.run import run as run_loop
 from antiphon.session import Session
 from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
 from antiphon.testing.softphone import Dialog, Packet, Softphone, free_port, sdp, softphone
-from antiphon.transports.sip import Endpoint, SIPSettings, line
+from antiphon.transports.sip import Endpoint, SIPSettings, transport
 
 pytestmark = [
     pytest.mark.e2e,
@@ -187,7 +187,7 @@ def test_a_cold_transfer_that_is_refused_leaves_the_call_as_it_was(answer: str, 
 
 
 def test_a_cold_transfer_of_which_nothing_is_heard_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "OUTCOME_WITHIN", 0.5)
+    monkeypatch.setattr(transport, "OUTCOME_WITHIN", 0.5)
 
     async def play(here: House) -> None:
         call, session = await here.talk()
@@ -270,7 +270,7 @@ def test_a_warm_transfer_that_the_callers_side_refuses_takes_the_caller_back(ans
             await notify(call, "503 Service Unavailable", OVER)
         here.desk.answer(await here.desk.expect("BYE"), "200 OK")
         await here.until(lambda: here.told)
-        assert "could not be handed on" in here.told[0]
+        assert "could not be transferred" in here.told[0]
         await here.until(lambda: "a=sendrecv" in _offers(here.caller)[-1])
         await asyncio.sleep(0.2)
         await goes_on(call)
@@ -298,7 +298,7 @@ def test_without_replaces_the_caller_is_taken_back() -> None:
 def test_a_desk_that_is_busy_or_does_not_answer_leaves_the_caller_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(line, "RING", 0.7)
+    monkeypatch.setattr(transport, "RING", 0.7)
 
     async def play(here: House) -> None:
         call, session = await here.talk()
@@ -482,7 +482,7 @@ def test_who_gives_up_before_we_answer_is_let_go() -> None:
         await here.caller.expect("200 CANCEL")
         await here.caller.expect("487 INVITE")
         ringing = await anext(here.endpoint.calls())
-        with pytest.raises(UnavailableError, match="could not be taken"):
+        with pytest.raises(UnavailableError, match="could not be answered"):
             await ringing.answer()
         await ringing.decline()  # and nothing more
 

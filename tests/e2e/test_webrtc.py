@@ -36,7 +36,7 @@ from antiphon.processor import Processor, SessionPort, on
 from antiphon.session import Session
 from antiphon.testing.browser import Browser, BrowserCamera
 from antiphon.transports.webrtc import IceServer, TurnServer, WebRTC, WebRTCSettings
-from antiphon.transports.webrtc.aiortc import CONNECTING, give_up
+from antiphon.transports.webrtc.aiortc import CONNECTING, ignore_close_while_connecting
 
 pytestmark = pytest.mark.e2e
 
@@ -452,7 +452,7 @@ def test_messages_that_a_client_has_not_taken_when_it_hangs_up_are_given_up() ->
     async def main() -> None:
         async with talking("aiortc") as (room, browser):
             line: Any = room.line
-            messenger = line._line._connection.engine._pc.sctp
+            messenger = line._link._connection.engine._pc.sctp
             await browser.close()
             await until(lambda: messenger.transport.state == "closed")
             await messenger._send(0, 51, b"late")
@@ -595,7 +595,7 @@ def test_a_connection_that_is_closed_leaves_nothing_to_the_garbage_collector(con
         room = Room("aiortc")
         browser = room.browser()
         await (browser.connect() if connects else browser.negotiate())
-        connection = room.line._line._connection  # pyright: ignore[reportPrivateUsage]
+        connection = room.line._link._connection  # pyright: ignore[reportPrivateUsage]
         assert connection is not None
         engine = weakref.ref(connection.engine)
         pc = weakref.ref(engine()._pc)  # pyright: ignore
@@ -615,7 +615,7 @@ def test_a_connection_that_is_closed_while_it_is_made_complains_to_nobody() -> N
     async def main() -> None:
         closed = aiortc.RTCPeerConnection()
         setattr(closed, CONNECTING, raising(InvalidStateError("RTCIceTransport is closed")))
-        give_up(closed)
+        ignore_close_while_connecting(closed)
         await getattr(closed, CONNECTING)()
         await closed.close()
 

@@ -1,4 +1,4 @@
-"""PCM, and nothing but PCM: rates, telephone codes, wav files, levels.
+"""Processing of PCM: resampling, telephone codecs, wav files, levels, tones.
 
-Sound is `bytes` of little-endian 16-bit samples. Each module stands alone and is imported by name.
+Audio is `bytes` of little-endian 16-bit samples. Each module is independent and imported by its name.
 """

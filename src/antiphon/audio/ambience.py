@@ -1,10 +1,10 @@
-"""Sounds without an end, to lie behind a voice or in place of silence.
+"""Endless sounds, to be mixed under a voice or played in place of silence.
 
-    comfort   the hiss of an open line, so that nobody thinks it is dead
+    comfort   comfort noise: the hiss of an open line, so that nobody thinks it is dead
     room      the low hum of a quiet room
-    thinking  two soft notes, over and over: somebody is at work
+    thinking  two soft notes, repeated: the agent is working
 
-Or a recording of one's own, whose end is faded into its beginning. Levels are the mean over the loop, dBFS.
+Or a recording, whose end is cross-faded into its beginning. Levels are the mean over the loop in dBFS.
 """
 
 import math
@@ -20,42 +20,45 @@ from numpy.typing import NDArray
 from ..errors import ConfigurationError
 from .pcm import samples
 from .resample import resample
-from .wav import read
+from .wav import read as read_wav
 
 Floats = NDArray[np.float32]
 Real = NDArray[np.floating[Any]]
 
-_SECONDS = 8.0  # of noise, before it comes round
-_SEAM = 0.05  # seconds over which a recording's end becomes its beginning
-_NOTES = ((0.0, 523.0), (0.35, 392.0))  # when, in Hz
-_ROUND = 1.6  # seconds of the two notes and the pause behind them
+_SECONDS = 8.0  # length of the noise loops
+_SEAM = 0.05  # seconds of the cross-fade from a recording's end to its beginning
+_NOTES = ((0.0, 523.0), (0.35, 392.0))  # start in seconds and frequency in Hz
+_ROUND = 1.6  # seconds of the two notes and the pause after them
 
 
 class SoundLoop:
-    """A sound that goes round and round, from wherever one is."""
+    """An endless sound with a read position."""
 
     def __init__(self, sound: Floats) -> None:
         self._sound = sound
         self._at = 0
 
-    def take(self, count: int) -> Floats:
-        """The next samples."""
+    def read(self, count: int) -> Floats:
+        """Returns the next `count` samples, (count,) float32, and advances."""
         places = np.arange(self._at, self._at + count) % len(self._sound)
         self._at = (self._at + count) % len(self._sound)
         return self._sound[places]
 
     def rewind(self) -> None:
-        """Begin again."""
+        """Moves to the beginning."""
         self._at = 0
 
 
 def loop(what: str | os.PathLike[str], sample_rate: int, level: float) -> SoundLoop:
-    """One of the sounds above by its name, or a wav file. Raises ConfigurationError for what is neither."""
+    """Returns one of the sounds above by its name, or a wav file.
+
+    Raises ConfigurationError if neither.
+    """
     return SoundLoop(_sound(os.fspath(what), sample_rate, level))
 
 
 def mixed(pcm: bytes, *under: Floats) -> bytes:
-    """A voice and what lies under it."""
+    """Mixes a voice with the sounds under it, clipped to 16 bits."""
     total = samples(pcm) + np.sum(under, axis=0)
     return np.rint(total).clip(-32768, 32767).astype("<i2").tobytes()
 
@@ -67,13 +70,16 @@ def _sound(what: str, sample_rate: int, level: float) -> Floats:
     elif Path(what).suffix.lower() == ".wav":
         sound = _recording(what, sample_rate)
     else:
-        raise ConfigurationError(f"there is no sound {what!r}: take {', '.join(SOUNDS)} or a .wav file")
+        raise ConfigurationError(f"there is no sound {what!r}: choose {', '.join(SOUNDS)} or a .wav file")
     loud = math.sqrt(float(np.mean(sound * sound)))
     return (sound * (32768 * 10 ** (level / 20) / max(loud, 1e-9))).astype(np.float32)
 
 
 def _noise(sample_rate: int, strength: Callable[[Real], Real]) -> Floats:
-    """Noise from the strength of each frequency in Hz. Being a sum of whole waves it has no seam."""
+    """Makes noise with the given spectrum (amplitude by Hz).
+
+    It is periodic, so the loop has no seam.
+    """
     count = round(_SECONDS * sample_rate)
     frequencies = np.fft.rfftfreq(count, 1 / sample_rate)
     phases = np.random.default_rng(1).uniform(0, 2 * np.pi, len(frequencies))
@@ -99,11 +105,11 @@ def _thinking(sample_rate: int) -> Floats:
 
 
 def _recording(path: str, sample_rate: int) -> Floats:
-    recorded = read(path)
+    recorded = read_wav(path)
     sound = samples(resample(recorded.mono(), recorded.sample_rate, sample_rate)).astype(np.float32)
     seam = round(_SEAM * sample_rate)
     if len(sound) < 4 * seam:
-        raise ConfigurationError(f"{path} is shorter than {4 * _SEAM:g} s: too short to go round")
+        raise ConfigurationError(f"{path} is shorter than {4 * _SEAM:g} s: too short for a loop")
     rising = np.linspace(0, 1, seam, dtype=np.float32)
     body = sound[:-seam].copy()
     body[:seam] = body[:seam] * rising + sound[-seam:] * (1 - rising)

@@ -1,8 +1,8 @@
-"""Beeps: one sine alone, for a moment, such as an answering machine's "speak now".
+"""Detection of beeps: a single short sine, such as an answering machine's "speak now".
 
-Every 32 ms, 16 ms apart, are looked at. A window is of a tone where nearly all of its energy lies about one
-frequency; a voice has overtones, a keypad two tones, a dial tone does not end. A beep is 0.12 to 2.5 s of
-the same tone, and is told when it has ended.
+The detector looks at windows of 32 ms, 16 ms apart. A window contains a tone if nearly all of its energy lies
+around one frequency; a voice has overtones, a keypad two tones, and a dial tone does not end. A beep is 0.12
+to 2.5 s of the same tone, and is reported when it has ended.
 """
 
 from functools import lru_cache
@@ -15,15 +15,15 @@ from ..errors import UsageError
 from .pcm import RATES, samples
 
 _WINDOW, _HOP = 0.032, 0.016
-_AUDIBLE = -48.0  # dBFS of a window
-_SHARE = 0.93  # of a window's energy that lies within two bins of its peak
+_AUDIBLE = -48.0  # dBFS; quieter windows are ignored
+_SHARE = 0.93  # of a tone's energy lies within two bins of its peak
 _BAND = (340.0, 2700.0)  # Hz
 _STEADY = 45.0  # Hz that a beep may drift
 _SHORTEST, _LONGEST = 0.12, 2.5  # seconds
 
 
 class Beep(NamedTuple):
-    """Seconds since the stream began."""
+    """Start and end in seconds since the start of the stream, and frequency."""
 
     begun: float
     ended: float
@@ -31,11 +31,14 @@ class Beep(NamedTuple):
 
 
 class BeepDetector:
-    """Hears beeps in a stream of mono PCM. Raises UsageError for rates under 8 kHz or over 192."""
+    """Detects beeps in a stream of mono PCM.
+
+    Raises UsageError for rates below 8 or above 192 kHz.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         if sample_rate < 8000 or sample_rate not in RATES:
-            raise UsageError(f"beeps are heard from 8000 to {RATES[-1]} Hz, not at {sample_rate}")
+            raise UsageError(f"beeps are detected at rates of 8000 to {RATES[-1]} Hz, not at {sample_rate}")
         self._rate = sample_rate
         self._window = _hann(sample_rate)
         self._hop = round(sample_rate * _HOP)
@@ -46,7 +49,7 @@ class BeepDetector:
         self._hz = 0.0
 
     def __call__(self, pcm: bytes) -> list[Beep]:
-        """The beeps that ended in what has come."""
+        """Returns the beeps that ended in these samples."""
         sound = np.concatenate((self._rest, samples(pcm).astype(np.float32)))
         size, found = len(self._window), list[Beep]()
         at = 0
@@ -60,7 +63,7 @@ class BeepDetector:
         return found
 
     def _tone(self, window: NDArray[np.float32]) -> float | None:
-        """The frequency in Hz, where it is a tone."""
+        """Returns the frequency in Hz if the window is a tone, else None."""
         if 10 * np.log10(np.mean(window * window) / 2**30 + 1e-12) < _AUDIBLE:
             return None
         power = np.abs(np.fft.rfft((window - window.mean()) * self._window)) ** 2

@@ -1,7 +1,8 @@
-"""The telephone's codes, mu-law and A-law: 16-bit PCM to one byte a sample, and back.
+"""G.711, mu-law and A-law: 16-bit PCM to one byte per sample, and back.
 
-ITU-T G.711: a sign, one of eight segments each twice as steep as the one below, and sixteen steps in it.
-Of a 16-bit sample the upper 14 bits (mu-law) or 13 (A-law) count. The codes are those of Python's audioop.
+ITU-T G.711: a code is a sign, one of eight segments, each with steps twice as large as the one below, and
+one of sixteen steps. The upper 14 bits (mu-law) or 13 (A-law) of a sample count. The codes equal those of
+Python's former audioop.
 """
 
 from functools import cache
@@ -11,32 +12,32 @@ from numpy.typing import NDArray
 
 from .pcm import samples
 
-_MU_BIAS = 33  # with it every mu-law segment begins at a power of two
-_MU_LIMIT = (1 << 13) - 1  # the loudest of 14 bits, with the bias, would need a ninth segment
+_MU_BIAS = 33  # makes every mu-law segment start at a power of two
+_MU_LIMIT = (1 << 13) - 1  # with the bias, the largest 14-bit sample would need a ninth segment
 
 
 def encode_mulaw(pcm: bytes) -> bytes:
-    """PCM to mu-law. Raises UsageError for half a sample."""
+    """Encodes PCM as mu-law. Raises UsageError for half a sample."""
     return _mulaw_codes().take(samples(pcm).view(np.uint16)).tobytes()
 
 
 def decode_mulaw(data: bytes) -> bytes:
-    """Mu-law to PCM."""
+    """Decodes mu-law to PCM."""
     return _mulaw_samples().take(np.frombuffer(data, np.uint8)).tobytes()
 
 
 def encode_alaw(pcm: bytes) -> bytes:
-    """PCM to A-law. Raises UsageError for half a sample."""
+    """Encodes PCM as A-law. Raises UsageError for half a sample."""
     return _alaw_codes().take(samples(pcm).view(np.uint16)).tobytes()
 
 
 def decode_alaw(data: bytes) -> bytes:
-    """A-law to PCM."""
+    """Decodes A-law to PCM."""
     return _alaw_samples().take(np.frombuffer(data, np.uint8)).tobytes()
 
 
 def _every_sample() -> NDArray[np.int32]:
-    """All 16-bit samples, at the place of their bits read as an unsigned number."""
+    """Returns all 16-bit samples, indexed by their bits as an unsigned number."""
     return np.arange(1 << 16, dtype=np.uint16).view(np.int16).astype(np.int32)
 
 

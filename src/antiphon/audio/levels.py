@@ -1,14 +1,14 @@
-"""How loud sound is, and where in a recording somebody speaks.
+"""Levels of audio, speech segments of a recording, and fades.
 
-Levels are in dBFS: a square wave of full scale is at 0, a sine at -3, silence at minus infinity.
+Levels are in dBFS: a full-scale square wave has 0, a sine -3, silence minus infinity.
 
-Speech is found as one looks at a waveform, from the whole recording at once; this is no detector for live
-sound. Every 5 ms have a level, the standard deviation within each half of them, so that offset, hum and
-rumble hardly count. The peak is what the loudest 100 ms reach; the floor is the level that a twentieth stays
-under, or, where that is digital silence, a hundredth of the rest. Sound is what rises 9 dB over the floor,
-within 12 to 36 dB under the peak. Neighbouring sounds make a word, across the gap that a stop makes, but not
-those of one or two frames (clicks) nor those that stay 28 dB under the peak (breath, reverberation). A word
-that does not come within 24 dB of the peak for 50 ms is none.
+`find_speech` works on a whole recording; it is not a detector for live audio. Each frame of 5 ms has a level,
+the standard deviation within each of its halves, so that offset, hum and rumble hardly count. The peak is the
+level that the loudest 100 ms reach; the floor is the 5th percentile or, if that is digital silence, the 1st
+percentile of the rest. A sound rises 9 dB above the floor, at a threshold kept 12 to 36 dB below the peak.
+Neighbouring sounds form a word, across the gap of a stop consonant, except those of one or two frames
+(clicks) and those that stay 28 dB below the peak (breath, reverberation). A word must come within 24 dB of
+the peak for 50 ms.
 """
 
 import math
@@ -19,35 +19,35 @@ from numpy.typing import NDArray
 from .pcm import samples
 
 _FULL_SCALE = 32768
-_FRAME = 0.005  # seconds; all others below count in it
-_SILENCE = -90.0  # dBFS, half a step of 16 bits: nothing below is anything but silence
+_FRAME = 0.005  # seconds; the constants below count frames or dB
+_SILENCE = -90.0  # dBFS, half a step of 16 bits: anything below is silence
 _OVER_FLOOR = 9.0
 _UNDER_PEAK = (36.0, 12.0)
-_CONTRAST = 10.0  # between floor and peak, or nothing stands out
-_PEAK = 20  # the loudest frames, room for a click among them
+_CONTRAST = 10.0  # the least difference between floor and peak
+_PEAK = 20  # the number of loudest frames, which allows for a click among them
 _PULSES = 6  # the longest gap between the glottal pulses of a creaky voice
 _SOUND = 3  # the shortest sound
-_AUDIBLE = (28.0, 2)  # how far under the peak a sound may stay, but for how many frames
+_AUDIBLE = (28.0, 2)  # how far below the peak, except for at least so many frames
 _CLOSURE = 24  # the longest gap within a word, before a stop
-_VOICED = (24.0, 10)  # how far under the peak a word may stay, but for how many frames
+_VOICED = (24.0, 10)  # the same for a word
 
 
 def rms(pcm: bytes) -> float:
-    """The mean level of 16-bit samples, in dBFS."""
+    """Returns the mean level (RMS) of 16-bit samples in dBFS."""
     values = samples(pcm).astype(np.float64)
     return _dbfs(float(np.sqrt(np.mean(values * values)))) if len(values) else -math.inf
 
 
 def peak(pcm: bytes) -> float:
-    """The level of the largest of 16-bit samples, in dBFS."""
+    """Returns the level of the largest 16-bit sample in dBFS."""
     return _dbfs(float(np.abs(samples(pcm).astype(np.int32)).max(initial=0)))
 
 
 def find_speech(pcm: bytes, sample_rate: int, pause: float = 0.3) -> list[tuple[int, int]]:
-    """Where somebody speaks in a mono recording: the first sample and the one after the last, in order.
+    """Returns the speech segments of a mono recording as [start, end) sample positions, in order.
 
-    Stretches are more than `pause` seconds apart. In a quiet recording their ends are true to about 10 ms; a
-    recording that is as loud everywhere has none.
+    Segments are more than `pause` seconds apart. In a quiet recording their ends are accurate to about 10 ms;
+    a recording of uniform loudness has none.
     """
     part = max(1, round(sample_rate * _FRAME / 2))
     length = 2 * part
@@ -62,7 +62,7 @@ def find_speech(pcm: bytes, sample_rate: int, pause: float = 0.3) -> list[tuple[
         return []
     if floor <= _SILENCE:
         beside = np.percentile(levels[levels > _SILENCE], 1)
-        floor = beside if top - beside > _VOICED[0] else floor  # else it is the voice itself
+        floor = beside if top - beside > _VOICED[0] else floor  # or it would be part of the voice
     threshold = np.clip(floor + _OVER_FLOOR, top - _UNDER_PEAK[0], top - _UNDER_PEAK[1])
 
     sounds = _joined(_runs(levels > max(threshold, _SILENCE)), _PULSES)
@@ -74,7 +74,10 @@ def find_speech(pcm: bytes, sample_rate: int, pause: float = 0.3) -> list[tuple[
 
 
 def find_speech_end(pcm: bytes, sample_rate: int) -> int | None:
-    """The sample after the last of speech in a mono recording; None where nobody speaks."""
+    """Returns the position after the last speech in a mono recording.
+
+    None if there is none.
+    """
     stretches = find_speech(pcm, sample_rate)
     return stretches[-1][1] if stretches else None
 
@@ -84,31 +87,31 @@ def _dbfs(amplitude: float) -> float:
 
 
 def _runs(true: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """(runs, 2): where each run of True begins, and where the False after it."""
+    """Returns (runs, 2): start and end of each run of True."""
     edges = np.flatnonzero(np.diff(true, prepend=False, append=False))
     return edges.reshape(-1, 2)
 
 
 def _joined(runs: NDArray[np.intp], gap: int) -> NDArray[np.intp]:
-    """The same with gaps of at most `gap` filled."""
+    """Returns the runs with gaps of at most `gap` frames closed."""
     apart = runs[1:, 0] - runs[:-1, 1] > gap
     first, last = np.concatenate(([True], apart)), np.concatenate((apart, [True]))
     return np.stack((runs[first[: len(runs)], 0], runs[last[: len(runs)], 1]), axis=1)
 
 
 def _reaching(runs: NDArray[np.intp], loud: NDArray[np.bool_], frames: int) -> NDArray[np.intp]:
-    """Those with at least so many loud frames."""
+    """Returns the runs that contain at least `frames` loud frames."""
     before = np.concatenate(([0], np.cumsum(loud)))
     return runs[before[runs[:, 1]] - before[runs[:, 0]] >= frames]
 
 
 def scaled(pcm: bytes, gain: float) -> bytes:
-    """The same sound, `gain` (0 to 1) times as loud."""
+    """Returns the samples multiplied by `gain` (0 to 1)."""
     return (samples(pcm) * gain).astype("<i2").tobytes()
 
 
 def faded(pcm: bytes) -> bytes:
-    """The same sound, falling to silence in a straight line."""
+    """Returns the samples with a linear fade-out over their whole length."""
     sound = samples(pcm)
     falling = np.arange(len(sound) - 1, -1, -1, dtype=np.float32) / max(1, len(sound))
     return (sound * falling).astype("<i2").tobytes()

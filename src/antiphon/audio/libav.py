@@ -1,6 +1,6 @@
-"""FFmpeg's codecs, through PyAV, one stream at a time. Imported where such a codec is used.
+"""FFmpeg's audio codecs through PyAV, mono, one object for each stream.
 
-`LibavEncoder` cuts what comes into frames of one length; `LibavDecoder` takes packets. Both are mono.
+PyAV is imported when it is used.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class LibavEncoder:
-    """PCM at `sample_rate` to packets of `frame` samples each. Raises ConfigurationError without PyAV."""
+    """Encodes PCM to packets of `frame` samples each.
+
+    Raises ConfigurationError without PyAV.
+    """
 
     def __init__(self, codec: str, sample_rate: int, frame: int, options: Mapping[str, str]) -> None:
         self._context = _context(codec, "w", sample_rate)
@@ -24,15 +27,18 @@ class LibavEncoder:
         self._context.options = dict(options)
         self._context.open()
         self._frame = frame
-        self._waiting = b""
+        self._buffered = b""
 
     def encode(self, pcm: bytes) -> Iterator[bytes]:
-        """The packets that are complete; the rest waits. Raises UsageError for half a sample."""
+        """Yields the packets that are complete; the rest is buffered.
+
+        Raises UsageError for half a sample.
+        """
         from av import AudioFrame
 
-        sound = samples(self._waiting + pcm)
+        sound = samples(self._buffered + pcm)
         whole = len(sound) // self._frame * self._frame
-        self._waiting = sound[whole:].tobytes()
+        self._buffered = sound[whole:].tobytes()
         for begun in range(0, whole, self._frame):
             frame = AudioFrame.from_ndarray(sound[np.newaxis, begun : begun + self._frame], "s16", "mono")
             frame.sample_rate = self._context.sample_rate
@@ -40,13 +46,16 @@ class LibavEncoder:
                 yield bytes(cast("Packet[Any]", packet))
 
     def flush(self) -> Iterator[bytes]:
-        """What waits, made whole with silence."""
-        missing = -(len(self._waiting) // 2) % self._frame
+        """Yields the buffered rest, padded with silence."""
+        missing = -(len(self._buffered) // 2) % self._frame
         return self.encode(bytes(2 * missing))
 
 
 class LibavDecoder:
-    """Packets to PCM at the codec's own rate. Raises ConfigurationError without PyAV."""
+    """Decodes packets to PCM at the codec's own rate.
+
+    Raises ConfigurationError without PyAV.
+    """
 
     def __init__(self, codec: str, sample_rate: int) -> None:
         self._name = codec
@@ -54,11 +63,14 @@ class LibavDecoder:
         self._context.open()
 
     def decode(self, data: bytes) -> bytes:
-        """The sound of a packet. Raises BadResponseError for what is none; the next may be whole again."""
+        """Decodes a packet.
+
+        Raises BadResponseError if it is corrupt, after which the next can be decoded.
+        """
         from av import Packet
         from av.error import FFmpegError
 
-        if not data:  # which would end the stream
+        if not data:  # an empty packet would end the stream
             return b""
         try:
             frames = self._context.decode(Packet(data))  # pyright: ignore[reportUnknownMemberType]  the same

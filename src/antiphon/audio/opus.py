@@ -1,6 +1,6 @@
-"""Opus (RFC 6716): packets of 2.5 to 60 ms, from narrow to full band, 6 to 510 kbit/s.
+"""Opus (RFC 6716): packets of 2.5 to 60 ms, narrowband to fullband, 6 to 510 kbit/s.
 
-A packet says by itself what band it carries, so that either side may have any rate.
+Each packet states its own bandwidth, so encoder and decoder may use different sample rates.
 """
 
 from ..errors import UsageError
@@ -9,13 +9,14 @@ from .resample import Resampler
 
 RATES = (8000, 12000, 16000, 24000, 48000)
 FRAMES = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.06)
-_HZ = 48000  # at which packets are decoded
+_HZ = 48000  # the rate at which packets are decoded
 
 
 class OpusEncoder:
-    """A stream of PCM to packets of `frame` seconds, 6.5 ms late.
+    """Encodes a stream of mono PCM to packets of `frame` seconds, with a delay of 6.5 ms.
 
-    `complexity` 0 to 10 buys quality with time. Raises UsageError for rates or frames that Opus has not.
+    `complexity` is 0 to 10: higher is better and slower. Raises UsageError for rates or frames that Opus does
+    not support.
     """
 
     def __init__(
@@ -41,16 +42,16 @@ class OpusEncoder:
         self._codec = libav.LibavEncoder("libopus", sample_rate, round(sample_rate * frame), options)
 
     def __call__(self, pcm: bytes) -> list[bytes]:
-        """The packets that are complete; the rest waits. Raises UsageError for half a sample."""
+        """Returns the packets that are complete. Raises UsageError for half a sample."""
         return list(self._codec.encode(pcm))
 
     def flush(self) -> list[bytes]:
-        """The rest, made whole with silence; the stream may go on."""
+        """Returns the rest, padded with silence; the stream may go on."""
         return list(self._codec.flush())
 
 
 class OpusDecoder:
-    """A stream of packets to PCM at `sample_rate`; of two channels it makes one."""
+    """Decodes a stream of packets to mono PCM at `sample_rate`; stereo is mixed down."""
 
     def __init__(self, sample_rate: int = 48000) -> None:
         self.sample_rate = sample_rate
@@ -58,7 +59,7 @@ class OpusDecoder:
         self._resample = Resampler(_HZ, sample_rate)
 
     def __call__(self, packet: bytes) -> bytes:
-        """The packet's sound. Raises BadResponseError where it is none."""
+        """Decodes a packet. Raises BadResponseError if it is corrupt."""
         return self._resample(self._codec.decode(packet))
 
 

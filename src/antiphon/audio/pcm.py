@@ -1,4 +1,4 @@
-"""Samples in bytes, and how many a second."""
+"""PCM samples and sample rates."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,11 +6,14 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 
 RATES = range(4_000, 192_001)
-"""The sample rates that are taken, in Hz."""
+"""The supported sample rates in Hz."""
 
 
 def samples(pcm: bytes) -> NDArray[np.int16]:
-    """(samples,) int16, a read-only view. Raises UsageError for half a sample."""
+    """Returns PCM as (samples,) int16, a read-only view.
+
+    Raises UsageError for half a sample.
+    """
     if len(pcm) % 2:
         raise UsageError(f"{len(pcm)} bytes of 16-bit audio end in half a sample: pass whole samples")
     return np.frombuffer(pcm, "<i2")

@@ -1,13 +1,13 @@
-"""Change the sample rate of a stream: at once, and the same way every time.
+"""Sample rate conversion of streams, with little delay and bit-reproducible.
 
 A polyphase FIR filter: output sample n is the input at the time n / target_hz, a weighted sum of the
 samples around that time. A weight depends only on how n falls between two input samples, which repeats
 every `up` outputs (`down` inputs), so a matrix holds the weights of whole periods and a call is a matrix
-product. Weights are whole numbers and the product is in float64, where all of it is exact: the result
-depends neither on how the stream was cut into chunks nor on the machine.
+product. Weights are integers and the product is in float64, which makes it exact: the result depends
+neither on how the stream was cut into chunks nor on the machine.
 
-The filter passes 0.85 of the lower rate's Nyquist frequency (0.1 dB) and is 75 dB down from 1.07 of it.
-It looks ahead 22 periods of the lower rate, and that is all its delay: 2.8 ms at 8 kHz, 1.4 at 16 kHz.
+The passband reaches 0.85 of the lower rate's Nyquist frequency (0.1 dB), the stopband (75 dB) starts at 1.07
+of it. The delay is the look-ahead of 22 periods of the lower rate: 2.8 ms at 8 kHz, 1.4 ms at 16 kHz.
 """
 
 import math
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from ..errors import UsageError
 from .pcm import RATES, samples
 
-_REACH = 22  # periods of the lower rate that the filter sees on each side
-_BETA = 8.52  # of its Kaiser window: 86 dB
-_CUTOFF = 0.473  # of the lower rate, where it is 6 dB down
-_UNIT = 1 << 24  # what the weights of one output add up to
-_COLUMNS = 64  # outputs that one product makes for each row
-_LONGEST = 512  # outputs of a period that is worth matrices; of a longer one the weights are gathered
-_WORK = 1 << 18  # multiplications in one product, beyond which BLAS wakes threads for it
-_GATHERED = 1 << 12  # input samples converted at a time where weights are gathered
+_REACH = 22  # periods of the lower rate that the filter covers on each side
+_BETA = 8.52  # of the Kaiser window: 86 dB
+_CUTOFF = 0.473  # the fraction of the lower rate at which the filter has -6 dB
+_UNIT = 1 << 24  # the sum of the weights of one output
+_COLUMNS = 64  # outputs that one product computes for each row
+_LONGEST = 512  # outputs in the longest period that uses matrices; for a longer one weights are gathered
+_WORK = 1 << 18  # multiplications in one product; with more, BLAS would use threads
+_GATHERED = 1 << 12  # input samples converted at a time if weights are gathered
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class _Band:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What all resamplers of one pair of rates share."""
+    """The constants that all resamplers of one pair of rates share."""
 
     up: int
     down: int
@@ -50,10 +50,10 @@ class _Plan:
     weights: NDArray[np.float64]
     """(up, 2 * reach): output n of a period, over the inputs from n * down // up - reach + 1 on."""
     periods: int
-    """Periods that a row makes, from `width` inputs."""
+    """Periods computed from one row of `width` inputs."""
     width: int
     bands: tuple[_Band, ...]
-    """None for a period longer than _LONGEST."""
+    """Empty for a period longer than _LONGEST."""
     most: int
     """Input samples to convert at a time."""
 
@@ -89,11 +89,11 @@ def _plan(source_hz: int, target_hz: int) -> _Plan:
 
 
 class Resampler:
-    """Mono 16-bit PCM at one rate to the same at another, as a stream.
+    """Converts a stream of mono 16-bit PCM from one sample rate to another.
 
-    What went in and what came out agree to the sample: after k inputs and a flush, ceil(k * target / source)
-    samples are out, and output n is the sound at n / target_hz. Raises UsageError for a rate outside
-    4 to 192 kHz and for half a sample.
+    Input and output are aligned to the sample: k inputs and a flush yield ceil(k * target / source) outputs,
+    and output n is the signal at n / target_hz. Raises UsageError for a rate outside 4 to 192 kHz and for
+    half a sample.
     """
 
     def __init__(self, source_hz: int, target_hz: int) -> None:
@@ -108,15 +108,15 @@ class Resampler:
 
     def _begin(self) -> None:
         self._held = np.zeros(self._plan.reach - 1 if self._plan else 0)
-        self._place = 0  # of the next output in its period, whose first output's inputs `_held` begins with
+        self._place = 0  # of the next output in its period; the inputs in `_held` start with that period's
 
     @property
     def delay(self) -> float:
-        """Seconds of input that must follow a sample before it comes out."""
+        """Seconds of input that must follow a sample before it is output."""
         return self._plan.reach / self.source_hz if self._plan else 0.0
 
     def __call__(self, pcm: bytes) -> bytes:
-        """What can be said so far; with equal rates, `pcm` itself."""
+        """Returns the output that is complete so far; with equal rates, `pcm` itself."""
         if self._plan is None:
             return pcm
         fresh, most = samples(pcm), self._plan.most
@@ -126,7 +126,7 @@ class Resampler:
         return b"".join([self._convert(self._plan, piece) for piece in pieces])
 
     def flush(self) -> bytes:
-        """The rest, as if silence followed; after it a new stream may begin."""
+        """Returns the rest, as if silence followed; a new stream may begin after it."""
         if self._plan is None:
             return b""
         rest = self._convert(self._plan, np.zeros(self._plan.reach, "<i2"))
@@ -169,6 +169,9 @@ class Resampler:
 
 
 def resample(pcm: bytes, source_hz: int, target_hz: int) -> bytes:
-    """A whole recording at another rate: ceil(samples * target_hz / source_hz) samples, aligned with it."""
+    """Converts a whole recording.
+
+    Returns ceil(samples * target_hz / source_hz) samples, aligned with it.
+    """
     resampler = Resampler(source_hz, target_hz)
     return resampler(pcm) + resampler.flush()

@@ -1,4 +1,4 @@
-"""The newest seconds of what was played, each sample at its place in time."""
+"""A ring buffer of audio by position: the newest seconds of what was played."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,9 @@ from .pcm import samples
 
 
 class Timeline:
-    """Mono 16-bit samples by position; where none were put, there is silence.
+    """Mono 16-bit samples by position, with silence where none were written.
 
-    Keeps the newest `kept` samples before its end, which is the farthest that was put.
+    Keeps the newest `kept` samples before its end, the farthest position that was written.
     """
 
     def __init__(self, kept: int) -> None:
@@ -17,25 +17,25 @@ class Timeline:
         self._oldest = 0
         self._end = 0
 
-    def put(self, at: int, pcm: bytes) -> None:
-        """Lay samples from position `at` on, over what was there."""
+    def write(self, at: int, pcm: bytes) -> None:
+        """Writes samples from position `at` on, over what was there."""
         sound, kept = samples(pcm), len(self._ring)
         begun, self._end = self._end, max(self._end, at + len(sound))
         self._oldest = max(self._oldest, self._end - kept)
         gap = max(begun, self._oldest)
         if at > gap:
-            self._write(gap, np.zeros(at - gap, np.int16))
-        self._write(max(at, self._oldest), sound[max(0, self._oldest - at) :])
+            self._store(gap, np.zeros(at - gap, np.int16))
+        self._store(max(at, self._oldest), sound[max(0, self._oldest - at) :])
 
-    def take(self, at: int, count: int) -> bytes:
-        """`count` samples from position `at` on; they stay."""
+    def read(self, at: int, count: int) -> bytes:
+        """Returns `count` samples from position `at` on, and keeps them."""
         places = np.arange(at, at + count)
         known = (places >= self._oldest) & (places < self._end)
         return np.where(known, self._ring[places % len(self._ring)], 0).astype("<i2").tobytes()
 
     def cut(self, at: int) -> None:
-        """Forget what lies from position `at` on."""
+        """Discards samples from position `at` on."""
         self._end = min(self._end, at)
 
-    def _write(self, at: int, sound: NDArray[np.int16]) -> None:
+    def _store(self, at: int, sound: NDArray[np.int16]) -> None:
         self._ring[np.arange(at, at + len(sound)) % len(self._ring)] = sound

@@ -1,8 +1,8 @@
-"""Wav files: read what recorders and telephone systems write, write what every player reads.
+"""Wav files: reads what recorders write, writes what every player reads.
 
-A wav is a RIFF file: chunks of four letters, a size and a body, among them `fmt ` (how samples are coded) and
-`data` (the samples). The formats are drawn at http://soundfile.sapp.org/doc/WaveFormat/, the numbers of the
-codings are in RFC 2361. Whatever bytes a file holds, they make WavAudio or a ConfigurationError.
+A wav is a RIFF file: chunks of a four-letter name, a size and a body, among them `fmt ` (the encoding) and
+`data` (the samples). The layout is at http://soundfile.sapp.org/doc/WaveFormat/, the numbers of the encodings
+are in RFC 2361. Whatever a file contains, reading it returns WavAudio or raises ConfigurationError.
 """
 
 import os
@@ -25,9 +25,9 @@ _CHANNELS = range(1, 1_025)
 
 @dataclass(frozen=True, slots=True)
 class WavAudio:
-    """A recording: 16-bit samples, the channels of each moment side by side.
+    """A recording: 16-bit samples with interleaved channels.
 
-    Raises UsageError where these cannot be: part of a moment, a rate beyond 4 to 192 kHz.
+    Raises UsageError for an incomplete sample, or a rate outside 4 to 192 kHz.
     """
 
     pcm: bytes
@@ -44,17 +44,20 @@ class WavAudio:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The duration in seconds."""
         return len(self.pcm) / (2 * self.channels * self.sample_rate)
 
     def channel(self, number: int) -> bytes:
-        """The samples of one channel, counted from 0 (left). Raises UsageError where there is none."""
+        """Returns the samples of one channel, counted from 0 (left).
+
+        Raises UsageError if there is none.
+        """
         if not 0 <= number < self.channels:
             raise UsageError(f"no channel {number}: the recording has {self.channels}, counted from 0")
         return self._moments()[:, number].tobytes()
 
     def mono(self) -> bytes:
-        """The mean of the channels."""
+        """Returns the mean of the channels."""
         if self.channels == 1:
             return self.pcm
         return np.rint(self._moments().mean(axis=1)).astype("<i2").tobytes()
@@ -65,9 +68,9 @@ class WavAudio:
 
 # Reading ---------------------------------------------------------------------------------------------
 
-_UNTIL_THE_END = 0x7FFFF000  # writers to a pipe, who know no size, put this or more (or 0) in its place
+_UNTIL_THE_END = 0x7FFFF000  # writers to a pipe do not know the size, and state this or more (or 0)
 _PIECE = 1 << 20  # samples decoded at a time
-_STANDARD_GUID = bytes.fromhex("000000001000800000aa00389b71")  # follows the coding in an extensible format
+_STANDARD_GUID = bytes.fromhex("000000001000800000aa00389b71")  # follows the encoding in an extensible format
 _CONVERT = "most sound files become wav by: ffmpeg -i FILE -c:a pcm_s16le FILE.wav"
 
 _Raw = NDArray[np.uint8]  # (samples, bytes of one)
@@ -97,7 +100,7 @@ _DECODERS: dict[tuple[str, int], Callable[[_Raw], bytes]] = {
     ("A-law", 1): lambda raw: g711.decode_alaw(raw.tobytes()),
     ("mu-law", 1): lambda raw: g711.decode_mulaw(raw.tobytes()),
 }
-"""By coding and the bytes of a sample."""
+"""By encoding and bytes per sample."""
 
 _EXTENSIBLE = 0xFFFE
 _CODINGS = {
@@ -142,11 +145,11 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"version https://git-lfs", "a Git LFS pointer (git lfs pull fetches the file itself)"),
 )
-"""Where what stands in a file of which kind."""
+"""Signatures of other file formats: offset, bytes, and name."""
 
 
 class _RefusedError(Exception):
-    """Why a file cannot be used, and what to do."""
+    """The reason why a file cannot be used, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +161,15 @@ class _Format:
 
 
 def read(path: str | os.PathLike[str]) -> WavAudio:
-    """What a wav file holds, at its own rate and with its own channels.
+    """Reads a wav file, at its own rate and with its own channels.
 
-    Reads PCM of 8 to 32 bits, 32- and 64-bit floats (full scale is 1.0), A-law and mu-law, of 4 to 192 kHz,
-    and to its end a file whose writer did not know the size. Raises ConfigurationError for a file that is
-    missing, empty, cut short, without samples, coded otherwise or no wav.
+    Supports PCM of 8 to 32 bits, 32- and 64-bit floats (full scale is 1.0), A-law and mu-law, 4 to 192 kHz.
+    A file whose writer did not know the size is read to its end. Raises ConfigurationError if the file is
+    missing, empty, truncated, without samples, in another encoding or not a wav.
     """
     file_path = Path(path)
     try:
-        if not file_path.is_file():  # a pipe, for one, could keep us waiting for ever
+        if not file_path.is_file():  # a pipe, for example, could block for ever
             what = (
                 "a directory" if file_path.is_dir() else "not a file" if file_path.exists() else "not there"
             )
@@ -215,12 +218,12 @@ def _format(body: bytes) -> _Format:
     if decode is None or block_bytes != width * channels:
         raise _RefusedError(
             f"its samples are {coding} (format 0x{code:04x}, {bits} bits, {channels} channels in "
-            f"{block_bytes} bytes), which is not understood; {_CONVERT}"
+            f"{block_bytes} bytes), which is not supported; {_CONVERT}"
         )
     if channels not in _CHANNELS or sample_rate not in RATES:
         raise _RefusedError(
             f"its header says {channels} channels at {sample_rate} Hz, but 1 to {_CHANNELS[-1]} channels at "
-            f"{RATES[0]} to {RATES[-1]} Hz are taken; {_CONVERT}"
+            f"{RATES[0]} to {RATES[-1]} Hz are supported; {_CONVERT}"
         )
     return _Format(sample_rate, channels, width, decode)
 
@@ -263,7 +266,7 @@ def _header(sample_rate: int, channels: int, length: int) -> bytes:
 
 
 def write(path: str | os.PathLike[str], sound: WavAudio) -> None:
-    """Write a 16-bit wav. Raises ConfigurationError where the file cannot be written."""
+    """Writes a 16-bit wav. Raises ConfigurationError if the file cannot be written."""
     if len(sound.pcm) > _LARGEST:
         raise UsageError(f"a wav holds less than 4 GB; this recording has {len(sound.pcm)} bytes: split it")
     try:
@@ -275,21 +278,22 @@ def write(path: str | os.PathLike[str], sound: WavAudio) -> None:
 
 
 class CallWriter:
-    """A call as a stereo wav, written while it goes on: left the caller, right the agent.
+    """Records a call as a stereo wav while it goes on: the caller left, the agent right.
 
-    Both sides write at positions, in samples, on one timeline. They may come at different times and in any
-    order: where nobody wrote is silence, and what is written over is gone. The samples are in the file, not
-    in memory, and its header is made true after every second, so what a killed process leaves can be played.
+    Both sides write at sample positions on one timeline, in any order; gaps are silence, and later writes
+    replace earlier ones. The samples go to the file at once, and its header is updated every second, so that
+    the recording of a killed process can be played.
 
-    Raises ConfigurationError where the file cannot be made, UnavailableError where it cannot be written any
-    more, which closes it, UsageError for half a sample, a negative position, more than 4 GB, and after close.
+    Raises ConfigurationError if the file cannot be created; UnavailableError if it cannot be written any
+    more, which closes it; UsageError for half a sample, a negative position, more than 4 GB, and after
+    `close`.
     """
 
     def __init__(self, path: str | os.PathLike[str], sample_rate: int) -> None:
         self.path = Path(path)
         self.sample_rate = WavAudio(b"", sample_rate).sample_rate
         self._length = 0  # bytes of samples in the file
-        self._told = 0  # of which the header says so
+        self._header_length = 0  # the length that the header states
         try:
             self._file = self.path.open("w+b")
         except OSError as error:
@@ -297,21 +301,21 @@ class CallWriter:
                 f"cannot write {path}: {error.strerror}; choose another place"
             ) from error
         with self._disk():
-            self._tell()
+            self._write_header()
 
     def left(self, at: int, pcm: bytes) -> None:
-        """What the caller said, from sample `at` on."""
+        """Writes what the caller said, from sample `at` on."""
         self._put(0, at, pcm)
 
     def right(self, at: int, pcm: bytes) -> None:
-        """What the caller heard, from sample `at` on."""
+        """Writes what the caller heard, from sample `at` on."""
         self._put(1, at, pcm)
 
     def close(self) -> None:
-        """Complete the file. A second call does nothing."""
+        """Completes the file. A second call does nothing."""
         if not self._file.closed:
             with self._disk(), self._file:
-                self._tell()
+                self._write_header()
 
     def __enter__(self) -> Self:
         return self
@@ -335,14 +339,14 @@ class CallWriter:
             self._file.seek(_HEADER.size + begin)
             self._file.write(moments.tobytes())
             self._length = max(self._length, end if pcm else 0)
-            if self._length - self._told >= 4 * self.sample_rate:
-                self._tell()
+            if self._length - self._header_length >= 4 * self.sample_rate:
+                self._write_header()
 
-    def _tell(self) -> None:
+    def _write_header(self) -> None:
         self._file.seek(0)
         self._file.write(_header(self.sample_rate, 2, self._length))
         self._file.flush()
-        self._told = self._length
+        self._header_length = self._length
 
     @contextmanager
     def _disk(self) -> Generator[None]:

@@ -140,7 +140,7 @@ class Ambience(Processor):
     def _push(self, reply: int, pcm: bytes) -> None:
         """Send a piece with the background mixed in."""
         count = len(pcm) // 2
-        under = [self._background.take(count)] if self._background is not None else []
+        under = [self._background.read(count)] if self._background is not None else []
         if self._thinking is not None:
             goal = float(self._thinks)
             step = count / self._rate / SWELL
@@ -149,7 +149,7 @@ class Ambience(Processor):
                 if not self._swell:
                     self._thinking.rewind()
                 between = self._swell + (swell - self._swell) * 0.5
-                under.append(self._thinking.take(count) * between)
+                under.append(self._thinking.read(count) * between)
             self._swell = swell
         self.push(AgentAudio(reply, mixed(pcm, *under) if under else pcm, self._rate, self._at))
         self._at += count

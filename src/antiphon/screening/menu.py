@@ -1,4 +1,4 @@
-"""What a telephone menu offers, and which key leads to what is wanted."""
+"""Parses the options that a telephone menu announces, and chooses a key."""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ _AFTER = re.compile(  # "press one for sales"
 
 
 def options(text: str) -> list[tuple[str, str]]:
-    """What is offered, each with its key, in order."""
+    """Returns the options with their keys, in the order of the announcement."""
     words = plain(text).replace("?", "")
     before = [(match["what"].strip(), _digit(match["key"])) for match in _BEFORE.finditer(words)]
     after = [(match["what"].strip(), _digit(match["key"])) for match in _AFTER.finditer(words)]
@@ -41,7 +41,10 @@ def options(text: str) -> list[tuple[str, str]]:
 
 
 def choose(text: str, wanted: Sequence[str]) -> tuple[str, str] | None:
-    """The first offer that speaks of what is wanted most, with its key; None where there is none."""
+    """Returns the option that matches the best of the wanted words, with its key.
+
+    None if none matches.
+    """
     offers = options(text)
     for wish in wanted:
         for what, key in offers:

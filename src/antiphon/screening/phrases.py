@@ -1,10 +1,13 @@
-"""What machines say on the telephone, by what it tells and by language. Lower case, without punctuation."""
+"""Phrases that identify machines on the telephone, by meaning and language.
+
+Patterns match text as `plain` returns it: lower case, without punctuation.
+"""
 
 import re
 
 
 def _any(**languages: tuple[str, ...]) -> re.Pattern[str]:
-    """Whichever of the phrases, each of which begins with a word."""
+    """Compiles a pattern of all phrases in all languages, each of which starts at a word boundary."""
     every = (phrase for phrases in languages.values() for phrase in phrases)
     return re.compile("|".join(rf"\b(?:{phrase})" for phrase in every))
 
@@ -19,7 +22,7 @@ ASSISTANT = _any(
     es=(r"(diga|grabe) su nombre y (el )?motivo",),
     fr=(r"(dites|enregistrez) votre nom et (la raison|le motif)",),
 )
-"""An assistant on the other side's telephone asks who calls, before somebody decides to answer."""
+"""A call screening assistant asks who is calling, before its owner decides whether to answer."""
 
 VOICEMAIL = _any(
     en=(
@@ -46,7 +49,7 @@ VOICEMAIL = _any(
         r"(boîte|messagerie) vocale|répondeur",
     ),
 )
-"""A machine that takes messages."""
+"""A machine that records messages."""
 
 UNAVAILABLE = _any(
     en=(
@@ -58,7 +61,7 @@ UNAVAILABLE = _any(
     es=(r"no (está|se encuentra) disponible",),
     fr=(r"(pas|actuellement) (disponible|joignable)",),
 )
-"""Somebody is not there: a machine says so, or somebody else."""
+"""Somebody is not available, as a machine or another person says."""
 
 NUMBER = "[0-9*#]|zero|one|two|three|four|five|six|seven|eight|nine|star|pound|hash"
 
@@ -74,7 +77,7 @@ MENU = _any(
     es=(r"(pulse|marque|presione|oprima) (el |la )?\w+", r"menú principal"),
     fr=(r"(tapez|appuyez sur|faites) (le |la )?\w+", r"menu principal"),
 )
-"""A machine that wants a key to be pressed."""
+"""A menu that asks for a key."""
 
 WAITING = _any(
     en=(
@@ -91,7 +94,7 @@ WAITING = _any(
     es=(r"(espere|permanezca)", r"se ha comunicado con", r"un momento", r"gracias por llamar"),
     fr=(r"(veuillez )?patiente[zr]", r"vous êtes bien", r"un instant", r"merci d appeler"),
 )
-"""An announcement after which something else comes: nobody has been found yet."""
+"""An announcement that something else will follow, so nobody has answered yet."""
 
 QUESTION = _any(
     en=(
@@ -105,15 +108,15 @@ QUESTION = _any(
     es=(r"(en qué|cómo) (le )?puedo ayudar", r"quién (es|habla)"),
     fr=(r"que puis je", r"(qui est|c est qui)", r"à l appareil$"),
 )
-"""What somebody says who waits for an answer."""
+"""What a person says who waits for an answer."""
 
 
-def found(phrases: re.Pattern[str], words: str) -> str:
-    """The first of the phrases that stands in the words, as it stands there; "" for none."""
+def find_phrase(phrases: re.Pattern[str], words: str) -> str:
+    """Returns the first match of the phrases in the words, or ""."""
     match = phrases.search(words)
     return match.group().strip() if match else ""
 
 
 def plain(text: str) -> str:
-    """Lower case, words and the question mark only."""
+    """Normalises a text: lower case, words and question marks only."""
     return " ".join(re.findall(r"[\w*#]+|\?", text.lower()))

@@ -1,7 +1,7 @@
 """Who has answered a call: rules over what is heard in its first seconds.
 
-Knows neither clock nor loop: facts go in with their time, a verdict comes out. The first rule of RULES that
-fits decides.
+Pure functions without a clock: timed facts go in, a verdict comes out. The first rule of RULES that applies
+decides.
 """
 
 from collections.abc import Callable
@@ -9,34 +9,34 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from ..audio.beep import Beep
-from .phrases import ASSISTANT, MENU, QUESTION, UNAVAILABLE, VOICEMAIL, WAITING, found, plain
+from .phrases import ASSISTANT, MENU, QUESTION, UNAVAILABLE, VOICEMAIL, WAITING, find_phrase, plain
 
 Who = Literal["person", "assistant", "voicemail", "menu"]
 
-BRIDGED = 0.8  # seconds of a pause within one stretch of speech
-QUIET = 0.6  # seconds of it after which a person waits for an answer
-GREETINGS = ((3, QUIET), (6, 1.2))  # words that a person answers with at most, and the quiet behind them
-STRETCH = 6.0  # seconds that a person does not speak for, when called
-ALONE = 2.0  # seconds of quiet that a machine leaves, where a person would ask something
-LAST = 60  # characters in which a question is looked for
-CONTENT = 0.5  # seconds of speech before a beep, at least: else it is the line's
+BRIDGED = 0.8  # the longest pause in seconds within one stretch of speech
+QUIET = 0.6  # seconds of quiet after which a person is waiting for an answer
+GREETINGS = ((3, QUIET), (6, 1.2))  # the most words of a person's greeting, and the quiet after it in seconds
+LONG_STRETCH = 6.0  # seconds: nobody who answers a call speaks for so long without a pause
+MACHINE_QUIET = 2.0  # seconds of quiet in which a person would have asked something
+QUESTION_LENGTH = 60  # the number of last characters in which a question is looked for
+SPEECH_BEFORE_BEEP = 0.5  # seconds; a beep after less speech is a tone of the line
 
 
 class Facts(NamedTuple):
-    """What is known of a call at a moment."""
+    """What is known about a call at one moment."""
 
     elapsed: float
     """Seconds since it was answered, or since a key was pressed."""
     words: str = ""
-    """All that was said, plain."""
+    """Everything that was said, normalised by `plain`."""
     spoken: float = 0.0
     """Seconds of speech."""
     stretch: float = 0.0
-    """Seconds of the longest stretch of it."""
+    """Seconds of the longest stretch of speech without a pause."""
     quiet: float = 0.0
-    """Seconds since the last of it; 0 while somebody speaks."""
+    """Seconds since the last speech; 0 while somebody speaks."""
     beep: Beep | None = None
-    """One that came after speech."""
+    """A beep that followed speech, if there was one."""
 
 
 class ScreeningVerdict(NamedTuple):
@@ -46,7 +46,7 @@ class ScreeningVerdict(NamedTuple):
 
 @dataclass(frozen=True)
 class ScreeningRule:
-    """`why` gives the words to explain it with, "" where the rule does not fit."""
+    """`why` returns the reason for the verdict, or "" if the rule does not apply."""
 
     who: Who
     why: Callable[[Facts], str]
@@ -61,38 +61,42 @@ def _beep(facts: Facts) -> str:
 
 
 def _messages(facts: Facts) -> str:
-    return _quoted("speaks of messages", found(VOICEMAIL, facts.words))
+    return _quoted("speaks of messages", find_phrase(VOICEMAIL, facts.words))
 
 
 def _greeting(facts: Facts) -> str:
     count = len(facts.words.replace("?", "").split())
     quiet = next((quiet for most, quiet in GREETINGS if count <= most), None)
-    fits = count and quiet is not None and facts.quiet >= quiet and not found(WAITING, facts.words)
+    fits = count and quiet is not None and facts.quiet >= quiet and not find_phrase(WAITING, facts.words)
     return _quoted("a short greeting, then quiet", facts.words) if fits else ""
 
 
 def _question(facts: Facts) -> str:
     if facts.quiet < QUIET:
         return ""
-    asked = found(QUESTION, facts.words[-LAST:])
-    if not asked and facts.words.endswith("?") and not found(WAITING, facts.words):
-        asked = facts.words[-LAST:]
+    asked = find_phrase(QUESTION, facts.words[-QUESTION_LENGTH:])
+    if not asked and facts.words.endswith("?") and not find_phrase(WAITING, facts.words):
+        asked = facts.words[-QUESTION_LENGTH:]
     return _quoted("a question, then quiet", asked)
 
 
 def _unavailable(facts: Facts) -> str:
-    return _quoted("speaks for somebody", found(UNAVAILABLE, facts.words) if facts.quiet >= ALONE else "")
+    return _quoted(
+        "speaks for somebody", find_phrase(UNAVAILABLE, facts.words) if facts.quiet >= MACHINE_QUIET else ""
+    )
 
 
 def _stretch(facts: Facts) -> str:
-    return f"spoke for {facts.stretch:.1f} s without a pause" if facts.stretch >= STRETCH else ""
+    return f"spoke for {facts.stretch:.1f} s without a pause" if facts.stretch >= LONG_STRETCH else ""
 
 
 RULES: tuple[ScreeningRule, ...] = (
-    ScreeningRule("assistant", lambda facts: _quoted("asks who is calling", found(ASSISTANT, facts.words))),
+    ScreeningRule(
+        "assistant", lambda facts: _quoted("asks who is calling", find_phrase(ASSISTANT, facts.words))
+    ),
     ScreeningRule("voicemail", _beep),
     ScreeningRule("voicemail", _messages),
-    ScreeningRule("menu", lambda facts: _quoted("wants a key", found(MENU, facts.words))),
+    ScreeningRule("menu", lambda facts: _quoted("wants a key", find_phrase(MENU, facts.words))),
     ScreeningRule("person", _greeting),
     ScreeningRule("person", _question),
     ScreeningRule("voicemail", _unavailable),
@@ -101,7 +105,10 @@ RULES: tuple[ScreeningRule, ...] = (
 
 
 def judge(facts: Facts, within: float) -> ScreeningVerdict | None:
-    """Who answered; None where it cannot be said yet. After `within` seconds it is a person."""
+    """Returns who answered, or None if that is not clear yet.
+
+    After `within` seconds it is a person.
+    """
     for rule in RULES:
         if why := rule.why(facts):
             return ScreeningVerdict(rule.who, why)
@@ -110,17 +117,17 @@ def judge(facts: Facts, within: float) -> ScreeningVerdict | None:
     return None
 
 
-AFTER_ALL = (RULES[1], RULES[2])
-"""Those that still hold when it seemed to be a person."""
+REVISIONS = (RULES[1], RULES[2])
+"""The rules that can still revise the verdict that it is a person."""
 
 
 def reconsider(facts: Facts) -> ScreeningVerdict | None:
-    """Who seemed to be a person is a machine after all."""
-    return next((ScreeningVerdict(rule.who, why) for rule in AFTER_ALL if (why := rule.why(facts))), None)
+    """Returns a verdict if what seemed to be a person is a machine after all."""
+    return next((ScreeningVerdict(rule.who, why) for rule in REVISIONS if (why := rule.why(facts))), None)
 
 
-class Ears:
-    """Gathers facts of one call from a moment on."""
+class FactGatherer:
+    """Gathers the facts of one call from the time `begun` on."""
 
     def __init__(self, begun: float) -> None:
         self.begun = begun
@@ -130,43 +137,45 @@ class Ears:
         self._spoken = 0.0
         self._longest = 0.0
         self._stretch_from: float | None = None
-        self._since: float | None = None  # while somebody speaks
-        self._until: float | None = None  # when somebody last spoke
+        self._speaking_since: float | None = None  # None while nobody speaks
+        self._spoke_until: float | None = None  # the end of the last speech
 
     def heard(self, text: str, final: bool) -> None:
-        """Words: those of the current utterance, or the final ones of it."""
+        """Adds a transcript: interim ones replace each other, final ones are kept."""
         if final:
             self._finals.append(text)
             self._interim = ""
         else:
             self._interim = text
 
-    def speaks(self, at: float) -> None:
-        """Somebody speaks since `at`."""
-        if self._since is not None:
+    def speech_started(self, at: float) -> None:
+        """Somebody has been speaking since `at`."""
+        if self._speaking_since is not None:
             return
-        if self._until is None or self._stretch_from is None or at - self._until > BRIDGED:
+        if self._spoke_until is None or self._stretch_from is None or at - self._spoke_until > BRIDGED:
             self._stretch_from = at
-        self._since = max(at, self.begun)
+        self._speaking_since = max(at, self.begun)
 
-    def stops(self, at: float) -> None:
-        """Nobody speaks since `at`."""
-        if self._since is not None:
-            self._spoken += max(0.0, at - self._since)
-            self._since, self._until = None, at
+    def speech_stopped(self, at: float) -> None:
+        """Nobody has been speaking since `at`."""
+        if self._speaking_since is not None:
+            self._spoken += max(0.0, at - self._speaking_since)
+            self._speaking_since, self._spoke_until = None, at
 
     def beeped(self, beep: Beep, now: float) -> None:
-        """A beep has ended."""
-        if self.facts(now).spoken >= CONTENT:
+        """Adds a beep that has ended, unless there was hardly any speech before it."""
+        if self.facts(now).spoken >= SPEECH_BEFORE_BEEP:
             self.beep = beep
 
     def facts(self, now: float) -> Facts:
-        """What is known."""
-        running = 0.0 if self._since is None else now - self._since
-        end = self._until if self._since is None else now
+        """Returns the facts as of `now`."""
+        running = 0.0 if self._speaking_since is None else now - self._speaking_since
+        end = self._spoke_until if self._speaking_since is None else now
         if end is not None and self._stretch_from is not None:
             self._longest = max(self._longest, end - self._stretch_from)
-        quiet = 0.0 if self._since is not None or self._until is None else now - self._until
+        quiet = (
+            0.0 if self._speaking_since is not None or self._spoke_until is None else now - self._spoke_until
+        )
         return Facts(
             now - self.begun,
             plain(" ".join([*self._finals, self._interim])),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..observers import Observer
     from ..rtvi import RTVI
     from ..transports.sip import SIP, Ringing
-    from ..transports.telephony.call import Telephone
+    from ..transports.telephony.transport import Telephone
     from ..transports.webrtc.settings import WebRTCSettings
 
 __all__ = ["Negotiator", "SessionTransport", "make", "preload", "webrtc_settings"]
@@ -85,10 +85,10 @@ def preload(settings: ServerSettings) -> None:
     """Import what sessions need. It takes half a second, which would otherwise stall running calls."""
     from ..rtvi import RTVI
     from ..transports import websocket
-    from ..transports.telephony import call
-    from ..transports.webrtc.engine import engine_maker
+    from ..transports.telephony import transport
+    from ..transports.webrtc.engines import engine_maker
 
-    del RTVI, websocket, call
+    del RTVI, websocket, transport
     try:
         engine_maker(webrtc_settings(settings))
     except ConfigurationError as error:
@@ -125,8 +125,8 @@ def _websocket(opening: WebsocketOpening, wire: Wire, settings: ServerSettings) 
 
 
 async def _phone(opening: PhoneOpening, wire: Wire, settings: ServerSettings) -> SessionTransport:
-    from ..transports.telephony.call import Telephone, greet
     from ..transports.telephony.providers import provider
+    from ..transports.telephony.transport import Telephone, greet
 
     codec = provider(opening.provider).codec()
     call = await greet(codec, wire)

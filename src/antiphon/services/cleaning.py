@@ -136,7 +136,7 @@ class Cleaning(Stage):
         place, far = self._places.of(at, whole // 2), None
         self.raw.put(place, near)
         if self.service.echo:
-            far = self.far.heard.take(place - self._echo_delay, whole // 2)
+            far = self.far.heard.read(place - self._echo_delay, whole // 2)
         if self.service.light:
             self._emit(at, self.service.process(near, far))
         else:
@@ -215,7 +215,7 @@ class Far(Processor):
             self._next_at = -1
 
     def _lay(self, pcm: bytes) -> None:
-        self.heard.put(self._place, pcm)
+        self.heard.write(self._place, pcm)
         self._place += len(pcm) // 2
 
 
@@ -229,12 +229,12 @@ class Raw(Processor):
     def put(self, at: int, pcm: bytes) -> None:
         """What the microphone heard from this position on."""
         if hasattr(self, "session"):
-            self._heard.put(at, pcm)
+            self._heard.write(at, pcm)
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
         if frame.sample_rate == self._rate:
-            frame = replace(frame, pcm=self._heard.take(frame.at, len(frame.pcm) // 2))
+            frame = replace(frame, pcm=self._heard.read(frame.at, len(frame.pcm) // 2))
         self.push(frame)
 
 

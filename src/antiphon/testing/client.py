@@ -47,7 +47,7 @@ class WireClient:
     def say(self, kind: str, data: Any = None, number: str = "1") -> None:
         """Send a message."""
         envelope = {"label": "rtvi-ai", "type": kind, "id": number, "data": data}
-        self.put(self.framing.message(msgspec.json.encode(envelope).decode()))
+        self.put(self.framing.encode_message(msgspec.json.encode(envelope).decode()))
 
     def put(self, message: bytes | str) -> None:
         """Send anything."""
@@ -70,7 +70,7 @@ class WireClient:
             audio = base64.b64encode(pcm).decode()
             self.say("raw-audio", {"base64Audio": audio, "sampleRate": sample_rate, "numChannels": 1}, "")
         else:
-            self.put(self.framing.sound(pcm, sample_rate))
+            self.put(self.framing.encode_audio(pcm, sample_rate))
 
     def all(self, *kinds: str) -> list[Any]:
         """The data of the messages of these types, in order."""
@@ -95,7 +95,7 @@ class WireClient:
         if self.closed is not None:
             return
         now = asyncio.get_running_loop().time()
-        match self.framing.read(message):
+        match self.framing.decode(message):
             case FramedAudio() as sound:
                 self.heard.append((now, sound))
             case FramedMessage(text):

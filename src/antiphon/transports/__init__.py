@@ -1,1 +1,4 @@
-"""What carries media in and out of a session."""
+"""Transports: what carries media into a session and out of it.
+
+`port.py` says what each must offer.
+"""

@@ -1,4 +1,4 @@
-"""A recorded caller: speaks prepared audio at its cues, hears the agent, and hangs up when all is said."""
+"""A scripted caller as a transport: it speaks prepared lines and hangs up."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ PIECE = 0.02
 class CallerLine:
     """What the caller says: mono 16-bit samples, `wait` seconds after its cue.
 
-    Cues: "now", the line before it is over (the first: the call begins); "answer", the agent has said
-    something since and has been silent since then; "barge-in", the agent has begun to speak since.
+    Cues: "now", at the end of the line before (for the first one, the start of the call); "answer", once the
+    agent has answered the line before and finished; "barge-in", once the agent has begun to answer.
     """
 
     pcm: bytes
@@ -38,11 +38,13 @@ class CallerLine:
 
 
 class Caller:
-    """A transport whose user is a script. `sample_rate` is that of the lines and of both directions.
+    """A transport whose user is a script.
 
-    `hear(at, pcm)` gets what the agent says, and `spoke(at, pcm)` the caller's own audio with its silences,
-    each at its sample position. The caller hangs up `linger` seconds after the last line or reply, and after
-    `at_most` seconds whatever happens.
+    `sample_rate` is that of the lines, `agent_rate` the agent's.
+
+    Callbacks: `hear(at, pcm)` gets what the agent says, `spoke(at, pcm)` the caller's own audio with its
+    silences, each with its sample position. The caller hangs up `linger` seconds after the last line or
+    reply, and after `at_most` seconds in any case.
     """
 
     lead = 0.0
@@ -63,11 +65,11 @@ class Caller:
         self.input = CallerInput(lines, sample_rate, spoke, linger, at_most)
         self.output = CallerOutput(hear)
         self.spoken: list[tuple[float, float]] = self.input.spoken
-        """When each line began and ended, in the session's seconds."""
+        """Start and end of each line, in seconds of the session."""
 
 
 class CallerOutput(Processor):
-    """Takes what the agent says."""
+    """The last part: passes what the agent says to the callback."""
 
     def __init__(self, hear: Callable[[int, bytes], object] | None) -> None:
         self.hear = hear
@@ -80,7 +82,7 @@ class CallerOutput(Processor):
 
 
 class CallerInput(Stage):
-    """Speaks the lines at their cues, and silence between them."""
+    """The first part: speaks the lines at their cues, and silence between them."""
 
     def __init__(
         self,
@@ -96,8 +98,8 @@ class CallerInput(Stage):
         self.linger = linger
         self.at_most = at_most
         self.spoken: list[tuple[float, float]] = []
-        self._spoke_at = 0.0  # when the caller last said something
-        self._busy = False  # whether a reply is being made
+        self._spoke_at = 0.0  # when the caller last spoke
+        self._busy = False  # True while a reply is being made
         self._voice_at: float | None = None  # when the agent last began to speak
         self._ended_at = 0.0  # when the last reply ended
 

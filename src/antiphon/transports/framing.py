@@ -1,8 +1,9 @@
-"""How audio and messages share a websocket: the protobuf frames of the public client libraries, or JSON.
+"""Framings: how audio and messages share a websocket, as protobuf or as JSON.
 
-The frames (proto3, package pipecat): Frame { oneof: text = 1, audio = 2, transcription = 3, message = 4,
-interruption = 5 }, of which two are used: AudioRawFrame { id = 1, name = 2, audio = 3, sample_rate = 4,
-num_channels = 5, pts = 6 } and MessageFrame { data = 1 }, the JSON of a message of the client protocol.
+The protobuf frames of the public client libraries (proto3, package pipecat): Frame { oneof: text = 1,
+audio = 2, transcription = 3, message = 4, interruption = 5 }. Two are used: AudioRawFrame { id = 1, name = 2,
+audio = 3, sample_rate = 4, num_channels = 5, pts = 6 } and MessageFrame { data = 1 }, the JSON of a message
+of the client protocol.
 Encoding: https://protobuf.dev/programming-guides/encoding/
 """
 
@@ -18,13 +19,13 @@ __all__ = ["FramedAudio", "FramedMessage", "Framing", "Json", "Protobuf"]
 AUDIO, MESSAGE = 2, 4
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 LARGEST = 1 << 21
-"""Bytes of a message; one that is longer is not read."""
+"""The size in bytes above which a message is ignored."""
 MOST_FIELDS = 64  # of a protobuf message; a frame has six
 
 
 @dataclass(frozen=True, slots=True)
 class FramedAudio:
-    """Samples, 16-bit, as the client sent them."""
+    """16-bit samples from the client, at its rate; channels are interleaved."""
 
     pcm: bytes
     sample_rate: int
@@ -33,32 +34,35 @@ class FramedAudio:
 
 @dataclass(frozen=True, slots=True)
 class FramedMessage:
-    """A message of the client protocol, as text."""
+    """A message of the client protocol (RTVI), as JSON text."""
 
     text: str
 
 
 class Framing(Protocol):
-    """One way to say both on one wire."""
+    """A sans-I/O codec for audio and messages on one wire."""
 
-    def read(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
-        """What it holds; None where it is nothing of use. Raises nothing, whatever it is."""
+    def decode(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
+        """Parses a message from the client.
+
+        Returns None if it is malformed or irrelevant; never raises.
+        """
         ...
 
-    def sound(self, pcm: bytes, sample_rate: int) -> bytes | str:
-        """Mono 16-bit samples for the client to play."""
+    def encode_audio(self, pcm: bytes, sample_rate: int) -> bytes | str:
+        """Encodes mono 16-bit samples for the client to play."""
         ...
 
-    def message(self, text: str) -> bytes | str:
-        """A message of the client protocol."""
+    def encode_message(self, text: str) -> bytes | str:
+        """Encodes a message of the client protocol."""
         ...
 
 
 class Protobuf:
-    """Binary messages, each a Frame."""
+    """Binary messages, each a protobuf Frame."""
 
-    def read(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
-        """An audio or a message frame."""
+    def decode(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
+        """Parses an audio or a message frame."""
         if isinstance(message, str) or len(message) > LARGEST:
             return None
         try:
@@ -78,45 +82,48 @@ class Protobuf:
             return None
         return None
 
-    def sound(self, pcm: bytes, sample_rate: int) -> bytes:
-        """An audio frame."""
+    def encode_audio(self, pcm: bytes, sample_rate: int) -> bytes:
+        """Encodes an audio frame."""
         audio = b"".join((
             tag(2, BYTES), varint(5), b"audio", tag(3, BYTES), varint(len(pcm)), pcm,
             tag(4, VARINT), varint(sample_rate), tag(5, VARINT), varint(1),
         ))  # fmt: skip
         return tag(AUDIO, BYTES) + varint(len(audio)) + audio
 
-    def message(self, text: str) -> bytes:
-        """A message frame."""
+    def encode_message(self, text: str) -> bytes:
+        """Encodes a message frame."""
         data = text.encode()
         content = tag(1, BYTES) + varint(len(data)) + data
         return tag(MESSAGE, BYTES) + varint(len(content)) + content
 
 
 class Json:
-    """Text messages: those of the client protocol as they are, and audio as two more of them.
+    """Text messages: those of the client protocol unchanged, and two more for audio.
 
-    Client to server "raw-audio", read by the protocol itself; server to client "bot-tts-audio" {audio:
+    From the client "raw-audio", which the protocol itself handles; to the client "bot-tts-audio" {audio:
     base64, sample_rate, num_channels}.
     """
 
-    def read(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
-        """Any text."""
+    def decode(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
+        """Returns any text that is not too long."""
         return FramedMessage(message) if isinstance(message, str) and len(message) <= LARGEST else None
 
-    def sound(self, pcm: bytes, sample_rate: int) -> str:
-        """A bot-tts-audio message."""
+    def encode_audio(self, pcm: bytes, sample_rate: int) -> str:
+        """Encodes a bot-tts-audio message."""
         audio = base64.b64encode(pcm).decode()
         data = {"audio": audio, "sample_rate": sample_rate, "num_channels": 1}
         return msgspec.json.encode({"label": "rtvi-ai", "type": "bot-tts-audio", "data": data}).decode()
 
-    def message(self, text: str) -> str:
-        """The text itself."""
+    def encode_message(self, text: str) -> str:
+        """Returns the text unchanged."""
         return text
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The fields of a protobuf message: number and value. Raises ValueError where it is none, or too long."""
+    """Yields number and value of each field of a protobuf message.
+
+    Raises ValueError if it is malformed.
+    """
     at = count = 0
     while at < len(data):
         if (count := count + 1) > MOST_FIELDS:
@@ -154,7 +161,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def varint(value: int) -> bytes:
-    """A number, seven bits to a byte, lowest first."""
+    """Encodes a number as a protobuf varint."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -164,5 +171,5 @@ def varint(value: int) -> bytes:
 
 
 def tag(number: int, wire: int) -> bytes:
-    """What stands before a field's value."""
+    """Encodes the tag that precedes a field's value."""
     return varint(number << 3 | wire)

@@ -1,25 +1,29 @@
-"""Where audio from a network enters a session's time."""
+"""Places audio that arrives from a network on the session's timeline."""
 
 from ..frames import UserAudio
 
 __all__ = ["Intake"]
 
-AHEAD = 0.04  # seconds that samples may be ahead of the session's time: nothing arrives before it was spoken
-SET_BACK = 1.0  # seconds that they may be set back in all; of what then comes too early the oldest drop out
-EARNED = 0.01  # of these, what a second of the session gives back
-BEHIND = 0.3  # seconds that they may be behind: then something was lost, or was never sent, and time goes on
-STALLED = {True: 10.0, False: 2.0}  # seconds behind, by `steady`, that may be a stall: what it held up comes
-CATCHING_UP = {True: 2.0, False: 0.2}  # seconds in which it has then caught up, or was never sent
+AHEAD = 0.04  # seconds that samples may be ahead of the session's time (nothing arrives before it was spoken)
+SET_BACK = 1.0  # seconds of budget for moving the position back; beyond it the oldest samples are dropped
+EARNED = 0.01  # seconds of that budget regained in each second of the session
+BEHIND = 0.3  # lateness in seconds from which samples may have been lost, or never sent
+STALLED = {True: 10.0, False: 2.0}
+"""Lateness treated as a network stall (the delayed samples will still arrive), keyed by `steady`."""
+CATCHING_UP = {True: 2.0, False: 0.2}
+"""Seconds that a stall may take to catch up before the samples count as missing, keyed by `steady`."""
 
 
 class Intake:
-    """Places samples that come early, late or in bursts at their position in the session.
+    """Gives samples that arrive early, late or in bursts their position in the session.
 
-    Positions count samples as long as the far end's clock and the network do: what arrives late keeps its
-    place, since it was spoken then. A gap is made only where what was late stays late: a microphone was
-    switched off, or packets were lost. A `steady` line, such as a telephone's, never stops sending: there it
-    takes longer to believe so. What seems to come before its time (it waited while the session began) is set
-    back, nothing of it is lost; only of a flood is. Counts what was `dropped` and `missed`, in samples.
+    A position counts samples from the session's start, so that jitter does not move it: what arrives late
+    keeps its place, since it was spoken then. The position jumps forward only if the lateness lasts, because
+    a microphone was switched off or packets were lost. Samples that seem to arrive before their time (they
+    waited while the session started) move the position back, within a budget.
+
+    `steady`: the line never stops sending, as a telephone's, so lateness must last longer to be believed.
+    `dropped` counts samples beyond the budget, the oldest first; `missed` counts samples that never arrived.
     """
 
     def __init__(self, sample_rate: int, *, steady: bool = False) -> None:
@@ -29,11 +33,16 @@ class Intake:
         self._stalled, self._catching_up = STALLED[steady], CATCHING_UP[steady]
         self._at: int | None = None
         self._late_since: float | None = None
-        self._slack = SET_BACK
-        self._slack_at = 0.0
+        self._budget = SET_BACK
+        self._budget_at = 0.0
 
-    def take(self, pcm: bytes, now: float) -> UserAudio | None:
-        """The next samples (mono 16-bit), arrived at `now`, in session time; None where all are dropped."""
+    def place(self, pcm: bytes, now: float) -> UserAudio | None:
+        """Returns the next samples (mono 16-bit) at their position.
+
+        None if all were dropped.
+
+        `now` is the session's time at which they arrived.
+        """
         rate, count = self.sample_rate, len(pcm) // 2
         arrived = round(now * rate)
         if self._at is None:
@@ -55,13 +64,16 @@ class Intake:
         return frame
 
     def _set_back(self, early: int, count: int, now: float) -> int:
-        """Go back by as much as they are early, if that is allowed; gives how many of them are to drop."""
+        """Moves the position back by `early` samples, within the budget.
+
+        Returns how many to drop instead.
+        """
         assert self._at is not None
-        self._slack = min(SET_BACK, self._slack + EARNED * (now - self._slack_at))
-        self._slack_at = now
-        back = min(early, self._at, int(self._slack * self.sample_rate))
+        self._budget = min(SET_BACK, self._budget + EARNED * (now - self._budget_at))
+        self._budget_at = now
+        back = min(early, self._at, int(self._budget * self.sample_rate))
         self._at -= back
-        self._slack -= back / self.sample_rate
+        self._budget -= back / self.sample_rate
         drop = min(max(0, early - back - int(AHEAD * self.sample_rate)), count)
         self.dropped += drop
         return drop

@@ -1,4 +1,4 @@
-"""A transport for tests: audio is handed in by calls, and what the agent says is kept."""
+"""A transport in memory, for tests: calls put audio in, and what the agent says is kept."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,17 @@ from ..processor import Processor, on
 __all__ = ["Loopback"]
 
 
-class _Input(Processor):
-    """Where audio comes in."""
+class LoopbackInput(Processor):
+    """The first part: `Loopback.hear` pushes audio from its place."""
+
+    name = "_Input"  # as in journals that were recorded before it had another class name
 
 
-class _Output(Processor):
+class LoopbackOutput(Processor):
+    """The last part: records what it is given."""
+
+    name = "_Output"
+
     def __init__(self) -> None:
         self.spoken: list[AgentAudio] = []
         self.cleared: list[float] = []
@@ -29,7 +35,10 @@ class _Output(Processor):
 
 
 class Loopback:
-    """Put audio in with `hear` or `speak`, and look at what the agent said, piece by piece as it was due."""
+    """Puts audio into a session with `hear` or `speak`.
+
+    `spoken` holds what the agent said, as it was due.
+    """
 
     lead = 0.0
     observers: Sequence[Observer] = ()
@@ -37,8 +46,8 @@ class Loopback:
     def __init__(self, sample_rate: int = 24000, *, input_rate: int = 16000) -> None:
         self.sample_rate = sample_rate
         self.input_rate = input_rate
-        self.input = _Input()
-        self.output = _Output()
+        self.input = LoopbackInput()
+        self.output = LoopbackOutput()
         self._at = 0
 
     @property
@@ -48,16 +57,16 @@ class Loopback:
 
     @property
     def cleared(self) -> list[float]:
-        """When the transport was told to forget what it holds."""
+        """The session times at which an interruption told the transport to empty its buffer."""
         return self.output.cleared
 
     def hear(self, pcm: bytes) -> None:
-        """The microphone's next samples, mono 16-bit at `input_rate`."""
+        """Puts in the user's next samples, mono 16-bit at `input_rate`, at once."""
         self.input.push(UserAudio(pcm, self.input_rate, self._at))
         self._at += len(pcm) // 2
 
     async def speak(self, pcm: bytes) -> None:
-        """Hear audio in pieces of 20 ms, each at its time."""
+        """Puts in audio in real time, in pieces of 20 ms."""
         size = self.input_rate // 50 * 2
         for begun in range(0, len(pcm), size):
             await self.input.session.clock.sleep(0.02)

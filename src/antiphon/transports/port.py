@@ -1,4 +1,4 @@
-"""What a transport must offer."""
+"""The port for transports."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,29 +10,38 @@ __all__ = ["Transport"]
 
 
 class Transport(Protocol):
-    """Carries media of one session. Made for one conversation, like the parts that it gives."""
+    """Carries the media of one session.
+
+    Like the parts that it holds, it is used once.
+    """
 
     @property
     def input(self) -> Processor:
-        """The first part: pushes UserAudio whose `at` counts samples since the session's start."""
+        """The first part: pushes UserAudio whose `at` counts samples since the session's start.
+
+        Capture is never held by slow parts: if anything must wait, its queue is bounded and drops the oldest.
+        """
         ...
 
     @property
     def output(self) -> Processor:
-        """The last part: takes AgentAudio, in time; Interrupted and PlayoutPaused empty its buffer."""
+        """The last part: handles AgentAudio as it is due.
+
+        Interrupted and PlayoutPaused empty its buffer.
+        """
         ...
 
     @property
     def sample_rate(self) -> int:
-        """The rate at which the output wants audio."""
+        """The sample rate of the AgentAudio that the output expects."""
         ...
 
     @property
     def lead(self) -> float:
-        """Seconds ahead of its time at which the output wants audio, to keep its own buffer filled."""
+        """Seconds ahead of its time that the output wants audio, to keep its buffer filled."""
         ...
 
     @property
     def observers(self) -> Sequence[Observer]:
-        """Who watches the session for the other side: a client protocol that tells it what happens."""
+        """Observers of the session, such as a client protocol that reports events to the client."""
         ...

@@ -1,35 +1,39 @@
 """The microphone and the loudspeaker of this machine, through PortAudio.
 
-PortAudio calls from threads of its own. What the microphone heard is handed to the event loop; what the
-loudspeaker is to play waits in a buffer, some 60 ms of it, that its thread empties.
+PortAudio calls back in its own threads. The microphone's audio goes to the event loop through a
+`CaptureBuffer`; the loudspeaker's thread reads from a buffer that holds some 60 ms.
 """
 
 import asyncio
 import importlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from ..clock import offload
 from ..errors import ConfigurationError, UnavailableError
 from ..frames import AgentAudio, Interrupted, PlayoutPaused, SessionStarted, UserAudio
 from ..observers import Observer
 from ..processor import Processor, on
+from .capture import CaptureBuffer
 
 __all__ = ["PORTAUDIO", "SoundDevice", "Stream", "Terminal", "sound_device"]
 
-HEARD_HZ, SPOKEN_HZ = 16000, 24000  # what the models hear and speak at: chosen where a device can
-PIECE = 0.02  # seconds that PortAudio hands over or asks for at once
+HEARD_HZ, SPOKEN_HZ = 16000, 24000  # the rates of the models, used if a device supports them
+PIECE = 0.02  # seconds of audio in one callback
 LEAD = 0.06  # seconds that the loudspeaker's buffer holds while the agent speaks
 MOST = 0.5  # seconds that it may hold; with more the device is not playing, and the oldest is dropped
-ASTRAY = 0.1  # seconds that the microphone's samples may be off the session's time before they are set right
+MOST_CAPTURED = 5.0  # seconds of the microphone's audio that may wait for a stalled event loop
+ASTRAY = (
+    0.1  # seconds that the microphone's position may drift from the session's time before it is corrected
+)
 
 PORTAUDIO = "apt-get install libportaudio2"
 INSTEAD = "or type instead of speaking: --text"
 
 
 class Stream(Protocol):
-    """What is used of its streams."""
+    """A stream of sounddevice, as far as it is used."""
 
     def start(self) -> None: ...
     def abort(self) -> None: ...
@@ -37,7 +41,7 @@ class Stream(Protocol):
 
 
 class SoundDevice(Protocol):
-    """What is used of the module sounddevice."""
+    """The module sounddevice, as far as it is used."""
 
     @property
     def PortAudioError(self) -> type[Exception]: ...  # noqa: N802
@@ -49,7 +53,7 @@ class SoundDevice(Protocol):
 
 
 def sound_device() -> SoundDevice:
-    """The module sounddevice. Raises ConfigurationError where it or PortAudio is missing."""
+    """Imports sounddevice. Raises ConfigurationError if it or PortAudio is missing."""
     try:
         return cast(SoundDevice, importlib.import_module("sounddevice"))
     except ModuleNotFoundError as error:
@@ -63,10 +67,12 @@ def sound_device() -> SoundDevice:
 
 
 class Terminal:
-    """A transport over the machine's own devices; None is the system's choice of one.
+    """A transport over the machine's audio devices.
 
-    `rests`: the microphone hears nothing while the agent speaks, so that the agent does not hear itself from
-    a loudspeaker in the same room; then nobody can interrupt it. Raises ConfigurationError without devices.
+    None is the system's default device.
+
+    `rests` mutes the microphone while the agent speaks, so that the agent does not hear itself from a
+    loudspeaker in the same room; nobody can interrupt it then. Raises ConfigurationError without devices.
     """
 
     lead = LEAD
@@ -83,12 +89,12 @@ class Terminal:
         sound = sounddevice or sound_device()
         heard_hz = _rate(sound, "input", microphone, HEARD_HZ)
         self.sample_rate = _rate(sound, "output", loudspeaker, SPOKEN_HZ)
-        self.output = Loudspeaker(sound, loudspeaker, self.sample_rate)
-        self.input = Microphone(sound, microphone, heard_hz, self.output if rests else None)
+        self.output = TerminalOutput(sound, loudspeaker, self.sample_rate)
+        self.input = TerminalInput(sound, microphone, heard_hz, self.output if rests else None)
 
 
 def _rate(sound: SoundDevice, kind: str, device: int | str | None, wanted: int) -> int:
-    """The rate at which to use a device: the wanted one, or its own."""
+    """Returns the wanted sample rate if the device supports it, else the device's default."""
     what = "microphone" if kind == "input" else "loudspeaker"
     try:
         found = sound.query_devices(device, kind)
@@ -105,7 +111,7 @@ def _rate(sound: SoundDevice, kind: str, device: int | str | None, wanted: int) 
 
 
 class _Device(Processor):
-    """A part whose stream is opened and closed in a thread, since devices may take their time."""
+    """A part with a PortAudio stream, opened and closed in a thread because devices may be slow."""
 
     what = ""
 
@@ -118,18 +124,18 @@ class _Device(Processor):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
-        """Start the device. Raises ConfigurationError where it cannot be used."""
+        """Starts the device. Raises ConfigurationError if it cannot be used."""
         self._loop = asyncio.get_running_loop()
         try:
             self._stream = await offload(None, self._open)
             await offload(None, self._stream.start)
         except self._sound.PortAudioError as error:
             raise ConfigurationError(
-                f"The {self.what} cannot be used ({error}): look whether another program has it, {INSTEAD}"
+                f"The {self.what} cannot be used ({error}): check whether another program uses it, {INSTEAD}"
             ) from error
 
     async def close(self) -> None:
-        """Stop it at once."""
+        """Stops the device at once."""
         stream, self._stream, self._loop = self._stream, None, None
         if stream is not None:
             await offload(None, stream.abort)
@@ -147,13 +153,22 @@ class _Device(Processor):
             )
 
 
-class Microphone(_Device):
-    """The first part: what is said into the microphone."""
+class _Capture(NamedTuple):
+    """Audio from one callback, which ended at `ended` on the loop's clock."""
 
+    pcm: bytes
+    ended: float
+    overflow: bool
+
+
+class TerminalInput(_Device):
+    """The first part: pushes what is said into the microphone."""
+
+    name = "Microphone"
     what = "microphone"
 
     def __init__(
-        self, sound: SoundDevice, device: int | str | None, rate: int, beside: "Loudspeaker | None"
+        self, sound: SoundDevice, device: int | str | None, rate: int, loudspeaker: "TerminalOutput | None"
     ) -> None:
         super().__init__(
             sound,
@@ -165,8 +180,10 @@ class Microphone(_Device):
         )
         self.rate = rate
         self.lost = 0
-        """How often the machine was too busy to take what was heard."""
-        self._beside = beside
+        """How often PortAudio reported that the machine was too busy and audio was lost."""
+        self.captured: CaptureBuffer[_Capture] | None = None
+        """Audio on its way to the event loop; exists while the device is open."""
+        self._loudspeaker = loudspeaker
         self._running = False
         self._at = 0
 
@@ -174,28 +191,44 @@ class Microphone(_Device):
     def started(self, signal: SessionStarted) -> None:
         self._running = True
 
-    def _captured(self, pcm: Any, count: int, time: Any, status: Any) -> None:
-        if (loop := self._loop) is not None:
-            loop.call_soon_threadsafe(self._heard, bytes(pcm), loop.time(), bool(status))
+    async def open(self) -> None:
+        """Starts the microphone. Raises ConfigurationError if it cannot be used."""
+        rate = self.rate
+        self.captured = CaptureBuffer(
+            asyncio.get_running_loop(), self._push, MOST_CAPTURED, lambda item: len(item.pcm) / 2 / rate
+        )
+        await super().open()
 
-    def _heard(self, pcm: bytes, captured: float, lost: bool) -> None:
-        """In the loop: 20 ms that ended at `captured`."""
+    async def close(self) -> None:
+        """Stops the microphone at once."""
+        if self.captured is not None:
+            self.captured.close()
+        await super().close()
+
+    def _captured(self, pcm: Any, count: int, time: Any, status: Any) -> None:
+        """PortAudio's callback, in its thread."""
+        if (loop := self._loop) is not None and self.captured is not None:
+            self.captured.put(_Capture(bytes(pcm), loop.time(), bool(status)))
+
+    def _push(self, capture: _Capture) -> None:
         if not self._running or self._loop is None:
             return
-        self.lost += lost
-        captured_at = self.session.elapsed() - (self._loop.time() - captured)
-        true = max(0, round(captured_at * self.rate) - len(pcm) // 2)
-        if abs(true - self._at) > ASTRAY * self.rate:
-            self._at = true
-        if self._beside is not None and self._beside.is_sounding:
+        pcm = capture.pcm
+        self.lost += capture.overflow
+        ended = self.session.elapsed() - (self._loop.time() - capture.ended)
+        position = max(0, round(ended * self.rate) - len(pcm) // 2)
+        if abs(position - self._at) > ASTRAY * self.rate:
+            self._at = position
+        if self._loudspeaker is not None and self._loudspeaker.is_sounding:
             pcm = bytes(len(pcm))
         self.push(UserAudio(pcm, self.rate, self._at))
         self._at += len(pcm) // 2
 
 
-class Loudspeaker(_Device):
+class TerminalOutput(_Device):
     """The last part: plays what the agent says."""
 
+    name = "Loudspeaker"
     what = "loudspeaker"
 
     def __init__(self, sound: SoundDevice, device: int | str | None, rate: int) -> None:
@@ -205,7 +238,7 @@ class Loudspeaker(_Device):
             device=device,
             samplerate=rate,
             blocksize=int(rate * PIECE),
-            callback=self._wanted,
+            callback=self._play,
         )
         self._most = int(rate * MOST) * 2
         self._fade = int(rate * PIECE) * 2
@@ -214,7 +247,7 @@ class Loudspeaker(_Device):
 
     @property
     def is_sounding(self) -> bool:
-        """Whether something is being played."""
+        """True while something is being played."""
         return bool(self._buffer)
 
     @on(AgentAudio)
@@ -227,8 +260,8 @@ class Loudspeaker(_Device):
 
     @on(Interrupted, PlayoutPaused)
     def clear(self, signal: Interrupted | PlayoutPaused) -> None:
-        """Fall silent in 20 ms, without a click."""
-        from ..audio.levels import faded  # numpy, once there is sound
+        """Falls silent within 20 ms, without a click."""
+        from ..audio.levels import faded  # loads numpy
 
         with self._lock:
             last = bytes(self._buffer[: self._fade])
@@ -236,7 +269,8 @@ class Loudspeaker(_Device):
             if isinstance(signal, Interrupted):
                 self._buffer += faded(last)
 
-    def _wanted(self, pcm: Any, count: int, time: Any, status: Any) -> None:
+    def _play(self, pcm: Any, count: int, time: Any, status: Any) -> None:
+        """PortAudio's callback, in its thread: fills `pcm`."""
         size = len(pcm)
         with self._lock:
             ready = bytes(self._buffer[:size])

@@ -1,4 +1,4 @@
-"""A client on a websocket: audio both ways and the messages of the client protocol, over any Wire."""
+"""A client on a websocket: audio and the messages of the client protocol."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 __all__ = ["Websocket"]
 
 FRAMINGS: dict[str, type[Framing]] = {"protobuf": Protobuf, "json": Json}
-LEAD = 0.1  # seconds of audio that the client's player holds
+LEAD = 0.1  # seconds of audio that the client's player buffers
 READY_WITHIN = 10.0  # seconds that the session waits for the client's first message
 CLIENT_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 class Websocket:
-    """Carries a session over a wire, which it closes at the session's end.
+    """A transport over a wire, which it closes at the session's end.
 
-    `framing` "auto" is what the client's first message is: binary is protobuf, text is JSON. `input_rate` is
-    that of the audio that goes into the pipeline; other rates are resampled. `lead` in seconds, 0.1 at most:
-    a client may have no way to forget what it was sent.
+    `framing` "auto" follows the client's first message: protobuf if it is binary, JSON if it is text. The
+    client's audio is resampled to `input_rate`. `lead` is at most 0.1 s, since a client may be unable to
+    discard what it was sent.
     """
 
     def __init__(
@@ -55,86 +55,90 @@ class Websocket:
         lead: float = LEAD,
     ) -> None:
         if framing not in (*FRAMINGS, "auto"):
-            raise ConfigurationError(f"websocket: framing is protobuf, json or auto, not {framing!r}")
+            raise ConfigurationError(f"websocket: framing must be protobuf, json or auto, not {framing!r}")
         if not 0 <= lead <= LEAD or input_rate not in CLIENT_RATES or sample_rate not in CLIENT_RATES:
             raise ConfigurationError(
-                f"websocket: lead is 0 to {LEAD:g} s, and rates are of {', '.join(map(str, CLIENT_RATES))}; "
+                f"websocket: lead must be 0 to {LEAD:g} s, rates among {', '.join(map(str, CLIENT_RATES))}; "
                 f"not {lead:g}, {input_rate} and {sample_rate}"
             )
         self.rtvi = rtvi or RTVI()
         self.sample_rate = sample_rate
         self.lead = lead
-        line = _Line(wire, FRAMINGS[framing]() if framing != "auto" else None)
-        self.rtvi.send = line.say
-        self.input = WebsocketInput(line, self.rtvi, input_rate)
-        self.output = WebsocketOutput(line)
+        link = _Link(wire, FRAMINGS[framing]() if framing != "auto" else None)
+        self.rtvi.send = link.send_message
+        self.input = WebsocketInput(link, self.rtvi, input_rate)
+        self.output = WebsocketOutput(link)
 
     @property
     def observers(self) -> Sequence[Observer]:
-        """The client protocol."""
+        """The client protocol, which reports the session's events to the client."""
         return [self.rtvi]
 
 
-class _Line:
-    """The wire, and how it is spoken on."""
+class _Link:
+    """The wire and its framing, which the input and the output share."""
 
     def __init__(self, wire: Wire, framing: Framing | None) -> None:
         self.wire = wire
         self.framing = framing
         self._gone = False
 
-    async def hear(self) -> bytes | str | None:
-        """The next message; the first says how the client speaks."""
+    async def receive(self) -> bytes | str | None:
+        """Returns the next message, None at the end.
+
+        The first one determines an automatic framing.
+        """
         message = None if self._gone else await self.wire.receive()
         self._gone = message is None
         if self.framing is None and message is not None:
             self.framing = Json() if isinstance(message, str) else Protobuf()
         return message
 
-    def read(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
-        """What a message holds."""
-        return None if self.framing is None else self.framing.read(message)
+    def decode(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
+        """Parses a message; None if it is malformed or irrelevant."""
+        return None if self.framing is None else self.framing.decode(message)
 
-    def say(self, text: str) -> None:
-        """A message of the protocol."""
+    def send_message(self, text: str) -> None:
+        """Sends a message of the client protocol."""
         if self.framing is not None:
-            self.wire.send(self.framing.message(text))
+            self.wire.send(self.framing.encode_message(text))
 
-    def play(self, pcm: bytes, sample_rate: int) -> None:
-        """Audio."""
+    def send_audio(self, pcm: bytes, sample_rate: int) -> None:
+        """Sends mono 16-bit samples."""
         if self.framing is not None:
-            self.wire.send(self.framing.sound(pcm, sample_rate))
+            self.wire.send(self.framing.encode_audio(pcm, sample_rate))
 
 
 class WebsocketInput(Stage):
-    """Reads the wire: audio becomes UserAudio at its place in time, messages go to the protocol."""
+    """The first part: pushes audio, and gives messages to the client protocol."""
 
     name = "websocket in"
+    back_pressure = False
 
-    def __init__(self, line: _Line, rtvi: RTVI, sample_rate: int) -> None:
+    def __init__(self, link: _Link, rtvi: RTVI, sample_rate: int) -> None:
         self.malformed = 0
-        """Messages that were nothing of use."""
-        self._line = line
+        """Messages that could not be parsed, and audio in unsupported formats."""
+        self._link = link
         self._rtvi = rtvi
-        self._mono = _Mono(sample_rate)
+        self._convert = _MonoConverter(sample_rate)
         self._intake = Intake(sample_rate)
         self._first: bytes | str | None = None
-        rtvi.audio = self._as_message
+        rtvi.audio = self._push_audio
 
     def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
-        """Take a place in the pipeline, and let the protocol know the session."""
+        """Attaches the protocol to the session."""
         self._rtvi.bind(session)
         return super().link(session, after, branches)
 
     async def open(self) -> None:
-        """Wait for the client's first word, so that it misses nothing of the agent's."""
+        """Waits for the client's first message, so that it misses nothing that the agent says."""
         with suppress(TimeoutError):
             async with asyncio.timeout(READY_WITHIN):
-                self._first = await self._line.hear()
+                self._first = await self._link.receive()
 
     async def close(self) -> None:
-        """Let the client go."""
-        await self._line.wire.close()
+        """Closes the wire."""
+        await self._link.wire.close()
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
@@ -143,10 +147,10 @@ class WebsocketInput(Stage):
     async def _listen(self) -> AsyncGenerator[Frame | Signal, None]:
         try:
             message, self._first = self._first, None
-            while message is not None or (message := await self._line.hear()) is not None:
-                match self._line.read(message):
+            while message is not None or (message := await self._link.receive()) is not None:
+                match self._link.decode(message):
                     case FramedAudio(pcm, rate, channels):
-                        if (frame := self._heard(pcm, rate, channels)) is not None:
+                        if (frame := self._place(pcm, rate, channels)) is not None:
                             yield frame
                     case FramedMessage(text):
                         self._rtvi.received(text)
@@ -156,28 +160,28 @@ class WebsocketInput(Stage):
         finally:
             await self.session.cancel("the client left")
 
-    def _as_message(self, pcm: bytes, sample_rate: int, channels: int) -> None:
-        if (frame := self._heard(pcm, sample_rate, channels)) is not None:
+    def _push_audio(self, pcm: bytes, sample_rate: int, channels: int) -> None:
+        if (frame := self._place(pcm, sample_rate, channels)) is not None:
             self.push(frame)
 
-    def _heard(self, pcm: bytes, sample_rate: int, channels: int) -> UserAudio | None:
-        mono = self._mono.take(pcm, sample_rate, channels)
+    def _place(self, pcm: bytes, sample_rate: int, channels: int) -> UserAudio | None:
+        mono = self._convert(pcm, sample_rate, channels)
         if mono is None:
             self.malformed += 1
         if not mono:
             return None
-        return self._intake.take(mono, self.session.elapsed())
+        return self._intake.place(mono, self.session.elapsed())
 
 
-class _Mono:
-    """Whatever a client sends, mono at one rate."""
+class _MonoConverter:
+    """Converts a client's audio to mono at one sample rate."""
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self._resampler: Resampler | None = None
 
-    def take(self, pcm: bytes, sample_rate: int, channels: int) -> bytes | None:
-        """The samples, of which there may be none yet; None where they are no such audio."""
+    def __call__(self, pcm: bytes, sample_rate: int, channels: int) -> bytes | None:
+        """Returns the samples (there may be none yet), or None if the format is not supported."""
         if sample_rate not in CLIENT_RATES or channels not in (1, 2) or len(pcm) % (2 * channels):
             return None
         if channels == 2:
@@ -194,35 +198,35 @@ class _Mono:
 
 
 class WebsocketOutput(Processor):
-    """Writes the agent's voice to the wire.
+    """The last part: sends the agent's voice to the client.
 
-    What has been sent will be played, for a client cannot take it back: when a voice that was held goes on,
-    what the client has played of it meanwhile is not sent again.
+    A client cannot discard what it was sent, so it plays that even if playout is paused. When playout
+    resumes, the part that the client has played meanwhile is not sent again.
     """
 
     name = "websocket out"
 
-    def __init__(self, line: _Line) -> None:
-        self._line = line
-        self._sent = 0.0  # until when the client has audio, in the session's seconds
-        self._played = 0.0  # seconds of a held voice that come again and are not sent
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+        self._sent_until = 0.0  # up to when the client has audio, in the session's seconds
+        self._already_played = 0.0  # seconds of a paused voice that are skipped when it resumes
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
         pcm, rate = frame.pcm, frame.sample_rate
-        if self._played > 0:
-            skipped = min(len(pcm) // 2, round(self._played * rate))
-            self._played -= max(skipped, 1) / rate
+        if self._already_played > 0:
+            skipped = min(len(pcm) // 2, round(self._already_played * rate))
+            self._already_played -= max(skipped, 1) / rate
             pcm = pcm[skipped * 2 :]
-        self._sent = frame.at / rate + len(frame.pcm) / 2 / rate
+        self._sent_until = frame.at / rate + len(frame.pcm) / 2 / rate
         if pcm:
-            self._line.play(pcm, rate)
+            self._link.send_audio(pcm, rate)
         self.push(frame)
 
     @on(PlayoutPaused)
     def paused(self, signal: PlayoutPaused) -> None:
-        self._played = max(0.0, self._sent - self.session.now)
+        self._already_played = max(0.0, self._sent_until - self.session.now)
 
     @on(Interrupted, ReplyEnded)
     def over(self, signal: Interrupted | ReplyEnded) -> None:
-        self._played = 0.0
+        self._already_played = 0.0

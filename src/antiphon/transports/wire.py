@@ -1,4 +1,4 @@
-"""A connection that carries messages, whatever it is: a websocket, a data channel, a pipe to a worker."""
+"""The port for message connections, such as a websocket or a worker's pipe."""
 
 from typing import Protocol
 
@@ -6,19 +6,28 @@ __all__ = ["Wire"]
 
 
 class Wire(Protocol):
-    """Messages both ways, in order. One reader; any number of senders, all in one event loop."""
+    """Messages both ways, in order.
+
+    One reader and any number of senders, all in one event loop.
+    """
 
     async def receive(self) -> bytes | str | None:
-        """The next message; None once the other side has gone, or `close` was called."""
+        """Returns the next message.
+
+        None once the other side has closed, or `close` was called.
+        """
         ...
 
     def send(self, message: bytes | str) -> None:
-        """Send without waiting. After the end it does nothing.
+        """Queues a message without waiting. Does nothing after the end.
 
-        A reader that falls behind by more than the wire's bound is too slow to talk with: the wire ends.
+        If more than the wire's bound waits, the other side reads too slowly, and the wire ends.
         """
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Send what waits, briefly, and end; `code` is that of a websocket."""
+        """Sends what is queued, for a short time, and closes.
+
+        `code` is a websocket's close code.
+        """
         ...

@@ -453,7 +453,7 @@ def test_the_client_can_end_it() -> None:
 )  # fmt: skip
 def test_nonsense_changes_nothing(text: str) -> None:
     async def send(client: WireClient, session: Session) -> None:
-        client.put(client.framing.message(text))
+        client.put(client.framing.encode_message(text))
         client.put(b"\xff\xff")
         client.put("text on a binary wire")
         await wait(0.1)

@@ -63,17 +63,17 @@ Frame = oracle()
 
 @given(st.binary(max_size=2000), st.integers(1, 2**32 - 1))
 def test_audio_reads_as_it_was_written(pcm: bytes, rate: int) -> None:
-    written = Protobuf().sound(pcm, rate)
+    written = Protobuf().encode_audio(pcm, rate)
     frame = Frame.FromString(written)
     assert (frame.audio.audio, frame.audio.sample_rate, frame.audio.num_channels) == (pcm, rate, 1)
-    assert Protobuf().read(written) == FramedAudio(pcm, rate, 1)
+    assert Protobuf().decode(written) == FramedAudio(pcm, rate, 1)
 
 
 @given(st.text(max_size=500))
 def test_messages_read_as_they_were_written(text: str) -> None:
-    written = Protobuf().message(text)
+    written = Protobuf().encode_message(text)
     assert Frame.FromString(written).message.data == text
-    assert Protobuf().read(written) == FramedMessage(text)
+    assert Protobuf().decode(written) == FramedMessage(text)
 
 
 @given(
@@ -83,12 +83,12 @@ def test_what_other_libraries_write_is_read(pcm: bytes, rate: int, channels: int
     frame = Frame()
     frame.audio.id, frame.audio.name, frame.audio.pts = number, "audio", number
     frame.audio.audio, frame.audio.sample_rate, frame.audio.num_channels = pcm, rate, channels
-    assert Protobuf().read(frame.SerializeToString()) == FramedAudio(pcm, rate, channels)
+    assert Protobuf().decode(frame.SerializeToString()) == FramedAudio(pcm, rate, channels)
 
 
 @given(st.binary(max_size=400))
 def test_no_bytes_raise(data: bytes) -> None:
-    read = Protobuf().read(data)
+    read = Protobuf().decode(data)
     assert read is None or isinstance(read, FramedAudio | FramedMessage)
 
 
@@ -96,11 +96,11 @@ def test_no_bytes_raise(data: bytes) -> None:
 def test_damaged_frames_raise_nothing_and_are_read_as_the_library_reads_them(
     pcm: bytes, data: st.DataObject
 ) -> None:
-    written = bytearray(Protobuf().sound(pcm, 24000))
+    written = bytearray(Protobuf().encode_audio(pcm, 24000))
     for _ in range(data.draw(st.integers(1, 4))):
         written[data.draw(st.integers(0, len(written) - 1))] = data.draw(st.integers(0, 255))
     cut = bytes(written[: data.draw(st.integers(0, len(written)))])
-    read = Protobuf().read(cut)
+    read = Protobuf().decode(cut)
     try:
         frame = Frame.FromString(cut)
     except Exception:  # noqa: BLE001  the library's own class of error
@@ -113,10 +113,10 @@ def test_damaged_frames_raise_nothing_and_are_read_as_the_library_reads_them(
 def test_other_frames_are_of_no_use() -> None:
     frame = Frame()
     frame.text.text = "hello"
-    assert Protobuf().read(frame.SerializeToString()) is None
-    assert Protobuf().read(b"") is None
-    assert Protobuf().read("text") is None
-    assert Protobuf().read(Protobuf().message("x" * LARGEST)) is None
+    assert Protobuf().decode(frame.SerializeToString()) is None
+    assert Protobuf().decode(b"") is None
+    assert Protobuf().decode("text") is None
+    assert Protobuf().decode(Protobuf().encode_message("x" * LARGEST)) is None
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_other_frames_are_of_no_use() -> None:
     ],
 )
 def test_malformed_frames_are_nothing(data: bytes) -> None:
-    assert Protobuf().read(data) is None
+    assert Protobuf().decode(data) is None
 
 
 @given(st.integers(0, 2**64 - 1))
@@ -142,23 +142,25 @@ def test_numbers_of_any_size(value: int) -> None:
 
 @pytest.mark.parametrize("framing", [Protobuf(), Json()])
 def test_both_carry_messages(framing: Framing) -> None:
-    assert framing.read(framing.message('{"label":"rtvi-ai"}')) == FramedMessage('{"label":"rtvi-ai"}')
+    assert framing.decode(framing.encode_message('{"label":"rtvi-ai"}')) == FramedMessage(
+        '{"label":"rtvi-ai"}'
+    )
 
 
 def test_json_is_text() -> None:
-    assert Json().sound(b"\x01\x02", 24000) == (
+    assert Json().encode_audio(b"\x01\x02", 24000) == (
         '{"label":"rtvi-ai","type":"bot-tts-audio",'
         '"data":{"audio":"AQI=","sample_rate":24000,"num_channels":1}}'
     )
-    assert Json().read(b"binary") is None
-    assert Json().read("x" * (LARGEST + 1)) is None
+    assert Json().decode(b"binary") is None
+    assert Json().decode("x" * (LARGEST + 1)) is None
 
 
 @pytest.mark.parametrize(
     "before", [b"", b"\x12\xa0\x9c\x01", b"\x22\xa0\x9c\x01"]
 )  # in a frame, in its content
 def test_a_message_of_countless_fields_is_not_read(before: bytes) -> None:
-    assert Protobuf().read(before + b"\x08\x00" * 10_000) is None
+    assert Protobuf().decode(before + b"\x08\x00" * 10_000) is None
     with pytest.raises(ValueError, match="too many"):
         list(fields(b"\x08\x00" * 65))
     assert len(list(fields(b"\x08\x00" * 64))) == 64

@@ -13,7 +13,7 @@ SOUND = bytes(range(1, 161)) * 2
 
 def places(intake: Intake, arrivals: list[float]) -> list[int]:
     """Where each 20 ms were put, that arrived at these times; those that were dropped are left out."""
-    frames = [intake.take(SOUND, at) for at in arrivals]
+    frames = [intake.place(SOUND, at) for at in arrivals]
     return [frame.at for frame in frames if frame is not None]
 
 
@@ -87,7 +87,7 @@ def test_positions_stay_near_the_time(steps: list[tuple[float, int]]) -> None:
     intake, now = Intake(RATE), 0.0
     for wait, count in steps:
         now += wait
-        frame = intake.take(bytes(2 * count), now)
+        frame = intake.place(bytes(2 * count), now)
         if frame is None:
             continue
         assert frame.at >= 0

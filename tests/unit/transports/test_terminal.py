@@ -273,3 +273,17 @@ def test_what_a_thread_of_portaudio_hears_enters_in_the_loop() -> None:
         return entered
 
     assert asyncio.run(main()) == threading.get_ident()
+
+
+@virtual
+async def test_a_loop_that_stalls_hears_the_newest_seconds_of_the_microphone() -> None:
+    room = Room(Sound())
+    async with room.session:
+        await room.hear(PIECE)
+        for number in range(500):  # ten seconds of callbacks, in which the loop does nothing
+            room.sound.microphone.hear(bytes([number % 251, 0]) * 320)
+        await room.session.clock.sleep(0.01)
+        captured = room.terminal.input.captured
+        assert captured is not None
+        assert captured.dropped == 250
+    assert [frame.pcm[0] for frame in room.heard[1:]] == [number % 251 for number in range(250, 500)]

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon import Agent
+from antiphon import Agent, Tap
 from antiphon.clock import LoopClock
 from antiphon.errors import ConfigurationError
 from antiphon.frames import UserAudio
 from antiphon.processor import Processor, on
 from antiphon.services.ports import Speech, Word
 from antiphon.session import Session
+from antiphon.stage import Stage
 from antiphon.testing import WireClient, loud, run_virtual
 from antiphon.testing.assertions import no_task_left, services
 from antiphon.testing.scripted import ScriptedTTS
@@ -150,7 +151,7 @@ def test_nothing_that_comes_in_ends_the_session(messages: list[bytes | str]) -> 
     async def send(client: WireClient, session: Session) -> None:
         for message in messages:
             client.put(message)
-            client.put(Protobuf().message(str(message)))
+            client.put(Protobuf().encode_message(str(message)))
         await wait(0.1)
         assert session.state == "running"
         client.sound(bytes(640))
@@ -371,3 +372,31 @@ def test_messages_are_what_the_framing_says() -> None:
 def test_wrong_settings_are_named(wrong: Any) -> None:
     with pytest.raises(ConfigurationError, match="websocket: "):
         Websocket(WireClient(), **wrong)
+
+
+# A slow listener -------------------------------------------------------------------------------------
+
+
+class Slow(Stage):
+    """Works on the first frame that it gets, and never finishes."""
+
+    @on(UserAudio)
+    async def audio(self, frame: UserAudio) -> None:
+        await asyncio.Event().wait()
+
+
+def test_a_slow_part_never_holds_the_reader() -> None:
+    """Not even when its inbox is full: what is not read now would be heard too late."""
+    client, heard = WireClient(), list[UserAudio]()
+
+    async def hold() -> None:
+        transport = Websocket(client)
+        parts = [transport.input, Tap(heard.append, UserAudio), Slow(), transport.output]
+        session = Session(parts, observers=transport.observers)
+        client.ready()
+        async with session:
+            await client.talk(loud(2 * Slow.inbox_seconds))
+            await wait(0.05)
+            assert len(heard) == 2 * Slow.inbox_seconds / 0.02
+
+    run_virtual(hold())

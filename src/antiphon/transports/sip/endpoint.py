@@ -1,4 +1,4 @@
-"""The endpoint: it listens, registers, takes calls and makes them."""
+"""The endpoint: it listens, registers, accepts calls and makes them."""
 
 import asyncio
 import importlib
@@ -8,17 +8,17 @@ from collections.abc import AsyncGenerator
 from typing import Any, Self
 
 from ...errors import ConfigurationError, UnavailableError, UsageError
-from .line import SIP, hang_up
 from .settings import SIPSettings, address, user
 from .sound import CallAudio
+from .transport import SIP, hang_up
 
 __all__ = ["Endpoint", "Ringing"]
 
 logger = logging.getLogger("antiphon.sip")
 
-PIECE = 0.02  # seconds between two looks at whether the media stand
-MEDIA_WITHIN = 5.0  # seconds after the answer in which they must
-RENEWED = 600  # seconds for which a registration is good
+POLL = 0.02  # seconds between two checks of whether the media are connected
+MEDIA_WITHIN = 5.0  # seconds after the answer in which they must be
+REGISTERED_FOR = 600  # seconds after which a registration is renewed
 ANYWHERE = ("0.0.0.0", "::")
 
 
@@ -30,30 +30,33 @@ def _baresip() -> Any:
 
 
 class Endpoint:
-    """Takes and makes calls while it is open. Raises ConfigurationError where it cannot be set up."""
+    """Accepts and makes calls while it is open.
+
+    Raises ConfigurationError if it cannot be set up.
+    """
 
     def __init__(self, settings: SIPSettings | None = None) -> None:
         self.settings = settings or SIPSettings()
         self.sip = _baresip()
         self._runtime: Any = None
         self._agent: Any = None
-        self._rung: asyncio.Queue[Ringing | None] = asyncio.Queue()
+        self._ringing: asyncio.Queue[Ringing | None] = asyncio.Queue()
         self.closed = False
-        """Whether all its calls are over, because it was closed or the stack has died."""
+        """True if all its calls are over, because it was closed or the SIP stack has died."""
 
     async def __aenter__(self) -> Self:
         settings, sip = self.settings, self.sip
         config, account = self._configured()
         _can_listen(settings)
         self._runtime = sip.Runtime()
-        self._runtime.on_dead = self._died
+        self._runtime.on_dead = self._on_dead
         try:
             await self._runtime.start(config)
             self._agent = await sip.UserAgent.create(self._runtime, account, transfer_policy="reject")
-            self._agent.on_incoming(self._ring)
+            self._agent.on_incoming(self._on_incoming)
             if settings.domain:
                 await self._agent.register()
-                self._agent.on(self._registered)
+                self._agent.on(self._on_event)
         except sip.BaresipError as error:
             await self._close()
             raise ConfigurationError(
@@ -76,7 +79,7 @@ class Endpoint:
                 net_interface=None if anywhere else settings.here,
                 max_concurrent_calls=settings.calls,
                 rtp_timeout=settings.vanished_after,
-                expose_headers=("To",),  # the stack tells of no other way in which a number was called
+                expose_headers=("To",),  # the stack exposes the called number in no other way
                 extra_config_text=f"sip_listen {settings.listen}\n{ports}",
             )
             account = sip.Account(
@@ -84,10 +87,10 @@ class Endpoint:
                 settings.domain or (socket.gethostname() if anywhere else settings.here),
                 settings.password,
                 registrar=settings.registrar or None,
-                reg_interval=RENEWED if settings.domain else 0,
+                reg_interval=REGISTERED_FOR if settings.domain else 0,
                 transport=settings.protocol,
                 audio_codecs=tuple(settings.codecs),
-                extra_params=("catchall=yes",),  # whatever number was called, it rings here
+                extra_params=("catchall=yes",),  # accept calls to any number
             )
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"the SIP settings do not fit: {error}") from error
@@ -103,20 +106,21 @@ class Endpoint:
                 logger.warning("SIP could not be closed: %s", error)
 
     async def calls(self) -> AsyncGenerator["Ringing", None]:
-        """The calls that come in, one after the other, until it is closed."""
-        while (ringing := await self._rung.get()) is not None:
+        """Yields incoming calls until the endpoint is closed."""
+        while (ringing := await self._ringing.get()) is not None:
             yield ringing
 
     async def dial(self, to: str, *, within: float = 30.0, domain: str = "") -> SIP:
-        """Call a number (at the endpoint's domain, else at this one) or a SIP address: the line.
+        """Calls a SIP address or a number, and returns the call's transport.
 
-        Raises UnavailableError where nobody answers `within` seconds.
+        A number is called at the endpoint's domain, or at `domain` if it has none.
+        Raises UnavailableError if nobody answers within `within` seconds.
         """
         if self._agent is None:
             raise UsageError("open the endpoint first: async with Endpoint(...) as endpoint:")
         uri = address(to, self.settings.domain or domain)
         try:
-            call = await self._begin(uri)
+            call = await self._invite(uri)
             try:
                 await call.wait_established(within)
             except asyncio.CancelledError:
@@ -124,11 +128,11 @@ class Endpoint:
                 raise
         except self.sip.BaresipError as error:
             raise UnavailableError(f"{to} did not take the call: {error}") from error
-        return await _line(self, call)
+        return await _connected(self, call)
 
-    async def _begin(self, uri: str) -> Any:
-        """Send the invitation. An answer may be here before the stack's binding listens for it, which would
-        miss it for good (baresip-python 0.5.2a3): it is told then."""
+    async def _invite(self, uri: str) -> Any:
+        """Sends the invitation. An answer may arrive before the binding subscribes to the call's events, and
+        would be missed (baresip-python 0.5.2a3), so events that came early are replayed to it."""
         early: list[Any] = []
         self._runtime.subscribe(early.append)
         try:
@@ -139,57 +143,63 @@ class Endpoint:
             call._on_stack_event(event)
         return call
 
-    def _ring(self, call: Any) -> None:
-        self._rung.put_nowait(Ringing(self, call))
+    def _on_incoming(self, call: Any) -> None:
+        self._ringing.put_nowait(Ringing(self, call))
 
-    def _died(self) -> None:
-        logger.error("the SIP stack has died, its calls with it; only a new process can have another")
+    def _on_dead(self) -> None:
+        logger.error("the SIP stack has died, and its calls with it; restart the process to take calls again")
         self._end()
 
     def _end(self) -> None:
         self.closed = True
-        self._rung.put_nowait(None)
+        self._ringing.put_nowait(None)
 
-    def _registered(self, event: Any) -> None:
+    def _on_event(self, event: Any) -> None:
         if event.event.name == "REGISTER_FAIL":
             logger.warning("%s is not registered any more: %s", self.settings.user, event.text)
 
 
 class Ringing:
-    """A call that comes in. Answer it, or decline it."""
+    """An incoming call, to be answered or declined."""
 
     def __init__(self, endpoint: Endpoint, call: Any) -> None:
         self._endpoint = endpoint
         self._call = call
         self.id: str = call.call_id or ""
         self.caller: str = call.peer or ""
-        """The caller's address, as the caller says."""
+        """The caller's address, as the caller claims it."""
         self.called: str = user(call.headers.get("To", ""))
         """The name or number that was called."""
 
     @property
     def over(self) -> bool:
-        """Whether the caller has left, or was declined."""
+        """True if the caller has left, or was declined."""
         return self._endpoint.closed or self._call.state is self._endpoint.sip.CallState.CLOSED
 
     async def answer(self) -> SIP:
-        """Take it: the line. Raises UnavailableError where the caller has hung up meanwhile."""
+        """Answers, and returns the call's transport.
+
+        Raises UnavailableError if the caller has hung up.
+        """
         try:
             await self._call.answer()
             await self._call.wait_established(MEDIA_WITHIN)
         except self._endpoint.sip.BaresipError as error:
-            raise UnavailableError(f"the call of {self.caller} could not be taken: {error}") from error
-        return await _line(self._endpoint, self._call)
+            raise UnavailableError(f"the call from {self.caller} could not be answered: {error}") from error
+        return await _connected(self._endpoint, self._call)
 
     async def decline(self) -> None:
-        """Say that it is busy here; hang up, if it has been answered."""
+        """Replies that the endpoint is busy; hangs up if the call has been answered."""
         await hang_up(self._endpoint.sip, self._call)
 
 
-async def _line(endpoint: Endpoint, call: Any) -> SIP:
-    """The call's media, as soon as they stand."""
+async def _connected(endpoint: Endpoint, call: Any) -> SIP:
+    """Waits until the media are connected and returns the transport.
+
+    Raises UnavailableError if they fail.
+    """
     sip = endpoint.sip
-    for _ in range(int(MEDIA_WITHIN / PIECE)):
+    for _ in range(int(MEDIA_WITHIN / POLL)):
         if call.state is sip.CallState.CLOSED:
             break
         try:
@@ -198,13 +208,13 @@ async def _line(endpoint: Endpoint, call: Any) -> SIP:
             info = None
         if info is not None and info.tx_ready and info.rx_ready:
             return SIP(endpoint, call, CallAudio(sip, call, info))
-        await asyncio.sleep(PIECE)
+        await asyncio.sleep(POLL)
     await hang_up(sip, call)
     raise UnavailableError(f"no audio was agreed on with {call.peer or 'the other side'}")
 
 
 def _can_listen(settings: SIPSettings) -> None:
-    """Raises ConfigurationError where the address is not this machine's, of which the stack says nothing."""
+    """Raises ConfigurationError if the address cannot be bound, which the stack does not report."""
     port = int(settings.listen.rpartition(":")[2])
     try:
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):

@@ -1,4 +1,4 @@
-"""Where an endpoint listens and as whom, and how those that it calls are written."""
+"""Settings of a SIP endpoint, and parsing of SIP addresses."""
 
 import re
 from collections.abc import Sequence
@@ -18,10 +18,13 @@ PARTS = re.compile(r"sips?:(?:([^@<>;]+)@)?([^<>;?\s]+)")
 
 @dataclass(frozen=True, slots=True)
 class SIPSettings:
-    """Where the endpoint listens, and as whom it registers. Without `domain` it takes calls directly."""
+    """Settings of an endpoint.
+
+    Without a `domain` to register with, it takes calls directly.
+    """
 
     listen: str = "127.0.0.1:5060"
-    """Address and port for SIP. Listen on an open address only behind a firewall that knows the callers."""
+    """Address and port for SIP. Listen on a public address only behind a firewall that admits the callers."""
     user: str = "antiphon"
     domain: str = ""
     password: str = ""
@@ -31,11 +34,11 @@ class SIPSettings:
     codecs: Sequence[str] = ("g722/16000/1", "pcmu", "pcma")
     """In order of preference, as baresip names them."""
     calls: int = 8
-    """At the same time, those that a transfer makes among them; who calls then hears that it is busy."""
+    """The limit of concurrent calls, including those that a transfer makes; a further caller hears busy."""
     ports: str = ""
-    """UDP ports for the audio, such as 10000-20000; else any."""
+    """The range of UDP ports for RTP, such as 10000-20000; "" is any."""
     vanished_after: int = 10
-    """Seconds without a packet of audio after which the other side is gone."""
+    """Seconds without an RTP packet after which the call counts as ended."""
 
     def __post_init__(self) -> None:
         match = HOST_PORT.fullmatch(self.listen)
@@ -53,15 +56,17 @@ class SIPSettings:
 
     @property
     def here(self) -> str:
-        """The address that it listens on, without the port."""
+        """The address that the endpoint listens on, without the port."""
         return self.listen.rpartition(":")[0].strip("[]")
 
 
 def address(to: str, domain: str) -> str:
-    """Whom to call: a SIP address, made of a number where that is all there is.
+    """Returns the SIP address to call for a SIP address or a telephone number.
 
-    The stack is given nothing else: one that it cannot complete brings the process down (baresip-python
-    0.5.2a3). Raises UsageError.
+    Raises UsageError if neither.
+
+    baresip must be given complete addresses only: one that it cannot complete crashes the process
+    (baresip-python 0.5.2a3).
     """
     if URI.fullmatch(to):
         return to
@@ -76,12 +81,12 @@ def address(to: str, domain: str) -> str:
 
 
 def user(uri: str) -> str:
-    """The name or number in a SIP address, or in a header that has one."""
+    """Returns the user (a name or number) in a SIP address, or in a header that contains one."""
     match = PARTS.search(uri)
     return unquote(match[1] or "") if match else ""
 
 
 def host(uri: str) -> str:
-    """The host of a SIP address, with its port."""
+    """Returns the host of a SIP address, with its port."""
     match = PARTS.search(uri)
     return match[2] if match else ""

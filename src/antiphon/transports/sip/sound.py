@@ -1,4 +1,4 @@
-"""The audio of a call, at the rates that it began with, whatever is agreed on later."""
+"""The audio of a call, at the sample rates of its start even if another codec is negotiated later."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +9,17 @@ from ...audio.resample import Resampler
 
 __all__ = ["CallAudio"]
 
-MOST = 16000 * 2  # bytes read at once: a second of the best voice codec
+MOST = 16000 * 2  # bytes read at once: a second at 16 kHz
 Convert = Callable[[bytes], bytes]
 
 
 class CallAudio:
-    """Mono 16-bit PCM both ways: `heard_hz` in, `spoken_hz` out. On hold nothing goes either way."""
+    """Mono 16-bit PCM both ways: `heard_hz` in, `spoken_hz` out.
+
+    On hold nothing goes either way.
+
+    The buffers are the stack's. They are bounded; if we read too late, the oldest received audio is dropped.
+    """
 
     def __init__(self, sip: Any, call: Any, info: Any) -> None:
         self.heard_hz: int = info.rx_sample_rate
@@ -24,10 +29,10 @@ class CallAudio:
         self._agreed: tuple[int, ...] = ()
         self._hear: Convert = bytes
         self._speak: Convert = bytes
-        self._fit(info)
+        self._adapt(info)
 
     def read(self) -> bytes:
-        """What has arrived since the last time."""
+        """Returns the audio that has arrived since the last call."""
         try:
             pcm: bytes = self._call.audio.read(MOST)
         except self._sip.AudioRestarted:
@@ -35,11 +40,25 @@ class CallAudio:
             return b""
         except self._sip.AudioNotActive:
             return b""
-        return self._hear(pcm) if pcm and not self._held else b""
+        return self._hear(pcm) if pcm and not self._on_hold else b""
+
+    @property
+    def dropped(self) -> int:
+        """Bytes of received audio that the stack dropped because they were read too late.
+
+        0 without media.
+        """
+        try:
+            return self._call.audio.stats().rx_dropped_bytes
+        except self._sip.AudioNotActive:
+            return 0
 
     def write(self, pcm: bytes) -> None:
-        """Play this after what waits; where there is no line, or it is full, it is lost."""
-        if self._held:
+        """Queues audio to be sent.
+
+        It is lost if there is no media connection or the buffer is full.
+        """
+        if self._on_hold:
             return
         try:
             self._call.audio.write(self._speak(pcm))
@@ -50,48 +69,51 @@ class CallAudio:
             pass
 
     def clear(self) -> None:
-        """Forget what has not gone out."""
+        """Discards audio that has not been sent."""
         try:
             self._call.audio.flush_tx()
         except (self._sip.AudioRestarted, self._sip.AudioNotActive):
             self._probe()
 
     @property
-    def stands(self) -> bool:
-        """Whether there is audio at all."""
+    def connected(self) -> bool:
+        """True while the call has a media connection."""
         return self._probe() is not None
 
     @property
     def waiting(self) -> float:
-        """Seconds of audio that have not gone out; 0 on hold, where none ever will."""
+        """Seconds of audio that wait to be sent; 0 on hold, where none is sent."""
         info = self._probe()
-        if info is None or self._held:
+        if info is None or self._on_hold:
             return 0.0
         return info.tx_buffered / (2 * info.tx_channels * info.tx_sample_rate)
 
     @property
-    def _held(self) -> bool:
+    def _on_hold(self) -> bool:
         return self._call.is_on_hold or self._call.remote_on_hold
 
     def _probe(self) -> Any:
-        """How the audio stands; None where there is none now."""
+        """Returns the stack's description of the media.
+
+        None if there is no media connection now.
+        """
         try:
             info = self._call.audio.info()
         except self._sip.AudioNotActive:
             return None
         if not (info.tx_ready and info.rx_ready):
             return None
-        self._fit(info)
+        self._adapt(info)
         return info
 
-    def _fit(self, info: Any) -> None:
+    def _adapt(self, info: Any) -> None:
         agreed = (info.rx_sample_rate, info.rx_channels, info.tx_sample_rate, info.tx_channels)
         if agreed != self._agreed:
             self._agreed = agreed
             heard = Resampler(info.rx_sample_rate, self.heard_hz)
             spoken = Resampler(self.spoken_hz, info.tx_sample_rate)
             self._hear = lambda pcm: heard(_mono(pcm, info.rx_channels))
-            self._speak = lambda pcm: _each(spoken(pcm), info.tx_channels)
+            self._speak = lambda pcm: _to_channels(spoken(pcm), info.tx_channels)
 
 
 def _mono(pcm: bytes, channels: int) -> bytes:
@@ -100,5 +122,5 @@ def _mono(pcm: bytes, channels: int) -> bytes:
     return np.frombuffer(pcm, np.int16).reshape(-1, channels).mean(axis=1).astype(np.int16).tobytes()
 
 
-def _each(pcm: bytes, channels: int) -> bytes:
+def _to_channels(pcm: bytes, channels: int) -> bytes:
     return pcm if channels == 1 else np.frombuffer(pcm, np.int16).repeat(channels).tobytes()

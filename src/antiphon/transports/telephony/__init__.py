@@ -1,1 +1,5 @@
-"""Telephone calls: one codec a provider, and one transport that speaks through any of them."""
+"""Telephone calls over a provider's websocket.
+
+There is one codec for each provider, and one transport for all of them. A provider is one file in
+`providers/`, which ends in a `PROVIDER` record; `port.py` says what it must offer.
+"""

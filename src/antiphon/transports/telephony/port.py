@@ -1,7 +1,8 @@
-"""What a provider's file gives: a codec of its socket, and what it says on the web.
+"""The port for telephone providers: a sans-I/O codec and flows of requests.
 
-Nothing here waits or sends.
-A codec turns messages of the wire into events, and what we want into messages. It belongs to one socket.
+A codec turns a websocket's messages into events, and what we want into messages; it opens no socket. A flow
+yields requests, which `Rest` sends, and is sent their responses. So a provider's file does no input or
+output, and is tested without a network.
 """
 
 import json
@@ -43,7 +44,7 @@ Encoding = Literal["mulaw", "alaw", "l16", "l16be", "g722", "opus"]
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """How audio is written: `l16` with the low byte first, `l16be` with the high one, as in RTP."""
+    """An encoding and its rate: `l16` is little-endian PCM, `l16be` big-endian as in RTP."""
 
     encoding: Encoding = "mulaw"
     sample_rate: int = 8000
@@ -51,7 +52,10 @@ class AudioFormat:
 
 @dataclass(frozen=True, slots=True)
 class CallDetails:
-    """A call, as its first messages tell it. Plain data."""
+    """What the first messages tell about a call. Plain data.
+
+    `heard` is the format of the caller's audio, `spoken` that of ours.
+    """
 
     provider: str
     call: str
@@ -62,12 +66,12 @@ class CallDetails:
     heard: AudioFormat = AudioFormat()
     spoken: AudioFormat = AudioFormat()
     parameters: dict[str, str] = field(default_factory=dict[str, str])
-    """What the answer document gave along, and what the provider tells besides."""
+    """The parameters that our answer document passed on, and others that the provider adds."""
     dialect: str = ""
-    """Which of several ways the far end speaks its protocol in, where there are such."""
+    """Which variant of its protocol the provider uses on this socket, if there are several."""
 
 
-# What comes in over the wire -------------------------------------------------------------------------
+# Events from the websocket ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class CallerAudio:
-    """Audio of the caller, as `CallDetails.heard` says that it is written."""
+    """Audio of the caller in the format `CallDetails.heard`."""
 
     data: bytes
 
@@ -93,21 +97,21 @@ class KeyPressed:
 
 @dataclass(frozen=True, slots=True)
 class MarkPlayed:
-    """All that was sent before the mark of this name has been played."""
+    """Everything sent before the mark of this name has been played."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class SendBack:
-    """The protocol wants this message to be sent back, now."""
+    """The protocol requires this message in reply, immediately."""
 
     message: Message
 
 
 @dataclass(frozen=True, slots=True)
 class CallStopped:
-    """The far end says that it is over."""
+    """The provider reports the end of the call."""
 
     reason: str = "the caller hung up"
 
@@ -116,52 +120,61 @@ Event = CallStarted | CallerAudio | KeyPressed | MarkPlayed | SendBack | CallSto
 
 
 class Codec(Protocol):
-    """One socket of a provider. What it has no message for is None."""
+    """The messages of one socket of a provider.
+
+    Methods return None if the protocol has no such message.
+    """
 
     packet: float
     """Seconds of audio that one message should carry."""
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """What a message says; nothing, where it is of a kind unknown here.
+        """Parses a message; a kind that we do not know yields no events.
 
-        Raises BadResponseError for one that is not of the protocol, and nothing else.
+        Raises BadResponseError if the message violates the protocol, and nothing else.
         """
         ...
 
     def media(self, data: bytes) -> Message:
-        """Play this, written as `CallDetails.spoken` says."""
+        """Returns the message that plays audio, in the format `CallDetails.spoken`."""
         ...
 
     def clear(self) -> Message | None:
-        """Forget what has not been played yet."""
+        """Returns the message that discards audio which has not been played yet."""
         ...
 
     def mark(self, name: str) -> Message | None:
-        """Say so when what was sent so far has been played."""
+        """Returns the message that asks for a MarkPlayed once everything sent so far has been played."""
         ...
 
     def keys(self, keys: str) -> Message | None:
-        """Press keys. None: they must be sent as tones."""
+        """Returns the message that presses keys.
+
+        None: the transport plays them as DTMF tones.
+        """
         ...
 
     def end(self) -> Message | None:
-        """Hang up. None: that takes a request, or the end of the socket."""
+        """Returns the message that hangs up.
+
+        None: a REST request, or closing the socket, does that.
+        """
         ...
 
     def transfer(self, to: str) -> Message | None:
-        """Hand the call on. None: that takes a request."""
+        """Returns the message that transfers the call. None: a REST request does that."""
         ...
 
 
-# What goes over the web ------------------------------------------------------------------------------
+# Webhooks and REST requests --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class WebhookRequest:
-    """A request at one of our addresses: a webhook, or the handshake of a socket.
+    """A provider's request to our server: a webhook, or the handshake of a websocket.
 
-    `url` is the address as the provider called it, with scheme, host and query; `now` is when, in seconds
-    since 1970; header names in lower case.
+    `url` is complete, as the provider called it (signatures cover it); `now` is the time of arrival as a Unix
+    time; header names are in lower case.
     """
 
     url: str
@@ -172,21 +185,21 @@ class WebhookRequest:
 
     @property
     def form(self) -> list[tuple[str, str]]:
-        """The fields of a form; none where the body is something else."""
+        """The fields of a form; empty if the body is something else."""
         if "urlencoded" not in self.headers.get("content-type", "").lower():
             return []
         return parse_qsl(self.body.decode(errors="replace"), keep_blank_values=True, max_num_fields=1000)
 
     @property
     def fields(self) -> dict[str, str]:
-        """The fields of the query, of a form or of a JSON object, those that are text or numbers."""
+        """The string and number fields of the query, the form and the JSON body together."""
         query = parse_qsl(self.url.partition("?")[2], keep_blank_values=True, max_num_fields=1000)
         data = {name: str(value) for name, value in self.data.items() if isinstance(value, str | int | float)}
         return dict(query) | dict(self.form) | data
 
     @property
     def data(self) -> dict[str, Any]:
-        """The JSON object of the body; empty where it is something else."""
+        """The JSON object in the body; empty if the body is something else."""
         try:
             found: Any = json.loads(self.body) if self.body.lstrip()[:1] == b"{" else {}
         except (ValueError, RecursionError):
@@ -195,7 +208,10 @@ class WebhookRequest:
 
     @property
     def login(self) -> tuple[str, str]:
-        """User and password of HTTP's basic authentication; empty where there is none."""
+        """User and password of HTTP basic authentication.
+
+        Two empty strings if there is none.
+        """
         scheme, _, coded = self.headers.get("authorization", "").partition(" ")
         try:
             user, _, password = (
@@ -208,7 +224,7 @@ class WebhookRequest:
 
 @dataclass(frozen=True)
 class IncomingCall:
-    """A call that rings, or one of ours that was answered, as a webhook tells it."""
+    """A call that a webhook reports: one that rings, or one of ours that was answered."""
 
     call: str
     caller: str = ""
@@ -217,7 +233,7 @@ class IncomingCall:
 
 @dataclass(frozen=True)
 class WebhookAnswer:
-    """What to answer a call with: our socket's address, and parameters that come back in CallDetails."""
+    """How to answer a call: our websocket's address, and parameters that return in `CallDetails`."""
 
     url: str
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -225,7 +241,7 @@ class WebhookAnswer:
 
 @dataclass(frozen=True)
 class Document:
-    """What a provider fetches from us: TwiML, BXML, an NCCO, ..."""
+    """A document for a provider: TwiML, BXML, an NCCO, ..."""
 
     body: str
     type: str = "text/xml"
@@ -233,10 +249,10 @@ class Document:
 
 @dataclass(frozen=True)
 class DialRequest:
-    """A call to make. `answer` is what to do when it is answered.
+    """An outgoing call; `answer` says what to do once it is answered.
 
-    `answer_url` is where the provider fetches the answer document, for those that want an address;
-    `status_url` is where it reports how the call goes.
+    `answer_url` is where providers that do not take a document fetch it; `status_url` is where they report
+    the progress of the call.
     """
 
     to: str
@@ -244,12 +260,15 @@ class DialRequest:
     caller: str = ""
     answer_url: str = ""
     status_url: str = ""
-    ring: int = 30  # seconds
+    ring: int = 30  # seconds that it may ring
 
 
 @dataclass(frozen=True)
 class TransferRequest:
-    """A call to hand on. `publish` gives the address at which a provider can fetch a document, once."""
+    """A call to transfer.
+
+    `publish` returns a URL from which the provider can fetch a document, once.
+    """
 
     call: CallDetails
     to: str
@@ -260,7 +279,10 @@ class TransferRequest:
 
 @dataclass(frozen=True)
 class RestRequest:
-    """A request to a provider: the body is a form, JSON or text; `allow` are statuses that are no failure."""
+    """A request to a provider's REST API, with a form, JSON (`data`) or text as its body.
+
+    Statuses in `allow` are not treated as failures; `login` is for HTTP basic authentication.
+    """
 
     method: str
     url: str
@@ -270,51 +292,51 @@ class RestRequest:
     login: tuple[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     bearer: Callable[[float], str] | None = None
-    """Makes a token for this moment, in seconds since 1970."""
+    """Makes a bearer token for the given Unix time."""
     allow: tuple[int, ...] = ()
 
 
-class Abandoned(Exception):  # noqa: N818  what befell a flow
-    """Nobody waits for this flow any more: it may yield one last request, to undo what it began."""
+class Abandoned(Exception):  # noqa: N818  not an error of the flow
+    """Thrown into a flow that was cancelled: it may yield one last request, to undo what it began."""
 
 
 Flow = Generator[RestRequest | float, dict[str, Any], str]
-"""Requests one after another, each answered with the JSON object of its response (empty where it is none),
-and seconds to wait between them. Returns the provider's id of a call that it made, else ""."""
+"""A generator of requests and of pauses in seconds. It is sent the JSON object of each response ({} if there
+is none), and returns the provider's id of a call that it made, otherwise ""."""
 
 Account = Mapping[str, str]
-"""What the environment says of an account, by the names in `Provider.environment`."""
+"""The credentials and settings of an account, by the names in `Provider.environment`."""
 
 Proof = str | bool
-"""The signature of a request, the same for the same request however its headers are written; or True, where a
-password proves it, which is the same for all. False and "" prove nothing."""
+"""The verified signature of a request, in a normal form, so that the server recognises a replayed request; or
+True if only a password was verified. False and "" mean that the request is not authentic."""
 
 
 @dataclass(frozen=True)
 class Provider:
-    """What a provider's file says of itself: the server, the command line and the docs are made from it."""
+    """The record of a provider, from which the server, the command line and the docs take what they need."""
 
     name: str
     title: str
     docs: str
     audio: str
-    """How the two sides may speak, in words."""
+    """The supported audio formats, in words for the docs."""
     codec: Callable[[], Codec]
     environment: Mapping[str, str]
-    """What an account needs, by name: the environment variable of each."""
+    """The environment variable of each value of an account, by the value's name."""
     optional: frozenset[str] = frozenset()
-    """Names that an account can be without."""
+    """Names of values that an account may lack."""
     signature: str = ""
-    """What proves that a request came from the provider, in words."""
+    """How requests are authenticated, in words for the docs."""
     signed: Callable[[WebhookRequest, Account], Proof] | None = None
-    """The proof, if it did. Raises ConfigurationError where the account lacks the secret."""
+    """Verifies that a request came from the provider. Raises ConfigurationError if the secret is not set."""
     incoming: Callable[[WebhookRequest], IncomingCall] | None = None
-    """Reads the webhook of a call. None: the provider opens the socket without asking, and `signed` is to be
-    asked of that handshake."""
+    """Parses the webhook of a call. None: the provider opens the websocket without a webhook, and `signed`
+    verifies the handshake."""
     answer: Callable[[WebhookAnswer], Document] | None = None
-    """The document that answers the webhook."""
+    """Makes the document that answers the webhook."""
     dial: Callable[[Account, DialRequest], Flow] | None = None
     hang_up: Callable[[Account, CallDetails], Flow] | None = None
     transfer: Callable[[Account, TransferRequest], Flow] | None = None
     lead: float = 0.1
-    """Seconds of audio to be ahead of time; less where what was sent cannot be taken back."""
+    """Seconds ahead of its time that audio is sent; small if the provider cannot discard what it was sent."""

@@ -1,4 +1,4 @@
-"""Requests to providers: what a codec's file wants done on the web, done."""
+"""Sends the REST requests that a provider's flows yield."""
 
 import asyncio
 import json
@@ -26,16 +26,21 @@ if TYPE_CHECKING:
 
     import httpx
 
-__all__ = ["Rest", "found"]
+__all__ = ["Rest", "require_text"]
 
 logger = logging.getLogger("antiphon.telephony")
 
 WITHIN = 10.0  # seconds that one request may take
-LONGEST = 1 << 20  # bytes of an answer that are read
+LONGEST = 1 << 20  # bytes of a response that are read
 
 
 class Rest:
-    """Carries out flows. `client` is used for all requests, if there is one; `now` is the time of day."""
+    """Runs flows.
+
+    Requests go through `client`, or through a new HTTP client each if it is None.
+
+    `now` returns the Unix time, for bearer tokens.
+    """
 
     def __init__(
         self,
@@ -47,10 +52,15 @@ class Rest:
         self._client = client
         self._clock = clock or LoopClock()
         self._now = now
-        self._undoing: set[asyncio.Task[Any]] = set()
+        self._undo_tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, flow: Flow, name: str) -> str:
-        """Carry out a flow for the provider of this name; gives what it returns. Raises TheyErred."""
+        """Runs a flow and returns its result.
+
+        `name` is the provider's, for error messages. Raises TheyErred.
+
+        If this is cancelled, the flow may send one more request to undo what it began.
+        """
         try:
             step = next(flow)
             while True:
@@ -79,13 +89,13 @@ class Rest:
             last = flow.throw(Abandoned())
             if isinstance(last, RestRequest):
                 task = asyncio.create_task(self._send(last, name), name="antiphon undo")
-                self._undoing.add(task)
+                self._undo_tasks.add(task)
                 task.add_done_callback(self._undone)
 
     def _undone(self, task: "asyncio.Task[Any]") -> None:
-        self._undoing.discard(task)
+        self._undo_tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.warning("what was begun could not be undone: %s", error)
+            logger.warning("an abandoned request could not be undone: %s", error)
 
     async def _send(self, request: RestRequest, name: str) -> dict[str, Any]:
         try:
@@ -103,7 +113,7 @@ class Rest:
         headers = dict(request.headers)
         if request.bearer is not None:
             headers["Authorization"] = f"Bearer {request.bearer(self._now())}"
-        client = self._client or httpx.AsyncClient(timeout=WITHIN, verify=_trust())
+        client = self._client or httpx.AsyncClient(timeout=WITHIN, verify=_tls_context())
         try:
             response = await client.request(
                 request.method, request.url, auth=request.login, headers=headers, **body
@@ -125,15 +135,21 @@ class Rest:
 
 
 @cache
-def _trust() -> "ssl.SSLContext":
-    """The certificates that are trusted; reading them takes so long that all calls share them."""
+def _tls_context() -> "ssl.SSLContext":
+    """Returns the TLS context.
+
+    Loading the certificates is slow, so that all requests share one.
+    """
     import httpx
 
     return httpx.create_ssl_context()
 
 
-def found(answer: Mapping[str, Any], *path: str) -> str:
-    """The text at this place of an answer. Raises BadResponseError where there is none."""
+def require_text(answer: Mapping[str, Any], *path: str) -> str:
+    """Returns the string at a path of nested objects.
+
+    Raises BadResponseError if there is none.
+    """
     value: Any = answer
     for name in path:
         value = cast(Any, value).get(name) if isinstance(value, Mapping) else None

@@ -1,4 +1,4 @@
-"""Proofs that a request came from whom it says. All comparisons take the same time, right or wrong."""
+"""Verification of webhook signatures. All comparisons take constant time."""
 
 import hashlib
 import hmac
@@ -8,46 +8,55 @@ from collections.abc import Callable, Mapping
 from ...errors import ConfigurationError
 from .port import Proof, WebhookRequest
 
-__all__ = ["basic", "digest", "same", "secret", "unspoken"]
+__all__ = ["account_secret", "basic_auth", "equal", "has_unsigned_body", "hmac_base64", "missing_package"]
 
 
-def secret(account: Mapping[str, str], name: str, variable: str) -> str:
-    """What an account holds under a name. Raises ConfigurationError, naming its environment variable."""
+def account_secret(account: Mapping[str, str], name: str, variable: str) -> str:
+    """Returns a secret of the account.
+
+    Raises ConfigurationError with its environment variable if unset.
+    """
     if value := account.get(name):
         return value
     raise ConfigurationError(f"requests cannot be checked without {variable}: set it in the environment")
 
 
-def same(one: str, other: str) -> bool:
-    """Whether two texts are equal."""
+def equal(one: str, other: str) -> bool:
+    """Compares two texts in constant time."""
     return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
 
 
-def unspoken(asked: WebhookRequest) -> bool:
-    """Whether there is a body that a signature of a form's fields says nothing of."""
+def has_unsigned_body(asked: WebhookRequest) -> bool:
+    """True if the request has a body that a signature over form fields does not cover."""
     return bool(asked.body) and "urlencoded" not in asked.headers.get("content-type", "").lower()
 
 
-def needs(package: str, what: str) -> ConfigurationError:
-    """What to raise where a package is missing."""
+def missing_package(package: str, what: str) -> ConfigurationError:
+    """Returns the error to raise if a package that `what` needs is not installed."""
     return ConfigurationError(
         f'{what} needs {package}, which is not installed: pip install "antiphon[server]"'
     )
 
 
-def digest(key: str, text: str, name: str) -> str:
-    """The HMAC of a text in base64, by the name of its hash."""
-    return b64encode(hmac.new(key.encode(), text.encode(), getattr(hashlib, name)).digest()).decode()
+def hmac_base64(key: str, text: str, hash_name: str) -> str:
+    """Returns the HMAC of a text in base64.
+
+    `hash_name` is an attribute of hashlib, such as "sha1".
+    """
+    return b64encode(hmac.new(key.encode(), text.encode(), getattr(hashlib, hash_name)).digest()).decode()
 
 
-def basic(
+def basic_auth(
     user: tuple[str, str], password: tuple[str, str]
 ) -> Callable[[WebhookRequest, Mapping[str, str]], Proof]:
-    """A check of HTTP's basic authentication: each is a name in the account and its environment variable."""
+    """Returns a check of HTTP basic authentication for `Provider.signed`.
+
+    Each argument is the name of a value in the account and its environment variable.
+    """
 
     def signed(asked: WebhookRequest, account: Mapping[str, str]) -> bool:
-        wanted = secret(account, *user), secret(account, *password)
+        wanted = account_secret(account, *user), account_secret(account, *password)
         given = asked.login
-        return same(given[0], wanted[0]) & same(given[1], wanted[1])
+        return equal(given[0], wanted[0]) & equal(given[1], wanted[1])
 
     return signed

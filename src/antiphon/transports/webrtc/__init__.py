@@ -1,4 +1,4 @@
-"""Browsers over WebRTC: `WebRTC` is the transport, an engine of choice does the network and the codecs."""
+"""WebRTC: a transport over an engine, aiortc or wrtc."""
 
 from .settings import IceServer, TurnServer, WebRTCSettings
 from .transport import WebRTC

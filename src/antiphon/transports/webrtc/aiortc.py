@@ -1,15 +1,19 @@
 """The engine over aiortc: pure Python around libav, OpenSSL and libsrtp.
 
-Two things are done without it. What comes in goes around its jitter buffer, which holds 80 ms back (and 320
-once a packet was lost) and wakes a thread for each packet: `Uplink` decodes in place. What goes out is
-encoded here, in mono, and handed over as packets: its own encoder is stereo at 96 kbit/s, in a thread.
+Three things are replaced. Incoming audio bypasses its jitter buffer, which holds 80 ms back (320 after a
+loss) and wakes a thread for each packet: `Uplink` decodes in place. Outgoing audio is encoded here, in mono,
+and handed over as packets: its own encoder makes stereo at 96 kbit/s, in a thread. And its queues of
+pictures, before and after the decoder, are unbounded: ours drop the oldest if the machine cannot keep up.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import queue
+import threading
+from collections.abc import Callable, Coroutine
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiortc
 import numpy as np
@@ -21,6 +25,7 @@ from av import Packet, VideoFrame
 
 from ...audio import opus
 from ...errors import ConfigurationError, UnavailableError, UsageError
+from ..capture import CaptureBuffer
 from .engine import HEARD_HZ, EngineListener, IceCandidate
 from .settings import WebRTCSettings
 from .uplink import RTP_HZ, Uplink
@@ -30,67 +35,86 @@ if TYPE_CHECKING:
     from aiortc import RTCDtlsTransport
     from av.stream import Stream
 
-__all__ = ["CONNECTING", "SILENCE", "Aiortc", "RtpReceiver", "give_up", "hang_up", "replace_jitter_buffer"]
+__all__ = [
+    "CONNECTING",
+    "SILENCE",
+    "Aiortc",
+    "BoundedDecoderQueue",
+    "PictureQueue",
+    "RtpReceiver",
+    "bound_video",
+    "hang_up",
+    "ignore_close_while_connecting",
+    "replace_jitter_buffer",
+]
 
 Encoded: TypeAlias = "Packet[Stream]"
 
 OPUS = RTCRtpCodecCapability(mimeType="audio/opus", clockRate=RTP_HZ, channels=2)
-SILENCE = b"\xf8\xff\xfe"  # 20 ms of it, as Opus has it
-JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"  # of aiortc's own; replaced where we listen ourselves
-ESTIMATOR = "_RTCRtpReceiver__remote_bitrate_estimator"  # a thousand objects, of use for pictures alone
-MOST_UNSENT = 10  # packets, 200 ms: with more the network takes none
+SILENCE = b"\xf8\xff\xfe"
+"""An Opus packet of 20 ms of silence."""
+JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"  # private to aiortc, as the next three
+DECODER_QUEUE = "_RTCRtpReceiver__decoder_queue"
+DECODER_ERROR = "_RTCRtpReceiver__decoder_error"  # an event; when set, aiortc requests a keyframe
+ESTIMATOR = "_RTCRtpReceiver__remote_bitrate_estimator"  # a thousand objects, useful for video only
+MOST_UNSENT = 10  # packets, 200 ms; if more wait, the network accepts none
+MOST_ENCODED = 30  # pictures that wait for the decoder: one to two seconds
+MOST_DECODED = 2  # pictures that wait for the event loop, up to 3 MB each
 VIDEO_HZ = 90000
-SHORTEST = 12  # bytes: RTP's header, the shortest of those that share the connection
-SETTLE = 0.05  # seconds after which a connection that was being made has seen that it is closed
+SHORTEST = 12  # bytes in an RTP header; no packet on the connection is shorter
+SETTLE = 0.05  # seconds in which a connection that is being made notices that it was closed
 SOURCES = ("camera", "screen")
-GUARDED, RESIGNING = "data_received", "_transmit"  # methods of a connection, and of its messenger
-CONNECTING = "_RTCPeerConnection__connect"  # a method, too
+DATA_RECEIVED, TRANSMIT = "data_received", "_transmit"  # methods of aioice's connection and of SCTP
+CONNECTING = "_RTCPeerConnection__connect"  # a method of aiortc's peer connection
 
 
 class Aiortc:
-    """A peer connection of aiortc."""
+    """A peer connection over aiortc."""
 
-    def __init__(self, settings: WebRTCSettings, ear: EngineListener) -> None:
-        self._ear = ear
+    def __init__(self, settings: WebRTCSettings, listener: EngineListener) -> None:
+        self._listener = listener
         self._pc = aiortc.RTCPeerConnection(_configuration(settings))
-        give_up(self._pc)
+        ignore_close_while_connecting(self._pc)
         self._pc.on("connectionstatechange", self._changed)
         self._pc.on("datachannel", self._channel_made)
         self._channel: aiortc.RTCDataChannel | None = None
         self._voice = _Voice(settings)
         self._pictures = _Pictures()
-        self._heard = RtpReceiver(ear.heard)
-        self._guarded: set[Connection] = set()
-        self._messenger: aiortc.RTCSctpTransport | None = None
-        self._watching: dict[str, asyncio.Task[None]] = {}
-        self._frames = 0
+        self._heard = RtpReceiver(listener.on_audio)
+        self._filtered: set[Connection] = set()
+        self._sctp: aiortc.RTCSctpTransport | None = None
+        self._decoded: dict[str, PictureQueue] = {}
+        self._picture_count = 0
         self._messages = 0
 
     @property
     def packets(self) -> int:
-        """Packets of sound, pictures and messages so far."""
-        return self._heard.packets + self._frames + self._messages
+        """The number of audio packets, pictures and messages so far."""
+        return self._heard.packets + self._picture_count + self._messages
 
     @property
     def unsent(self) -> int:
-        """Bytes of messages that wait."""
+        """Bytes of messages that wait to be sent."""
         return 0 if self._channel is None else self._channel.bufferedAmount
 
     async def answer(self, offer: str) -> str:
-        """The answer, with all candidates in it. Raises UsageError for an offer that cannot be read."""
+        """Returns the answer with all our candidates in it.
+
+        Raises UsageError if the offer is invalid.
+        """
         pc = self._pc
         if not pc.getTransceivers() and "m=audio" in offer:
-            # Made before the offer is read, so that it is taken for the offer's and speaks Opus alone.
+            # Added before the offer is set, so that it is matched with the offer's and negotiates Opus only.
             pc.addTransceiver(self._voice, "sendrecv").setCodecPreferences([OPUS])
         try:
             await pc.setRemoteDescription(aiortc.RTCSessionDescription(offer, "offer"))
             self._arrange()
-            for connection in set(map(_connection, _transports(pc))) - self._guarded:
-                _guard(connection)
-                self._guarded.add(connection)
-            if pc.sctp is not None and pc.sctp is not self._messenger:
-                self._messenger = pc.sctp
-                _resign(pc.sctp)
+            for connection in set(map(_connection, _transports(pc))) - self._filtered:
+                _filter_short_packets(connection)
+                self._filtered.add(connection)
+            if pc.sctp is not None and pc.sctp is not self._sctp:
+                self._sctp = pc.sctp
+                _ignore_hang_up(pc.sctp)
             await pc.setLocalDescription(await pc.createAnswer())
         except ConfigurationError:
             raise
@@ -98,12 +122,12 @@ class Aiortc:
             raise UnavailableError(f"no connection can be made here: {error}") from error
         except (OperationError, InvalidAccessError, InvalidStateError, ValueError) as error:
             raise UsageError(f"the offer cannot be answered: {error}") from error
-        except Exception as error:  # its parser raises whatever the text leads it to
+        except Exception as error:  # its parser may raise anything on a broken text
             raise UsageError("the offer cannot be answered: its SDP is broken or incomplete") from error
         return pc.localDescription.sdp
 
     def _arrange(self) -> None:
-        """Give each of the offer's media its part: the microphone's and the camera's are two-way."""
+        """Assigns the offer's media sections: audio and the first video (the camera) are two-way."""
         video = 0
         for transceiver in self._pc.getTransceivers():
             receiver = transceiver.receiver
@@ -115,45 +139,39 @@ class Aiortc:
                 transceiver.direction = "sendrecv"
                 if transceiver.sender.track is not self._pictures:
                     transceiver.sender.replaceTrack(self._pictures)
-            if not self._ear.wants_video:
-                receiver._enabled = False  # pyright: ignore[reportPrivateUsage]  else all is decoded
+            if not self._listener.wants_video:
+                receiver._enabled = False  # pyright: ignore[reportPrivateUsage]  or it would be decoded
                 setattr(receiver, ESTIMATOR, None)
-            elif receiver.track and source not in self._watching:
-                watch = self._watch(receiver.track, source)
-                self._watching[source] = asyncio.create_task(watch, name=f"antiphon {source}")
+            elif receiver.track and source not in self._decoded:
+                self._decoded[source] = bound_video(receiver, partial(self._on_picture, source))
 
-    async def _watch(self, track: aiortc.MediaStreamTrack, source: str) -> None:
-        while True:
-            try:
-                frame = cast(VideoFrame, await track.recv())  # pyright: ignore[reportUnknownMemberType]
-            except MediaStreamError:
-                return
-            self._frames += 1
-            width, height = frame.width & ~1, frame.height & ~1
-            picture = frame.reformat(width, height, "yuv420p")
-            self._ear.saw(picture.to_ndarray().tobytes(), width, height, source)
+    def _on_picture(self, source: str, frame: VideoFrame) -> None:
+        self._picture_count += 1
+        width, height = frame.width & ~1, frame.height & ~1
+        picture = frame.reformat(width, height, "yuv420p")
+        self._listener.on_picture(picture.to_ndarray().tobytes(), width, height, source)
 
     def _changed(self) -> None:
         state = self._pc.connectionState
         if state == "connected":
-            self._ear.connected()
+            self._listener.on_connected()
         elif state in ("failed", "closed"):
-            self._ear.lost(f"the connection is {state}")
+            self._listener.on_disconnected(f"the connection is {state}")
 
     def _channel_made(self, channel: aiortc.RTCDataChannel) -> None:
         if self._channel is not None and self._channel.readyState == "open":
             return
         self._channel = channel
         channel.on("message", self._message)
-        self._ear.opened()
+        self._listener.on_channel_open()
 
     def _message(self, message: str | bytes) -> None:
         self._messages += 1
         if isinstance(message, str):
-            self._ear.told(message)
+            self._listener.on_message(message)
 
-    async def add(self, candidate: IceCandidate) -> None:
-        """Try one more address. Raises UsageError where it is none."""
+    async def add_candidate(self, candidate: IceCandidate) -> None:
+        """Adds an address of the client. Raises UsageError if it is invalid."""
         if not candidate.candidate:
             await self._pc.addIceCandidate(None)
             return
@@ -162,18 +180,18 @@ class Aiortc:
             found.sdpMid, found.sdpMLineIndex = candidate.mid, candidate.index
             await self._pc.addIceCandidate(found)
         except (AssertionError, ValueError, IndexError) as error:
-            raise UsageError(f"{candidate.candidate[:100]!r} is no ICE candidate") from error
+            raise UsageError(f"{candidate.candidate[:100]!r} is not an ICE candidate") from error
 
-    def say(self, pcm: bytes | None) -> None:
-        """Encode and send 20 ms."""
-        self._voice.say(pcm)
+    def send_audio(self, pcm: bytes | None) -> None:
+        """Encodes and sends 20 ms."""
+        self._voice.send(pcm)
 
-    def show(self, pixels: bytes, width: int, height: int, at: float) -> None:
-        """Send a picture, unless a later one overtakes it."""
+    def send_picture(self, pixels: bytes, width: int, height: int, at: float) -> None:
+        """Sends a picture, unless a later one replaces it before it is sent."""
         self._pictures.show(_picture(pixels, width, height, at))
 
-    def tell(self, text: str) -> None:
-        """Send a message. Raises UsageError for one that is too long for the client."""
+    def send_message(self, text: str) -> None:
+        """Sends a message. Raises UsageError if it is too long for the client."""
         if (
             self._channel is None
             or self._channel.readyState != "open"
@@ -186,60 +204,59 @@ class Aiortc:
             raise UsageError(f"a message of {len(text)} characters is too long for the client") from error
 
     async def close(self) -> None:
-        """Close the connection, and wait until nothing of it is left."""
+        """Closes the connection and waits until its tasks and sockets are gone."""
         self._pc.remove_all_listeners()
         self._voice.stop()
         self._pictures.stop()
-        for task in self._watching.values():
-            task.cancel()
+        for decoded in self._decoded.values():
+            decoded.close()
         await hang_up(self._pc)
-        await asyncio.gather(*self._watching.values(), return_exceptions=True)
 
 
 async def hang_up(pc: aiortc.RTCPeerConnection) -> None:
-    """Close a connection of aiortc's, whatever it is doing, with all its tasks, and let go of its memory."""
+    """Closes an aiortc connection in whatever state, with all its tasks, and breaks its reference cycles."""
     was_connecting, transports = pc.connectionState == "connecting", _transports(pc)
     await pc.close()
     if was_connecting:
-        # A check that succeeds at this moment has it ask for the other side's consent, for half a minute.
+        # If an ICE check succeeds at this moment, it goes on with consent checks for half a minute.
         await asyncio.sleep(SETTLE)
         for transport in transports:
             await _connection(transport).close()
-    # Who knows each other in a circle stays until the garbage collector stops everybody to look for it.
+    # Reference cycles would live until a full garbage collection, which pauses all sessions.
     for transport in transports:
         for part in (transport, transport.transport, transport.transport.iceGatherer):
             part.remove_all_listeners()
-        vars(_connection(transport)).pop(GUARDED, None)
+        vars(_connection(transport)).pop(DATA_RECEIVED, None)
     vars(pc).pop(CONNECTING, None)
     if pc.sctp is not None:
         pc.sctp.remove_all_listeners()
-        vars(pc.sctp).pop(RESIGNING, None)
+        vars(pc.sctp).pop(TRANSMIT, None)
 
 
-def _guard(connection: "Connection") -> None:
-    """Keep from aiortc what is too short to be a packet: an empty one, from anybody, ends the connection."""
-    take = connection.data_received
+def _filter_short_packets(connection: "Connection") -> None:
+    """Drops packets that are too short: an empty one, from anybody, would make aiortc end the connection."""
+    receive = connection.data_received
 
-    def checked(data: bytes, component: int) -> None:
+    def filtered(data: bytes, component: int) -> None:
         if len(data) >= SHORTEST:
-            take(data, component)
+            receive(data, component)
 
-    setattr(connection, GUARDED, checked)
+    setattr(connection, DATA_RECEIVED, filtered)
 
 
-def _resign(sctp: aiortc.RTCSctpTransport) -> None:
-    """Let it stop sending to a client that has hung up, instead of failing in a task that nobody awaits."""
+def _ignore_hang_up(sctp: aiortc.RTCSctpTransport) -> None:
+    """Ends sending to a client that has hung up quietly, not with an error in a task that nobody awaits."""
     transmit = sctp._transmit  # pyright: ignore[reportPrivateUsage]
 
     async def transmitted() -> None:
         with contextlib.suppress(ConnectionError):
             await transmit()
 
-    setattr(sctp, RESIGNING, transmitted)
+    setattr(sctp, TRANSMIT, transmitted)
 
 
-def give_up(pc: aiortc.RTCPeerConnection) -> None:
-    """Let it stop connecting when it is closed, instead of failing in a task that nobody awaits."""
+def ignore_close_while_connecting(pc: aiortc.RTCPeerConnection) -> None:
+    """Ends connecting quietly if it is closed meanwhile, not with an error in a task that nobody awaits."""
     connect = getattr(pc, CONNECTING)
 
     async def connected() -> None:
@@ -250,32 +267,84 @@ def give_up(pc: aiortc.RTCPeerConnection) -> None:
 
 
 def _transports(pc: aiortc.RTCPeerConnection) -> "set[RTCDtlsTransport]":
-    """Its transports: one, where all is bundled."""
+    """Returns its DTLS transports: only one if all media are bundled."""
     transports = {transceiver.receiver.transport for transceiver in pc.getTransceivers()}
     return transports if pc.sctp is None else transports | {pc.sctp.transport}
 
 
 def _connection(transport: "RTCDtlsTransport") -> "Connection":
-    """That of aioice's, below it."""
+    """Returns the aioice connection of a transport."""
     return transport.transport._connection  # pyright: ignore[reportPrivateUsage]
 
 
 class RtpReceiver:
-    """Stands where aiortc has its jitter buffer; gives it nothing to decode."""
+    """Takes the place of aiortc's jitter buffer: passes packets to `Uplink`."""
 
-    def __init__(self, heard: Callable[[bytes], object]) -> None:
+    def __init__(self, on_audio: Callable[[bytes], object]) -> None:
         self.packets = 0
-        self._uplink = Uplink(opus.OpusDecoder(HEARD_HZ), heard)
+        self._uplink = Uplink(opus.OpusDecoder(HEARD_HZ), on_audio)
 
     def add(self, packet: Any) -> tuple[bool, None]:
-        """A packet of aiortc's: no picture is missed, no frame is complete."""
+        """Handles an RTP packet.
+
+        Returns what aiortc expects: no picture lost, no frame complete.
+        """
         self.packets += 1
         self._uplink.add(packet.sequence_number, packet.timestamp, packet._data)
         return False, None
 
 
+class BoundedDecoderQueue(queue.Queue[Any]):
+    """Takes the place of the queue before aiortc's video decoder, in another thread.
+
+    A decoder cannot skip single pictures, so if it falls behind, all that wait are dropped, and `on_overflow`
+    makes aiortc request a keyframe.
+    """
+
+    def __init__(self, on_overflow: Callable[[], object]) -> None:
+        super().__init__()
+        self.dropped = 0
+        self._on_overflow = on_overflow
+
+    def _put(self, item: Any) -> None:
+        if item is not None and len(self.queue) >= MOST_ENCODED:
+            self.dropped += len(self.queue)
+            self.queue.clear()
+            self._on_overflow()
+        super()._put(item)
+
+
+class PictureQueue(CaptureBuffer[VideoFrame]):
+    """Takes the place of the queue after aiortc's video decoder: hands the newest pictures to the loop."""
+
+    def put(self, item: VideoFrame | None) -> Coroutine[Any, Any, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Adds a picture, from the decoder's thread, which schedules the coroutine.
+
+        None is the end.
+        """
+        if item is not None:
+            super().put(item)
+        return _nothing()
+
+
+async def _nothing() -> None:
+    pass
+
+
+def bound_video(receiver: aiortc.RTCRtpReceiver, handle: Callable[[VideoFrame], object]) -> PictureQueue:
+    """Replaces the unbounded queues of a receiver that has not started.
+
+    Returns that of decoded pictures.
+    """
+    decoded = PictureQueue(asyncio.get_running_loop(), handle, MOST_DECODED)
+    error: threading.Event = _private(receiver, DECODER_ERROR)
+    _replace(receiver, DECODER_QUEUE, BoundedDecoderQueue(error.set))
+    _replace(receiver.track, "_queue", decoded)
+    return decoded
+
+
 class _Voice(aiortc.MediaStreamTrack):
-    """The agent's voice, in packets that aiortc sends as they are."""
+    """The agent's voice, as encoded packets that aiortc sends as they are."""
 
     kind = "audio"
 
@@ -286,8 +355,8 @@ class _Voice(aiortc.MediaStreamTrack):
         self._at = 0
         self._is_read = False
 
-    def say(self, pcm: bytes | None) -> None:
-        if not self._is_read:  # what waited now would come in a burst, by which the far end sets its buffer
+    def send(self, pcm: bytes | None) -> None:
+        if not self._is_read:  # or packets would leave in a burst, and the client's jitter buffer would grow
             return
         for data in [SILENCE] if pcm is None else self._encode(pcm):
             packet = Packet(data)
@@ -309,31 +378,31 @@ class _Voice(aiortc.MediaStreamTrack):
 
 
 class _Pictures(aiortc.MediaStreamTrack):
-    """What the agent shows: the latest picture, once."""
+    """What the agent shows: the latest picture, sent once."""
 
     kind = "video"
 
     def __init__(self) -> None:
         super().__init__()
         self._latest: VideoFrame | None = None
-        self._there = asyncio.Event()
+        self._available = asyncio.Event()
 
     def show(self, picture: VideoFrame) -> None:
         self._latest = picture
-        self._there.set()
+        self._available.set()
 
     async def recv(self) -> VideoFrame:
-        await self._there.wait()
+        await self._available.wait()
         picture, self._latest = self._latest, None
         if picture is None:
             raise MediaStreamError
-        self._there.clear()
+        self._available.clear()
         return picture
 
     def stop(self) -> None:
         super().stop()
         self._latest = None
-        self._there.set()
+        self._available.set()
 
 
 def _picture(pixels: bytes, width: int, height: int, at: float) -> VideoFrame:
@@ -344,13 +413,30 @@ def _picture(pixels: bytes, width: int, height: int, at: float) -> VideoFrame:
 
 
 def replace_jitter_buffer(receiver: aiortc.RTCRtpReceiver, heard: RtpReceiver) -> None:
-    """Let a receiver's packets be heard at once. Raises ConfigurationError for an aiortc that has changed."""
-    if not hasattr(receiver, JITTER_BUFFER):
+    """Makes a receiver pass its packets to `heard` at once.
+
+    Raises ConfigurationError if it cannot.
+    """
+    _replace(receiver, JITTER_BUFFER, heard)
+
+
+def _private(part: object, name: str) -> Any:
+    """Returns a private attribute of aiortc's.
+
+    Raises ConfigurationError if this version has none.
+    """
+    try:
+        return getattr(part, name)
+    except AttributeError as error:
         raise ConfigurationError(
-            f"aiortc {aiortc.__version__} is made otherwise than the one this was written for: "
-            'pip install "antiphon[webrtc]"'
-        )
-    setattr(receiver, JITTER_BUFFER, heard)
+            f"aiortc {aiortc.__version__} differs internally from the version that this engine was written "
+            'for: pip install "antiphon[webrtc]"'
+        ) from error
+
+
+def _replace(part: object, name: str, value: object) -> None:
+    _private(part, name)
+    setattr(part, name, value)
 
 
 def _configuration(settings: WebRTCSettings) -> aiortc.RTCConfiguration:
@@ -359,6 +445,6 @@ def _configuration(settings: WebRTCSettings) -> aiortc.RTCConfiguration:
             aiortc.RTCIceServer(server.url, server.username, server.credential)
             for server in settings.servers()
         ],
-        bundlePolicy=aiortc.RTCBundlePolicy.MAX_COMPAT,  # the others lose a second video, or addresses
+        bundlePolicy=aiortc.RTCBundlePolicy.MAX_COMPAT,  # other policies lose a second video, or candidates
         iceTransportPolicy=aiortc.RTCIceTransportPolicy("relay" if settings.relay_only else "all"),
     )

@@ -1,27 +1,29 @@
-"""The port between the transport and what does ICE, DTLS, SRTP and the codecs.
+"""The port for WebRTC libraries, which do ICE, DTLS, SRTP and the codecs.
 
-An engine is one peer connection that answers offers. It runs in the session's event loop and reports what
-arrives by calling its `EngineListener` from that loop.
+An engine is one peer connection that answers offers. It runs in the session's event loop and calls its
+`EngineListener` from that loop. `engines.py` chooses the engine that the settings name.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...errors import ConfigurationError
 from .settings import WebRTCSettings
 
-__all__ = ["HEARD_HZ", "PIECE", "Engine", "EngineListener", "IceCandidate", "MakeEngine", "engine_maker"]
+__all__ = ["HEARD_HZ", "PIECE", "Engine", "EngineListener", "IceCandidate", "MakeEngine"]
 
 HEARD_HZ = 16000
-"""The rate of what an engine hears."""
+"""The sample rate of the audio that an engine receives."""
 PIECE = 0.02
-"""Seconds of audio that an engine is given at once."""
+"""Seconds of audio in one call of `Engine.send_audio`."""
 
 
 @dataclass(frozen=True, slots=True)
 class IceCandidate:
-    """Where the client may be reached, as SDP has it ("candidate:1 1 udp ..."); "" is the end."""
+    """An address of the client, as in SDP ("candidate:1 1 udp ...").
+
+    "" marks the end of candidates.
+    """
 
     candidate: str
     mid: str | None
@@ -29,35 +31,35 @@ class IceCandidate:
 
 
 class EngineListener(Protocol):
-    """Who is told what the client sends."""
+    """The callbacks of an engine."""
 
     @property
     def wants_video(self) -> bool:
-        """Whether pictures are worth decoding."""
+        """False if nothing in the pipeline handles video, so that it need not be decoded."""
         ...
 
-    def connected(self) -> None:
+    def on_connected(self) -> None:
         """Media can flow."""
         ...
 
-    def opened(self) -> None:
+    def on_channel_open(self) -> None:
         """The data channel can be written to."""
         ...
 
-    def heard(self, pcm: bytes) -> None:
+    def on_audio(self, pcm: bytes) -> None:
         """Mono 16-bit samples at HEARD_HZ, in order and without gaps."""
         ...
 
-    def saw(self, pixels: bytes, width: int, height: int, source: str) -> None:
-        """A picture as UserVideo has it; `source` is "camera" or "screen"."""
+    def on_picture(self, pixels: bytes, width: int, height: int, source: str) -> None:
+        """A picture in the format of UserVideo; `source` is "camera" or "screen"."""
         ...
 
-    def told(self, text: str) -> None:
-        """A message came through the data channel."""
+    def on_message(self, text: str) -> None:
+        """A message from the data channel."""
         ...
 
-    def lost(self, reason: str) -> None:
-        """The connection is over, and will not come back."""
+    def on_disconnected(self, reason: str) -> None:
+        """The connection has ended and cannot recover."""
         ...
 
 
@@ -66,7 +68,7 @@ class Engine(Protocol):
 
     @property
     def packets(self) -> int:
-        """Grows as long as something comes from the client."""
+        """A count that grows whenever something arrives from the client."""
         ...
 
     @property
@@ -75,45 +77,37 @@ class Engine(Protocol):
         ...
 
     async def answer(self, offer: str) -> str:
-        """The SDP answer to an SDP offer, the first or a later one. Raises UsageError for what is none."""
+        """Returns the SDP answer to an offer, the first or a later one.
+
+        Raises UsageError if invalid.
+        """
         ...
 
-    async def add(self, candidate: IceCandidate) -> None:
-        """Try one more address. Raises UsageError for what is none."""
+    async def add_candidate(self, candidate: IceCandidate) -> None:
+        """Adds an address of the client. Raises UsageError if it is invalid."""
         ...
 
-    def say(self, pcm: bytes | None) -> None:
-        """Send PIECE seconds of mono 16-bit samples at the settings' rate, at once; None is silence."""
+    def send_audio(self, pcm: bytes | None) -> None:
+        """Sends PIECE seconds of mono 16-bit samples at the settings' rate immediately.
+
+        None is silence.
+        """
         ...
 
-    def show(self, pixels: bytes, width: int, height: int, at: float) -> None:
-        """Send a picture as AgentVideo has it; one that is still waiting is forgotten."""
+    def send_picture(self, pixels: bytes, width: int, height: int, at: float) -> None:
+        """Sends a picture in the format of AgentVideo, in place of one that has not been sent yet."""
         ...
 
-    def tell(self, text: str) -> None:
-        """Send a message, once `opened`. Raises UsageError for one that is longer than the client takes."""
+    def send_message(self, text: str) -> None:
+        """Sends a message, if the data channel is open.
+
+        Raises UsageError if it is too long.
+        """
         ...
 
     async def close(self) -> None:
-        """Leave, and let go of every socket, thread and task."""
+        """Closes the connection and releases its sockets, threads and tasks."""
         ...
 
 
 MakeEngine = Callable[[WebRTCSettings, EngineListener], Engine]
-
-
-def engine_maker(settings: WebRTCSettings) -> MakeEngine:
-    """What makes the engine that the settings name. Raises ConfigurationError where it is not installed."""
-    if settings.engine == "wrtc":
-        try:
-            from .wrtc import Wrtc
-        except ImportError as error:
-            raise ConfigurationError(
-                'engine="wrtc" needs the package wrtc: pip install "antiphon[webrtc-native]"'
-            ) from error
-        return Wrtc
-    try:
-        from .aiortc import Aiortc
-    except ImportError as error:
-        raise ConfigurationError('WebRTC needs aiortc: pip install "antiphon[webrtc]"') from error
-    return Aiortc

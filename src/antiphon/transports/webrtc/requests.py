@@ -1,4 +1,7 @@
-"""What a client's program sends over HTTP, checked: it is the first thing that a stranger reaches."""
+"""Validates what a client sends over HTTP.
+
+It is the first thing that a stranger reaches.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +12,20 @@ from .engine import IceCandidate
 
 __all__ = ["SdpOffer", "candidates"]
 
-LONGEST_OFFER = 100_000  # characters; a browser's with two cameras has 20,000
+LONGEST_OFFER = 100_000  # characters; a browser with two cameras sends 20,000
 KINDS = ("audio", "video", "application")
 BUNDLE = "a=group:BUNDLE"
-MOST_MEDIA = 8  # media sections: each costs a thread
+MOST_MEDIA = 8  # media sections, each of which costs a thread
 LONGEST_CANDIDATE = 1_000
 MOST_CANDIDATES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class SdpOffer:
-    """An SDP offer; `pc_id` is the connection's, where it has one, and `restart` asks for a new one."""
+    """An SDP offer.
+
+    `pc_id` names an existing connection, and `restart` asks for a new one in its place.
+    """
 
     sdp: str
     pc_id: str | None
@@ -27,27 +33,28 @@ class SdpOffer:
 
     @classmethod
     def read(cls, request: Mapping[str, Any]) -> "SdpOffer":
-        """From {"sdp", "type": "offer", "pc_id", "restart_pc"}. Raises UsageError."""
+        """Parses {"sdp", "type": "offer", "pc_id", "restart_pc"}.
+
+        Raises UsageError if it is invalid.
+        """
         sdp, pc_id = request.get("sdp"), request.get("pc_id")
         if not isinstance(sdp, str) or not sdp.startswith("v=0"):
             raise UsageError("an offer needs an sdp, a text that begins with v=0")
         if len(sdp) > LONGEST_OFFER:
-            raise UsageError(
-                f"the offer has {len(sdp)} characters; {LONGEST_OFFER} are the most that is read"
-            )
+            raise UsageError(f"the offer has {len(sdp)} characters; the limit is {LONGEST_OFFER}")
         _check_media(sdp)
         if request.get("type") != "offer":
             raise UsageError(f"the type is {request.get('type')!r:.40}: an offer is needed")
         if pc_id is not None and not isinstance(pc_id, str):
-            raise UsageError("the pc_id is a text, that of the first answer, or null")
+            raise UsageError("the pc_id must be the text from the first answer, or null")
         return cls(sdp, pc_id or None, request.get("restart_pc") is True)
 
 
 def _check_media(sdp: str) -> None:
-    """See that an engine can find its way about. Raises UsageError."""
+    """Checks the media sections before an engine parses them. Raises UsageError."""
     head, *sections = sdp.replace("\r\n", "\n").split("\nm=")
     if not 1 <= len(sections) <= MOST_MEDIA:
-        raise UsageError(f"the offer has {len(sections)} media sections; taken are 1 to {MOST_MEDIA}")
+        raise UsageError(f"the offer has {len(sections)} media sections; 1 to {MOST_MEDIA} are allowed")
     mids: list[str] = []
     for section in sections:
         kind = section.split(" ")[0]
@@ -60,13 +67,16 @@ def _check_media(sdp: str) -> None:
 
 
 def candidates(request: Mapping[str, Any]) -> list[IceCandidate]:
-    """From {"candidates": [{"candidate", "sdp_mid", "sdp_mline_index"}]}. Raises UsageError."""
+    """Parses {"candidates": [{"candidate", "sdp_mid", "sdp_mline_index"}]}.
+
+    Raises UsageError.
+    """
     given = request.get("candidates")
     if not isinstance(given, Sequence) or isinstance(given, str | bytes):
-        raise UsageError("candidates is a list")
+        raise UsageError("candidates must be a list")
     several = cast(Sequence[object], given)
     if len(several) > MOST_CANDIDATES:
-        raise UsageError(f"{len(several)} candidates came at once; {MOST_CANDIDATES} are the most")
+        raise UsageError(f"{len(several)} candidates came at once; the limit is {MOST_CANDIDATES}")
     return [_candidate(one) for one in several]
 
 
@@ -74,11 +84,11 @@ def _candidate(given: object) -> IceCandidate:
     fields: Mapping[str, object] = cast(Mapping[str, object], given) if isinstance(given, Mapping) else {}
     text, mid, index = fields.get("candidate"), fields.get("sdp_mid"), fields.get("sdp_mline_index")
     if not isinstance(text, str) or len(text) > LONGEST_CANDIDATE:
-        raise UsageError("each candidate has the candidate itself, a text as in SDP")
+        raise UsageError('each candidate needs "candidate", a text as in SDP')
     if not (mid is None or isinstance(mid, str)) or not (
         index is None or (isinstance(index, int) and not isinstance(index, bool))
     ):
-        raise UsageError("sdp_mid is a text and sdp_mline_index a number, or null")
+        raise UsageError("sdp_mid must be a text and sdp_mline_index a number, or null")
     if text and mid is None and index is None:
-        raise UsageError("a candidate needs sdp_mid or sdp_mline_index, to say what it is for")
+        raise UsageError("a candidate needs sdp_mid or sdp_mline_index, to say which section it is for")
     return IceCandidate(text, mid, index)

@@ -1,11 +1,11 @@
-"""How a WebRTC transport is set up, and what its clients are told of STUN and TURN."""
+"""Settings of a WebRTC transport, and the STUN and TURN configuration of its clients."""
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
-from time import time  # TURN's credentials end by the wall clock, whatever the session's is
+from time import time  # TURN credentials expire by the wall clock, not by the session's
 from typing import Any, Literal
 
 from ...errors import ConfigurationError
@@ -18,7 +18,7 @@ BITRATES = range(6_000, 256_001)
 
 @dataclass(frozen=True, slots=True)
 class IceServer:
-    """A STUN or TURN server, such as "stun:stun.example.org:3478", with its credentials if it wants them."""
+    """A STUN or TURN server, such as "stun:stun.example.org:3478", with credentials if it needs them."""
 
     url: str
     username: str | None = None
@@ -33,9 +33,9 @@ class IceServer:
 
 @dataclass(frozen=True, slots=True)
 class TurnServer:
-    """A TURN server that shares a `secret` with us, for credentials that end after `lifetime` seconds.
+    """A TURN server that shares a `secret` with us, for credentials that expire after `lifetime` seconds.
 
-    The user name is the Unix time of the end, and the password an HMAC-SHA1 of it: "A REST API For Access To
+    The user name is the Unix time of expiry, and the password an HMAC-SHA1 of it: "A REST API For Access To
     TURN Services", draft-uberti-behave-turn-rest-00; coturn's `use-auth-secret`.
     """
 
@@ -50,7 +50,7 @@ class TurnServer:
         IceServer(self.url)
 
     def server(self, now: float) -> IceServer:
-        """The server with credentials made at `now`, in Unix time."""
+        """Returns the server with credentials issued at `now`, a Unix time."""
         username = f"{int(now + self.lifetime)}:{self.name}"
         digest = hmac.new(self.secret.encode(), username.encode(), hashlib.sha1).digest()
         return IceServer(self.url, username, base64.b64encode(digest).decode())
@@ -58,13 +58,15 @@ class TurnServer:
 
 @dataclass(frozen=True, slots=True)
 class WebRTCSettings:
-    """Settings of a WebRTC transport; times in seconds. Raises ConfigurationError for what cannot be.
+    """Settings of a WebRTC transport; times in seconds.
+
+    Raises ConfigurationError if one is invalid.
 
     `engine`: "aiortc", or "wrtc", which is Chrome's own (`pip install "antiphon[webrtc-native]"`).
-    `port_range`: the UDP ports that may be used, first and last; wrtc alone can do it.
-    `relay_only`: go through TURN, and nowhere else.
-    `vanished_after`: a client of which nothing comes for this long has vanished: the agent falls silent.
-    `restart_within`: how much longer the conversation waits for it to come back; browsers take 5 to 8 s.
+    `port_range`: the first and last UDP port to use; only wrtc supports it.
+    `relay_only`: connect through TURN only.
+    `vanished_after`: the agent falls silent if nothing has come from the client for so long.
+    `restart_within`: how much longer the session waits for the client to reconnect; browsers take 5 to 8 s.
     """
 
     engine: Literal["aiortc", "wrtc"] = "aiortc"
@@ -98,12 +100,15 @@ class WebRTCSettings:
             )
 
     def servers(self, now: float | None = None) -> tuple[IceServer, ...]:
-        """The servers, with credentials that begin now (Unix time; the real one where none is given)."""
+        """Returns the ICE servers with credentials issued at `now`, a Unix time.
+
+        None is the current time.
+        """
         turn = () if self.turn is None else (self.turn.server(time() if now is None else now),)
         return (*self.ice_servers, *turn)
 
     def ice_config(self, now: float | None = None) -> Mapping[str, Any]:
-        """What a browser's RTCPeerConnection is made with: {"iceServers": [...]}."""
+        """Returns the configuration for a browser's RTCPeerConnection: {"iceServers": [...]}."""
         return {
             "iceServers": [
                 {"urls": [server.url]}

@@ -1,9 +1,9 @@
-"""A browser over WebRTC: voice, camera, screen and a data channel, as the SmallWebRTC clients do it.
+"""A browser over WebRTC, compatible with the SmallWebRTC clients.
 
-The client makes an offer over HTTP, and sends the addresses that it finds later. It can make another offer at
-any time: to change what is sent, or, when its network has changed, for a new connection; the conversation
-goes on. Over the data channel go "ping" texts, a few messages about the connection itself ("signalling"), and
-those of the client protocol.
+It carries voice, camera, screen and a data channel. The client makes an offer over HTTP, and sends ICE
+candidates that it finds later. It can make another offer at any time: to change its media, or to get a new
+connection after its network has changed; the conversation goes on. The data channel carries "ping" texts, a
+few messages about the connection itself ("signalling"), and those of the client protocol.
 """
 
 import asyncio
@@ -18,25 +18,28 @@ from ...observers import Observer
 from ...ports import BranchPort
 from ...processor import Processor, Route, SessionPort, on
 from ..intake import Intake
-from .channel import ClientProtocol
+from .data_channel import ClientProtocol
 from .downlink import Downlink
-from .engine import HEARD_HZ, PIECE, MakeEngine, engine_maker
-from .line import WebRTCLink
+from .engine import HEARD_HZ, PIECE, MakeEngine
+from .engines import engine_maker
+from .link import WebRTCLink
 from .requests import SdpOffer, candidates
 from .settings import WebRTCSettings
 
 __all__ = ["WebRTC"]
 
-ANSWER_WITHIN = 10.0  # seconds that an offer, and the gathering of our addresses, may take
-LOOK = 0.25  # seconds between two looks at whether the client is still there
-MOST_UNSENT = 1 << 20  # bytes of messages that may wait for a client
-QUIET = 0.5  # seconds without sound from the client, after which it counts as silent
+ANSWER_WITHIN = 10.0  # seconds that the answer, with the gathering of our ICE candidates, may take
+CHECK = 0.25  # seconds between two checks of whether the client is still there
+MOST_UNSENT = 1 << 20  # bytes of messages that may wait to be sent; with more the client is too slow
+QUIET = 0.5  # seconds without audio from the client after which silence takes its place
 
 
 class WebRTC:
-    """A transport whose client makes offers. `rtvi` is the client protocol, if one is spoken.
+    """A transport whose client makes offers.
 
-    The session starts when the client has connected. It ends when the client has gone.
+    `rtvi` is the client protocol on the data channel, if any.
+
+    The session starts when the client has connected, and ends when it has gone.
     """
 
     lead = PIECE
@@ -52,142 +55,153 @@ class WebRTC:
         self.sample_rate = self.settings.sample_rate
         self.observers: Sequence[Observer] = () if rtvi is None else (rtvi,)
         self.pc_id: str | None = None
-        """The name of the connection, made with the first answer; it outlives a restart."""
-        self._line = WebRTCLink(self.settings, engine or engine_maker(self.settings), rtvi)
-        self.input = WebRTCInput(self._line, rtvi)
-        self.output = WebRTCOutput(self._line)
+        """The id of the connection, made with the first answer. It stays the same after a restart."""
+        self._link = WebRTCLink(self.settings, engine or engine_maker(self.settings), rtvi)
+        self.input = WebRTCInput(self._link, rtvi)
+        self.output = WebRTCOutput(self._link)
         self._offering = asyncio.Lock()
 
     async def offer(self, request: Mapping[str, Any]) -> dict[str, str]:
-        """Answer {"sdp", "type", "pc_id", "restart_pc"} by {"sdp", "type", "pc_id"}.
+        """Answers {"sdp", "type", "pc_id", "restart_pc"} with {"sdp", "type", "pc_id"}.
 
-        Raises UsageError for what is no offer, or not for this connection.
+        Raises UsageError if the offer is invalid or for another connection.
         """
         offer = SdpOffer.read(request)
         async with self._offering:
             if offer.pc_id not in (None, self.pc_id):
-                raise UsageError("there is no connection of this pc_id here; send null to begin one")
+                raise UsageError("no connection has this pc_id here; send null to begin one")
             if offer.pc_id is None and self.pc_id is not None and not offer.restart:
                 raise UsageError("this session has a connection; give its pc_id, or ask to restart_pc")
             try:
                 async with asyncio.timeout(ANSWER_WITHIN):
-                    sdp = await self._line.answer(offer.sdp, anew=offer.restart)
+                    sdp = await self._link.answer(offer.sdp, anew=offer.restart)
             except TimeoutError as error:
-                raise ServiceTimeoutError("no answer was ready in time: are STUN and TURN there?") from error
+                raise ServiceTimeoutError(
+                    "no answer was ready in time: can the STUN and TURN servers be reached?"
+                ) from error
             self.pc_id = self.pc_id or secrets.token_urlsafe(12)
             return {"sdp": sdp, "type": "answer", "pc_id": self.pc_id}
 
     async def candidates(self, request: Mapping[str, Any]) -> dict[str, str]:
-        """Try the addresses in {"pc_id", "candidates": [...]}. Raises UsageError for what is none."""
+        """Adds the ICE candidates in {"pc_id", "candidates": [...]}.
+
+        Raises UsageError if invalid.
+        """
         found = candidates(request)
         if self.pc_id is None or request.get("pc_id") != self.pc_id:
-            raise UsageError("there is no connection of this pc_id here")
-        await self._line.add(found)
+            raise UsageError("no connection has this pc_id here")
+        await self._link.add_candidates(found)
         return {"status": "success"}
 
     def renegotiate(self) -> None:
-        """Ask the client for a new offer, over the connection that there is."""
-        self._line.channel.signal("renegotiate")
+        """Asks the client, over the data channel, for a new offer."""
+        self._link.channel.signal("renegotiate")
 
     async def close(self) -> None:
-        """Tell the client that nobody is here any more, and close the connection."""
-        await self._line.close()
+        """Tells the client that the session is over, and closes the connection."""
+        await self._link.close()
 
 
 class WebRTCInput(Processor):
-    """The first part: what the client says and shows."""
+    """The first part: pushes what the client says and shows, and ends the session when it has gone."""
 
     name = "webrtc in"
 
-    def __init__(self, line: WebRTCLink, protocol: ClientProtocol | None) -> None:
-        self._line = line
+    def __init__(self, link: WebRTCLink, protocol: ClientProtocol | None) -> None:
+        self._link = link
         self._protocol = protocol
-        self._settings = line.settings
+        self._settings = link.settings
         self._intake = Intake(HEARD_HZ)
-        self._running = False  # whether the session has started, and the part is not closed
-        self._heard = 0.0  # up to when there is sound, in the session's time
+        self._running = False  # True from the session's start until the part is closed
+        self._audio_until = 0.0  # up to when there is audio, in the session's time
         self._packets: object = None
-        self._looked = 0.0  # when the client was last looked for
-        self._missing = 0.0  # seconds in which nothing came from it
+        self._checked = 0.0  # when `_check` last ran
+        self._silent_for = 0.0  # seconds in which nothing at all came from the client
         self._vanished = False
         self._timer: Timer | None = None
         self._ending: asyncio.Task[None] | None = None
 
     def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
-        """Take a place, and see whether anybody behind it looks at pictures."""
-        self._line.wants_video = after(UserVideo) is not None
+        """Finds out whether anything in the pipeline handles video, and attaches the client protocol."""
+        self._link.wants_video = after(UserVideo) is not None
         if self._protocol is not None:
             self._protocol.bind(session)
         return super().link(session, after, branches)
 
     async def open(self) -> None:
-        """Wait for the client. Raises ServiceTimeoutError where it does not come."""
-        self._line.hear, self._line.see = self._hear, self._see
+        """Waits until the client has connected.
+
+        Raises ServiceTimeoutError if it does not in time.
+        """
+        self._link.on_audio, self._link.on_picture = self._push_audio, self._push_picture
         try:
             async with asyncio.timeout(self._settings.connect_within):
-                await self._line.connected.wait()
+                await self._link.connected.wait()
         except TimeoutError as error:
             raise ServiceTimeoutError("the client made no connection in time") from error
 
     async def close(self) -> None:
-        """Hang up."""
+        """Closes the connection."""
         if self._timer is not None:
             self._timer.cancel()
         self._running = False
-        await self._line.close()
+        await self._link.close()
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        """Time begins; without a client, it ends."""
+        """Begins to check whether the client is there.
+
+        Ends the session if it never connected.
+        """
         self._running = True
-        if not self._line.connected.is_set():
+        if not self._link.connected.is_set():
             self._end("the client never connected")
         else:
-            self._look()
+            self._check()
 
-    def _hear(self, pcm: bytes) -> None:
+    def _push_audio(self, pcm: bytes) -> None:
         if not self._running:
             return
-        self._heard = now = self.session.elapsed()
-        if (frame := self._intake.take(pcm, now)) is not None:
+        self._audio_until = now = self.session.elapsed()
+        if (frame := self._intake.place(pcm, now)) is not None:
             self.push(frame)
 
-    def _see(self, pixels: bytes, width: int, height: int, source: str) -> None:
+    def _push_picture(self, pixels: bytes, width: int, height: int, source: str) -> None:
         if self._running:
             self.push(UserVideo(pixels, width, height, self.session.elapsed(), source))
 
-    def _look(self) -> None:
-        """See from time to time whether the client is still there; where it says nothing, it is quiet."""
+    def _check(self) -> None:
+        """Runs every CHECK seconds: notices a vanished client, and pushes silence if no audio comes."""
         if not self._running:
             return
         now = self.session.elapsed()
-        elapsed, self._looked = now - self._looked, now
-        if (packets := self._line.packets) != self._packets:
-            self._packets, self._missing, self._vanished = packets, 0.0, False
+        elapsed, self._checked = now - self._checked, now
+        if (packets := self._link.packets) != self._packets:
+            self._packets, self._silent_for, self._vanished = packets, 0.0, False
         else:
-            self._missing += min(elapsed, 2 * LOOK)  # more is time in which we did not listen
-        if (quiet := now - self._heard) >= QUIET:
-            self._hear(bytes(int(min(quiet, 2 * QUIET) * HEARD_HZ) * 2))
-        if self._line.unsent > MOST_UNSENT:
+            self._silent_for += min(elapsed, 2 * CHECK)  # a longer time is that of a stalled event loop
+        if (quiet := now - self._audio_until) >= QUIET:
+            self._push_audio(bytes(int(min(quiet, 2 * QUIET) * HEARD_HZ) * 2))
+        if self._link.unsent > MOST_UNSENT:
             self._end("the client does not read its messages")
-        self._mind(self._missing)
+        self._handle_silence(self._silent_for)
         clock = self.session.clock
-        self._timer = clock.call_at(clock.now() + LOOK, self._look)
+        self._timer = clock.call_at(clock.now() + CHECK, self._check)
 
-    def _mind(self, missing: float) -> None:
-        """Nothing has come from the client for this many seconds."""
+    def _handle_silence(self, silent_for: float) -> None:
+        """Interrupts the agent, and later ends the session, if nothing has come for `silent_for` seconds."""
         settings = self._settings
-        if missing < settings.vanished_after:
+        if silent_for < settings.vanished_after:
             return
         if not self._vanished:
             self._vanished = True
             self.session.failed(
-                self, UnavailableError(f"nothing has come from the client for {missing:.1f} s")
+                self, UnavailableError(f"nothing has come from the client for {silent_for:.1f} s")
             )
             self.session.interrupt("the client vanished", force=True)
-        if self._line.gone:
+        if self._link.disconnected:
             self._end("the client left")
-        elif missing >= settings.vanished_after + settings.restart_within:
+        elif silent_for >= settings.vanished_after + settings.restart_within:
             self._end("the client vanished")
 
     def _end(self, reason: str) -> None:
@@ -196,37 +210,37 @@ class WebRTCInput(Processor):
 
 
 class WebRTCOutput(Processor):
-    """The last part: what the agent says and shows."""
+    """The last part: sends what the agent says and shows."""
 
     name = "webrtc out"
 
-    def __init__(self, line: WebRTCLink) -> None:
-        self._line = line
-        self._speaking: Downlink | None = None
+    def __init__(self, link: WebRTCLink) -> None:
+        self._link = link
+        self._downlink: Downlink | None = None
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        """Begin to send, if only silence: the client knows from it how much to buffer."""
-        self._speaking = Downlink(self.session.clock, self._line.settings.sample_rate, self._line.say)
+        """Starts to send, if only silence, from which the client's jitter buffer adapts to the network."""
+        self._downlink = Downlink(self.session.clock, self._link.settings.sample_rate, self._link.send_audio)
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
-        if self._speaking is not None:
-            self._speaking.add(frame.pcm)
+        if self._downlink is not None:
+            self._downlink.add(frame.pcm)
         self.push(frame)
 
     @on(AgentVideo)
     def video(self, frame: AgentVideo) -> None:
-        self._line.show(frame.pixels, frame.width, frame.height, frame.at)
+        self._link.send_picture(frame.pixels, frame.width, frame.height, frame.at)
         self.push(frame)
 
     @on(Interrupted, PlayoutPaused)
     def clear(self, signal: Interrupted | PlayoutPaused) -> None:
-        """Fall silent within 20 ms."""
-        if self._speaking is not None:
-            self._speaking.clear()
+        """Falls silent within 20 ms."""
+        if self._downlink is not None:
+            self._downlink.clear()
 
     async def close(self) -> None:
-        """Say no more."""
-        if self._speaking is not None:
-            self._speaking.stop()
+        """Stops sending."""
+        if self._downlink is not None:
+            self._downlink.stop()

@@ -1,7 +1,7 @@
-"""What a client says, from its packets to samples without a gap, as soon as they are there.
+"""The client's audio: a minimal jitter buffer with packet loss concealment.
 
-A packet that is in order is heard at once. One that is missing is waited for until two later ones have come;
-then its place is filled: 20 ms of a dying echo of what was heard last, and silence.
+A packet that is in order is decoded at once, without delay. A missing one is waited for until two later ones
+have come; then its place is concealed by a 20 ms fade-out of the last audio, and silence.
 """
 
 from collections.abc import Callable
@@ -11,45 +11,51 @@ from ...audio.levels import faded
 from ...errors import BadResponseError
 from .engine import HEARD_HZ
 
-__all__ = ["Uplink"]
+__all__ = ["RTP_HZ", "Uplink"]
 
-RTP_HZ = 48000  # Opus always counts in it (RFC 7587)
-WAIT = 2  # packets that may come before a missing one is given up
-ASTRAY = 100  # packets by which one may be out of order; with more, a new stream has begun
-LONGEST_GAP = int(0.3 * HEARD_HZ)  # samples that are filled: a longer gap is time that went by
-ECHO = int(0.02 * HEARD_HZ) * 2  # bytes
+RTP_HZ = 48000  # the RTP clock rate of Opus, whatever rate it carries (RFC 7587)
+WAIT = 2  # packets that may overtake a missing one before it is given up
+ASTRAY = 100  # a sequence number that is further off starts a new stream
+LONGEST_GAP = int(0.3 * HEARD_HZ)  # samples that are concealed; a longer gap is time that passed
+FADE = int(0.02 * HEARD_HZ) * 2  # bytes
 
 Packet = tuple[int, bytes]
-"""Its RTP timestamp and payload."""
+"""RTP timestamp and payload."""
 
 
 class Decode(Protocol):
-    """A packet to samples; raises BadResponseError for what is none."""
+    """Decodes a packet to samples. Raises BadResponseError if it is malformed."""
 
     def __call__(self, packet: bytes, /) -> bytes: ...
 
 
 class Uplink:
-    """Opus packets by sequence number in; mono 16-bit samples at HEARD_HZ out, to `heard`."""
+    """Opus packets in, by sequence number.
 
-    def __init__(self, decode: Decode, heard: Callable[[bytes], object]) -> None:
+    Mono 16-bit samples at HEARD_HZ out, to `on_audio`.
+    """
+
+    def __init__(self, decode: Decode, on_audio: Callable[[bytes], object]) -> None:
         self.lost = 0
         """Packets that never came, or could not be decoded."""
         self._decode = decode
-        self._heard = heard
-        self._next: int | None = None  # the sequence number that is due
-        self._due: int | None = None  # its timestamp
-        self._early: dict[int, Packet] = {}
+        self._on_audio = on_audio
+        self._next: int | None = None  # the expected sequence number
+        self._due: int | None = None  # the expected timestamp
+        self._early: dict[int, Packet] = {}  # at most WAIT + 1
         self._last = b""
 
     def add(self, sequence: int, timestamp: int, payload: bytes) -> None:
-        """A packet has come; both numbers are those of RTP, 16 and 32 bits."""
+        """Adds a packet that has arrived.
+
+        `sequence` has 16 bits and `timestamp` 32, as in RTP.
+        """
         if self._next is None:
             self._next = sequence
         ahead = (sequence - self._next) & 0xFFFF
         if ahead >= 0x8000:
             if 0x10000 - ahead < ASTRAY:
-                return  # given up already, or heard before
+                return  # a duplicate, or given up already
             ahead = ASTRAY
         if ahead >= ASTRAY:
             self._early.clear()
@@ -77,15 +83,15 @@ class Uplink:
         except BadResponseError:
             self.lost += 1
             return
-        fill = self._fill(timestamp)
+        concealment = self._conceal(timestamp)
         self._last = pcm
         self._due = timestamp + len(pcm) // 2 * RTP_HZ // HEARD_HZ
-        self._heard(fill + pcm)
+        self._on_audio(concealment + pcm)
 
-    def _fill(self, timestamp: int) -> bytes:
-        """What stands for the samples that are missing before this one."""
+    def _conceal(self, timestamp: int) -> bytes:
+        """Returns the samples that replace those missing before this timestamp."""
         gap = 0 if self._due is None else (timestamp - self._due) & 0xFFFFFFFF
         size = gap * HEARD_HZ // RTP_HZ * 2
         if not 0 < size <= LONGEST_GAP * 2:
             return b""
-        return faded(self._last[-ECHO:])[:size].ljust(size, b"\0")
+        return faded(self._last[-FADE:])[:size].ljust(size, b"\0")

@@ -1,6 +1,8 @@
-"""The engine over wrtc: libwebrtc, which is Chrome's, with its jitter buffer, repairs and congestion control.
+"""The engine over wrtc: Chrome's libwebrtc.
 
-It works in threads of its own, shared by all connections, and calls the event loop for each 10 ms of sound.
+It has its own jitter buffer, error correction and congestion control. It works in its own threads, which all
+connections share, and calls the event loop for each 10 ms of audio. If the loop is late, the library's queues
+drop the oldest audio and pictures.
 """
 
 import asyncio
@@ -19,16 +21,18 @@ from .settings import WebRTCSettings
 
 __all__ = ["Wrtc"]
 
-GATHER_WITHIN = 3.0  # seconds for our own addresses; the answer goes out with those that are there
+GATHER_WITHIN = 3.0  # seconds to gather our ICE candidates; the answer contains those found by then
 SOURCES = ("camera", "screen")
+MOST_AUDIO = 200  # chunks of 10 ms that may wait for the event loop
+MOST_PICTURES = 2
 
 
 class Wrtc:
-    """A peer connection of wrtc's."""
+    """A peer connection over wrtc."""
 
-    def __init__(self, settings: WebRTCSettings, ear: EngineListener) -> None:
+    def __init__(self, settings: WebRTCSettings, listener: EngineListener) -> None:
         self._settings = settings
-        self._ear = ear
+        self._listener = listener
         self._pc = webrtc.RTCPeerConnection(_configuration(settings))
         self._pc.on("connectionstatechange", self._changed)
         self._pc.on("datachannel", self._channel_made)
@@ -45,36 +49,39 @@ class Wrtc:
 
     @property
     def packets(self) -> int:
-        """What changes with every packet of sound or pictures, and with every message."""
+        """A count that grows with every packet of audio or video, and with every message."""
         times = [
             int(source.timestamp)
             for receiver in self._pc.get_receivers()
             for source in receiver.get_synchronization_sources()
         ]
-        self._latest = max(self._latest, *times, 0)  # those of long ago are forgotten
+        self._latest = max(self._latest, *times, 0)  # the library forgets old ones
         return self._latest + self._messages
 
     @property
     def unsent(self) -> int:
-        """Bytes of messages that wait."""
+        """Bytes of messages that wait to be sent."""
         return 0 if self._channel is None else self._channel.buffered_amount
 
     async def answer(self, offer: str) -> str:
-        """The answer, with our addresses in it. Raises UsageError for an offer that cannot be read."""
+        """Returns the answer with our candidates in it.
+
+        Raises UsageError if the offer is invalid.
+        """
         pc = self._pc
         try:
             await pc.set_remote_description(webrtc.RTCSessionDescriptionInit(type="offer", sdp=offer))
             await self._arrange()
             await pc.set_local_description(await pc.create_answer())
-            await self._limit()
+            await self._limit_bitrate()
         except (webrtc.RTCException, TypeError, ValueError) as error:
             raise UsageError(f"the offer cannot be answered: {error}") from error
         await self._gathered()
         assert pc.local_description is not None
         return pc.local_description.sdp
 
-    async def _limit(self) -> None:
-        """Keep the voice to the bitrate of the settings."""
+    async def _limit_bitrate(self) -> None:
+        """Limits the voice to the bitrate in the settings."""
         for sender in self._pc.get_senders():
             if sender.track == self._voice:
                 parameters = sender.get_parameters()
@@ -85,89 +92,91 @@ class Wrtc:
     async def _gathered(self) -> None:
         gathered = asyncio.Event()
 
-        def look(_: object = None) -> None:
+        def check(_: object = None) -> None:
             if self._pc.ice_gathering_state == "complete":
                 gathered.set()
 
-        self._pc.on("icegatheringstatechange", look)
-        look()
+        self._pc.on("icegatheringstatechange", check)
+        check()
         with suppress(TimeoutError):
             async with asyncio.timeout(GATHER_WITHIN):
                 await gathered.wait()
 
     async def _arrange(self) -> None:
-        """Give each of the offer's media its part: the microphone's and the camera's are two-way."""
+        """Assigns the offer's media sections: audio and the first video (the camera) are two-way."""
         video = 0
         for transceiver in self._pc.get_transceivers():
             track = transceiver.receiver.track
             if track.kind == "audio":
-                transceiver.receiver.jitter_buffer_target = 0  # ms: as little as the network allows
+                transceiver.receiver.jitter_buffer_target = 0  # ms: as short as the network allows
                 transceiver.direction = webrtc.RTCRtpTransceiverDirection.sendrecv
                 await transceiver.sender.replace_track(self._voice)
-                self._read(track, self._listen)
+                self._read(track, self._on_audio, MOST_AUDIO)
                 continue
             source, video = SOURCES[min(video, 1)], video + 1
             if source == "camera":
                 transceiver.direction = webrtc.RTCRtpTransceiverDirection.sendrecv
                 await transceiver.sender.replace_track(self._pictures.track)
-            if self._ear.wants_video:
-                self._read(track, partial(self._watch, source=source))
+            if self._listener.wants_video:
+                self._read(track, partial(self._on_picture, source=source), MOST_PICTURES)
 
-    def _read(self, track: webrtc.MediaStreamTrack, take: Callable[[Any], object]) -> None:
-        """Take what comes on a track, once for each."""
+    def _read(self, track: webrtc.MediaStreamTrack, handle: Callable[[Any], object], most: int) -> None:
+        """Starts to read a track, unless it is being read already."""
         if track not in self._readings:
-            self._readings[track] = _Reading(track, take)
+            self._readings[track] = _Reading(track, handle, most)
 
-    def _listen(self, data: webrtc.AudioData) -> None:
+    def _on_audio(self, data: webrtc.AudioData) -> None:
         with data:
             pcm, rate = _mono(data), int(data.sample_rate)
         if self._resample is None or self._resample.source_hz != rate:
             self._resample = Resampler(rate, HEARD_HZ)
-        self._ear.heard(self._resample(pcm))
+        self._listener.on_audio(self._resample(pcm))
 
-    def _watch(self, frame: webrtc.VideoFrame, source: str) -> None:
+    def _on_picture(self, frame: webrtc.VideoFrame, source: str) -> None:
         with frame:
             width, height = frame.coded_width & ~1, frame.coded_height & ~1
             part = webrtc.VideoFrameCopyToOptions(
                 rect=webrtc.DOMRectInit(0, 0, width, height), format=webrtc.VideoPixelFormat.I420
             )
             pixels = bytearray(width * height * 3 // 2)
-            frame.copy_to(pixels, part).result()  # it is done by now
-        self._ear.saw(bytes(pixels), width, height, source)
+            frame.copy_to(pixels, part).result()  # it has completed already
+        self._listener.on_picture(bytes(pixels), width, height, source)
 
     def _changed(self, _: object) -> None:
         state = self._pc.connection_state
         if state == "connected":
-            self._ear.connected()
+            self._listener.on_connected()
         elif state in ("failed", "closed"):
-            self._ear.lost(f"the connection is {state}")
+            self._listener.on_disconnected(f"the connection is {state}")
 
     def _channel_made(self, event: webrtc.RTCDataChannelEvent) -> None:
         if self._channel is not None and self._channel.ready_state == "open":
             return
         self._channel = channel = event.channel
         channel.on("message", self._message)
-        channel.on("close", lambda _: self._ear.lost("the client has closed the data channel"))
+        channel.on(
+            "close", lambda _: self._listener.on_disconnected("the client has closed the data channel")
+        )
         if channel.ready_state == "open":
-            self._ear.opened()
+            self._listener.on_channel_open()
         else:
-            channel.on("open", lambda _: self._ear.opened())
+            channel.on("open", lambda _: self._listener.on_channel_open())
 
     def _message(self, event: webrtc.MessageEvent) -> None:
         self._messages += 1
         if isinstance(event.data, str):
-            self._ear.told(event.data)
+            self._listener.on_message(event.data)
 
-    async def add(self, candidate: IceCandidate) -> None:
-        """Try one more address. Raises UsageError where it is none."""
+    async def add_candidate(self, candidate: IceCandidate) -> None:
+        """Adds an address of the client. Raises UsageError if it is invalid."""
         init = webrtc.RTCIceCandidateInit(candidate.candidate, candidate.mid, candidate.index)
         try:
             await self._pc.add_ice_candidate(init)
         except (webrtc.RTCException, TypeError, ValueError) as error:
-            raise UsageError(f"{candidate.candidate[:100]!r} is no ICE candidate: {error}") from error
+            raise UsageError(f"{candidate.candidate[:100]!r} is not an ICE candidate: {error}") from error
 
-    def say(self, pcm: bytes | None) -> None:
-        """Encode and send 20 ms."""
+    def send_audio(self, pcm: bytes | None) -> None:
+        """Encodes and sends 20 ms."""
         sound = webrtc.AudioDataInit(
             format=webrtc.AudioSampleFormat.s16,
             sample_rate=self._settings.sample_rate,
@@ -178,8 +187,8 @@ class Wrtc:
         )
         self._voice_writer.write(webrtc.AudioData(sound))
 
-    def show(self, pixels: bytes, width: int, height: int, at: float) -> None:
-        """Send a picture."""
+    def send_picture(self, pixels: bytes, width: int, height: int, at: float) -> None:
+        """Sends a picture."""
         picture = webrtc.VideoFrameBufferInit(
             format=webrtc.VideoPixelFormat.I420,
             coded_width=width,
@@ -188,8 +197,8 @@ class Wrtc:
         )
         self._picture_writer.write(webrtc.VideoFrame(pixels, picture))
 
-    def tell(self, text: str) -> None:
-        """Send a message. Raises UsageError for one that is too long for the client."""
+    def send_message(self, text: str) -> None:
+        """Sends a message. Raises UsageError if it is too long for the client."""
         if self._channel is None or self._channel.ready_state != "open":
             return
         try:
@@ -198,7 +207,7 @@ class Wrtc:
             raise UsageError(f"a message of {len(text)} characters is too long for the client") from error
 
     async def close(self) -> None:
-        """Close the connection, and wait until nothing of it is left."""
+        """Closes the connection and waits until its tasks have ended."""
         self._pc.off()
         self._pc.close()
         self._voice.stop()
@@ -207,19 +216,25 @@ class Wrtc:
 
 
 class _Reading:
-    """What comes on a track, taken in a task. The processor lives as long as this."""
+    """A task that reads a track.
 
-    def __init__(self, track: webrtc.MediaStreamTrack, take: Callable[[Any], object]) -> None:
-        self._processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track))
+    At most `most` items wait for it; the library drops the oldest.
+    """
+
+    def __init__(self, track: webrtc.MediaStreamTrack, handle: Callable[[Any], object], most: int) -> None:
+        self._processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track, most))
         self._reader = self._processor.readable.get_reader()
-        self._task = asyncio.create_task(self._run(take), name=f"antiphon {track.kind}")
+        self._task = asyncio.create_task(self._run(handle), name=f"antiphon {track.kind}")
 
-    async def _run(self, take: Callable[[Any], object]) -> None:
+    async def _run(self, handle: Callable[[Any], object]) -> None:
         while not (result := await self._reader.read()).done:
-            take(result.value)
+            handle(result.value)
 
     async def end(self) -> None:
-        """Read to the end, which is now; a read that is cancelled would lose what it was about to give."""
+        """Ends the stream and waits for the task.
+
+        Cancelling it would lose an item that is being read.
+        """
         await self._reader.cancel()
         await self._task
 

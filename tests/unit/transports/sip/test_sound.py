@@ -71,6 +71,11 @@ class Audio:
         self._bound()
         self.flushed += 1
 
+    def stats(self) -> SimpleNamespace:
+        if self.agreed is None:
+            raise NotActiveError
+        return SimpleNamespace(rx_dropped_bytes=640)
+
 
 @dataclass
 class Call:
@@ -142,4 +147,10 @@ def test_without_a_line_nothing_fails() -> None:
     assert sound.read() == b""
     sound.write(pcm(0.02, 8000))
     sound.clear()
-    assert sound.waiting == 0.0 and not sound.stands
+    assert sound.waiting == 0.0 and not sound.connected
+    assert sound.dropped == 0
+
+
+def test_what_the_stack_has_dropped_is_counted() -> None:
+    call = Call()
+    assert CallAudio(SIP, call, call.audio.info()).dropped == 640

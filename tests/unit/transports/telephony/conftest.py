@@ -4,7 +4,7 @@ import asyncio
 import json
 import struct
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +15,10 @@ from antiphon.audio.g711 import decode_mulaw, encode_mulaw
 from antiphon.frames import AgentAudio, AudioEnded, Failed, PlayoutReached, SessionEnded, UserAudio, UserKey
 from antiphon.processor import Processor
 from antiphon.reply import Reply
-from antiphon.transports.telephony.call import Telephone, greet
 from antiphon.transports.telephony.port import AudioFormat, CallDetails, Document
 from antiphon.transports.telephony.providers import provider
 from antiphon.transports.telephony.rest import Rest
+from antiphon.transports.telephony.transport import Telephone, greet
 
 Sent = tuple[str, Any]
 """What we sent, as the far end reads it: ("audio", pcm), ("clear", None), ("mark", name), ("keys", keys)."""
@@ -630,8 +630,9 @@ async def answer(
     rest: Rest | None = None,
     credentials: dict[str, str] | None = None,
     publish: Callable[[Document], str] | None = None,
+    parts: Sequence[Processor] = (),
 ) -> Call:
-    """Greet the far end, and make a session over it, ready to be entered."""
+    """Greet the far end, and make a session over it with more parts, ready to be entered."""
     wire = ScriptedWire()
     for message in far.hello:
         wire.put(message)
@@ -645,6 +646,7 @@ async def answer(
             telephone.input,
             Tap(lambda frame: call.audio.append(frame), UserAudio),
             Tap(lambda frame: call.keys.append(frame.key), UserKey),
+            *parts,
             speaker,
             Playout(telephone.sample_rate, lead=telephone.lead),
             telephone.output,

@@ -9,8 +9,8 @@ from antiphon.context import UserSaid
 from antiphon.frames import Interrupted, ToolCall, Transfer
 from antiphon.testing import virtual
 from antiphon.testing.scripted import LoudVAD, ScriptedLLM, ScriptedSTT, ScriptedTTS
-from antiphon.transports.telephony.call import Telephone
 from antiphon.transports.telephony.providers import provider
+from antiphon.transports.telephony.transport import Telephone
 
 LOUD, QUIET = b"\x00\x40" * 8000, bytes(16000)  # a second each
 

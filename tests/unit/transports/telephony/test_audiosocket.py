@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from antiphon.transports.telephony.call import greet
 from antiphon.transports.telephony.providers import provider
 from antiphon.transports.telephony.providers.audiosocket import serve
+from antiphon.transports.telephony.transport import greet
 from antiphon.transports.wire import Wire
 
 HELLO = b"\x01\x00\x10" + bytes(range(16))

@@ -10,12 +10,14 @@ import pytest
 
 from antiphon.audio.dtmf import DtmfDetector
 from antiphon.errors import BadResponseError, ServiceTimeoutError, UnavailableError
-from antiphon.frames import AgentKeys, Transfer
+from antiphon.frames import AgentKeys, Transfer, UserAudio
+from antiphon.processor import on
+from antiphon.stage import Stage
 from antiphon.testing import virtual
-from antiphon.transports.telephony.call import greet
 from antiphon.transports.telephony.port import Document
 from antiphon.transports.telephony.providers import provider
 from antiphon.transports.telephony.rest import Rest
+from antiphon.transports.telephony.transport import greet
 
 Answered = Callable[..., Any]
 
@@ -48,6 +50,23 @@ async def test_the_caller_is_heard_in_the_time_of_the_session(far: Any, answered
         far.rate + index * far.rate // 50 for index in range(len(call.audio))
     ]
     assert call.failures == []
+
+
+class Slow(Stage):
+    """Works on the first frame that it gets, and never finishes."""
+
+    @on(UserAudio)
+    async def audio(self, frame: UserAudio) -> None:
+        await asyncio.Event().wait()
+
+
+@virtual
+async def test_a_slow_part_never_holds_the_reader(fars: Any, answered: Answered) -> None:
+    call = await answered(fars["twilio"](), parts=[Slow()])
+    async with call.session:
+        await call.talk(VOICE * int(8000 * 2 * Slow.inbox_seconds))
+        await call.wait(0.05)
+        assert len(call.audio) == 2 * Slow.inbox_seconds / 0.02
 
 
 @virtual

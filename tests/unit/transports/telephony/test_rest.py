@@ -24,7 +24,6 @@ from antiphon.errors import (
     UnavailableError,
 )
 from antiphon.testing import run_virtual
-from antiphon.transports.telephony.call import dial
 from antiphon.transports.telephony.port import (
     CallDetails,
     DialRequest,
@@ -35,6 +34,7 @@ from antiphon.transports.telephony.port import (
 )
 from antiphon.transports.telephony.providers import account, available, provider
 from antiphon.transports.telephony.rest import Rest
+from antiphon.transports.telephony.transport import dial
 
 PRIVATE = generate_private_key(65537, 2048)
 PEM = PRIVATE.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
@@ -438,7 +438,7 @@ def test_what_is_not_set_is_named() -> None:
         little = {key: value for key, value in ENVIRONMENT.items() if key != variable}
         with pytest.raises(ConfigurationError, match=variable):
             run_virtual(dial(name, DIALLING, credentials=account(of, little), rest=Web().rest))
-    with pytest.raises(ConfigurationError, match="calls nobody"):
+    with pytest.raises(ConfigurationError, match="cannot make calls"):
         run_virtual(dial("genesys", DIALLING))
 
 

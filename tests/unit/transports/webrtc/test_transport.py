@@ -32,8 +32,8 @@ PIECE = b"\1\0" * 320
 class Engine:
     """An engine that does nothing but remember."""
 
-    def __init__(self, settings: WebRTCSettings, ear: EngineListener) -> None:
-        self.ear = ear
+    def __init__(self, settings: WebRTCSettings, listener: EngineListener) -> None:
+        self.listener = listener
         self.packets = 0
         self.unsent = 0
         self.offers: list[str] = []
@@ -53,16 +53,16 @@ class Engine:
         self.offers.append(offer)
         return "v=0 answer"
 
-    async def add(self, candidate: IceCandidate) -> None:
+    async def add_candidate(self, candidate: IceCandidate) -> None:
         self.tried.append(candidate)
 
-    def say(self, pcm: bytes | None) -> None:
+    def send_audio(self, pcm: bytes | None) -> None:
         self.said.append(pcm)
 
-    def show(self, pixels: bytes, width: int, height: int, at: float) -> None:
+    def send_picture(self, pixels: bytes, width: int, height: int, at: float) -> None:
         self.shown.append(pixels)
 
-    def tell(self, text: str) -> None:
+    def send_message(self, text: str) -> None:
         self.told.append(text)
 
     async def close(self) -> None:
@@ -70,7 +70,7 @@ class Engine:
 
     def hear(self) -> None:
         self.packets += 1
-        self.ear.heard(PIECE)
+        self.listener.on_audio(PIECE)
 
 
 class Ears(Processor):
@@ -114,8 +114,8 @@ class Room:
         self.session.on(Failed, lambda signal: self.failed.append(signal.error))
         self.session.on(Interrupted, lambda signal: self.interrupted.append(self.session.now))
 
-    def make(self, settings: WebRTCSettings, ear: EngineListener) -> Engine:
-        self.engines.append(Engine(settings, ear))
+    def make(self, settings: WebRTCSettings, listener: EngineListener) -> Engine:
+        self.engines.append(Engine(settings, listener))
         return self.engines[-1]
 
     async def hear(self, seconds: float) -> None:
@@ -125,7 +125,7 @@ class Room:
 
     async def connect(self) -> str:
         answer = await self.line.offer(OFFER)
-        self.engines[-1].ear.connected()
+        self.engines[-1].listener.on_connected()
         return answer["pc_id"]
 
 
@@ -211,12 +211,12 @@ async def test_an_interruption_fades_within_20_ms() -> None:
 @virtual
 async def test_pictures_are_decoded_only_where_somebody_looks() -> None:
     async with room() as made:
-        assert not made.engines[-1].ear.wants_video
+        assert not made.engines[-1].listener.wants_video
     eyes = Eyes()
     async with room(eyes) as made:
-        assert made.engines[-1].ear.wants_video
+        assert made.engines[-1].listener.wants_video
         await made.hear(1.0)
-        made.engines[-1].ear.saw(b"abcdef", 2, 2, "screen")
+        made.engines[-1].listener.on_picture(b"abcdef", 2, 2, "screen")
         frame = eyes.frames[0]
         assert (frame.pixels, frame.width, frame.height, frame.source) == (b"abcdef", 2, 2, "screen")
         assert frame.at == pytest.approx(1.0)
@@ -254,7 +254,7 @@ async def test_a_client_that_sends_nothing_but_pings_is_there() -> None:
         for _ in range(20):
             await made.session.clock.sleep(1.0)
             made.engines[-1].packets += 1
-            made.engines[-1].ear.told("ping: 1")
+            made.engines[-1].listener.on_message("ping: 1")
         assert made.ended == []
 
 
@@ -271,7 +271,7 @@ async def test_a_client_that_does_not_read_is_given_up() -> None:
 async def test_a_client_that_left_is_given_3_s_to_come_back() -> None:
     async with room() as made:
         await made.hear(1.0)
-        made.engines[-1].ear.lost("the connection is closed")
+        made.engines[-1].listener.on_disconnected("the connection is closed")
         await made.session.wait()
         assert made.ended[0] == (pytest.approx(4.0, abs=0.3), "the client left")
 
@@ -281,7 +281,7 @@ async def test_a_restart_goes_on_with_another_connection() -> None:
     async with room() as made:
         first, pc_id = made.engines[0], made.line.pc_id
         await made.hear(1.0)
-        first.ear.lost("the connection is failed")
+        first.listener.on_disconnected("the connection is failed")
         await made.session.clock.sleep(2.0)
         answer = await made.line.offer(OFFER | {"pc_id": pc_id, "restart_pc": True})
         assert answer["pc_id"] == pc_id
@@ -290,10 +290,10 @@ async def test_a_restart_goes_on_with_another_connection() -> None:
         said = len(second.said)
         await made.session.clock.sleep(0.5)
         assert len(second.said) == said, "nothing is sent before it is connected"
-        second.ear.connected()
+        second.listener.on_connected()
         heard = len(made.ears.frames)
-        first.ear.heard(PIECE)
-        first.ear.lost("again")
+        first.listener.on_audio(PIECE)
+        first.listener.on_disconnected("again")
         assert len(made.ears.frames) == heard, "the old one counts no more"
         await made.hear(5.0)
         assert len(second.said) > 200
@@ -314,7 +314,7 @@ async def test_a_second_offer_is_for_the_connection_that_there_is() -> None:
         await made.line.offer(OFFER | {"pc_id": made.line.pc_id})
         assert made.engines[0].offers == [SDP, SDP]
         made.line.renegotiate()
-        made.engines[0].ear.opened()
+        made.engines[0].listener.on_channel_open()
         assert made.engines[0].told == ['{"type": "signalling", "message": {"type": "renegotiate"}}']
 
 
@@ -336,12 +336,12 @@ async def test_a_restart_that_cannot_be_answered_leaves_the_connection_as_it_was
     async with room() as made:
         make = made.make
 
-        def refusing(settings: WebRTCSettings, ear: EngineListener) -> Engine:
-            engine = make(settings, ear)
+        def refusing(settings: WebRTCSettings, listener: EngineListener) -> Engine:
+            engine = make(settings, listener)
             engine.refuses = True
             return engine
 
-        made.line._line._make = refusing  # pyright: ignore[reportPrivateUsage]
+        made.line._link._make = refusing  # pyright: ignore[reportPrivateUsage]
         with pytest.raises(UsageError):
             await made.line.offer(OFFER | {"pc_id": made.line.pc_id, "restart_pc": True})
         assert [engine.is_closed for engine in made.engines] == [False, True]
@@ -381,7 +381,7 @@ async def test_candidates_before_an_offer_are_refused() -> None:
 async def test_after_the_end_nothing_is_answered() -> None:
     async with room() as made:
         pc_id = made.line.pc_id
-        made.engines[0].ear.opened()
+        made.engines[0].listener.on_channel_open()
     assert made.engines[0].told == ['{"type": "signalling", "message": {"type": "peerLeft"}}']
     with pytest.raises(UsageError, match="over"):
         await made.line.offer(OFFER | {"pc_id": pc_id, "restart_pc": True})

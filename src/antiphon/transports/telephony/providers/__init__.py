@@ -1,7 +1,11 @@
-"""The telephone providers: one file each, found by its name. Nothing here names any of them.
+"""The telephone providers, one file each.
 
-`provider("twilio")` imports the module `twilio` of this folder, or what an installed package has registered
-as the entry point `twilio` of the group "antiphon.telephony", and gives its `PROVIDER` record.
+To add one, add a file; nothing else names it.
+
+`provider("twilio")` returns the `PROVIDER` record of the module `twilio` in this folder, or the record that
+an installed package has registered as the entry point `twilio` of the group "antiphon.telephony".
+`../port.py` says what a record holds; `../json_events.py` is for providers that speak a variant of Twilio's
+protocol.
 """
 
 import os
@@ -19,16 +23,14 @@ from ..port import Account, Provider
 __all__ = ["account", "available", "missing", "provider"]
 
 GROUP = "antiphon.telephony"
-SHARED = {
-    *("call", "coding", "ends", "events", "line", "order", "port", "providers"),
-    *("rest", "screening", "signatures", "warm"),
-}
-"""The modules of this folder that are no provider's."""
 
 
 @cache
 def provider(name: str) -> Provider:
-    """The record of a provider; ConfigurationError for a name that nobody has."""
+    """Returns the record of a provider.
+
+    Raises ConfigurationError for an unknown name.
+    """
     for entry in entry_points(group=GROUP, name=name):
         return entry.load()
     if name in _names():
@@ -41,12 +43,12 @@ def provider(name: str) -> Provider:
 
 
 def available() -> list[Provider]:
-    """The records of all providers, by name."""
+    """Returns the records of all providers, sorted by name."""
     return [provider(name) for name in sorted(_names())]
 
 
-class _Known(dict[str, str]):
-    """An account that says which environment variable it lacks, when that is needed."""
+class _CheckedAccount(dict[str, str]):
+    """An account that names the missing environment variable if a value is looked up that is not set."""
 
     def __init__(self, of: Provider, given: Mapping[str, str]) -> None:
         super().__init__(given)
@@ -59,20 +61,20 @@ class _Known(dict[str, str]):
 
 
 def account(of: Provider, environment: Mapping[str, str] = os.environ) -> Account:
-    """What the environment says of the account, by the provider's names.
+    """Returns the values of an account that are set in the environment, by the provider's names.
 
-    What is not set is not in it; asked for it all the same, it raises ConfigurationError.
+    A lookup of a value that is not set raises ConfigurationError.
     """
     found = {name: value for name, key in of.environment.items() if (value := environment.get(key))}
-    return _Known(of, found)
+    return _CheckedAccount(of, found)
 
 
 def missing(of: Provider, given: Account) -> list[str]:
-    """The environment variables that an account lacks for any request to its provider."""
+    """Returns the required environment variables that are not set."""
     return [key for name, key in of.environment.items() if name not in of.optional and name not in given]
 
 
 @cache
 def _names() -> frozenset[str]:
     own = (found.name for found in iter_modules([str(Path(__file__).parent)]))
-    return frozenset([*own, *(entry.name for entry in entry_points(group=GROUP))]) - SHARED
+    return frozenset([*own, *(entry.name for entry in entry_points(group=GROUP))])

@@ -1,10 +1,10 @@
-"""Asterisk's chan_websocket: text is control, bytes are media; control is plain text or JSON, as it chooses.
+"""Asterisk's chan_websocket: media in binary messages, control in text or JSON.
 
 https://docs.asterisk.org/Configuration/Channel-Drivers/WebSocket/
 
-A transfer goes by the dialplan: the variable ANTIPHON_TRANSFER of the caller's channel, whose id the channel
-variable `caller_channel` tells, is set through ARI, and the socket closed; behind it Dial() with the option g
-goes on.
+The dialplan does a transfer: we set the variable ANTIPHON_TRANSFER of the caller's channel through ARI (the
+channel variable `caller_channel` holds that channel's id) and close the websocket, after which the dialplan
+continues behind Dial() with the option g.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from ....errors import BadResponseError, UsageError
-from ..events import LONGEST, key, line, quoted, read, text, texts
+from ..messages import LONGEST, audio_format, decode_message, json_string, key_pressed, text_at, text_values
 from ..port import (
     Account,
     AudioFormat,
@@ -30,72 +30,75 @@ from ..port import (
     RestRequest,
     TransferRequest,
 )
-from ..rest import found
-from ..signatures import basic
+from ..rest import require_text
+from ..signatures import basic_auth
 
 __all__ = ["PROVIDER"]
 
 SLIN = {"slin": 8000, "slin8": 8000, "slin16": 16000, "slin24": 24000, "slin32": 32000, "slin48": 48000}
-MOST = 100  # marks that wait for a queue that is never empty
+MOST = 100  # outstanding marks in plain text, if the queue never becomes empty
 
 
 class Asterisk:
-    """The codec. In plain text, which cannot mark, the end of the queue is the only mark there is."""
+    """The codec.
+
+    Plain text has no marks; there, all marks are reached when Asterisk's queue is empty.
+    """
 
     packet = 0.02
 
     def __init__(self) -> None:
         self._json = False
-        self._awaited: list[str] = []
+        self._pending_marks: list[str] = []
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Bytes are media, text is an event of either kind."""
+        """Parses media, or an event in either form of control."""
         if len(message) > LONGEST:
             raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
         if isinstance(message, bytes):
             return (CallerAudio(message),) if message else ()
-        said = read(_said, message) if message.lstrip().startswith("{") else _plain(message)
-        match text(said, "event"):
+        said = decode_message(_said, message) if message.lstrip().startswith("{") else _plain(message)
+        match text_at(said, "event"):
             case "MEDIA_START":
                 self._json = said.get("dialect") != "text"
                 return (CallStarted(_call(said)),)
             case "DTMF_END":
-                return (key(text(said, "digit")),)
+                return (key_pressed(text_at(said, "digit")),)
             case "MEDIA_MARK_PROCESSED":
-                return (MarkPlayed(text(said, "correlation_id")),)
+                return (MarkPlayed(text_at(said, "correlation_id")),)
             case "QUEUE_DRAINED":
-                reached, self._awaited = self._awaited, []
+                reached, self._pending_marks = self._pending_marks, []
                 return [MarkPlayed(name) for name in reached]
             case _:
                 return ()
 
     def media(self, data: bytes) -> bytes:
-        """Media as they are; Asterisk plays them in time."""
+        """Returns the media unchanged; Asterisk paces them."""
         return data
 
     def clear(self) -> str:
-        """Forget what waits."""
-        self._awaited.clear()
-        return self._say("FLUSH_MEDIA")
+        """Discards what is queued."""
+        self._pending_marks.clear()
+        return self._command("FLUSH_MEDIA")
 
     def mark(self, name: str) -> str | None:
-        """Say when the queue has come this far, or, in plain text, when it is empty."""
+        """Asks for an event when the queue gets here, or, in plain text, when it is empty."""
         if self._json:
-            return f'{{"command":"MARK_MEDIA","correlation_id":{quoted(name)}}}'
-        self._awaited = [*self._awaited[-MOST:], name]
+            return f'{{"command":"MARK_MEDIA","correlation_id":{json_string(name)}}}'
+        self._pending_marks = [*self._pending_marks[-MOST:], name]
         return "REPORT_QUEUE_DRAINED"
 
     def keys(self, keys: str) -> None:
-        """As tones."""
+        """Returns None: keys are played as tones."""
 
     def end(self) -> str:
-        """Hang up."""
-        return self._say("HANGUP")
+        """Hangs up."""
+        return self._command("HANGUP")
 
     def transfer(self, to: str) -> None:
-        """By a request."""
+        """Returns None: a REST request transfers the call."""
 
-    def _say(self, command: str) -> str:
+    def _command(self, command: str) -> str:
         return f'{{"command":"{command}"}}' if self._json else command
 
 
@@ -103,31 +106,31 @@ _said = msgspec.json.Decoder(dict[str, Any])
 
 
 def _plain(message: str) -> dict[str, Any]:
-    """An event such as "MEDIA_START connection_id:1 format:ulaw"."""
+    """Parses an event such as "MEDIA_START connection_id:1 format:ulaw"."""
     event, *words = message.split()[:50] or [""]
     pairs = (word.partition(":") for word in words)
     return {name: value for name, colon, value in pairs if colon} | {"event": event, "dialect": "text"}
 
 
 def _call(said: dict[str, Any]) -> CallDetails:
-    given = texts(said.get("channel_variables"))
-    written = text(said, "format")
-    spoken = AudioFormat("l16", SLIN[written]) if written in SLIN else line(written)
+    given = text_values(said.get("channel_variables"))
+    written = text_at(said, "format")
+    spoken = AudioFormat("l16", SLIN[written]) if written in SLIN else audio_format(written)
     return CallDetails(
         provider="asterisk",
-        call=text(said, "channel_id") or text(said, "channel"),
-        stream=text(said, "connection_id"),
+        call=text_at(said, "channel_id") or text_at(said, "channel"),
+        stream=text_at(said, "connection_id"),
         caller=given.get("from", ""),
         called=given.get("to", ""),
         heard=spoken,
         spoken=spoken,
         parameters=given,
-        dialect=text(said, "dialect") or "json",
+        dialect=text_at(said, "dialect") or "json",
     )
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Call somebody through ARI, and send them where the dialplan connects the socket."""
+    """Makes a call through ARI, to the dialplan context that connects the websocket."""
     data = {
         "endpoint": account["endpoint"].replace("{to}", dialling.to),
         "context": account["context"],
@@ -137,13 +140,15 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
         "timeout": dialling.ring,
         "variables": dict(dialling.answer.parameters),
     }
-    return found((yield _ari(account, "POST", "channels", data)), "id")
+    return require_text((yield _ari(account, "POST", "channels", data)), "id")
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Tell the dialplan where the caller is to go."""
+    """Tells the dialplan where to transfer the caller."""
     if wish.warm:
-        raise UsageError("Asterisk transfers warm by its dialplan: transfer cold, and let Dial() announce it")
+        raise UsageError(
+            "Asterisk makes warm transfers in its dialplan: transfer cold, and let Dial() announce it"
+        )
     caller = wish.call.parameters.get("caller_channel") or wish.call.parameters.get("CALLER_CHANNEL")
     if not caller:
         raise UsageError(
@@ -177,7 +182,7 @@ PROVIDER = Provider(
     },
     optional=frozenset(("endpoint", "context", "number", "user", "password")),
     signature="HTTP basic authentication of the handshake",
-    signed=basic(("user", "ASTERISK_WEBSOCKET_USER"), ("password", "ASTERISK_WEBSOCKET_PASSWORD")),
+    signed=basic_auth(("user", "ASTERISK_WEBSOCKET_USER"), ("password", "ASTERISK_WEBSOCKET_PASSWORD")),
     dial=dial,
     transfer=transfer,
 )

@@ -1,9 +1,9 @@
-"""Asterisk AudioSocket: TCP, with a byte of kind and two of length before each message.
+"""Asterisk AudioSocket: messages over TCP, with headers of kind and length.
 
 https://docs.asterisk.org/Configuration/Channel-Drivers/AudioSocket/
 
-Nobody proves who he is on it: bind it to an address that only Asterisk reaches. What was sent cannot be taken
-back, so little is sent ahead of its time.
+It has no authentication: bind it to an address that only Asterisk can reach. Audio that was sent cannot be
+discarded, so little is sent ahead of its time.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ....errors import BadResponseError
 from ...wire import Wire
-from ..events import key
+from ..messages import key_pressed
 from ..port import AudioFormat, CallDetails, CallerAudio, CallStarted, CallStopped, Event, Message, Provider
 
 __all__ = ["PROVIDER", "AudioSocketWire", "serve"]
@@ -22,19 +22,19 @@ __all__ = ["PROVIDER", "AudioSocketWire", "serve"]
 logger = logging.getLogger("antiphon.telephony")
 
 HANG_UP, NAME, KEY, AUDIO, ERROR = 0x00, 0x01, 0x03, 0x10, 0xFF
-BOUND = 1 << 18  # bytes that may wait for a slow reader
-CLOSING = 2.0  # seconds that the last bytes may take
+BOUND = 1 << 18  # bytes that may wait to be sent; with more Asterisk reads too slowly
+CLOSING = 2.0  # seconds that the last bytes may take to be sent
 
 
 class AudioSocket:
-    """The codec; a message is one of the wire's, with its three bytes before it."""
+    """The codec. A message includes its header of three bytes."""
 
     packet = 0.02
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """What it says."""
+        """Parses a message."""
         if isinstance(message, str) or len(message) < 3 or len(message) != 3 + int.from_bytes(message[1:3]):
-            raise BadResponseError("this is no message of AudioSocket")
+            raise BadResponseError("this is not a message of AudioSocket")
         kind, data = message[0], message[3:]
         if kind == AUDIO:
             return (CallerAudio(data),) if data else ()
@@ -42,7 +42,7 @@ class AudioSocket:
             line = AudioFormat("l16", 8000)
             return (CallStarted(CallDetails("audiosocket", str(UUID(bytes=data)), heard=line, spoken=line)),)
         if kind == KEY and len(data) == 1:
-            return (key(data.decode("latin-1")),)
+            return (key_pressed(data.decode("latin-1")),)
         if kind == HANG_UP:
             return (CallStopped(),)
         if kind == ERROR:
@@ -52,28 +52,28 @@ class AudioSocket:
         raise BadResponseError(f"a message of kind {kind:#04x} and {len(data)} bytes")
 
     def media(self, data: bytes) -> bytes:
-        """Play this."""
+        """Returns the message that plays audio."""
         return bytes((AUDIO,)) + len(data).to_bytes(2) + data
 
     def clear(self) -> None:
-        """It cannot."""
+        """Returns None: the protocol cannot discard audio."""
 
     def mark(self, name: str) -> None:
-        """It has none."""
+        """Returns None: the protocol has no marks."""
 
     def keys(self, keys: str) -> None:
-        """As tones."""
+        """Returns None: keys are played as tones."""
 
     def end(self) -> bytes:
-        """Hang up."""
+        """Hangs up."""
         return bytes((HANG_UP, 0, 0))
 
     def transfer(self, to: str) -> None:
-        """The dialplan does that."""
+        """Returns None: the dialplan would have to transfer the call."""
 
 
 class AudioSocketWire:
-    """The Wire of one call."""
+    """The `Wire` of one call."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -81,7 +81,7 @@ class AudioSocketWire:
         self._open = True
 
     async def receive(self) -> bytes | None:
-        """The next whole message."""
+        """Returns the next message with its header; None at the end."""
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             head = await self._reader.readexactly(3)
             return head + await self._reader.readexactly(int.from_bytes(head[1:3]))
@@ -89,7 +89,7 @@ class AudioSocketWire:
         return None
 
     def send(self, message: bytes | str) -> None:
-        """Send without waiting."""
+        """Sends without waiting; ends the call if Asterisk reads too slowly."""
         if not self._open or isinstance(message, str):
             return
         self._writer.write(message)
@@ -98,7 +98,7 @@ class AudioSocketWire:
             self._writer.transport.abort()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Send what waits, and end."""
+        """Sends what is buffered, and closes."""
         self._open = False
         self._writer.close()
         try:
@@ -111,13 +111,16 @@ class AudioSocketWire:
 async def serve(
     accept: Callable[[Wire], Awaitable[None]], host: str = "127.0.0.1", port: int = 9092
 ) -> asyncio.Server:
-    """Listen for Asterisk; `accept` is awaited for each call, and its wire is closed behind it."""
+    """Listens for Asterisk.
+
+    Awaits `accept` for each call, and closes its wire afterwards.
+    """
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wire = AudioSocketWire(reader, writer)
         try:
             await accept(wire)
-        except Exception:  # one call must not end the server
+        except Exception:  # a failed call must not end the server
             logger.exception("a call over AudioSocket failed")
         finally:
             await wire.close()

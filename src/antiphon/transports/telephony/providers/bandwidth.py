@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from ....errors import BadResponseError
-from ..events import audio, read, text, texts
+from ..messages import decode_base64, decode_message, text_at, text_values
 from ..port import (
     Account,
     CallDetails,
@@ -31,9 +31,9 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import basic
-from ..warm import RING, Warm, published, put_through
+from ..rest import require_text
+from ..signatures import basic_auth
+from ..warm_transfer import RING, WarmTransfer, publisher, put_through
 
 __all__ = ["PROVIDER"]
 
@@ -44,7 +44,7 @@ MEDIA = '{"eventType":"playAudio","media":{"contentType":"audio/pcmu","payload":
 
 
 class BandwidthMessage(msgspec.Struct, rename="camel"):
-    """Any of its messages."""
+    """The fields of every message."""
 
     event_type: str
     track: str = "inbound"
@@ -54,45 +54,45 @@ class BandwidthMessage(msgspec.Struct, rename="camel"):
 
 
 class Bandwidth:
-    """The codec."""
+    """The codec of the media stream."""
 
     packet = 0.02
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """What it says. Raises BadResponseError for what is no such event."""
-        said: BandwidthMessage = read(_said, message)
+        """Parses a message. Raises BadResponseError if it is malformed."""
+        said: BandwidthMessage = decode_message(_said, message)
         match said:
             case BandwidthMessage(event_type="media", payload=str(payload)):
-                data = audio(payload) if said.track == "inbound" else b""
+                data = decode_base64(payload) if said.track == "inbound" else b""
                 return (CallerAudio(data),) if data else ()
             case BandwidthMessage(event_type="start", metadata=dict()):
                 return (CallStarted(_call(said)),)
             case BandwidthMessage(event_type="stop"):
                 return (CallStopped(),)
             case BandwidthMessage(event_type="media" | "start"):
-                raise BadResponseError(f"an event {said.event_type!r} without what belongs to it")
+                raise BadResponseError(f"an event {said.event_type!r} lacks its contents")
             case _:
                 return ()
 
     def media(self, data: bytes) -> str:
-        """Play this."""
+        """Returns the message that plays audio."""
         return MEDIA[0] + b2a_base64(data, newline=False).decode("ascii") + MEDIA[1]
 
     def clear(self) -> str:
-        """Forget what waits."""
+        """Returns the message that discards queued audio."""
         return '{"eventType":"clear"}'
 
     def mark(self, name: str) -> None:
-        """It has none."""
+        """Returns None: the protocol has no marks."""
 
     def keys(self, keys: str) -> None:
-        """As tones."""
+        """Returns None: keys are played as tones."""
 
     def end(self) -> None:
-        """By a request."""
+        """Returns None: a REST request ends the call."""
 
     def transfer(self, to: str) -> None:
-        """By a request."""
+        """Returns None: a REST request transfers the call."""
 
 
 _said = msgspec.json.Decoder(BandwidthMessage)
@@ -100,26 +100,26 @@ _said = msgspec.json.Decoder(BandwidthMessage)
 
 def _call(said: BandwidthMessage) -> CallDetails:
     about = said.metadata or {}
-    given = texts(said.stream_params) or texts(about.get("streamParams"))
+    given = text_values(said.stream_params) or text_values(about.get("streamParams"))
     return CallDetails(
         provider="bandwidth",
-        call=text(about, "callId"),
-        stream=text(about, "streamId"),
-        account=text(about, "accountId"),
-        caller=text(about, "from") or given.get("from", ""),
-        called=text(about, "to") or given.get("to", ""),
+        call=text_at(about, "callId"),
+        stream=text_at(about, "streamId"),
+        account=text_at(about, "accountId"),
+        caller=text_at(about, "from") or given.get("from", ""),
+        called=text_at(about, "to") or given.get("to", ""),
         parameters=given,
     )
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the webhook's JSON."""
+    """Parses the webhook of a call, which is JSON."""
     fields = asked.fields
     return IncomingCall(fields.get("callId", ""), fields.get("from", ""), fields.get("to", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """BXML that streams both ways, and goes on only when our socket has been closed."""
+    """Makes BXML that streams both ways, and continues only when our websocket has been closed."""
     parameters = "".join(
         f'<StreamParam name="{escape(name)}" value="{escape(value)}"/>'
         for name, value in answer.parameters.items()
@@ -130,12 +130,12 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def bxml(verbs: str, root: str = "Bxml") -> Document:
-    """A document of these verbs."""
+    """Makes a BXML document of verbs."""
     return Document(f'<?xml version="1.0" encoding="UTF-8"?><{root}>{verbs}</{root}>', "application/xml")
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Call somebody; Bandwidth asks at `answer_url` when they answer."""
+    """Makes a call; Bandwidth fetches `answer_url` when it is answered."""
     headers = yield from _authorised(account)
     data = {
         "applicationId": account["application"],
@@ -146,11 +146,11 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
     }
     if dialling.status_url:
         data["disconnectUrl"] = dialling.status_url
-    return found((yield RestRequest("POST", _url(account), data=data, headers=headers)), "callId")
+    return require_text((yield RestRequest("POST", _url(account), data=data, headers=headers)), "callId")
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """End a call; one that is over already is no failure."""
+    """Ends a call; if it is over already, that is not a failure."""
     headers = yield from _authorised(account)
     data = {"state": "completed"}
     yield RestRequest("POST", _url(account, call.call), data=data, headers=headers, allow=(404, 409))
@@ -158,7 +158,7 @@ def hang_up(account: Account, call: CallDetails) -> Flow:
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Replace the caller's BXML: by a transfer, or by a conference where the other side waits."""
+    """Replaces the caller's BXML: by a transfer, or by a conference in which the third party waits."""
     headers = yield from _authorised(account)
 
     def replaced(verbs: str) -> RestRequest:
@@ -176,11 +176,11 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
         "applicationId": account["application"],
         "from": account.get("number") or wish.call.called,
         "to": wish.to,
-        "answerUrl": published(wish, "Bandwidth")(bxml(said + room, "Response")),
+        "answerUrl": publisher(wish, "Bandwidth")(bxml(said + room, "Response")),
         "answerMethod": "GET",
         "callTimeout": RING,
     }
-    warm = Warm(
+    warm = WarmTransfer(
         to=wish.to,
         dial=RestRequest("POST", _url(account), data=leg, headers=headers),
         name=("callId",),
@@ -197,10 +197,10 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
 
 
 def _authorised(account: Account) -> Generator[RestRequest | float, dict[str, Any], dict[str, str]]:
-    """OAuth's client credentials: https://dev.bandwidth.com/docs/credentials"""
+    """Gets a token by OAuth client credentials: https://dev.bandwidth.com/docs/credentials"""
     login = account["client_id"], account["client_secret"]
     token = yield RestRequest("POST", TOKEN, form={"grant_type": "client_credentials"}, login=login)
-    return {"Authorization": f"Bearer {found(token, 'access_token')}"}
+    return {"Authorization": f"Bearer {require_text(token, 'access_token')}"}
 
 
 def _url(account: Account, call: str = "") -> str:
@@ -224,7 +224,7 @@ PROVIDER = Provider(
     },
     optional=frozenset(("application", "number", "user", "password")),
     signature="HTTP basic authentication",
-    signed=basic(("user", "BANDWIDTH_WEBHOOK_USER"), ("password", "BANDWIDTH_WEBHOOK_PASSWORD")),
+    signed=basic_auth(("user", "BANDWIDTH_WEBHOOK_USER"), ("password", "BANDWIDTH_WEBHOOK_PASSWORD")),
     incoming=incoming,
     answer=answer,
     dial=dial,

@@ -1,4 +1,4 @@
-"""Exotel AgentStream, its voicebot applet.
+"""Exotel AgentStream (the voicebot applet).
 
 https://developer.exotel.com/docs/agentstream/websocket-protocol
 """
@@ -6,7 +6,8 @@ https://developer.exotel.com/docs/agentstream/websocket-protocol
 import json
 from urllib.parse import quote, urlencode
 
-from ..events import Dialect, Events, ProviderMessage, line, text, texts
+from ..json_events import Dialect, JsonEvents, ProviderMessage
+from ..messages import audio_format, text_at, text_values
 from ..port import (
     Account,
     CallDetails,
@@ -19,31 +20,31 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import basic
+from ..rest import require_text
+from ..signatures import basic_auth
 
 __all__ = ["PROVIDER"]
 
-KNOWN = frozenset(("call", "from", "to"))  # `start` tells these without us
-GIVEN = 3  # parameters that an address may have, in this many characters
-LONG = 256
+KNOWN = frozenset(("call", "from", "to"))  # `start` has these anyway
+MOST_PARAMETERS = 3  # in the query of the websocket's address
+LONGEST_QUERY = 256  # characters
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """What `start` tells; it calls plain samples "audio/x-raw", and nothing at all means them, too."""
+    """Parses `start`. "audio/x-raw" is PCM, which is also the default if no encoding is stated."""
     start = said.start or {}
-    encoding = text(start, "media_format", "encoding") or "audio/x-raw"
-    spoken = line(encoding, text(start, "media_format", "sample_rate"))
+    encoding = text_at(start, "media_format", "encoding") or "audio/x-raw"
+    spoken = audio_format(encoding, text_at(start, "media_format", "sample_rate"))
     return CallDetails(
         provider="exotel",
-        call=text(start, "call_sid"),
-        stream=text(start, "stream_sid"),
-        account=text(start, "account_sid"),
-        caller=text(start, "from"),
-        called=text(start, "to"),
+        call=text_at(start, "call_sid"),
+        stream=text_at(start, "stream_sid"),
+        account=text_at(start, "account_sid"),
+        caller=text_at(start, "from"),
+        called=text_at(start, "to"),
         heard=spoken,
         spoken=spoken,
-        parameters=texts(start.get("custom_parameters")),
+        parameters=text_values(start.get("custom_parameters")),
     )
 
 
@@ -52,30 +53,33 @@ DIALECT = Dialect(
     media='{"event":"media","stream_sid":STREAM,"media":{"payload":"DATA"}}',
     clear='{"event":"clear","stream_sid":STREAM}',
     mark='{"event":"mark","stream_sid":STREAM,"mark":{"name":NAME}}',
-    packet=0.2,  # 3200 bytes are the least that it wants, in multiples of 320
+    packet=0.2,  # the minimum is 3200 bytes, in multiples of 320
 )
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the query of the request for the socket's address."""
+    """Parses the request for the websocket's address, which describes the call in its query."""
     fields = asked.fields
     caller, called = fields.get("CallFrom") or fields.get("From"), fields.get("CallTo") or fields.get("To")
     return IncomingCall(fields.get("CallSid", ""), caller or "", called or "")
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """The address of our socket, to an applet that is set to ask for it."""
+    """Makes JSON with our websocket's address, for an applet that is set to fetch it."""
     return Document(json.dumps({"url": _address(answer)}), "application/json")
 
 
 def _address(answer: WebhookAnswer) -> str:
     given = [(name, value) for name, value in answer.parameters.items() if name not in KNOWN]
-    query = urlencode(given[:GIVEN])
-    return f"{answer.url}?{query}" if query and len(query) <= LONG else answer.url
+    query = urlencode(given[:MOST_PARAMETERS])
+    return f"{answer.url}?{query}" if query and len(query) <= LONGEST_QUERY else answer.url
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Call somebody and stream when they answer: https://developer.exotel.com/docs/agentstream/developer-guide"""
+    """Makes a call that is streamed when it is answered.
+
+    https://developer.exotel.com/docs/agentstream/developer-guide
+    """
     form = {
         "from": dialling.to,
         "callerid": dialling.caller or account["number"],
@@ -86,7 +90,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
         form |= {"statuscallback": dialling.status_url, "statuscallbackevents[]": "terminal"}
     host = account.get("host") or "api.exotel.com"
     url = f"https://{host}/v1/accounts/{quote(account['sid'], safe='')}/calls/connect"
-    return found(
+    return require_text(
         (yield RestRequest("POST", url, form=form, login=(account["key"], account["token"]))), "call", "sid"
     )
 
@@ -96,7 +100,7 @@ PROVIDER = Provider(
     title="Exotel",
     docs="https://developer.exotel.com/docs/agentstream/developer-guide",
     audio="L16 8, 16 or 24 kHz",
-    codec=lambda: Events(DIALECT),
+    codec=lambda: JsonEvents(DIALECT),
     environment={
         "sid": "EXOTEL_ACCOUNT_SID",
         "key": "EXOTEL_API_KEY",
@@ -108,7 +112,7 @@ PROVIDER = Provider(
     },
     optional=frozenset(("host", "number", "user", "password")),
     signature="HTTP basic authentication",
-    signed=basic(("user", "EXOTEL_WEBHOOK_USER"), ("password", "EXOTEL_WEBHOOK_PASSWORD")),
+    signed=basic_auth(("user", "EXOTEL_WEBHOOK_USER"), ("password", "EXOTEL_WEBHOOK_PASSWORD")),
     incoming=incoming,
     answer=answer,
     dial=dial,

@@ -1,10 +1,10 @@
-"""FreeSWITCH with mod_audio_stream: samples come as they are, and go as JSON.
+"""FreeSWITCH with mod_audio_stream: audio in binary messages, ours in JSON.
 
 https://github.com/amigniter/mod_audio_stream
 
-There is no handshake: the metadata of `uuid_audio_stream`, if it is given any, comes first, as an object
-such as {"call": "...", "from": "...", "to": "...", "sample_rate": 16000}; without it the line is at 8 kHz.
-What was sent cannot be taken back, so little is sent ahead of its time.
+There is no handshake. The first message is the metadata of `uuid_audio_stream`, if it was given any: an
+object such as {"call": "...", "from": "...", "to": "...", "sample_rate": 16000}. Without it the rate is
+8 kHz. Audio that was sent cannot be discarded, so little is sent ahead of its time.
 """
 
 from binascii import b2a_base64
@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from ....errors import BadResponseError
-from ..events import LONGEST, line, read, text, texts
+from ..messages import LONGEST, audio_format, decode_message, text_at, text_values
 from ..port import CallDetails, CallerAudio, CallStarted, Event, Message, Provider
-from ..signatures import basic
+from ..signatures import basic_auth
 
 __all__ = ["PROVIDER"]
 
@@ -24,7 +24,7 @@ MEDIA = '{"type":"streamAudio","data":{"audioDataType":"raw","sampleRate":RATE,"
 
 
 class FreeSwitch:
-    """The codec."""
+    """The codec of the media stream."""
 
     packet = 0.02
 
@@ -33,47 +33,47 @@ class FreeSwitch:
         self._before = MEDIA.replace("RATE", "8000")
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Bytes are samples; the first text is the call's metadata."""
+        """Parses audio, or the call's metadata, which is the first text message."""
         if len(message) > LONGEST:
             raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
         if isinstance(message, bytes):
             begun = () if self._started else (self._start({}),)
             return (*begun, CallerAudio(message)) if message else begun
-        said: dict[str, Any] = read(_said, message)
+        said: dict[str, Any] = decode_message(_said, message)
         return () if self._started else (self._start(said),)
 
     def media(self, data: bytes) -> str:
-        """Play this."""
+        """Returns the message that plays audio."""
         return self._before + b2a_base64(data, newline=False).decode("ascii") + '"}}'
 
     def clear(self) -> None:
-        """It cannot."""
+        """Returns None: the protocol cannot discard audio."""
 
     def mark(self, name: str) -> None:
-        """It has none."""
+        """Returns None: the protocol has no marks."""
 
     def keys(self, keys: str) -> None:
-        """As tones."""
+        """Returns None: keys are played as tones."""
 
     def end(self) -> None:
-        """By leaving."""
+        """Returns None: closing the websocket ends the call."""
 
     def transfer(self, to: str) -> None:
-        """The dialplan does that."""
+        """Returns None: the dialplan would have to transfer the call."""
 
     def _start(self, said: dict[str, Any]) -> CallStarted:
-        spoken = line("l16", text(said, "sample_rate") or 8000)
+        spoken = audio_format("l16", text_at(said, "sample_rate") or 8000)
         self._started = True
         self._before = MEDIA.replace("RATE", str(spoken.sample_rate))
         return CallStarted(
             CallDetails(
                 provider="freeswitch",
-                call=text(said, "call") or text(said, "uuid"),
-                caller=text(said, "from"),
-                called=text(said, "to"),
+                call=text_at(said, "call") or text_at(said, "uuid"),
+                caller=text_at(said, "from"),
+                called=text_at(said, "to"),
                 heard=spoken,
                 spoken=spoken,
-                parameters=texts(said),
+                parameters=text_values(said),
             )
         )
 
@@ -88,6 +88,6 @@ PROVIDER = Provider(
     codec=FreeSwitch,
     environment={"user": "FREESWITCH_WEBSOCKET_USER", "password": "FREESWITCH_WEBSOCKET_PASSWORD"},
     signature="HTTP basic authentication of the handshake",
-    signed=basic(("user", "FREESWITCH_WEBSOCKET_USER"), ("password", "FREESWITCH_WEBSOCKET_PASSWORD")),
+    signed=basic_auth(("user", "FREESWITCH_WEBSOCKET_USER"), ("password", "FREESWITCH_WEBSOCKET_PASSWORD")),
     lead=0.06,
 )

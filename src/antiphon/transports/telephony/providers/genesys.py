@@ -1,4 +1,6 @@
-"""Genesys Cloud AudioHook, as the Audio Connector uses it: the flow opens the socket, and gets the call back.
+"""Genesys Cloud AudioHook, for the Audio Connector.
+
+A flow opens the websocket, and gets the call back when it is closed.
 
 https://developer.genesys.cloud/devapps/audiohook/protocol-reference
 """
@@ -14,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ....errors import BadResponseError
-from ..events import LONGEST, key, read, text, texts
+from ..messages import LONGEST, decode_message, key_pressed, text_at, text_values
 from ..port import (
     Account,
     CallDetails,
@@ -28,17 +30,17 @@ from ..port import (
     SendBack,
     WebhookRequest,
 )
-from ..signatures import same, secret
+from ..signatures import account_secret, equal
 
 __all__ = ["PROVIDER"]
 
-NOBODY = "00000000-0000-0000-0000-000000000000"
-FRESH = 300  # seconds that a signed handshake may be old
+PROBE = "00000000-0000-0000-0000-000000000000"  # the conversation id in a connection test
+FRESH = 300  # the age in seconds up to which a signed handshake is accepted
 SKEW = 30  # seconds that clocks may differ
 
 
 class GenesysMessage(msgspec.Struct):
-    """Any of the client's messages."""
+    """The fields of every message from Genesys."""
 
     type: str
     id: str = ""
@@ -47,98 +49,101 @@ class GenesysMessage(msgspec.Struct):
 
 
 class Genesys:
-    """The codec: mu-law at 8 kHz, of which the caller's channel is heard. Messages both ways are counted."""
+    """The codec: mu-law at 8 kHz.
 
-    packet = 0.2  # smaller ones meet its limit of messages
+    Messages in each direction are numbered, and acknowledged by the number.
+    """
+
+    packet = 0.2  # smaller packets would exceed its rate limit
 
     def __init__(self) -> None:
         self._session = ""
-        self._theirs = 0
-        self._ours = 0
+        self._received_number = 0
+        self._sent_number = 0
         self._is_probe = False
         self._channels = 1
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Bytes are audio, text is an event."""
+        """Parses audio or an event."""
         if isinstance(message, bytes):
             if len(message) > LONGEST:
                 raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
-            heard = message[:: self._channels]  # of two that alternate, the caller's comes first
+            heard = message[:: self._channels]  # with two interleaved channels, the caller's is the first
             return (CallerAudio(heard),) if heard else ()
-        said: GenesysMessage = read(_said, message)
-        self._theirs = max(self._theirs, said.seq)
+        said: GenesysMessage = decode_message(_said, message)
+        self._received_number = max(self._received_number, said.seq)
         match said.type:
             case "open":
                 return self._open(said)
             case "ping":
-                return (SendBack(self._say("pong")),)
+                return (SendBack(self._message("pong")),)
             case "dtmf":
-                return (key(text(said.parameters, "digit")),)
+                return (key_pressed(text_at(said.parameters, "digit")),)
             case "close":
                 reason = "it was a probe" if self._is_probe else "the caller hung up"
-                return SendBack(self._say("closed")), CallStopped(reason)
+                return SendBack(self._message("closed")), CallStopped(reason)
             case "error":
-                raise BadResponseError(f"Genesys says: {text(said.parameters, 'message')[:200]}")
+                raise BadResponseError(f"Genesys says: {text_at(said.parameters, 'message')[:200]}")
             case _:
                 return ()
 
     def media(self, data: bytes) -> bytes:
-        """Audio as it is."""
+        """Returns the audio unchanged."""
         return data
 
     def clear(self) -> str:
-        """Barge-in: forget what waits."""
-        return self._say("event", {"entities": [{"type": "barge_in", "data": {}}]})
+        """Returns the barge-in event, which discards queued audio."""
+        return self._message("event", {"entities": [{"type": "barge_in", "data": {}}]})
 
     def mark(self, name: str) -> None:
-        """It has none."""
+        """Returns None: the protocol has no marks."""
 
     def keys(self, keys: str) -> None:
-        """As tones."""
+        """Returns None: keys are played as tones."""
 
     def end(self) -> str:
-        """Give the call back to the flow."""
-        return self._leave({"action": "finished"})
+        """Returns the call to the flow."""
+        return self._disconnect({"action": "finished"})
 
     def transfer(self, to: str) -> str:
-        """Give the call back to the flow, which is told where it is to go."""
-        return self._leave({"action": "transfer", "transfer_to": to})
+        """Returns the call to the flow, with the target of the transfer in a variable."""
+        return self._disconnect({"action": "transfer", "transfer_to": to})
 
-    def _leave(self, variables: dict[str, str]) -> str:
-        return self._say("disconnect", {"reason": "completed", "outputVariables": variables})
+    def _disconnect(self, variables: dict[str, str]) -> str:
+        return self._message("disconnect", {"reason": "completed", "outputVariables": variables})
 
     def _open(self, said: GenesysMessage) -> Sequence[Event]:
         about = said.parameters or {}
-        spoken = [offer for offer in _listed(about.get("media")) if _is_spoken_here(offer)]
+        spoken = [offer for offer in _listed(about.get("media")) if _is_supported(offer)]
         chosen = min(spoken, key=lambda offer: len(offer["channels"]), default=None)
         self._session = said.id
         if chosen is None:
             raise BadResponseError("Genesys offers no PCMU of the external channel at 8 kHz")
         self._channels = len(chosen["channels"])
         media = {name: chosen[name] for name in ("type", "format", "channels", "rate")}
-        opened = SendBack(self._say("opened", {"startPaused": False, "media": [media]}))
-        conversation = text(about, "conversationId")
-        if conversation == NOBODY:  # a test of the connection
+        opened = SendBack(self._message("opened", {"startPaused": False, "media": [media]}))
+        conversation = text_at(about, "conversationId")
+        if conversation == PROBE:
             self._is_probe = True
             return (opened,)
         call = CallDetails(
             provider="genesys",
             call=conversation,
             stream=said.id,
-            account=text(about, "organizationId"),
-            caller=text(about, "participant", "ani").removeprefix("tel:"),
-            called=text(about, "participant", "dnis").removeprefix("tel:"),
-            parameters=texts(about.get("inputVariables")),
+            account=text_at(about, "organizationId"),
+            caller=text_at(about, "participant", "ani").removeprefix("tel:"),
+            called=text_at(about, "participant", "dnis").removeprefix("tel:"),
+            parameters=text_values(about.get("inputVariables")),
         )
         return opened, CallStarted(call)
 
-    def _say(self, kind: str, parameters: dict[str, Any] | None = None) -> str:
-        self._ours += 1
+    def _message(self, kind: str, parameters: dict[str, Any] | None = None) -> str:
+        self._sent_number += 1
         message = {
             "version": "2",
             "type": kind,
-            "seq": self._ours,
-            "clientseq": self._theirs,
+            "seq": self._sent_number,
+            "clientseq": self._received_number,
             "id": self._session,
             "parameters": parameters or {},
         }
@@ -152,7 +157,7 @@ def _listed(offers: Any) -> list[Any]:
     return cast(list[Any], offers) if isinstance(offers, list) else []
 
 
-def _is_spoken_here(offer: Any) -> bool:
+def _is_supported(offer: Any) -> bool:
     match offer:
         case {
             "type": "audio",
@@ -166,15 +171,15 @@ def _is_spoken_here(offer: Any) -> bool:
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """The handshake's HTTP message signature, an early draft of RFC 9421, and its API key.
+    """Verifies the handshake's API key and HTTP message signature (an early draft of RFC 9421).
 
     https://developer.genesys.cloud/devapps/audiohook/security
     """
-    wanted_key = secret(account, "key", "GENESYS_API_KEY")
-    shared = secret(account, "secret", "GENESYS_CLIENT_SECRET")
+    wanted_key = account_secret(account, "key", "GENESYS_API_KEY")
+    shared = account_secret(account, "secret", "GENESYS_CLIENT_SECRET")
     given = asked.headers.get("signature-input", "")
     parsed = re.fullmatch(r'([\w-]+)=(\(([^()]*)\)((?:;\w+=(?:"[^"]*"|\d+))*))', given)
-    if parsed is None or not same(asked.headers.get("x-api-key", ""), wanted_key):
+    if parsed is None or not equal(asked.headers.get("x-api-key", ""), wanted_key):
         return False
     label, params, names, rest = parsed.groups()
     covered = re.findall(r'"([^"]+)"', names)
@@ -187,7 +192,7 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
     lines = [f'"{name}": {derived.get(name, asked.headers.get(name, ""))}' for name in covered]
     base = "\n".join([*lines, f'"@signature-params": {params}'])
     mac = b64encode(hmac.new(_bytes(shared), base.encode(errors="replace"), hashlib.sha256).digest()).decode()
-    return mac if same(asked.headers.get("signature", ""), f"{label}=:{mac}:") else False
+    return mac if equal(asked.headers.get("signature", ""), f"{label}=:{mac}:") else False
 
 
 COVERED = frozenset(
@@ -200,7 +205,7 @@ COVERED = frozenset(
         "x-api-key",
     )
 )
-"""What a signature must speak of."""
+"""What a signature must cover."""
 
 
 def _is_fresh(settings: dict[str, str], now: float) -> bool:

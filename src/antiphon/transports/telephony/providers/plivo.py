@@ -10,7 +10,8 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from ..events import Dialect, Events, ProviderMessage, line, text
+from ..json_events import Dialect, JsonEvents, ProviderMessage
+from ..messages import audio_format, text_at
 from ..port import (
     Account,
     CallDetails,
@@ -25,9 +26,9 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import digest, same, secret, unspoken
-from ..warm import RING, Warm, published, put_through
+from ..rest import require_text
+from ..signatures import account_secret, equal, has_unsigned_body, hmac_base64
+from ..warm_transfer import RING, WarmTransfer, publisher, put_through
 
 __all__ = ["PROVIDER"]
 
@@ -35,19 +36,21 @@ HOST = "https://api.plivo.com/v1/Account"
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """What `start` tells; parameters are headers, as "a=b;c=d" or "{X-PH-a: b}"."""
+    """Parses `start`. Parameters are headers, in the form "a=b;c=d" or "{X-PH-a: b}"."""
     start = said.start or {}
     pairs = re.findall(
         r"(?:X-PH-)?([^\s{},;=:]+)\s*[=:]\s*([^,;}]*)",
         said.extra_headers if isinstance(said.extra_headers, str) else "",
     )
     given = {name: unquote(value.strip()) for name, value in pairs}
-    spoken = line(text(start, "mediaFormat", "encoding"), text(start, "mediaFormat", "sampleRate"))
+    spoken = audio_format(
+        text_at(start, "mediaFormat", "encoding"), text_at(start, "mediaFormat", "sampleRate")
+    )
     return CallDetails(
         provider="plivo",
-        call=text(start, "callId"),
-        stream=text(start, "streamId"),
-        account=text(start, "accountId"),
+        call=text_at(start, "callId"),
+        stream=text_at(start, "streamId"),
+        account=text_at(start, "accountId"),
         caller=given.get("from", ""),
         called=given.get("to", ""),
         heard=spoken,
@@ -66,11 +69,13 @@ DIALECT = Dialect(
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """X-Plivo-Signature-V3: HMAC-SHA256 of address, sorted fields and nonce; several where tokens change.
+    """Verifies X-Plivo-Signature-V3: HMAC-SHA256 of URL, sorted fields and nonce.
+
+    While a token is being rotated there are several signatures.
 
     https://www.plivo.com/docs/voice/concepts/signature-validation
     """
-    token = secret(account, "token", "PLIVO_AUTH_TOKEN")
+    token = account_secret(account, "token", "PLIVO_AUTH_TOKEN")
     parts = urlsplit(asked.url)
     query = _sorted(parse_qs(parts.query, keep_blank_values=True).items(), "=", "&")
     fields: dict[str, list[str]] = {}
@@ -78,10 +83,10 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
         fields.setdefault(name, []).append(value)
     signs = "?" * bool(query or fields), "." * bool(query and fields)
     base = f"{parts.scheme}://{parts.netloc}{parts.path}{signs[0]}{query}{signs[1]}{_sorted(fields.items())}"
-    wanted = digest(token, f"{base}.{asked.headers.get('x-plivo-signature-v3-nonce', '')}", "sha256")
+    wanted = hmac_base64(token, f"{base}.{asked.headers.get('x-plivo-signature-v3-nonce', '')}", "sha256")
     given = asked.headers.get("x-plivo-signature-v3", "").split(",")
-    proven = any(same(one.strip(), wanted) for one in given)
-    return wanted if proven and not unspoken(asked) else False
+    proven = any(equal(one.strip(), wanted) for one in given)
+    return wanted if proven and not has_unsigned_body(asked) else False
 
 
 def _sorted(fields: Iterable[tuple[str, list[str]]], between: str = "", after: str = "") -> str:
@@ -91,13 +96,13 @@ def _sorted(fields: Iterable[tuple[str, list[str]]], between: str = "", after: s
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the webhook's fields."""
+    """Parses the webhook of a call."""
     fields = asked.fields
     return IncomingCall(fields.get("CallUUID", ""), fields.get("From", ""), fields.get("To", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """XML that connects the call with our socket, both ways, for as long as it is open."""
+    """Makes XML that connects the call with our websocket, both ways, while it is open."""
     pairs = ",".join(f"{name}={quote(value, safe='+')}" for name, value in answer.parameters.items())
     headers = f' extraHeaders="{escape(pairs)}"' if pairs else ""
     kind = 'bidirectional="true" keepCallAlive="true" contentType="audio/x-mulaw;rate=8000"'
@@ -105,12 +110,12 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def xml(verbs: str) -> Document:
-    """A document of these verbs."""
+    """Makes a document of XML verbs."""
     return Document(f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>')
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Call somebody; Plivo asks at `answer_url` when they answer."""
+    """Makes a call; Plivo fetches `answer_url` when it is answered."""
     data: dict[str, Any] = {
         "from": dialling.caller or account["number"],
         "to": dialling.to,
@@ -120,18 +125,18 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
     }
     if dialling.status_url:
         data |= {"hangup_url": dialling.status_url, "ring_url": dialling.status_url}
-    return found((yield _request(account, "POST", "", data)), "request_uuid")
+    return require_text((yield _request(account, "POST", "", data)), "request_uuid")
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """End a call; one that is over already is no failure."""
+    """Ends a call; if it is over already, that is not a failure."""
     yield replace(_request(account, "DELETE", call.call), allow=(404,))
     return ""
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Send the call to a document of ours: one that dials, or a conference where the other side waits."""
-    publish = published(wish, "Plivo")
+    """Redirects the call to a document that dials, or to a conference in which the third party waits."""
+    publish = publisher(wish, "Plivo")
     if not wish.warm:
         target = (
             f"<User>{escape(wish.to)}</User>"
@@ -149,7 +154,7 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
         "answer_method": "GET",
         "ring_timeout": RING,
     }
-    warm = Warm(
+    warm = WarmTransfer(
         to=wish.to,
         dial=_request(account, "POST", "", leg),
         name=("request_uuid",),
@@ -180,7 +185,7 @@ PROVIDER = Provider(
     title="Plivo",
     docs="https://www.plivo.com/docs/voice/audio-streaming/audio-streaming",
     audio="mu-law 8 kHz, L16 8 or 16 kHz",
-    codec=lambda: Events(DIALECT),
+    codec=lambda: JsonEvents(DIALECT),
     environment={"id": "PLIVO_AUTH_ID", "token": "PLIVO_AUTH_TOKEN", "number": "PLIVO_NUMBER"},
     optional=frozenset(("number",)),
     signature="HMAC-SHA256 of address, form and nonce",

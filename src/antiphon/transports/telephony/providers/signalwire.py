@@ -1,4 +1,4 @@
-"""SignalWire: the messages, documents and requests are Twilio's, under an address of one's own.
+"""SignalWire: Twilio's protocol and requests, at the account's own address.
 
 https://developer.signalwire.com/compatibility-api/cxml/voice/stream/
 """
@@ -8,9 +8,9 @@ import hmac
 from dataclasses import replace
 from urllib.parse import quote
 
-from ..events import Events, ProviderMessage
+from ..json_events import JsonEvents, ProviderMessage
 from ..port import Account, CallDetails, Proof, Provider, WebhookRequest
-from ..signatures import digest, same, secret, unspoken
+from ..signatures import account_secret, equal, has_unsigned_body, hmac_base64
 from .twilio import DIALECT, TwilioCalls, answer, incoming
 from .twilio import started as as_twilio
 
@@ -18,23 +18,23 @@ __all__ = ["PROVIDER"]
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """What `start` tells."""
+    """Parses `start`."""
     return replace(as_twilio(said), provider="signalwire")
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """X-SignalWire-Signature: HMAC-SHA1, of a form as Twilio's, or in hex of address and body.
+    """Verifies X-SignalWire-Signature: HMAC-SHA1, for a form as Twilio's, or in hex of URL and body.
 
     https://developer.signalwire.com/guides/how-to-secure-your-webhooks/
     """
-    key = secret(account, "signing_key", "SIGNALWIRE_SIGNING_KEY")
+    key = account_secret(account, "signing_key", "SIGNALWIRE_SIGNING_KEY")
     given = asked.headers.get("x-signalwire-signature") or asked.headers.get("x-twilio-signature", "")
     fields = "".join(name + value for name, value in sorted(set(asked.form)))
-    form = digest(key, asked.url + fields, "sha1")
+    form = hmac_base64(key, asked.url + fields, "sha1")
     whole = hmac.new(key.encode(), asked.url.encode() + asked.body, hashlib.sha1).hexdigest()
-    if not (same(given, whole) or (same(given, form) and not unspoken(asked))):
+    if not (equal(given, whole) or (equal(given, form) and not has_unsigned_body(asked))):
         return False
-    return form if fields else whole  # the same, whichever header is left out when it is sent again
+    return form if fields else whole  # the same if a replay leaves out either header
 
 
 CALLS = TwilioCalls(
@@ -49,7 +49,7 @@ PROVIDER = Provider(
     title="SignalWire",
     docs="https://developer.signalwire.com/compatibility-api/cxml/voice/stream/",
     audio="mu-law 8 kHz",
-    codec=lambda: Events(replace(DIALECT, started=started)),
+    codec=lambda: JsonEvents(replace(DIALECT, started=started)),
     environment={
         "space": "SIGNALWIRE_SPACE",
         "project": "SIGNALWIRE_PROJECT",

@@ -1,4 +1,4 @@
-"""Telnyx media streaming: incoming calls by TeXML, the rest by Call Control.
+"""Telnyx media streaming: incoming calls use TeXML, everything else Call Control.
 
 https://developers.telnyx.com/api-reference/websockets/stream-call-media-over-websocket
 """
@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ....errors import TheyErred, UnavailableError
-from ..events import Dialect, Events, ProviderMessage, line, text, texts
+from ..json_events import Dialect, JsonEvents, ProviderMessage
+from ..messages import audio_format, text_at, text_values
 from ..port import (
     Abandoned,
     Account,
@@ -27,42 +28,47 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import needs, secret
-from ..warm import RING
+from ..rest import require_text
+from ..signatures import account_secret, missing_package
+from ..warm_transfer import RING
 
 __all__ = ["PROVIDER"]
 
 HOST = "https://api.telnyx.com/v2/calls"
-FRESH = 300  # seconds that a signed request may be old
-SPOKEN = 14  # characters that are spoken in a second
+FRESH = 300  # the age in seconds up to which a signed request is accepted
+SPOKEN = 14  # characters of an announcement spoken in a second
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """What `start` tells. It does not say how we are to speak: our own answer does, else it is as we hear."""
+    """Parses `start`.
+
+    It lacks our audio format: our answer passes that on, else it is the caller's.
+    """
     start = said.start or {}
-    given = texts(start.get("custom_parameters")) | _state(text(start, "client_state"))
-    heard = line(text(start, "media_format", "encoding"), text(start, "media_format", "sample_rate"))
+    given = text_values(start.get("custom_parameters")) | _state(text_at(start, "client_state"))
+    heard = audio_format(
+        text_at(start, "media_format", "encoding"), text_at(start, "media_format", "sample_rate")
+    )
     spoken = given.pop("spoken", "")
     return CallDetails(
         provider="telnyx",
-        call=text(start, "call_control_id"),
+        call=text_at(start, "call_control_id"),
         stream=said.stream_id if isinstance(said.stream_id, str) else "",
-        account=text(start, "user_id"),
-        caller=text(start, "from") or given.get("from", ""),
-        called=text(start, "to") or given.get("to", ""),
+        account=text_at(start, "user_id"),
+        caller=text_at(start, "from") or given.get("from", ""),
+        called=text_at(start, "to") or given.get("to", ""),
         heard=heard,
-        spoken=line(spoken) if spoken else heard,
+        spoken=audio_format(spoken) if spoken else heard,
         parameters=given,
     )
 
 
 def _state(coded: str) -> dict[str, str]:
-    """The parameters that `dial` sent along."""
+    """Decodes the parameters that `dial` passed on in the client state."""
     try:
-        return texts(json.loads(b64decode(coded, validate=True)))
+        return text_values(json.loads(b64decode(coded, validate=True)))
     except (ValueError, RecursionError):
-        return {}  # somebody else's
+        return {}  # not set by us
 
 
 DIALECT = Dialect(
@@ -75,16 +81,16 @@ DIALECT = Dialect(
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """Ed25519 over "timestamp|body", with the account's public key, in base64.
+    """Verifies the Ed25519 signature of "timestamp|body" with the account's public key.
 
     https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
     """
-    key = secret(account, "public_key", "TELNYX_PUBLIC_KEY")
+    key = account_secret(account, "public_key", "TELNYX_PUBLIC_KEY")
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ModuleNotFoundError as error:
-        raise needs("cryptography", "the check of Telnyx's signatures") from error
+        raise missing_package("cryptography", "the verification of Telnyx signatures") from error
     stamp = asked.headers.get("telnyx-timestamp", "")
     if not stamp.isdecimal() or abs(asked.now - int(stamp[:12])) > FRESH:
         return False
@@ -97,16 +103,19 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the form of a TeXML webhook or a Call Control event."""
+    """Parses the form of a TeXML webhook, or a Call Control event."""
     if payload := asked.data.get("data"):
         names = ("call_control_id", "from", "to")
-        return IncomingCall(*(text(payload, "payload", name) for name in names))
+        return IncomingCall(*(text_at(payload, "payload", name) for name in names))
     fields = asked.fields
     return IncomingCall(fields.get("CallSid", ""), fields.get("From", ""), fields.get("To", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """TeXML that connects the call with our socket; without the mode, what we say would be dropped."""
+    """Makes TeXML that connects the call with our websocket.
+
+    Without the mode our audio would be dropped.
+    """
     parameters = "".join(
         f'<Parameter name="{escape(name)}" value="{escape(value)}"/>'
         for name, value in (dict(answer.parameters) | {"spoken": "PCMU"}).items()
@@ -119,7 +128,7 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Call somebody; the stream begins when they answer."""
+    """Makes a call; the stream starts when it is answered."""
     given = dict(dialling.answer.parameters) | {"spoken": "PCMU"}
     data = _leg(account, dialling.to, dialling.caller, dialling.ring) | {
         "stream_url": dialling.answer.url,
@@ -131,23 +140,26 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
     }
     if dialling.status_url:
         data["webhook_url"] = dialling.status_url
-    return found((yield _post(account, "", data)), "data", "call_control_id")
+    return require_text((yield _post(account, "", data)), "data", "call_control_id")
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """End a call; one that is over already is no failure."""
+    """Ends a call; if it is over already, that is not a failure."""
     yield _post(account, f"/{quote(call.call, safe='')}/actions/hangup", {}, allow=(404, 422))
     return ""
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Cold: Telnyx transfers. Warm: another call, an announcement to it, and a bridge."""
+    """Cold: Telnyx transfers.
+
+    Warm: another call, an announcement to it, and a bridge.
+    """
     caller = f"/{quote(wish.call.call, safe='')}/actions"
     if not wish.warm:
         yield _post(account, f"{caller}/transfer", {"to": wish.to})
         return ""
     leg = _leg(account, wish.to, account.get("number") or wish.call.called, RING)
-    other = found((yield _post(account, "", leg)), "data", "call_control_id")
+    other = require_text((yield _post(account, "", leg)), "data", "call_control_id")
     path = f"/{quote(other, safe='')}"
     words = wish.announcement or "You are being connected."
     try:
@@ -160,7 +172,10 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
 
 
 def _announced(account: Account, to: str, path: str, words: str) -> Flow:
-    """Until the other side has heard the words, which Telnyx refuses to speak to a call that still rings."""
+    """Waits until the third party has heard the words.
+
+    Telnyx refuses to speak to a call that still rings.
+    """
     speech = {"payload": words, "voice": "female", "language": account.get("language") or "en-US"}
     for _ in range(RING + 5):
         yield 1.0
@@ -195,7 +210,7 @@ PROVIDER = Provider(
     title="Telnyx",
     docs="https://developers.telnyx.com/docs/voice/programmable-voice/media-streaming",
     audio="mu-law, A-law, G.722, Opus, L16",
-    codec=lambda: Events(DIALECT),
+    codec=lambda: JsonEvents(DIALECT),
     environment={
         "key": "TELNYX_API_KEY",
         "connection": "TELNYX_CONNECTION_ID",

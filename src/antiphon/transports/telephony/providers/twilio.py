@@ -9,7 +9,8 @@ from dataclasses import replace
 from html import escape
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from ..events import Dialect, Events, ProviderMessage, line, text, texts
+from ..json_events import Dialect, JsonEvents, ProviderMessage
+from ..messages import audio_format, text_at, text_values
 from ..port import (
     Account,
     CallDetails,
@@ -24,9 +25,9 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import digest, same, secret, unspoken
-from ..warm import RING, Warm, put_through
+from ..rest import require_text
+from ..signatures import account_secret, equal, has_unsigned_body, hmac_base64
+from ..warm_transfer import RING, WarmTransfer, put_through
 
 __all__ = ["DIALECT", "PROVIDER", "TwilioCalls", "answer", "incoming", "started", "twiml"]
 
@@ -35,15 +36,20 @@ OVER = frozenset(("busy", "failed", "no-answer", "canceled", "completed"))
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """What `start` tells; who calls is not in it, so the answer document passes that on."""
+    """Parses `start`.
+
+    The caller's number is not in it, so our answer document passes that on.
+    """
     start = said.start or {}
-    given = texts(start.get("customParameters"))
-    spoken = line(text(start, "mediaFormat", "encoding"), text(start, "mediaFormat", "sampleRate"))
+    given = text_values(start.get("customParameters"))
+    spoken = audio_format(
+        text_at(start, "mediaFormat", "encoding"), text_at(start, "mediaFormat", "sampleRate")
+    )
     return CallDetails(
         provider="twilio",
-        call=text(start, "callSid"),
-        stream=text(start, "streamSid"),
-        account=text(start, "accountSid"),
+        call=text_at(start, "callSid"),
+        stream=text_at(start, "streamSid"),
+        account=text_at(start, "accountSid"),
         caller=given.get("from", ""),
         called=given.get("to", ""),
         heard=spoken,
@@ -61,31 +67,31 @@ DIALECT = Dialect(
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """X-Twilio-Signature: the address and the sorted fields of the form, by HMAC-SHA1 with the token.
+    """Verifies X-Twilio-Signature: HMAC-SHA1 of the URL and the sorted form fields with the token.
 
-    A JSON body is proven by its hash in the address. The port counts or not, as Twilio pleases.
+    A JSON body is covered by its hash in the URL. Twilio signs the URL with or without the port.
     https://www.twilio.com/docs/usage/security
     """
-    token = secret(account, "token", "TWILIO_AUTH_TOKEN")
+    token = account_secret(account, "token", "TWILIO_AUTH_TOKEN")
     given = asked.headers.get("x-twilio-signature", "")
     parts = urlsplit(asked.url)
     wanted = dict(parse_qsl(parts.query)).get("bodySHA256")
     fields = "" if wanted else "".join(name + value for name, value in sorted(set(asked.form)))
     host, default = parts.hostname or "", 80 if parts.scheme in ("http", "ws") else 443
     urls = [asked.url, *(parts._replace(netloc=at).geturl() for at in (host, f"{host}:{default}"))]
-    proven = [same(given, digest(token, url + fields, "sha1")) for url in urls]
-    intact = same(wanted, hashlib.sha256(asked.body).hexdigest()) if wanted else not unspoken(asked)
+    proven = [equal(given, hmac_base64(token, url + fields, "sha1")) for url in urls]
+    intact = equal(wanted, hashlib.sha256(asked.body).hexdigest()) if wanted else not has_unsigned_body(asked)
     return given if any(proven) and intact else False
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the webhook's form."""
+    """Parses the webhook of a call."""
     fields = asked.fields
     return IncomingCall(fields.get("CallSid", ""), fields.get("From", ""), fields.get("To", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """TwiML that connects the call with our socket, both ways."""
+    """Makes TwiML that connects the call with our websocket, both ways."""
     parameters = "".join(
         f'<Parameter name="{escape(name)}" value="{escape(value)}"/>'
         for name, value in answer.parameters.items()
@@ -94,25 +100,25 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def twiml(verbs: str) -> Document:
-    """A document of these verbs."""
+    """Makes a document of TwiML verbs."""
     return Document(f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>')
 
 
 def twiml_room(name: str) -> str:
-    """The verb that puts a call into a conference, which ends with whoever leaves it."""
+    """Makes the verb that moves a call to a conference, which ends when a participant leaves."""
     conference = f'<Conference beep="false" endConferenceOnExit="true">{escape(name)}</Conference>'
     return f"<Dial>{conference}</Dial>"
 
 
 class TwilioCalls:
-    """The calls of an account, over REST: https://www.twilio.com/docs/voice/api/call-resource"""
+    """The REST API for calls: https://www.twilio.com/docs/voice/api/call-resource"""
 
     def __init__(self, base: Callable[[Account], str], user: str = "sid") -> None:
         self.base = base
         self.user = user
 
     def dial(self, account: Account, dialling: DialRequest) -> Flow:
-        """Call somebody; the answer document goes along."""
+        """Makes a call; the answer document is part of the request."""
         form = {
             "To": dialling.to,
             "From": dialling.caller or account["number"],
@@ -121,15 +127,18 @@ class TwilioCalls:
         }
         if dialling.status_url:
             form["StatusCallback"] = dialling.status_url
-        return found((yield self._post(account, "", form)), "sid")
+        return require_text((yield self._post(account, "", form)), "sid")
 
     def hang_up(self, account: Account, call: CallDetails) -> Flow:
-        """End a call; one that is over already is no failure."""
+        """Ends a call; if it is over already, that is not a failure."""
         yield self._post(account, call.call, {"Status": "completed"}, allow=(400, 404))
         return ""
 
     def transfer(self, account: Account, wish: TransferRequest) -> Flow:
-        """Cold: the call dials on. Warm: the other side waits in a conference until the caller comes."""
+        """Cold: the call dials the target.
+
+        Warm: the third party waits in a conference for the caller.
+        """
         if not wish.warm:
             yield self._post(
                 account, wish.call.call, {"Twiml": twiml(f"<Dial>{_target(wish.to)}</Dial>").body}
@@ -143,7 +152,7 @@ class TwilioCalls:
             "Twiml": twiml(said + room).body,
             "Timeout": str(RING),
         }
-        warm = Warm(
+        warm = WarmTransfer(
             to=wish.to,
             dial=self._post(account, "", form),
             name=("sid",),
@@ -178,7 +187,7 @@ PROVIDER = Provider(
     title="Twilio",
     docs="https://www.twilio.com/docs/voice/media-streams",
     audio="mu-law 8 kHz",
-    codec=lambda: Events(DIALECT),
+    codec=lambda: JsonEvents(DIALECT),
     environment={"sid": "TWILIO_ACCOUNT_SID", "token": "TWILIO_AUTH_TOKEN", "number": "TWILIO_NUMBER"},
     optional=frozenset(("number",)),
     signature="HMAC-SHA1 of address and form",

@@ -1,4 +1,6 @@
-"""Vonage Voice: a websocket as an endpoint of the call; samples as they are, and JSON beside them.
+"""Vonage Voice: a websocket as an endpoint of the call.
+
+Binary messages are PCM, text messages JSON.
 
 https://developer.vonage.com/en/voice/voice-api/concepts/websockets
 """
@@ -16,7 +18,7 @@ from uuid import uuid4
 import msgspec
 
 from ....errors import BadResponseError, ConfigurationError
-from ..events import LONGEST, key, line, quoted, read, texts
+from ..messages import LONGEST, audio_format, decode_message, json_string, key_pressed, text_values
 from ..port import (
     Account,
     CallDetails,
@@ -36,69 +38,69 @@ from ..port import (
     WebhookAnswer,
     WebhookRequest,
 )
-from ..rest import found
-from ..signatures import needs, same, secret
-from ..warm import RING, Warm, put_through
+from ..rest import require_text
+from ..signatures import account_secret, equal, missing_package
+from ..warm_transfer import RING, WarmTransfer, put_through
 
 __all__ = ["PROVIDER", "mac"]
 
 CALLS = "https://api.nexmo.com/v1/calls"
 CONTENT = "audio/l16;rate=16000"
-FRESH = 300  # seconds that a signed request may be old
+FRESH = 300  # the age in seconds up to which a signed request is accepted
 OVER = frozenset(("busy", "cancelled", "completed", "failed", "rejected", "timeout", "unanswered"))
 
 
 class Vonage:
-    """The codec."""
+    """The codec of the media stream."""
 
     packet = 0.02
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Bytes are samples, text is an event."""
+        """Parses audio or an event."""
         if isinstance(message, bytes):
             if len(message) > LONGEST:
                 raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
             return (CallerAudio(message),) if message else ()
-        said: dict[str, Any] = read(_said, message)
+        said: dict[str, Any] = decode_message(_said, message)
         match said.get("event"):
             case "websocket:connected":
                 return (CallStarted(_call(said)),)
             case "websocket:dtmf":
-                digit = said.get("digit") or texts(said.get("dtmf")).get("digit", "")
-                return (key(digit if isinstance(digit, str | int) else ""),)
+                digit = said.get("digit") or text_values(said.get("dtmf")).get("digit", "")
+                return (key_pressed(digit if isinstance(digit, str | int) else ""),)
             case "websocket:notify":
-                return (MarkPlayed(texts(said.get("payload")).get("name", "")),)
+                return (MarkPlayed(text_values(said.get("payload")).get("name", "")),)
             case _:
                 return ()
 
     def media(self, data: bytes) -> bytes:
-        """Samples as they are."""
+        """Returns the samples unchanged."""
         return data
 
     def clear(self) -> str:
-        """Forget what waits."""
+        """Returns the message that discards queued audio."""
         return '{"action":"clear"}'
 
     def mark(self, name: str) -> str:
-        """What is notified comes back once all before it has been played."""
-        return '{"action":"notify","payload":{"name":' + quoted(name) + "}}"
+        """Returns a notification, which comes back once the audio before it has been played."""
+        return '{"action":"notify","payload":{"name":' + json_string(name) + "}}"
 
     def keys(self, keys: str) -> None:
-        """As tones."""
+        """Returns None: keys are played as tones."""
 
     def end(self) -> None:
-        """By a request."""
+        """Returns None: a REST request ends the call."""
 
     def transfer(self, to: str) -> None:
-        """By a request."""
+        """Returns None: a REST request transfers the call."""
 
 
 _said = msgspec.json.Decoder(dict[str, Any])
 
 
 def _call(said: Mapping[str, Any]) -> CallDetails:
-    given = texts(said)
-    spoken = line(given.pop("content-type", CONTENT))
+    given = text_values(said)
+    spoken = audio_format(given.pop("content-type", CONTENT))
     given.pop("event", None)
     return CallDetails(
         provider="vonage",
@@ -112,14 +114,14 @@ def _call(said: Mapping[str, Any]) -> CallDetails:
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """A JWT by HMAC-SHA256, which holds the hash of the body: in the header Authorization, as bearer.
+    """Verifies the bearer token: a JWT signed by HMAC-SHA256 that contains the hash of the body.
 
     https://developer.vonage.com/en/getting-started/concepts/webhooks#validating-signed-webhooks
     """
-    shared = secret(account, "signature", "VONAGE_SIGNATURE_SECRET")
+    shared = account_secret(account, "signature", "VONAGE_SIGNATURE_SECRET")
     token = asked.headers.get("authorization", "").removeprefix("Bearer ").strip()
     head, _, mark = token.rpartition(".")
-    if not same(mark, mac(shared.encode(), head)):
+    if not equal(mark, mac(shared.encode(), head)):
         return False
     try:
         kind, claims = (json.loads(urlsafe_b64decode(part + "==")) for part in head.split("."))
@@ -131,24 +133,24 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
         hashed = claims.get("payload_hash")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
-    intact = not (asked.body or hashed) or same(str(hashed), hashlib.sha256(asked.body).hexdigest())
+    intact = not (asked.body or hashed) or equal(str(hashed), hashlib.sha256(asked.body).hexdigest())
     is_fresh = abs(asked.now - issued) < FRESH and asked.now < expires
     return mark if algorithm == "HS256" and is_fresh and intact else False
 
 
 def mac(shared: bytes, head: str) -> str:
-    """What stands behind the head and the claims of a JWT: HS256."""
+    """Returns the HS256 signature of a JWT's header and claims."""
     return _base64url(hmac.new(shared, head.encode(errors="replace"), hashlib.sha256).digest())
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """A call, from the answer webhook's query or JSON."""
+    """Parses the answer webhook, a query or JSON."""
     fields = asked.fields
     return IncomingCall(fields.get("uuid", ""), fields.get("from", ""), fields.get("to", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """An NCCO that connects the call with our socket."""
+    """Makes an NCCO that connects the call with our websocket."""
     return Document(json.dumps(_connect(answer)), "application/json")
 
 
@@ -163,7 +165,7 @@ def _connect(answer: WebhookAnswer) -> list[dict[str, Any]]:
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Call somebody; the NCCO goes along."""
+    """Makes a call; the NCCO is part of the request."""
     data: dict[str, Any] = {
         "to": [_endpoint(dialling.to)],
         "from": _endpoint(dialling.caller or account["number"]),
@@ -172,17 +174,17 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
     }
     if dialling.status_url:
         data["event_url"] = [dialling.status_url]
-    return found((yield _request(account, "POST", "", data)), "uuid")
+    return require_text((yield _request(account, "POST", "", data)), "uuid")
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """End a call; one that is over already is no failure."""
+    """Ends a call; if it is over already, that is not a failure."""
     yield _request(account, "PUT", call.call, {"action": "hangup"}, allow=(400, 404))
     return ""
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Give the caller's leg another NCCO: one that dials, or a conversation where the other side waits."""
+    """Gives the caller's leg an NCCO that dials, or a conversation in which the third party waits."""
     if not wish.warm:
         yield _move(account, wish.call.call, [{"action": "connect", "endpoint": [_endpoint(wish.to)]}])
         return ""
@@ -194,7 +196,7 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
         "ncco": [*said, room],
         "ringing_timer": RING,
     }
-    warm = Warm(
+    warm = WarmTransfer(
         to=wish.to,
         dial=_request(account, "POST", "", leg),
         name=("uuid",),
@@ -229,14 +231,17 @@ def _request(
 
 
 def _token(account: Account, now: float) -> str:
-    """A JWT of the application, by RSA and SHA-256; the key is PEM or the path of a file of it."""
+    """Makes a JWT for the application, signed by RSA with SHA-256.
+
+    The key is PEM or the path of a file.
+    """
     try:
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.serialization import load_pem_private_key
     except ModuleNotFoundError as error:
-        raise needs("cryptography", "a request to Vonage") from error
+        raise missing_package("cryptography", "a request to Vonage") from error
     given = account["private_key"]
     try:
         pem = given if "-----BEGIN" in given else Path(given).read_text()
@@ -246,7 +251,7 @@ def _token(account: Account, now: float) -> str:
             f"VONAGE_PRIVATE_KEY is neither a PEM key nor a file of one: {error}"
         ) from error
     if not isinstance(private, RSAPrivateKey):
-        raise ConfigurationError("VONAGE_PRIVATE_KEY is no RSA key")
+        raise ConfigurationError("VONAGE_PRIVATE_KEY is not an RSA key")
     claims = {
         "application_id": account["application"],
         "iat": int(now),

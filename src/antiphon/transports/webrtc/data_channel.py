@@ -1,4 +1,4 @@
-"""The data channel: which message is for whom, and what waits until it is open."""
+"""The data channel: routes messages, and buffers ours until it is open."""
 
 import json
 import logging
@@ -16,74 +16,77 @@ __all__ = ["ClientProtocol", "DataChannel"]
 
 logger = logging.getLogger("antiphon.webrtc")
 
-MOST_WAITING = 1000  # messages that wait for the channel; of more, the oldest are forgotten
-LONGEST = 262_144  # characters of a message that is read
+MOST_WAITING = 1000  # messages buffered while the channel is not open; the oldest are dropped
+LONGEST = 262_144  # characters; a longer message from the client is ignored
 MEDIA = ("microphone", "camera", "screen")
 
 
 class ClientProtocol(Observer, Protocol):
-    """What speaks with the client's program, such as `rtvi.RTVI`."""
+    """A protocol with the client's program, such as `rtvi.RTVI`."""
 
     send: Callable[[str], None]
-    """Set by the transport."""
+    """Sends a message; set by the transport."""
 
     def bind(self, session: "SessionPort") -> None:
-        """The session that the client talks to."""
+        """Attaches the protocol to the session that the client talks to."""
         ...
 
     def received(self, text: str) -> None:
-        """A message of the client's."""
+        """Handles a message from the client."""
         ...
 
 
 class DataChannel:
-    """Sorts what comes, and keeps what cannot be sent yet. `tell` is the engine's, while there is one."""
+    """Messages both ways.
+
+    Those that are sent before the channel is open are buffered.
+    """
 
     def __init__(self, protocol: ClientProtocol | None) -> None:
-        self.tell: Callable[[str], None] | None = None
+        self._send_now: Callable[[str], None] | None = None
         self.silenced: set[str] = set()
-        """The client's media that it has switched off: "microphone", "camera", "screen"."""
+        """The media that the client has switched off: "microphone", "camera", "screen"."""
         self._protocol = protocol
         self._waiting: deque[str] = deque(maxlen=MOST_WAITING)
         if protocol is not None:
             protocol.send = self.send
 
     def send(self, text: str) -> None:
-        """Send a message, now or as soon as the channel is open."""
-        if self.tell is None:
+        """Sends a message, now or as soon as the channel is open."""
+        if self._send_now is None:
             self._waiting.append(text)
             return
         try:
-            self.tell(text)
+            self._send_now(text)
         except UsageError as error:
             logger.warning("a message was not sent: %s", error)
 
     def signal(self, kind: str) -> None:
-        """Send a message about the connection itself."""
+        """Sends a message about the connection itself: "renegotiate", "peerLeft"."""
         self.send(json.dumps({"type": "signalling", "message": {"type": kind}}))
 
-    def opened(self, tell: Callable[[str], None]) -> None:
-        """The channel is open: send what waits."""
-        self.tell = tell
-        while self._waiting and self.tell is not None:
+    def opened(self, send_now: Callable[[str], None]) -> None:
+        """The channel is open: sends what was buffered."""
+        self._send_now = send_now
+        while self._waiting and self._send_now is not None:
             self.send(self._waiting.popleft())
 
     def closed(self) -> None:
-        """The connection is gone; what is sent waits for the next."""
-        self.tell = None
+        """The connection has ended; messages are buffered for the next one."""
+        self._send_now = None
 
     def received(self, text: str) -> None:
-        """A message of the client's: its pings and what concerns the connection stay here."""
+        """Handles a message from the client: pings and signalling here, others by the client protocol."""
         if text.startswith("ping"):
             return
         if len(text) > LONGEST:
             logger.warning("a message of %d characters was not read", len(text))
-        elif (about := _signalling(text)) is not None:
-            self._signalled(about)
+        elif (signalling := _signalling(text)) is not None:
+            self._handle_signalling(signalling)
         elif self._protocol is not None:
             self._protocol.received(text)
 
-    def _signalled(self, about: dict[str, Any]) -> None:
+    def _handle_signalling(self, about: dict[str, Any]) -> None:
         index, enabled = about.get("receiver_index"), about.get("enabled")
         if about.get("type") != "trackStatus" or not isinstance(enabled, bool):
             return
@@ -92,7 +95,10 @@ class DataChannel:
 
 
 def _signalling(text: str) -> dict[str, Any] | None:
-    """What a message says about the connection; None where it is about something else."""
+    """Returns the content of a message about the connection.
+
+    None if it is about something else.
+    """
     if '"signalling"' not in text:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The line of a call: its socket, and its provider on the web."""
+"""The connection of a call: the provider's websocket, and its REST API."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,13 +21,13 @@ from .port import (
 from .providers import account, missing, provider
 from .rest import Rest
 
-__all__ = ["CallLine"]
+__all__ = ["CallConnection"]
 
-PATIENCE = 1.0  # seconds that the last words may take to be played, and the far end to leave
+PATIENCE = 1.0  # seconds to wait for marks of the last words, and for the provider to close
 
 
-class CallLine:
-    """What both ends of the transport share: the socket, and the provider on the web."""
+class CallConnection:
+    """What the input and the output of a call share."""
 
     def __init__(
         self,
@@ -42,26 +42,32 @@ class CallLine:
         self.wire = wire
         self.call = call
         self.gone = False
-        """Whether the far end has left."""
+        """True once the provider has ended the call or closed the websocket."""
         self.handed_to = ""
-        """Whose the call is now, or about to be."""
-        self.alone = asyncio.Event()
-        """Whether nobody reads from the wire."""
-        self.alone.set()
+        """Whom the call was transferred to, or is being transferred to."""
+        self.unread = asyncio.Event()
+        """Set while the input does not read the wire, so that `read_until` may."""
+        self.unread.set()
         self._provider = provider(call.provider)
         self._account = account(self._provider) if credentials is None else credentials
         self._rest = rest
         self._publish = publish
 
     def send(self, message: Message | None) -> bool:
-        """Send what the codec has a message for."""
+        """Sends a codec's message.
+
+        Returns False if it is None: the protocol has no such message.
+        """
         if message is None:
             return False
         self.wire.send(message)
         return True
 
     async def hang_up(self) -> None:
-        """End the call, by message, by request, or by leaving. Raises TheyErred."""
+        """Ends the call by a message or a REST request, if the provider has either.
+
+        Raises TheyErred.
+        """
         flow = self._provider.hang_up
         if self.send(self.codec.end()):
             await self.until_gone()
@@ -69,7 +75,10 @@ class CallLine:
             await self._rest.run(flow(self._account, self.call), self._provider.title)
 
     async def transfer(self, wish: Transfer) -> None:
-        """Hand the call on. Raises ConfigurationError where that cannot be done, and TheyErred."""
+        """Transfers the call.
+
+        Raises ConfigurationError if provider or account cannot, and TheyErred.
+        """
         title, flow = self._provider.title, self._provider.transfer
         if not wish.warm and self.send(self.codec.transfer(wish.to)):
             self.handed_to = wish.to
@@ -79,7 +88,7 @@ class CallLine:
         if lacking := missing(self._provider, self._account):
             raise ConfigurationError(f"{title} transfers with credentials: set {', '.join(lacking)}")
         what = TransferRequest(self.call, wish.to, wish.warm, wish.announcement, self._publish)
-        self.handed_to = "" if wish.warm else wish.to  # the far end may leave before the answer is here
+        self.handed_to = "" if wish.warm else wish.to  # the call may end before the response is here
         try:
             await self._rest.run(flow(self._account, what), title)
         except (ConfigurationError, UsageError, TheyErred):
@@ -87,11 +96,11 @@ class CallLine:
             raise
         self.handed_to = wish.to
 
-    async def read(self, wanted: Callable[[Event], bool]) -> None:
-        """Read on, when nobody else does, until this event, the end, or PATIENCE is over."""
+    async def read_until(self, wanted: Callable[[Event], bool]) -> None:
+        """Reads on after the input has stopped, until a wanted event, the end, or PATIENCE has passed."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                await self.alone.wait()
+                await self.unread.wait()
                 while (message := await self.wire.receive()) is not None:
                     with suppress(BadResponseError):
                         for event in self.codec.feed(message):
@@ -101,5 +110,5 @@ class CallLine:
                                 return
 
     async def until_gone(self) -> None:
-        """Give the far end time to leave by itself."""
-        await self.read(lambda event: isinstance(event, CallStopped))
+        """Gives the provider time to close the call by itself."""
+        await self.read_until(lambda event: isinstance(event, CallStopped))

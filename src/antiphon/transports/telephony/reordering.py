@@ -1,13 +1,18 @@
-"""Pieces put back into order, for providers that do not promise one."""
+"""A reorder buffer for audio from providers that do not guarantee its order."""
 
-__all__ = ["Order"]
+__all__ = ["ReorderBuffer"]
 
-WAITING = 5  # pieces that may wait for one that is missing: 100 ms
-FAR = 50  # pieces that a number may be ahead; beyond, the count has begun anew
+WAITING = 5  # pieces that may wait for a missing one: 100 ms
+FAR = 50  # a number that is further off than this starts a new count
 
 
-class Order:
-    """Gives pieces by their numbers. One that stays away is filled with the piece before it."""
+class ReorderBuffer:
+    """Sorts numbered pieces of audio.
+
+    A missing piece is concealed by a repeat of the one before it.
+
+    Holds at most WAITING pieces; `missed` counts the pieces that were given up.
+    """
 
     def __init__(self) -> None:
         self.missed = 0
@@ -16,7 +21,10 @@ class Order:
         self._last = b""
 
     def put(self, number: int | None, data: bytes) -> list[bytes]:
-        """The pieces whose turn it is now that this one is there."""
+        """Adds a piece and returns those that are now in order.
+
+        A piece without a number is passed on.
+        """
         if number is None:
             return [data]
         if self._next is None or abs(number - self._next) > FAR:
@@ -25,14 +33,14 @@ class Order:
         if number < self._next:
             return []
         self._waiting[number] = data
-        ready = self._ready()
+        ready = self._in_order()
         while len(self._waiting) > WAITING:
             self.missed += 1
             self._next += 1
-            ready += [self._last, *self._ready()]
+            ready += [self._last, *self._in_order()]
         return ready
 
-    def _ready(self) -> list[bytes]:
+    def _in_order(self) -> list[bytes]:
         ready: list[bytes] = []
         while self._next is not None and (piece := self._waiting.pop(self._next, None)) is not None:
             ready.append(piece)

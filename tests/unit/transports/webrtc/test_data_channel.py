@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from antiphon.errors import UsageError
 from antiphon.processor import SessionPort
-from antiphon.transports.webrtc.channel import DataChannel
+from antiphon.transports.webrtc.data_channel import DataChannel
 
 
 class Protocol:

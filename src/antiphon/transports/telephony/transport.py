@@ -1,4 +1,4 @@
-"""A telephone call as a transport: whatever provider's codec it is spoken through."""
+"""A telephone call as a transport, over any provider's codec."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from ...errors import ConfigurationError, ServiceTimeoutError, UnavailableError
 from ...observers import Observer
 from ..wire import Wire
-from .ends import TelephoneInput, TelephoneOutput
-from .line import CallLine
+from .connection import CallConnection
+from .parts import TelephoneInput, TelephoneOutput
 from .port import Account, CallDetails, CallStarted, CallStopped, Codec, DialRequest, Document, SendBack
 from .providers import account, provider
 from .rest import Rest
@@ -16,11 +16,10 @@ __all__ = ["Telephone", "dial", "greet"]
 
 
 async def greet(codec: Codec, wire: Wire, within: float = 10.0) -> CallDetails:
-    """Read the first messages of a call, until it is known.
+    """Performs the protocol's handshake and returns what it says about the call.
 
-    Raises ServiceTimeoutError where that takes longer than `within` seconds, UnavailableError where the far
-    end leaves before (it may only have tried the connection), BadResponseError for what is not of its
-    protocol.
+    Raises ServiceTimeoutError if that takes longer than `within` seconds, UnavailableError if the provider
+    closes before (it may have been a connection test), and BadResponseError if it violates its protocol.
     """
     try:
         async with asyncio.timeout(within):
@@ -41,11 +40,10 @@ async def greet(codec: Codec, wire: Wire, within: float = 10.0) -> CallDetails:
 
 
 class Telephone:
-    """One call. `codec`, `wire` and `call` are those of `greet`.
+    """The transport of one call, after `greet` has returned its details.
 
-    `credentials` are those of the account; None takes them from the environment. With them the agent hangs up
-    and transfers; `publish` gives the address at which a provider can fetch a document, for those that want
-    one.
+    `credentials` of the account are needed to hang up and to transfer; None reads them from the environment.
+    `publish` returns a URL from which a provider can fetch a document, for those that transfer that way.
     """
 
     observers: Sequence[Observer] = ()
@@ -63,24 +61,24 @@ class Telephone:
         self.call = call
         self.sample_rate = call.spoken.sample_rate
         self.lead = provider(call.provider).lead
-        line = CallLine(codec, wire, call, credentials, rest or Rest(), publish)
-        self.output = TelephoneOutput(line)
-        self.input = TelephoneInput(line, self.output)
+        connection = CallConnection(codec, wire, call, credentials, rest or Rest(), publish)
+        self.output = TelephoneOutput(connection)
+        self.input = TelephoneInput(connection, self.output)
 
     async def close(self) -> None:
-        """Wait until the call has been hung up, which the end of the session begins."""
+        """Waits until the call has been hung up, which the end of the session has initiated."""
         await self.output.hung_up()
 
 
 async def dial(
     name: str, dialling: DialRequest, *, credentials: Account | None = None, rest: Rest | None = None
 ) -> str:
-    """Call somebody through the provider of this name; gives its id of the call.
+    """Makes a call through the named provider and returns the provider's id of it.
 
-    Raises ConfigurationError where it cannot, or an environment variable is not set, and TheyErred.
+    Raises ConfigurationError if the provider cannot, or if an environment variable is not set, and TheyErred.
     """
     of = provider(name)
     if of.dial is None:
-        raise ConfigurationError(f"{of.title} calls nobody at our request")
+        raise ConfigurationError(f"{of.title} cannot make calls for us: choose a provider that dials")
     given = account(of) if credentials is None else credentials
     return await (rest or Rest()).run(of.dial(given, dialling), of.title)

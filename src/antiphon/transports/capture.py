@@ -1,0 +1,78 @@
+"""The buffer between a thread that captures media and the event loop."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+__all__ = ["CaptureBuffer"]
+
+T = TypeVar("T")
+
+
+class CaptureBuffer(Generic[T]):
+    """Hands items from another thread to `handle` in the event loop.
+
+    Never holds the thread that captures.
+
+    At most `limit` waits, measured by `size` (seconds of audio; by default the number of items). If the loop
+    falls further behind, the oldest items are dropped and counted in `dropped`.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handle: Callable[[T], object],
+        limit: float,
+        size: Callable[[T], float] = lambda item: 1.0,
+    ) -> None:
+        self.dropped = 0
+        self._loop = loop
+        self._handle = handle
+        self._limit = limit
+        self._size = size
+        self._lock = threading.Lock()
+        self._items: deque[T] = deque()
+        self._held = 0.0
+        self._scheduled = False
+        self._closed = False
+
+    def put(self, item: T) -> None:
+        """Adds an item, from any thread. Does nothing after `close`."""
+        with self._lock:
+            if self._closed:
+                return
+            self._items.append(item)
+            self._held += self._size(item)
+            while self._held > self._limit and len(self._items) > 1:
+                self._held -= self._size(self._items.popleft())
+                self.dropped += 1
+            if self._scheduled:
+                return
+            self._scheduled = True
+        self._loop.call_soon_threadsafe(self._drain)
+
+    def close(self) -> None:
+        """Discards what waits, accepts nothing more, and releases the handler."""
+        with self._lock:
+            self._closed = True
+            self._items.clear()
+            self._handle = _ignore
+
+    def _drain(self) -> None:
+        """Handles what waits.
+
+        What is captured meanwhile is handled in the loop's next round.
+        """
+        with self._lock:
+            self._scheduled = False
+            items, self._items, self._held = self._items, deque(), 0.0
+        for item in items:
+            if self._closed:
+                return
+            self._handle(item)
+
+
+def _ignore(item: object) -> None:
+    pass

@@ -1,0 +1,106 @@
+"""Parsing and validation of messages from any provider.
+
+All of it comes from outside, so each function either returns a checked value or raises BadResponseError.
+"""
+
+from binascii import a2b_base64
+from typing import Any
+
+import msgspec
+
+from ...errors import BadResponseError
+from .port import AudioFormat, KeyPressed, Message
+
+__all__ = [
+    "LONGEST",
+    "audio_format",
+    "decode_base64",
+    "decode_message",
+    "json_string",
+    "key_pressed",
+    "text_at",
+    "text_values",
+]
+
+LONGEST = 1 << 18
+"""The most characters or bytes in a message; five seconds of audio need less."""
+KEYS = frozenset("0123456789*#ABCD")
+ENCODINGS: dict[str, Any] = {
+    **dict.fromkeys(("audio/x-mulaw", "pcmu", "mulaw", "ulaw", "audio/pcmu", ""), "mulaw"),
+    **dict.fromkeys(("audio/x-alaw", "pcma", "alaw", "audio/pcma"), "alaw"),
+    **dict.fromkeys(("audio/x-l16", "audio/l16", "audio/x-raw", "raw/slin", "slin", "l16"), "l16"),
+    "g722": "g722",
+    "opus": "opus",
+}
+"""The providers' names for each encoding of `AudioFormat`."""
+RATES = frozenset((8000, 16000, 24000, 32000, 48000))
+
+
+def decode_message(decoder: "msgspec.json.Decoder[Any]", message: Message) -> Any:
+    """Decodes a JSON message to the decoder's type.
+
+    Raises BadResponseError if it does not fit.
+    """
+    if len(message) > LONGEST:
+        raise BadResponseError(f"a message of {len(message)} characters; {LONGEST} are the most")
+    try:
+        return decoder.decode(message)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BadResponseError(f"a message is not of the protocol: {str(error)[:200]}") from error
+
+
+def decode_base64(payload: str) -> bytes:
+    """Decodes audio in base64. Raises BadResponseError if it is malformed."""
+    try:
+        return a2b_base64(payload, strict_mode=True)
+    except ValueError as error:
+        raise BadResponseError(f"audio is not base64: {error}") from error
+
+
+def key_pressed(digit: str | int) -> KeyPressed:
+    """Checks a DTMF digit. Raises BadResponseError if no telephone has such a key."""
+    if (pressed := str(digit).upper()) not in KEYS:
+        raise BadResponseError(f"{pressed[:20]!r} is no key of a telephone")
+    return KeyPressed(pressed)
+
+
+def text_at(data: Any, *path: str) -> str:
+    """Returns the string or integer at a path of nested objects, as text.
+
+    "" if there is none.
+    """
+    for name in path:
+        data = data.get(name) if isinstance(data, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return str(data) if isinstance(data, str | int) and not isinstance(data, bool) else ""  # pyright: ignore[reportUnknownArgumentType]
+
+
+def text_values(data: Any) -> dict[str, str]:
+    """Returns those values of an object that are strings or integers, as text.
+
+    Others are left out.
+    """
+    if not isinstance(data, dict):
+        return {}
+    return {str(name): text_at(data, name) for name in data if text_at(data, name)}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def audio_format(encoding: str, rate: str | int = "") -> AudioFormat:
+    """Parses a provider's name of a format, such as "audio/l16;rate=16000" or "PCMU".
+
+    `rate` is used if the name has none, and 8000 Hz if neither is given. Raises BadResponseError for an
+    encoding or a rate that we do not support.
+    """
+    word, _, rest = encoding.lower().replace("@", ";").partition(";")
+    hz = "".join(filter(str.isdigit, rest.partition(";")[0]))[:6] or str(rate)[:6]
+    known = ENCODINGS.get(word.strip())
+    sample_rate = int(hz) if hz.isdecimal() else 8000
+    if known == "g722":
+        sample_rate = 16000  # RTP, and so many providers, state 8000 (RFC 3551 section 4.5.2)
+    if known is None or sample_rate not in RATES:
+        raise BadResponseError(f"audio as {encoding[:40]!r} at {hz} Hz is not supported")
+    return AudioFormat(known, sample_rate)
+
+
+def json_string(value: str) -> str:
+    """Encodes a JSON string with its quotes, to be inserted into a larger message."""
+    return msgspec.json.encode(value).decode()

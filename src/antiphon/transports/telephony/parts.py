@@ -1,0 +1,270 @@
+"""The input and the output of a telephone call."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+
+from ...clock import Timer
+from ...errors import BadResponseError, ConfigurationError, TheyErred
+from ...frames import (
+    AgentAudio,
+    AgentKeys,
+    Frame,
+    Interrupted,
+    PlayoutPaused,
+    PlayoutReached,
+    ReplyEnded,
+    SessionStarted,
+    Signal,
+    Transfer,
+    UserKey,
+)
+from ...processor import on
+from ...stage import Stage, Work
+from ..intake import Intake
+from .connection import CallConnection
+from .encoding import decoder, encoder
+from .port import CallerAudio, CallStopped, Event, KeyPressed, MarkPlayed, SendBack
+
+__all__ = ["TelephoneInput", "TelephoneOutput"]
+
+logger = logging.getLogger("antiphon.telephony")
+
+PIECE = 0.02  # seconds in a frame of telephone audio
+MARK_INTERVAL = 0.2  # seconds of audio between two marks
+HANG_UP_WITHIN = 15.0  # seconds that hanging up may take in all
+TONES_AHEAD = 0.1  # seconds ahead of their time that DTMF tones are sent
+MOST_MARKS = 100  # marks that may be outstanding; one that is 20 s late will not come back
+MOST_MALFORMED = 20  # messages that cannot be parsed, after which the call ends
+
+
+class TelephoneInput(Stage):
+    """The first part: reads the websocket and pushes what the caller says and presses."""
+
+    back_pressure = False
+
+    def __init__(self, connection: CallConnection, output: "TelephoneOutput") -> None:
+        self._connection = connection
+        self._output = output
+        self._decode = decoder(connection.call.heard)
+        self._malformed = 0
+        self.intake = Intake(connection.call.heard.sample_rate, steady=True)
+
+    @on(SessionStarted)
+    def started(self, signal: SessionStarted) -> None:
+        self.run(Work(self), self._listen())
+
+    async def _listen(self) -> AsyncGenerator[Frame | Signal, None]:
+        connection, session = self._connection, self.session
+        reason = "the caller hung up"
+        connection.unread.clear()
+        try:
+            while not connection.gone and (message := await connection.wire.receive()) is not None:
+                try:
+                    for event in connection.codec.feed(message):
+                        if type(event) is CallerAudio:
+                            placed = self.intake.place(self._decode(event.data), session.elapsed())
+                            if placed is not None:
+                                yield placed
+                        elif type(event) is CallStopped:
+                            connection.gone, reason = True, event.reason
+                        elif (frame := self._frame(event)) is not None:
+                            yield frame
+                except BadResponseError as error:
+                    self._malformed += 1
+                    self.session.failed(self, error)
+                    if self._malformed > MOST_MALFORMED:
+                        reason = "the provider could not be understood"
+                        break
+            else:
+                connection.gone = True
+        finally:
+            connection.unread.set()
+        await self.session.cancel(
+            f"transferred to {connection.handed_to}" if connection.handed_to else reason
+        )
+
+    def _frame(self, event: object) -> Frame | Signal | None:
+        match event:
+            case KeyPressed(key):
+                return UserKey(key)
+            case MarkPlayed(name):
+                return self._output.mark_played(name)
+            case SendBack(answer):
+                self._connection.send(answer)
+                return None
+            case _:
+                return None
+
+
+class TelephoneOutput(Stage):
+    """The last part: sends what the caller hears, in packets of the size that the provider wants.
+
+    Marks between the packets come back when they have been played, and become PlayoutReached.
+    """
+
+    def __init__(self, connection: CallConnection) -> None:
+        rate = connection.call.spoken.sample_rate
+        self._connection = connection
+        self._rate = rate
+        self._encode = encoder(connection.call.spoken)
+        self._piece = 2 * round(rate * PIECE)
+        self._packet = max(1, round(connection.codec.packet / PIECE)) * self._piece
+        self._every = round(rate * MARK_INTERVAL)
+        self._partial = b""  # less than a packet
+        self._flushing: Timer | None = None
+        self._may_be_playing = False  # True if the provider may hold audio that it has not played
+        self._sent = 0  # the position on the output timeline up to which audio was sent
+        self._unmarked = 0  # samples since the last mark
+        self._mark_count = 0
+        self._marks: dict[str, int] = {}  # the positions of outstanding marks
+        self._tones = b""  # DTMF tones that have not been sent
+        self._tones_due = 0.0  # when the next of them is to be heard
+        self._pressing: Timer | None = None
+        self._hanging_up: asyncio.Task[None] | None = None
+
+    @on(AgentAudio)
+    def audio(self, frame: AgentAudio) -> None:
+        pcm, end = frame.pcm, frame.at + len(frame.pcm) // 2
+        if self._tones:  # dropped: queued behind the tones, the voice would stay late for good
+            self._sent = end
+        elif len(pcm) == self._packet and not self._partial:
+            self._send(pcm, end)
+        else:
+            self._gather(pcm + bytes(-len(pcm) % self._piece), end)
+        self.push(frame)
+
+    @on(Interrupted, PlayoutPaused)
+    def clear(self, signal: Interrupted | PlayoutPaused) -> None:
+        """Discards audio that was not played yet, but not DTMF tones.
+
+        Marks of it are ignored.
+        """
+        self._partial = b""
+        self._unmarked = 0
+        self._marks.clear()
+        if self._may_be_playing and not self._tones:
+            self._may_be_playing = False
+            self._connection.send(self._connection.codec.clear())
+
+    @on(ReplyEnded)
+    def reply_ended(self, signal: ReplyEnded) -> None:
+        self._mark()
+
+    @on(AgentKeys)
+    def keys(self, frame: AgentKeys) -> None:
+        if not self._connection.send(self._connection.codec.keys(frame.keys)):
+            from ...audio.dtmf import tones
+
+            self._flush()
+            self._tones_due = max(self._tones_due, self.session.now, self._sent / self._rate)
+            self._tones += tones(frame.keys, self._rate)
+            if self._pressing is None:
+                self._send_tones()
+
+    @on(Transfer)
+    async def transfer(self, frame: Transfer) -> None:
+        await self._connection.transfer(frame)
+        await self.session.cancel(f"transferred to {frame.to}")
+
+    def mark_played(self, name: str) -> PlayoutReached | None:
+        """Returns how much the caller has heard; None if the mark was discarded."""
+        at = self._marks.pop(name, None)
+        return None if at is None else PlayoutReached(at)
+
+    def _send_tones(self) -> None:
+        """Sends the DTMF tones that are due, and schedules the rest."""
+        self._pressing = None
+        while self._tones and self._tones_due <= self.session.now + TONES_AHEAD:
+            packet, self._tones = self._tones[: self._packet], self._tones[self._packet :]
+            self._play(packet)
+            self._tones_due += self._packet / 2 / self._rate
+        if self._tones:
+            self._pressing = self.after(PIECE, self._send_tones)
+
+    def _play(self, packet: bytes) -> None:
+        self._connection.wire.send(
+            self._connection.codec.media(self._encode(packet.ljust(self._packet, b"\0")))
+        )
+        self._may_be_playing = True
+
+    def _send(self, pcm: bytes, end: int) -> None:
+        """Sends a packet that ends at `end` on the output timeline, and marks it from time to time."""
+        self._play(pcm)
+        self._sent = end
+        self._unmarked += len(pcm) // 2
+        if self._unmarked >= self._every:
+            self._mark()
+
+    def _gather(self, pcm: bytes, end: int) -> None:
+        """Sends whole packets.
+
+        The rest is padded with silence and sent if nothing follows in time.
+        """
+        waiting = self._partial + pcm
+        while len(waiting) >= self._packet:
+            packet, waiting = waiting[: self._packet], waiting[self._packet :]
+            self._send(packet, end - len(waiting) // 2)
+            self._stop_flushing()
+        self._partial = waiting
+        if waiting and self._flushing is None:
+            self._flushing = self.after(self._packet / 2 / self._rate + PIECE, self._flush)
+
+    def _flush(self) -> None:
+        self._stop_flushing()
+        waiting, self._partial = self._partial, b""
+        if waiting:
+            self._send(waiting, self._sent + len(waiting) // 2)
+
+    def _stop_flushing(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+
+    def _mark(self) -> None:
+        if self._unmarked:
+            self._unmarked = 0
+            self._mark_count += 1
+            name = str(self._mark_count)
+            if self._connection.send(self._connection.codec.mark(name)):
+                self._marks[name] = self._sent
+                if len(self._marks) > MOST_MARKS:
+                    del self._marks[next(iter(self._marks))]
+
+    # Hanging up ------------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Starts to hang up and waits for it.
+
+        If the wait is cut short, it goes on in the background.
+        """
+        self._stop_flushing()
+        if self._pressing is not None:
+            self._pressing.cancel()
+        self._hanging_up = asyncio.create_task(self._hang_up(), name="antiphon hang up")
+        await self.hung_up()
+
+    async def hung_up(self) -> None:
+        """Waits until the call is hung up and its websocket closed."""
+        if self._hanging_up is not None:
+            await asyncio.wait([self._hanging_up])
+
+    async def _hang_up(self) -> None:
+        connection = self._connection
+        try:
+            async with asyncio.timeout(HANG_UP_WITHIN):
+                if connection.handed_to:
+                    await connection.until_gone()
+                elif not connection.gone:
+                    if self._marks:
+                        await connection.read_until(self._is_heard_out)
+                    await connection.hang_up()
+        except (TheyErred, ConfigurationError, TimeoutError) as error:
+            logger.warning("a call could not be hung up: %s", error or "it took too long")
+        finally:
+            await connection.wire.close()
+
+    def _is_heard_out(self, event: Event) -> bool:
+        if isinstance(event, MarkPlayed):
+            self.mark_played(event.name)
+        return not self._marks
