@@ -5,22 +5,16 @@ type handles it, and every other part it passes without being called. A signal i
 both sides of its origin need; it goes to every part that subscribed, in one order. Both are final.
 
 Audio is `bytes` of little-endian 16-bit mono samples. Times are float seconds on the session's clock,
-which starts at 0; durations are float seconds; media positions are integer samples. A reply's text is
-what its model wrote, and offsets into it count characters.
+which starts at 0; durations are float seconds, media positions integer samples, text offsets characters.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar, dataclass_transform
+from dataclasses import replace
+from typing import Any
 
-__all__ = ["Frame", "Signal", "frame", "replace"]
+from .context import Context, ToolCall
+from .frozen import frame
 
-T = TypeVar("T")
-
-
-@dataclass_transform(frozen_default=True)
-def frame(cls: type[T]) -> type[T]:
-    """Make a class a frame: a frozen, slotted dataclass."""
-    return dataclass(frozen=True, slots=True)(cls)
+__all__ = ["Frame", "Signal", "ToolCall", "frame", "replace"]
 
 
 class Frame:
@@ -49,7 +43,15 @@ class UserAudio(Frame):
 
 @frame
 class UserText(Frame):
-    """What the user typed."""
+    """What the user typed; with `aloud` false, the reply to it is text to be read and is not spoken."""
+
+    text: str
+    aloud: bool = True
+
+
+@frame
+class ContextNote(Frame):
+    """Words of the user that the model reads with the user's next turn; by themselves they get no reply."""
 
     text: str
 
@@ -201,14 +203,14 @@ class Prompt(Frame):
     """Ask the language model to go on with `reply`; the conversation's context is what it reads."""
 
     reply: int
-    context: Any  # conversation.Context: messages and tools, a snapshot
+    context: Context
 
 
 @frame
 class Prime(Frame):
     """Let the language model read the beginning of what later prompts will say, so that they start sooner."""
 
-    context: Any
+    context: Context
 
 
 @frame
@@ -368,21 +370,21 @@ class ReplyCommitted(Signal):
 
 
 @frame
+class AnswerPaced(Signal):
+    """An awaited response timing says: the answer of `part` waits `seconds` from the user's last sound."""
+
+    part: str
+    seconds: float
+    reason: str = ""
+
+
+@frame
 class Generated(Signal):
     """The model has finished one generation: whole, broken off, or with tools to be called first."""
 
     reply: int
-    calls: tuple["ToolCall", ...] = ()
+    calls: tuple[ToolCall, ...] = ()
     failed: bool = False
-
-
-@frame
-class ToolCall:
-    """The model wants `name` called. `arguments` is the JSON text as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
 
 
 @frame

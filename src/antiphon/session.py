@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from .client import Client
 from .clock import Clock, LoopClock, Timer
 from .errors import UsageError, YouErred
 from .frames import Frame, SessionEnded, SessionStarted, Signal, Text, TextEnded
@@ -50,6 +51,8 @@ class Session:
         self.parts: list[Processor] = []
         self.reach: frozenset[Processor] = frozenset()
         self.playout: Playout | None = None
+        self.client: Client | None = None
+        """The program at the user's side, set by the client protocol; None on the phone."""
         self.door = Processor()
         """Where `send` puts frames in, and whose failures are the session's own."""
         self.door.name = "session"
@@ -173,14 +176,15 @@ class Session:
         *,
         interruptible: bool = True,
         speculative: bool = False,
+        voiced: bool = True,
         name: str = "reply",
         argument: Any = None,
     ) -> Reply:
         """Queue a reply; `begin` is called with it, numbered, once its turn has come.
 
-        Nothing is heard of a `speculative` one until `replies.commit`.
+        Nothing is heard of a `speculative` one until `replies.commit`; one that is not `voiced` is text only.
         """
-        reply = Reply(self.replies, begin, interruptible, speculative)
+        reply = Reply(self.replies, begin, interruptible, speculative, voiced)
         if self.state in ("ending", "ended"):
             reply.end(0, interrupted=True)
             return reply

@@ -20,6 +20,7 @@ from ..context import AgentSaid, Entry, ToolAnswered, UserSaid
 from ..conversation.conversation import Conversation
 from ..frames import (
     AgentAudio,
+    ContextNote,
     Failed,
     FalseInterruption,
     Frame,
@@ -121,7 +122,7 @@ class HeldCall:
     @property
     def entries(self) -> list[Entry]:
         """The conversation as the language model would read it now."""
-        return self.part(Conversation).entries
+        return self.part(Conversation).history.entries
 
     @property
     def voice(self) -> list[SeenItem]:
@@ -321,7 +322,7 @@ def context_is_what_was_said_and_heard(call: HeldCall) -> None:
     wanted: list[tuple[str, str]] = []
     for seen in call.seen:
         match seen.what:
-            case UserTurn(text) | UserText(text):
+            case UserTurn(text) | UserText(text) | ContextNote(text):
                 wanted.append(("user", _words(text)))
             case ReplyStarted(reply, speculative=False) | ReplyCommitted(reply):
                 wanted.append(("agent", _words(heard[reply])))

@@ -14,7 +14,7 @@ from antiphon.conversation.conversation import Conversation
 from antiphon.conversation.tools import tool
 from antiphon.frames import ClientMessage, ServerMessage, ToolCall, Transcript, UserKey
 from antiphon.processor import Processor, on
-from antiphon.rtvi import RTVI, Typed, client_of, client_tool, job_group, ui_command
+from antiphon.rtvi import RTVI, Typed, client_tool, job_group, ui_command
 from antiphon.rtvi.messages import TYPES
 from antiphon.services.ports import Recognized
 from antiphon.services.tts import TTS
@@ -111,7 +111,7 @@ def test_one_who_is_ready_late_is_told_what_was_missed() -> None:
     async def late(client: WireClient, session: Session) -> None:
         await wait(0.5)
         assert not client.told
-        rtvi = client_of(session)
+        rtvi = session.client
         assert rtvi is not None
         client.ready()
         await wait(2.5)
@@ -247,7 +247,7 @@ def test_what_was_heard_is_what_the_model_reads() -> None:
 
     client = talk(keep, ["tell me", "stop please"], [LONG, "Yes?"])
     conversation = next(part for part in held[0].parts if isinstance(part, Conversation))
-    cut = next(entry for entry in conversation.entries if isinstance(entry, AgentSaid))
+    cut = next(entry for entry in conversation.history.entries if isinstance(entry, AgentSaid))
     shown: dict[int, str] = {}
     for item in client.all("bot-output"):
         shown[item["segment_id"]] = item["spoken_progress"]["accumulated_text"]
