@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .conversation.scope import Scope
     from .conversation.tools import tool
     from .front_door import Agent
     from .pipeline import Gate, Parallel, Switch, Tap
@@ -26,6 +27,7 @@ __all__ = [
     "Parallel",
     "Playout",
     "Processor",
+    "Scope",
     "Session",
     "Stage",
     "Switch",
@@ -40,6 +42,7 @@ _HOMES = {
     "Parallel": ".pipeline",
     "Playout": ".playout.playout",
     "Processor": ".processor",
+    "Scope": ".conversation.scope",
     "Session": ".session",
     "Stage": ".stage",
     "Switch": ".pipeline",

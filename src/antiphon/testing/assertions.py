@@ -40,7 +40,7 @@ from ..frames import (
 from ..journal import Journal
 from ..pipeline import Part
 from ..playout.playout import Playout
-from ..session import Session
+from ..session import Observer, Session
 from ..transports.caller import Caller, CallerLine
 from ..transports.port import Transport
 from .scripted import Answer, LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS
@@ -85,10 +85,12 @@ class HeldCall:
 
     media = True
 
-    def __init__(self, parts: Part, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, parts: Part, *, clock: Clock | None = None, observers: Sequence[Observer] = ()
+    ) -> None:
         self.seen: list[SeenItem] = []
         self.journal = Journal(media=True)
-        self.session = Session(parts, clock=clock, observers=[self, self.journal])
+        self.session = Session(parts, clock=clock, observers=[self, self.journal, *observers])
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
         """Remember it."""

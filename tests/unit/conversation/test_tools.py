@@ -96,6 +96,26 @@ def test_session_is_no_parameter_of_the_model() -> None:
     assert run(wait, '{"seconds": 2}') == ("2", False)
 
 
+def test_scope_is_no_parameter_of_the_model() -> None:
+    @tool
+    async def who(scope: Scope, session: Session, polite: bool = True) -> str:
+        """Who calls."""
+        assert scope.session is session and scope.client is None
+        return f"{scope.call.name} {scope.reply}"
+
+    assert list(who.spec.parameters["properties"]) == ["polite"]
+    assert run(who, "{}") == ("who 1", False)
+
+
+def test_scope_is_for_async_functions() -> None:
+    def threaded(scope: Scope) -> str:
+        """Runs in a thread."""
+        return ""
+
+    with pytest.raises(ConfigurationError, match="uses the session: make it async"):
+        tool(threaded)
+
+
 def test_tool_is_still_the_function() -> None:
     assert order([Order("bread")]) == {"bread": 1}
     assert asyncio.run(book("monday")) == "2 on monday"

@@ -1,5 +1,6 @@
 """Whole conversations as a client sees them, over a wire in memory and in virtual time."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -8,9 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from antiphon import Agent
+from antiphon.client import Client
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid
 from antiphon.conversation.conversation import Conversation
+from antiphon.conversation.scope import Scope
 from antiphon.conversation.tools import tool
 from antiphon.frames import ClientMessage, ServerMessage, ToolCall, Transcript, UserKey
 from antiphon.processor import Processor, on
@@ -633,6 +636,28 @@ def test_a_client_that_never_answers() -> None:
 
     talk(wait_for_it, tools=[late], **good)
     assert "took longer than 2 seconds" in good["llm"].contexts[-1].entries[-1].result
+
+
+def test_a_function_of_a_client_that_is_not_there() -> None:
+    """On the phone there is none; one whose protocol has ended is gone."""
+
+    async def call(client: Client | None) -> tuple[str, bool]:
+        session = Session([])
+        session.client = client
+        return await WHERE.call(Scope(session, CALL, 1))
+
+    async def leave() -> None:
+        rtvi = RTVI()
+        rtvi.bind(Session([]))
+        waiting = asyncio.create_task(call(rtvi))
+        await wait(0.1)
+        rtvi.close()
+        assert await waiting == gone
+        assert await call(rtvi) == gone
+
+    gone = ("where is done by the user's device, which is not connected.", True)
+    assert run_virtual(call(None)) == gone
+    run_virtual(leave())
 
 
 def test_protocol_1_0_has_one_message_for_a_call() -> None:
