@@ -1,6 +1,6 @@
 """An agent that talks with its client's program: requests, functions there, the user interface."""
 
-from antiphon import Agent, Processor, Session, on, tool
+from antiphon import Agent, Processor, Scope, on, tool
 from antiphon.frames import ClientMessage, ServerMessage
 from antiphon.pipeline import Part
 from antiphon.rtvi import client_tool, ui_command
@@ -26,9 +26,11 @@ class Cart(Processor):
 
 
 @tool
-async def show(page: str, session: Session) -> str:
+async def show(page: str, scope: Scope) -> str:
     """Show the user a page of the shop: bells, brakes or tyres."""
-    session.send(ui_command("navigate", {"view": page}))
+    if scope.client is None:
+        return "the user is on the phone and has no screen"
+    scope.session.send(ui_command("navigate", {"view": page}))
     return "it is on the screen"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .conversation.scope import Scope
     from .conversation.tools import tool
     from .front_door import Agent
     from .pipeline import Gate, Parallel, Switch, Tap
@@ -26,6 +27,7 @@ __all__ = [
     "Parallel",
     "Playout",
     "Processor",
+    "Scope",
     "Session",
     "Stage",
     "Switch",
@@ -41,6 +43,7 @@ _HOMES = {
     "Parallel": ".pipeline",
     "Playout": ".playout.playout",
     "Processor": ".processor",
+    "Scope": ".conversation.scope",
     "Session": ".session",
     "Stage": ".stage",
     "Switch": ".pipeline",

@@ -1,9 +1,41 @@
-"""The conversation as a language model reads it; every vendor's format is made from this, just in time."""
+"""The conversation as a language model reads it; each vendor's driver makes its own format from this."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
-from .frames import ToolCall, frame
+from .flow import frame
+
+__all__ = [
+    "AgentSaid",
+    "Attachment",
+    "Context",
+    "Entry",
+    "Image",
+    "ToolAnswered",
+    "ToolCall",
+    "ToolSpec",
+    "UserSaid",
+]
+
+
+@frame
+class Image:
+    """A picture as a file in memory, such as a JPEG."""
+
+    data: bytes
+    media_type: str = "image/jpeg"
+
+
+Attachment: TypeAlias = Image
+"""What may accompany the text of an entry. A language model that cannot read it raises UsageError."""
+
+
+@frame
+class ToolCall:
+    """The model wants `name` called. `arguments` is the JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 @frame
@@ -11,6 +43,7 @@ class UserSaid:
     """A turn of the user."""
 
     text: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 @frame
@@ -20,17 +53,18 @@ class AgentSaid:
     text: str
     calls: tuple[ToolCall, ...] = ()
     interrupted: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 @frame
 class ToolAnswered:
-    """What a tool gave the model. Stands after the AgentSaid whose call it answers."""
+    """The result of a tool call; it stands after the AgentSaid that holds the call."""
 
     call: ToolCall
     result: str
 
 
-Entry = UserSaid | AgentSaid | ToolAnswered
+Entry: TypeAlias = UserSaid | AgentSaid | ToolAnswered
 
 
 @frame
@@ -42,10 +76,10 @@ class ToolSpec:
     parameters: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class Context:
-    """Instructions, what was said so far, and the tools at hand. A snapshot: entries are never changed."""
+    """Instructions, what was said so far, and the tools that may be called; a snapshot that never changes."""
 
     instructions: str
     entries: tuple[Entry, ...] = ()
-    tools: tuple[ToolSpec, ...] = field(default=())
+    tools: tuple[ToolSpec, ...] = ()

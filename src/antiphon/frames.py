@@ -5,8 +5,7 @@ is called with it; every other part is skipped. A signal is a fact that parts on
 need: every part that subscribed to its type is called. Frames and signals are immutable.
 
 Audio is `bytes` of little-endian 16-bit mono samples. Times are float seconds on the session's clock,
-which starts at 0; durations are float seconds; media positions are integer samples. A reply's text is
-what its model wrote, and offsets into it count characters.
+which starts at 0; durations are float seconds, media positions integer samples, text offsets characters.
 
 How audio and pictures are queued and recorded stands in `flow.py`.
 """
@@ -14,9 +13,11 @@ How audio and pictures are queued and recorded stands in `flow.py`.
 from dataclasses import replace
 from typing import Any, Literal
 
+from .context import Context, ToolCall
 from .flow import Audio, Frame, Picture, Signal, frame
 
-__all__ = ["Frame", "Signal", "frame", "replace"]
+__all__ = ["Frame", "Signal", "ToolCall", "frame", "replace"]
+
 
 # The user, as media ----------------------------------------------------------------------------------
 
@@ -34,7 +35,15 @@ class UserAudio(Audio):
 
 @frame
 class UserText(Frame):
-    """What the user typed."""
+    """What the user typed; with `aloud` false, the reply to it is text to be read and is not spoken."""
+
+    text: str
+    aloud: bool = True
+
+
+@frame
+class ContextNote(Frame):
+    """Words of the user that the model reads with the user's next turn; by themselves they get no reply."""
 
     text: str
 
@@ -186,14 +195,14 @@ class Prompt(Frame):
     """Asks the language model to go on with `reply`, given the conversation's context."""
 
     reply: int
-    context: Any  # conversation.Context: messages and tools, a snapshot
+    context: Context
 
 
 @frame
 class Prime(Frame):
     """Lets the language model read (and cache) what later prompts begin with, so that they start sooner."""
 
-    context: Any
+    context: Context
 
 
 @frame
@@ -353,21 +362,21 @@ class ReplyCommitted(Signal):
 
 
 @frame
+class AnswerPaced(Signal):
+    """An awaited response timing says: the answer of `part` waits `seconds` from the user's last sound."""
+
+    part: str
+    seconds: float
+    reason: str = ""
+
+
+@frame
 class Generated(Signal):
     """The model has finished one generation; with `calls`, it goes on once those tools have run."""
 
     reply: int
-    calls: tuple["ToolCall", ...] = ()
+    calls: tuple[ToolCall, ...] = ()
     failed: bool = False
-
-
-@frame
-class ToolCall:
-    """The model wants `name` called. `arguments` is the JSON text as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
 
 
 @frame

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
+from .client import Client
 from .clock import Clock, Timer
 from .errors import ConfigurationError, UsageError
 from .flow import Frame, Signal
@@ -66,6 +67,8 @@ class SessionPort(Protocol):
     state: Literal["new", "starting", "running", "ending", "ended"]
     playout: PlayoutPort | None
     """The part that plays the agent's voice, if the pipeline has one."""
+    client: Client | None
+    """The program at the user's side; None on the phone."""
     parts: list["Processor"]
     """All parts, in the order of the pipeline."""
 
@@ -97,8 +100,12 @@ class SessionPort(Protocol):
         *,
         interruptible: bool = True,
         speculative: bool = False,
+        voiced: bool = True,
     ) -> Reply:
-        """Queue a reply; `begin` is called with it, numbered, once its turn has come."""
+        """Queue a reply; `begin` is called with it, numbered, once its turn has come.
+
+        A `speculative` one is not heard before it is committed; one that is not `voiced` is text to be read.
+        """
         ...
 
     def interrupt(self, reason: str = "asked to", *, force: bool = False) -> None:

@@ -21,12 +21,15 @@ class Reply:
         drop: Callable[["Reply", str], object],
         interruptible: bool = True,
         speculative: bool = False,
+        voiced: bool = True,
     ) -> None:
         self.number = 0
         self.text = ""
         self.heard = ""
         self.interruptible = interruptible
         self.speculative = speculative
+        self.voiced = voiced
+        """False if it is text to be read: nobody speaks it, and it ends when it is written."""
         self.not_before = 0.0
         self.interrupted = False
         self.state: Literal["waiting", "active", "ended"] = "waiting"

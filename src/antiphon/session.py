@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self
 
+from .client import Client
 from .clock import Clock, LoopClock, Timer
 from .errors import UsageError, YouErred
 from .flow import Frame, Signal
@@ -46,6 +47,8 @@ class Session:
         self.parts: list[Processor] = []
         self.reach: frozenset[Processor] = frozenset()
         self.playout: PlayoutPort | None = None
+        self.client: Client | None = None
+        """The program at the user's side, set by the client protocol; None on the phone."""
         self.door = Processor()
         """The place at which `send` puts frames in, and whose failures are the session's own."""
         self.door.name = "session"
@@ -185,15 +188,16 @@ class Session:
         *,
         interruptible: bool = True,
         speculative: bool = False,
+        voiced: bool = True,
         name: str = "reply",
         argument: Any = None,
     ) -> Reply:
         """Queue a reply; `begin` is called with it, numbered, once its turn has come.
 
-        A `speculative` one is not heard before `replies.commit`. `name` and `argument` are what the journal
-        records of the call.
+        A `speculative` one is not heard before `replies.commit`; one that is not `voiced` is text to be read.
+        `name` and `argument` are what the journal records of the call.
         """
-        reply = Reply(begin, self.replies.drop, interruptible, speculative)
+        reply = Reply(begin, self.replies.drop, interruptible, speculative, voiced)
         if self.state in ("ending", "ended"):
             reply.end(0, interrupted=True)
             return reply

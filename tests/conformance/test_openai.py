@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.context import AgentSaid, Context, ToolAnswered, UserSaid
+from antiphon.context import AgentSaid, Context, Image, ToolAnswered, UserSaid
 from antiphon.errors import (
     AuthenticationError,
     BadResponseError,
@@ -17,6 +17,7 @@ from antiphon.errors import (
     RateLimitError,
     ServiceTimeoutError,
     UnavailableError,
+    UsageError,
 )
 from antiphon.frames import ToolCall
 from antiphon.services.ports import TextDelta, TokenUsage
@@ -149,6 +150,21 @@ def test_what_is_sent() -> None:
     assert agent["tool_calls"][0]["function"] == {"name": "opening_hours", "arguments": '{"day": "Monday"}'}
     assert result == {"role": "tool", "tool_call_id": "c1", "content": "nine to five"}
     assert cut["content"] == "From nine […]"
+
+
+def test_pictures_of_the_user_are_sent_as_data() -> None:
+    endpoint = Endpoint()
+    seen = UserSaid("What is this?", (Image(b"abc", "image/png"),))
+    answer(endpoint, Context("Be brief.", (seen, UserSaid("", (Image(b"d"),)))))
+    assert [message["content"] for message in endpoint.requests[0]["messages"][1:]] == [
+        [
+            {"type": "text", "text": "What is this?"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,YWJj"}},
+        ],
+        [{"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,ZA=="}}],
+    ]
+    with pytest.raises(UsageError, match="none of the agent"):
+        answer(Endpoint(), Context("Be brief.", (AgentSaid("Look.", attachments=(Image(b"d"),)),)))
 
 
 def test_two_calls_at_once() -> None:

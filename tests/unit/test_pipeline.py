@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from antiphon.context import Context
 from antiphon.errors import ConfigurationError, UnavailableError, UsageError
 from antiphon.frames import (
     AgentAudio,
@@ -518,9 +519,9 @@ async def test_second_prompt_of_a_reply_is_given_again_alone() -> None:
     main = Ask("main", ToolCall("1", "look", "{}"), UnavailableError("down"))
     spare = Ask("spare", "the answer")
     async with HeldCall([Switch([main], [spare]), Playout()]) as call:
-        call.session.new_reply(lambda reply: call.session.send(Prompt(reply.number, None)))
+        call.session.new_reply(lambda reply: call.session.send(Prompt(reply.number, Context(""))))
         await call.session.clock.sleep(1)
-        call.session.send(Prompt(1, None))
+        call.session.send(Prompt(1, Context("")))
         await call.session.clock.sleep(1)
     assert [text.text for text in call.all(Text)] == ["the answer"]
     assert [(failed.part, failed.recovered) for failed in call.all(Failed)] == [("main", True)]

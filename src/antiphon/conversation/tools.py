@@ -5,16 +5,17 @@
         '''When the shop is open on a day of the week.'''
         return "nine to five"
 
-The schema, the validation and the conversion of arguments come from the types, by msgspec; a parameter of
-type `Annotated[str, "what it means"]` is described to the model, one of type `Session` is given the session.
-What the model reads when a call fails is one short sentence; the log has all of it.
+The schema, the validation and the conversion of arguments come from the types, by msgspec. A parameter of
+type `Annotated[str, "what it means"]` is described to the model. A parameter of type `Scope` or `Session` is
+not the model's: it gets the scope of the call, or its session. If a call fails, the model reads one short
+sentence; the log has the traceback.
 """
 
 import asyncio
 import inspect
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints, overload
 
 import msgspec
@@ -22,9 +23,8 @@ import msgspec
 from ..clock import offload
 from ..context import ToolSpec
 from ..errors import ConfigurationError
-from ..frames import ToolCall
-from ..processor import SessionPort
 from ..session import Session
+from .scope import Scope
 
 __all__ = ["Tool", "tool"]
 
@@ -35,13 +35,14 @@ OnInterrupt = Literal["finish", "cancel"]
 
 @dataclass(frozen=True, eq=False)
 class Tool:
-    """A function that the model can call. Called itself, it is the function."""
+    """A function that the model can call; calling the tool calls the function."""
 
     function: Callable[..., Any]
     spec: ToolSpec
     arguments: type[msgspec.Struct]
     """What the model's arguments are decoded into."""
-    session_parameter: str | None = None
+    injected: dict[str, type[Scope] | type[Session]] = field(default_factory=dict[str, Any])
+    """Parameters that get the scope of the call, or its session, by name."""
     timeout: float = 30.0
     """Seconds that a call may take."""
     on_interrupt: OnInterrupt = "finish"
@@ -50,16 +51,16 @@ class Tool:
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.function(*args, **keywords)
 
-    async def call(self, call: ToolCall, session: SessionPort) -> tuple[str, bool]:
-        """Run a call of the model: what the model reads, and whether it failed."""
+    async def call(self, scope: Scope) -> tuple[str, bool]:
+        """Run a call of the model; returns what the model reads, and whether the call failed."""
         name = self.spec.name
         try:
-            arguments = msgspec.json.decode(call.arguments or "{}", type=self.arguments, strict=False)
+            arguments = msgspec.json.decode(scope.call.arguments or "{}", type=self.arguments, strict=False)
         except (msgspec.MsgspecError, ValueError) as error:
             return f"The arguments of {name} do not fit: {error}.", True
         keywords = msgspec.structs.asdict(arguments)
-        if self.session_parameter is not None:
-            keywords[self.session_parameter] = session
+        for parameter, kind in self.injected.items():
+            keywords[parameter] = scope if kind is Scope else scope.session
         limit = asyncio.timeout(self.timeout)
         try:
             async with limit:
@@ -69,12 +70,12 @@ class Tool:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             if limit.expired():
-                return self.late()
+                return self.timed_out()
             logger.exception("tool %s failed", name)
             return f"{name} failed: {str(error).partition(chr(10))[0][:200] or type(error).__name__}.", True
 
-    def late(self) -> tuple[str, bool]:
-        """What the model reads of a call that took too long."""
+    def timed_out(self) -> tuple[str, bool]:
+        """Log that a call took too long; returns what the model reads of it, and True: it failed."""
         logger.warning("tool %s was stopped after %g s", self.spec.name, self.timeout)
         return f"{self.spec.name} took longer than {self.timeout:g} seconds and was stopped.", True
 
@@ -104,36 +105,38 @@ def tool(
     """Make a function a tool; its docstring tells the model what it does. A plain function runs in a thread.
 
     `timeout` is in seconds. With `on_interrupt="cancel"` a call is stopped when the user interrupts; else it
-    finishes, and the model reads its result at the next turn. Raises ConfigurationError where the function
+    finishes, and the model reads its result at the next turn. Raises ConfigurationError if the function
     cannot be described to a model.
     """
 
     def make(function: Callable[..., Any]) -> Tool:
-        spec, arguments, session_parameter = _describe(function, name or function.__name__)
-        return Tool(function, spec, arguments, session_parameter, timeout, on_interrupt)
+        spec, arguments, injected = _describe(function, name or function.__name__)
+        return Tool(function, spec, arguments, injected, timeout, on_interrupt)
 
     return make if function is None else make(function)
 
 
-def _describe(function: Callable[..., Any], name: str) -> tuple[ToolSpec, type[msgspec.Struct], str | None]:
+def _describe(
+    function: Callable[..., Any], name: str
+) -> tuple[ToolSpec, type[msgspec.Struct], dict[str, type[Scope] | type[Session]]]:
     description = inspect.getdoc(function)
     if not description:
-        raise ConfigurationError(f"tool {name} needs a docstring: it is what the model knows of it")
+        raise ConfigurationError(f"tool {name} needs a docstring: it tells the model what the tool does")
     hints = get_type_hints(function, include_extras=True)
     fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
-    session_parameter = None
+    injected: dict[str, type[Scope] | type[Session]] = {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
             raise ConfigurationError(f"tool {name}: parameter {parameter} cannot be named by a model")
         kind = hints.get(parameter.name)
         if kind is None:
             raise ConfigurationError(f"tool {name}: parameter {parameter.name!r} needs a type")
-        if kind is Session:
+        if kind is Scope or kind is Session:
             if not inspect.iscoroutinefunction(function):
                 raise ConfigurationError(
-                    f"tool {name} uses the session: make it async, for a plain function runs in a thread"
+                    f"tool {name} uses the session: make it async, since a plain function runs in a thread"
                 )
-            session_parameter = parameter.name
+            injected[parameter.name] = kind
         elif parameter.default is parameter.empty:
             fields.append((parameter.name, _described(kind)))
         else:
@@ -147,11 +150,11 @@ def _describe(function: Callable[..., Any], name: str) -> tuple[ToolSpec, type[m
     parameters.pop("title", None)
     if definitions:
         parameters["$defs"] = definitions
-    return ToolSpec(name, description, parameters), arguments, session_parameter
+    return ToolSpec(name, description, parameters), arguments, injected
 
 
 def _described(kind: Any) -> Any:
-    """`Annotated[str, "what it means"]` as msgspec wants it; other types as they are."""
+    """Returns `Annotated[str, "what it means"]` with the text as msgspec's description; other types as is."""
     if get_origin(kind) is not Annotated:
         return kind
     inner, *notes = get_args(kind)

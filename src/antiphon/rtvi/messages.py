@@ -1,4 +1,4 @@
-"""What clients say: the messages of the protocol as they come in, decoded, checked and bounded.
+"""The messages of the protocol: those of the client are decoded, validated and limited in size.
 
 An envelope is {"label": "rtvi-ai", "type": ..., "id": ..., "data": {...}}. Public description:
 https://docs.pipecat.ai/api-reference/standards/rtvi-standard
@@ -36,10 +36,10 @@ __all__ = [
 
 LABEL = "rtvi-ai"
 VERSION = "2.2.0"
-"""The protocol that is spoken here; clients of major version 1 are served in theirs."""
+"""The version that this implements; clients of major version 1 are served in their own version."""
 LARGEST = 1 << 20
-"""Characters of a message; one that is longer is not read."""
-MOST_PARTS = 20_000  # lists and objects in a message: a megabyte of empty ones takes 0.1 s to read
+"""Characters of a message, at most."""
+MOST_PARTS = 20_000  # lists and objects in a message, at most: to decode a megabyte of them takes 0.1 s
 
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Words: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
@@ -52,20 +52,20 @@ class Body(msgspec.Struct):
 
 
 class ClientReady(Body):
-    """The client wants to hear that the agent is ready; it is told so whatever it says of itself."""
+    """The client is ready and asks for bot-ready. Whatever it says of itself is accepted."""
 
     version: Any = ""
 
 
 class ClientRequest(Body):
-    """Something of the client's own program: its type and its data."""
+    """A message to the agent's program: its type and its data."""
 
     t: Name
     d: Any = None
 
 
 class TextOptions(Body):
-    """How typed words are to be taken; null is as good as nothing."""
+    """How to treat typed words; null means the default, as if the field were missing."""
 
     run_immediately: bool | None = None
     audio_response: bool | None = None
@@ -79,7 +79,7 @@ class SendText(Body):
 
 
 class SendFile(Body):
-    """The user hands over a file."""
+    """The user sent a file."""
 
     file: dict[str, Any]
     content: str | None = None
@@ -87,7 +87,7 @@ class SendFile(Body):
 
 
 class RawAudio(Body):
-    """Microphone audio, where the transport has no better way: 16-bit samples in base64."""
+    """Microphone audio for transports without a channel for it: 16-bit samples in base64."""
 
     audio: str = msgspec.field(name="base64Audio")
     sample_rate: int = msgspec.field(name="sampleRate", default=16000)
@@ -95,7 +95,7 @@ class RawAudio(Body):
 
 
 class RawAudioBatch(Body):
-    """Several pieces of it."""
+    """Several pieces of microphone audio."""
 
     audio: list[str] = msgspec.field(name="base64AudioBatch")
     sample_rate: int = msgspec.field(name="sampleRate", default=16000)
@@ -103,14 +103,14 @@ class RawAudioBatch(Body):
 
 
 class Dtmf(Body):
-    """Keys of the telephone: all at once, or one (protocol 2.0)."""
+    """Keys of the telephone keypad: a list, or one key (protocol 2.0)."""
 
     buttons: Keys | None = None
     button: Key | None = None
 
 
 class CallResult(Body):
-    """What a function of the client has returned."""
+    """The result of a function of the client."""
 
     tool_call_id: Name
     result: Any = None
@@ -119,7 +119,7 @@ class CallResult(Body):
 
 
 class DisconnectBot(Body):
-    """The agent is to leave."""
+    """The client asks the agent to leave."""
 
 
 class UIEvent(Body):
@@ -130,20 +130,20 @@ class UIEvent(Body):
 
 
 class UISnapshot(Body):
-    """What the user interface shows, as a tree of roles and names."""
+    """The content of the user interface, as a tree of roles and names."""
 
     tree: dict[str, Any]
 
 
 class UICancel(Body):
-    """The user wants a group of jobs to be stopped."""
+    """The user asks to stop a group of jobs."""
 
     job_id: Name
     reason: str | None = None
 
 
 class AppendToContext(Body):
-    """What protocol 1 had before send-text."""
+    """The predecessor of send-text in protocol 1."""
 
     role: str
     content: Any
@@ -165,7 +165,7 @@ TYPES: dict[str, type[Body]] = {
     "ui-cancel-job-group": UICancel,
     "append-to-context": AppendToContext,
 }
-"""Every message that a client may send."""
+"""The messages that a client may send, by their type."""
 
 
 class _Envelope(msgspec.Struct):
@@ -177,7 +177,7 @@ class _Envelope(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that is as it should be."""
+    """A valid message."""
 
     id: str
     body: Body
@@ -185,18 +185,18 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class BadMessage:
-    """One that is not: why, for the client's programmer to read."""
+    """An invalid message; `why` is for the client's programmer to read."""
 
     id: str
     why: str
 
 
 def decode(text: str) -> Received | BadMessage | None:
-    """Read a message; None where it is none of this protocol. Raises nothing, whatever the text is."""
+    """Decode a message; returns None if it is not of this protocol. Never raises, whatever the text is."""
     if len(text) > LARGEST:
-        return BadMessage("", f"a message of {len(text)} characters is too long; {LARGEST} are read")
+        return BadMessage("", f"a message of {len(text)} characters is too long; the limit is {LARGEST}")
     if text.count("[") + text.count("{") > MOST_PARTS:
-        why = f"a message has too many lists and objects; {MOST_PARTS} are read"
+        why = f"a message has too many lists and objects; the limit is {MOST_PARTS}"
         return BadMessage("", why) if LABEL in text else None
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)
@@ -206,7 +206,7 @@ def decode(text: str) -> Received | BadMessage | None:
         return None
     number = "" if envelope.id is None else envelope.id
     if not isinstance(number, str) or len(number) > 256:
-        return BadMessage("", "the id of a message is a text of up to 256 characters")
+        return BadMessage("", "the id of a message must be a string of up to 256 characters")
     kind = TYPES.get(envelope.type) if isinstance(envelope.type, str) else None
     if kind is None:
         return BadMessage(number, f"Unsupported type {str(envelope.type)[:64]}")
@@ -218,7 +218,7 @@ def decode(text: str) -> Received | BadMessage | None:
 
 
 def encode(kind: str, data: Any, number: str) -> str:
-    """A message to the client. Raises TypeError or ValueError where the data is not for JSON."""
+    """Encode a message to the client. Raises TypeError or ValueError if JSON cannot express the data."""
     message = {"label": LABEL, "type": kind, "id": number}
     if data is not None:
         message["data"] = data
@@ -226,6 +226,6 @@ def encode(kind: str, data: Any, number: str) -> str:
 
 
 def major(version: str) -> int | None:
-    """The major version; None where that is no version."""
+    """Returns the major version; None if this is not a version number."""
     first, _, rest = version.partition(".")
     return int(first) if len(first) < 4 and first.isascii() and first.isdigit() and rest else None

@@ -1,7 +1,7 @@
 """Observation: the floor and the latency of every turn, for a page or a console that shows them.
 
-Beyond the public protocol: server-messages whose data has a type "antiphon...", sent to a client that has
-asked with the client-message "antiphon.observe". Times and durations are float seconds of the session.
+This goes beyond the public protocol: a client that sends the client-message "antiphon.observe" gets
+server-messages whose data has a type "antiphon...". Times are float seconds of the session.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from ..turns.floor import State
 __all__ = ["OBSERVE", "Observation"]
 
 OBSERVE = "antiphon.observe"
-NEWEST, LONGEST = 50, 40_000  # turns that the first answer holds, and characters; its summary is of all
+NEWEST, LONGEST = 50, 40_000  # turns in the first answer, and its characters, at most
 DIGITS = 4
 
 FLOOR: dict[State, tuple[str, str]] = {
@@ -37,11 +37,14 @@ FLOOR: dict[State, tuple[str, str]] = {
     State.OVERLAPPING: ("both", ""),
     State.JUDGING: ("both", ""),
 }
-"""Who has the floor and what happens there; "" is what the agent does."""
+"""Who has the floor, and the detail; "" is filled in by what the agent does."""
 
 
 class Observation:
-    """What observers are told of one session. `tell` sends one server-message's data."""
+    """Reports one session to a client that observes it.
+
+    `tell` sends the data of a server-message; `floor` returns the floor's state, None without turn taking.
+    """
 
     def __init__(
         self,
@@ -51,16 +54,16 @@ class Observation:
         floor: Callable[[], State | None],
     ) -> None:
         self.asked = False
-        """Whether anybody observes."""
+        """True once the client has asked to observe."""
         self._session = session
         self._latency = latency
         self._tell = tell
-        self._state = floor
+        self._floor_state = floor
         self._floor = ("nobody", "listening")
         self._reason = ""
 
     def answer(self, agent: str) -> dict[str, Any]:
-        """What one who begins to observe is told: all so far."""
+        """Begin to report; returns the session so far, as the answer to "antiphon.observe"."""
         self.asked = True
         self._floor = state, detail = self._now()
         return {
@@ -74,7 +77,7 @@ class Observation:
         }
 
     def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
-        """Take note, and tell of it if anybody observes."""
+        """Record it, and report it if the client observes."""
         self._latency.saw(now, source, what, is_input)
         match what:
             case UserTurn(reason=reason) | Interrupted(reason=reason):
@@ -90,17 +93,17 @@ class Observation:
             self._reply_changed(what.reply, over=isinstance(what, ReplyEnded))
 
     @property
-    def busy(self) -> bool:
-        """Whether the floor may change without a sign of it."""
+    def needs_polling(self) -> bool:
+        """True while the floor may change without a frame or signal."""
         return self.asked and self._floor[0] in ("user", "both")
 
     @property
     def changed(self) -> bool:
-        """Whether `look` has something to tell."""
+        """True if `poll` has something to report."""
         return self.asked and self._now() != self._floor
 
-    def look(self) -> None:
-        """Tell who has the floor, if that has changed."""
+    def poll(self) -> None:
+        """Report who has the floor, if that has changed."""
         floor = self._now()
         if floor != self._floor:
             self._floor = floor
@@ -112,8 +115,8 @@ class Observation:
             )
 
     def _now(self) -> tuple[str, str]:
-        """The state of the floor and its detail."""
-        state, reply = self._state(), self._session.reply
+        """Who has the floor, and the detail."""
+        state, reply = self._floor_state(), self._session.reply
         if state is None:
             state = State.LISTENING if reply is None or reply.speculative else State.REPLYING
         who, what = FLOOR[state]
@@ -181,7 +184,7 @@ class Observation:
 
 
 def _newest(told: list[dict[str, Any]], longest: int) -> list[dict[str, Any]]:
-    """The last ones, as many as fit into a message."""
+    """Returns the last items, as many as fit into `longest` characters."""
     sizes = accumulate(len(str(item)) for item in reversed(told))
     return told[len(told) - sum(size <= longest for size in sizes) :]
 

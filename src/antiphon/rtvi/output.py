@@ -1,8 +1,8 @@
-"""What the client is told of a reply's words: announced once they have a voice, then spoken, as far as heard.
+"""The "bot-output" messages: what the agent says, and how far it has been heard.
 
-A segment is a stretch of the reply's text that is spoken in one go. It is announced ("new") before it is
-heard; then its progress follows playout, word by word, up to "completed". One that is cut off stays where it
-was, and those behind it stay "new": they were never heard.
+A segment is a stretch of the reply's text that is spoken in one go. It is announced ("new") as soon as its
+audio exists; then its progress follows playout, word by word, until it is "completed". A segment that is cut
+off keeps its last state, and the segments behind it stay "new": they were never heard.
 """
 
 from collections.abc import Iterator
@@ -17,26 +17,27 @@ Message = tuple[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class BotOutput:
-    """One state of a segment, as each protocol version has it."""
+    """One state of a segment; `messages` renders it for either protocol version."""
 
     segment: int
     text: str
     before: int | None = None
-    """Characters that had been heard at the last state; None where this is the first."""
+    """Characters heard at the previous state; None if this is the first."""
     done: int | None = 0
-    """Characters that have been heard; None where it will not be spoken."""
+    """Characters heard by now; None if the text will not be spoken."""
 
     @property
     def status(self) -> str:
+        """The protocol's `spoken_status`."""
         return "completed" if self.done == len(self.text) else "in-progress" if self.done else "new"
 
     @property
     def words(self) -> str:
-        """What has been heard since."""
+        """What has been heard since the previous state."""
         return self.text[self.before or 0 : self.done].strip() if self.done else ""
 
     def messages(self, legacy: bool) -> Iterator[Message]:
-        """For a client of protocol 2, or of protocol 1."""
+        """Yields the messages for a client of protocol 2, or of protocol 1 if `legacy`."""
         yield from self._version_1() if legacy else self._version_2()
         if self.words:
             yield "bot-tts-text", {"text": self.words}
@@ -69,12 +70,12 @@ class _Segment:
     number: int
     text: str
     first: int
-    """Where it begins in the reply's text."""
+    """Its offset in the reply's text."""
     done: int = 0
 
 
 class Output:
-    """The words of one reply; `numbers` gives each segment its own, in the whole session."""
+    """The segments of one reply. `numbers` yields segment ids, which are unique in the session."""
 
     def __init__(self, numbers: Iterator[int]) -> None:
         self._numbers = numbers
@@ -82,11 +83,11 @@ class Output:
 
     @property
     def announced(self) -> bool:
-        """Whether there is any segment."""
+        """True once there is a segment."""
         return bool(self._segments)
 
     def announce(self, text: str, start: int, end: int) -> Iterator[BotOutput]:
-        """The reply's text from `start` to `end` is about to be spoken."""
+        """Begin a segment: the reply's `text` from `start` to `end` is about to be spoken."""
         words = text[start:end].strip()
         if words:
             first = start + len(text[start:end]) - len(text[start:end].lstrip())
@@ -95,7 +96,10 @@ class Output:
             yield BotOutput(segment.number, words)
 
     def heard(self, offset: int, *, exactly: bool = False) -> Iterator[BotOutput]:
-        """The reply's text has been heard up to `offset`; an estimate unless it is `exactly` so."""
+        """Yields the segments that changed, now that the text was heard up to `offset`.
+
+        An estimate never takes back what was reported as heard; an offset that is `exactly` known may.
+        """
         for segment in self._segments:
             done = min(max(0, offset - segment.first), len(segment.text))
             if done > segment.done or (exactly and done < segment.done):
@@ -103,6 +107,6 @@ class Output:
                 yield BotOutput(segment.number, segment.text, before, done)
 
     def unspoken(self, text: str) -> Iterator[BotOutput]:
-        """Words that nobody speaks."""
+        """Yields text that is to be read, not spoken."""
         if words := text.strip():
             yield BotOutput(next(self._numbers), words, done=None)

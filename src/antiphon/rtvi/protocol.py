@@ -1,18 +1,18 @@
-"""The client protocol of one session: what the client says is done, and what happens is told."""
+"""The client protocol of one session: performs the client's messages and reports what happens."""
 
 import logging
 import time
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any, Literal
-from weakref import ref
 
 from ..clock import Timer
 from ..frames import ServerMessage, SessionStarted
 from ..processor import SessionPort
 from ..telemetry.latency import Latency
 from ..version import __version__
-from .acting import Acts, Sound
+from .actions import AudioSink, ClientActions
+from .events import ConversationEvents
 from .messages import (
     VERSION,
     AppendToContext,
@@ -32,25 +32,24 @@ from .messages import (
 from .observing import OBSERVE, Observation
 from .output import BotOutput
 from .reporting import Figures, Report, ToolReports
-from .telling import Teller
-from .tools import Typed, clients
+from .tools import Typed
 
 __all__ = ["RTVI"]
 
 logger = logging.getLogger("antiphon.rtvi")
 
-LOOKS_EVERY = 0.05  # seconds between two looks at how far the voice has come
+POLL_EVERY = 0.05  # seconds between two polls of how far playout has got
 RATE, BURST = 20, 100  # messages a second, and at once, that a client may send beside audio
-WEIGHT = 2000  # typed characters that count as another message: they stay in the conversation
-WAITING = 1000  # messages that wait for a client that is not ready yet; of more, the oldest are forgotten
+WEIGHT = 2000  # typed characters that count as one more message, since the model reads them in every turn
+WAITING = 1000  # messages kept for a client that is not ready yet; of more, the oldest are dropped
 
 
 class RTVI:
-    """Speaks the protocol with the client of one session; a transport gives it `send` and what it `received`.
+    """Speaks the protocol with the client of one session. The transport sets `send` and calls `received`.
 
-    `agent`: its name, for the client. `report`: how much of the tools' calls the client is told. `observe`:
-    whether a client may ask for the floor and the latency of every turn. `also`: messages that are not sent
-    unless they are wanted, "vad" and "levels". `latency` is fed here, and must not watch the session itself.
+    `agent`: the agent's name, for the client. `report`: how much the client learns about tool calls.
+    `observe`: whether a client may ask for the floor and the latency of every turn. `also`: messages that are
+    off by default, "vad" and "levels". `latency` is fed by this object and must not observe the session too.
     """
 
     def __init__(
@@ -64,9 +63,9 @@ class RTVI:
         latency: Latency | None = None,
     ) -> None:
         self.send: Callable[[str], None] = lambda text: None
-        """Takes a message to the client. Set by the transport."""
-        self.audio: Sound | None = None
-        """Takes microphone audio that comes as messages. Set by a transport that has no better way."""
+        """Sends a message to the client. Set by the transport."""
+        self.audio: AudioSink | None = None
+        """Consumes microphone audio that comes as messages. Set by a transport that has no better way."""
         self.capabilities = {
             "audio_in": True,
             "audio_out": True,
@@ -75,7 +74,7 @@ class RTVI:
             "video_out": False,
             "metrics": True,
         }
-        """What the client is told that it can do. Set by the transport."""
+        """What the client and this agent can do, for `bot-ready`. Set by the transport."""
         self.media = "levels" in also
         self.agent = agent
         self.report: Report = report
@@ -84,29 +83,29 @@ class RTVI:
         self.version = version
         self.latency = latency or Latency()
         self.client_version = ""
-        """What the client speaks; "" until it is ready."""
+        """The protocol version of the client; "" until it is ready."""
         self.ignored = 0
-        """Messages that were none."""
+        """Number of messages that were not of this protocol."""
         self._session: SessionPort | None = None
-        self._acts: Acts | None = None
-        self._story: _Story | None = None
+        self._actions: ClientActions | None = None
+        self._reports: _Reports | None = None  # None until the session has begun
         self._ready = False
         self._asked: str | None = None  # the id of a client-ready that came before the session began
         self._waiting: deque[tuple[str, Any]] = deque(maxlen=WAITING)
         self._timer: Timer | None = None
         self._settling = False
-        self._allowance, self._allowed_at = float(BURST), 0.0  # messages that are taken, as of then
+        self._allowance, self._allowed_at = float(BURST), 0.0  # messages that the client may send, as of then
         self._count = 0
 
     # For the transport -----------------------------------------------------------------------------
 
     def bind(self, session: SessionPort) -> None:
-        """This is the session; called once, before it starts."""
-        self._session, self._acts = session, Acts(session)
-        clients[session] = ref(self)
+        """Set the session, and be its `client`; called once, before it starts."""
+        self._session, self._actions = session, ClientActions(session)
+        session.client = self
 
     def received(self, text: str) -> None:
-        """A message of the client. Raises nothing, whatever it is."""
+        """Handle a message of the client; whatever it is, nothing is raised."""
         if self._session is None or self._session.state in ("ending", "ended"):
             return
         match decode(text):
@@ -116,92 +115,91 @@ class RTVI:
                 self._refuse(number, why)
             case Received(number, ClientReady() as body):
                 self._client_ready(number, body)
-            case Received(number, _) if self._story is None:
+            case Received(number, _) if self._reports is None:
                 self._refuse(number, "the agent is not ready yet: wait for bot-ready")
             case Received(number, body):
-                if why := self._do(self._session, number, body):
+                if why := self._perform(self._session, number, body):
                     self._refuse(number, why)
 
-    def _do(self, session: SessionPort, number: str, body: Body) -> str | None:
-        """Do what a message says; gives why it was not done."""
-        assert self._acts is not None
+    def _perform(self, session: SessionPort, number: str, body: Body) -> str | None:
+        """Perform a message within the rate limit; returns why it is refused, None if it is not."""
+        assert self._actions is not None
         if not isinstance(body, RawAudio | RawAudioBatch):
             cost = _cost(body)
             now = session.clock.now()
             self._allowance = min(BURST, self._allowance + (now - self._allowed_at) * RATE)
             self._allowed_at = now
             if self._allowance < cost:
-                return f"too many messages: {RATE} a second are taken, and fewer where they are long"
+                return f"too many messages: send {RATE} a second at most, and fewer if they are long"
             self._allowance -= cost
         if isinstance(body, ClientRequest) and body.t == OBSERVE:
             return self._observe(number)
-        self._acts.audio = self.audio
-        return self._acts.do(number, body)
+        self._actions.audio = self.audio
+        return self._actions.perform(number, body)
 
-    # For a client's tools --------------------------------------------------------------------------
+    # For the client's tools ------------------------------------------------------------------------
 
     async def result(self, call: str) -> Any:
-        """What the client's function has returned for this call."""
-        assert self._acts is not None
-        return await self._acts.result(call)
+        """Wait for what the client's function returns for this call. Raises UnavailableError if it left."""
+        assert self._actions is not None
+        return await self._actions.result(call)
 
     # For the session -------------------------------------------------------------------------------
 
     def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
-        """Tell the client what it is to know of this."""
-        session, acts = self._session, self._acts
-        if session is None or acts is None:
+        """Send the client what it should know of this."""
+        session, actions = self._session, self._actions
+        if session is None or actions is None:
             return
         if isinstance(what, SessionStarted):
-            self._story = _Story(self, session, acts, time.time() - now)
+            self._reports = _Reports(self, session, time.time() - now)
             if self._asked is not None:
                 self._bot_ready(self._asked)
-        if self._story is None:
+        if self._reports is None:
             return
         if isinstance(what, ServerMessage):
-            self._server_message(what, acts)
-        acts.saw(now, source, what, is_input)
-        self._story.saw(now, source, what, is_input)
-        if self._story.observation.changed and not self._settling:
+            self._server_message(what, actions)
+        self._reports.saw(now, source, what, is_input)
+        if self._reports.observation.changed and not self._settling:
             self._settling = True
             session.clock.call_at(session.clock.now(), self._settle)
-        self._look_again()
+        self._schedule_poll()
 
     def close(self) -> None:
-        """The session is over."""
+        """Stop: the session is over."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._acts is not None:
-            self._acts.close()
+        if self._actions is not None:
+            self._actions.close()
 
     def _settle(self) -> None:
-        """What has just happened is over: tell who has the floor now."""
+        """Report who has the floor, now that the input at hand has been handled."""
         self._settling = False
-        if self._story is not None:
-            self._story.observation.look()
+        if self._reports is not None:
+            self._reports.observation.poll()
 
-    def _look_again(self) -> None:
-        session, story = self._session, self._story
-        if self._timer is None and session is not None and story is not None and story.busy:
-            self._timer = session.clock.call_at(session.clock.now() + LOOKS_EVERY, self._look)
+    def _schedule_poll(self) -> None:
+        session, reports = self._session, self._reports
+        if self._timer is None and session is not None and reports is not None and reports.needs_polling:
+            self._timer = session.clock.call_at(session.clock.now() + POLL_EVERY, self._poll)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         self._timer = None
-        if self._story is not None and self._session is not None and self._session.state == "running":
-            self._story.look(self._session.elapsed())
-            self._look_again()
+        if self._reports is not None and self._session is not None and self._session.state == "running":
+            self._reports.poll(self._session.elapsed())
+            self._schedule_poll()
 
     # To the client ---------------------------------------------------------------------------------
 
     def tell(self, kind: str, data: Any = None) -> None:
-        """Send a message, once the client is ready. `data` is for JSON, or a BotOutput."""
+        """Send a message as soon as the client is ready. `data`: a BotOutput, or encodable as JSON."""
         if self._ready:
-            self._say(kind, data)
+            self._send(kind, data)
         else:
             self._waiting.append((kind, data))
 
-    def _say(self, kind: str, data: Any, number: str = "") -> None:
+    def _send(self, kind: str, data: Any, number: str = "") -> None:
         messages = data.messages(self._legacy) if isinstance(data, BotOutput) else [(kind, data)]
         for name, content in messages:
             if name == "llm-function-call-in-progress" and self._before_1_2:
@@ -210,7 +208,7 @@ class RTVI:
             try:
                 text = encode(name, content, number or f"s{self._count}")
             except (TypeError, ValueError, RecursionError) as error:
-                logger.warning("a %s was not sent, for it is no JSON: %s", name, error)
+                logger.warning("a %s was not sent, since it cannot be encoded as JSON: %s", name, error)
                 if number:
                     self._refuse(number, "the answer could not be encoded")
                 continue
@@ -218,20 +216,21 @@ class RTVI:
 
     def _refuse(self, number: str, why: str) -> None:
         if number:
-            self._say("error-response", {"error": why}, number)
+            self._send("error-response", {"error": why}, number)
         else:
-            self._say("error", {"error": why, "fatal": False})
+            self._send("error", {"error": why, "fatal": False})
 
-    def _server_message(self, frame: ServerMessage, acts: Acts) -> None:
+    def _server_message(self, frame: ServerMessage, actions: ClientActions) -> None:
         if isinstance(frame.data, Typed):
             self.tell(frame.data.type, frame.data.data)
         elif not frame.answers:
             self.tell("server-message", frame.data)
         elif frame.failed:
-            acts.asked(frame)
+            actions.pop_request(frame)
             self._refuse(frame.answers, str(frame.data))
         else:
-            self._say("server-response", {"t": acts.asked(frame), "d": frame.data}, frame.answers)
+            data = {"t": actions.pop_request(frame), "d": frame.data}
+            self._send("server-response", data, frame.answers)
 
     # The client and its version --------------------------------------------------------------------
 
@@ -248,11 +247,11 @@ class RTVI:
         if major(self.client_version) not in (1, 2):
             said = self.client_version or "unknown"
             self._refuse(
-                number, f"protocol {said} is not spoken here, {self.version} is; it may not work well"
+                number, f"this agent speaks protocol {self.version}, not {said}: it may not work well"
             )
-        if self._acts is not None:
-            self._acts.legacy = self._legacy
-        if self._story is None:
+        if self._actions is not None:
+            self._actions.legacy = self._legacy
+        if self._reports is None:
             self._asked = number
         else:
             self._bot_ready(number)
@@ -264,51 +263,51 @@ class RTVI:
             "about": {**about, "agent": self.agent} if self.agent else about,
             "capabilities": self.capabilities,
         }
-        self._say("bot-ready", data, number)
+        self._send("bot-ready", data, number)
         self._ready = True
         while self._waiting:
-            self._say(*self._waiting.popleft())
+            self._send(*self._waiting.popleft())
 
     def _observe(self, number: str) -> str | None:
-        if not self.observe or self._story is None:
-            return "observation is off here: RTVI(observe=True) allows it"
-        answer = self._story.observation.answer(self.agent)
-        self._say("server-response", {"t": OBSERVE, "d": answer}, number)
+        if not self.observe or self._reports is None:
+            return "observation is off: the agent's program allows it with RTVI(observe=True)"
+        answer = self._reports.observation.answer(self.agent)
+        self._send("server-response", {"t": OBSERVE, "d": answer}, number)
         return None
 
 
-class _Story:
-    """All that is told of one session that has begun; `began` in seconds since 1970."""
+class _Reports:
+    """Everything that reports one running session to the client; it began at `began` seconds since 1970."""
 
-    def __init__(self, rtvi: RTVI, session: SessionPort, acts: Acts, began: float) -> None:
+    def __init__(self, rtvi: RTVI, session: SessionPort, began: float) -> None:
         def observed(data: dict[str, Any]) -> None:
             rtvi.tell("server-message", data)
 
-        teller = Teller(session, rtvi.tell, began, acts.unvoiced, vad=rtvi.vad)
-        figures = Figures(session, rtvi.tell, teller.of, levels=rtvi.media)
+        events = ConversationEvents(session, rtvi.tell, began, vad=rtvi.vad)
+        figures = Figures(session, rtvi.tell, events.tell_of_reply, levels=rtvi.media)
         tools = ToolReports(session, rtvi.tell, rtvi.report)
-        self.observation = Observation(session, rtvi.latency, observed, lambda: teller.floor)
-        self._teller = teller
-        self._watchers = (teller, figures, tools, self.observation)
+        self.observation = Observation(session, rtvi.latency, observed, lambda: events.floor)
+        self._events = events
+        self._observers = (events, figures, tools, self.observation)
 
     def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
-        """Tell of it."""
-        for watcher in self._watchers:
-            watcher.saw(now, source, what, is_input)
+        """Report it."""
+        for observer in self._observers:
+            observer.saw(now, source, what, is_input)
 
     @property
-    def busy(self) -> bool:
-        """Whether something may change that no frame tells of."""
-        return self._teller.busy or self.observation.busy
+    def needs_polling(self) -> bool:
+        """True while something may change without a frame or signal."""
+        return self._events.needs_polling or self.observation.needs_polling
 
-    def look(self, now: float) -> None:
-        """Tell what has."""
-        self._teller.look(now)
-        self.observation.look()
+    def poll(self, now: float) -> None:
+        """Report what has changed without a frame or signal."""
+        self._events.poll(now)
+        self.observation.poll()
 
 
 def _cost(body: Body) -> int:
-    """How many messages this one counts for."""
+    """Returns how many messages this one counts for in the rate limit."""
     match body:
         case SendText(content=str(text)) | AppendToContext(content=str(text)):
             return 1 + len(text) // WEIGHT
@@ -319,6 +318,6 @@ def _cost(body: Body) -> int:
 
 
 def _as_before(call: dict[str, Any]) -> dict[str, Any]:
-    """A function call as it was told before protocol 1.2."""
+    """Returns a function call in the form that it had before protocol 1.2."""
     name, arguments = call.get("function_name", ""), call.get("arguments", {})
     return {"function_name": name, "tool_call_id": call["tool_call_id"], "args": arguments}

@@ -1,4 +1,4 @@
-"""What the client is told beside the words: the calls of tools, as far as it may know, and figures."""
+"""Reports to the client besides the conversation itself: tool calls, metrics and audio levels."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -26,17 +26,16 @@ from .tools import ClientTool
 __all__ = ["Figures", "Level", "Report", "ToolReports"]
 
 Level: TypeAlias = Literal["disabled", "none", "name", "arguments", "full"]
-"""How much of a tool's call the client is told: nothing; only that there is one, by its id; its name, too;
-its arguments, too; its result, too."""
+"""How much of a tool call the client learns: nothing; its id; also its name; its arguments; its result."""
 Report: TypeAlias = Level | Mapping[str, Level]
-"""For all tools, or by name, "*" being all others."""
+"""One level for all tools, or levels by the tool's name, with "*" for all others."""
 
-LEVELS_EVERY = 0.15  # seconds between two levels of sound
-QUIETEST = -60.0  # dBFS, which is told as 0
+LEVELS_EVERY = 0.15  # seconds between two audio levels
+QUIETEST = -60.0  # dBFS that is reported as level 0
 
 
 class ToolReports:
-    """Tells of the calls of one session's tools, as `report` allows. A client's own tools need all of it."""
+    """Reports tool calls as far as `report` allows; those of the client's own tools always in full."""
 
     def __init__(self, session: SessionPort, tell: Callable[[str, Any], None], report: Report) -> None:
         self._session = session
@@ -45,22 +44,22 @@ class ToolReports:
         self._running: dict[str, tuple[int, ToolCall]] = {}
 
     def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
-        """Tell of a call that begins or ends."""
+        """Report a call that begins or ends."""
         match what:
             case ToolStarted(reply, call):
                 self._running[call.id] = reply, call
-                self._begun(call)
+                self._report_begin(call)
             case ToolEnded(_, call, result):
-                self._over(call, result)
+                self._report_end(call, result)
             case ReplyEnded(interrupted=True):
                 for reply, call in list(self._running.values()):
                     tool = self._tool(call.name)
                     if reply == what.reply and tool is not None and tool.on_interrupt == "cancel":
-                        self._over(call, None)
+                        self._report_end(call, None)
             case _:
                 pass
 
-    def _begun(self, call: ToolCall) -> None:
+    def _report_begin(self, call: ToolCall) -> None:
         level = self._level(call.name)
         if level == "disabled":
             return
@@ -72,8 +71,8 @@ class ToolReports:
             told["arguments"] = arguments if isinstance(arguments, dict) else {}
         self._tell("llm-function-call-in-progress", told)
 
-    def _over(self, call: ToolCall, result: str | None) -> None:
-        """It has ended, with a result, or was cancelled."""
+    def _report_end(self, call: ToolCall, result: str | None) -> None:
+        """Report that a call has ended with this result; None if it was cancelled."""
         level = self._level(call.name)
         if self._running.pop(call.id, None) is None or level == "disabled":
             return
@@ -91,45 +90,45 @@ class ToolReports:
 
     def _tool(self, name: str) -> Tool | None:
         for part in self._session.parts:
-            if isinstance(part, Conversation) and name in part.tools:
-                return part.tools[name]
+            if isinstance(part, Conversation) and name in part.history.tools:
+                return part.history.tools[name]
         return None
 
 
 class Figures:
-    """Tells what was measured and spent, and how loud both sides are.
+    """Reports what was measured and consumed, and how loud both sides are.
 
-    `of` tells something of a reply once that is the answer.
+    `tell_of_reply` sends a message about a reply as soon as that is no longer speculative.
     """
 
     def __init__(
         self,
         session: SessionPort,
         tell: Callable[[str, Any], None],
-        of: Callable[[int, str, Any], None],
+        tell_of_reply: Callable[[int, str, Any], None],
         *,
         levels: bool = False,
     ) -> None:
         self._session = session
         self._tell = tell
-        self._of = of
+        self._tell_of_reply = tell_of_reply
         self._levels = levels
         self._level_due: dict[str, float] = {}
-        self._prompted: dict[int, float] = {}  # when the model was asked, until it answers
+        self._prompted: dict[int, float] = {}  # time of the prompt that has no answer yet, by reply
         self._tokens: dict[str, float] = {}
 
     def saw(self, now: float, source: str, what: object, is_input: bool) -> None:
-        """Tell of a figure."""
-        note = self._notes.get(type(what))
-        if note is not None:
-            note(self, now, source, what, is_input)
+        """Report it if it is a figure."""
+        report = self._reports.get(type(what))
+        if report is not None:
+            report(self, now, source, what, is_input)
 
     def _metric(self, kind: str, part: str, value: float, reply: int | None) -> None:
         told = {kind: [{"processor": part, "value": round(value, 4)}]}
         if reply is None:
             self._tell("metrics", told)
         else:
-            self._of(reply, "metrics", told)
+            self._tell_of_reply(reply, "metrics", told)
 
     def _prompt(self, now: float, source: str, frame: Prompt, is_input: bool) -> None:
         self._prompted = {frame.reply: now}
@@ -160,7 +159,7 @@ class Figures:
                 "cache_read_input_tokens": int(signal.amount),
             }
             self._tokens = {}
-            self._of(signal.reply, "metrics", {"tokens": [told]})
+            self._tell_of_reply(signal.reply, "metrics", {"tokens": [told]})
 
     def _audio(self, now: float, source: str, frame: UserAudio | AgentAudio, is_input: bool) -> None:
         playout = self._session.playout
@@ -172,7 +171,7 @@ class Figures:
             self._level_due[kind] = now + LEVELS_EVERY
             self._tell(kind, {"value": round(min(1.0, max(0.0, 1 - rms(frame.pcm) / QUIETEST)), 3)})
 
-    _notes: ClassVar[dict[type, Callable[..., None]]] = {
+    _reports: ClassVar[dict[type, Callable[..., None]]] = {
         Prompt: _prompt,
         Text: _text,
         SegmentStarted: _segment,
@@ -184,7 +183,7 @@ class Figures:
 
 
 def _value(text: str) -> Any:
-    """What JSON says; the text itself where it is none."""
+    """Decode JSON; returns the text itself if it is not JSON."""
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):

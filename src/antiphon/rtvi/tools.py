@@ -1,59 +1,48 @@
-"""Tools whose work the client does, and helpers for what a program tells the client's user interface."""
+"""Tools that a function of the client performs, and messages for the client's user interface."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-from weakref import WeakKeyDictionary, ref
+from typing import Any, Literal
 
 import msgspec
 
 from ..context import ToolSpec
+from ..conversation.scope import Scope
 from ..conversation.tools import OnInterrupt, Tool
-from ..errors import ConfigurationError
-from ..frames import ServerMessage, ToolCall
-from ..processor import SessionPort
+from ..errors import ConfigurationError, UnavailableError
+from ..frames import ServerMessage
 
-if TYPE_CHECKING:
-    from .protocol import RTVI
-
-__all__ = ["Typed", "client_of", "client_tool", "job_group", "ui_command"]
+__all__ = ["Typed", "client_tool", "job_group", "ui_command"]
 
 LONGEST = 32_000
 """Characters of a client's result that the model reads, at most."""
 
-clients: "WeakKeyDictionary[SessionPort, ref[RTVI]]" = WeakKeyDictionary()
-"""Who speaks with the client of a session; held weakly, too, since they know their session."""
-
-
-def client_of(session: SessionPort) -> "RTVI | None":
-    """The protocol that a session's client speaks; None where it has no such client, as on the phone."""
-    found = clients.get(session)
-    return found() if found is not None else None
-
 
 class _Arguments(msgspec.Struct):
-    """The client's function knows its own."""
+    """Nothing is decoded here: the client's function reads the model's arguments itself."""
 
 
-def _nobody() -> str:
-    raise ConfigurationError("a client's tool is called in a session that has the client")
+def _not_here() -> str:
+    raise ConfigurationError("a client_tool runs in the client: it cannot be called in this process")
 
 
 @dataclass(frozen=True, eq=False)
 class ClientTool(Tool):
-    """A tool that a function of the client answers."""
+    """A tool whose function runs in the client."""
 
-    async def call(self, call: ToolCall, session: SessionPort) -> tuple[str, bool]:
-        """Wait for the client's result: what the model reads, and whether it failed."""
-        client = client_of(session)
-        if client is None:
-            return f"{self.spec.name} is done by the user's device, which is not connected.", True
+    async def call(self, scope: Scope) -> tuple[str, bool]:
+        """Wait for the client's result; returns what the model reads, and whether the call failed."""
+        missing = f"{self.spec.name} is done by the user's device, which is not connected."
+        if scope.client is None:
+            return missing, True
         try:
             async with asyncio.timeout(self.timeout):
-                result = await client.result(call.id)
+                result = await scope.client.result(scope.call.id)
         except TimeoutError:
-            return self.late()
+            return self.timed_out()
+        except UnavailableError:
+            return missing, True
         text = result if isinstance(result, str) else msgspec.json.encode(result).decode()
         return text[:LONGEST], False
 
@@ -66,33 +55,37 @@ def client_tool(
     timeout: float = 30.0,
     on_interrupt: OnInterrupt = "finish",
 ) -> Tool:
-    """A tool that the client does: the function that it has registered under this name answers the model.
+    """Returns a tool that the client performs, with the function that it registered under this name.
 
-    `parameters` is a JSON Schema of type object; None is a tool without arguments. `timeout` in seconds.
+    `parameters` is a JSON Schema of type object; None means no arguments. `timeout` is in seconds.
     """
     schema = dict(parameters or {"type": "object", "properties": {}})
     if not name or not description:
-        raise ConfigurationError("a client's tool needs a name and a description: the model reads them")
+        raise ConfigurationError("a client_tool needs a name and a description: the model reads them")
     if schema.get("type") != "object":
-        raise ConfigurationError(f"client_tool({name!r}): parameters is a JSON Schema of type object")
+        raise ConfigurationError(
+            f"client_tool({name!r}): parameters must be a JSON Schema with type 'object'"
+        )
     try:
         msgspec.json.encode(schema)
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"client_tool({name!r}): parameters is no JSON: {error}") from error
+        raise ConfigurationError(
+            f"client_tool({name!r}): parameters cannot be encoded as JSON: {error}"
+        ) from error
     spec = ToolSpec(name, description, schema)
-    return ClientTool(_nobody, spec, _Arguments, timeout=timeout, on_interrupt=on_interrupt)
+    return ClientTool(_not_here, spec, _Arguments, timeout=timeout, on_interrupt=on_interrupt)
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Data of a ServerMessage that goes out as a message of its own type, not as a server-message."""
+    """Data of a ServerMessage that is sent as a message of this type instead of as a server-message."""
 
     type: str
     data: Any = None
 
 
 def ui_command(command: str, payload: Any = None) -> ServerMessage:
-    """Tell the client's user interface to do something: "toast", "navigate", "highlight", or one's own."""
+    """Returns a command for the client's user interface: "toast", "navigate", "highlight", or your own."""
     return ServerMessage(Typed("ui-command", {"command": command, "payload": payload}))
 
 
@@ -105,10 +98,10 @@ def job_group(
     worker: str = "",
     **more: Any,
 ) -> ServerMessage:
-    """What becomes of jobs that run in the background, for the client to show; `at_ms` since 1970.
+    """Returns the progress of jobs in the background, for the client to show; `at_ms` since 1970.
 
-    group_started needs `workers`, and takes `label` and `cancellable`; job_update needs `worker` and takes
-    `data`; job_completed needs `worker` and `status` and takes `response`.
+    group_started needs `workers` and accepts `label` and `cancellable`; job_update needs `worker` and accepts
+    `data`; job_completed needs `worker` and `status` and accepts `response`.
     """
     data: dict[str, Any] = {"kind": kind, "job_id": job_id, "at": at_ms, **more}
     if kind == "group_started":

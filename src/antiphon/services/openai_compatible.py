@@ -6,11 +6,12 @@ call comes in fragments by index: its id and name first, then pieces of its argu
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from base64 import b64encode
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..context import AgentSaid, Context, ToolAnswered, UserSaid
+from ..context import AgentSaid, Attachment, Context, ToolAnswered, UserSaid
 from ..errors import (
     AuthenticationError,
     BadResponseError,
@@ -19,6 +20,7 @@ from ..errors import (
     ServiceTimeoutError,
     TheyErred,
     UnavailableError,
+    UsageError,
 )
 from ..frames import ToolCall
 from .ports import TextDelta, TokenUsage
@@ -201,9 +203,11 @@ def messages(context: Context) -> list[dict[str, Any]]:
     chat: list[dict[str, Any]] = [{"role": "system", "content": context.instructions}]
     for entry in context.entries:
         match entry:
-            case UserSaid(text):
-                chat.append({"role": "user", "content": text})
-            case AgentSaid(text, calls, interrupted):
+            case UserSaid(text, attachments):
+                chat.append({"role": "user", "content": _content(text, attachments)})
+            case AgentSaid(text, calls, interrupted, attachments):
+                if attachments:
+                    raise UsageError("a chat completion takes pictures of the user, none of the agent")
                 message: dict[str, Any] = {"role": "assistant", "content": text + INTERRUPTED * interrupted}
                 if calls:
                     message["tool_calls"] = [
@@ -218,6 +222,15 @@ def messages(context: Context) -> list[dict[str, Any]]:
             case ToolAnswered(call, result):
                 chat.append({"role": "tool", "tool_call_id": call.id, "content": result})
     return chat
+
+
+def _content(text: str, attachments: Sequence[Attachment]) -> str | list[dict[str, Any]]:
+    """The content of a message: plain text, or a list of parts if there are pictures."""
+    if not attachments:
+        return text
+    urls = [f"data:{image.media_type};base64,{b64encode(image.data).decode()}" for image in attachments]
+    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [*([{"type": "text", "text": text}] if text else []), *pictures]
 
 
 def _reason(body: bytes) -> str:

@@ -84,11 +84,17 @@ class TTS(Stage):
 
     @on(Text)
     def text(self, frame: Text) -> None:
+        if self._is_unvoiced(frame.reply):
+            self.push(frame)
+            return
         voice = self._for(frame.reply)
         self._give(voice, voice.cutter.feed(frame.text, frame.at))
 
     @on(TextEnded)
     def text_ended(self, frame: TextEnded) -> None:
+        if self._is_unvoiced(frame.reply):
+            self.push(frame)
+            return
         voice = self._for(frame.reply)
         self._give(voice, voice.cutter.flush())
         if not frame.more:
@@ -120,6 +126,11 @@ class TTS(Stage):
         """Nobody else will speak the rest: the reply ends with what has been spoken."""
         if signal.part == self.name and signal.reply is not None and not signal.recovered:
             self.push(AudioEnded(signal.reply))
+
+    def _is_unvoiced(self, number: int) -> bool:
+        """True if this reply is text to be read; playout ends it when its text is complete."""
+        reply = self.session.reply
+        return reply is not None and reply.number == number and not reply.voiced
 
     def _give(self, voice: ReplySpeech, pieces: Iterator[Piece]) -> None:
         for piece in pieces:

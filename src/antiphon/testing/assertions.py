@@ -20,6 +20,7 @@ from ..context import AgentSaid, Entry, ToolAnswered, UserSaid
 from ..conversation.conversation import Conversation
 from ..frames import (
     AgentAudio,
+    ContextNote,
     Failed,
     FalseInterruption,
     Frame,
@@ -39,7 +40,7 @@ from ..frames import (
 from ..journal import Journal
 from ..pipeline import Part
 from ..playout.playout import Playout
-from ..session import Session
+from ..session import Observer, Session
 from ..transports.caller import Caller, CallerLine
 from ..transports.port import Transport
 from .scripted import Answer, LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS
@@ -84,10 +85,12 @@ class HeldCall:
 
     media = True
 
-    def __init__(self, parts: Part, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, parts: Part, *, clock: Clock | None = None, observers: Sequence[Observer] = ()
+    ) -> None:
         self.seen: list[SeenItem] = []
         self.journal = Journal(media=True)
-        self.session = Session(parts, clock=clock, observers=[self, self.journal])
+        self.session = Session(parts, clock=clock, observers=[self, self.journal, *observers])
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
         """Remember it."""
@@ -124,7 +127,7 @@ class HeldCall:
     @property
     def entries(self) -> list[Entry]:
         """The conversation as the language model would read it now."""
-        return self.part(Conversation).entries
+        return self.part(Conversation).history.entries
 
     @property
     def voice(self) -> list[SeenItem]:
@@ -324,7 +327,7 @@ def context_is_what_was_said_and_heard(call: HeldCall) -> None:
     wanted: list[tuple[str, str]] = []
     for seen in call.seen:
         match seen.what:
-            case UserTurn(text) | UserText(text):
+            case UserTurn(text) | UserText(text) | ContextNote(text):
                 wanted.append(("user", _words(text)))
             case ReplyStarted(reply, speculative=False) | ReplyCommitted(reply):
                 wanted.append(("agent", _words(heard[reply])))

@@ -19,13 +19,14 @@ from benchmarks.session import (
 )
 
 from antiphon.context import AgentSaid, UserSaid
+from antiphon.conversation.conversation import Conversation
 from antiphon.frames import ReplyEnded
 from antiphon.testing import run_virtual
 
 
 def entries(call: Call) -> list[object]:
-    conversation = next(part for part in call.session.parts if part.name == "Conversation")
-    return list(vars(conversation)["entries"])
+    conversation = next(part for part in call.session.parts if isinstance(part, Conversation))
+    return list(conversation.history.entries)
 
 
 def test_every_frame_is_20_ms_and_an_object_of_its_own() -> None:

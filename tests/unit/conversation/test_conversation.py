@@ -1,7 +1,7 @@
 """The conversation: its context holds what was said and heard, in order; every call has its answer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
@@ -12,23 +12,29 @@ from antiphon.conversation.conversation import ROUNDS, Conversation
 from antiphon.conversation.tools import Tool, tool
 from antiphon.errors import AuthenticationError, BadResponseError, ConfigurationError, UnavailableError
 from antiphon.frames import (
+    AnswerPaced,
+    ContextNote,
     Failed,
     Generated,
+    PlayoutStarted,
     Prime,
     Prompt,
     ReplyEnded,
+    Text,
     ToolCall,
     ToolEnded,
     ToolStarted,
     UserText,
     UserTurn,
 )
+from antiphon.journal import replay
 from antiphon.playout.playout import Playout
 from antiphon.services.llm import LLM
 from antiphon.services.tts import TTS
 from antiphon.session import Session
 from antiphon.testing import ScriptedLLM, ScriptedTTS, virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left
+from antiphon.turns.timing import Exchange, Pace
 
 sleep = LoopClock().sleep
 """Virtual time, where the loop is virtual."""
@@ -250,6 +256,54 @@ async def test_what_the_program_says_is_in_the_context_too() -> None:
         talk.type("I am")
         await talk.quiet()
     assert asked(talk.entries) == ["A Are you there?", "A Hello?", "U I am", "A Yes."]
+
+
+@virtual
+async def test_note_is_read_with_the_next_turn() -> None:
+    async with Talk("Ada.") as talk:
+        talk.session.send(ContextNote("I am Ada"))
+        await talk.sleep(1)
+        assert talk.session.reply is None
+        talk.type("who am I?")
+        await talk.quiet()
+    assert asked(talk.model.contexts[0].entries) == ["U I am Ada", "U who am I?"]
+
+
+@virtual
+async def test_reply_that_is_to_be_read_passes_the_voice_by() -> None:
+    async with Talk(["Let me look.", call("quick")], "It is open.", "Aloud.", tools=TOOLS) as talk:
+        talk.session.send(UserText("open?", aloud=False))
+        await talk.quiet()
+        assert talk.session.now < 1.0
+        talk.type("and now?")
+        await talk.quiet()
+    assert [ended.heard for ended in talk.all(ReplyEnded)] == ["Let me look. It is open.", "Aloud."]
+    assert talk.tts.spoken == ["Aloud."] and talk.all(Text, 1)
+    assert (talk.pcm(1), bool(talk.pcm(2))) == (b"", True)
+
+
+class Asked:
+    """A response timing that has to be awaited."""
+
+    def pace(self, exchange: Exchange) -> "Asked":
+        return self
+
+    def __await__(self) -> Generator[Any, None, Pace]:
+        yield from sleep(0.1).__await__()
+        return Pace(1.5, "it is sad")
+
+
+@virtual
+async def test_awaited_timing_is_an_input_and_replays() -> None:
+    async with Talk("Oh no.", timing=Asked()) as talk:
+        talk.session.send(UserTurn("my dog died", 0.0, 0.0))
+        await talk.quiet()
+    assert [seen.what for seen in talk.seen if seen.is_input and isinstance(seen.what, AnswerPaced)] == [
+        AnswerPaced("Conversation", 1.5, "it is sad")
+    ]
+    assert talk.times(PlayoutStarted) == [pytest.approx(1.5)]
+    parts = [Conversation("Be brief.", timing=Asked()), LLM(ScriptedLLM([])), TTS(ScriptedTTS()), Playout()]
+    assert replay(talk.journal.lines, parts) == talk.journal.lines
 
 
 # Tools -----------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from antiphon.clock import LoopClock
+from antiphon.conversation.scope import Scope
 from antiphon.conversation.tools import Tool, tool
 from antiphon.errors import ConfigurationError
 from antiphon.frames import ToolCall
@@ -56,7 +57,8 @@ async def answer(text: str) -> str:
 
 
 def run(called: Tool, arguments: str, session: Session | None = None) -> tuple[str, bool]:
-    return run_virtual(called.call(ToolCall("1", called.spec.name, arguments), session or Session([])))
+    call = ToolCall("1", called.spec.name, arguments)
+    return run_virtual(called.call(Scope(session or Session([]), call, 1)))
 
 
 # What it tells ---------------------------------------------------------------------------------------
@@ -92,6 +94,26 @@ def test_session_is_no_parameter_of_the_model() -> None:
 
     assert list(wait.spec.parameters["properties"]) == ["seconds"]
     assert run(wait, '{"seconds": 2}') == ("2", False)
+
+
+def test_scope_is_no_parameter_of_the_model() -> None:
+    @tool
+    async def who(scope: Scope, session: Session, polite: bool = True) -> str:
+        """Who calls."""
+        assert scope.session is session and scope.client is None
+        return f"{scope.call.name} {scope.reply}"
+
+    assert list(who.spec.parameters["properties"]) == ["polite"]
+    assert run(who, "{}") == ("who 1", False)
+
+
+def test_scope_is_for_async_functions() -> None:
+    def threaded(scope: Scope) -> str:
+        """Runs in a thread."""
+        return ""
+
+    with pytest.raises(ConfigurationError, match="uses the session: make it async"):
+        tool(threaded)
 
 
 def test_tool_is_still_the_function() -> None:
@@ -231,7 +253,7 @@ async def test_tool_that_takes_too_long_is_stopped(caplog: pytest.LogCaptureFixt
         return ""
 
     caplog.set_level(logging.WARNING)
-    result = await dream.call(ToolCall("1", "dream", ""), Session([]))
+    result = await dream.call(Scope(Session([]), ToolCall("1", "dream", ""), 1))
     assert result == ("dream took longer than 2 seconds and was stopped.", True)
     assert asyncio.get_running_loop().time() == 2
     assert stopped == [True]
@@ -246,7 +268,7 @@ async def test_cancelled_call_is_cancelled() -> None:
         await sleep(100)
         return ""
 
-    task = asyncio.create_task(dream.call(ToolCall("1", "dream", ""), Session([])))
+    task = asyncio.create_task(dream.call(Scope(Session([]), ToolCall("1", "dream", ""), 1)))
     await sleep(1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -270,8 +292,8 @@ def test_plain_function_runs_in_a_thread_and_may_give_an_awaitable() -> None:
         return answer("later")
 
     async def main() -> None:
-        assert await where.call(ToolCall("1", "where", "{}"), Session([])) == ("[1,2]", False)
-        assert await later.call(ToolCall("1", "later", "{}"), Session([])) == ("later", False)
+        assert await where.call(Scope(Session([]), ToolCall("1", "where", "{}"), 1)) == ("[1,2]", False)
+        assert await later.call(Scope(Session([]), ToolCall("1", "later", "{}"), 1)) == ("later", False)
 
     asyncio.run(main())
     assert threads != [threading.get_ident()]

@@ -1,5 +1,6 @@
 """Whole conversations as a client sees them, over a wire in memory and in virtual time."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -8,13 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from antiphon import Agent
+from antiphon.client import Client
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid
 from antiphon.conversation.conversation import Conversation
+from antiphon.conversation.scope import Scope
 from antiphon.conversation.tools import tool
 from antiphon.frames import ClientMessage, ServerMessage, ToolCall, Transcript, UserKey
 from antiphon.processor import Processor, on
-from antiphon.rtvi import RTVI, Typed, client_of, client_tool, job_group, ui_command
+from antiphon.rtvi import RTVI, Typed, client_tool, job_group, ui_command
 from antiphon.rtvi.messages import TYPES
 from antiphon.services.ports import Recognized
 from antiphon.services.tts import TTS
@@ -111,7 +114,7 @@ def test_one_who_is_ready_late_is_told_what_was_missed() -> None:
     async def late(client: WireClient, session: Session) -> None:
         await wait(0.5)
         assert not client.told
-        rtvi = client_of(session)
+        rtvi = session.client
         assert rtvi is not None
         client.ready()
         await wait(2.5)
@@ -247,7 +250,7 @@ def test_what_was_heard_is_what_the_model_reads() -> None:
 
     client = talk(keep, ["tell me", "stop please"], [LONG, "Yes?"])
     conversation = next(part for part in held[0].parts if isinstance(part, Conversation))
-    cut = next(entry for entry in conversation.entries if isinstance(entry, AgentSaid))
+    cut = next(entry for entry in conversation.history.entries if isinstance(entry, AgentSaid))
     shown: dict[int, str] = {}
     for item in client.all("bot-output"):
         shown[item["segment_id"]] = item["spoken_progress"]["accumulated_text"]
@@ -633,6 +636,28 @@ def test_a_client_that_never_answers() -> None:
 
     talk(wait_for_it, tools=[late], **good)
     assert "took longer than 2 seconds" in good["llm"].contexts[-1].entries[-1].result
+
+
+def test_a_function_of_a_client_that_is_not_there() -> None:
+    """On the phone there is none; one whose protocol has ended is gone."""
+
+    async def call(client: Client | None) -> tuple[str, bool]:
+        session = Session([])
+        session.client = client
+        return await WHERE.call(Scope(session, CALL, 1))
+
+    async def leave() -> None:
+        rtvi = RTVI()
+        rtvi.bind(Session([]))
+        waiting = asyncio.create_task(call(rtvi))
+        await wait(0.1)
+        rtvi.close()
+        assert await waiting == gone
+        assert await call(rtvi) == gone
+
+    gone = ("where is done by the user's device, which is not connected.", True)
+    assert run_virtual(call(None)) == gone
+    run_virtual(leave())
 
 
 def test_protocol_1_0_has_one_message_for_a_call() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antiphon import Agent, tool
+from antiphon.context import Context
 from antiphon.errors import BadResponseError
 from antiphon.frames import (
     FalseInterruption,
@@ -168,14 +169,14 @@ def test_an_answer_that_begins_anew_after_nothing_is_the_answer() -> None:
     for told in (latency, wrong):
         told.saw(1.0, "TurnTaking", UserTurn("hello", 0.0, 0.8), False)
         told.saw(1.0, "session", ReplyStarted(1), False)
-        told.saw(1.0, "Conversation", Prompt(1, None), False)
+        told.saw(1.0, "Conversation", Prompt(1, Context("")), False)
         told.saw(1.2, "session", ReplyEnded(1, "Hi", "", True), False)
     latency.saw(1.5, "TurnTaking", FalseInterruption(1, "noise"), False)
     wrong.saw(1.5, "TurnTaking", UserTurn("and more", 1.1, 1.4), False)
     wrong.saw(1.5, "TurnTaking", FalseInterruption(7, "noise"), False)
     for told in (latency, wrong):
         told.saw(1.5, "session", ReplyStarted(2), False)
-        told.saw(1.5, "Conversation", Prompt(2, None), False)
+        told.saw(1.5, "Conversation", Prompt(2, Context("")), False)
         told.saw(2.0, "Playout", PlayoutStarted(2), False)
         told.saw(3.0, "session", ReplyEnded(2, "Hi", "Hi", False), False)
     (turn,) = latency.turns
@@ -187,7 +188,7 @@ def test_an_answer_that_begins_anew_after_nothing_is_the_answer() -> None:
 
 def test_a_typed_turn_begins_when_it_arrives() -> None:
     latency = Latency()
-    answer = [ReplyStarted(1), Prompt(1, None), Text(1, "Yes.", 0), PlayoutStarted(1)]
+    answer = [ReplyStarted(1), Prompt(1, Context("")), Text(1, "Yes.", 0), PlayoutStarted(1)]
     for at, frame in enumerate([UserText("hello"), *answer, ReplyEnded(1, "Yes.", "Yes.", False)]):
         latency.saw(float(at), "", frame, False)
     (turn,) = latency.turns

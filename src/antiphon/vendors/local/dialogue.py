@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import Any, TypedDict, cast
 
 from ...context import AgentSaid, Context, Entry, ToolAnswered, ToolSpec, UserSaid
-from ...errors import BadResponseError
+from ...errors import BadResponseError, UsageError
 from ...frames import ToolCall
 from ...services.ports import TextDelta
 
@@ -40,10 +40,15 @@ class ChatMessage(TypedDict):
 
 
 def messages(context: Context) -> list[ChatMessage]:
-    """The context as a chat in which user and assistant alternate, the user last."""
+    """The context as a chat in which user and assistant alternate, the user last.
+
+    Raises UsageError if an entry has attachments.
+    """
     chat = _head(context)
     said = f"{SPEAK} " if context.tools else ""
     for entry in context.entries:
+        if not isinstance(entry, ToolAnswered) and entry.attachments:
+            raise UsageError("the local language model reads text only: choose a model that sees pictures")
         match entry:
             case UserSaid(text):
                 _add(chat, "user", text)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from antiphon import Agent
-from antiphon.context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
+from antiphon.context import AgentSaid, Context, Image, ToolAnswered, ToolSpec, UserSaid
 from antiphon.errors import AuthenticationError, BadResponseError, UnavailableError
 from antiphon.frames import ToolCall
 from antiphon.server.port import Opening, WebsocketOpening
@@ -105,7 +105,9 @@ def served(
 
 
 def test_a_context_survives_the_way() -> None:
-    assert unpacked(msgspec.msgpack.decode(msgspec.msgpack.encode(packed(CONTEXT)))) == CONTEXT
+    seen = Context("Be brief.", (UserSaid("What is this?", (Image(b"abc", "image/png"),)),))
+    for context in (CONTEXT, seen):
+        assert unpacked(msgspec.msgpack.decode(msgspec.msgpack.encode(packed(context)))) == context
 
 
 def test_a_language_model_answers_from_there(tmp_path: Path) -> None:

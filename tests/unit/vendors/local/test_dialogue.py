@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from antiphon.context import AgentSaid, Context, Entry, ToolAnswered, ToolSpec, UserSaid
-from antiphon.errors import BadResponseError
+from antiphon.context import AgentSaid, Context, Entry, Image, ToolAnswered, ToolSpec, UserSaid
+from antiphon.errors import BadResponseError, UsageError
 from antiphon.frames import ToolCall
 from antiphon.services.ports import TextDelta
 from antiphon.vendors.local.dialogue import Writing, callable_tools, grammar, messages, newest
@@ -50,6 +50,11 @@ def test_without_tools_it_is_plain_chat() -> None:
         ("assistant", "Good day."),
         ("user", "Who is it?"),
     ]
+
+
+def test_pictures_are_refused() -> None:
+    with pytest.raises(UsageError, match="reads text only"):
+        chat(UserSaid("What is this?", (Image(b"abc"),)))
 
 
 def test_roles_alternate_whatever_was_said() -> None:

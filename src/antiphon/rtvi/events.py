@@ -1,9 +1,9 @@
-"""What the client is told of a conversation: what happens in a session, as messages of the protocol.
+"""Events of a conversation, as messages to the client: speech, transcripts, and what the agent says.
 
-Nothing of a reply that is only a guess is told before it is the answer.
+Messages about a speculative reply are held back until it is committed; if it is dropped, they are, too.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from time import gmtime, strftime
@@ -34,56 +34,52 @@ from ..turns.mute import Mute
 from ..turns.turn_taking import TurnTaking
 from .output import Output
 
-__all__ = ["Teller"]
+__all__ = ["ConversationEvents"]
 
-USERS = (State.SPEAKING, State.ENDING)
+USER_SPEAKS = (State.SPEAKING, State.ENDING)
 
 
 @dataclass(slots=True)
-class _Making:
-    """The reply that is being made, as far as it was told."""
+class _ReplyState:
+    """What the client has been told of the reply in progress."""
 
     reply: int
     output: Output
     held: list[tuple[str, Any]] | None
-    """What is told once it is the answer; None where it is."""
+    """Messages to send once the reply is committed; None if it is not speculative."""
     generating: bool = False
-    voiced: bool = False
+    speaks: bool = False
+    """True from "bot-tts-started" to "bot-tts-stopped"."""
     talking: bool = False
+    """True once "bot-started-speaking" was sent."""
 
 
-class Teller:
-    """Watches one session; `tell` takes a type and data, which for "bot-output" is a BotOutput.
+class ConversationEvents:
+    """Observes a session and tells its client what happens.
 
-    `began`: when the session began, in seconds since 1970. `unvoiced`: replies to be read, not heard.
+    `tell` sends a message, given its type and its data, which for "bot-output" is a BotOutput. `began`: when
+    the session began, in seconds since 1970. `vad`: whether to report speech as the VAD hears it.
     """
 
     def __init__(
-        self,
-        session: SessionPort,
-        tell: Callable[[str, Any], None],
-        began: float,
-        unvoiced: Collection[int] = (),
-        *,
-        vad: bool = False,
+        self, session: SessionPort, tell: Callable[[str, Any], None], began: float, *, vad: bool = False
     ) -> None:
         self._session = session
         self._tell = tell
         self._began = began
-        self._unvoiced = unvoiced
         self._vad = vad
         self._turns = next((part for part in session.parts if isinstance(part, TurnTaking)), None)
         self._mute = next((part for part in session.parts if isinstance(part, Mute)), None)
         self._speaking = self._muted = False
-        self._making: _Making | None = None
+        self._reply: _ReplyState | None = None
         self._segments = count(1)
-        self._asked = (0, "")  # what of the user the model was asked last, and where it stands
+        self._asked = (0, "")  # the user's words in the last prompt, and their place among the entries
 
     def saw(self, now: float, source: str, what: object, is_input: bool) -> None:
-        """Tell of it, if there is something to be told."""
-        note = self._notes.get(type(what))
-        if note is not None:
-            note(self, now, source, what, is_input)
+        """Report it, if the client should know of it."""
+        report = self._reports.get(type(what))
+        if report is not None:
+            report(self, now, source, what, is_input)
 
     # The user --------------------------------------------------------------------------------------
 
@@ -114,134 +110,132 @@ class Teller:
 
     # A reply ---------------------------------------------------------------------------------------
 
-    def of(self, reply: int, kind: str, data: Any = None) -> None:
-        """Tell it of a reply, or keep it until that is the answer."""
-        making = self._making
-        if making is not None and making.reply == reply:
-            if making.held is not None:
-                making.held.append((kind, data))
+    def tell_of_reply(self, reply: int, kind: str, data: Any = None) -> None:
+        """Send a message about a reply; it is held back while that is speculative."""
+        state = self._reply
+        if state is not None and state.reply == reply:
+            if state.held is not None:
+                state.held.append((kind, data))
             else:
                 self._tell(kind, data)
 
     def _reply_started(self, now: float, source: str, signal: ReplyStarted, is_input: bool) -> None:
         held: list[tuple[str, Any]] | None = [] if signal.speculative else None
-        self._making = _Making(signal.reply, Output(self._segments), held)
+        self._reply = _ReplyState(signal.reply, Output(self._segments), held)
 
     def _reply_committed(self, now: float, source: str, signal: ReplyCommitted, is_input: bool) -> None:
-        making = self._making
-        if making is not None and making.reply == signal.reply and making.held is not None:
-            held, making.held = making.held, None
+        state = self._reply
+        if state is not None and state.reply == signal.reply and state.held is not None:
+            held, state.held = state.held, None
             for kind, data in held:
                 self._tell(kind, data)
 
     def _prompt(self, now: float, source: str, frame: Prompt, is_input: bool) -> None:
-        making, entries = self._making, frame.context.entries
-        if making is None or making.reply != frame.reply or making.generating:
+        state, entries = self._reply, frame.context.entries
+        if state is None or state.reply != frame.reply or state.generating:
             return
         last = entries[-1] if entries else None
         if isinstance(last, UserSaid) and self._asked != (asked := (len(entries), last.text)):
-            if making.held is None:
+            if state.held is None:
                 self._asked = asked
-            self.of(frame.reply, "user-llm-text", {"text": last.text})
-        making.generating = True
-        self.of(frame.reply, "bot-llm-started")
+            self.tell_of_reply(frame.reply, "user-llm-text", {"text": last.text})
+        state.generating = True
+        self.tell_of_reply(frame.reply, "bot-llm-started")
 
     def _text(self, now: float, source: str, frame: Text, is_input: bool) -> None:
-        making = self._making
-        if making is None or making.reply != frame.reply or not (is_input and making.generating):
+        state = self._reply
+        if state is None or state.reply != frame.reply or not (is_input and state.generating):
             return
-        self.of(frame.reply, "bot-llm-text", {"text": frame.text})
+        self.tell_of_reply(frame.reply, "bot-llm-text", {"text": frame.text})
 
     def _generated(self, now: float, source: str, signal: Generated, is_input: bool) -> None:
-        making = self._making
-        if making is not None and making.reply == signal.reply and making.generating:
-            making.generating = False
-            self.of(signal.reply, "bot-llm-stopped")
+        state = self._reply
+        if state is not None and state.reply == signal.reply and state.generating:
+            state.generating = False
+            self.tell_of_reply(signal.reply, "bot-llm-stopped")
 
     def _segment(self, now: float, source: str, frame: SegmentStarted, is_input: bool) -> None:
-        making, reply = self._making, self._session.reply
-        if making is None or reply is None or not making.reply == reply.number == frame.reply:
+        state, reply = self._reply, self._session.reply
+        if state is None or reply is None or not state.reply == reply.number == frame.reply:
             return
-        if reply.number in self._unvoiced:
-            return
-        if not making.voiced:
-            making.voiced = True
-            self.of(frame.reply, "bot-tts-started")
-        for told in making.output.announce(reply.text, frame.start, frame.end):
-            self.of(frame.reply, "bot-output", told)
+        if not state.speaks:
+            state.speaks = True
+            self.tell_of_reply(frame.reply, "bot-tts-started")
+        for told in state.output.announce(reply.text, frame.start, frame.end):
+            self.tell_of_reply(frame.reply, "bot-output", told)
 
     def _audio_ended(self, now: float, source: str, frame: AudioEnded, is_input: bool) -> None:
-        making = self._making
-        if making is not None and making.reply == frame.reply and making.voiced:
-            making.voiced = False
-            self.of(frame.reply, "bot-tts-stopped")
+        state = self._reply
+        if state is not None and state.reply == frame.reply and state.speaks:
+            state.speaks = False
+            self.tell_of_reply(frame.reply, "bot-tts-stopped")
 
     def _playout_started(self, now: float, source: str, signal: PlayoutStarted, is_input: bool) -> None:
-        if (making := self._making) is not None and making.reply == signal.reply:
-            making.talking = True
-            self.of(signal.reply, "bot-started-speaking")
+        if (state := self._reply) is not None and state.reply == signal.reply:
+            state.talking = True
+            self.tell_of_reply(signal.reply, "bot-started-speaking")
 
     def _interrupted(self, now: float, source: str, signal: Interrupted, is_input: bool) -> None:
         self._heard(signal.reply, signal.heard, exactly=True)
-        self.of(signal.reply, "bot-interrupted")
+        self.tell_of_reply(signal.reply, "bot-interrupted")
 
     def _reply_ended(self, now: float, source: str, signal: ReplyEnded, is_input: bool) -> None:
-        making = self._making
-        if making is None or making.reply != signal.reply:
+        state = self._reply
+        if state is None or state.reply != signal.reply:
             return
         if not signal.speculative:
-            self._end(making, signal)
-        self._making = None
+            self._end(state, signal)
+        self._reply = None
 
-    def _end(self, making: _Making, signal: ReplyEnded) -> None:
-        if making.output.announced:
+    def _end(self, state: _ReplyState, signal: ReplyEnded) -> None:
+        if state.output.announced:
             self._heard(signal.reply, len(signal.heard), exactly=True)
         else:
-            for told in making.output.unspoken(signal.heard):
+            for told in state.output.unspoken(signal.heard):
                 self._tell("bot-output", told)
-        if making.generating:
+        if state.generating:
             self._tell("bot-llm-stopped", None)
-        if making.voiced:
+        if state.speaks:
             self._tell("bot-tts-stopped", None)
-        if making.talking:
+        if state.talking:
             self._tell("bot-stopped-speaking", None)
 
     def _heard(self, reply: int, offset: int, *, exactly: bool = False) -> None:
-        if (making := self._making) is not None and making.reply == reply and making.held is None:
-            for told in making.output.heard(offset, exactly=exactly):
+        if (state := self._reply) is not None and state.reply == reply and state.held is None:
+            for told in state.output.heard(offset, exactly=exactly):
                 self._tell("bot-output", told)
 
     def _failed(self, now: float, source: str, signal: Failed, is_input: bool) -> None:
         if not signal.recovered:  # what went wrong in full is for the log, and for those who may observe
             self._tell("error", {"error": f"{signal.part} failed: {signal.error}", "fatal": False})
 
-    # What no frame tells ---------------------------------------------------------------------------
+    # What changes without a frame ------------------------------------------------------------------
 
     @property
     def floor(self) -> State | None:
-        """Who has the floor; None in a pipeline without turn taking."""
+        """The state of the floor; None in a pipeline without turn taking."""
         return None if self._turns is None else self._turns.engine.state
 
     @property
-    def busy(self) -> bool:
-        """Whether `look` has something to look for."""
-        talking = self._making is not None and self._making.talking
+    def needs_polling(self) -> bool:
+        """True while `poll` may find something."""
+        talking = self._reply is not None and self._reply.talking
         return talking or self._speaking or self._mute is not None
 
-    def look(self, now: float) -> None:
-        """Tell how far the voice has come, and what else has changed meanwhile."""
-        session, making = self._session, self._making
+    def poll(self, now: float) -> None:
+        """Report how far the reply was heard, and whether the user lost the floor or was muted."""
+        session, state = self._session, self._reply
         reply, playout = session.reply, session.playout
-        if making is not None and making.talking and reply is not None and playout is not None:
+        if state is not None and state.talking and reply is not None and playout is not None:
             self._heard(reply.number, playout.heard(reply))
-        if self._speaking and self.floor not in (None, *USERS):
-            self._speaks(False)  # there was nothing in it
+        if self._speaking and self.floor not in (None, *USER_SPEAKS):
+            self._speaks(False)  # it was noise: no turn comes of it
         rules = self._mute.rules if self._mute is not None else ()
         if (muted := any(rule.mutes(now) for rule in rules)) != self._muted:
             self._muted = muted
             self._tell("user-mute-started" if muted else "user-mute-stopped", None)
 
-    _notes: ClassVar[dict[type, Callable[..., None]]] = {
+    _reports: ClassVar[dict[type, Callable[..., None]]] = {
         UserTurnStarted: _turn_started,
         Transcript: _transcript,
         UserTurn: _user_turn,

@@ -1,28 +1,30 @@
-"""The calls of tools: each is run once, within its time, and ends with a ToolEnded."""
+"""Tool calls of a reply: each runs once, within its time limit, and ends with a ToolEnded."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 
 from ..clock import Timer
-from ..frames import Frame, Signal, ToolCall, ToolEnded, ToolStarted, replace
+from ..context import ToolCall
+from ..frames import Frame, Signal, ToolEnded, ToolStarted, replace
 from ..stage import Stage, Work
+from .scope import Scope
 from .tools import Tool
 
 __all__ = ["ToolRunner"]
 
-GRACE = 1.0  # seconds that a tool that has run out of time is given to stop
+GRACE = 1.0  # seconds between a tool's own timeout and the watchdog that gives it up
 
 
 class ToolRunner:
-    """Runs tools for a stage. `used`: ids of calls that were made before."""
+    """Runs tool calls as tasks of a stage. `used`: ids of calls that earlier sessions made."""
 
     def __init__(self, stage: Stage, tools: Mapping[str, Tool], used: Iterable[str]) -> None:
         self._stage = stage
         self._tools = tools
         self._ids = set(used)
-        self._overdue: dict[str, Timer] = {}  # of calls that run, by their id
+        self._watchdogs: dict[str, Timer] = {}  # by the id of the running call
 
-    def named(self, call: ToolCall) -> ToolCall:
-        """The call with an id of its own: some models count anew each time."""
+    def with_unique_id(self, call: ToolCall) -> ToolCall:
+        """Returns the call with an id that no other has; some models count from 1 in each answer."""
         name = base = call.id or "call"
         count = 1
         while name in self._ids:
@@ -31,26 +33,27 @@ class ToolRunner:
         return replace(call, id=name)
 
     def start(self, call: ToolCall, reply: int) -> None:
-        """Run a call for a reply."""
+        """Run a call of a reply."""
         stage, tool = self._stage, self._tools.get(call.name)
         work = Work(stage, reply, outlives=tool is None or tool.on_interrupt == "finish")
         stage.push(ToolStarted(reply, call))
         stage.run(work, self._run(call, reply, tool))
         if tool is not None:
-            self._overdue[call.id] = stage.after(
+            self._watchdogs[call.id] = stage.after(
                 tool.timeout + GRACE, lambda: self._give_up(work, call, reply, tool)
             )
 
     def ended(self, call: ToolCall) -> None:
-        """It has answered."""
-        if (timer := self._overdue.pop(call.id, None)) is not None:
+        """The call has its result: cancel its watchdog."""
+        if (timer := self._watchdogs.pop(call.id, None)) is not None:
             timer.cancel()
 
     def _give_up(self, work: Work, call: ToolCall, reply: int, tool: Tool) -> None:
-        self._overdue.pop(call.id, None)
+        """End a call whose function did not stop when it was cancelled."""
+        self._watchdogs.pop(call.id, None)
         if work.alive:
             work.cancel()
-            self._stage.push(ToolEnded(reply, call, *tool.late()))
+            self._stage.push(ToolEnded(reply, call, *tool.timed_out()))
 
     async def _run(
         self, call: ToolCall, reply: int, tool: Tool | None
@@ -59,5 +62,5 @@ class ToolRunner:
             known = ", ".join(self._tools) or "none"
             result, failed = f"There is no tool named {call.name}; the tools are: {known}.", True
         else:
-            result, failed = await tool.call(call, self._stage.session)
+            result, failed = await tool.call(Scope(self._stage.session, call, reply))
         yield ToolEnded(reply, call, result, failed)

@@ -1,0 +1,82 @@
+"""The history: what was said and heard, and the context that a language model reads of it."""
+
+from collections.abc import Sequence
+
+from ..context import Context, Entry, ToolAnswered, ToolCall, UserSaid
+from ..errors import ConfigurationError
+from ..frames import ReplyEnded
+from ..reply import Reply
+from .replies import ReplyInProgress
+from .tools import Tool
+
+__all__ = ["History"]
+
+
+class History:
+    """What the user said and what was heard of the agent's replies, in order.
+
+    A reply is `in_progress` while it is made and joins the `entries` when it ends, as far as it was heard.
+    The history handles no frames and decides nothing: the `Conversation` records into it.
+    """
+
+    def __init__(self, instructions: str, tools: Sequence[Tool] = (), entries: Sequence[Entry] = ()) -> None:
+        self.instructions = instructions
+        self.tools = {tool.spec.name: tool for tool in tools}
+        if len(self.tools) < len(tools):
+            raise ConfigurationError("two tools have the same name; rename one with @tool(name=...)")
+        self.entries: list[Entry] = list(entries)
+        self.in_progress: ReplyInProgress | None = None
+        self._specs = tuple(tool.spec for tool in tools)
+
+    @property
+    def context(self) -> Context:
+        """What the model would read now; without the reply in progress."""
+        return self._context()
+
+    def context_after(self, words: str) -> Context:
+        """What the model would read if the user's turn were these words."""
+        return self._context(UserSaid(words))
+
+    def prompt(self, guess: str | None = None) -> Context:
+        """What the model reads to go on with the reply in progress.
+
+        `guess`: the words of a turn that is probably over, to which that reply is a speculative answer.
+        """
+        guessed = () if guess is None else (UserSaid(guess),)
+        current = self.in_progress
+        return self._context(*guessed, *(current.entries(self.tools) if current is not None else ()))
+
+    def record_user(self, text: str) -> None:
+        """Add words of the user."""
+        self.entries.append(UserSaid(text))
+
+    def begin_reply(self, reply: Reply) -> None:
+        """This reply is in progress from now on; its place is behind all that was said before."""
+        self.in_progress = ReplyInProgress(reply, len(self.entries))
+
+    def reply_in_progress(self, number: int) -> ReplyInProgress | None:
+        """Returns the reply in progress if it has this number."""
+        current = self.in_progress
+        return current if current is not None and current.reply.number == number else None
+
+    def end_reply(self, ended: ReplyEnded) -> ReplyInProgress | None:
+        """Record what was heard of a reply and what its tools did; returns it, None if nothing was recorded.
+
+        A speculative reply that was dropped leaves no trace.
+        """
+        current, self.in_progress = self.reply_in_progress(ended.reply), None
+        if current is None or ended.speculative:
+            return None
+        self.entries[current.place : current.place] = current.entries(
+            self.tools, len(ended.heard), interrupted=ended.interrupted
+        )
+        return current
+
+    def settle(self, call: ToolCall, result: str) -> None:
+        """Record the result of a call whose reply is over already."""
+        for index, entry in enumerate(self.entries):
+            if isinstance(entry, ToolAnswered) and entry.call.id == call.id:
+                self.entries[index] = ToolAnswered(call, result)
+
+    def _context(self, *more: Entry) -> Context:
+        return Context(self.instructions, (*self.entries, *more), self._specs)

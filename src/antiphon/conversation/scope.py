@@ -1,0 +1,26 @@
+"""The scope of a tool call: what a tool's function may use besides its arguments."""
+
+from dataclasses import dataclass
+
+from ..client import Client
+from ..context import ToolCall
+from ..processor import SessionPort
+
+__all__ = ["Scope"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one call of a tool may use; a tool declares a parameter of this type to get it.
+
+    `reply` is the number of the reply that made the call.
+    """
+
+    session: SessionPort
+    call: ToolCall
+    reply: int
+
+    @property
+    def client(self) -> Client | None:
+        """The program at the user's side; None if there is none, as on the phone."""
+        return self.session.client

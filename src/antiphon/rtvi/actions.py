@@ -1,0 +1,177 @@
+"""The client's actions: its messages become inputs of the session, so that the journal holds them all."""
+
+import asyncio
+import base64
+import binascii
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from ..errors import UnavailableError
+from ..frames import ClientMessage, ContextNote, ServerMessage, UserKey, UserText
+from ..processor import SessionPort
+from .messages import (
+    AppendToContext,
+    Body,
+    CallResult,
+    ClientRequest,
+    DisconnectBot,
+    Dtmf,
+    RawAudio,
+    RawAudioBatch,
+    SendFile,
+    SendText,
+    UICancel,
+    UIEvent,
+    UISnapshot,
+)
+
+__all__ = ["AudioSink", "ClientActions"]
+
+AudioSink = Callable[[bytes, int, int], None]
+"""Consumes 16-bit samples, given their sample rate and the number of channels."""
+
+UNANSWERED = 256  # requests whose type is kept until they are answered; of more, the oldest are forgotten
+
+
+class ClientActions:
+    """Performs the messages of one session's client.
+
+    It uses what any program may use, `Session.send`, `interrupt` and `end`, and the transport's `audio`.
+    `legacy`: the client speaks protocol 1.
+    """
+
+    def __init__(self, session: SessionPort) -> None:
+        self.audio: AudioSink | None = None
+        self.legacy = False
+        self._session = session
+        self._requests: OrderedDict[str, str] = OrderedDict()  # types of unanswered requests, by id
+        self._results: dict[str, asyncio.Future[Any]] = {}  # that tools wait for, by the id of the call
+        self._ending: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def perform(self, number: str, body: Body) -> str | None:
+        """Perform the message with the id `number`; returns why it is refused, None if it is not."""
+        if self._ending is not None:
+            return "the agent is leaving"
+        return self._actions[type(body)](self, number, body)
+
+    async def result(self, call: str) -> Any:
+        """Wait for what the client's function returns for this call. Raises UnavailableError if it left."""
+        if self._closed:
+            raise UnavailableError("the client has left")
+        future = self._results[call] = asyncio.get_running_loop().create_future()
+        try:
+            return await future
+        finally:
+            self._results.pop(call, None)
+
+    def pop_request(self, answer: ServerMessage) -> str:
+        """Returns the type of the request that this answers; "" if it is unknown."""
+        return self._requests.pop(answer.answers, "")
+
+    def close(self) -> None:
+        """The session is over: whoever waits for a result of the client gets an UnavailableError."""
+        self._closed = True
+        for future in self._results.values():
+            if not future.done():
+                future.set_exception(UnavailableError("the client has left"))
+
+    # Each returns why it refuses, or None ------------------------------------------------------------
+
+    def _request(self, number: str, body: ClientRequest) -> None:
+        self._send_to_program(number, body.t, body.d)
+
+    def _send_to_program(self, number: str, kind: str, data: Any) -> None:
+        if number:
+            self._requests[number] = kind
+            if len(self._requests) > UNANSWERED:
+                self._requests.popitem(last=False)
+        self._session.send(ClientMessage(kind, data, number))
+
+    def _send_text(self, number: str, body: SendText) -> str | None:
+        options = body.options
+        now = options is None or options.run_immediately is not False
+        aloud = options is None or options.audio_response is not False
+        return self._typed(body.content, now=now, aloud=aloud)
+
+    def _append(self, number: str, body: AppendToContext) -> str | None:
+        if not self.legacy:
+            return "Unsupported type append-to-context: use send-text"
+        if body.role != "user" or not isinstance(body.content, str) or len(body.content) > 20_000:
+            return "append-to-context takes a text of the user"
+        return self._typed(body.content, now=bool(body.run_immediately), aloud=True)
+
+    def _typed(self, text: str, *, now: bool, aloud: bool) -> str | None:
+        session = self._session
+        if not text.strip():
+            return "there are no words in it"
+        if now:
+            session.interrupt("the user typed")
+            session.send(UserText(text, aloud))
+            return None
+        if not any(ContextNote in part.handlers for part in session.parts):
+            return "this agent keeps no conversation"
+        session.send(ContextNote(text))
+        return None
+
+    def _dtmf(self, number: str, body: Dtmf) -> str | None:
+        keys = body.buttons or ([body.button] if body.button else [])
+        for key in keys:
+            self._session.send(UserKey(key))
+        return None if keys else "there are no buttons in it"
+
+    def _call_result(self, number: str, body: CallResult) -> str | None:
+        """Hand the result to the tool that waits for it; as ToolEnded it is an input of the session."""
+        future = self._results.get(body.tool_call_id)
+        if future is None:
+            return f"no function of the client is waited for with the id {body.tool_call_id}, or it is over"
+        if not future.done():
+            future.set_result(body.result)
+        return None
+
+    def _disconnect(self, number: str, body: DisconnectBot) -> None:
+        session = self._session
+        session.interrupt("the client is leaving", force=True)
+        end = session.end("the client disconnected the agent")
+        self._ending = asyncio.create_task(end, name="antiphon disconnect")
+
+    def _raw_audio(self, number: str, body: RawAudio | RawAudioBatch) -> str | None:
+        if self.audio is None:
+            return "audio comes by the transport itself here"
+        pieces = [body.audio] if isinstance(body, RawAudio) else body.audio
+        try:
+            pcm = b"".join([base64.b64decode(piece, validate=True) for piece in pieces])
+        except (binascii.Error, ValueError):
+            return "the audio is not base64"
+        self.audio(pcm, body.sample_rate, body.channels)
+        return None
+
+    def _file(self, number: str, body: SendFile) -> None:
+        data = {"content": body.content or "", "file": body.file, "options": body.options or {}}
+        self._send_to_program(number, "send-file", data)
+
+    def _ui_event(self, number: str, body: UIEvent) -> None:
+        self._send_to_program(number, "ui-event", {"event": body.event, "payload": body.payload})
+
+    def _ui_snapshot(self, number: str, body: UISnapshot) -> None:
+        self._send_to_program(number, "ui-snapshot", {"tree": body.tree})
+
+    def _ui_cancel(self, number: str, body: UICancel) -> None:
+        data = {"job_id": body.job_id, "reason": body.reason}
+        self._send_to_program(number, "ui-cancel-job-group", data)
+
+    _actions: ClassVar[dict[type[Body], Callable[..., str | None]]] = {
+        ClientRequest: _request,
+        SendText: _send_text,
+        SendFile: _file,
+        RawAudio: _raw_audio,
+        RawAudioBatch: _raw_audio,
+        Dtmf: _dtmf,
+        CallResult: _call_result,
+        DisconnectBot: _disconnect,
+        UIEvent: _ui_event,
+        UISnapshot: _ui_snapshot,
+        UICancel: _ui_cancel,
+        AppendToContext: _append,
+    }
