@@ -38,6 +38,7 @@ class Session:
     """
 
     works_class: ClassVar[type[Works]] = Works
+    """A replay has one that starts no tasks."""
 
     def __init__(
         self, parts: Part, *, clock: Clock | None = None, observers: Sequence[Observer] = ()

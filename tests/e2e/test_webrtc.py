@@ -114,7 +114,7 @@ class Protocol:
 
     def __init__(self) -> None:
         self.send: Callable[[str], None] = print
-        self.session: Session | None = None
+        self.session: SessionPort | None = None
         self.texts: list[str] = []
 
     def bind(self, session: SessionPort) -> None:

@@ -6,6 +6,7 @@ import tracemalloc
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from copy import copy
 from itertools import pairwise
 from typing import Any, cast
 
@@ -31,7 +32,6 @@ from antiphon.frames import (
     UserText,
     UserVideo,
     frame,
-    replace,
 )
 from antiphon.media_queue import Inbox, MediaQueue
 from antiphon.pipeline import Tap
@@ -879,7 +879,7 @@ def test_inbox_keeps_the_order_drops_only_captured_media_and_is_bounded(steps: l
         put, got = list[Frame](), list[Frame]()
         for step in steps:
             if step is not None:
-                put.append(frame := replace(step))  # one of its own, to be told from its equals
+                put.append(frame := copy(step))  # one of its own, to be told from its equals
                 inbox.put((print, frame))
             elif len(inbox):
                 got.append(cast(Frame, (await anext(inbox))[1]))
