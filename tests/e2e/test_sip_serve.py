@@ -195,7 +195,7 @@ def test_it_registers_while_it_runs(file: Path) -> None:
         (["--sip", "127.0.0.1:5060", "--isolation", "process"], {}, "SIP calls run in the server's own"),
         ([], {"ANTIPHON_SIP_DOMAIN": "sip.example.com"}, "say where to listen as well"),
         (["--sip", "127.0.0.1:5060"], {"ANTIPHON_SIP_PASSWORD": "secret"}, "no domain to register with"),
-        (["--sip", "127.0.0.1:5060"], {"ANTIPHON_SIP_PROTOCOL": "sctp"}, "may be udp or tcp or tls"),
+        (["--sip", "127.0.0.1:5060"], {"ANTIPHON_SIP_PROTOCOL": "sctp"}, "use udp or tcp or tls"),
     ],
 )
 def test_wrong_settings_are_told(
