@@ -17,7 +17,18 @@ from antiphon import Agent
 from antiphon.context import Context
 from antiphon.frames import AgentAudio, Frame, Interrupted, PlayoutPaused, SessionStarted, Signal, UserAudio
 from antiphon.processor import Processor, on
-from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta
+from antiphon.services.ports import (
+    AudioChunk,
+    EndOfTurn,
+    Flush,
+    LanguageModel,
+    Recognized,
+    Speech,
+    SpeechToText,
+    TextDelta,
+    TextToSpeech,
+    VoiceActivity,
+)
 from antiphon.stage import Stage, Work
 from antiphon.turns.endpointing import EndpointingSettings
 from antiphon.turns.settings import SpeculationSettings, TurnSettings
@@ -56,7 +67,7 @@ def turns(ahead: int = 0) -> Iterator[bytes]:
         yield next(voice if tick % (2 * TURN) < TURN else quiet)
 
 
-class InstantVAD:
+class InstantVAD(VoiceActivity):
     """Certain of every window by its last sample; notes "voice"."""
 
     sample_rate = RATE_IN
@@ -73,7 +84,7 @@ class InstantVAD:
             yield float(loud)
 
 
-class InstantEOT:
+class InstantEOT(EndOfTurn):
     """The turn is always over."""
 
     sample_rate = RATE_IN
@@ -83,7 +94,7 @@ class InstantEOT:
         return 1.0
 
 
-class InstantSTT:
+class InstantSTT(SpeechToText):
     """A final transcript when asked for one, or if not `segmented` with the first silence; notes "words"."""
 
     sample_rate = RATE_IN
@@ -106,7 +117,7 @@ class InstantSTT:
                 yield Recognized("Now tell me about bicycles.", True)
 
 
-class InstantLLM:
+class InstantLLM(LanguageModel):
     """Writes its reply at once; if `endless`, a word every 20 ms after that."""
 
     def __init__(self, endless: bool = False) -> None:
@@ -123,7 +134,7 @@ class InstantLLM:
         pass
 
 
-class InstantTTS:
+class InstantTTS(TextToSpeech):
     """`seconds` of speech at the first words of a reply; if `endless`, 20 ms every 20 ms after that."""
 
     sample_rate = RATE_OUT

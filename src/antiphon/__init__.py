@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .agent import Listening, Speaking
     from .conversation.tools import tool
     from .front_door import Agent
     from .pipeline import Gate, Parallel, Switch, Tap
@@ -23,10 +24,12 @@ __version__ = "0.1.0.dev0"
 __all__ = [
     "Agent",
     "Gate",
+    "Listening",
     "Parallel",
     "Playout",
     "Processor",
     "Session",
+    "Speaking",
     "Stage",
     "Switch",
     "Tap",
@@ -37,10 +40,12 @@ __all__ = [
 _HOMES = {
     "Agent": ".front_door",
     "Gate": ".pipeline",
+    "Listening": ".agent",
     "Parallel": ".pipeline",
     "Playout": ".playout.playout",
     "Processor": ".processor",
     "Session": ".session",
+    "Speaking": ".agent",
     "Stage": ".stage",
     "Switch": ".pipeline",
     "Tap": ".pipeline",

@@ -235,7 +235,7 @@ def test_dropped_connection() -> None:
 
 
 def test_an_answer_without_an_end() -> None:
-    with pytest.raises(UnavailableError, match="broke off"):
+    with pytest.raises(UnavailableError, match="closed the connection"):
         answer(Endpoint(body=lambda request: [chunk(content="Well, ")]))
 
 
@@ -256,4 +256,4 @@ def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
-        asyncio.run(LLM().load())
+        asyncio.run(LLM().open())

@@ -89,7 +89,7 @@ def play(
     from ..testing.virtual import run_virtual
     from ..transports.caller import CallerLine
     from .calls import CALLER_HZ, CallOutcome, hold
-    from .ready import fetch, load
+    from .ready import fetch, opened
     from .report import report, write
     from .screen import summary
 
@@ -104,8 +104,9 @@ def play(
     fetch(agent)
 
     async def hold_call() -> CallOutcome:
-        await load(agent, screen)
-        return await hold(agent, [line], screen, record=out, journal=journal, at_most=sound.seconds + AFTER)
+        at_most = sound.seconds + AFTER
+        async with opened(agent, screen):
+            return await hold(agent, [line], screen, record=out, journal=journal, at_most=at_most)
 
     call = run_virtual(hold_call()) if virtual else asyncio.run(hold_call())
     latency = call.latency

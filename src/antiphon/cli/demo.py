@@ -50,7 +50,7 @@ def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.envir
     """Hold a short spoken conversation with the local models, show how long it took, and serve a page."""
     from ..demo_agent import agent
     from .calls import CallOutcome, hold
-    from .ready import fetch, load
+    from .ready import fetch, opened
     from .screen import summary
     from .show import step
 
@@ -60,11 +60,11 @@ def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.envir
     fetch(agent)
 
     async def call() -> CallOutcome:
-        await load(agent, screen)
-        with step(screen, "Caller's voice made"):
-            lines = await voiced()
-        screen.print()
-        return await hold(agent, lines, screen, record=out, linger=1.0, at_most=AT_MOST)
+        async with opened(agent, screen):
+            with step(screen, "Caller's voice made"):
+                lines = await voiced()
+            screen.print()
+            return await hold(agent, lines, screen, record=out, linger=1.0, at_most=AT_MOST)
 
     held = asyncio.run(call())
     screen.print()

@@ -47,17 +47,17 @@ def talk(
 def speak(agent: "AgentDefinition", terminal: "Terminal", *, hint: str | None = None) -> None:
     """Hold a conversation over the terminal's devices, until Ctrl-C or the agent ends it."""
     from ..telemetry.latency import Latency
-    from .ready import fetch, load
+    from .ready import fetch, opened
     from .screen import Screen, summary
 
     out = console()
     latency = Latency()
 
     async def hold() -> None:
-        await load(agent, out)
-        out.print(f"Speak. Ctrl-C ends. {hint or ''}", style="bold", soft_wrap=True)
-        with Screen(out, latency) as screen:
-            await agent.session(terminal, observers=[latency, screen]).run()
+        async with opened(agent, out):
+            out.print(f"Speak. Ctrl-C ends. {hint or ''}", style="bold", soft_wrap=True)
+            with Screen(out, latency) as screen:
+                await agent.session(terminal, observers=[latency, screen]).run()
 
     fetch(agent)
     try:
@@ -73,7 +73,7 @@ def type_in(agent: "AgentDefinition", source: int = 0) -> None:
     """Hold a conversation in writing: what comes from the file descriptor `source`, line by line."""
     from ..playout.playout import Playout
     from ..services.llm import LLM
-    from ..services.matching import load
+    from ..services.streams import ready
     from ..session import Session
     from .ready import fetch
     from .show import step
@@ -85,7 +85,7 @@ def type_in(agent: "AgentDefinition", source: int = 0) -> None:
     async def hold() -> None:
         conversation = agent.conversation()
         with step(out, "Model loaded"):
-            await load(model)
+            await ready(model)
             await model.warm(conversation.context)
         page = Page(out, prompt=os.isatty(source))
         session = Session([conversation, LLM(model), Playout()], observers=[page])
@@ -100,7 +100,13 @@ def type_in(agent: "AgentDefinition", source: int = 0) -> None:
                 typing.cancel()
                 over.cancel()
 
-    asyncio.run(hold())
+    async def hold_and_close() -> None:
+        try:
+            await hold()
+        finally:
+            await agent.close()
+
+    asyncio.run(hold_and_close())
 
 
 async def _type(session: "Session", page: "Page", source: int) -> None:

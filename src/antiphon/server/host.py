@@ -138,9 +138,8 @@ class LoopHost:
     async def start(self) -> None:
         """Load the agents' models, and all code: no call is to wait for that."""
         preload(self.settings)
-        for agent in self.agents.values():
-            if isinstance(agent, AgentDefinition):
-                await agent.load()
+        for agent in self._standing():
+            await agent.open()
 
     async def open(self, opening: Opening, wire: Wire | None) -> "_Call":
         """Begin a session in a task of its own. Raises Refused where there is no room or no such agent."""
@@ -165,8 +164,19 @@ class LoopHost:
         return await made if inspect.isawaitable(made) else made
 
     async def close(self) -> None:
-        """Cancel every session."""
+        """Cancel every session, and close the agents' models."""
         await asyncio.gather(*(call.cancel("the server was closed") for call in list(self.calls.values())))
+        await asyncio.gather(*(agent.close() for agent in self._standing()))
+
+    async def leave(self, agent: AgentDefinition) -> None:
+        """Close the models of an agent that was made for a call, unless another call uses that agent."""
+        others = [*self._standing(), *(call.agent for call in self.calls.values())]
+        if not any(other is agent for other in others):
+            await agent.close(given=False)
+
+    def _standing(self) -> list[AgentDefinition]:
+        """Return the agents that serve all calls, as opposed to those that a function makes for one."""
+        return [agent for agent in self.agents.values() if isinstance(agent, AgentDefinition)]
 
 
 class _Call:
@@ -177,6 +187,7 @@ class _Call:
         self._opening = opening
         self._about = {"session": opening.session, "agent": opening.agent, "kind": opening.kind}
         self._transport: Transport | None = None
+        self.agent: AgentDefinition | None = None
         self._conversation: Session | None = None
         self._task: asyncio.Task[None] | None = None
         self._reason = "it could not begin"
@@ -192,7 +203,7 @@ class _Call:
         try:
             found = await session_transport(self._opening, wire, self._host.settings)
             self._transport = found.transport
-            agent = await self._host.agent(found.opening)
+            self.agent = agent = await self._host.agent(found.opening)
             self._conversation = agent.session(found.transport, observers=found.observers)
         except AntiphonError as error:
             raise _refusal(error) from error
@@ -272,6 +283,8 @@ class _Call:
                 without_numbers(self._reason),
             )
             self._tell(ended=self._reason, seconds=round(seconds, 3))
+            if self.agent is not None:
+                await self._host.leave(self.agent)
 
     def _listen(self, conversation: Session, latency: Latency) -> None:
         def began(_: SessionStarted) -> None:

@@ -86,7 +86,7 @@ def test_after_a_reset_it_begins_anew() -> None:
 
 
 def test_what_it_has_not_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="no 'reverb': join what you want of noise, echo, gain"):
+    with pytest.raises(ConfigurationError, match="no 'reverb': join some of noise, echo, gain"):
         create("cleaning", "webrtc_audio/noise+reverb")
 
 

@@ -102,6 +102,7 @@ class _Worker:
         self._pipe.tell(SessionOpened())
         reason = await hosted.wait()
         self._pipe.tell(SessionOver(reason))
+        await self._host.close()
         self._over.set()
 
     async def _answer(self, number: int, request: dict[str, Any]) -> None:
