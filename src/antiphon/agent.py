@@ -269,7 +269,8 @@ class AgentDefinition:
         from .services.cleaning import Cleaning
         from .vendors import create
 
-        return Cleaning(create("cleaning", chosen) if isinstance(chosen, str) else chosen())
+        made = create("cleaning", chosen) if isinstance(chosen, str) else chosen()
+        return Cleaning(verified("cleaning", made))
 
     def _screening(self) -> list[Part]:
         if self.screening is None:

@@ -602,7 +602,9 @@ def test_filler_while_a_tool_takes_long() -> None:
     cut = run_virtual(hold(agent("look", "wait", says=says, tools=[lookup], speaking=fills), lines))
     check(cut)
     assert cut.all(ReplyEnded)[0].interrupted
-    assert isinstance(said := cut.entries[1], AgentSaid) and fills.fillers[0].startswith(said.text.split(" I ")[0])
+    assert isinstance(said := cut.entries[1], AgentSaid) and fills.fillers[0].startswith(
+        said.text.split(" I ")[0]
+    )
 
 
 def test_twice_in_a_row_during_a_tool() -> None:

@@ -20,7 +20,8 @@ from antiphon.errors import (
 )
 from antiphon.frames import ToolCall
 from antiphon.services.ports import TextDelta, TokenUsage
-from antiphon.testing.check_llm import TOOL, check_llm
+from antiphon.testing import check_llm
+from antiphon.testing.conformance.llm import TOOL
 from antiphon.vendors.openai import LLM
 
 PLAIN = Context("Be brief.", (UserSaid("Hello?"),))

@@ -6,8 +6,18 @@ from collections.abc import AsyncIterator
 import pytest
 
 from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, Word
-from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedSTT, ScriptedTTS, loud, run_virtual
-from antiphon.testing.check_audio import check_eot, check_stt, check_tts, check_vad
+from antiphon.testing import (
+    LoudVAD,
+    ScriptedEOT,
+    ScriptedSTT,
+    ScriptedTTS,
+    check_eot,
+    check_stt,
+    check_tts,
+    check_vad,
+    loud,
+    run_virtual,
+)
 
 
 class Constant(ScriptedSTT):

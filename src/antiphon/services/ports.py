@@ -291,7 +291,7 @@ class Vendor:
 
 def verified(port: str, service: Any) -> Any:
     """Return the service. Raises ConfigurationError if it lacks members of its port's protocol."""
-    known = PORTS[port]
+    known = PORTS.get(port, CLEANING)
     if missing := known.missing(service):
         if known.method in missing:
             raise ConfigurationError(
