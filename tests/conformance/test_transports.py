@@ -5,12 +5,16 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from antiphon.clock import LoopClock
 from antiphon.frames import AgentAudio
 from antiphon.testing import FarSide, WireClient, check_transport, run_virtual
 from antiphon.transports.framing import Framing, Json, Protobuf
 from antiphon.transports.loopback import Loopback
 from antiphon.transports.port import Transport
 from antiphon.transports.websocket import Websocket
+
+sleep = LoopClock().sleep
+"""Waits in virtual time."""
 
 
 class Pieces(list[AgentAudio]):
@@ -77,12 +81,12 @@ def test_transports_conform(side: Callable[[], FarSide]) -> None:
 
 class Deaf(ClientSide):
     async def talk(self, pcm: bytes) -> None:
-        await asyncio.sleep(len(pcm) / 32000)
+        await sleep(len(pcm) / 32000)
 
 
 class Slow(LoopbackSide):
     async def talk(self, pcm: bytes) -> None:
-        await asyncio.sleep(0.5)
+        await sleep(0.5)
         await super().talk(pcm)
 
 
@@ -106,7 +110,7 @@ class Stays(ClientSide):
 
 class Leaky(ClientSide):
     async def connect(self) -> Transport:
-        self.task = asyncio.create_task(asyncio.sleep(3600))
+        self.task = asyncio.create_task(sleep(3600))
         return await super().connect()
 
 

@@ -34,7 +34,7 @@ Chunk = dict[str, Any]
 
 
 class _Server(Protocol):
-    def handle_chat_completions(self, request: dict[str, Any], take: Callable[[Chunk], bool]) -> None: ...
+    def handle_chat_completions(self, request: dict[str, Any], feed: Callable[[Chunk], bool]) -> None: ...
 
 
 @dataclass(eq=False, slots=True)

@@ -1,13 +1,16 @@
 """The telephone keeps what the port of transports promises, with every provider's codec."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from antiphon.clock import LoopClock
 from antiphon.testing import FarSide, check_transport, run_virtual
 from antiphon.transports.port import Transport
 from antiphon.transports.telephony.call import Telephone
 from antiphon.transports.telephony.providers import provider
+
+sleep = LoopClock().sleep
+"""Waits in virtual time."""
 
 
 class CallerSide(FarSide):
@@ -30,7 +33,7 @@ class CallerSide(FarSide):
     async def talk(self, pcm: bytes) -> None:
         size = self.sample_rate // 50 * 2
         for begun in range(0, len(pcm), size):
-            await asyncio.sleep(0.02)
+            await sleep(0.02)
             self._numbers += 1
             self.call.wire.put(self.far.says(pcm[begun : begun + size], self._numbers))
 
