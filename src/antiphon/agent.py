@@ -199,14 +199,22 @@ class AgentDefinition:
         if not closing:
             return
         _, late = await asyncio.wait(closing, timeout=CLOSED_WITHIN)
-        for task in late:
-            task.cancel()
-        for error in await asyncio.gather(*closing, return_exceptions=True):
-            if error is not None:
-                logger.warning("a service could not be closed: %r", error)
+        if late:
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late, timeout=CLOSED_WITHIN / 4)
+        for service, task in zip(services, closing, strict=True):
+            if not task.done() or task.cancelled():
+                logger.warning("%r did not close within %g s", service, CLOSED_WITHIN)
+            elif (error := task.exception()) is not None:
+                logger.warning("%r could not be closed: %r", service, error)
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -173,7 +173,7 @@ def _services_of(agent: AgentDefinition) -> list[Service]:
 def _problem_in_a_fork(agents: Mapping[str, Any]) -> str:
     """Open and close the services in a fork, as a worker would; returns what is missing, such as a key.
 
-    What the vendors err in is none of the server's problems: a call will tell.
+    Errors of a vendor are only logged, since they may be over when the first call comes.
     """
     reader, writer = os.pipe()
     pid = os.fork()
@@ -198,7 +198,7 @@ async def _problem(agents: Mapping[str, Any]) -> str:
             await service.close()
         except YouErred as error:
             return str(error)
-        except Exception as error:  # noqa: BLE001  the first call will fail, or not
+        except Exception as error:  # noqa: BLE001  the first call tries again
             logger.warning("a service cannot be opened now: %r", error)
     return ""
 

@@ -24,7 +24,7 @@ from ...services.ports import (
     VoiceActivity,
     Word,
 )
-from .leftovers import alive, nothing_left
+from .life import alive, nothing_left
 
 __all__ = ["check_eot", "check_filter", "check_stt", "check_tts", "check_vad"]
 

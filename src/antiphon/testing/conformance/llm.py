@@ -16,7 +16,7 @@ from typing import cast
 from ...context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
 from ...frames import ToolCall
 from ...services.ports import LanguageModel, TextDelta, TokenUsage
-from .leftovers import alive
+from .life import alive
 
 __all__ = ["check_llm"]
 

@@ -18,7 +18,7 @@ from ...reply import Reply
 from ...session import Session
 from ...transports.port import Transport
 from ..scripted import loud
-from .leftovers import nothing_left
+from .life import nothing_left
 
 __all__ = ["FarSide", "check_transport"]
 
