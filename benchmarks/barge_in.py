@@ -50,7 +50,7 @@ async def main() -> int:
         stt=ScriptedSTT(["stop it now"] * 100),
         llm=ScriptedLLM(["Well."] * 100),
     )
-    await agent.load()
+    await agent.open()
     questions = await synthesised(agent.service("tts")) + [recorded(path) for path in sys.argv[1:]]
     delays = [(question.name, await delay(agent, question)) for question in questions]
     shown = Table("who speaks", "ms until the agent is silent")

@@ -166,7 +166,7 @@ def clean(name: str, near: Sound, far: Sound | None, score: Score) -> Sound:
     if not name:
         return near
     service: AudioFilter = create("cleaning", name)
-    asyncio.run(load(service))
+    asyncio.run(service.open())
     rate = service.sample_rate
     heard, played, back = Resampler(HZ, rate), Resampler(HZ, rate), Resampler(rate, HZ)
     tail = np.zeros(HZ // 10)
@@ -184,14 +184,8 @@ def clean(name: str, near: Sound, far: Sound | None, score: Score) -> Sound:
         out += back(made)
     score.ms += 1000 * seconds
     delay = round(service.delay / service.sample_rate * HZ)
-    if (close := getattr(service, "close", None)) is not None:
-        close()
+    asyncio.run(service.close())
     return floats(out)[delay : delay + len(near)]
-
-
-async def load(service: AudioFilter) -> None:
-    if (ahead := getattr(service, "load", None)) is not None:
-        await ahead()
 
 
 def plain(text: str) -> list[str]:

@@ -8,6 +8,7 @@ the program calls `session.interrupt()`.
 import asyncio
 from statistics import median
 
+from antiphon import Listening
 from antiphon.frames import UserText
 from antiphon.turns.vad import VADSettings
 
@@ -32,7 +33,7 @@ async def _delays(by_call: bool, times: int) -> list[float]:
     call = attentive(
         llm=InstantLLM(endless=True),
         tts=InstantTTS(1.0, endless=True),
-        speech=VADSettings(start_after=0.0),
+        listening=Listening(speech=VADSettings(start_after=0.0)),
     )
     async with call.session:
         return [await _interruption(call, by_call) for _ in range(times)]

@@ -17,7 +17,18 @@ from antiphon import Agent
 from antiphon.context import Context
 from antiphon.frames import AgentAudio, Frame, Interrupted, PlayoutPaused, SessionStarted, Signal, UserAudio
 from antiphon.processor import Processor, on
-from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta
+from antiphon.services.ports import (
+    AudioChunk,
+    EndOfTurn,
+    Flush,
+    LanguageModel,
+    Recognized,
+    Speech,
+    SpeechToText,
+    TextDelta,
+    TextToSpeech,
+    VoiceActivity,
+)
 from antiphon.stage import Stage, Work
 from antiphon.turns.endpointing import EndpointingSettings
 from antiphon.turns.settings import SpeculationSettings, TurnSettings
@@ -59,8 +70,8 @@ def turns(ahead: int = 0) -> Iterator[bytes]:
         yield next(voice if tick % (2 * TURN) < TURN else quiet)
 
 
-class InstantVAD:
-    """Decides by the last sample of each window; notes "voice"."""
+class InstantVAD(VoiceActivity):
+    """Certain of every window by its last sample; notes "voice"."""
 
     sample_rate = RATE_IN
     window = 512
@@ -76,8 +87,8 @@ class InstantVAD:
             yield float(loud)
 
 
-class InstantEOT:
-    """Says that every turn is over."""
+class InstantEOT(EndOfTurn):
+    """The turn is always over."""
 
     sample_rate = RATE_IN
     seconds = 8.0
@@ -86,8 +97,8 @@ class InstantEOT:
         return 1.0
 
 
-class InstantSTT:
-    """Sends a final transcript when asked to or, if not `segmented`, at the first silence; notes "words"."""
+class InstantSTT(SpeechToText):
+    """A final transcript when asked for one, or if not `segmented` with the first silence; notes "words"."""
 
     sample_rate = RATE_IN
 
@@ -109,8 +120,8 @@ class InstantSTT:
                 yield Recognized("Now tell me about bicycles.", True)
 
 
-class InstantLLM:
-    """Writes its reply at once and, if `endless`, a word every 20 ms after that."""
+class InstantLLM(LanguageModel):
+    """Writes its reply at once; if `endless`, a word every 20 ms after that."""
 
     def __init__(self, endless: bool = False) -> None:
         self.endless = endless
@@ -126,8 +137,8 @@ class InstantLLM:
         pass
 
 
-class InstantTTS:
-    """Makes `seconds` of speech at once for each reply and, if `endless`, 20 ms every 20 ms after that."""
+class InstantTTS(TextToSpeech):
+    """`seconds` of speech at the first words of a reply; if `endless`, 20 ms every 20 ms after that."""
 
     sample_rate = RATE_OUT
 

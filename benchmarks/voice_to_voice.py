@@ -150,7 +150,7 @@ async def main() -> int:
     options = parser.parse_args()
     console = Console()
     agent = Agent(INSTRUCTIONS)
-    await agent.load()
+    await agent.open()
     questions = await synthesised(agent.service("tts")) + [recorded(path) for path in options.recordings]
     await with_overlap(agent, questions[0])  # not counted: it pays for what is done only once
     turns, apart, lost = [], [], []

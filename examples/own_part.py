@@ -37,8 +37,8 @@ async def main(recording: str) -> None:
     parts.insert(place, Vocabulary({"die now mow": "dynamo"}))
 
     latency = Latency()
-    await agent.load()
-    await Session(parts, observers=[latency]).run()
+    async with agent:  # its models are ready before the call begins
+        await Session(parts, observers=[latency]).run()
     for turn in latency.turns:
         heard = turn.answer.heard if turn.answer else "no answer"
         print(f"{turn.user}\n    {heard}\n    voice to voice {turn.voice_to_voice or 0:.2f} s")

@@ -1,14 +1,14 @@
-"""A whole vendor: a language model that gives back what it hears."""
+"""A whole vendor: a language model that repeats what it hears."""
 
 from collections.abc import AsyncIterator
 
 from antiphon.context import Context, UserSaid
 from antiphon.errors import ConfigurationError
 from antiphon.frames import ToolCall
-from antiphon.services.ports import TextDelta, TokenUsage, Vendor
+from antiphon.services.ports import LanguageModel, TextDelta, TokenUsage, Vendor
 
 
-class Parrot:
+class Parrot(LanguageModel):
     """Answers with the user's last words. `model` is how often it says them: "once" or "twice"."""
 
     def __init__(self, model: str = "once") -> None:
@@ -18,14 +18,11 @@ class Parrot:
         self.times = times[model]
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """One word after the other."""
+        """Yield one word after the other."""
         said = [entry.text for entry in context.entries if isinstance(entry, UserSaid)]
         words = said[-1].split() if said else []
         for word in words * self.times:
             yield TextDelta(word + " ")
-
-    async def warm(self, context: Context) -> None:
-        """A parrot is always warm."""
 
 
 VENDOR = Vendor(

@@ -23,8 +23,8 @@ async def talk(ringing: Ringing) -> None:
 
 
 async def main() -> None:
-    await agent.load()
-    async with Endpoint(SIPSettings(listen="127.0.0.1:5060")) as endpoint, asyncio.TaskGroup() as calls:
+    endpoint = Endpoint(SIPSettings(listen="127.0.0.1:5060"))
+    async with agent, endpoint, asyncio.TaskGroup() as calls:
         async for ringing in endpoint.calls():
             calls.create_task(talk(ringing))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .agent import Listening, Speaking
     from .conversation.scope import Scope
     from .conversation.tools import tool
     from .front_door import Agent
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Agent",
     "Gate",
+    "Listening",
     "Parallel",
     "Playout",
     "Processor",
     "Scope",
     "Session",
+    "Speaking",
     "Stage",
     "Switch",
     "Tap",
@@ -40,11 +43,13 @@ __all__ = [
 _HOMES = {
     "Agent": ".front_door",
     "Gate": ".pipeline",
+    "Listening": ".agent",
     "Parallel": ".pipeline",
     "Playout": ".playout.playout",
     "Processor": ".processor",
     "Scope": ".conversation.scope",
     "Session": ".session",
+    "Speaking": ".agent",
     "Stage": ".stage",
     "Switch": ".pipeline",
     "Tap": ".pipeline",

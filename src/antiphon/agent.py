@@ -1,13 +1,14 @@
-"""What an agent is: instructions, three models and tools; the rest has defaults.
+"""What an agent is: instructions, models and tools; everything else has defaults.
 
-`antiphon.Agent` is this with `run()`, which needs the command line and so stands above it (`front_door.py`).
+`antiphon.Agent` is this class with `run()`, which needs the command line and therefore lives in a layer above
+(`front_door.py`).
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Self
 
 from .context import Entry
 from .conversation.conversation import Conversation
@@ -15,7 +16,18 @@ from .conversation.tools import Tool
 from .errors import ConfigurationError
 from .pipeline import Part
 from .playout.playout import Playout
-from .services.ports import AudioFilter, EndOfTurn, LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
+from .services.ports import (
+    PORTS,
+    AudioFilter,
+    EndOfTurn,
+    LanguageModel,
+    Service,
+    SpeechToText,
+    TextToSpeech,
+    VoiceActivity,
+    verified,
+)
+from .services.streams import ready
 from .session import Observer, Session
 from .transports.port import Transport
 from .turns.interruption import InterruptionClassifier
@@ -29,21 +41,68 @@ if TYPE_CHECKING:
     from .screening import ScreeningSettings
     from .services.cleaning import Cleaning
 
-__all__ = ["AgentDefinition"]
+__all__ = ["AgentDefinition", "Listening", "Speaking"]
 
 logger = logging.getLogger("antiphon.agent")
 
-PORTS = {"vad": "detect", "eot": "score", "stt": "transcribe", "tts": "speak", "llm": "generate"}
-"""Each port with its method."""
 WARM_WITHIN = 60.0  # seconds that the language model may take to read the instructions
+CLOSED_WITHIN = 2.0  # seconds that services may take to close
+MOVED = {
+    **dict.fromkeys(("speech", "mute", "cleaning", "classifier"), "listening=Listening"),
+    **dict.fromkeys(("timing", "fillers", "apology", "ambience"), "speaking=Speaking"),
+}
+"""Settings that were parameters of the agent, and the group that each is in now."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """How the user is heard."""
+
+    speech: VADSettings = field(default_factory=VADSettings)
+    """When sound becomes speech, and when speech is over."""
+    mute: Sequence[str | Callable[[], MuteRule]] = ()
+    """When the user is not heard: "greeting", "first words", "tools", "speaking", or the class of a rule of
+    your own, of which each conversation gets an instance."""
+    cleaning: str | Callable[[], AudioFilter] | None = None
+    """What filters the microphone before any part hears it: "webrtc_audio/echo", or the class of a filter of
+    your own, of which each conversation gets an instance."""
+    classifier: InterruptionClassifier | None = None
+    """Decides what a sound over the agent's voice is; None means the rules of `turns.interruption`."""
+
+    def __post_init__(self) -> None:
+        for rule in self.mute:
+            if not isinstance(rule, str) and not callable(rule):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ConfigurationError(
+                    f"mute={rule!r}: pass the rule's class; each conversation makes its own"
+                )
+        if not (self.cleaning is None or isinstance(self.cleaning, str) or callable(self.cleaning)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigurationError(
+                f"cleaning={self.cleaning!r}: pass a name like 'webrtc_audio/echo' or the filter's class; "
+                "each conversation makes its own"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speaking:
+    """How the agent speaks, besides its voice."""
+
+    timing: ResponseTiming | None = field(default_factory=TimingRules)
+    """How long an answer waits, by the kind of turn; None answers at once."""
+    fillers: Sequence[str] = ()
+    """What is said, in turn, while a tool takes long and nothing else has been said: "One moment."."""
+    apology: str | None = "Sorry, I had a problem just now. Could you say that again?"
+    """What is said if no answer could be made; None says nothing."""
+    ambience: "AmbienceSettings | None" = None
+    """What is heard behind the agent's voice, and while an answer is made."""
 
 
 @dataclass
 class AgentDefinition:
-    """What an agent is and what it is made with; each conversation is a session of its own.
+    """What an agent is and what it is made of; each conversation is a session of its own.
 
-    A model is "vendor/model", "vendor", or an object that implements its port; None leaves out what a
-    pipeline can do without (`vad`, `eot`).
+    A model is "vendor/model", "vendor", or an object that implements its port (`services/ports.py`); `vad`
+    and `eot` may be None, for a pipeline without them. The agent makes its models once, for all
+    conversations, and closes them in `close`.
     """
 
     instructions: str
@@ -52,28 +111,23 @@ class AgentDefinition:
     tts: str | TextToSpeech = "local"
     tools: Sequence[Tool] = ()
     greeting: str | None = None
+    """What the agent says first; None waits for the user."""
     vad: str | VoiceActivity | None = "local"
     eot: str | EndOfTurn | None = "local"
-    apology: str | None = "Sorry, I had a problem just now. Could you say that again?"
-    speech: VADSettings = field(default_factory=VADSettings)
     turns: TurnSettings = field(default_factory=TurnSettings)
-    classifier: InterruptionClassifier | None = None
-    """What a sound over the agent's voice is; None is the rules of `turns.interruption`."""
-    timing: ResponseTiming | None = field(default_factory=TimingRules)
-    """How long an answer waits after a turn such as this; None is never."""
-    fillers: Sequence[str] = ()
-    """What is said, in turn, while a tool takes long and nothing else has been said: "One moment."."""
-    mute: Sequence[str | Callable[[], MuteRule]] = ()
-    """When the user is not heard: "greeting", "first words", "tools", "speaking", or the class of a rule of
-    one's own, of which each conversation has one."""
-    cleaning: str | Callable[[], AudioFilter] | None = None
-    """What is done to the microphone before anybody listens: "webrtc_audio/echo", or the class of a filter of
-    one's own, of which each conversation has one."""
-    ambience: "AmbienceSettings | None" = None
-    """What is heard behind the agent's voice, and while an answer is made."""
+    """When a turn is over, and when the user interrupts."""
+    listening: Listening = field(default_factory=Listening)
+    speaking: Speaking = field(default_factory=Speaking)
     screening: "ScreeningSettings | None" = None
-    """For calls that the agent makes: what to do with what answers."""
+    """For calls that the agent makes: what to do with whoever, or whatever, answers."""
     history: Sequence[Entry] = ()
+    """What was said before the conversation begins."""
+
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        """Raise ConfigurationError for settings that are in a group now."""
+        if moved := [f"{name} is in {MOVED[name]}({name}=...)" for name in settings if name in MOVED]:
+            raise ConfigurationError(f"{'; '.join(moved)} now: from antiphon import Listening, Speaking")
+        return super().__new__(cls)
 
     def __post_init__(self) -> None:
         if not isinstance(self.instructions, str) or not self.instructions.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -81,40 +135,95 @@ class AgentDefinition:
         for tool in self.tools:
             if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ConfigurationError(f"{tool!r} is not a tool: put @tool above its function")
-        for rule in self.mute:
-            if not isinstance(rule, str) and not callable(rule):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise ConfigurationError(
-                    f"mute={rule!r}: give the rule's class; each conversation has its own"
-                )
-        if not (self.cleaning is None or isinstance(self.cleaning, str) or callable(self.cleaning)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ConfigurationError(
-                f"cleaning={self.cleaning!r}: give a name like 'webrtc_audio/echo' or the filter's class; "
-                "each conversation has its own"
-            )
-        for port, method in PORTS.items():
-            chosen = getattr(self, port)
-            if isinstance(chosen, type):
-                raise ConfigurationError(f"{port} is the class {chosen.__name__}: write {chosen.__name__}()")
-            needed = port not in ("vad", "eot")
-            if not isinstance(chosen, str) and not hasattr(chosen, method) and (needed or chosen is not None):
-                raise ConfigurationError(
-                    f"{port}={chosen!r} is neither a name like 'vendor/model' nor an object with {method}()"
-                )
         self._services: dict[str, Any] = {}
+        for name, port in PORTS.items():
+            chosen = self.chosen(name)
+            if isinstance(chosen, type):
+                raise ConfigurationError(f"{name} is the class {chosen.__name__}: write {chosen.__name__}()")
+            if not isinstance(chosen, str) and not (chosen is None and port.optional):
+                verified(name, chosen)
+
+    # Models ------------------------------------------------------------------------------------------
+
+    def chosen(self, port: str) -> Any:
+        """Return what was given for a port ("stt", "llm", ...): a name, an object, or None."""
+        return {"stt": self.stt, "llm": self.llm, "tts": self.tts, "vad": self.vad, "eot": self.eot}[port]
 
     def service(self, port: str) -> Any:
-        """The service of a port ("stt", "llm", "tts", "vad", "eot"), made once for all conversations."""
-        chosen = getattr(self, port)
+        """Return the service of a port ("stt", "llm", ...), which is made once for all conversations."""
+        chosen = self.chosen(port)
         if not isinstance(chosen, str):
             return chosen
         if port not in self._services:
             from .vendors import create  # vendors know services, not the other way round
 
-            self._services[port] = create(port, chosen)
+            self._services[port] = verified(port, create(port, chosen))
         return self._services[port]
 
+    def services(self) -> list[Service]:
+        """Return the services of all ports, made now if they were not."""
+        return [self.service(port) for port in PORTS if self.chosen(port) is not None]
+
+    def is_resident(self, port: str) -> bool:
+        """Return True if the service of a port cannot be forked once it is loaded."""
+        chosen = self.chosen(port)
+        if isinstance(chosen, str):
+            from .vendors import is_resident
+
+            return is_resident(port, chosen)
+        return chosen is not None and self.service(port).resident
+
+    def with_services(self, **changed: Any) -> Self:
+        """Return a copy with other services for some ports, which shares those of all other ports."""
+        copy = replace(self, **changed)
+        copy._services = {port: made for port, made in self._services.items() if port not in changed}
+        return copy
+
+    async def open(self) -> None:
+        """Load and open the models ahead of the first conversation, which then starts at once."""
+        await asyncio.gather(*map(ready, self.services()))
+        try:
+            async with asyncio.timeout(WARM_WITHIN):
+                await self.service("llm").warm(self.conversation().context)
+        except Exception as error:  # noqa: BLE001  only the first answer is slower
+            logger.warning("the language model could not be warmed: %r", error)
+
+    async def close(self, *, given: bool = True) -> None:
+        """Close the models; they are opened again by the next `open` or session.
+
+        `given=False` leaves objects open that the agent was given: other agents may use them.
+        """
+        own = [one for one in map(self.chosen, PORTS) if one is not None and not isinstance(one, str)]
+        services = [*self._services.values(), *(own if given else [])]
+        closing = [asyncio.create_task(service.close()) for service in services]
+        if not closing:
+            return
+        _, late = await asyncio.wait(closing, timeout=CLOSED_WITHIN)
+        if late:
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late, timeout=CLOSED_WITHIN / 4)
+        for service, task in zip(services, closing, strict=True):
+            if not task.done() or task.cancelled():
+                logger.warning("%r did not close within %g s", service, CLOSED_WITHIN)
+            elif (error := task.exception()) is not None:
+                logger.warning("%r could not be closed: %r", service, error)
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.open()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # Conversations -----------------------------------------------------------------------------------
+
     def pipeline(self, transport: Transport) -> list[Part]:
-        """The parts of a conversation over this transport: to read, to edit, or to replace."""
+        """Return the parts of a conversation over this transport: to read, to edit, or to replace."""
         from .services.eot import EOT
         from .services.llm import LLM
         from .services.stt import STT
@@ -123,18 +232,19 @@ class AgentDefinition:
         from .turns.mute import Mute
         from .turns.turn_taking import TurnTaking
 
-        mute = [rule if isinstance(rule, str) else rule() for rule in self.mute]
+        heard = self.listening
+        mute = [rule if isinstance(rule, str) else rule() for rule in heard.mute]
         cleaning, segmented = self._cleaning(), self.vad is not None and self.service("stt").segmented
         return [
             transport.input,
             *([Mute(*mute)] if mute else []),
             *([cleaning] if cleaning else []),
-            *([VAD(self.service("vad"), self.speech)] if self.vad is not None else []),
+            *([VAD(self.service("vad"), heard.speech)] if self.vad is not None else []),
             *([cleaning.raw] if cleaning and cleaning.service.echo and segmented else []),
             STT(self.service("stt")),
             *([EOT(self.service("eot"))] if self.eot is not None else []),
             *self._screening(),
-            TurnTaking(self.turns, classifier=self.classifier),
+            TurnTaking(self.turns, classifier=heard.classifier),
             self.conversation(),
             LLM(self.service("llm")),
             TTS(self.service("tts")),
@@ -144,14 +254,31 @@ class AgentDefinition:
             transport.output,
         ]
 
+    def conversation(self) -> Conversation:
+        """Return a new conversation with this agent's instructions, tools and history."""
+        return Conversation(
+            self.instructions,
+            self.tools,
+            greeting=self.greeting,
+            apology=self.speaking.apology,
+            history=self.history,
+            timing=self.speaking.timing,
+            fillers=self.speaking.fillers,
+        )
+
+    def session(self, transport: Transport, *, observers: Sequence[Observer] = ()) -> Session:
+        """Return a conversation over this transport, ready to `run`."""
+        return Session(self.pipeline(transport), observers=[*transport.observers, *observers])
+
     def _cleaning(self) -> "Cleaning | None":
-        if self.cleaning is None:
+        chosen = self.listening.cleaning
+        if chosen is None:
             return None
         from .services.cleaning import Cleaning
         from .vendors import create
 
-        made = create("cleaning", self.cleaning) if isinstance(self.cleaning, str) else self.cleaning()
-        return Cleaning(made)
+        made = create("cleaning", chosen) if isinstance(chosen, str) else chosen()
+        return Cleaning(verified("cleaning", made))
 
     def _screening(self) -> list[Part]:
         if self.screening is None:
@@ -161,34 +288,8 @@ class AgentDefinition:
         return [Screening(self.screening)]
 
     def _ambience(self) -> list[Part]:
-        if self.ambience is None:
+        if self.speaking.ambience is None:
             return []
         from .playout.ambience import Ambience
 
-        return [Ambience(self.ambience)]
-
-    def conversation(self) -> Conversation:
-        """A new conversation with this agent's instructions, tools and history."""
-        return Conversation(
-            self.instructions,
-            self.tools,
-            greeting=self.greeting,
-            apology=self.apology,
-            history=self.history,
-            timing=self.timing,
-            fillers=self.fillers,
-        )
-
-    def session(self, transport: Transport, *, observers: Sequence[Observer] = ()) -> Session:
-        """A conversation over this transport, ready to `run`."""
-        return Session(self.pipeline(transport), observers=[*transport.observers, *observers])
-
-    async def load(self) -> None:
-        """Load the models ahead of the first conversation, which then starts at once."""
-        services = [self.service(port) for port in PORTS if getattr(self, port) is not None]
-        await asyncio.gather(*(service.load() for service in services if hasattr(service, "load")))
-        try:
-            async with asyncio.timeout(WARM_WITHIN):
-                await self.service("llm").warm(self.conversation().context)
-        except Exception as error:  # noqa: BLE001  the first answer is slower, no more
-            logger.warning("the language model could not be warmed: %r", error)
+        return [Ambience(self.speaking.ambience)]

@@ -1,4 +1,4 @@
-"""The agent of a command: the one in a file, or the house's own."""
+"""Reads the agents of a Python file, for commands and servers."""
 
 import sys
 import traceback
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 __all__ = ["chosen", "from_file", "loading", "served"]
 
 loading: ContextVar[Path | None] = ContextVar("loading", default=None)
-"""The file that is being read for its agent."""
+"""The file that is being run for its agent, so that `Agent.run` can refuse to run then."""
 
 
 def chosen(path: Path | None) -> AgentDefinition:
-    """The agent of a file, or that of the demo where no file is named."""
+    """Return the agent of a file, or that of the demo if there is no file."""
     if path is not None:
         return from_file(path)
     from .demo_agent import agent
@@ -29,18 +29,18 @@ def chosen(path: Path | None) -> AgentDefinition:
 
 
 def from_file(path: Path) -> AgentDefinition:
-    """The Agent named `agent` in a Python file, else the only one. The file is run as when it is imported.
+    """Run a Python file, as an import does; returns its Agent named `agent`, else the only one.
 
-    Raises ConfigurationError where it cannot be read or run, or has no such agent.
+    Raises ConfigurationError if the file cannot be read or run, or has no such agent.
     """
     return _only(_run(path), path)
 
 
 def served(path: Path | None) -> "Agents":
-    """What a Python file gives to a server: its dict `agents`, or its `agent`, which may be a function too.
+    """Run a Python file; returns its dict `agents`, or its `agent`, which may be a function, by its file's
+    name.
 
-    One alone has the name of its file. None is the demo's agent. The file is run as by `from_file`, and
-    ConfigurationError raised likewise.
+    None returns the demo's agent. Raises ConfigurationError as `from_file` does.
     """
     if path is None:
         return {"bicycle_shop": chosen(None)}
@@ -63,7 +63,7 @@ def _checked(agents: dict[Any, Any], path: Path) -> "Agents":
 
 
 def _run(path: Path) -> dict[str, object]:
-    """The names of a file that has been run."""
+    """Run a file; returns its names."""
     try:
         code = compile(path.read_bytes(), path, "exec")
     except OSError as error:
@@ -100,7 +100,7 @@ def _only(names: dict[str, object], path: Path) -> AgentDefinition:
 
 
 def _place(error: BaseException, path: Path) -> str:
-    """The last line of the file that the error came through."""
+    """Return the file, with the last of its lines that the error came through."""
     lines = [
         frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
     ]

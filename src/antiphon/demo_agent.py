@@ -1,4 +1,4 @@
-"""The agent that `antiphon demo`, `talk` and `converse` use when no other is named."""
+"""The agent that `antiphon demo`, `talk`, `converse` and `serve` use if no file is named."""
 
 from .agent import AgentDefinition
 from .conversation.tools import tool

@@ -27,7 +27,18 @@ from antiphon.server.app import app
 from antiphon.server.port import Opening
 from antiphon.server.run import serve
 from antiphon.server.settings import ServerSettings
-from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta, Word
+from antiphon.services.ports import (
+    AudioChunk,
+    Flush,
+    LanguageModel,
+    Recognized,
+    Speech,
+    SpeechToText,
+    TextDelta,
+    TextToSpeech,
+    VoiceActivity,
+    Word,
+)
 from antiphon.transports.port import Transport
 from antiphon.transports.webrtc import WebRTC
 
@@ -36,7 +47,7 @@ LONG = "I shall tell you all about it, slowly and from the beginning, so that th
 BUSY = 4.5  # seconds: longer than a client waits for a server that has fallen silent
 
 
-class LevelVAD:
+class LevelVAD(VoiceActivity):
     """Takes what is louder than -40 dBFS for speech: a coded silence is not quite silent."""
 
     sample_rate = 16000
@@ -49,7 +60,7 @@ class LevelVAD:
             yield 1.0 if np.sqrt(np.mean(samples**2)) > 328 else 0.0
 
 
-class OneQuestion:
+class OneQuestion(SpeechToText):
     """Hears the same question in every stretch of speech."""
 
     segmented = True
@@ -62,7 +73,7 @@ class OneQuestion:
                 yield Recognized("What time is it?", item.final)
 
 
-class Obedient:
+class Obedient(LanguageModel):
     """Answers by what the user's last words ask for; a result of a tool it repeats."""
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall]:
@@ -82,7 +93,7 @@ class Obedient:
         """Nothing to warm."""
 
 
-class Tone:
+class Tone(TextToSpeech):
     """Speaks in a tone of 440 Hz, 15 characters a second."""
 
     sample_rate = 24000

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from antiphon import Agent
+from antiphon import Agent, Speaking
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import Tool, tool
@@ -589,8 +589,8 @@ def test_filler_while_a_tool_takes_long() -> None:
     """Only where nothing has been said; it is part of the reply, and can be interrupted like the rest."""
     says = [[ToolCall("1", "lookup", "{}")], "I have found it.", "Yes?"]
     lines = [line(0.8, 0.5, "now"), line(0.8, 2.0, "barge-in")]
-    fills = ["Let me see, one moment please."]
-    call = run_virtual(hold(agent("look", "wait", says=says, tools=[lookup], fillers=fills), lines[:1]))
+    fills = Speaking(fillers=["Let me see, one moment please."])
+    call = run_virtual(hold(agent("look", "wait", says=says, tools=[lookup], speaking=fills), lines[:1]))
     check(call)
     call.reads("""
         0.51  user: look
@@ -599,10 +599,12 @@ def test_filler_while_a_tool_takes_long() -> None:
         8.48  end: the caller hung up
     """)
     assert [type(entry) for entry in call.entries] == [UserSaid, AgentSaid, ToolAnswered, AgentSaid]
-    cut = run_virtual(hold(agent("look", "wait", says=says, tools=[lookup], fillers=fills), lines))
+    cut = run_virtual(hold(agent("look", "wait", says=says, tools=[lookup], speaking=fills), lines))
     check(cut)
     assert cut.all(ReplyEnded)[0].interrupted
-    assert isinstance(said := cut.entries[1], AgentSaid) and fills[0].startswith(said.text.split(" I ")[0])
+    assert isinstance(said := cut.entries[1], AgentSaid) and fills.fillers[0].startswith(
+        said.text.split(" I ")[0]
+    )
 
 
 def test_twice_in_a_row_during_a_tool() -> None:

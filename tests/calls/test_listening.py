@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from antiphon import Agent
+from antiphon import Agent, Listening
 from antiphon.clock import LoopClock
 from antiphon.conversation.tools import tool
 from antiphon.errors import ConfigurationError
@@ -166,7 +166,7 @@ def muted(
         "x",
         greeting="This is the shop for bicycles of all kinds.",
         tools=[lookup],
-        mute=rules,
+        listening=Listening(mute=rules),
         **services(hears, says),
     )
     call = run_virtual(hold(agent, lines))
@@ -191,7 +191,9 @@ def test_greeting_is_heard_to_the_end() -> None:
 def test_first_words_are_heard_to_the_end() -> None:
     """Those that are said first, be they a greeting or an answer."""
     agent = Agent(
-        "x", mute=["first words"], **services(["hello", "stop it"], ["Good morning to you.", "Yes?"])
+        "x",
+        listening=Listening(mute=["first words"]),
+        **services(["hello", "stop it"], ["Good morning to you.", "Yes?"]),
     )
     lines = [line(0.8, 0.5, "now"), line(0.5, 0.3, "barge-in"), line(0.8, 1.2, "now")]
     call = run_virtual(hold(agent, lines))
@@ -239,7 +241,7 @@ def test_each_call_has_its_own_greeting() -> None:
     agent = Agent(
         "x",
         greeting="Hello, this is the shop, how can I help you?",
-        mute=[UntilGreeted],
+        listening=Listening(mute=[UntilGreeted]),
         **services(["one", "two"], ["Yes?", "Yes?"]),
     )
     for said in ("one", "two"):
@@ -250,8 +252,8 @@ def test_each_call_has_its_own_greeting() -> None:
 
 
 def test_rule_that_calls_would_share_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="give the rule's class"):
-        Agent("x", mute=[UntilGreeted()], **services([], []))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ConfigurationError, match="pass the rule's class"):
+        Agent("x", listening=Listening(mute=[UntilGreeted()]), **services([], []))  # pyright: ignore[reportArgumentType]
 
 
 def test_user_who_is_only_heard_by_words_is_not_idle() -> None:

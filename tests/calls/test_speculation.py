@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon import Agent
+from antiphon import Agent, Speaking
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
@@ -172,7 +172,10 @@ def test_late_word_on_the_timing_of_an_old_answer_is_not_that_of_the_new_one() -
 
     good = services(["I take the red one.", "Wait, the blue one."], ["Certainly.", "The blue one."])
     call = run_virtual(
-        hold(Agent("x", timing=Slow(), **good), [line(0.8, 0.5, "now"), line(0.8, 0.3, "now")])
+        hold(
+            Agent("x", speaking=Speaking(timing=Slow()), **good),
+            [line(0.8, 0.5, "now"), line(0.8, 0.3, "now")],
+        )
     )
     check(call)
     assert [ended.heard for ended in call.all(ReplyEnded)][-1] == "The blue one."

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from antiphon import Agent
+from antiphon import Agent, Listening
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
@@ -41,7 +41,7 @@ from antiphon.frames import (
 )
 from antiphon.pipeline import Part
 from antiphon.processor import Processor, on
-from antiphon.services.ports import Speech, Word
+from antiphon.services.ports import EndOfTurn, Speech, Word
 from antiphon.telemetry.latency import PARTS, Latency
 from antiphon.testing import ScriptedSTT, ScriptedTTS, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, hold, no_task_left, services
@@ -322,7 +322,7 @@ def test_agent_does_not_interrupt_itself() -> None:
 
 def test_agent_beside_an_open_microphone() -> None:
     """14. Where nothing cancels the echo, the user is not heard while the agent speaks."""
-    call = in_a_room(600.0, ["well", "that", "depends"], mute=["speaking"])
+    call = in_a_room(600.0, ["well", "that", "depends"], listening=Listening(mute=["speaking"]))
     assert len(call.all(SpeechStarted)) == 1
 
 
@@ -365,7 +365,7 @@ def test_agent_goes_on_after_a_false_interruption() -> None:
 def test_detectors_of_ones_own() -> None:
     """22. An end-of-turn model and an interruption classifier are objects with one method each."""
 
-    class Loudness:
+    class Loudness(EndOfTurn):
         """Ends a turn by its last sample."""
 
         sample_rate = 16000

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from antiphon import Agent
+from antiphon import Agent, Speaking
 from antiphon.errors import UnavailableError
 from antiphon.frames import (
     Failed,
@@ -463,7 +463,7 @@ def test_sad_news_are_answered_after_a_moment() -> None:
 
 def test_timing_is_off_by_one_switch() -> None:
     good = services(["my mother passed away"], ["I am so sorry."])
-    call = run_virtual(hold(Agent("x", **good, timing=None), [line(0.8, 0.5, "now")]))
+    call = run_virtual(hold(Agent("x", **good, speaking=Speaking(timing=None)), [line(0.8, 0.5, "now")]))
     check(call)
     assert call.times(PlayoutStarted)[0] - call.all(UserTurn)[0].ended < 0.6
 

@@ -21,7 +21,8 @@ from antiphon.errors import (
 )
 from antiphon.frames import ToolCall
 from antiphon.services.ports import TextDelta, TokenUsage
-from antiphon.testing.check_llm import TOOL, check_llm
+from antiphon.testing import check_llm
+from antiphon.testing.conformance.llm import TOOL
 from antiphon.vendors.openai import LLM
 
 PLAIN = Context("Be brief.", (UserSaid("Hello?"),))
@@ -251,7 +252,7 @@ def test_dropped_connection() -> None:
 
 
 def test_an_answer_without_an_end() -> None:
-    with pytest.raises(UnavailableError, match="broke off"):
+    with pytest.raises(UnavailableError, match="closed the connection"):
         answer(Endpoint(body=lambda request: [chunk(content="Well, ")]))
 
 
@@ -272,4 +273,4 @@ def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
-        asyncio.run(LLM().load())
+        asyncio.run(LLM().open())

@@ -1,13 +1,26 @@
 """The scripted services keep what their ports promise, and the suites notice services that do not."""
 
 import asyncio
+import runpy
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, Word
-from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedSTT, ScriptedTTS, loud, run_virtual
-from antiphon.testing.check_audio import check_eot, check_stt, check_tts, check_vad
+from antiphon.testing import (
+    LoudVAD,
+    ScriptedEOT,
+    ScriptedSTT,
+    ScriptedTTS,
+    check_eot,
+    check_llm,
+    check_stt,
+    check_tts,
+    check_vad,
+    loud,
+    run_virtual,
+)
 
 
 class Constant(ScriptedSTT):
@@ -21,6 +34,11 @@ class Constant(ScriptedSTT):
             else:
                 yield Recognized("hello" if size else "", item.final)
                 size = 0 if item.final else size
+
+
+def test_the_parrot_of_the_guide_conforms() -> None:
+    parrot = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "parrot.py"))
+    run_virtual(check_llm(parrot["Parrot"], tools=False))
 
 
 def test_scripted_services_conform() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from antiphon.audio.resample import resample
 from antiphon.services.ports import Speech
-from antiphon.testing.check_audio import check_eot, check_stt, check_tts, check_vad
+from antiphon.testing import check_eot, check_stt, check_tts, check_vad
 from antiphon.vendors.local.eot import SmartTurn
 from antiphon.vendors.local.stt import Whisper
 from antiphon.vendors.local.tts import Hibari

@@ -10,7 +10,8 @@ import pytest
 from antiphon.context import AgentSaid, Context, Entry, UserSaid
 from antiphon.frames import ToolCall
 from antiphon.services.ports import TextDelta, TokenUsage
-from antiphon.testing.check_llm import TOOL, check_llm
+from antiphon.testing import check_llm
+from antiphon.testing.conformance.llm import TOOL
 from antiphon.testing.virtual import run_virtual
 from antiphon.vendors.local.llm import Llama
 

@@ -242,7 +242,7 @@ def test_a_warm_transfer_announces_and_then_connects_the_two() -> None:
         invite = await here.desk.expect("INVITE")
         here.desk.answer(invite, "180 Ringing")
         await goes_on(call)
-        desk = await here.desk.take(invite, **REPLACES)
+        desk = await here.desk.accept(invite, **REPLACES)
         refer = await here.caller.expect("REFER", 8)
         loud = sum(0.02 for _, _, pcm in desk.media.heard if rms(pcm) > -40)
         assert loud == pytest.approx(29 / 15, abs=0.15), "the announcement was heard, all of it"
@@ -264,7 +264,7 @@ def test_a_warm_transfer_that_the_callers_side_refuses_takes_the_caller_back(ans
     async def play(here: House) -> None:
         call, session = await here.talk()
         session.send(Transfer(here.desk.uri, warm=True))
-        await here.desk.take(await here.desk.expect("INVITE"), **REPLACES)
+        await here.desk.accept(await here.desk.expect("INVITE"), **REPLACES)
         here.caller.answer(await here.caller.expect("REFER"), answer)
         if answer.startswith("202"):
             await notify(call, "503 Service Unavailable", OVER)
@@ -284,7 +284,7 @@ def test_without_replaces_the_caller_is_taken_back() -> None:
     async def play(here: House) -> None:
         call, session = await here.talk(Supported="timer")
         session.send(Transfer(here.desk.uri, warm=True))
-        await here.desk.take(await here.desk.expect("INVITE"))
+        await here.desk.accept(await here.desk.expect("INVITE"))
         here.desk.answer(await here.desk.expect("BYE"), "200 OK")
         await here.until(lambda: here.told)
         assert "does not support the Replaces header" in here.told[0]
@@ -323,7 +323,7 @@ def test_a_desk_that_hangs_up_during_the_announcement_gets_no_caller() -> None:
     async def play(here: House) -> None:
         call, session = await here.talk()
         session.send(Transfer(here.desk.uri, warm=True, announcement="Somebody with a long story."))
-        desk = await here.desk.take(await here.desk.expect("INVITE"), **REPLACES)
+        desk = await here.desk.accept(await here.desk.expect("INVITE"), **REPLACES)
         await asyncio.sleep(0.5)
         await desk.hang_up()
         await here.until(lambda: here.told)
@@ -343,7 +343,7 @@ def test_a_caller_who_leaves_takes_the_call_to_the_desk_along(answered: bool) ->
         session.send(Transfer(here.desk.uri, warm=True, announcement="Somebody with a long story."))
         invite = await here.desk.expect("INVITE")
         if answered:
-            await here.desk.take(invite, **REPLACES)
+            await here.desk.accept(invite, **REPLACES)
             await asyncio.sleep(0.3)
         else:
             here.desk.answer(invite, "180 Ringing")
@@ -612,7 +612,7 @@ async def _register(registrar: Softphone, status: str) -> None:
 def test_a_call_that_we_make_is_a_session_like_others() -> None:
     async def play(here: House) -> None:
         dialling = asyncio.create_task(here.endpoint.dial(here.desk.uri))
-        call = await here.desk.take(await here.desk.expect("INVITE"))
+        call = await here.desk.accept(await here.desk.expect("INVITE"))
         session = agent().session(await dialling)
         await session.start()
         await goes_on(call)

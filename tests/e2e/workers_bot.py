@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
-from antiphon import Agent
+from antiphon import Agent, Speaking
 from antiphon.context import Context, UserSaid
 from antiphon.errors import UsageError
 from antiphon.frames import ReplyEnded, ToolCall, UserText
@@ -18,7 +18,7 @@ from antiphon.processor import Processor, on
 from antiphon.server import session_transport
 from antiphon.server.port import Opening
 from antiphon.server.settings import ServerSettings
-from antiphon.services.ports import TextDelta, TokenUsage
+from antiphon.services.ports import LanguageModel, TextDelta, TokenUsage
 from antiphon.telemetry.latency import Latency
 from antiphon.testing.scripted import ScriptedSTT, ScriptedTTS
 from antiphon.transports.wire import Wire
@@ -159,11 +159,8 @@ ORDERS: dict[str, Callable[[], str]] = {
 }
 
 
-class Obedient:
+class Obedient(LanguageModel):
     """A language model that does what the user says."""
-
-    async def warm(self, context: Context) -> None:
-        """It is always warm."""
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """The order's result, or an echo."""
@@ -173,10 +170,9 @@ class Obedient:
 
 
 class Shared(Obedient):
-    """The same in the process that holds the models: it has a `load`, as those have that need memory."""
+    """The same in the process that holds the models, as if it could not be forked."""
 
-    async def load(self) -> None:
-        """Nothing to load."""
+    resident = True
 
 
 def obedient(llm: Obedient) -> Agent:
@@ -188,7 +184,7 @@ def obedient(llm: Obedient) -> Agent:
         tts=ScriptedTTS(first=0, rate=1e5, sample_rate=8000),
         vad=None,
         eot=None,
-        timing=None,
+        speaking=Speaking(timing=None),
     )
 
 

@@ -1,13 +1,14 @@
-"""The front door refuses what cannot work, and says what to write."""
+"""An agent refuses what cannot work and says what to write; it opens and closes its services."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from antiphon import Agent
+from antiphon import Agent, Listening, Speaking
 from antiphon.context import Context
 from antiphon.errors import ConfigurationError
-from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS, run_virtual
 
 
 def test_class_in_place_of_an_object() -> None:
@@ -18,6 +19,32 @@ def test_class_in_place_of_an_object() -> None:
 def test_what_is_no_service() -> None:
     with pytest.raises(ConfigurationError, match=r"object with speak\(\)"):
         Agent("x", tts=5)  # type: ignore[arg-type]
+
+
+def test_a_plain_object_is_told_what_it_lacks() -> None:
+    class Plain:
+        sample_rate = 16000
+
+        def speak(self, text: object) -> None: ...
+
+    lacks = (
+        r"lacks close, load, open, resident: derive its class from antiphon\.services\.ports\.TextToSpeech"
+    )
+    with pytest.raises(ConfigurationError, match=lacks):
+        Agent("x", tts=Plain())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "group"), [("mute", "listening=Listening"), ("timing", "speaking=Speaking")]
+)
+def test_a_setting_that_is_in_a_group_now_says_so(name: str, group: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"{name} is in {group}\({name}=\.\.\.\) now"):
+        Agent("x", **{name: ()})  # type: ignore[call-arg]
+
+
+def test_groups_have_settings() -> None:
+    agent = Agent("x", listening=Listening(mute=["greeting"]), speaking=Speaking(apology=None))
+    assert agent.conversation().apology is None
 
 
 def test_no_instructions() -> None:
@@ -31,4 +58,54 @@ def test_model_that_cannot_be_warmed_is_used_all_the_same() -> None:
             raise RuntimeError("cold")
 
     agent = Agent("x", stt=ScriptedSTT([]), llm=Cold([]), tts=ScriptedTTS(), vad=None, eot=None)
-    asyncio.run(agent.load())
+    asyncio.run(agent.open())
+
+
+class Counted(ScriptedLLM):
+    """Counts how often it was loaded, opened and closed."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.life: list[str] = []
+
+    async def load(self) -> None:
+        self.life.append("load")
+
+    async def open(self) -> None:
+        self.life.append("open")
+
+    async def close(self) -> None:
+        self.life.append("close")
+
+
+def counted(llm: Any) -> Agent:
+    return Agent("x", stt=ScriptedSTT([]), llm=llm, tts=ScriptedTTS(), vad=None, eot=None)
+
+
+def test_an_agent_opens_and_closes_its_services() -> None:
+    llm = Counted()
+
+    async def main() -> None:
+        async with counted(llm):
+            assert llm.life == ["load", "open"]
+        await counted(llm).close(given=False)
+
+    asyncio.run(main())
+    assert llm.life == ["load", "open", "close"]
+
+
+def test_a_service_that_does_not_close_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    class Stuck(Counted):
+        async def close(self) -> None:
+            await asyncio.get_running_loop().create_future()
+
+    run_virtual(counted(Stuck()).close())
+    assert "did not close within 2 s" in caplog.text
+
+
+def test_services_are_shared_by_a_copy_with_others() -> None:
+    agent = counted("openai")
+    copy = agent.with_services(stt=ScriptedSTT(["hello"]))
+    assert agent.service("llm") is not None
+    assert agent.with_services(stt=ScriptedSTT([])).service("llm") is agent.service("llm")
+    assert copy.service("stt") is not agent.service("stt")

@@ -40,7 +40,7 @@ from antiphon.pipeline import Parallel, Part, Switch, Tap
 from antiphon.playout.playout import Playout
 from antiphon.reply import Reply
 from antiphon.services.llm import LLM
-from antiphon.services.ports import Speech, TextDelta
+from antiphon.services.ports import LanguageModel, Speech, TextDelta, TextToSpeech
 from antiphon.services.tts import TTS
 from antiphon.testing import run_virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left
@@ -73,7 +73,7 @@ VOICE = st.lists(
 TOOLS = st.lists(st.tuples(st.sampled_from(["answer", "answer", "fail", "hang", "speak"]), WAITS), max_size=4)
 
 
-class Model:
+class Model(LanguageModel):
     """A language model that does as drawn: one list of steps for each prompt."""
 
     def __init__(self, scripts: list[list[Step]]) -> None:
@@ -107,7 +107,7 @@ class Model:
         """Nothing to do."""
 
 
-class Voice:
+class Voice(TextToSpeech):
     """A voice that does as drawn: one step for each piece of text."""
 
     sample_rate = 16000

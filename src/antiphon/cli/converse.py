@@ -96,7 +96,7 @@ def play_recording(
     from ..testing.virtual import run_virtual
     from ..transports.caller import CallerLine
     from .calls import CALLER_HZ, CallOutcome, run_call
-    from .ready import fetch, load
+    from .ready import fetch, opened
     from .report import report, write
     from .screen import summary
 
@@ -111,10 +111,9 @@ def play_recording(
     fetch(agent)
 
     async def call() -> CallOutcome:
-        await load(agent, screen)
-        return await run_call(
-            agent, [line], screen, record=out, journal=journal, at_most=sound.seconds + AFTER
-        )
+        at_most = sound.seconds + AFTER
+        async with opened(agent, screen):
+            return await run_call(agent, [line], screen, record=out, journal=journal, at_most=at_most)
 
     outcome = run_virtual(call()) if virtual else asyncio.run(call())
     latency = outcome.latency

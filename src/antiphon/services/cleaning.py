@@ -1,16 +1,16 @@
-"""The stage that cleans what the microphone hears, before anybody listens to it.
+"""The stage that cleans the microphone's audio before any other part hears it.
 
     cleaning = Cleaning(Cleaner("echo"))
     [transport.input, cleaning, VAD(...), cleaning.raw, STT(...), ...,
      Playout(...), cleaning.far, transport.output]
 
-`far` hears what the agent plays, at its place in time, so that a filter can take the echo of it out. `raw`,
-where it is placed, gives the microphone back as it was: speech is then found in clean audio, and its words
-are taken from what no filter has harmed. That is for recognisers that are given speech alone (`segmented`);
-those that listen all the time must not hear the agent.
+`far` records what the agent plays, and when, so that a filter can remove the echo of it. `raw`, from its
+place on, restores the audio of the microphone: speech is then detected in clean audio, but recognised from
+audio that no filter has distorted. That is for recognisers that get speech alone (`segmented`); those that
+listen all the time must not hear the agent.
 
-What comes out keeps the position at which it was spoken: a filter's delay makes it later, not wrong. A filter
-that fails, or cannot keep up, is passed by: an unclean voice is better than none.
+Cleaned audio keeps the position at which it was spoken: a filter's delay makes it later, not misplaced. If a
+filter fails or cannot keep up, the audio bypasses it: a noisy voice is better than none.
 """
 
 from bisect import bisect_right
@@ -33,30 +33,31 @@ from ..frames import (
 )
 from ..processor import Processor, on
 from ..stage import MediaQueue, Stage, Work
-from .matching import Backoff, ResampledInput, load
 from .ports import AudioFilter
+from .resampling import ResampledInput
+from .streams import Backoff
 
 __all__ = ["Cleaning"]
 
-WITHIN = 1.5  # seconds that cleaning may take beside the loop
-BEHIND = 0.25  # seconds of audio that may wait for it; then they pass as they are
-KEPT = 2.0  # seconds of the agent's voice that are remembered
+WITHIN = 1.5  # seconds that a filter may take in its thread
+BEHIND = 0.25  # seconds of audio that may wait for the filter; beyond that, audio bypasses it
+KEPT = 2.0  # seconds of the agent's voice that are kept
 
 Block = tuple[int, bytes, bytes | None]
-"""Position in the filter's samples since the stream began, microphone, agent."""
+"""The position in samples since the stream began, the microphone's audio, and the agent's."""
 
 
 class Cleaning(Stage):
-    """Takes UserAudio and passes it on, cleaned, at the filter's rate.
+    """Passes UserAudio on, cleaned, at the filter's rate.
 
-    `echo_delay`: seconds that an echo takes at least, from the transport's output to its input. Filters look
-    for it by themselves; where it is over 0.3 s, as on some telephone lines, they must be told. `skipped`
-    counts seconds that passed uncleaned.
+    `echo_delay`: seconds that an echo takes at least, from the transport's output to its input. Filters find
+    it by themselves up to 0.3 s; on lines where it is longer, as some telephone lines, they must be told.
+    `skipped` counts the seconds of audio that bypassed the filter.
     """
 
     def __init__(self, service: AudioFilter, *, echo_delay: float = 0.0) -> None:
         if not 0 <= echo_delay <= KEPT / 2:
-            raise ConfigurationError(f"echo_delay is 0 to {KEPT / 2:g} seconds, not {echo_delay:g}")
+            raise ConfigurationError(f"echo_delay must be 0 to {KEPT / 2:g} seconds, not {echo_delay:g}")
         self.service = service
         self.far = Far(service)
         self.raw = Raw(service.sample_rate)
@@ -64,24 +65,25 @@ class Cleaning(Stage):
         self._matched = ResampledInput(service.sample_rate)
         self._echo_delay = round(echo_delay * service.sample_rate)
         self._places = _Places()
-        self._seconds_in = 0.0  # of the stream, with what the resampler holds
-        self._next_at = -1  # where the microphone's next sample would be, at its own rate
+        self._seconds_in = 0.0  # of the stream, including what the resampler still holds
+        self._next_at = (
+            -1
+        )  # the position of the microphone's next sample, at its own rate, if there is no gap
         self._rest = b""
         self._matched_to = 0  # samples of the stream at the filter's rate
-        self._owed = 0  # samples that are yet to come out before the first that went in
+        self._lead_in = 0  # samples still to come out of the filter before the first that went in
         self._waiting = MediaQueue[Block](60.0, self._duration)
         self._work: Work | None = None
-        self._passed_by = True
-        self._patience = Backoff()
+        self._bypassed = True
+        self._backoff = Backoff()
 
     async def open(self) -> None:
-        """Load the filter's model."""
-        await load(self.service)
+        """Have the filter load what it needs."""
+        await self.service.open()
 
     async def close(self) -> None:
-        """Let go of the filter."""
-        if (close := getattr(self.service, "close", None)) is not None:
-            close()
+        """Close the filter."""
+        await self.service.close()
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
@@ -89,31 +91,29 @@ class Cleaning(Stage):
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """What the filter cannot clean passes as it is, until it is tried again."""
+        """Bypass the filter until it works again."""
         if signal.part == self.name:
-            self._passed_by = True
-            self.after(self._patience.next(), lambda: self.run(Work(self), self._again()))
+            self._bypassed = True
+            self.after(self._backoff.next(), lambda: self.run(Work(self), self._restart()))
 
-    async def _again(self) -> AsyncGenerator[Frame | Signal, None]:
-        if hasattr(self.service, "load"):
-            await load(self.service)
-        else:
-            self.service.reset()
-        if self._passed_by:
+    async def _restart(self) -> AsyncGenerator[Frame | Signal, None]:
+        await self.service.open()
+        self.service.reset()
+        if self._bypassed:
             self._begin()
         return
         yield
 
     def _begin(self) -> None:
-        self._rest, self._next_at, self._owed, self._passed_by = b"", -1, self.service.delay, False
+        self._rest, self._next_at, self._lead_in, self._bypassed = b"", -1, self.service.delay, False
         if not self.service.light:
             self._waiting = MediaQueue[Block](60.0, self._duration)
             self._work = Work(self, None, self._waiting)
-            self.run(self._work, self._beside(self._work, self._waiting))
+            self.run(self._work, self._process_apart(self._work, self._waiting))
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
-        if self._passed_by:
+        if self._bypassed:
             self.skipped += len(frame.pcm) / 2 / frame.sample_rate
             if frame.sample_rate == self.service.sample_rate:
                 self.raw.put(frame.at, frame.pcm)
@@ -144,7 +144,7 @@ class Cleaning(Stage):
             self._expect(len(self._waiting) == 1)
 
     def _expect(self, first: bool) -> None:
-        """The audio that has waited longest is owed, from when it is `first`."""
+        """Expect the filter's next block, if the one that was just put in is the `first` that waits."""
         if self._work is not None and first:
             self._work.expect("the cleaned audio", WITHIN)
 
@@ -152,10 +152,10 @@ class Cleaning(Stage):
         return len(block[1]) / 2 / self.service.sample_rate
 
     def _cleaned(self, at: int, pcm: bytes) -> UserAudio | None:
-        """What came out of the filter for the samples from `at` on, at the place where it was spoken."""
-        self._patience.reset()
-        early = min(self._owed, len(pcm) // 2)
-        self._owed -= early
+        """Place the filter's output for the samples from `at` on where it was spoken; None if it is empty."""
+        self._backoff.reset()
+        early = min(self._lead_in, len(pcm) // 2)
+        self._lead_in -= early
         pcm = pcm[early * 2 :]
         place = self._places.of(at - self.service.delay + early, len(pcm) // 2)
         return UserAudio(pcm, self.service.sample_rate, place) if pcm else None
@@ -164,7 +164,9 @@ class Cleaning(Stage):
         if (frame := self._cleaned(at, pcm)) is not None:
             self.push(frame)
 
-    async def _beside(self, work: Work, waiting: MediaQueue[Block]) -> AsyncGenerator[Frame | Signal, None]:
+    async def _process_apart(
+        self, work: Work, waiting: MediaQueue[Block]
+    ) -> AsyncGenerator[Frame | Signal, None]:
         async for at, near, far in waiting:
             if waiting.held > BEHIND:
                 self.skipped += self._duration((at, near, far))
@@ -178,9 +180,9 @@ class Cleaning(Stage):
 
 
 class Far(Processor):
-    """Hears what the agent plays: stands between playout and the transport's output.
+    """Records what the agent plays. Its place is between playout and the transport's output.
 
-    Where the filter does not want to know, nothing is done, and it may be left out.
+    It does nothing if the filter has no use for that, and may then be left out.
     """
 
     def __init__(self, service: AudioFilter) -> None:
@@ -188,9 +190,9 @@ class Far(Processor):
         self.sample_rate = service.sample_rate
         self.heard = Timeline(round(KEPT * service.sample_rate) if service.echo else 1)
         self._resample: Resampler | None = None
-        self._from = 0  # the rate of what is played
-        self._next_at = -1  # where it would go on
-        self._place = 0  # where its next sample is to be laid
+        self._from = 0  # the sample rate of what is played
+        self._next_at = -1  # the position of the next sample that is played, if there is no gap
+        self._place = 0  # the same at the filter's rate
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
@@ -208,7 +210,7 @@ class Far(Processor):
 
     @on(Interrupted, PlayoutPaused)
     def cut(self, signal: Interrupted | PlayoutPaused) -> None:
-        """A transport that plays ahead has forgotten what it had not played."""
+        """Forget what a transport with a lead was sent and has not played: it has dropped that, too."""
         playout = self.session.playout
         if playout is not None and playout.lead:
             self.heard.cut(round(self.session.now * self.sample_rate))
@@ -220,16 +222,15 @@ class Far(Processor):
 
 
 class Raw(Processor):
-    """Gives those behind it the microphone as it was: stands behind the VAD, or nowhere."""
+    """Restores the microphone's own audio for the parts behind it. Its place is behind the VAD, or none."""
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
         self._heard = Timeline(round(KEPT * sample_rate))
 
     def put(self, at: int, pcm: bytes) -> None:
-        """What the microphone heard from this position on."""
-        if hasattr(self, "session"):
-            self._heard.write(at, pcm)
+        """Record what the microphone heard from this position on."""
+        self._heard.write(at, pcm)
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
@@ -239,19 +240,19 @@ class Raw(Processor):
 
 
 class _Places:
-    """Where the samples of a stream that may have gaps lie in the session."""
+    """Maps samples of a stream to positions in the session, which has gaps that the stream has not."""
 
     def __init__(self) -> None:
         self._begun = [0]
         self._at = [0]
 
     def add(self, sample: int, at: int) -> None:
-        """From this sample of the stream on, they lie at `at` and behind it."""
+        """Let this sample of the stream have position `at`, and those behind it follow."""
         del self._begun[:-8], self._at[:-8]
         self._begun.append(sample)
         self._at.append(at)
 
     def of(self, sample: int, count: int) -> int:
-        """The place of a sample and its followers; where a gap is among them, those behind it count."""
+        """Return the position of `count` samples; if a gap is among them, those behind it decide."""
         which = max(0, bisect_right(self._begun, sample + count - 1) - 1)
         return max(0, self._at[which] + sample - self._begun[which])

@@ -1,6 +1,7 @@
-"""Cuts a stream of text into pieces to speak: a first phrase as soon as there is one, then sentences.
+"""Cuts a stream of text into pieces to speak: a short phrase first, for early audio, then sentences.
 
-While the first pieces are spoken the model writes on, so waiting for whole sentences costs nothing later.
+While the first pieces are spoken the model goes on writing, so that waiting for whole sentences then costs no
+time.
 """
 
 import re
@@ -11,9 +12,9 @@ from ..frames import frame
 __all__ = ["Cutter", "Piece"]
 
 SPOKEN = 14.0  # characters that a voice speaks per second, roughly
-LONGEST = 240  # characters after which a piece is cut at the next best place
-EARLY = (2, 6)  # words that the first and the second piece must have to end where a phrase begins
-AT_ONCE = 3  # words that the first piece must have to end anywhere but behind a word that leans on the next
+LONGEST = 240  # characters after which a sentence is cut at a clause, or at a space
+EARLY = (2, 6)  # least words of the first and the second piece if they end before a new phrase
+AT_ONCE = 3  # least words of the first piece if it ends anywhere else, but never after a word of _LEANS
 
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st jr sr vs etc e.g i.e approx no inc ltd co dept est fig a.m p.m u.s u.k".split()  # noqa: SIM905
@@ -36,7 +37,7 @@ _LAST_WORD = re.compile(r"[\w.]+$")
 
 @frame
 class Piece:
-    """Text to be spoken in one go: the reply's text from `start` to `end`."""
+    """Text to be spoken in one go: characters `start` to `end` of the reply's text."""
 
     text: str
     start: int
@@ -44,12 +45,12 @@ class Piece:
 
     @property
     def seconds(self) -> float:
-        """Roughly how long it takes to speak."""
+        """An estimate of how long it takes to speak."""
         return len(self.text) / SPOKEN
 
 
 class Cutter:
-    """The text of one reply, on its way to the voice."""
+    """Cuts the text of one reply: feed it as it comes, then flush."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -57,16 +58,16 @@ class Cutter:
         self._count = 0
 
     def feed(self, text: str, at: int) -> Iterator[Piece]:
-        """Take text that stands at `at` in the reply; gives the pieces that are ready."""
+        """Add text that begins at character `at` of the reply; yields the pieces that are ready."""
         if not self._text:
             self._start = at
         self._text += text
         while (end := self._cut()) is not None:
-            yield from self._take(end)
+            yield from self._piece(end)
 
     def flush(self) -> Iterator[Piece]:
-        """The rest: nothing more belongs to this sentence."""
-        yield from self._take(len(self._text))
+        """Yield the rest: the sentence is complete."""
+        yield from self._piece(len(self._text))
 
     def _cut(self) -> int | None:
         for match in _SENTENCE.finditer(self._text):
@@ -89,7 +90,7 @@ class Cutter:
         return None
 
     def _abbreviates(self, match: re.Match[str]) -> bool:
-        """Whether a full stop belongs to its word: "Dr. Who", "at 5 p.m. today", the "J." of a name."""
+        """Return True if a full stop belongs to its word: "Dr. Who", "at 5 p.m. today", "J. Smith"."""
         if not match.group().startswith("."):
             return False
         word = _LAST_WORD.search(self._text[: match.start()])
@@ -98,9 +99,9 @@ class Cutter:
         text = word.group()
         return text.lower() in _ABBREVIATIONS or (len(text) == 1 and text.isupper() and text != "I")
 
-    def _take(self, end: int) -> Iterator[Piece]:
-        taken, self._text = self._text[:end], self._text[end:]
+    def _piece(self, end: int) -> Iterator[Piece]:
+        cut, self._text = self._text[:end], self._text[end:]
         start, self._start = self._start, self._start + end
-        if text := taken.strip():
+        if text := cut.strip():
             self._count += 1
-            yield Piece(text, start + len(taken) - len(taken.lstrip()), start + end)
+            yield Piece(text, start + len(cut) - len(cut.lstrip()), start + end)

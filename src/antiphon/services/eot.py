@@ -1,4 +1,4 @@
-"""The stage that asks a model, by the sound of it, whether the user has finished."""
+"""The stage that asks a model whether the user's turn sounds finished."""
 
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
@@ -19,31 +19,30 @@ from ..frames import (
 )
 from ..processor import on
 from ..stage import Stage, Work
-from .matching import ResampledInput, is_probability, load, seconds
 from .ports import EndOfTurn
+from .resampling import ResampledInput, seconds
+from .streams import is_probability, ready
 
 __all__ = ["EOT"]
 
-BEFORE = 1.0  # seconds that are kept while nobody speaks: a session that listens stays small
-WITHIN = 2.0  # seconds that an answer may take
+BEFORE = 1.0  # seconds of audio kept while nobody speaks, which bounds the memory of a silent session
+WITHIN = 2.0  # seconds that a score may take
 
 
 class EOT(Stage):
     """Passes frames on and adds TurnScored, as soon as speech pauses.
 
-    `again`: seconds of quiet, one after the other, after which the model is asked once more. By default it is
-    not: what it hears in the silence makes it surer, but no more right (docs/decisions/0003).
+    `again`: further seconds of silence, each counted from the question before, after which the model is asked
+    once more. None by default: silence makes the model surer, but no more right (docs/decisions/0003).
     """
 
     def __init__(self, service: EndOfTurn, *, again: Sequence[float] = ()) -> None:
         self.service = service
         self.again = again
         self._matched = ResampledInput(service.sample_rate)
-        self._before = deque[
-            UserAudio
-        ]()  # what was heard since the last turn: as it came, for it may be silence
+        self._before = deque[UserAudio]()  # audio since the last turn, not resampled: it may be silence
         self._before_seconds = 0.0
-        self._audio = deque[bytes]()  # of the turn, at the model's rate
+        self._audio = deque[bytes]()  # audio of the turn, at the model's rate
         self._bytes = 0
         self._most = int(service.seconds * service.sample_rate) * 2
         self._in_turn = self._speaking = False
@@ -53,14 +52,14 @@ class EOT(Stage):
         self._quiet_since = -1.0
 
     async def open(self) -> None:
-        """Load the model."""
-        await load(self.service)
+        """Load the model and connect."""
+        await ready(self.service)
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
         self.push(frame)
         if self._in_turn:
-            self._take(self._matched(frame))
+            self._keep(self._matched(frame))
             return
         self._before.append(frame)
         self._before_seconds += seconds(frame)
@@ -68,22 +67,22 @@ class EOT(Stage):
             self._before_seconds -= oldest
             self._before.popleft()
 
-    def _take(self, pcm: bytes) -> None:
+    def _keep(self, pcm: bytes) -> None:
         self._audio.append(pcm)
         self._bytes += len(pcm)
         while self._bytes - len(self._audio[0]) >= self._most:
             self._bytes -= len(self._audio.popleft())
 
     def _catch_up(self) -> None:
-        """What was heard before the turn belongs to it."""
+        """Move the audio from before the turn into it."""
         for frame in self._before:
-            self._take(self._matched(frame))
+            self._keep(self._matched(frame))
         self._before.clear()
         self._before_seconds = 0.0
 
     @on(SpeechStarted, SpeechResumed)
     def spoke_on(self, frame: SpeechStarted | SpeechResumed) -> None:
-        """The question has answered itself."""
+        """Forget the question: the user goes on speaking."""
         self._in_turn = self._speaking = True
         self._catch_up()
         self._forget()
@@ -91,7 +90,7 @@ class EOT(Stage):
 
     @on(ReplyStarted, ReplyCommitted)
     def replied(self, signal: ReplyStarted | ReplyCommitted) -> None:
-        """It has been decided, unless the reply is a guess."""
+        """Forget the turn, whose end is decided, unless the reply is speculative."""
         if isinstance(signal, ReplyStarted) and signal.speculative:
             return
         self._in_turn = self._speaking
@@ -106,7 +105,7 @@ class EOT(Stage):
 
     @on(SpeechPaused, SpeechStopped)
     def ask(self, frame: SpeechPaused | SpeechStopped) -> None:
-        """Ask, once in a silence."""
+        """Ask the model, once for each silence."""
         self.push(frame)
         fresh, self._quiet_since = frame.at != self._quiet_since, frame.at
         self._speaking = isinstance(frame, SpeechPaused)
@@ -124,7 +123,9 @@ class EOT(Stage):
         work.expect("the end-of-turn score", WITHIN)
         probability = await self.service.score(pcm[-self._most :])
         if not is_probability(probability):
-            raise BadResponseError(f"the end-of-turn model gave {str(probability)[:40]}, not a probability")
+            raise BadResponseError(
+                f"the end-of-turn model returned {str(probability)[:40]}, not a probability"
+            )
         yield TurnScored(float(probability), at)
 
     def _wait(self, times: int) -> None:

@@ -7,20 +7,20 @@ from ..errors import BadResponseError, TheyErred
 from ..frames import Failed, Frame, Generated, Prime, Prompt, Signal, Text, ToolCall, Usage
 from ..processor import on
 from ..stage import Stage, Work
-from .matching import closing, load
 from .ports import LanguageModel, TextDelta, TokenUsage
+from .streams import closing, ready
 
 __all__ = ["LLM"]
 
 TRIES = 2
-AGAIN = 0.2  # seconds before another try
+RETRY_AFTER = 0.2  # seconds
 
 
 class LLM(Stage):
     """Answers a Prompt: Text as it comes, then Generated with the tools that the model wants called.
 
-    `first_within`, `next_within`: seconds that the first token and each further one may take. A failure that
-    may pass is tried again, as long as nothing has been said.
+    `first_within`, `next_within`: seconds that the first token and each further one may take. A retryable
+    failure is tried again, as long as nothing has been said.
     """
 
     scope = "reply"
@@ -34,8 +34,8 @@ class LLM(Stage):
         self._priming: Work | None = None
 
     async def open(self) -> None:
-        """Load the model, or connect."""
-        await load(self.service)
+        """Load the model and connect."""
+        await ready(self.service)
 
     @on(Prompt)
     def prompt(self, frame: Prompt) -> None:
@@ -53,7 +53,7 @@ class LLM(Stage):
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """Nobody else will answer: say so, and the conversation can go on."""
+        """Tell the conversation that no answer comes, so that it can go on."""
         if signal.part == self.name and signal.reply is not None and not signal.recovered:
             self.push(Generated(signal.reply, failed=True))
 
@@ -73,7 +73,7 @@ class LLM(Stage):
                         work.relax()
                         said = True
                         yield frame
-                        await self.session.clock.sleep(0)  # a burst of tokens must not keep the voice waiting
+                        await self.session.clock.sleep(0)  # lets the TTS stage run during a burst of tokens
                         work.expect("the next token", self.next_within)
                 break
             except TheyErred as error:
@@ -84,7 +84,7 @@ class LLM(Stage):
                 )
             finally:
                 work.relax()
-            await self.session.clock.sleep(AGAIN)
+            await self.session.clock.sleep(RETRY_AFTER)
         yield Generated(prompt.reply, tuple(calls))
 
     async def _ask(
@@ -104,4 +104,4 @@ class LLM(Stage):
                         yield Usage(self.name, "tokens written", written, prompt.reply)
                         yield Usage(self.name, "tokens cached", cached, prompt.reply)
                     case _:
-                        raise BadResponseError(f"the language model gave a {type(item).__name__}")
+                        raise BadResponseError(f"the language model yielded a {type(item).__name__}")

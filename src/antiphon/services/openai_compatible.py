@@ -1,4 +1,4 @@
-"""The driver for language models that speak OpenAI's chat completions: the n-th such vendor is data.
+"""A driver for all language models that speak OpenAI's chat completions: such a vendor is mostly data.
 
 Protocol: https://platform.openai.com/docs/api-reference/chat/create, streamed as server-sent events. A tool
 call comes in fragments by index: its id and name first, then pieces of its arguments.
@@ -23,22 +23,22 @@ from ..errors import (
     UsageError,
 )
 from ..frames import ToolCall
-from .ports import TextDelta, TokenUsage
+from .ports import LanguageModel, TextDelta, TokenUsage
 
 if TYPE_CHECKING:
     import httpx
 
 __all__ = ["ChatCompletions", "messages"]
 
-CONNECT = 5.0  # seconds until there is a connection
-INTERRUPTED = " […]"  # behind what was heard of a reply that the user cut off
+CONNECT_WITHIN = 5.0  # seconds
+INTERRUPTED = " […]"  # follows what was heard of a reply that the user interrupted
 
 
-class ChatCompletions:
-    """A model behind an endpoint. `options` are further fields of the request, such as temperature.
+class ChatCompletions(LanguageModel):
+    """A model behind an HTTP endpoint. `options` are further fields of the request, such as temperature.
 
-    The key is `key`, or the environment variable `key_variable`; an endpoint without keys needs neither.
-    `answer_within`: seconds until the first piece of an answer, and between any two.
+    The key is `key`, or else the environment variable `key_variable`; an endpoint without keys needs neither.
+    `answer_within`: seconds that the first piece of an answer and each further one may take.
     """
 
     def __init__(
@@ -61,28 +61,25 @@ class ChatCompletions:
         self._key_variable = key_variable
         self._client: httpx.AsyncClient | None = None
 
-    async def load(self) -> None:
-        """See that there is a key and what is needed to connect."""
+    async def open(self) -> None:
+        """Check that there is a key and that httpx is installed, and make the connection pool."""
         if self._key is None and self._key_variable is not None:
             raise ConfigurationError(
-                f"{self.vendor} needs a key: set {self._key_variable} in the environment, or give key="
+                f"{self.vendor} needs a key: set {self._key_variable} in the environment, or pass key="
             )
         self._connected()
 
-    async def warm(self, context: Context) -> None:
-        """Nothing to do: the prompt is cached at the other end, if at all."""
-
     async def close(self) -> None:
-        """Close the connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        """Close the connection pool."""
+        client, self._client = self._client, None  # an answer that begins meanwhile gets a new pool
+        if client is not None:
+            await client.aclose()
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """Answer; leaving the iterator closes the connection, and the vendor stops."""
+        """Answer; closing the iterator closes the connection, so that the vendor stops generating."""
         import httpx
 
-        await self.load()
+        await self.open()
         request = {"model": self.model, "messages": messages(context), "stream": True} | self.options
         request["stream_options"] = {"include_usage": True}
         if context.tools:
@@ -114,7 +111,7 @@ class ChatCompletions:
                 f"{self.vendor} at {self.base_url}: {error or type(error).__name__}"
             ) from error
         if not answer.done:
-            raise UnavailableError(f"{self.vendor} broke off in the middle of an answer")
+            raise UnavailableError(f"{self.vendor} closed the connection in the middle of an answer")
         if answer.usage is not None:
             yield answer.usage
 
@@ -130,7 +127,7 @@ class ChatCompletions:
             self._client = httpx.AsyncClient(
                 base_url=self.base_url,
                 headers=headers,
-                timeout=httpx.Timeout(self.answer_within, connect=CONNECT),
+                timeout=httpx.Timeout(self.answer_within, connect=CONNECT_WITHIN),
             )
         return self._client
 
@@ -145,15 +142,15 @@ class ChatCompletions:
 
 @dataclass(slots=True)
 class _Answer:
-    """What has come so far of a streamed answer."""
+    """The state of a streamed answer that is being read."""
 
     done: bool = False
     usage: TokenUsage | None = None
-    """As last told: some endpoints tell it in every chunk."""
+    """The last one that came: some endpoints send it in every chunk."""
     calls: dict[int, dict[str, str]] = field(default_factory=dict[int, dict[str, str]])
 
     def read(self, line: str) -> Iterator[TextDelta | ToolCall]:
-        """What a line of the event stream adds."""
+        """Yield what a line of the event stream adds."""
         if not line.startswith("data:"):
             return
         data = line[5:].strip()
@@ -183,7 +180,7 @@ class _Answer:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadResponseError(f"not a chunk of a chat completion: {data[:120]!r}") from error
         if failed:
-            raise UnavailableError(f"the answer broke off: {_reason(data.encode())}")
+            raise UnavailableError(f"the answer ended with an error: {_reason(data.encode())}")
 
     def _add(self, fragment: dict[str, Any]) -> None:
         call = self.calls.setdefault(fragment.get("index", 0), {"id": "", "name": "", "arguments": ""})
@@ -199,7 +196,7 @@ class _Answer:
 
 
 def messages(context: Context) -> list[dict[str, Any]]:
-    """The context as chat messages."""
+    """Return the context as chat messages."""
     chat: list[dict[str, Any]] = [{"role": "system", "content": context.instructions}]
     for entry in context.entries:
         match entry:
@@ -245,4 +242,4 @@ def _seconds(retry_after: str | None) -> float | None:
     try:
         return float(retry_after) if retry_after else None
     except ValueError:
-        return None  # a date; whoever tries again uses a delay of its own
+        return None  # an HTTP date: the caller then uses a delay of its own

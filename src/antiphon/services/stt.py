@@ -19,8 +19,9 @@ from ..frames import (
 )
 from ..processor import on
 from ..stage import MediaQueue, Stage, Work
-from .matching import Backoff, ResampledInput, closing, is_probability, load, seconds
 from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
+from .resampling import ResampledInput, seconds
+from .streams import Backoff, closing, is_probability, ready
 
 __all__ = ["STT"]
 
@@ -31,47 +32,48 @@ WITHIN = 6.0  # seconds that a final answer may take
 class STT(Stage):
     """Passes the user's audio on and adds transcripts.
 
-    `interim_every`: seconds of speech after which a segmented service is asked for interim words; None asks
-    only at pauses, and the default is what the service says (`interim_every`, if it has that attribute).
+    `interim_every`: seconds of speech after which a segmented service is asked for interim words; None means
+    the service's own `interim_every`.
 
-    A segmented service gets each stretch of speech, and is asked as soon as it pauses, so that the words are
-    there when the turn ends. Others get every sample. One that fails is started again, and is named.
+    A segmented service gets each stretch of speech and is asked as soon as it pauses, so that the words are
+    there when the turn ends. Others get every sample. A service that fails is started again after a while,
+    with the audio of the utterance that it has not answered.
     """
 
     def __init__(self, service: SpeechToText, *, interim_every: float | None = None) -> None:
         self.service = service
-        self.interim_every: float | None = interim_every or getattr(service, "interim_every", None)
+        self.interim_every = interim_every or service.interim_every
         self._matched = ResampledInput(service.sample_rate)
         rate = self._rate = service.sample_rate * 2
-        self._unasked = 0  # bytes of speech since words were asked for
+        self._unasked = 0  # bytes of speech since interim words were asked for
         self._channel = lambda: MediaQueue[AudioChunk | Flush](
             30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
         )
-        self._open = not service.segmented  # whether audio goes to the service, or waits in _aside
-        self._aside = deque[UserAudio]()
-        self._aside_seconds = 0.0
+        self._open = not service.segmented  # True: audio goes to the service; False: it waits in _lead
+        self._lead = deque[UserAudio]()
+        self._lead_seconds = 0.0
         self._started = self._ended = 0.0
         self._speaking = False
         self._input = self._channel()
         self._work: Work | None = None
-        self._patience = Backoff()
-        self._utterance: list[bytes] = []  # what a segmented service has been given and has not answered
-        self._asked = False  # whether the words of a whole utterance are owed
+        self._backoff = Backoff()
+        self._utterance: list[bytes] = []  # what a segmented service was given and has not answered yet
+        self._asked = False  # True while the words of a whole utterance are owed
 
     async def open(self) -> None:
-        """Load the model, or connect."""
-        await load(self.service)
+        """Load the model and connect."""
+        await ready(self.service)
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        self._started = self._ended = 0.0  # not known, where it is switched on in mid-speech
+        self._started = self._ended = 0.0  # unknown if the session starts in mid-speech
         self._begin()
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """Begin again with a new stream, in a moment, if the old one is over by then."""
+        """Begin a new stream after a delay, if the old one is over by then."""
         if signal.part == self.name:
-            self.after(self._patience.next(), self._begin)
+            self.after(self._backoff.next(), self._begin)
 
     def _begin(self) -> None:
         if self._work is None or not self._work.alive:
@@ -89,11 +91,11 @@ class STT(Stage):
         if self._open:
             self._give(self._matched(frame))
             return
-        self._aside.append(frame)
-        self._aside_seconds += seconds(frame)
-        while self._aside_seconds - (oldest := seconds(self._aside[0])) >= LEAD - 1e-6:
-            self._aside_seconds -= oldest
-            self._aside.popleft()
+        self._lead.append(frame)
+        self._lead_seconds += seconds(frame)
+        while self._lead_seconds - (oldest := seconds(self._lead[0])) >= LEAD - 1e-6:
+            self._lead_seconds -= oldest
+            self._lead.popleft()
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
@@ -124,9 +126,9 @@ class STT(Stage):
     def _resume(self) -> None:
         if self.service.segmented and not self._open:
             self._open = True
-            self._give(b"".join(map(self._matched, self._aside)))
-            self._aside.clear()
-            self._aside_seconds = 0.0
+            self._give(b"".join(map(self._matched, self._lead)))
+            self._lead.clear()
+            self._lead_seconds = 0.0
 
     def _give(self, pcm: bytes) -> None:
         self._input.put(AudioChunk(pcm))
@@ -138,7 +140,7 @@ class STT(Stage):
                 self._input.put(Flush(False))
 
     def _pause(self, ended: float) -> None:
-        self._started = self._started or ended  # it has not seen that speech began
+        self._started = self._started or ended  # SpeechStarted came before this part was ready
         self._ended, self._speaking = ended, False
         self._unasked = 0
         self._open = not self.service.segmented
@@ -155,13 +157,13 @@ class STT(Stage):
                 if isinstance(heard, TurnHint):
                     if not is_probability(heard.probability):
                         raise BadResponseError(
-                            f"a turn hint of {str(heard.probability)[:40]}: no probability"
+                            f"a turn hint of {str(heard.probability)[:40]} is no probability"
                         )
                     yield TurnHinted(heard.probability, self.session.now, heard.final)
                     continue
                 if not isinstance(heard, Recognized):  # pyright: ignore[reportUnnecessaryIsInstance]
-                    raise BadResponseError(f"speech to text gave a {type(heard).__name__}, not words")
-                self._patience.reset()
+                    raise BadResponseError(f"speech to text yielded a {type(heard).__name__}, not words")
+                self._backoff.reset()
                 if heard.final:
                     work.relax()
                     self._asked = False

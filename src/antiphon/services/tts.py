@@ -21,35 +21,36 @@ from ..frames import (
 from ..processor import on
 from ..stage import MediaQueue, Stage, Work
 from .cutting import Cutter, Piece
-from .matching import closing, load
 from .ports import Speech, TextToSpeech, Word
+from .streams import closing, ready
 
 __all__ = ["TTS"]
 
-ASIDE_WITHIN, ASIDE_TIMELY = 5.0, 0.4  # seconds that a backchannel may take; later it is not said
-SILENT = 1000  # answers without audio, one after the other, that no service needs
+ASIDE_WITHIN = 5.0  # seconds that the audio of a backchannel may take
+ASIDE_TIMELY = 0.4  # seconds after which a backchannel comes too late to be said; it is kept for next time
+SILENT = 1000  # items without audio in a row that only a service out of order sends
 
 
 @dataclass(slots=True)
 class ReplySpeech:
-    """The work for one reply: its text as it is cut, and how far the service has got with it."""
+    """The work for one reply: its text as it is cut into pieces, and how far the service is with them."""
 
     work: Work
     cutter: Cutter
     pieces: MediaQueue[Piece]
     given: list[Piece] = field(default_factory=list[Piece])
-    """What the service was given."""
+    """The pieces that the service has taken."""
     at: int = -1
-    """The piece that is being spoken."""
+    """The piece that is being spoken, as an index into `given`; -1 before the first."""
     sounded: int = -1
-    """The last piece that could be heard."""
+    """The last piece that had any audio, as an index; -1 before the first."""
     begun: float = 0.0
-    """When the service had its first text."""
+    """When the service took its first piece."""
     whole: bool = False
-    """Whether the service has taken all of the text."""
+    """True once the service has taken all of the text."""
 
     def reach(self, piece: int, reply: int) -> Iterator[Frame]:
-        """Go on to a piece: what was before it is complete."""
+        """Yield the frames that end the pieces before this one and start it."""
         while self.at < piece:
             if self.at >= 0:
                 yield SegmentEnded(reply)
@@ -58,15 +59,15 @@ class ReplySpeech:
 
     @property
     def unspoken(self) -> str:
-        """Text that was given and not heard."""
+        """The text that was given to the service and had no audio."""
         return "".join(piece.text for piece in self.given[self.sounded + 1 :])
 
 
 class TTS(Stage):
     """Turns the text of a reply into audio, clause by clause, and says which audio speaks which text.
 
-    `within`: seconds that audio may take to come once there is text to speak. `ahead`: seconds of speech that
-    may wait as text before the language model is held back.
+    `within`: seconds that audio may take once there is text to speak. `ahead`: seconds of speech that may
+    wait as text before back-pressure holds the language model.
     """
 
     scope = "reply"
@@ -76,11 +77,11 @@ class TTS(Stage):
         self.within = within
         self.ahead = ahead
         self._voice: ReplySpeech | None = None
-        self._asides: dict[str, bytes] = {}  # the backchannels that have been spoken, as audio
+        self._asides: dict[str, bytes] = {}  # text to audio of the backchannels that were made
 
     async def open(self) -> None:
-        """Load the model, or connect."""
-        await load(self.service)
+        """Load the model and connect."""
+        await ready(self.service)
 
     @on(Text)
     def text(self, frame: Text) -> None:
@@ -102,7 +103,7 @@ class TTS(Stage):
 
     @on(Backchannel)
     def backchannel(self, frame: Backchannel) -> None:
-        """Speak it now, or never: one that comes late would be an interruption."""
+        """Speak it now or never: a late one would interrupt the user."""
         if (pcm := self._asides.get(frame.text)) is not None:
             self.push(AgentAudio(0, pcm, self.service.sample_rate))
         else:
@@ -123,7 +124,7 @@ class TTS(Stage):
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """Nobody else will speak the rest: the reply ends with what has been spoken."""
+        """End the reply with what was spoken, since nobody else will speak the rest."""
         if signal.part == self.name and signal.reply is not None and not signal.recovered:
             self.push(AudioEnded(signal.reply))
 
@@ -135,7 +136,7 @@ class TTS(Stage):
     def _give(self, voice: ReplySpeech, pieces: Iterator[Piece]) -> None:
         for piece in pieces:
             voice.pieces.put(piece)
-            if not voice.given:  # a service that never takes its text is late, too
+            if not voice.given:  # for a service that never takes its text
                 voice.work.expect("the agent's voice", self.within)
 
     def _for(self, reply: int) -> ReplySpeech:
@@ -147,7 +148,7 @@ class TTS(Stage):
         return voice
 
     async def _text(self, voice: ReplySpeech) -> AsyncGenerator[str, None]:
-        """The pieces as the service takes them; each is owed a voice."""
+        """Yield the pieces as the service takes them, and expect audio for each."""
         async for piece in voice.pieces:
             voice.begun = voice.begun if voice.given else self.session.clock.now()
             voice.given.append(piece)
@@ -185,10 +186,10 @@ class TTS(Stage):
                             )
                     case _:
                         raise BadResponseError(
-                            f"text to speech gave {str(item)[:60]}, neither audio nor a word"
+                            f"text to speech yielded {str(item)[:60]}, neither Speech nor Word"
                         )
                 if silent > SILENT:
-                    raise BadResponseError(f"text to speech gave {SILENT} answers without audio")
+                    raise BadResponseError(f"text to speech yielded {SILENT} items in a row without audio")
         voice.work.relax()
         if not voice.whole or any(map(str.isalnum, voice.unspoken)):
             raise BadResponseError("text to speech ended before it had spoken its text")
@@ -200,5 +201,5 @@ class TTS(Stage):
 
     @staticmethod
     def _fits(piece: int, voice: ReplySpeech) -> bool:
-        """Whether audio may speak this piece now: one that was given, and none before the one at hand."""
+        """Return True if audio may belong to this piece: one that was given, not before the current one."""
         return max(0, voice.at) <= piece < len(voice.given)

@@ -1,4 +1,4 @@
-"""The stage that hears when somebody speaks."""
+"""The stage that detects when somebody speaks."""
 
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -10,35 +10,37 @@ from ..frames import Failed, Frame, Signal, SpeechPaused, SpeechStarted, SpeechS
 from ..processor import on
 from ..stage import MediaQueue, Stage, Work
 from ..turns.vad import SpeechRules, VADSettings
-from .matching import Backoff, ResampledInput, closing, is_probability, load, seconds
 from .ports import VoiceActivity
+from .resampling import ResampledInput, seconds
+from .streams import Backoff, closing, is_probability, ready
 
 __all__ = ["VAD"]
 
-MUTED = 0.5  # seconds without audio, in the middle of speech, after which a line that says nothing is silent
-RECENT = 0.4  # seconds of sound, before the quiet that ends speech, in which its last is looked for
+MUTED = 0.5  # seconds without any audio in mid-speech after which the line counts as silent
+RECENT = 0.4  # seconds of audio before the final silence that are searched for the last sound of speech
 WITHIN = 1.5  # seconds that a window may wait to be judged
 
 
 class VAD(Stage):
-    """Passes the user's audio on and adds what it hears in it: SpeechStarted, -Paused, -Resumed, -Stopped.
+    """Passes the user's audio on and adds SpeechStarted, SpeechPaused, SpeechResumed and SpeechStopped.
 
-    A service that can hear at the rate of the line (its `at`) does; for others the audio is resampled.
+    A service that has a version for the line's sample rate (its `at`) is exchanged for that; for others the
+    audio is resampled.
     """
 
     def __init__(self, service: VoiceActivity, settings: VADSettings | None = None) -> None:
         self.rules = SpeechRules(settings)
         self._use(service)
         self._rest = b""
-        self._recent = b""  # the latest sound, which ends at `_judged`
+        self._recent = b""  # the latest audio, which ends at `_judged`
         self._judged = 0.0
-        self._began = 0.0  # the speech, as the detector has it
+        self._began = 0.0  # when the speech began, by the detector
         self._windows = self._channel()
-        self._owed = 0  # windows that have not been judged
-        self._until = 0.0  # up to when there has been audio
+        self._unjudged = 0  # windows whose probability has not come
+        self._until = 0.0  # where the audio so far ends
         self._watch: Timer | None = None
         self._work: Work | None = None
-        self._patience = Backoff()
+        self._backoff = Backoff()
 
     def _use(self, service: VoiceActivity) -> None:
         self.service = service
@@ -48,21 +50,21 @@ class VAD(Stage):
         self._kept = int((RECENT + self.rules.settings.stop_after) * service.sample_rate) * 2
 
     async def open(self) -> None:
-        """Load the model."""
-        await load(self.service)
+        """Load the model and connect."""
+        await ready(self.service)
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """Begin again with a new stream, in a moment, if the old one is over by then."""
+        """Begin a new stream after a delay, if the old one is over by then."""
         if signal.part == self.name:
-            self.after(self._patience.next(), self._begin)
+            self.after(self._backoff.next(), self._begin)
 
     def _channel(self) -> MediaQueue[tuple[float, bytes]]:
         return MediaQueue(2.0, lambda window: self._seconds, "drop oldest")
 
     def _begin(self) -> None:
         if self._work is None or not self._work.alive:
-            self._windows, self._owed = self._channel(), 0
+            self._windows, self._unjudged = self._channel(), 0
             self._work = Work(self, None, self._windows)
             self.run(self._work, self._detect(self._work, self._windows))
 
@@ -75,19 +77,19 @@ class VAD(Stage):
         ended = self._until = frame.at / frame.sample_rate + seconds(frame)
         self._hear(self._matched(frame), ended)
         if self._watch is None:
-            self._watch = self.after(MUTED, self._go_on)
+            self._watch = self.after(MUTED, self._fill_gap)
 
-    def _go_on(self) -> None:
-        """A microphone that is switched off sends nothing: then speech is over, too."""
+    def _fill_gap(self) -> None:
+        """Fill a gap with silence: a microphone that was switched off sends nothing, and speech is over."""
         now = self.session.now
         if (gap := now - self._until) >= MUTED - 1e-6:
             self._until = now
             if self.rules.state != "silent":
                 self._hear(bytes(int(gap / self._seconds) * self._bytes), now)
-        self._watch = self.after(max(MUTED - (now - self._until), self._seconds), self._go_on)
+        self._watch = self.after(max(MUTED - (now - self._until), self._seconds), self._fill_gap)
 
     def _hear(self, fresh: bytes, ended: float) -> None:
-        """Have whole windows judged of what comes in, which ends at `ended`."""
+        """Cut new samples, which end at time `ended`, into windows and have those judged."""
         pcm = self._rest + fresh
         size = self._bytes
         count = len(pcm) // size
@@ -97,8 +99,7 @@ class VAD(Stage):
         self._rest = pcm[count * size :]
 
     def _tune(self, sample_rate: int) -> None:
-        at = getattr(self.service, "at", None)
-        if sample_rate != self.service.sample_rate and at is not None and (tuned := at(sample_rate)):
+        if sample_rate != self.service.sample_rate and (tuned := self.service.at(sample_rate)) is not None:
             self._use(tuned)
 
     def _judge(self, ended: float, window: bytes) -> None:
@@ -106,8 +107,8 @@ class VAD(Stage):
         self._judged = ended
         if self._work is not None and self._work.alive:
             self._windows.put((ended, window))
-            self._owed += 1
-            if self._owed == 1:
+            self._unjudged += 1
+            if self._unjudged == 1:
                 self._work.expect("the probability of speech", WITHIN)
 
     async def _detect(
@@ -124,12 +125,12 @@ class VAD(Stage):
             async for probability in probabilities:
                 if not is_probability(probability) or not ends:
                     raise BadResponseError(
-                        f"voice activity gave {str(probability)[:40]}, not one probability for each window"
+                        f"voice activity yielded {str(probability)[:40]}, not one probability for each window"
                     )
-                self._patience.reset()
-                self._owed -= 1
+                self._backoff.reset()
+                self._unjudged -= 1
                 work.relax()
-                if self._owed:
+                if self._unjudged:
                     work.expect("the probability of speech", WITHIN)
                 ended = ends.popleft()
                 event = self.rules.feed(probability, ended - self._seconds, ended)
@@ -142,10 +143,13 @@ class VAD(Stage):
         raise UnavailableError("voice activity ended its stream")
 
     def _sounded(self, at: float) -> float | None:
-        """When the last sound of the speech was over that ended, as the detector has it, at `at`."""
+        """Return when the last sound of the speech ended, which the detector says ended at `at`.
+
+        None if the audio does not show it.
+        """
         rate = self.service.sample_rate
         end = find_speech_end(self._recent, rate)
         if end is None:
             return None
         sounded = min(at, self._judged - (len(self._recent) // 2 - end) / rate)
-        return sounded if sounded > self._began else None  # else it is of something before
+        return sounded if sounded > self._began else None  # earlier sound is not of this speech

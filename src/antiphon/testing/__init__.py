@@ -1,10 +1,14 @@
-"""For tests of agents and of services: virtual time, scripted services and callers, conformance suites."""
+"""For tests of agents, services and transports: virtual time, scripted services, conformance suites."""
 
 from .client import Told, WireClient
+from .conformance.audio import check_eot, check_filter, check_stt, check_tts, check_vad
+from .conformance.llm import check_llm
+from .conformance.transport import FarSide, check_transport
 from .scripted import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, StreamingSTT, loud
 from .virtual import VirtualLoop, run_virtual, virtual
 
 __all__ = [
+    "FarSide",
     "LoudVAD",
     "ScriptedEOT",
     "ScriptedLLM",
@@ -14,6 +18,13 @@ __all__ = [
     "Told",
     "VirtualLoop",
     "WireClient",
+    "check_eot",
+    "check_filter",
+    "check_llm",
+    "check_stt",
+    "check_transport",
+    "check_tts",
+    "check_vad",
     "loud",
     "run_virtual",
     "virtual",

@@ -1,4 +1,4 @@
-"""A call that was held in a test, and what must be true of every call.
+"""A call in a test, with all that happened in it, and what must be true of every call.
 
 call = await hold(agent, [CallerLine(loud(1.0), wait=0.5, cue="now")])
 check(call)
@@ -62,12 +62,12 @@ __all__ = [
 
 T = TypeVar("T")
 
-OUTLIVES = (ToolEnded, Failed, FalseInterruption)  # what may come of a reply that is over
+OUTLIVES = (ToolEnded, Failed, FalseInterruption)  # signals that may name a reply that is over
 
 
 @dataclass(frozen=True, slots=True)
 class SeenItem:
-    """Something that happened: a frame, a signal, or a call of the session as (name, argument)."""
+    """One event: a frame, a signal, or a call of the session as (name, argument)."""
 
     at: float
     source: str
@@ -76,7 +76,7 @@ class SeenItem:
 
 
 class HeldCall:
-    """A session over `parts`, and all that happens in it.
+    """A session over `parts` that records all that happens in it.
 
     async with HeldCall([Shout(), Playout()]) as call:
         await call.session.say("hello")
@@ -93,7 +93,7 @@ class HeldCall:
         self.session = Session(parts, clock=clock, observers=[self, self.journal, *observers])
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
-        """Remember it."""
+        """Record an event; the session calls this as an observer's method."""
         self.seen.append(SeenItem(now, source, what, is_input))
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class HeldCall:
         await self.session.cancel("the test is over")
 
     def all(self, kind: type[T], reply: int | None = None) -> list[T]:
-        """The frames or signals of this exact type, in order; only those of a reply, if one is named."""
+        """Return the frames or signals of this exact type, in order, of one reply or of all."""
         return [
             seen.what
             for seen in self.seen
@@ -117,11 +117,11 @@ class HeldCall:
         ]
 
     def times(self, kind: type) -> list[float]:
-        """When they happened."""
+        """Return when the frames or signals of this exact type happened."""
         return [seen.at for seen in self.seen if type(seen.what) is kind]
 
     def part(self, kind: type[T]) -> T:
-        """The first part of this type."""
+        """Return the first part of this type."""
         return next(part for part in self.session.parts if isinstance(part, kind))
 
     @property
@@ -131,23 +131,23 @@ class HeldCall:
 
     @property
     def voice(self) -> list[SeenItem]:
-        """The pieces that playout sent, each an AgentAudio, in order."""
+        """The pieces of AgentAudio that playout sent, in order."""
         playout = self.session.playout
         if playout is None:
             return []
         return [seen for seen in self.seen if seen.source == playout.name and type(seen.what) is AgentAudio]
 
     def pcm(self, reply: int) -> bytes:
-        """What was sent of a reply's voice."""
+        """Return what was sent of a reply's voice."""
         pieces = [seen.what for seen in self.voice]
         return b"".join(
             piece.pcm for piece in pieces if isinstance(piece, AgentAudio) and piece.reply == reply
         )
 
     def story(self) -> list[tuple[float, str]]:
-        """Who began to say what when, which tools answered, and what failed, as lines to read.
+        """Return a transcript, (time, line), with what tools answered and what failed.
 
-        A reply stands at its first sample with what was heard of it; a dash ends one that was cut off.
+        A reply's time is that of its first sample, its text what was heard; a dash marks an interrupted one.
         """
         begun: dict[int, float] = {}
         lines: list[tuple[float, str]] = []
@@ -160,7 +160,7 @@ class HeldCall:
                 case ReplyStarted(reply) | PlayoutStarted(reply):
                     begun[reply] = seen.at
                 case ReplyEnded(speculative=True):
-                    pass  # nobody heard of it
+                    pass  # it was dropped before anybody heard it
                 case ReplyEnded(reply, _, heard, interrupted):
                     said = heard.strip() + " —" * interrupted
                     lines.append((begun[reply], f"agent: {said.strip()}"))
@@ -175,7 +175,7 @@ class HeldCall:
         return sorted(lines, key=lambda line: line[0])
 
     def reads(self, expected: str, *, within: float = 0.3) -> None:
-        """The story is this one: its lines exactly, each at its time give or take `within` seconds."""
+        """Assert that the story has exactly these lines, each within `within` seconds of its time."""
         wanted = [line.strip().split(maxsplit=1) for line in expected.strip().splitlines()]
         told = "\n".join(f"{at:7.2f}  {line}" for at, line in self.story())
         assert [line for _, line in wanted] == [line for _, line in self.story()], f"it went:\n{told}"
@@ -184,7 +184,7 @@ class HeldCall:
 
 
 class PipelineMaker(Protocol):
-    """Whatever makes a pipeline for a transport."""
+    """Anything that makes a pipeline for a transport, such as an agent."""
 
     def pipeline(self, transport: Transport) -> Sequence[Part]: ...
 
@@ -197,7 +197,7 @@ async def hold(
     linger: float = 3.0,
     at_most: float = 600.0,
 ) -> HeldCall:
-    """Let a scripted caller talk to an agent until it hangs up; gives the call, with no task left of it."""
+    """Have a scripted caller talk to an agent until it hangs up; returns the call, which left no task."""
     call = HeldCall(agent.pipeline(Caller(lines, sample_rate, linger=linger, at_most=at_most)))
     async with call:
         await call.session.wait()
@@ -211,7 +211,7 @@ def services(
     *,
     turn_scores: Sequence[float | Exception] = (1.0,),
 ) -> dict[str, Any]:
-    """Scripted services for an agent: Agent("...", **services(["hello"], ["Hello, who is there?"]))."""
+    """Return scripted services for Agent("...", **services(["hello"], ["Hello, who is there?"]))."""
     return {
         "stt": ScriptedSTT(hears),
         "llm": ScriptedLLM(says),
@@ -222,7 +222,7 @@ def services(
 
 
 def check(call: HeldCall) -> None:
-    """All that must be true of every call that is over."""
+    """Assert all that must be true of every call that is over."""
     one_end_for_each_start(call)
     heard_is_prefix_of_said(call)
     nothing_of_an_old_reply(call)
@@ -233,7 +233,7 @@ def check(call: HeldCall) -> None:
 
 
 def one_end_for_each_start(call: HeldCall) -> None:
-    """One session, begun and ended; in it one reply at a time, numbered from 1, each ended once."""
+    """Assert that the session began and ended once, and so did each reply, one at a time, numbered from 1."""
     assert [
         type(seen.what) for seen in call.seen if isinstance(seen.what, SessionStarted | SessionEnded)
     ] == [
@@ -260,7 +260,7 @@ def one_end_for_each_start(call: HeldCall) -> None:
 
 
 def heard_is_prefix_of_said(call: HeldCall) -> None:
-    """What was heard of a reply is the beginning of what was said; all of it, where nobody interrupted."""
+    """Assert that what was heard of a reply is the beginning of its text, and ends at a word."""
     for ended in call.all(ReplyEnded):
         assert ended.text.startswith(ended.heard), ended
         cut = ended.text[len(ended.heard) :]
@@ -268,7 +268,7 @@ def heard_is_prefix_of_said(call: HeldCall) -> None:
 
 
 def nothing_of_an_old_reply(call: HeldCall) -> None:
-    """Nothing made for a reply came before it began or after it had ended."""
+    """Assert that nothing of a reply came before it began or after it ended."""
     alive: set[int] = set()
     for seen in call.seen:
         reply = getattr(seen.what, "reply", None)
@@ -280,7 +280,7 @@ def nothing_of_an_old_reply(call: HeldCall) -> None:
 
 
 def voice_is_paced(call: HeldCall) -> None:
-    """Pieces of 20 ms, the last of a reply may be shorter, each at its place and none ahead of its time."""
+    """Assert that the voice came in pieces of 20 ms, none overlapping and none ahead of its time."""
     playout = call.session.playout
     if not isinstance(playout, Playout):
         return
@@ -290,7 +290,7 @@ def voice_is_paced(call: HeldCall) -> None:
         audio = seen.what
         if seen.source != playout.name:
             continue
-        if isinstance(audio, PlayoutPaused):  # what was ahead of its time is forgotten, and comes again
+        if isinstance(audio, PlayoutPaused):  # what the transport had ahead is dropped, and comes again
             ends, before = 0, None
             continue
         if not isinstance(audio, AgentAudio):
@@ -300,7 +300,7 @@ def voice_is_paced(call: HeldCall) -> None:
         if before is not None and before.reply == audio.reply != 0:
             assert len(before.pcm) // 2 == piece, f"a short piece within reply {audio.reply}"
             assert audio.at >= ends, f"{ends - audio.at} samples overlap at {seen.at}"
-        fades = 0.02 if samples < piece else 0.0  # behind the piece that is being heard
+        fades = 0.02 if samples < piece else 0.0  # a fade-out follows the piece that is being heard
         assert audio.at / playout.sample_rate <= seen.at + playout.lead + fades + 1e-4, (
             f"ahead of its time: {seen.at}"
         )
@@ -308,7 +308,7 @@ def voice_is_paced(call: HeldCall) -> None:
 
 
 def tools_have_answers(call: HeldCall) -> None:
-    """In every context that the model was given, and in the last, each call has its answer behind it."""
+    """Assert that in every context, each tool call is followed by its answer."""
     contexts = [prompt.context.entries for prompt in call.all(Prompt)]
     for entries in [*contexts, tuple(call.entries)]:
         owed: list[str] = []
@@ -322,7 +322,7 @@ def tools_have_answers(call: HeldCall) -> None:
 
 
 def context_is_what_was_said_and_heard(call: HeldCall) -> None:
-    """The context is the user's turns and what was heard of the replies, in the order in which they began."""
+    """Assert that the context is the user's turns and what was heard of the replies, in order."""
     heard = {ended.reply: ended.heard for ended in call.all(ReplyEnded)}
     wanted: list[tuple[str, str]] = []
     for seen in call.seen:
@@ -343,7 +343,7 @@ def _words(text: str) -> str:
 
 
 def _joined(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What one side says in a row, as one; nothing where nothing was said."""
+    """Join what one side says in a row; leaves out empty lines."""
     joined: list[tuple[str, str]] = []
     for who, text in lines:
         if not text:
@@ -355,7 +355,7 @@ def _joined(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def no_task_left(*but: str) -> None:
-    """No task runs in this loop beside the one that asks, except those whose names contain one of `but`."""
+    """Assert that no other task runs in this loop, except those whose names contain one of `but`."""
     left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     names = [task.get_name() for task in left if not any(name in task.get_name() for name in but)]
     assert not names, f"still running: {', '.join(names)}"

@@ -1,7 +1,7 @@
 """A stand-in for a browser: a peer that does over WebRTC what the SmallWebRTC clients do.
 
-It offers voice, camera, screen and a data channel, sends its addresses after the answer, and pings once a
-second. Its microphone is silent but for what it is told to say; its camera shows what it is given.
+It offers voice, camera, screen and a data channel, sends its candidates after the answer, and pings once a
+second. Its microphone is silent unless a test has it say something; its camera shows the pictures of a test.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ Ask = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 class Browser:
-    """Connects through `offer` and `candidates`, which carry what the client's program sends over HTTP.
+    """Connects by `offer` and `candidates`, two callbacks in place of the client's HTTP requests.
 
-    `heard` is all that it was sent, mono 16-bit at 16 kHz; `seen` the pictures; `messages` the texts.
+    `heard` is the audio that it received, mono 16-bit at 16 kHz; `seen` the pictures, `messages` the texts.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Browser:
         self.channel.on("message", self.messages.append)
 
     async def connect(self, *, restart: bool = False) -> None:
-        """Offer, and wait until the data channel is open."""
+        """Send an offer and wait until the data channel is open."""
         await self.negotiate(restart=restart)
         async with asyncio.timeout(10):
             await self.open.wait()
@@ -87,7 +87,7 @@ class Browser:
         ]
 
     async def negotiate(self, *, restart: bool = False) -> None:
-        """Make an offer over the connection that there is, or for a new one."""
+        """Send an offer, for the existing connection or for a new one."""
         pc = self.pc
         await pc.setLocalDescription(await pc.createOffer())
         sdp = pc.localDescription.sdp
@@ -106,9 +106,9 @@ class Browser:
             await self._candidates({"pc_id": self.pc_id, "candidates": several})
 
     async def restart(self) -> None:
-        """Begin a new connection for the same conversation, as after a change of network."""
+        """Connect anew for the same conversation, as after a change of network."""
         self.vanish()
-        old, self.microphone, self.camera = self.pc, self.microphone.again(), BrowserCamera()
+        old, self.microphone, self.camera = self.pc, self.microphone.renewed(), BrowserCamera()
         self.screen = None if self.screen is None else BrowserCamera()
         self._begin()
         await hang_up(old)
@@ -119,13 +119,13 @@ class Browser:
         self.channel.send(message if isinstance(message, str) else json.dumps(message))
 
     def vanish(self) -> None:
-        """Send nothing any more, and do not say so."""
+        """Stop sending, without telling the other side."""
         for task in self._tasks:
             task.cancel()
         self.microphone.muted = True
 
     async def close(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self.vanish()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await hang_up(self.pc)
@@ -142,7 +142,7 @@ class Browser:
 
 
 class BrowserMicrophone(aiortc.MediaStreamTrack):
-    """A track of 20 ms pieces in real time."""
+    """An audio track of 20 ms pieces in real time."""
 
     kind = "audio"
 
@@ -150,14 +150,14 @@ class BrowserMicrophone(aiortc.MediaStreamTrack):
         super().__init__()
         self.muted = False
         self.spoken: list[float] = []
-        """When the first sample of each thing that was said went by, in the loop's time."""
-        self._said: deque[tuple[bytes, bool]] = deque()  # pieces, and whether they begin something
+        """When the first sample of each `say` was sent, in the loop's time."""
+        self._said: deque[tuple[bytes, bool]] = deque()  # pieces; True for the first of a `say`
         self._encode = opus.OpusEncoder(HZ)
         self._begun: float | None = None
         self._count = 0
 
-    def again(self) -> "BrowserMicrophone":
-        """A new one, that goes on with what is still to be said."""
+    def renewed(self) -> "BrowserMicrophone":
+        """Return a new track that goes on with what is still to be said."""
         new = BrowserMicrophone()
         new._said, new.spoken = self._said, self.spoken
         return new
@@ -168,7 +168,7 @@ class BrowserMicrophone(aiortc.MediaStreamTrack):
         self._said += [(pcm[at : at + size].ljust(size, b"\0"), at == 0) for at in range(0, len(pcm), size)]
 
     async def recv(self) -> "Packet[Stream]":
-        """The next piece, when its last sample has gone by."""
+        """Return the next piece when it is complete, as a real microphone would."""
         loop = asyncio.get_running_loop()
         if self.muted:
             await asyncio.Event().wait()
@@ -191,7 +191,7 @@ class BrowserMicrophone(aiortc.MediaStreamTrack):
 
 
 class BrowserCamera(aiortc.MediaStreamTrack):
-    """A track of the pictures that it is given."""
+    """A video track of the pictures that a test shows."""
 
     kind = "video"
 
@@ -207,14 +207,14 @@ class BrowserCamera(aiortc.MediaStreamTrack):
         self._shown.put_nowait(picture)
 
     async def recv(self) -> VideoFrame:
-        """The next picture."""
+        """Wait for the next picture and return it."""
         return await self._shown.get()
 
 
 def _configuration(servers: Mapping[str, Any], relay_only: bool) -> aiortc.RTCConfiguration:
     return aiortc.RTCConfiguration(
         iceServers=[aiortc.RTCIceServer(**server) for server in servers.get("iceServers", ())],
-        bundlePolicy=aiortc.RTCBundlePolicy.MAX_COMPAT,  # the others lose a second video, or addresses
+        bundlePolicy=aiortc.RTCBundlePolicy.MAX_COMPAT,  # other policies lose a second video, or candidates
         iceTransportPolicy=aiortc.RTCIceTransportPolicy.RELAY
         if relay_only
         else aiortc.RTCIceTransportPolicy.ALL,

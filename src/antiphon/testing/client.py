@@ -1,4 +1,4 @@
-"""A client of the client protocol on a wire in memory: for tests of transports and of agents."""
+"""A client of the client protocol on a wire in memory, for tests of transports and agents."""
 
 import asyncio
 import base64
@@ -14,7 +14,7 @@ __all__ = ["Told", "WireClient"]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A message that the client was sent, and when."""
+    """A message that the client received, and when."""
 
     at: float
     type: str
@@ -23,7 +23,7 @@ class Told:
 
 
 class WireClient:
-    """The far end of a wire, which is a `Wire` itself: it says what a test wants and keeps what it is told.
+    """A wire with a client at its far end, which sends what a test says and keeps what it receives.
 
     Times are those of the event loop.
     """
@@ -32,40 +32,40 @@ class WireClient:
         self.framing = framing or Protobuf()
         self.told: list[Told] = []
         self.heard: list[tuple[float, FramedAudio]] = []
-        """The agent's voice as it came, piece by piece."""
+        """The time and audio of each piece of the agent's voice."""
         self.closed: int | None = None
-        """The code that the wire was closed with."""
+        """The code with which the agent's side closed the wire."""
         self._gone = False
         self._said: asyncio.Queue[bytes | str | None] = asyncio.Queue()
 
     # What a test does --------------------------------------------------------------------------------
 
     def ready(self, version: str = "2.1.0") -> None:
-        """Begin, as clients do."""
+        """Send the message with which a client begins."""
         self.say("client-ready", {"version": version, "about": {"library": "test"}}, "ready")
 
     def say(self, kind: str, data: Any = None, number: str = "1") -> None:
-        """Send a message."""
+        """Send a message of the client protocol."""
         envelope = {"label": "rtvi-ai", "type": kind, "id": number, "data": data}
         self.put(self.framing.encode_message(msgspec.json.encode(envelope).decode()))
 
     def put(self, message: bytes | str) -> None:
-        """Send anything."""
+        """Send raw bytes or text."""
         self._said.put_nowait(message)
 
     def leave(self) -> None:
-        """Be gone."""
+        """Close the wire from the client's side."""
         self._said.put_nowait(None)
 
     async def talk(self, pcm: bytes, sample_rate: int = 16000) -> None:
-        """Say something, in pieces of 20 ms, each at its time."""
+        """Send audio in pieces of 20 ms, each at its time."""
         size = sample_rate // 50 * 2
         for begun in range(0, len(pcm), size):
             await asyncio.sleep(0.02)
             self.sound(pcm[begun : begun + size], sample_rate)
 
     def sound(self, pcm: bytes, sample_rate: int = 16000) -> None:
-        """Send samples at once."""
+        """Send samples in one message."""
         if isinstance(self.framing, Json):
             audio = base64.b64encode(pcm).decode()
             self.say("raw-audio", {"base64Audio": audio, "sampleRate": sample_rate, "numChannels": 1}, "")
@@ -73,17 +73,17 @@ class WireClient:
             self.put(self.framing.encode_audio(pcm, sample_rate))
 
     def all(self, *kinds: str) -> list[Any]:
-        """The data of the messages of these types, in order."""
+        """Return the data of the received messages of these types, in order."""
         return [told.data for told in self.told if told.type in kinds]
 
     def answer(self, number: str) -> Told:
-        """What answered a message."""
+        """Return the answer to the message with this id."""
         return next(told for told in self.told if told.id == number)
 
     # The wire ----------------------------------------------------------------------------------------
 
     async def receive(self) -> bytes | str | None:
-        """What the client says next."""
+        """Return what the client sends next; None after its end."""
         if self.closed is not None or self._gone:
             return None
         message = await self._said.get()
@@ -91,7 +91,7 @@ class WireClient:
         return message
 
     def send(self, message: bytes | str) -> None:
-        """Tell the client."""
+        """Deliver a message to the client."""
         if self.closed is not None:
             return
         now = asyncio.get_running_loop().time()
@@ -110,6 +110,6 @@ class WireClient:
                 raise AssertionError(f"the client cannot read {message[:80]!r}")
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """End."""
+        """Close the wire from the agent's side."""
         self.closed = code
         self._said.put_nowait(None)

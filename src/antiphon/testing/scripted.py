@@ -1,6 +1,6 @@
-"""Services that do as a script says, in exactly the time that it says, and remember what they were asked.
+"""Services that follow a script, in exactly the time that it says, and remember what they were asked.
 
-Any script may hold an exception, which is raised in its place.
+A script may contain exceptions, which are raised at their turn.
 """
 
 import asyncio
@@ -8,31 +8,45 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from ..context import Context
 from ..frames import ToolCall
-from ..services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta, TokenUsage, TurnHint, Word
+from ..services.ports import (
+    AudioChunk,
+    EndOfTurn,
+    Flush,
+    LanguageModel,
+    Recognized,
+    Speech,
+    SpeechToText,
+    TextDelta,
+    TextToSpeech,
+    TokenUsage,
+    TurnHint,
+    VoiceActivity,
+    Word,
+)
 
 __all__ = ["LoudVAD", "ScriptedEOT", "ScriptedLLM", "ScriptedSTT", "ScriptedTTS", "StreamingSTT", "loud"]
 
 
 def loud(seconds: float, sample_rate: int = 16000) -> bytes:
-    """Audio that `LoudVAD` takes for speech."""
+    """Return audio that `LoudVAD` judges to be speech."""
     return b"\x00\x40" * round(seconds * sample_rate)
 
 
-class LoudVAD:
-    """Takes every sample that is not zero for speech. A window is speech if most of it is."""
+class LoudVAD(VoiceActivity):
+    """Judges a window to be speech if most of its samples are not zero."""
 
     def __init__(self, sample_rate: int = 16000) -> None:
         self.sample_rate = sample_rate
         self.window = sample_rate * 32 // 1000
 
     async def detect(self, audio: AsyncIterator[bytes]) -> AsyncIterator[float]:
-        """1.0 or 0.0 for each window."""
+        """Yield 1.0 or 0.0 for each window."""
         async for window in audio:
             yield 1.0 if window.count(0) < len(window) * 3 // 4 else 0.0
 
 
-class ScriptedEOT:
-    """Gives these probabilities, one after the other; the last one for ever."""
+class ScriptedEOT(EndOfTurn):
+    """Returns these probabilities, one after the other, and the last one again and again."""
 
     def __init__(self, scores: Sequence[float | Exception] = (1.0,), delay: float = 0.03) -> None:
         self.sample_rate = 16000
@@ -42,7 +56,7 @@ class ScriptedEOT:
         self.asked = 0
 
     async def score(self, pcm: bytes) -> float:
-        """The next probability."""
+        """Return the next probability."""
         self.asked += 1
         await asyncio.sleep(self.delay)
         score = self.scores.pop(0) if len(self.scores) > 1 else self.scores[0]
@@ -51,8 +65,8 @@ class ScriptedEOT:
         return score
 
 
-class ScriptedSTT:
-    """Hears these texts, one for each stretch of speech, each `delay` seconds after it was asked for."""
+class ScriptedSTT(SpeechToText):
+    """Hears these texts, one for each stretch of speech, `delay` seconds after each was asked for."""
 
     segmented = True
 
@@ -63,10 +77,10 @@ class ScriptedSTT:
         self.texts = list(texts)
         self.delay = delay
         self.heard_bytes: list[int] = []
-        """How much audio each utterance had."""
+        """The bytes of audio of each utterance."""
 
     async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
-        """one Recognized for each Flush that has audio before it; an interim one is the final one early."""
+        """Yield one Recognized for each Flush after audio; interim words are those of the final ones."""
         size, answered = 0, -1
         async for item in audio:
             if isinstance(item, AudioChunk):
@@ -86,11 +100,11 @@ class ScriptedSTT:
                 size, answered = 0, -1
 
 
-class StreamingSTT:
-    """Hears these words at these times, in seconds of the audio that it was given: it decides what is final.
+class StreamingSTT(SpeechToText):
+    """Hears these words at these times, in seconds of its audio; the script says what is final.
 
-    A final Flush is answered with "" where the words so far are final, else by the next final words of the
-    script, if there are any.
+    A final Flush is answered with "" if the last words were final, else by the script's next final words, if
+    there are any.
     """
 
     segmented = False
@@ -105,7 +119,7 @@ class StreamingSTT:
     async def transcribe(
         self, audio: AsyncIterator[AudioChunk | Flush]
     ) -> AsyncIterator[Recognized | TurnHint]:
-        """The words of the script whose time has come."""
+        """Yield the words of the script when their time has come."""
         owes = False
         async for item in audio:
             if isinstance(item, AudioChunk):
@@ -124,11 +138,11 @@ class StreamingSTT:
 Answer = str | ToolCall | Exception
 
 
-class ScriptedLLM:
+class ScriptedLLM(LanguageModel):
     """Answers with these, one list for each generation: text (word by word), tool calls, exceptions.
 
-    A question that is put again, or goes on, after it was taken back gets the same answer. The first token
-    comes after `first` seconds, each further word after `each`.
+    After a cancelled generation, the same question, or one that continues it, gets the same answer again. The
+    first token comes after `first` seconds, each further word after `each`.
     """
 
     def __init__(
@@ -140,19 +154,19 @@ class ScriptedLLM:
         self.first = first
         self.each = each
         self.contexts: list[Context] = []
-        """What it was asked, in order."""
+        """The contexts that it was given, in order."""
         self.cancelled = 0
-        self._answer: list[Answer] = []  # the newest, and whether it was cancelled
-        self._taken_back = False
+        self._answer: list[Answer] = []  # the newest
+        self._cancelled = False  # True if the newest generation was
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """The next answer of the script; nothing once it is used up."""
+        """Yield the next answer of the script; nothing once that is used up."""
         before = self.contexts[-1].entries if self.contexts else None
         self.contexts.append(context)
         same_place = before is not None and bool(before) and before[:-1] == context.entries[:-1]
-        if not (same_place and (self._taken_back or before != context.entries)):
+        if not (same_place and (self._cancelled or before != context.entries)):
             self._answer = self.answers.pop(0) if self.answers else []
-        answer, self._taken_back = self._answer, False
+        answer, self._cancelled = self._answer, False
         try:
             await asyncio.sleep(self.first)
             for item in answer:
@@ -167,17 +181,14 @@ class ScriptedLLM:
                     await asyncio.sleep(self.each)
         except (asyncio.CancelledError, GeneratorExit):
             self.cancelled += 1
-            self._taken_back = True
+            self._cancelled = True
             raise
 
-    async def warm(self, context: Context) -> None:
-        """Nothing to warm."""
 
-
-class ScriptedTTS:
+class ScriptedTTS(TextToSpeech):
     """Speaks `rate` characters a second, in chunks of 100 ms, the first of a piece after `first` seconds.
 
-    With `words`, it gives word times as well.
+    With `words` it yields word times as well.
     """
 
     def __init__(
@@ -188,13 +199,13 @@ class ScriptedTTS:
         self.rate = rate
         self.words = words
         self.spoken: list[str | Exception] = []
-        """The pieces that it was given."""
+        """The pieces that it was given, in order."""
         self.failures: list[Exception] = []
-        """Raised at the next pieces, one each."""
+        """Exceptions to raise at the next pieces, one at each."""
         self.cancelled = 0
 
     async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word, None]:
-        """A constant tone for each piece of text."""
+        """Yield a constant tone for each piece of text."""
         number = -1
         try:
             async for piece in text:

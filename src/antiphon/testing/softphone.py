@@ -1,4 +1,4 @@
-"""A SIP telephone for tests: it sends and answers what a test tells it to, packet by packet.
+"""A SIP telephone for tests: it sends and answers packet by packet, as a test tells it to.
 
     async with softphone() as phone:
         call = await phone.call("127.0.0.1:5060")       # INVITE, 200, ACK
@@ -6,8 +6,9 @@
         phone.answer(refer, "202 Accepted")
         call.ask("NOTIFY", "SIP/2.0 486 Busy Here", Event="refer", ...)
 
-Nothing is sent twice and nothing answers by itself but re-invitations, which any telephone accepts. What
-comes twice is seen once. RFC 3261 (SIP), 3515 (REFER), 4566 (SDP), 3550 (RTP), 4733 (telephone events).
+It retransmits nothing, and answers nothing by itself but re-invitations, which any telephone accepts. Of a
+retransmitted packet it keeps one. RFC 3261 (SIP), 3515 (REFER), 4566 (SDP), 3550 (RTP), 4733 (telephone
+events).
 """
 
 import asyncio
@@ -30,13 +31,13 @@ HERE = "127.0.0.1"
 CODECS = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 101: "telephone-event/8000"}
 EVENTS = 101  # the payload type of telephone events
 PIECE = 0.02  # seconds of audio in a packet
-TICKS = 160  # of a packet's timestamp: of G.722, too, by RFC 3551
+TICKS = 160  # timestamp units per packet, for G.722 as well (RFC 3551)
 
 Coding = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes], int]
 
 
 def free_port() -> int:
-    """A port that is free for UDP and TCP, since an endpoint listens on both, and that no client is given."""
+    """Return a port that is free for UDP and TCP, outside the range of ephemeral ports."""
     while True:
         port = random.randrange(20000, 30000)
         with (
@@ -50,7 +51,7 @@ def free_port() -> int:
 
 
 def _coding(kind: int) -> Coding:
-    """How audio of a payload type is written and read, and its rate."""
+    """Return the encoder, the decoder and the sample rate of a payload type."""
     if kind == 9:
         return g722.G722Encoder(), g722.G722Decoder(), 16000
     return (encode_alaw, decode_alaw, 8000) if kind == 8 else (encode_mulaw, decode_mulaw, 8000)
@@ -66,7 +67,7 @@ class Packet:
 
     @classmethod
     def read(cls, data: bytes) -> "Packet":
-        """A message as it came."""
+        """Parse a message."""
         head, _, body = data.decode("utf-8", "replace").partition("\r\n\r\n")
         first, *lines = head.split("\r\n")
         pairs = [line.partition(":") for line in lines]
@@ -77,26 +78,26 @@ class Packet:
 
     @property
     def what(self) -> str:
-        """The method of a request; the status of an answer, as in "200 INVITE"."""
+        """The method of a request, or the status and method of an answer, such as "200 INVITE"."""
         if self.first.startswith("SIP/2.0 "):
             return f"{self.first.split()[1]} {self['CSeq'].split()[-1]}"
         return self.first.split()[0]
 
 
 class SoftphoneMedia(asyncio.DatagramProtocol):
-    """Speaks RTP: a tone while it `speaks`, else silence; keeps what it hears."""
+    """Sends RTP, a tone while it `speaks` and else silence, and keeps what it receives."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[float, int, bytes]] = []
-        """When, sequence number, samples."""
+        """The time, sequence number and samples of each packet."""
         self.kinds: list[int] = []
-        """The payload types of what it hears, as they changed."""
+        """The payload types that it received, without repetitions in a row."""
         self.kind = 0
-        """The payload type that it speaks: 0 is mu-law, 8 A-law, 9 G.722."""
+        """The payload type that it sends: 0 is mu-law, 8 A-law, 9 G.722."""
         self.pressed: list[int] = []
-        """The telephone events that were heard."""
+        """The telephone events that it received."""
         self.keys: list[int] = []
-        """Telephone events to be pressed next."""
+        """The telephone events to send next."""
         self.speaks = False
         self.sends = True
         self.port = 0
@@ -121,7 +122,7 @@ class SoftphoneMedia(asyncio.DatagramProtocol):
         self.heard.append((asyncio.get_running_loop().time(), sequence, decode(data[12:])))
 
     async def talk(self) -> None:
-        """Send a packet every 20 ms, for ever."""
+        """Send a packet every 20 ms, until cancelled."""
         loop = asyncio.get_running_loop()
         begun, count = loop.time(), 0
         while True:
@@ -135,7 +136,7 @@ class SoftphoneMedia(asyncio.DatagramProtocol):
                     self._send(EVENTS, struct.pack(">BBH", key, end | 10, 800), mark=not end)
             encode, _, rate = self._coding(self.kind)
             samples = round(rate * PIECE)
-            half = rate // 1000  # of a period of 500 Hz
+            half = rate // 1000  # samples in half a period of 500 Hz
             tone = ([8000] * half + [-8000] * half) * 10 if self.speaks else [0] * samples
             self._send(self.kind, encode(struct.pack(f"<{samples}h", *tone)))
 
@@ -154,7 +155,7 @@ class SoftphoneMedia(asyncio.DatagramProtocol):
 
 @dataclass
 class Dialog:
-    """A call, seen from the telephone: who is who in it, and where its requests go."""
+    """A SIP dialog from the telephone's side: its identifiers, and where its requests go."""
 
     phone: "Softphone"
     call_id: str
@@ -171,7 +172,7 @@ class Dialog:
         self.phone.request(self, method, body, headers)
 
     async def invite(self, body: str) -> Packet:
-        """Agree anew on the media; the answer."""
+        """Send a re-invitation with this SDP; returns the answer."""
         self.ask("INVITE", body, Content_Type="application/sdp")
         answer = await self.phone.expect("200 INVITE")
         self.ask("ACK")
@@ -189,12 +190,12 @@ class Softphone(asyncio.DatagramProtocol):
 
     name: str = "caller"
     seen: list[Packet] = field(default_factory=list[Packet])
-    """All that has come, in order, what came twice once."""
+    """All packets that came, in order, without retransmissions."""
 
     def __post_init__(self) -> None:
         self.port = 0
         self.accepts = True
-        """Whether re-invitations are answered by themselves."""
+        """True if re-invitations are accepted without the test."""
         self._fresh: list[Packet] = []
         self._came = asyncio.Event()
         self._branches: set[tuple[str, str]] = set()
@@ -233,7 +234,7 @@ class Softphone(asyncio.DatagramProtocol):
         self._came.set()
 
     async def expect(self, what: str, within: float = 4.0) -> Packet:
-        """The next message of this kind, such as "INVITE" or "200 BYE", that nobody has taken yet."""
+        """Wait for the next message of this kind, such as "INVITE" or "200 BYE", and return it."""
         try:
             async with asyncio.timeout(within):
                 while True:
@@ -257,7 +258,7 @@ class Softphone(asyncio.DatagramProtocol):
         self._send(lines, body, headers, self._from[id(request)])
 
     def request(self, dialog: Dialog, method: str, body: str, headers: Mapping[str, str]) -> None:
-        """Send a request of a call."""
+        """Send a request within a dialog."""
         lines = [
             f"{method} {dialog.target} SIP/2.0",
             f"Via: SIP/2.0/UDP {HERE}:{self.port};branch=z9hG4bK{_branch(dialog, method)};rport",
@@ -278,7 +279,7 @@ class Softphone(asyncio.DatagramProtocol):
     # Calls -----------------------------------------------------------------------------------------
 
     async def ring(self, where: str, to: str = "agent", body: str | None = None, **headers: str) -> Dialog:
-        """Call somebody at "address:port", and wait for nothing."""
+        """Call somebody at "address:port" without waiting for the answer."""
         host, _, port = where.rpartition(":")
         uri = f"sip:{to}@{where}"
         media = await self._media()
@@ -292,7 +293,7 @@ class Softphone(asyncio.DatagramProtocol):
         return dialog
 
     async def call(self, where: str, to: str = "agent", body: str | None = None, **headers: str) -> Dialog:
-        """Call somebody at "address:port" who answers."""
+        """Call somebody at "address:port" and wait until they answer."""
         dialog = await self.ring(where, to, body, **headers)
         answer = await self.expect("200 INVITE", 10.0)
         dialog.remote = answer["To"]
@@ -300,8 +301,8 @@ class Softphone(asyncio.DatagramProtocol):
         dialog.ask("ACK")
         return dialog
 
-    async def take(self, invite: Packet, body: str | None = None, **headers: str) -> Dialog:
-        """Answer somebody who calls."""
+    async def accept(self, invite: Packet, body: str | None = None, **headers: str) -> Dialog:
+        """Answer an incoming call."""
         media = await self._media()
         to = f"{invite['To']};tag={self._tags.setdefault(invite['Call-ID'], secrets.token_hex(4))}"
         dialog = Dialog(
@@ -322,7 +323,7 @@ class Softphone(asyncio.DatagramProtocol):
         return media
 
     async def close(self) -> None:
-        """Close all sockets, without a word."""
+        """Close all sockets without sending anything."""
         for task in self._running:
             task.cancel()
         for transport in self._open:
@@ -332,7 +333,7 @@ class Softphone(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def softphone(name: str = "caller") -> AsyncGenerator[Softphone]:
-    """A telephone on a free port."""
+    """Open a telephone on a free port."""
     loop = asyncio.get_running_loop()
     _, phone = await loop.create_datagram_endpoint(lambda: Softphone(name), local_addr=(HERE, 0))
     try:
@@ -343,7 +344,7 @@ async def softphone(name: str = "caller") -> AsyncGenerator[Softphone]:
 
 
 def sdp(port: int, codecs: tuple[int, ...] = (0, EVENTS), direction: str = "sendrecv") -> str:
-    """A description of the media at this port."""
+    """Return an SDP for audio at this port."""
     version = secrets.randbelow(1 << 30)
     lines = ["v=0", f"o=phone 1 {version} IN IP4 {HERE}", "s=-", f"c=IN IP4 {HERE}", "t=0 0"]
     lines += [f"m=audio {port} RTP/AVP {' '.join(map(str, codecs))}"]
@@ -356,5 +357,5 @@ def _uri(contact: str) -> str:
 
 
 def _branch(dialog: Dialog, method: str) -> str:
-    """A CANCEL and the ACK of a refusal have the branch of their INVITE; all others one of their own."""
+    """Return the Via branch: a CANCEL shares that of its INVITE, other requests have their own."""
     return f"{dialog.call_id}{dialog.cseq}" if method in ("INVITE", "CANCEL") else secrets.token_hex(8)

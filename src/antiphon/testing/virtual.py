@@ -1,8 +1,8 @@
 """Conversations in virtual time: an event loop that never waits.
 
-When nothing is ready to run, its time jumps to the next timer, so an hour of conversation takes as long as
-its computing. Sleeps, timeouts and the session's timers all follow it, and the order of events is the same
-every time. Work given to `antiphon.clock.offload` runs in place and takes no virtual time.
+When nothing is ready to run, its time jumps to the next timer, so that an hour of conversation takes only as
+long as its computation. Sleeps, timeouts and the session's timers all follow it, and the order of events is
+the same every time. Work for `antiphon.clock.offload` runs in place and takes no virtual time.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ __all__ = ["VirtualLoop", "run_virtual", "virtual"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-STANDSTILL = 5.0  # real seconds that a thread or a socket may still wake a loop in which nothing is due
+STANDSTILL = 5.0  # real seconds to wait for a thread or a socket if no timer is due
 
 
 class _Selector(selectors.BaseSelector):
-    """Polls real files without waiting, and turns the wait into a jump of the loop's time."""
+    """Polls real files without waiting, and makes the loop's time jump instead."""
 
     def __init__(self) -> None:
         self.real = selectors.DefaultSelector()
@@ -34,7 +34,7 @@ class _Selector(selectors.BaseSelector):
             if ready := self.real.select(STANDSTILL):
                 return ready
             raise RuntimeError(
-                "virtual time stands still: every task waits for something that nobody will do"
+                "virtual time stands still: every task waits, and no timer is set that could wake one"
             )
         assert self.loop is not None
         self.loop.jump(timeout)
@@ -67,22 +67,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock_resolution = 1e-9
 
     def time(self) -> float:
-        """Virtual seconds since the loop was made."""
+        """Return the virtual seconds since the loop was made."""
         return self._now
 
     def jump(self, seconds: float) -> None:
-        """Let time pass at once."""
+        """Advance the time."""
         self._now += seconds
 
 
 def run_virtual(main: Coroutine[Any, Any, R]) -> R:
-    """Run a coroutine in virtual time and give its result. The counterpart of `asyncio.run`."""
+    """Run a coroutine in virtual time; returns its result. The counterpart of `asyncio.run`."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
 
 
 def virtual(test: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
-    """Make a coroutine function a plain one that runs in virtual time: a decorator for tests."""
+    """Decorate a coroutine function, such as a test, so that calling it runs it in virtual time."""
 
     @wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,10 +1,11 @@
-"""Who implements the ports: one file a vendor, found by its name. Nothing here names any of them.
+"""The vendors, one file each, found by name: no list of them stands in the code.
 
-`create("llm", "openai/gpt-4.1-mini")` imports the module `openai` of this folder, or what an installed
-package has registered as the entry point `openai` of the group "antiphon.vendors", and makes what its
-`VENDOR` record provides.
+`create("llm", "openai/gpt-4.1-mini")` imports the module `openai` of this folder, or the one that an
+installed package has registered as the entry point `openai` of the group "antiphon.vendors", and makes the
+service that its `VENDOR` record names.
 """
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
@@ -14,40 +15,43 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import ConfigurationError
-from ..services.ports import Vendor
+from ..services.ports import CLEANING, PORTS, Vendor
 
-__all__ = ["available", "create"]
+__all__ = ["available", "create", "is_resident"]
 
 GROUP = "antiphon.vendors"
-PORTS = {
-    "stt": "speech to text",
-    "llm": "language model",
-    "tts": "text to speech",
-    "vad": "voice activity",
-    "eot": "end of turn",
-    "cleaning": "cleaning of what is heard",
-}
+WORDS = {name: port.words for name, port in {**PORTS, "cleaning": CLEANING}.items()}
 
 
 def create(port: str, spec: str) -> Any:
-    """The service of a port that "vendor" or "vendor/model" names; ConfigurationError for other names."""
+    """Make the service of a port that "vendor" or "vendor/model" names.
+
+    Raises ConfigurationError if there is no such name, or if the vendor lacks what it needs.
+    """
     name, _, model = spec.partition("/")
     module = _module(name)
     vendor: Vendor = module.VENDOR
     if port not in vendor.provides:
         others = ", ".join(one.name for one in available() if port in one.provides)
         raise ConfigurationError(
-            f"{name} provides {_listed(vendor)}, not {PORTS.get(port, port)}; for that there are: {others}"
+            f"{name} provides {_listed(vendor)}, not {WORDS.get(port, port)}; for that there are: {others}"
         )
-    home, _, made = vendor.provides[port].rpartition(".")
+    home, _, name = vendor.provides[port].rpartition(".")
     if home:
         module = import_module(f"{module.__name__}.{home}")
+    make: Callable[..., Any] = getattr(module, name)
     model = model or (vendor.default or {}).get(port, "")
-    return getattr(module, made)(model) if model else getattr(module, made)()
+    return make(model) if model else make()
+
+
+def is_resident(port: str, spec: str) -> bool:
+    """Return True if the service that "vendor" or "vendor/model" names cannot be forked, by its record."""
+    vendor: Vendor = _module(spec.partition("/")[0]).VENDOR
+    return port in vendor.resident
 
 
 def available() -> list[Vendor]:
-    """The records of all vendors, by name."""
+    """Return the records of all vendors, sorted by name."""
     return [_module(name).VENDOR for name in sorted(_names())]
 
 
@@ -69,4 +73,4 @@ def _module(name: str) -> ModuleType:
 
 
 def _listed(vendor: Vendor) -> str:
-    return ", ".join(PORTS.get(port, port) for port in vendor.provides)
+    return ", ".join(WORDS.get(port, port) for port in vendor.provides)

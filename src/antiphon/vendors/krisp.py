@@ -1,7 +1,7 @@
-"""Krisp's voice isolation, on this machine under their licence: https://sdk-docs.krisp.ai
+"""Krisp's voice isolation, on this machine and under their licence: https://sdk-docs.krisp.ai
 
-Their Python package `krisp-audio` and a model file (.kef) come from them, with the licence key; neither is
-on the package index.
+Krisp delivers the Python package `krisp-audio` and a model file (.kef) with the licence key; neither is on
+the package index.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigurationError
-from ..services.ports import Vendor
+from ..services.ports import AudioFilter, Vendor
 
 logger = logging.getLogger("antiphon.krisp")
 
@@ -22,15 +22,13 @@ KEY = "KRISP_VIVA_SDK_LICENSE_KEY"
 MODEL = "KRISP_VIVA_FILTER_MODEL_PATH"
 
 
-class Cleaner:
-    """Their model, in one conversation. `strength` 0 to 100 is how much of the noise is taken away."""
+class Cleaner(AudioFilter):
+    """Removes the noise of one conversation. `strength` (0 to 100): how much of it."""
 
     sample_rate = 16000
     block = 160
     delay = 0
-    """Theirs is not published; what comes out is placed as much too late as it is."""
-    echo = False
-    light = False
+    """The SDK's delay is not published; cleaned audio is placed too late by that much."""
 
     def __init__(self, model: str = "", *, key: str | None = None, strength: int = 100) -> None:
         key = key or os.environ.get(KEY, "")
@@ -77,7 +75,7 @@ class Cleaner:
 
 @lru_cache(maxsize=1)
 def _sdk(key: str) -> Any:
-    """Their package, told the licence: once in a process."""
+    """Return the SDK, initialised with the licence key once per process."""
     try:
         sdk: Any = importlib.import_module("krisp_audio")
     except ImportError as error:

@@ -1,6 +1,6 @@
-"""OpenAI, and whatever speaks its chat completions: https://platform.openai.com/docs
+"""OpenAI, and every endpoint that speaks its chat completions: https://platform.openai.com/docs
 
-`base_url` or OPENAI_BASE_URL names another endpoint (a local server, a gateway), which may need no key.
+`base_url` or OPENAI_BASE_URL sets another endpoint (a local server, a gateway), which may need no key.
 """
 
 import os
@@ -13,7 +13,7 @@ OFFICIAL = "https://api.openai.com/v1"
 
 
 class LLM(ChatCompletions):
-    """A chat model. `options` are further fields of the request, such as temperature."""
+    """A chat model. `options` are further fields of each request, such as temperature."""
 
     def __init__(
         self,

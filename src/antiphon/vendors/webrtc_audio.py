@@ -1,7 +1,7 @@
 """WebRTC's audio processing, as in every browser: noise, echo, level. https://github.com/strands-labs/pywebrtc-audio
 
-`Cleaner("noise+echo+gain")` or a part of it. Echo costs most: 6 ms of processor time for a second of audio,
-where noise costs 0.8 and gain 0.4. What each is good for: docs/guides/cleaning.md.
+`Cleaner("noise+echo+gain")`, or some of the three. Per second of audio, echo takes 6 ms of processor time,
+noise 0.8 ms and gain 0.4 ms. What each is good for: docs/guides/cleaning.md.
 """
 
 from typing import Any
@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigurationError
-from ..services.ports import Vendor
+from ..services.ports import AudioFilter, Vendor
 
 PARTS = ("noise", "echo", "gain")
-NOISE = 2  # of 0 to 3: by up to 6, 12, 18 or 21 dB
-GAIN = 20.0  # dB that a quiet voice is raised by at most
-DELAY = {"noise": 96, "echo": 128}  # samples by which a part makes it later
+NOISE = 2  # level 0 to 3: up to 6, 12, 18 or 21 dB
+GAIN = 20.0  # dB by which a quiet voice is raised at most
+DELAY = {"noise": 96, "echo": 128}  # samples of delay that each part adds
 
 
-class Cleaner:
-    """Noise suppression, echo cancellation and automatic gain, each where `what` names it.
+class Cleaner(AudioFilter):
+    """Noise suppression, echo cancellation and automatic gain control, those of them that `what` names.
 
-    `noise` 0 to 3 is how much is taken away at most: 6, 12, 18 or 21 dB. `gain` in dB, at most.
+    `noise` (0 to 3): how much is removed at most, 6, 12, 18 or 21 dB. `gain`: the largest amplification in
+    dB.
     """
 
     sample_rate = 16000
@@ -31,7 +32,7 @@ class Cleaner:
         parts = what.split("+")
         if unknown := [part for part in parts if part not in PARTS]:
             raise ConfigurationError(
-                f"webrtc_audio has no {unknown[0]!r}: join what you want of {', '.join(PARTS)} by +"
+                f"webrtc_audio has no {unknown[0]!r}: join some of {', '.join(PARTS)} by +"
             )
         try:
             from pywebrtc_audio import AudioProcessor
@@ -59,7 +60,7 @@ class Cleaner:
         return self._processor.process(heard, np.frombuffer(far, np.int16)).tobytes()
 
     def reset(self) -> None:
-        """Forget noise, echo path and level."""
+        """Forget the noise, the echo path and the level."""
         self._processor.reset()
 
 

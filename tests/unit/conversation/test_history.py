@@ -20,7 +20,7 @@ async def look() -> str:
 
 
 def reply(number: int, text: str) -> Reply:
-    made = Reply(lambda _: None, lambda *_: None)
+    made = Reply(print, print)
     made.number, made.text = number, text
     return made
 

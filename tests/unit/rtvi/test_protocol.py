@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from antiphon import Agent
+from antiphon import Agent, Listening
 from antiphon.client import Client
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid
@@ -704,9 +704,9 @@ def test_vad_and_levels_only_if_wanted() -> None:
 
 
 def test_mute_is_told() -> None:
-    client = talk(nothing, mute=["greeting"], greeting="Hello there.")
+    client = talk(nothing, listening=Listening(mute=["greeting"]), greeting="Hello there.")
     assert "user-mute-started" in kinds(client)
-    client = talk(lambda client, _: wait(2.0), mute=["greeting"])
+    client = talk(lambda client, _: wait(2.0), listening=Listening(mute=["greeting"]))
     assert [kind for kind in kinds(client) if "mute" in kind] == ["user-mute-started", "user-mute-stopped"]
 
 

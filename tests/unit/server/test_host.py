@@ -337,3 +337,48 @@ async def test_the_log_does_not_tell_where_a_call_went(caplog: pytest.LogCapture
     await hosted.end("transferred to +4930123456")
     assert "transferred to …456" in caplog.text
     assert "4930123456" not in caplog.text
+
+
+class Counting(ScriptedLLM):
+    """Counts how often it was opened and closed."""
+
+    opened = closed = 0
+
+    async def open(self) -> None:
+        self.opened += 1
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+@virtual
+async def test_a_host_closes_what_its_agents_opened() -> None:
+    llm = Counting([])
+    host = LoopHost({"agent": agent(llm=llm)})
+    await host.start()
+    assert (llm.opened, llm.closed) == (1, 0)
+    await host.close()
+    assert llm.closed == 1
+
+
+@virtual
+async def test_an_agent_made_for_a_call_is_closed_after_its_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Counting] = []
+
+    def create(port: str, spec: str) -> Counting:
+        made.append(Counting([]))
+        return made[-1]
+
+    monkeypatch.setattr("antiphon.vendors.create", create)
+    given = Counting([])
+    shared = agent(llm="counting")
+    host = LoopHost({"shared": lambda _: shared, "given": lambda _: agent(llm=given)})
+    calls = [await host.open(opening("shared", session=name), Pipe()) for name in ("a", "b")]
+    await calls[0].cancel("over")
+    assert [llm.closed for llm in made] == [0], "another call uses it"
+    await calls[1].cancel("over")
+    assert [llm.closed for llm in made] == [1]
+    call = await host.open(opening("given", session="c"), Pipe())
+    await call.cancel("over")
+    assert given.closed == 0, "whoever made it may use it elsewhere"
+    await host.close()

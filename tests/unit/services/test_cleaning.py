@@ -13,6 +13,7 @@ from antiphon.frames import AgentAudio, Failed, Interrupted, UserAudio
 from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.services.cleaning import Cleaning
+from antiphon.services.ports import AudioFilter
 from antiphon.session import Session
 from antiphon.testing import virtual
 from antiphon.transports.loopback import Loopback
@@ -21,7 +22,7 @@ from antiphon.vendors.webrtc_audio import Cleaner
 sleep = LoopClock().sleep
 
 
-class Late:
+class Late(AudioFilter):
     """Gives back what it was given, `delay` samples later, and remembers the far end."""
 
     echo = True
@@ -264,10 +265,10 @@ async def test_the_filter_is_loaded_and_closed_with_the_session() -> None:
     class Loaded(Late):
         state = "new"
 
-        async def load(self) -> None:
+        async def open(self) -> None:
             self.state = "loaded"
 
-        def close(self) -> None:
+        async def close(self) -> None:
             self.state = "closed"
 
     service = Loaded()
@@ -282,7 +283,7 @@ async def test_a_filter_that_could_not_be_loaded_is_loaded_later() -> None:
     class Unreachable(Late):
         tries = 0
 
-        async def load(self) -> None:
+        async def open(self) -> None:
             self.tries += 1
             if self.tries < 3:
                 raise UnavailableError("the model cannot be fetched")

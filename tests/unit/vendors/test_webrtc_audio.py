@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from antiphon.errors import ConfigurationError
+from antiphon.testing import check_filter, run_virtual
 from antiphon.vendors import create
 from antiphon.vendors.webrtc_audio import PARTS, Cleaner
 
@@ -86,7 +87,7 @@ def test_after_a_reset_it_begins_anew() -> None:
 
 
 def test_what_it_has_not_is_named() -> None:
-    with pytest.raises(ConfigurationError, match="no 'reverb': join what you want of noise, echo, gain"):
+    with pytest.raises(ConfigurationError, match="no 'reverb': join some of noise, echo, gain"):
         create("cleaning", "webrtc_audio/noise+reverb")
 
 
@@ -107,3 +108,7 @@ def test_without_its_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(ConfigurationError, match=r"antiphon\[cleaning\]"):
         Cleaner()
+
+
+def test_it_conforms() -> None:
+    run_virtual(check_filter(lambda: Cleaner("noise+echo+gain")))

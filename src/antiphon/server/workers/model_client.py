@@ -1,10 +1,9 @@
-"""What a worker has in place of a model: the same port, answered by the process that holds it (`served`)."""
+"""Proxies for resident models: the same ports, answered by the process of `model_server`."""
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import replace
 from inspect import isawaitable
 from itertools import count
 from typing import Any, Literal
@@ -15,11 +14,20 @@ from ...agent import AgentDefinition
 from ...context import Context
 from ...errors import BadResponseError, UnavailableError
 from ...frames import ToolCall
-from ...services.ports import AudioChunk, Flush, Recognized, TextDelta, TokenUsage, TurnHint
+from ...services.ports import (
+    AudioChunk,
+    Flush,
+    LanguageModel,
+    Recognized,
+    SpeechToText,
+    TextDelta,
+    TokenUsage,
+    TurnHint,
+)
 from ..host import Agents
 from ..port import Opening
 from .model_server import (
-    PORTS,
+    REMOTE,
     ModelCall,
     ModelKey,
     ModelsLoaded,
@@ -39,11 +47,11 @@ from .pipe import Pipe
 
 __all__ = ["ModelConnection", "with_remote_models"]
 
-LOADED_WITHIN = 120.0  # seconds that the models may take to be there again, when their process has ended
+LOADED_WITHIN = 120.0  # seconds that the models may take to load, after a restart of their process
 
 
 class ModelConnection:
-    """This worker's connection to the models; made when it is first needed, and again when it was lost."""
+    """A worker's connection to the models' process; made at the first call, and again after a loss."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -54,7 +62,7 @@ class ModelConnection:
         self._loaded: asyncio.Future[str] | None = None
 
     async def pipe(self) -> Pipe[Any]:
-        """The pipe, once the models are loaded. Raises UnavailableError."""
+        """Return the connected pipe, once the models are loaded. Raises UnavailableError."""
         async with self._connecting:
             if self._pipe is None or self._pipe.gone.done():
                 self._pipe = await self._connected()
@@ -64,7 +72,7 @@ class ModelConnection:
     async def call(
         self, key: ModelKey, method: Literal["transcribe", "generate", "warm"], context: Context | None = None
     ) -> AsyncGenerator[tuple[int, Pipe[Any], StreamInput[Any]]]:
-        """A stream, which is stopped when it is left before its end."""
+        """Begin a stream; leaving before its end stops the work at the other end."""
         pipe = await self.pipe()
         number = next(self._numbers)
         found = self._streams[number] = StreamInput[Any]()
@@ -76,7 +84,7 @@ class ModelConnection:
                 pipe.tell(StopStream(number))
 
     def close(self) -> None:
-        """Let go; what is asked for then fails, or connects again."""
+        """Close the connection; a later call makes a new one."""
         if self._pipe is not None:
             self._pipe.close()
 
@@ -111,7 +119,9 @@ class ModelConnection:
                 try:
                     self._give(stream, value(note))
                 except (msgspec.MsgspecError, KeyError) as error:
-                    self._give(stream, BadResponseError(f"the models sent what is none of theirs: {error!r}"))
+                    self._give(
+                        stream, BadResponseError(f"the models' process sent a malformed item: {error!r}")
+                    )
             case StreamEnd(stream):
                 self._give(stream, None, last=True)
             case StreamFailed(stream, error, message):
@@ -123,7 +133,7 @@ class ModelConnection:
             found.put(what)
 
     def _lost(self, _: object) -> None:
-        gone = UnavailableError("the process that holds the models has ended; it is started again")
+        gone = UnavailableError("the process that holds the models has ended; it is being restarted")
         if self._loaded is not None and not self._loaded.done():
             self._loaded.set_result(str(gone))
         streams, self._streams = self._streams, {}
@@ -131,19 +141,19 @@ class ModelConnection:
             found.put(gone)
 
 
-class RemoteSpeechToText:
-    """Speech to text in another process, with the properties of the service there."""
+class RemoteSpeechToText(SpeechToText):
+    """A proxy for a speech to text in another process, with the properties of that."""
 
-    def __init__(self, service: Any, key: ModelKey, connection: ModelConnection) -> None:
-        self.sample_rate: int = service.sample_rate
-        self.segmented: bool = service.segmented
-        self.interim_every: float | None = getattr(service, "interim_every", None)
+    def __init__(self, service: SpeechToText, key: ModelKey, connection: ModelConnection) -> None:
+        self.sample_rate = service.sample_rate
+        self.segmented = service.segmented
+        self.interim_every = service.interim_every
         self._key, self._connection = key, connection
 
     async def transcribe(
         self, audio: AsyncIterator[AudioChunk | Flush]
     ) -> AsyncIterator[Recognized | TurnHint]:
-        """What the service there transcribes."""
+        """Send the audio; yields what the service there transcribes."""
         async with self._connection.call(self._key, "transcribe") as (number, pipe, found):
 
             async def feed() -> None:
@@ -151,7 +161,7 @@ class RemoteSpeechToText:
                     async for piece in audio:
                         pipe.tell(item(number, piece))
                     pipe.tell(StreamEnd(number))
-                except Exception as error:  # noqa: BLE001  it belongs to who reads the words
+                except Exception as error:  # noqa: BLE001  raised to the consumer of the words
                     found.put(error)
 
             feeding = asyncio.create_task(feed())
@@ -163,40 +173,44 @@ class RemoteSpeechToText:
                 await asyncio.wait([feeding])
 
 
-class RemoteLanguageModel:
-    """A language model in another process."""
+class RemoteLanguageModel(LanguageModel):
+    """A proxy for a language model in another process."""
 
     def __init__(self, key: ModelKey, connection: ModelConnection) -> None:
         self._key, self._connection = key, connection
 
     async def warm(self, context: Context) -> None:
-        """Let the model there read it."""
+        """Have the model there read the context."""
         async with self._connection.call(self._key, "warm", context) as (_, _, found):
             async for _ in found:
                 pass
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """What the model there answers."""
+        """Yield what the model there answers."""
         async with self._connection.call(self._key, "generate", context) as (_, _, found):
             async for one in found:
                 yield one
 
 
 def with_remote_models(agents: Agents, connection: ModelConnection) -> Agents:
-    """The agents, with the models that are served elsewhere replaced; for agents yet to be made, too."""
+    """Return the agents with proxies for their resident models.
+
+    Functions that make agents are wrapped, so that the agents they make get proxies, too. An object that such
+    a function gives its agent exists in this process alone, and stays.
+    """
 
     def replaced(name: str, agent: AgentDefinition, *, made_here: bool) -> AgentDefinition:
-        changes: dict[str, Any] = {}
-        for port in PORTS:
+        proxies: dict[str, Any] = {}
+        for port in REMOTE:
             key = key_of(name, agent, port)
-            if key is None or (key.agent and made_here):  # an object that is here alone
+            if key is None or (key.agent and made_here):
                 continue
-            changes[port] = (
+            proxies[port] = (
                 RemoteSpeechToText(agent.service(port), key, connection)
                 if port == "stt"
                 else RemoteLanguageModel(key, connection)
             )
-        return replace(agent, **changes) if changes else agent
+        return agent.with_services(**proxies) if proxies else agent
 
     def making(name: str, maker: Callable[[Opening], Any]) -> Callable[[Opening], Awaitable[Any]]:
         async def make(opening: Opening) -> Any:

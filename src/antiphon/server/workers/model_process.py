@@ -1,4 +1,4 @@
-"""The process that holds the models, as the server has it: begun, and begun again when it has ended."""
+"""The server's side of the models' process: starts it, and restarts it if it ends."""
 
 import asyncio
 import logging
@@ -22,15 +22,15 @@ __all__ = ["ModelProcess"]
 logger = logging.getLogger("antiphon.server")
 
 LOADED_WITHIN = 300.0  # seconds
-AGAIN_AFTER, LONGEST = 1.0, 30.0
+AGAIN_AFTER, LONGEST = 1.0, 30.0  # seconds before a restart; doubled each time up to the longest
 
 
 class ModelProcess:
-    """Listens where the workers come for models; those who come while the process is away wait for it."""
+    """Owns the socket to which workers connect, so that they can wait while the process restarts."""
 
     def __init__(self) -> None:
         self.address = f"\0antiphon-{os.getpid()}-{token_hex(8)}"
-        """An abstract one: no file is left behind. Who may come is asked of the kernel (`served.is_ours`)."""
+        """An abstract socket, which leaves no file; `model_server.is_ours` asks the kernel who connects."""
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(self.address)
         self._listener.listen(1024)
@@ -38,7 +38,7 @@ class ModelProcess:
         self._keeping: asyncio.Task[None] | None = None
 
     async def start(self, nursery: Spawner) -> None:
-        """Returns when the models are loaded. Raises ConfigurationError where they cannot be."""
+        """Start the process and wait for its models. Raises ConfigurationError if they cannot be loaded."""
         await self._begin(nursery)
         problem = await self._loaded()
         if problem:
@@ -58,7 +58,7 @@ class ModelProcess:
         self._child = await nursery.spawn(MODELS, self._listener)
 
     async def _loaded(self) -> str:
-        """Wait until the models are loaded: what is wrong with them, or nothing."""
+        """Wait until the models are loaded; returns the problem if they are not, else ""."""
         said: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def note(note: Told) -> None:
@@ -82,7 +82,7 @@ class ModelProcess:
             if self._child is not None:
                 began = asyncio.get_running_loop().time()
                 status = await asyncio.shield(self._child.ended)
-                logger.error("the models are gone, and are loaded again: %s", ended_by(status))
+                logger.error("the models' process has ended and is restarted: %s", ended_by(status))
                 if asyncio.get_running_loop().time() - began > LONGEST:
                     wait = AGAIN_AFTER
             try:

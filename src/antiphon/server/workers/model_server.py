@@ -1,9 +1,9 @@
 """The process that holds the models which cannot be forked, and answers all workers.
 
-Whisper on CTranslate2 and llama.cpp have threads that compute: in a fork they are not there, and the first
-call waits for ever. So speech to text and the language model, where they are models in memory (they have a
-`load`), are in this one process, once; a worker has a connection to it and a `remote` service instead. Each
-call of a service's method is a stream on that connection, with a number that the worker chooses.
+Whisper on CTranslate2 and llama.cpp compute in threads, which a fork does not have: its first call would wait
+for ever. So a speech to text or language model that is `resident` is in this one process, once, and workers
+have proxies for it (`model_client`) with a connection to this process. Each call of a service's method is a
+stream on that connection, with a number that the worker chooses.
 """
 
 import asyncio
@@ -23,40 +23,41 @@ from ...context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
 from ...errors import AntiphonError, UsageError
 from ...frames import ToolCall
 from ...services.ports import AudioChunk, Flush, Recognized, TextDelta, TokenUsage, TurnHint
+from ...services.streams import closing, ready
 from .pipe import Pipe
 
-__all__ = ["PORTS", "ModelKey", "key_of", "serve_models", "serving"]
+__all__ = ["REMOTE", "ModelKey", "key_of", "serve_models", "serving"]
 
 logger = logging.getLogger("antiphon.server")
 
-Port: TypeAlias = Literal["stt", "llm"]
-PORTS: tuple[Port, ...] = ("stt", "llm")
-"""Whose models are served; those of the other ports compute in the thread that calls, and are forked."""
+RemotePort: TypeAlias = Literal["stt", "llm"]
+REMOTE: tuple[RemotePort, ...] = ("stt", "llm")
+"""The ports for which there are proxies: the only ones whose resident services this process can hold."""
 
 T = TypeVar("T")
 
 
 class ModelKey(msgspec.Struct, frozen=True):
-    """Which service: what a name stands for, or the object that an agent has."""
+    """Identifies a service: by its vendor's name, or by the agent that was given the object."""
 
-    port: Port
+    port: RemotePort
     name: str = ""
     agent: str = ""
 
 
-def key_of(name: str, agent: AgentDefinition, port: Port) -> ModelKey | None:
-    """The key of an agent's service if that is a model in memory, else None."""
-    if not hasattr(agent.service(port), "load"):
+def key_of(name: str, agent: AgentDefinition, port: RemotePort) -> ModelKey | None:
+    """Return the key of an agent's service if that is resident, else None."""
+    if not agent.is_resident(port):
         return None
-    chosen = getattr(agent, port)
+    chosen = agent.chosen(port)
     return ModelKey(port, name=chosen) if isinstance(chosen, str) else ModelKey(port, agent=name)
 
 
-# What is said -----------------------------------------------------------------------------------------
+# The messages -----------------------------------------------------------------------------------------
 
 
 class ModelCall(msgspec.Struct, tag=True):
-    """Begin a stream: call this method. A context is what the method is given; else items will come."""
+    """Begins a stream: call this method, with the context if there is one, else with the items to come."""
 
     stream: int
     key: ModelKey
@@ -65,7 +66,7 @@ class ModelCall(msgspec.Struct, tag=True):
 
 
 class StreamItem(msgspec.Struct, tag=True):
-    """What a stream carries, one way or the other: a value and the name of its type."""
+    """A value in a stream, in either direction, and the name of its type."""
 
     stream: int
     kind: str
@@ -73,19 +74,19 @@ class StreamItem(msgspec.Struct, tag=True):
 
 
 class StreamEnd(msgspec.Struct, tag=True):
-    """No more items come."""
+    """The stream has ended."""
 
     stream: int
 
 
 class StopStream(msgspec.Struct, tag=True):
-    """Nobody wants the rest of this stream."""
+    """The consumer has left the stream: stop the work."""
 
     stream: int
 
 
 class StreamFailed(msgspec.Struct, tag=True):
-    """The call has raised this error."""
+    """The method has raised this error."""
 
     stream: int
     error: str
@@ -93,7 +94,7 @@ class StreamFailed(msgspec.Struct, tag=True):
 
 
 class ModelsLoaded(msgspec.Struct, tag=True):
-    """The models are in memory. The first note on every connection; `problem` where they could not be."""
+    """The models are in memory; the first message on every connection. `problem`: why they are not."""
 
     problem: str = ""
 
@@ -111,35 +112,35 @@ VALUES: Mapping[str, type[Any]] = {
 
 
 def item(stream: int, value: Any) -> StreamItem:
-    """A value on its way."""
+    """Wrap a value for sending."""
     return StreamItem(stream, type(value).__name__, value)
 
 
 def value(told: StreamItem) -> Any:
-    """A value that has come. Raises msgspec.ValidationError, or KeyError for types that nobody sends."""
+    """Unwrap a value. Raises msgspec.ValidationError, or KeyError for types that are never sent."""
     return msgspec.convert(told.value, VALUES[told.kind])
 
 
 def packed(context: Context) -> dict[str, Any]:
-    """A context as plain data."""
+    """Return a context as plain data."""
     entries = [(type(entry).__name__, entry) for entry in context.entries]
     return {"instructions": context.instructions, "entries": entries, "tools": context.tools}
 
 
 def unpacked(data: dict[str, Any]) -> Context:
-    """A context from plain data."""
+    """Return a context made from plain data."""
     entries = tuple(msgspec.convert(entry, VALUES[kind]) for kind, entry in data["entries"])
     return Context(data["instructions"], entries, msgspec.convert(data["tools"], tuple[ToolSpec, ...]))
 
 
 class StreamInput(AsyncIterator[T]):
-    """What comes in a stream, in order, until its end or an error."""
+    """A queue of the items of a stream; iteration ends with the stream, or raises its error."""
 
     def __init__(self) -> None:
         self._items: asyncio.Queue[T | Exception | None] = asyncio.Queue()
 
     def put(self, what: T | Exception | None) -> None:
-        """Another item; an error, or None for the end."""
+        """Add an item, an error, or None for the end."""
         self._items.put_nowait(what)
 
     async def __anext__(self) -> T:
@@ -153,7 +154,7 @@ class StreamInput(AsyncIterator[T]):
 
 
 def error_named(name: str, message: str) -> AntiphonError:
-    """An error that was raised in another process."""
+    """Return an error of `antiphon.errors` that was raised in another process."""
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, AntiphonError):
         return kind(message)
@@ -164,17 +165,17 @@ def error_named(name: str, message: str) -> AntiphonError:
 
 
 def serve_models(listener: socket.socket, agents: Mapping[str, Any]) -> None:
-    """Load the agents' models and answer whoever connects, until this process is killed."""
+    """Load the agents' models and answer all connections, until this process is killed."""
     asyncio.run(serving(agents, listener))
 
 
 async def serving(agents: Mapping[str, Any], listener: socket.socket) -> None:
-    """The same in the event loop that runs."""
+    """Do what `serve_models` does in the running event loop."""
     await _Models(agents).serve(listener)
 
 
 def is_ours(end: socket.socket) -> bool:
-    """Whether a process of the same user is at the other end."""
+    """Return True if a process of the same user is at the other end."""
     _, user, _ = unpack("iII", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     return user == os.getuid()
 
@@ -187,7 +188,7 @@ class _Models:
         self._services: dict[ModelKey, Any] = {}
 
     async def serve(self, listener: socket.socket) -> None:
-        """Load, then answer; those who come meanwhile wait."""
+        """Load the models, then accept connections; those made meanwhile wait in the listener's queue."""
         problem = ""
         try:
             await self._load()
@@ -210,7 +211,7 @@ class _Models:
                 connection.cancel()
 
     def service(self, key: ModelKey) -> Any:
-        """The service that a key names. Raises UsageError for one that is not here."""
+        """Return the service that a key identifies. Raises UsageError if this process has none."""
         if key not in self._services:
             if key.name:
                 from ...vendors import create
@@ -219,24 +220,24 @@ class _Models:
             elif key.agent in self._agents:
                 self._services[key] = self._agents[key.agent].service(key.port)
             else:
-                raise UsageError(f"there is no agent {key.agent!r} whose {key.port} could be served")
+                raise UsageError(f"there is no agent {key.agent!r} here whose {key.port} could answer")
         return self._services[key]
 
     async def _load(self) -> None:
         keys = {
             key
             for name, agent in self._agents.items()
-            for port in PORTS
+            for port in REMOTE
             if (key := key_of(name, agent, port))
         }
-        await asyncio.gather(*(self.service(key).load() for key in keys))
+        await asyncio.gather(*(ready(self.service(key)) for key in keys))
         for name, agent in self._agents.items():
             if (key := key_of(name, agent, "llm")) is not None:
-                with contextlib.suppress(AntiphonError):  # the first answer is slower, no more
+                with contextlib.suppress(AntiphonError):  # only the first answer is slower
                     await self.service(key).warm(agent.conversation().context)
 
     async def _answer(self, end: socket.socket, problem: str) -> None:
-        """The streams of one connection."""
+        """Serve the streams of one connection."""
         streams: dict[int, tuple[asyncio.Task[None], StreamInput[Any]]] = {}
 
         def note(note: Asked) -> None:
@@ -255,7 +256,7 @@ class _Models:
                     streams[note.stream][1].put(None)
                 case StopStream() if note.stream in streams:
                     streams[note.stream][0].cancel()
-                case _:  # it concerns a stream that is over
+                case _:  # of a stream that is over
                     pass
 
         pipe: Pipe[Any] = await Pipe[Any](msgspec.msgpack.Decoder(Asked), note).connect(end)
@@ -268,19 +269,23 @@ class _Models:
                 task.cancel()
 
     async def _stream(self, call: ModelCall, items: StreamInput[Any], tell: Callable[[Told], None]) -> None:
-        """Call the method and send what it gives."""
+        """Call the method and send what it yields."""
         try:
             service = self.service(call.key)
             match call.method:
                 case "warm":
                     await service.warm(unpacked(call.context or {}))
-                case "generate" | "transcribe":
-                    what = items if call.context is None else unpacked(call.context)
-                    async with contextlib.aclosing(getattr(service, call.method)(what)) as found:
-                        async for one in found:
-                            tell(item(call.stream, one))
+                case "generate":
+                    await self._send(call.stream, service.generate(unpacked(call.context or {})), tell)
+                case "transcribe":
+                    await self._send(call.stream, service.transcribe(items), tell)
             tell(StreamEnd(call.stream))
         except Exception as error:
             if not isinstance(error, AntiphonError):
                 logger.exception("%s of %s failed", call.method, call.key)
             tell(StreamFailed(call.stream, type(error).__name__, str(error) or type(error).__name__))
+
+    async def _send(self, number: int, stream: AsyncIterator[Any], tell: Callable[[Told], None]) -> None:
+        async with closing(stream) as found:
+            async for one in found:
+                tell(item(number, one))

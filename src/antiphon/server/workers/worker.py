@@ -104,6 +104,7 @@ class _Worker:
         self._pipe.tell(SessionOpened())
         reason = await session.wait()
         self._pipe.tell(WorkerDone(reason))
+        await self._host.close()
         self._over.set()
 
     async def _answer(self, number: int, question: Offer | Candidates) -> None:

@@ -1,17 +1,19 @@
-"""The process that workers are forked from: everything is imported and loaded, nothing has begun.
+"""The process that workers are forked from: everything is imported and loaded, nothing is running.
 
-It has one thread, no event loop and no connection but the one to the server, which asks it for a process and
-sends along the socket that this one is to have. A fork then takes milliseconds, and shares all memory until
-somebody writes to it.
+It has one thread, no event loop and no connection but the one to the server. The server asks it for a process
+and passes the socket which that process is to have. A fork takes milliseconds, and shares all memory until it
+is written to.
 
-What is not forked: threads, so a model that computes in its own would wait for them for ever; an event loop,
-whose poll would be shared; a connection, from which two would read. An agent's file that leaves one of these
-behind is found out (`unsafe`), and workers are started from nothing.
+A fork has no threads, so a model that computes in its own would wait for them for ever; it would share the
+event loop's poll; and two processes would read from one connection. So services are loaded here but opened in
+the workers, and `unsafe` detects an agent's file that leaves one of these behind: workers are then started
+from nothing.
 """
 
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import signal
 import socket
@@ -27,47 +29,51 @@ from typing import Any
 import msgspec
 
 from ...agent import AgentDefinition
-from ...errors import AntiphonError
+from ...errors import AntiphonError, YouErred
+from ...services.ports import PORTS, Service
 from ...transports.loopback import Loopback
 from ..host import Agents
 from .job import Job
-from .model_server import PORTS, key_of
+from .model_server import REMOTE, key_of
 from .processes import call_this, die_with
 
-__all__ = ["MODELS", "ROLES", "WORKER", "ForkVerdict", "main", "unsafe"]
+__all__ = ["MODELS", "ROLES", "WORKER", "ForkVerdict", "Traces", "loaded", "main", "prepare", "unsafe"]
+
+logger = logging.getLogger("antiphon.server")
 
 WORKER, MODELS = b"w", b"m"
 ROLES = {WORKER: "worker", MODELS: "models"}
+OPENED_WITHIN = 30  # seconds that all services may take to open, in the check at the start
 FIRST = ("numpy", "onnxruntime")
-"""They are imported before anything is judged: onnxruntime begins a thread then, whose loss does no harm."""
+"""Imported before the comparison: onnxruntime then starts an idle thread, which a fork does not need."""
 EARLY = (
     *("antiphon.server.workers.worker", "antiphon.server.session_transport"),
     *("antiphon.transports.websocket", "antiphon.rtvi", "antiphon.telemetry.latency"),
 )
 LATER = {"aiortc": "antiphon.transports.webrtc.aiortc", "wrtc": "antiphon.transports.webrtc.wrtc"}
 SHARED = {"socket:": "a connection", "pipe:": "a pipe", "anon_inode:[eventpoll]": "an event loop"}
-"""What a descriptor may be that two processes cannot have in common."""
+"""Kinds of descriptors that two processes cannot share."""
 
 
 class ForkVerdict(msgspec.Struct):
-    """What came of the loading: whether it may be forked, or what stands against it."""
+    """The result of loading: whether this process may be forked, or why not."""
 
     agents: list[str] = []
     served: bool = False
-    """Whether there are models that one process must hold for all."""
+    """True if there are resident models, which one process must hold for all."""
     unsafe: list[str] = []
     problem: str = ""
-    """What is wrong with the agents; nothing can be served then."""
+    """What is wrong with the agents, so that the server cannot start."""
 
 
 class _InPlace(asyncio.SelectorEventLoop):
-    """An event loop in which models are loaded without a thread: see `clock.offload`."""
+    """An event loop in which `clock.offload` runs in place, so that loading a model starts no thread."""
 
     virtual = True
 
 
 class Traces:
-    """What this process has that would not survive a fork, by comparison with before."""
+    """The threads and descriptors of this process at one time, to find those that came later."""
 
     def __init__(self) -> None:
         self._begun = set(threading.enumerate())
@@ -75,7 +81,7 @@ class Traces:
         self._descriptors = set(_descriptors())
 
     def new(self) -> Iterator[str]:
-        """What there is now and was not then, in words."""
+        """Yield in words what there is now that would not survive a fork and was not there before."""
         names = sorted(thread.name for thread in set(threading.enumerate()) - self._begun)
         if names:
             yield f"it has started threads ({', '.join(names[:3])})"
@@ -88,24 +94,24 @@ class Traces:
 
 
 def unsafe(traces: Traces) -> list[str]:
-    """Why this process cannot be forked; nothing where it can."""
-    gc.collect()  # what nobody holds any more closes now
+    """Return why this process cannot be forked; empty if it can."""
+    gc.collect()  # closes what is not referenced any more
     return list(traces.new())
 
 
 def main(control: socket.socket, job: Job) -> None:
-    """Load, say what came of it, and fork a process whenever the server asks for one."""
+    """Load, send the verdict, and fork a process whenever the server asks for one."""
     for name in FIRST:
         if find_spec(name):
             import_module(name)
     traces = Traces()
-    verdict, agents = _loaded(job, traces)
+    verdict, agents = loaded(job, traces)
     control.send(msgspec.msgpack.encode(verdict))
     if verdict.unsafe or verdict.problem:
         return
     gc.disable()
     gc.freeze()  # collections in the workers leave these pages alone
-    # Python sees the thread of onnxruntime, which is idle and not missed
+    # Python warns of onnxruntime's thread, which is idle
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     while True:
         asked, descriptors, _, _ = socket.recv_fds(control, 1, 1)
@@ -115,7 +121,9 @@ def main(control: socket.socket, job: Job) -> None:
             _fork(control, asked, end, job, agents)
 
 
-def _loaded(job: Job, traces: Traces) -> tuple[ForkVerdict, Agents]:
+def loaded(job: Job, traces: Traces) -> tuple[ForkVerdict, Agents]:
+    """Load a job's agents, and their models unless the agents alone make this process unfit to be forked."""
+    problem = ""
     try:
         agents = job.load()
         found = unsafe(traces)
@@ -123,20 +131,21 @@ def _loaded(job: Job, traces: Traces) -> tuple[ForkVerdict, Agents]:
         if not found:
             prepare(agents, job)
             found = [f"when its models were loaded, {reason}" for reason in unsafe(traces)]
+            problem = "" if found else _problem_in_a_fork(agents)
     except AntiphonError as error:
         return ForkVerdict(problem=str(error)), {}
-    return ForkVerdict(list(agents), served, found), agents
+    return ForkVerdict(list(agents), served, found, problem), agents
 
 
 def _served(agents: Mapping[str, Any]) -> bool:
     return any(
-        not isinstance(agent, AgentDefinition) or any(key_of(name, agent, port) for port in PORTS)
+        not isinstance(agent, AgentDefinition) or any(key_of(name, agent, port) for port in REMOTE)
         for name, agent in agents.items()
     )
 
 
 def prepare(agents: Mapping[str, Any], job: Job) -> None:
-    """Import what a session needs, and load the models that are not served elsewhere."""
+    """Import what a session needs, and load the models that are not in the models' process."""
     with asyncio.Runner(loop_factory=_InPlace) as runner:
         runner.run(_prepare(agents, job))
 
@@ -147,19 +156,58 @@ async def _prepare(agents: Mapping[str, Any], job: Job) -> None:
             import_module(name)
     for agent in agents.values():
         if isinstance(agent, AgentDefinition):
-            for port in ("vad", "eot", "tts"):
-                if getattr(agent, port) is not None:
-                    service = agent.service(port)
-                    if hasattr(service, "load"):
-                        await service.load()
+            for service in _services_of(agent):
+                await service.load()
             agent.session(Loopback())
+
+
+def _services_of(agent: AgentDefinition) -> list[Service]:
+    """Return the services that workers have themselves, not as proxies for those of the models' process."""
+    return [
+        agent.service(port)
+        for port in PORTS
+        if agent.chosen(port) is not None and not (port in REMOTE and agent.is_resident(port))
+    ]
+
+
+def _problem_in_a_fork(agents: Mapping[str, Any]) -> str:
+    """Open and close the services in a fork, as a worker would; returns what is missing, such as a key.
+
+    Errors of a vendor are only logged, since they may be over when the first call comes.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            signal.alarm(OPENED_WITHIN)
+            os.write(writer, asyncio.run(_problem(agents)).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as answer:  # noqa: PTH123  a descriptor, not a path
+        problem = answer.read().decode()
+    os.waitpid(pid, 0)
+    return problem
+
+
+async def _problem(agents: Mapping[str, Any]) -> str:
+    definitions = [agent for agent in agents.values() if isinstance(agent, AgentDefinition)]
+    for service in [service for agent in definitions for service in _services_of(agent)]:
+        try:
+            await service.open()
+            await service.close()
+        except YouErred as error:
+            return str(error)
+        except Exception as error:  # noqa: BLE001  the first call tries again
+            logger.warning("a service cannot be opened now: %r", error)
+    return ""
 
 
 # Forking ----------------------------------------------------------------------------------------------
 
 
 def _fork(control: socket.socket, role: bytes, end: socket.socket, job: Job, agents: Agents) -> None:
-    """Fork a process that is the server's own: by one between, which ends."""
+    """Fork a process twice, so that the server (a subreaper) becomes its parent when the first one ends."""
     between = os.fork()
     if between:
         os.waitpid(between, 0)
@@ -168,7 +216,7 @@ def _fork(control: socket.socket, role: bytes, end: socket.socket, job: Job, age
     try:
         pid = os.fork()
         if pid:
-            with contextlib.suppress(OSError):  # the server has gone, and its process will
+            with contextlib.suppress(OSError):  # the server has gone; the new process ends with it
                 control.send(pid.to_bytes(4, "big"))
             status = 0
         else:
@@ -184,20 +232,20 @@ def _fork(control: socket.socket, role: bytes, end: socket.socket, job: Job, age
 
 
 def begin(role: str) -> None:
-    """What every process of the server does first, so that it ends by the server's word alone."""
+    """Set up a process of the server: its name, its session, and signals that it ignores."""
     call_this(f"antiphon-{role}")
     if os.getsid(0) != os.getpid():
         os.setsid()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _heedless)  # not SIG_IGN, which programs that it starts would inherit
+        signal.signal(number, _ignore)  # not SIG_IGN, which its child processes would inherit
 
 
-def _heedless(number: int, frame: object) -> None:
-    """Go on: a signal for all, as of a terminal or a service manager, is the server's affair."""
+def _ignore(number: int, frame: object) -> None:
+    """Ignore a signal to the whole process group (a terminal, a service manager): the server handles it."""
 
 
 def work(role: bytes, end: socket.socket, job: Job, agents: Agents) -> None:
-    """Be what one was made for, then end without looking back."""
+    """Run as a worker or as the models' process, until that is over."""
     if role == MODELS:
         from .model_server import serve_models
 
@@ -216,7 +264,7 @@ def _threads() -> set[str]:
 
 
 def _descriptors() -> Iterator[tuple[str, str]]:
-    """The number of each open descriptor and what it is."""
+    """Yield the number of each open descriptor and its kind."""
     for entry in list(Path("/proc/self/fd").iterdir()):
-        with contextlib.suppress(OSError):  # that of this listing
+        with contextlib.suppress(OSError):  # the descriptor of this listing, which is closed by now
             yield entry.name, str(entry.readlink())

@@ -21,8 +21,8 @@ from ...frames import (
 )
 from ...observers import Observer
 from ...processor import on
-from ...services.matching import closing
 from ...services.ports import Speech, TextToSpeech
+from ...services.streams import closing
 from ...services.tts import TTS
 from ...stage import Stage, Work
 from ..intake import Intake

@@ -1,4 +1,4 @@
-"""Models on this machine's processor: no account, no key, no network once they are here."""
+"""Models that run on this machine's processor: no account, no key, and no network once downloaded."""
 
 from ...services.ports import Vendor
 
@@ -14,4 +14,5 @@ VENDOR = Vendor(
     docs="docs/guides/models.md",
     extra="local",
     default={"stt": "whisper-tiny.en", "llm": "qwen2.5-coder-0.5b"},
+    resident=("stt", "llm"),
 )

@@ -1,11 +1,11 @@
-"""A conversation as a small model reads it, the grammar that it is held to, and what it wrote.
+"""The prompt for a small model, the grammar that constrains its answer, and the parser of that answer.
 
-Models of this size do not master the tool format of their own template. So the first token that they write
-decides: `-` begins what they say, the name of a tool begins a call. The grammar allows nothing else, and each
-tool's schema rules its arguments. They learn it from examples that are made of the tools at hand.
+Models of this size do not master the tool format of their own template. So the first token of an answer
+decides: `-` begins speech, the name of a tool begins a call. The grammar allows nothing else, and each tool's
+schema constrains its arguments. Examples in the prompt, generated from the tools, show the format.
 
-Nothing here depends on the model or its runtime, and whatever stood in front stays in front: a prompt begins
-with the whole prompt of the turn before, which then costs nothing to read.
+Nothing here depends on the model or its runtime. A prompt begins with the whole prompt of the turn before,
+which is then in the model's cache and costs nothing to read.
 """
 
 import json
@@ -26,9 +26,9 @@ CHATTER = (
     ("How are you?", "I am fine, thank you!"),
     ("Thanks, bye.", "You are welcome. Goodbye!"),
 )
-WORDS = ("alpha", "bravo", "delta")  # what examples are about: nothing that anybody says
+WORDS = ("alpha", "bravo", "delta")  # arguments of the examples, which nobody says in earnest
 CUT_OFF = "..."
-A_MESSAGE, A_TOKEN = 8, 3  # tokens around each message, and the least bytes of a token: a careful estimate
+A_MESSAGE, A_TOKEN = 8, 3  # to overestimate tokens: those around each message, and bytes per token
 ROUND_AND_ROUND = re.compile(r"(.{4,80}?)\1{3}$", re.DOTALL)
 
 
@@ -40,7 +40,7 @@ class ChatMessage(TypedDict):
 
 
 def messages(context: Context) -> list[ChatMessage]:
-    """The context as a chat in which user and assistant alternate, the user last.
+    """Return the context as a chat in which user and assistant alternate, the user last.
 
     Raises UsageError if an entry has attachments.
     """
@@ -66,7 +66,7 @@ def messages(context: Context) -> list[ChatMessage]:
 
 
 def callable_tools(context: Context) -> tuple[ToolSpec, ...]:
-    """The tools that may be called now: each once in a turn, or a small model calls it for ever."""
+    """Return the tools that may be called now: each once per turn, or a small model calls it for ever."""
     called: set[str] = set()
     for entry in reversed(context.entries):
         match entry:
@@ -80,7 +80,7 @@ def callable_tools(context: Context) -> tuple[ToolSpec, ...]:
 
 
 def grammar(tools: Sequence[ToolSpec]) -> str:
-    """What may be written, in the grammar language of llguidance: one line of speech, or a call a line.
+    """Return the grammar of an answer, for llguidance: one line of speech, or one call per line.
 
     https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
     """
@@ -93,9 +93,9 @@ call: {calls}
 
 
 def newest(context: Context, tokens: int) -> Context:
-    """The context without its oldest turns, so that it is read in about this many tokens.
+    """Return the context without its oldest turns, so that it has about this many tokens.
 
-    They are left out in large steps: what is kept begins with the same turn for a long while.
+    Turns are left out in large steps, so that the beginning, and with it the cache, stays valid for long.
     """
     tokens -= sum(_tokens(message["content"]) for message in _head(context))
     ends = list(accumulate((_tokens(_words(entry)) for entry in context.entries), initial=0))
@@ -107,7 +107,7 @@ def newest(context: Context, tokens: int) -> Context:
 
 
 class Writing:
-    """What the model writes, read while it does: its words at once, a call as soon as it is whole."""
+    """Parses an answer while it is written: words at once, a call as soon as it is complete."""
 
     def __init__(self, *, speaking: bool) -> None:
         self._speaking = speaking
@@ -116,7 +116,7 @@ class Writing:
         self._calls = 0
 
     def read(self, piece: str) -> Iterator[TextDelta | ToolCall]:
-        """What another piece of the writing adds."""
+        """Yield what another piece of the answer adds."""
         self._unread += piece
         if not self._speaking and self._unread.startswith(SPEAK) and not self._calls:
             self._speaking = True
@@ -131,13 +131,13 @@ class Writing:
 
     @property
     def goes_round(self) -> bool:
-        """Whether the same words come again and again."""
+        """True if the same words come again and again."""
         return ROUND_AND_ROUND.search(self._said) is not None
 
     def end(self) -> None:
-        """Nothing more comes. Raises BadResponseError if a call was not completed."""
+        """End the answer. Raises BadResponseError if a call is incomplete."""
         if self._unread.strip():
-            raise BadResponseError(f"the local model wrote no whole call: {self._unread[:200]!r}")
+            raise BadResponseError(f"the local model wrote an incomplete call: {self._unread[:200]!r}")
 
     def _whole_calls(self) -> Iterator[ToolCall]:
         while match := re.match(r"\s*(\S+) (?=\{)", self._unread):
@@ -151,7 +151,7 @@ class Writing:
 
 
 def _head(context: Context) -> list[ChatMessage]:
-    """What is the same in every turn: instructions, tools, and an example of each answer."""
+    """Return what is the same in every turn: instructions, tools, and an example of each kind of answer."""
     if not context.tools:
         return [{"role": "system", "content": context.instructions}]
     lines = [f"{tool.name} {json.dumps(_meanings(tool))} - {_line(tool)}" for tool in context.tools]
@@ -175,7 +175,10 @@ def _head(context: Context) -> list[ChatMessage]:
 
 
 def _add(chat: list[ChatMessage], role: str, content: str) -> None:
-    """Add to the chat so that it alternates: one role's messages become one, silence parts the examples."""
+    """Add to the chat so that the roles alternate.
+
+    Messages of the user are joined; between two of the assistant goes an empty one of the user.
+    """
     last = chat[-1]
     if last["role"] == role and role == "user":
         last["content"] += "\n" + content
@@ -212,13 +215,13 @@ def _meanings(tool: ToolSpec) -> dict[str, str]:
 
 
 def _strict(tool: ToolSpec) -> dict[str, Any]:
-    """The tool's schema without room to write anything else; what llguidance does not know is let pass."""
+    """Return the tool's schema without additional properties; llguidance ignores keywords it lacks."""
     style = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": ", "lenient": True}
     return {"additionalProperties": False, **tool.parameters, "x-guidance": style}
 
 
 def _example(schema: dict[str, Any], root: dict[str, Any], number: int) -> Any:
-    """A value that fits a JSON schema, more or less."""
+    """Return a value that roughly fits a JSON schema."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
         return _example(root.get("$defs", {}).get(name, {}), {}, number)

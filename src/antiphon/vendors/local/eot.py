@@ -1,9 +1,10 @@
-"""Has the user finished? Smart Turn 3.2 hears it from the sound of the turn.
+"""Has the user finished? Smart Turn 3.2 judges it by the sound of the turn.
 
-The model reads Whisper's features of exactly 8 s, silence in front where there is less.
+The model reads Whisper's features of exactly 8 s of audio; shorter audio gets silence in front.
 https://github.com/pipecat-ai/smart-turn
 """
 
+from ...services.ports import EndOfTurn
 from .mel import SAMPLE_RATE, samples, standardised_features
 from .resident import OnnxSession, Resident, onnx_session
 
@@ -20,18 +21,18 @@ def _load() -> OnnxSession:
 MODEL = Resident("eot", _load)
 
 
-class SmartTurn:
-    """The probability that a turn that sounds like this is over."""
+class SmartTurn(EndOfTurn):
+    """Smart Turn, one model for all conversations."""
 
     sample_rate = SAMPLE_RATE
     seconds = SECONDS
 
     async def load(self) -> None:
-        """Get ready, so that the first turn does not wait."""
+        """Load the model, so that the first turn does not wait for it."""
         await MODEL.get()
 
     async def score(self, pcm: bytes) -> float:
-        """The probability (0 to 1) that the turn is over; `pcm` ends with the newest sample."""
+        """Return the probability (0 to 1) that the turn is over; `pcm` ends with the newest sample."""
         model = await MODEL.get()
         return await MODEL.run(_score, model, pcm[-int(SECONDS * SAMPLE_RATE) * 2 :])
 

@@ -1,7 +1,7 @@
 """A language model on this machine: llama.cpp inside this process.
 
 https://github.com/xorbitsai/xllamacpp wraps llama.cpp's server, which is called here as a library. The server
-insists on listening somewhere: it is given a socket file that is gone before anybody can connect to it.
+insists on listening somewhere, so it gets a socket file that is deleted before anybody can connect to it.
 """
 
 import asyncio
@@ -19,27 +19,27 @@ from typing import Any, Protocol
 from ...context import Context, ToolSpec
 from ...errors import BadResponseError, ConfigurationError
 from ...frames import ToolCall
-from ...services.ports import TextDelta, TokenUsage
+from ...services.ports import LanguageModel, TextDelta, TokenUsage
 from .dialogue import SPEAK, ChatMessage, Writing, callable_tools, grammar, messages, newest
 from .resident import PROCESSORS, Resident, library
 
-BATCH = 32  # prompt tokens read at a time; in between, others go on, and a reading can be stopped
-SPINS = "1000"  # llama.cpp's threads spin for each other; longer is no faster, and ruinous under load
-# What is added to the log odds of speech. A small model would rather talk than look up, all the more with a
-# single tool, whose example stands among many of speech; once it has looked up, it would rather do it again.
+BATCH = 32  # prompt tokens read at a time; between two batches, others are served and reading can be stopped
+SPINS = "1000"  # how long llama.cpp's threads busy-wait for each other; more is no faster, and bad under load
+# Added to the log odds of speech against a tool call. A small model prefers speech to calls, above all with a
+# single tool, whose one example stands among many of speech; after a call it prefers another call to speech.
 TO_TOOLS, TO_ONLY_TOOL, TO_SPEECH = -0.6, -4.0, 2.0
-ROOMS = (1.0, 0.5, 0.25, 0.0)  # of the room that there should be; tried in turn, the last for the last turn
+ROOMS = (1.0, 0.5, 0.25, 0.0)  # shares of the context window to fill, tried in turn; 0 keeps the last turn
 
 Chunk = dict[str, Any]
 
 
 class _Server(Protocol):
-    def handle_chat_completions(self, request: dict[str, Any], take: Callable[[Chunk], bool]) -> None: ...
+    def handle_chat_completions(self, request: dict[str, Any], feed: Callable[[Chunk], bool]) -> None: ...
 
 
 @dataclass(eq=False, slots=True)
 class _Slot:
-    """Memory for the prompt of one conversation, and the thread that works on it."""
+    """llama.cpp's memory for the prompt of one conversation, and the thread that works on it."""
 
     number: int
     thread: ThreadPoolExecutor
@@ -47,13 +47,13 @@ class _Slot:
     used: int = 0
     waiting: int = 0
     warming: threading.Event | None = None
-    """Set, it stops the warming at hand, which any other work on the slot makes needless."""
+    """Stops the `warm` that is running, which any other work on the slot makes needless."""
 
     def shared(self, prompt: list[ChatMessage]) -> int:
-        """How many messages a prompt begins with that are in memory; -1 if others would be lost.
+        """Return how many of a prompt's first messages are in memory; -1 if other messages would be lost.
 
-        The last of those may have become another with the same first word: it was what the user was thought
-        to have said, or more than was heard of the agent.
+        The last message in memory may have changed if its first word is the same: it was an interim
+        transcript of the user's words, or more of the agent's words than were heard.
         """
         count = 0
         for held, new in zip(self.prompt, prompt, strict=False):
@@ -73,7 +73,7 @@ def _first_word(message: ChatMessage) -> str:
 
 
 class _Engine:
-    """A model in memory, with slots for the conversations that spoke last."""
+    """A model in memory, with slots for the most recent conversations."""
 
     def __init__(self, model: str, slots: int, threads: int, context_tokens: int) -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
@@ -83,7 +83,7 @@ class _Engine:
         params.n_ctx, params.n_parallel = context_tokens * slots, slots
         params.n_batch = params.n_ubatch = BATCH
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-        params.n_cache_reuse = BATCH  # what stands behind left-out turns is moved, not read again
+        params.n_cache_reuse = BATCH  # what follows left-out turns is shifted in the cache, not read again
         params.cache_ram_mib, params.n_threads_http = 0, 1
         params.verbosity, params.ui = -1, False
         with tempfile.TemporaryDirectory(prefix="antiphon-") as folder:
@@ -100,16 +100,16 @@ class _Engine:
         ]
         self._choosing = threading.Lock()
         self._uses = 0
-        # The first grammar takes a second.
+        # The first grammar takes a second: compile one now.
         first = {"messages": [{"role": "user", "content": ""}], "grammar": "%llguidance {}\nstart: /./"}
         self._server.handle_chat_completions(first, lambda chunk: False)
 
     async def answer(
         self, conversation: list[ChatMessage], request: dict[str, Any], *, warm: bool = False
     ) -> AsyncGenerator[Chunk, None]:
-        """The chunks of a streamed chat completion. Closing the generator stops the model.
+        """Yield the chunks of a streamed chat completion. Closing the generator stops the model.
 
-        `conversation` is the whole one, of which the request may hold only the end.
+        `conversation` is the whole one; the request may hold only its end.
         """
         loop = asyncio.get_running_loop()
         in_place = getattr(loop, "virtual", False)
@@ -153,7 +153,7 @@ class _Engine:
             stop.set()
 
     def _slot(self, prompt: list[ChatMessage], warming: threading.Event | None) -> _Slot:
-        """Where most of a prompt is in memory, else where nothing was asked for longest."""
+        """Choose the slot that has most of a prompt in memory, else the least recently used one."""
         with self._choosing:
             self._uses += 1
             ranked = [(-slot.shared(prompt), slot.waiting, slot.used, slot) for slot in self._slots]
@@ -166,12 +166,15 @@ class _Engine:
             return slot
 
 
-class Llama:
+class Llama(LanguageModel):
     """Answers with a model of the catalogue, or with the chat model in any .gguf file.
 
-    An answer ends after `max_tokens`; the model reads as much of a conversation as fits `context_tokens`.
-    The newest `slots` conversations stay in memory, so that a turn costs no more than what is new in it.
+    An answer ends after `max_tokens`; the model reads as much of a conversation as fits into
+    `context_tokens`. The newest `slots` conversations stay in memory, so that a turn only costs reading what
+    is new in it.
     """
+
+    resident = True
 
     def __init__(
         self,
@@ -183,27 +186,27 @@ class Llama:
         threads: int = min(PROCESSORS, 4),
     ) -> None:
         if not 0 < max_tokens < context_tokens:
-            raise ConfigurationError(f"max_tokens must lie between 0 and context_tokens ({context_tokens})")
+            raise ConfigurationError(f"max_tokens must be between 0 and context_tokens ({context_tokens})")
         if not model.endswith(".gguf") and model not in (known := _catalogued()):
             raise ConfigurationError(
-                f"There is no local language model {model!r}: choose from {', '.join(known)}, or a .gguf file"
+                f"there is no local language model {model!r}: choose from {', '.join(known)}, or a .gguf file"
             )
         self._max_tokens = max_tokens
         self._room = context_tokens - max_tokens
         self._resident = _resident(model, slots, threads, context_tokens)
 
     async def load(self) -> None:
-        """Load the model into memory, where it stays as long as the process lives."""
+        """Load the model into memory, where it stays until the process ends."""
         await self._resident.get()
 
     async def warm(self, context: Context) -> None:
-        """Read a context, so that one which begins with it is answered sooner."""
+        """Read a context, so that contexts which begin with it are answered sooner."""
         async with aclosing(self._chunks(context, {"max_tokens": 0}, warm=True)) as chunks:
             async for _ in chunks:
                 pass
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """Answer in words, or with calls."""
+        """Answer in words, or with tool calls."""
         options: dict[str, Any] = {"max_tokens": self._max_tokens, "temperature": 0}
         begun: list[ChatMessage] = []
         tools = callable_tools(context)
@@ -233,7 +236,7 @@ class Llama:
         begun: Sequence[ChatMessage] = (),
         warm: bool = False,
     ) -> AsyncGenerator[Chunk, None]:
-        """The chunks of an answer to as much of the context as fits, which goes on where `begun` ends."""
+        """Yield the chunks of an answer that continues `begun`, to as much of the context as fits."""
         engine = await self._resident.get()
         whole, failure = messages(context), ""
         for share in ROOMS:
@@ -271,7 +274,7 @@ def _catalogued() -> list[str]:
 
 
 def _file(model: str) -> Path:
-    """The model's .gguf file."""
+    """Return the path of the model's .gguf file."""
     if model.endswith(".gguf"):
         file = Path(model).expanduser()
         if not file.is_file():

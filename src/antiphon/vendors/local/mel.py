@@ -1,8 +1,8 @@
 """Log-mel features as Whisper's encoder reads them: 80 bands, 100 frames a second of 16 kHz audio.
 
-The frames are those of a 400-sample Hann window around every 160th sample, with the audio mirrored at its
-two ends; https://github.com/openai/whisper/blob/main/whisper/audio.py. Silence that merely fills a window is
-not computed but written.
+The frames are those of a 400-sample Hann window around every 160th sample, with the audio mirrored at both
+ends: https://github.com/openai/whisper/blob/main/whisper/audio.py. The features of silence that pads a window
+are not computed but filled in.
 """
 
 from functools import cache
@@ -22,14 +22,14 @@ BANDS = 80
 
 
 def samples(pcm: bytes) -> Floats:
-    """16-bit samples as floats between -1 and 1."""
+    """Return 16-bit samples as floats between -1 and 1."""
     if len(pcm) % 2:
-        raise UsageError(f"Audio is 16-bit samples, two bytes each; these are {len(pcm)} bytes")
+        raise UsageError(f"audio is 16-bit samples, two bytes each; these are {len(pcm)} bytes")
     return np.frombuffer(pcm, "<i2").astype(np.float32) * np.float32(1 / 32768)
 
 
 def features(audio: Floats, frames: int) -> Floats:
-    """(80, frames) of audio followed by silence, of which 0.04 s must fit in too."""
+    """Return (80, frames) of the audio padded with silence, at least 0.04 s of it."""
     heard = mel_power(np.concatenate([audio, np.zeros(WINDOW, np.float32)]))
     power = np.zeros((frames, BANDS), np.float32)
     power[: len(heard)] = heard
@@ -37,13 +37,13 @@ def features(audio: Floats, frames: int) -> Floats:
 
 
 def standardised_features(audio: Floats, frames: int) -> Floats:
-    """(80, frames) of silence followed by audio, as samples of mean 0 and variance 1."""
+    """Return (80, frames) of silence followed by the audio, scaled to mean 0 and variance 1."""
     total = frames * HOP
     silence = total - len(audio)
     mean = audio.sum(dtype=np.float64) / total
     variance = (((audio - mean) ** 2).sum(dtype=np.float64) + silence * mean**2) / total
     scale = 1 / np.sqrt(variance + 1e-7)
-    alike = max(0, (silence - WINDOW // 2) // HOP)  # frames before the first that differs from frame 0
+    alike = max(0, (silence - WINDOW // 2) // HOP)  # frames of pure silence, all like frame 0
     tail = np.full(total - alike * HOP, -mean * scale, np.float32)
     if len(audio):
         tail[-len(audio) :] = (audio - mean) * scale
@@ -52,7 +52,7 @@ def standardised_features(audio: Floats, frames: int) -> Floats:
 
 
 def mel_power(audio: Floats) -> Floats:
-    """(frames, 80): the energy in each band around every 160th sample, both ends included."""
+    """Return (frames, 80): the energy in each band around every 160th sample, both ends included."""
     framed = sliding_window_view(np.pad(audio, WINDOW // 2, mode="reflect"), WINDOW)[::HOP]
     spectrum = np.fft.rfft(framed * _hann(), axis=1)
     energy = spectrum.real**2 + spectrum.imag**2
@@ -60,7 +60,7 @@ def mel_power(audio: Floats) -> Floats:
 
 
 def compressed(power: Floats) -> Floats:
-    """(80, frames): decibels, the loudest 80 of them, scaled to about -1 to 1."""
+    """Return (80, frames): decibels, clipped at 80 below the loudest and scaled to about -1 to 1."""
     log = np.log10(np.maximum(power, 1e-10))
     return np.ascontiguousarray((np.maximum(log, log.max() - 8) + 4).T / 4, np.float32)
 
@@ -72,7 +72,7 @@ def _hann() -> Floats:
 
 @cache
 def _bands() -> Floats:
-    """(201, 80): triangles evenly spaced on Slaney's mel scale, 0 to 8 kHz, each of equal area."""
+    """Return (201, 80): triangles of equal area, evenly spaced on Slaney's mel scale, 0 to 8 kHz."""
     step = np.log(6.4) / 27  # the scale is linear to 1 kHz (15 mel), then logarithmic
     top = 15 + float(np.log(SAMPLE_RATE / 2 / 1000) / step)
     mels = np.arange(BANDS + 2) * (top / (BANDS + 1))

@@ -1,4 +1,4 @@
-"""A model that stays in memory: loaded once in a process, and run beside the event loop."""
+"""A model that stays in memory: loaded once in a process, and run in threads beside the event loop."""
 
 import importlib
 import os
@@ -19,7 +19,7 @@ PROCESSORS = os.cpu_count() or 1
 
 
 class Resident(Generic[M]):
-    """A model shared by all who ask for it, and as many threads to run it in as there are processors."""
+    """A model that all services of a process share, with one thread per processor to run it in."""
 
     def __init__(self, name: str, load: Callable[[], M]) -> None:
         self._load = load
@@ -28,13 +28,13 @@ class Resident(Generic[M]):
         self._threads = ThreadPoolExecutor(PROCESSORS, thread_name_prefix=f"antiphon-{name}")
 
     async def get(self) -> M:
-        """The model; whoever comes first loads it, the others wait for it."""
+        """Return the model; the first caller loads it, concurrent callers wait for that load."""
         if self._model is None:
             return await self.run(self._loaded)
         return self._model
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result of blocking work in one of the model's threads."""
+        """Run blocking work in one of the model's threads; returns its result."""
         return await offload(self._threads, call, *args, **kwargs)
 
     def _loaded(self) -> M:
@@ -45,13 +45,13 @@ class Resident(Generic[M]):
 
 
 class OnnxSession(Protocol):
-    """What is used of onnxruntime's InferenceSession."""
+    """The part of onnxruntime's InferenceSession that is used here."""
 
     def run(self, output_names: list[str] | None, input_feed: dict[str, Any]) -> list[Any]: ...
 
 
 def onnx_session(model: Path) -> OnnxSession:
-    """A session that computes in the thread that calls it, and in no other."""
+    """Return a session that computes in the calling thread, without threads of its own."""
     onnxruntime = library("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -60,7 +60,7 @@ def onnx_session(model: Path) -> OnnxSession:
 
 
 def library(name: str) -> Any:
-    """A module of the local extra, imported when its model is first wanted."""
+    """Import a module of the extra "local". Raises ConfigurationError if it is not installed."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -1,8 +1,8 @@
-"""Speech to words: Whisper on CTranslate2, an utterance at a time.
+"""Speech to words: Whisper on CTranslate2, one utterance at a time.
 
-Whisper was trained on windows of 30 s. A shorter one costs proportionally less, and none of the accuracy as
-long as it is not under 8 s and silence follows the speech; but the decoder, when it has written the words,
-may then write them again: `without_loop`. https://opennmt.net/CTranslate2/python/ctranslate2.models.Whisper.html
+Whisper was trained on windows of 30 s. A shorter window costs proportionally less, and loses no accuracy if
+it has at least 8 s and silence follows the speech; but then the decoder may write the words a second time,
+which `without_loop` cuts off. https://opennmt.net/CTranslate2/python/ctranslate2.models.Whisper.html
 """
 
 import asyncio
@@ -14,24 +14,24 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...errors import ConfigurationError
-from ...services.ports import AudioChunk, Flush, Recognized
+from ...services.ports import AudioChunk, Flush, Recognized, SpeechToText
 from .mel import SAMPLE_RATE, features, samples
 from .resident import PROCESSORS, Resident, library
 
-SHORTEST = 8.0  # seconds of the least window
-SILENCE = 2.0  # seconds that it reaches beyond the speech
+SHORTEST = 8.0  # seconds of the shortest window
+SILENCE = 2.0  # seconds of the window behind the speech
 LONGEST = 30.0
-SPEECH = int((LONGEST - SILENCE) * SAMPLE_RATE)  # samples: the most speech in a window
-NOTHING = SAMPLE_RATE // 10  # samples in which nobody says a word
-TOKENS, A_SECOND, IN_ENGLISH = 8, 25, 8  # the most that are written: some, and so many for each second
-FLUENT = 6  # tokens that people say in a second; of more, some may be the decoder's own repetition
-LOOP = 4  # tokens that must come again, or a phrase must have, to be called a repetition
-NO_SPEECH, UNSURE = 0.6, -1.0  # the probability of no speech, and the mean log probability of the words
+SPEECH = int((LONGEST - SILENCE) * SAMPLE_RATE)  # the most samples of speech in a window
+NOTHING = SAMPLE_RATE // 10  # samples too short for a word
+TOKENS, A_SECOND, IN_ENGLISH = 8, 25, 8  # limit of tokens: a constant, and more per second of speech
+FLUENT = 6  # tokens that people say in a second; if there are more, the decoder may be repeating itself
+LOOP = 4  # tokens that must be repeated, or be in a repeated phrase, to count as a loop
+NO_SPEECH, UNSURE = 0.6, -1.0  # thresholds: probability of no speech, mean log probability of the words
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What was said in a stretch of audio."""
+    """The words of a stretch of audio."""
 
     text: str
     language: str | None
@@ -39,7 +39,7 @@ class Words:
 
 @dataclass(eq=False, slots=True)
 class _Utterance:
-    """The audio of an utterance that is not settled, and the work on its newest Flush."""
+    """The audio of an utterance that is not settled, and the task for its newest Flush."""
 
     pcm: bytearray = field(default_factory=bytearray)
     fresh: bool = False
@@ -57,7 +57,7 @@ class _Tokenizer(Protocol):
 
 
 class _Model:
-    """A Whisper model with its tokenizer, for any number of threads."""
+    """A Whisper model with its tokenizer; may be called from any number of threads."""
 
     def __init__(self, name: str) -> None:
         from ...models import path
@@ -69,13 +69,13 @@ class _Model:
             str(folder), device="cpu", compute_type="int8", inter_threads=PROCESSORS, intra_threads=1
         )
         self._tokenizer: _Tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.words(bytes(2 * SAMPLE_RATE), "en")  # the first run is a slow one
+        self.words(bytes(2 * SAMPLE_RATE), "en")  # the first run is slow
 
     def knows(self, language: str) -> bool:
         return self._tokenizer.token_to_id(f"<|{language}|>") is not None
 
     def words(self, pcm: bytes, language: str | None) -> Words:
-        """The words in no more than SPEECH samples."""
+        """Transcribe at most SPEECH samples."""
         audio = samples(pcm)
         seconds = len(audio) / SAMPLE_RATE
         frames = int(min(max(SHORTEST, seconds + SILENCE), LONGEST) * 50) * 2
@@ -87,7 +87,7 @@ class _Model:
             encoded,
             [self._prompt(language)],
             beam_size=1,
-            max_length=2 * most,  # half of which is kept free for a prompt
+            max_length=2 * most,  # CTranslate2 keeps half of it for a prompt
             return_scores=True,
             return_no_speech_prob=True,
         )[0]
@@ -113,25 +113,26 @@ class _Model:
 MODELS = {name: Resident(name, partial(_Model, name)) for name in ("whisper-base", "whisper-tiny.en")}
 
 
-class Whisper:
-    """Transcribes speech between pauses; `language` None lets the model say which one it hears."""
+class Whisper(SpeechToText):
+    """Transcribes speech between pauses; with `language=None` the model detects the language."""
 
     sample_rate = SAMPLE_RATE
+    resident = True
     segmented = True
-    interim_every = 0.3  # a quarter of a core while somebody speaks: nothing else is to be done then
+    interim_every = 0.3  # costs a quarter of a core, but only while the user speaks and the rest is idle
 
     def __init__(self, model: str = "whisper-base", *, language: str | None = "en") -> None:
         if model not in MODELS:
-            raise ConfigurationError(f"There is no local Whisper {model!r}: choose from {', '.join(MODELS)}")
+            raise ConfigurationError(f"there is no local Whisper {model!r}: choose from {', '.join(MODELS)}")
         if model.endswith(".en") and language != "en":
             raise ConfigurationError(
-                f"{model} knows only English: take whisper-base for {language or 'any language'}"
+                f"{model} knows only English: use whisper-base for {language or 'any language'}"
             )
         self._language = language
         self._resident = MODELS[model]
 
     async def load(self) -> None:
-        """Get ready, so that the first words do not wait."""
+        """Load the model, so that the first words do not wait for it."""
         model = await self._resident.get()
         if self._language is not None and not model.knows(self._language):
             raise ConfigurationError(
@@ -139,7 +140,7 @@ class Whisper:
             )
 
     async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
-        """Transcribe one conversation. Of the Flushes that are not final, only the newest is answered."""
+        """Transcribe one conversation. Of several Flushes that are not final, only the newest is answered."""
         await self.load()
         asked: asyncio.Queue[_Ask | None] = asyncio.Queue()
         tasks: set[asyncio.Task[Any]] = set()
@@ -165,7 +166,7 @@ class Whisper:
         asked: asyncio.Queue[_Ask | None],
         tasks: set[asyncio.Task[Any]],
     ) -> None:
-        """Take in all there is, and begin with the words of each Flush as it comes."""
+        """Read the audio as it comes, and start a transcription at each Flush."""
         utterance = _Utterance()
         async for item in audio:
             if isinstance(item, AudioChunk):
@@ -184,7 +185,7 @@ class Whisper:
                 utterance = _Utterance()
 
     async def _words(self, utterance: _Utterance, pcm: bytes) -> Words:
-        """All words of an utterance; what does not fit into a window is settled for good."""
+        """Transcribe an utterance; the beginning of one that is too long for a window is settled for good."""
         run, model = self._resident.run, await self._resident.get()
         language = self._language
         while len(pcm) > 2 * SPEECH:
@@ -200,7 +201,7 @@ class Whisper:
 
 
 def quiet_place(pcm: bytes) -> int:
-    """Where to cut, in bytes: the middle of the quietest 0.2 s in the last third of a full window."""
+    """Return where to cut, in bytes: the middle of the quietest 0.2 s in a full window's last third."""
     first, step = SPEECH * 2 // 3, SAMPLE_RATE // 20
     audio = samples(pcm[2 * first : 2 * SPEECH])
     energy = np.square(audio[: len(audio) // step * step]).reshape(-1, step).sum(axis=1)
@@ -208,22 +209,22 @@ def quiet_place(pcm: bytes) -> int:
 
 
 def noise(no_speech: float, score: float, *, looped: bool) -> bool:
-    """Whether words were made up from noise: the model doubts that there was speech, and its words too.
+    """Return True if the words were made up from noise: the model doubts the speech and its words.
 
-    The less it doubts the one, the more it must the other: of speech, single words are heard as unsurely as
-    -2, but then without any doubt that there are some.
+    The less it doubts that there was speech, the lower the words' `score` must be: single words of real
+    speech score down to -2, but then the model is sure that there is speech.
     """
-    if looped and no_speech > NO_SPEECH:  # a decoder that repeats itself is ever surer
+    if looped and no_speech > NO_SPEECH:  # the score of a decoder that repeats itself rises
         return True
     return score < UNSURE - 3 * max(0.0, NO_SPEECH - no_speech)
 
 
 def without_loop(tokens: Sequence[str], *, ended: bool) -> int:
-    """How many tokens to keep: those before the decoder began to repeat itself.
+    """Return how many tokens to keep: those before the decoder began to repeat itself.
 
-    A decoder that never ended is cut where the stretch with which it goes on for ever comes for the second
-    time. One that ended is cut only if all it wrote is one phrase over and over, and no short one: people do
-    say "no, no, no".
+    If the decoder ran into its limit, it is cut where the stretch that it repeats comes for the second time.
+    If it `ended` by itself, it is cut only if all of it is one phrase again and again, and not a short one:
+    people do say "no, no, no".
     """
     kept = len(tokens)
     for period in range(1, len(tokens)):

@@ -1,7 +1,7 @@
-"""Words to voice: hibari, a small English voice that speaks a hundred times faster than one listens.
+"""Words to voice: hibari, a small English voice that is a hundred times faster than real time.
 
-Its model turns phonemes into a spectrum. How long each phoneme lasts is known inside it and is made an
-output here, so that words have their true times. https://github.com/MMWilliams/hibari
+Its model turns phonemes into a spectrum. The durations of the phonemes are a value inside the model, which is
+made an output here so that words have exact times. https://github.com/MMWilliams/hibari
 """
 
 import re
@@ -18,24 +18,24 @@ from unicodedata import digit
 import numpy as np
 
 from ...errors import ConfigurationError, UnavailableError
-from ...services.ports import Speech, Word
+from ...services.ports import Speech, TextToSpeech, Word
 from .mel import Floats
 from .resident import Resident, library
 
 SAMPLE_RATE = 24000
 CHUNK = SAMPLE_RATE // 10
-LONGEST = 240  # phonemes spoken in one go: a quarter of a minute
-ALIGNED = 500  # words of a piece: finding those of a longer one in its text could take minutes
-FAINT = 0.003  # below this is silence, of which hibari puts 0.3 s before a sentence and 0.4 s behind it
-BEFORE = 0.01  # seconds of it that are kept; behind, they depend on the last mark
+LONGEST = 240  # phonemes spoken in one go, about 15 s
+ALIGNED = 500  # words: aligning a longer piece with its text could take minutes
+FAINT = 0.003  # amplitude of silence, of which hibari puts 0.3 s before a sentence and 0.4 s behind it
+BEFORE = 0.01  # seconds of silence kept before a sentence; BEHIND has those after it, by its last mark
 BEHIND = dict.fromkeys(".!?…", 0.15) | dict.fromkeys(",;:—", 0.1) | {"": 0.05}
 LAST_MARK = re.compile(r"([.!?…,;:—]?)[\"'”’)\]]*$")
 WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DAYS = {day[:3]: day for day in WEEK}
 DAY = rf"\b({'|'.join(DAYS)})(?:r?s|r|(?:s|nes|rs|ur)?day)?\b"
-READ_AS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # where hibari's own rules fall short
-    (r"(\S{60})(?=\S)", r"\1 "),  # it takes minutes over pages without a space
-    (r"(?<=\d)(?=[.!?](?:\s|$))", " "),  # what ends a sentence is no part of its last number
+READ_AS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # corrections of hibari's own rules
+    (r"(\S{60})(?=\S)", r"\1 "),  # it would take minutes for pages without a space
+    (r"(?<=\d)(?=[.!?](?:\s|$))", " "),  # the full stop of a sentence is not part of its last number
     (r"(\d[\d.,]*)\s?([€£$])(?!\d)", r"\2\1"),
     (r"\b24/7\b", "24 7"),
     (rf"{DAY}\.?\s?[-–]\s?{DAY}", lambda days: f"{DAYS[days[1]]} to {DAYS[days[2]]}"),
@@ -43,7 +43,7 @@ READ_AS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # where hib
         r"(?<![\d.,:/$€£])(0\d\d+|\d{8,})(?![.,]?\d)|\d[\d,]{20,}",
         lambda digits: " ".join(re.findall(r"\d", digits[0])),
     ),
-    ("İ", "I"),  # the one letter that it cannot take, and digits such as ➊: other letters stay as they are
+    ("İ", "I"),  # the only letter that it cannot read; below, digits such as ➊
     (r"[^\W\d_²³]", lambda sign: str(digit(sign[0], sign[0]))),
 ]
 ENDS = "/CumSum_output_0"  # in the model: when each phoneme ends, in units of 600 samples
@@ -52,7 +52,7 @@ UNIT = 600
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A word as it is read: its phonemes, and how many of them it takes to have sounded."""
+    """A word with its phonemes; after the first `sounded` of them it has been spoken."""
 
     text: str
     phonemes: list[int]
@@ -66,14 +66,14 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """What is spoken in one go: words, and for each its end in the text, where that is known."""
+    """Words that are spoken in one go, and for each its end in the text, if that is known."""
 
     words: list[Reading]
     ends: list[int | None]
 
 
 class _Voice:
-    """One of hibari's voices with its rules of reading, for any number of threads."""
+    """One of hibari's voices with its rules of reading; may be called from any number of threads."""
 
     def __init__(self, name: str) -> None:
         hibari, voices = library("hibari"), library("hibari.voices")
@@ -81,7 +81,7 @@ class _Voice:
         self._wave = library("hibari.dsp").synth
         try:
             model = Path(voices.voice_path(name)).read_bytes()
-        except RuntimeError as error:  # hibari's, where a voice cannot be downloaded
+        except RuntimeError as error:  # hibari raises it if it cannot download a voice
             raise UnavailableError(str(error)) from error
         if ENDS.encode() in model:
             model += as_output(ENDS)
@@ -90,7 +90,7 @@ class _Voice:
         self.say(self.sentences("Ready.")[0], 1.0)  # reads the dictionaries
 
     def sentences(self, text: str) -> list[_Sentence]:
-        """A piece of text as what to speak; nothing where it has nothing to pronounce."""
+        """Return what to speak of a piece of text; empty if there is nothing to pronounce."""
         spoken = [
             words
             for line in readable(text).splitlines()
@@ -102,7 +102,7 @@ class _Voice:
         return [_Sentence(words, [next(ends) for _ in words]) for words in spoken]
 
     def say(self, sentence: _Sentence, speed: float) -> tuple[bytes, list[tuple[int, int]]]:
-        """The sound, and for words whose end in the text is known that end and the sample that ends them."""
+        """Return the audio, and (end in the text, last sample) of the words whose end is known."""
         phonemes, last = [0], list[int]()
         for word in sentence.words:
             last.append(len(phonemes) + word.sounded - 1)
@@ -125,7 +125,7 @@ class _Voice:
         return (audio[begin:end].clip(-1, 1) * 32767).astype("<i2").tobytes(), times
 
     def _read(self, text: str) -> Iterator[Reading]:
-        """The words of a text, with the marks that stand at them."""
+        """Yield the words of a text with their punctuation marks."""
         reader, ids = self._hibari.g2p, self._hibari.vocab
         word, phonemes, sounded = "", list[int](), 0
         tokens = reader.phonemize_tokens(reader.tokenize(text))
@@ -146,8 +146,8 @@ VOICES = {
 }
 
 
-class Hibari:
-    """Speaks English. The voice "heart" is at hand; the others are downloaded when they are first used."""
+class Hibari(TextToSpeech):
+    """Speaks English. The voice "heart" is installed; the others are downloaded at their first use."""
 
     sample_rate = SAMPLE_RATE
 
@@ -160,11 +160,11 @@ class Hibari:
         self._resident = VOICES[voice]
 
     async def load(self) -> None:
-        """Get ready, so that the first sentence does not wait."""
+        """Load the voice, so that the first sentence does not wait for it."""
         await self._resident.get()
 
     async def speak(self, text: AsyncIterator[str]) -> AsyncIterator[Speech | Word]:
-        """Speak the pieces of one reply, 0.1 s at a time; a piece with nothing to pronounce gives nothing."""
+        """Speak the pieces of one reply, 0.1 s at a time; a piece without phonemes has no audio."""
         run, voice = self._resident.run, await self._resident.get()
         piece = -1
         async for written in text:
@@ -182,14 +182,14 @@ class Hibari:
 
 
 def readable(text: str) -> str:
-    """The text with what hibari would read wrong written out."""
+    """Return the text with everything spelled out that hibari would read wrong."""
     for pattern, said in READ_AS:
         text = re.sub(pattern, said, text)
     return text
 
 
 def portions(words: list[Reading]) -> Iterator[list[Reading]]:
-    """The words of a sentence in portions that are not too long, parted behind a mark where there is one."""
+    """Split the words of a sentence into portions of at most LONGEST phonemes, at marks if there are any."""
     while words:
         sizes = accumulate(len(word.phonemes) + 1 for word in words)
         fits = max(1, sum(1 for _ in takewhile(lambda size: size <= LONGEST, sizes)))
@@ -200,7 +200,7 @@ def portions(words: list[Reading]) -> Iterator[list[Reading]]:
 
 
 def word_ends(text: str, words: Sequence[str]) -> list[int | None]:
-    """Where the words that a text is read as end in it; of "nine thirty" for 9:30, only "thirty" does."""
+    """Return where each spoken word ends in the text: for 9:30, "nine" has no end and "thirty" has one."""
     written = [(plain(match[0]), match.end()) for match in re.finditer(r"\S+", text)]
     ends: list[int | None] = [None] * len(words)
     if len(words) > ALIGNED:
@@ -221,10 +221,10 @@ def plain(word: str) -> str:
 
 
 def as_output(name: str) -> bytes:
-    """What to append to an ONNX file to make an inner value an output.
+    """Return the bytes to append to an ONNX file to make an inner value an output.
 
-    Two protocol buffers written one behind the other are one, with the lists of both: this one is a model
-    (field 7: graph) (field 12: output) (field 1: name).
+    Two concatenated protocol buffers are one message with the lists of both. These bytes are a model (field
+    7: graph) (field 12: output) (field 1: name).
     """
     message = name.encode()
     for field in (1, 12, 7):

@@ -1,7 +1,7 @@
-"""Is somebody speaking? Silero VAD 6, the windows of all sessions judged together.
+"""Is somebody speaking? Silero VAD 6, with the windows of all sessions in one batch.
 
-The model wants each window with the end of the one before it, and a state that it returns; rows of a batch
-are independent. https://github.com/snakers4/silero-vad
+The model's input is a window with the end of the window before it, and the state that it returned for that;
+rows of a batch are independent. https://github.com/snakers4/silero-vad
 """
 
 import asyncio
@@ -12,13 +12,14 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ...errors import ConfigurationError, UsageError
+from ...services.ports import VoiceActivity
 from .mel import Floats
 from .resident import OnnxSession, Resident, onnx_session
 
 WINDOWS = {16000: 512, 8000: 256}
-"""Sample rate to the samples of a window, 32 ms; an eighth of it precedes each as context."""
-GATHER = 0.008  # seconds between two runs, as long as not all sessions have a window to judge
-TOGETHER = 32  # windows in a run: a millisecond. In threads they cost a fifth more, and come later
+"""Sample rate to the samples of a window of 32 ms; an eighth of that precedes each window as context."""
+GATHER = 0.008  # seconds between two runs, unless all sessions have a window waiting
+TOGETHER = 32  # windows in a run, which takes 1 ms; a thread would cost a fifth more and be later
 
 
 def _load() -> OnnxSession:
@@ -30,27 +31,27 @@ def _load() -> OnnxSession:
 MODEL = Resident("vad", _load)
 
 
-class Silero:
-    """The probability of speech in every 32 ms of audio at 16 or 8 kHz."""
+class Silero(VoiceActivity):
+    """Silero for windows of 32 ms, at 16 or 8 kHz."""
 
     def __init__(self, *, sample_rate: int = 16000) -> None:
         if sample_rate not in WINDOWS:
             raise ConfigurationError(
-                f"Silero hears at 16000 or 8000 Hz, not at {sample_rate}: resample the audio"
+                f"Silero's audio is at 16000 or 8000 Hz, not at {sample_rate}: resample it"
             )
         self.sample_rate = sample_rate
         self.window = WINDOWS[sample_rate]
 
     def at(self, sample_rate: int) -> "Silero | None":
-        """The same for audio of another rate; None where it cannot hear at that."""
+        """Return the same service for audio of another rate; None if the model does not know that rate."""
         return Silero(sample_rate=sample_rate) if sample_rate in WINDOWS else None
 
     async def load(self) -> None:
-        """Get ready, so that the first window does not wait."""
+        """Load the model, so that the first window does not wait for it."""
         await MODEL.get()
 
     async def detect(self, audio: AsyncIterator[bytes]) -> AsyncIterator[float]:
-        """One probability for each window; each item of `audio` is exactly one window."""
+        """Yield one probability for each window; each item of `audio` is exactly one window."""
         judge = _judge(await MODEL.get(), self.sample_rate)
         stream = _Stream(self.window)
         judge.join()
@@ -62,7 +63,7 @@ class Silero:
 
 
 class _Stream:
-    """What the model must be told of a stream of windows, and the window that waits."""
+    """The model's state for one stream, and the input row of the window that waits."""
 
     __slots__ = ("answer", "row", "state", "window_bytes")
 
@@ -70,20 +71,20 @@ class _Stream:
 
     def __init__(self, window: int) -> None:
         self.window_bytes = 2 * window
-        self.row = bytes(self.window_bytes // 8)  # context and window; before the first, silence
+        self.row = bytes(self.window_bytes // 8)  # context and window; silence before the first
         self.state: Floats = np.zeros((2, 1, 128), np.float32)
 
     def advance(self, window: bytes) -> None:
         if len(window) != self.window_bytes:
-            raise UsageError(f"Silero judges windows of {self.window_bytes} bytes here, got {len(window)}")
+            raise UsageError(f"a window is {self.window_bytes} bytes here, not {len(window)}")
         self.row = self.row[-(self.window_bytes // 8) :] + window
 
 
 class _Judge:
-    """Judges the waiting windows of one event loop's sessions in one run.
+    """Batches the waiting windows of one event loop's sessions.
 
-    It runs as soon as all sessions wait, or else at most every GATHER seconds: a lone session never waits
-    for others, and a hundred of them share.
+    It runs the model as soon as every session has a window waiting, or else every GATHER seconds at most: a
+    lone session never waits for others, and a hundred sessions share their runs.
     """
 
     def __init__(self, model: OnnxSession, sample_rate: int) -> None:
@@ -105,7 +106,7 @@ class _Judge:
             self._waiting = []
 
     def probability(self, stream: _Stream, window: bytes) -> asyncio.Future[float]:
-        """What will be the answer for the next window of a stream."""
+        """Return a future of the probability of a stream's next window."""
         loop = asyncio.get_running_loop()
         stream.advance(window)
         stream.answer = loop.create_future()
@@ -129,7 +130,7 @@ class _Judge:
         if streams:
             self._answer(streams)
         if self._waiting:
-            self._schedule(loop, self._ran)  # when others have had their turn of the loop
+            self._schedule(loop, self._ran)  # after other callbacks of the loop
 
     def _answer(self, streams: list[_Stream]) -> None:
         pcm = np.frombuffer(b"".join([stream.row for stream in streams]), "<i2")
@@ -140,7 +141,7 @@ class _Judge:
         }
         try:
             probabilities, states = self._model.run(None, inputs)
-        except Exception as error:  # noqa: BLE001  it belongs to those who wait
+        except Exception as error:  # noqa: BLE001  every waiting stream gets it
             for stream in streams:
                 stream.answer.set_exception(error)
             return

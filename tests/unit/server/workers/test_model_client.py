@@ -22,7 +22,15 @@ from antiphon.server.workers.model_client import (
     with_remote_models,
 )
 from antiphon.server.workers.model_server import ModelKey, is_ours, key_of, packed, serving, unpacked
-from antiphon.services.ports import AudioChunk, Flush, Recognized, TextDelta, TokenUsage, TurnHint
+from antiphon.services.ports import (
+    AudioChunk,
+    Flush,
+    LanguageModel,
+    Recognized,
+    TextDelta,
+    TokenUsage,
+    TurnHint,
+)
 from antiphon.testing.scripted import ScriptedLLM, ScriptedSTT, ScriptedTTS
 
 CALL = ToolCall("call-1", "hours", '{"day": "Monday"}')
@@ -34,8 +42,9 @@ CONTEXT = Context(
 
 
 class Ears(ScriptedSTT):
-    """Speech to text that has something to load."""
+    """Speech to text that cannot be forked."""
 
+    resident = True
     interim_every = 0.25
     loaded = 0
 
@@ -43,16 +52,15 @@ class Ears(ScriptedSTT):
         self.loaded += 1
 
 
-class Mind:
-    """A language model that has something to load, and shows what becomes of its work."""
+class Mind(LanguageModel):
+    """A language model that cannot be forked, and shows what becomes of its work."""
+
+    resident = True
 
     def __init__(self, *answers: Any) -> None:
         self.answers = answers
         self.contexts: list[Context] = []
         self.stopped = asyncio.Event()
-
-    async def load(self) -> None:
-        """Nothing."""
 
     async def warm(self, context: Context) -> None:
         self.contexts.append(context)
@@ -212,7 +220,7 @@ def test_nobody_there_is_said(tmp_path: Path) -> None:
     asyncio.run(test())
 
 
-def test_only_models_in_memory_are_replaced() -> None:
+def test_only_resident_models_are_replaced() -> None:
     connection = ModelConnection("/nowhere")
     plain, loading = ScriptedLLM([]), Mind()
     agents: Any = with_remote_models({"plain": agent(llm=plain), "loading": agent(llm=loading)}, connection)

@@ -1,12 +1,19 @@
-"""What would not survive a fork is found."""
+"""What would not survive a fork is found, and services that connect are opened after it."""
 
 import asyncio
+import os
 import socket
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from antiphon.server.workers.zygote import Traces, unsafe
+from antiphon.server.settings import ServerSettings
+from antiphon.server.workers.job import Job
+from antiphon.server.workers.limits import WorkerLimits
+from antiphon.server.workers.model_client import ModelConnection, with_remote_models
+from antiphon.server.workers.zygote import ForkVerdict, Traces, loaded, unsafe
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "send_fds"), reason="reads /proc")
 
@@ -46,3 +53,62 @@ def test_a_thread_is_not() -> None:
     finally:
         done.set()
         thread.join()
+
+
+# The life of services --------------------------------------------------------------------------------
+
+BOT = """
+import socket
+
+from antiphon import Agent
+from antiphon.errors import ConfigurationError
+from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
+
+
+class Connects(ScriptedLLM):
+    loaded = False
+
+    async def load(self):
+        self.loaded = True
+
+    async def open(self):
+        if {missing}:
+            raise ConfigurationError("the key is missing")
+        self.ends = socket.socketpair()
+
+    async def close(self):
+        for end in self.ends:
+            end.close()
+
+
+class Resident(ScriptedSTT):
+    resident = True
+
+    async def load(self):
+        raise AssertionError("this process must not load what it cannot fork")
+
+
+agent = Agent("x", stt=Resident([]), llm=Connects([]), tts=ScriptedTTS(), vad=None, eot=None)
+"""
+
+
+def verdict_on(folder: Path, *, missing: bool) -> tuple[ForkVerdict, Any]:
+    file = folder / "bot.py"
+    file.write_text(BOT.format(missing=missing))
+    job = Job(os.getpid(), str(file), ServerSettings(), WorkerLimits(), "/nowhere", 30)
+    return loaded(job, Traces())
+
+
+def test_what_connects_in_open_is_forked_and_what_is_resident_is_not(tmp_path: Path) -> None:
+    verdict, agents = verdict_on(tmp_path, missing=False)
+    assert verdict == ForkVerdict(["bot"], served=True)
+    assert agents["bot"].llm.loaded
+    assert not hasattr(agents["bot"].llm, "ends"), "it is opened in the worker"
+    remote: Any = with_remote_models(agents, ModelConnection("/nowhere"))
+    assert remote["bot"].llm is agents["bot"].llm
+    assert remote["bot"].stt is not agents["bot"].stt
+
+
+def test_a_missing_key_is_told_at_the_start(tmp_path: Path) -> None:
+    verdict, _ = verdict_on(tmp_path, missing=True)
+    assert verdict.problem == "the key is missing"

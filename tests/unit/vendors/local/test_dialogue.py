@@ -168,7 +168,7 @@ def test_a_call_comes_before_the_next_begins() -> None:
 
 
 def test_a_call_that_breaks_off_is_an_error() -> None:
-    with pytest.raises(BadResponseError, match="no whole call"):
+    with pytest.raises(BadResponseError, match="incomplete call"):
         written('hours {"day": "Mon')
 
 

@@ -2,8 +2,9 @@
 
     await check_llm(lambda: MyLLM(key))
 
-It asks the service for a few short answers, and raises AssertionError saying what is wrong. What a service
-does when its vendor fails depends on the vendor's protocol; `tests/conformance` shows how to check that.
+It asks the service for a few short answers, and raises AssertionError, which says what is wrong. What a
+service does when its vendor fails depends on the vendor's protocol; `tests/conformance` shows how to check
+that.
 """
 
 import asyncio
@@ -12,9 +13,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import cast
 
-from ..context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
-from ..frames import ToolCall
-from ..services.ports import LanguageModel, TextDelta, TokenUsage
+from ...context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
+from ...frames import ToolCall
+from ...services.ports import LanguageModel, TextDelta, TokenUsage
+from .life import alive
 
 __all__ = ["check_llm"]
 
@@ -29,35 +31,32 @@ INSTRUCTIONS = "You answer the phone of a bicycle shop. One short sentence."
 
 
 async def check_llm(make: Callable[[], LanguageModel], *, tools: bool = True) -> None:
-    """What every language model service must do; `tools`: whether it is asked to call one."""
-    tasks = asyncio.all_tasks()
-    service = make()
-    plain = Context(INSTRUCTIONS, (UserSaid("Hello, who is this?"),))
-    await service.warm(plain)
-    said = await _all(service, plain)
-    assert _text(said).strip(), "no words came for a plain question"
-    usages = [place for place, item in enumerate(said) if isinstance(item, TokenUsage)]
-    assert usages in ([], [len(said) - 1]), "usage comes once, last, or never"
-    one, two = await asyncio.gather(_all(service, plain), _all(service, plain))
-    assert _text(one).strip(), "of two conversations at once, the first got no words"
-    assert _text(two).strip(), "of two conversations at once, the second got no words"
-    await _check_cancel(service, plain)
-    interrupted = (UserSaid("Hello?"), AgentSaid("Good morning, this is", interrupted=True), UserSaid("Who?"))
-    assert _text(await _all(service, Context(INSTRUCTIONS, interrupted))).strip(), (
-        "no words after an interruption"
-    )
-    twice = (UserSaid("Hello?"), UserSaid("Are you there?"))
-    assert _text(await _all(service, Context(INSTRUCTIONS, twice))).strip(), (
-        "no words after two turns in a row"
-    )
-    if tools:
-        await _check_tools(service)
-    if (close := getattr(service, "close", None)) is not None:
-        await close()
-        await close()
-    if left := asyncio.all_tasks() - tasks:
-        _, left = await asyncio.wait(left, timeout=1)
-    assert not left, f"tasks were left behind: {left}"
+    """Check a language model service. `tools=False` does not ask it to call one."""
+    async with alive(make) as service:
+        plain = Context(INSTRUCTIONS, (UserSaid("Hello, who is this?"),))
+        await service.warm(plain)
+        said = await _all(service, plain)
+        assert _text(said).strip(), "no words came for a plain question"
+        usages = [place for place, item in enumerate(said) if isinstance(item, TokenUsage)]
+        assert usages in ([], [len(said) - 1]), "usage comes once, last, or never"
+        one, two = await asyncio.gather(_all(service, plain), _all(service, plain))
+        assert _text(one).strip(), "of two conversations at once, the first got no words"
+        assert _text(two).strip(), "of two conversations at once, the second got no words"
+        await _check_cancel(service, plain)
+        interrupted = (
+            UserSaid("Hello?"),
+            AgentSaid("Good morning, this is", interrupted=True),
+            UserSaid("Who?"),
+        )
+        assert _text(await _all(service, Context(INSTRUCTIONS, interrupted))).strip(), (
+            "no words after an interruption"
+        )
+        twice = (UserSaid("Hello?"), UserSaid("Are you there?"))
+        assert _text(await _all(service, Context(INSTRUCTIONS, twice))).strip(), (
+            "no words after two turns in a row"
+        )
+        if tools:
+            await _check_tools(service)
 
 
 async def _check_tools(service: LanguageModel) -> None:

@@ -1,0 +1,49 @@
+"""How the stages begin, close and retry the streams of their services."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from .ports import Service
+
+__all__ = ["Backoff", "closing", "is_probability", "ready"]
+
+T = TypeVar("T")
+DELAYS = (0.1, 0.3, 1.0, 3.0, 10.0)  # seconds before a service that failed is tried again; the last repeats
+
+
+async def ready(service: Service) -> None:
+    """Load and open a service; returns at once if that is done already."""
+    await service.load()
+    await service.open()
+
+
+@asynccontextmanager
+async def closing(stream: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], None]:
+    """Close a service's stream on leaving, so that the service stops then and not at garbage collection."""
+    try:
+        yield stream
+    finally:
+        if (close := getattr(stream, "aclose", None)) is not None:  # generators have it, other iterators may
+            await close()
+
+
+class Backoff:
+    """How long to wait before a service is tried again: longer each time that it fails in a row."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    def next(self) -> float:
+        """Count a failure; returns the seconds to wait after it."""
+        self.failures += 1
+        return DELAYS[min(self.failures, len(DELAYS)) - 1]
+
+    def reset(self) -> None:
+        """Begin again with the shortest delay, after a success."""
+        self.failures = 0
+
+
+def is_probability(value: object) -> bool:
+    """Return True for a number from 0 to 1."""
+    return isinstance(value, int | float) and 0 <= value <= 1
