@@ -21,6 +21,8 @@ HELD = 8.0  # seconds: the longest that the voice is held for a user who does no
 class State(Enum):
     """Who has the floor, and what is still undecided."""
 
+    __hash__ = object.__hash__  # that of Enum is written in Python, and every decision looks a state up
+
     LISTENING = auto()
     """Nobody speaks."""
     SPEAKING = auto()
