@@ -8,6 +8,7 @@ from typing import Any
 import aiortc
 import pytest
 
+from antiphon.clock import LoopClock
 from antiphon.errors import ConfigurationError
 from antiphon.testing import virtual
 from antiphon.transports.webrtc.aiortc import (
@@ -46,7 +47,7 @@ async def test_a_stalled_loop_gets_the_newest_pictures() -> None:
 
     with ThreadPoolExecutor(1) as decoder:
         decoder.submit(decode).result(5)  # the loop is held meanwhile
-    await asyncio.sleep(0.01)
+    await LoopClock().sleep(0.01)
     assert seen == [18, 19]
     assert queue.dropped == 18
 
