@@ -64,7 +64,8 @@ export function devices(cameraIsOn: () => boolean, failed: (error: unknown) => v
   loud();
   volume.addEventListener("input", () => {
     remember("volume", volume.value);
-    talk?.setVolume(loud());
+    const level = loud();
+    talk?.setVolume(level);
   });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   navigator.mediaDevices?.addEventListener("devicechange", () => dialog.open && list());

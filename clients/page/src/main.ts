@@ -38,7 +38,7 @@ let byHand = false; // whether somebody pressed something to begin: the sample b
 let ended = false; // by the user
 let lost = false; // for now, or for good
 let waiting = 0; // the timer of that
-let leaving = 0; // when Escape was pressed
+let leaving = -AGAIN; // when Escape was pressed
 let begun = new Date();
 let saving: Promise<typeof import("./save.ts")> | undefined; // loaded while the server is there for certain
 
@@ -286,7 +286,7 @@ async function toggle(what: "mic" | "camera"): Promise<void> {
   try {
     await talk?.[what === "mic" ? "setMic" : "setCamera"](on && (chosen.id(what) || true));
     notice.hide();
-    say(`${the(what).ariaLabel} ${on ? "on" : "off"}`);
+    say(`${what === "mic" ? "Microphone" : "Camera"} ${on ? "on" : "off"}`);
   } catch (error) {
     press(what, !on);
     notice.show(problem(error));
