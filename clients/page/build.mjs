@@ -10,16 +10,18 @@ const WORKLET = 'import { worklet } from "./worklet.ts"; worklet();';
 const TARGET = ["es2022", "chrome111", "safari16.4", "firefox119"];
 const LARGEST = 44_000; // bytes of JavaScript, the client included: of them some 17,000
 
-// The worklet is a file of its own, as the page's policy wants it: the client need not carry it as well.
+// The worklet is a file of its own, as the page's policy wants it: the client need not carry it as well. Nor need
+// it carry the websocket, over which the page never talks.
 const apart = {
   name: "apart",
   setup({ onLoad }) {
     onLoad({ filter: /js\/src\/worklet\.ts$/ }, () => ({ contents: "export const worklet = ''" }));
+    onLoad({ filter: /js\/src\/websocket\.ts$/ }, () => ({ contents: "export const websocket = undefined" }));
   },
 };
 const shared = { outdir: out, bundle: true, minify: true, target: TARGET, charset: "utf8", legalComments: "none", write: false };
 const built = await Promise.all([
-  build({ ...shared, format: "esm", entryPoints: { page: join(here, "src/main.ts"), sample: join(here, "src/sample.ts") }, plugins: [apart] }),
+  build({ ...shared, format: "esm", entryPoints: { page: join(here, "src/main.ts"), sample: join(here, "src/sample.ts"), check: join(here, "src/check.ts"), save: join(here, "src/save.ts") }, plugins: [apart] }),
   build({ ...shared, entryPoints: { page: join(here, "style.css") } }),
   build({ ...shared, format: "iife", entryNames: "antiphon-worklet", stdin: { contents: WORKLET, resolveDir: join(here, "../js/src") } }),
 ]);

@@ -1,9 +1,15 @@
 """Our own clients in Chromium, over both transports, begun both ways; and their hooks for React."""
 
+import os
+import shutil
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .conftest import CLIENTS
 
 pytestmark = pytest.mark.e2e
 
@@ -254,9 +260,63 @@ def test_hooks_and_components_of_react(page: Any, server: str) -> None:
     )
     page.wait_for_function("document.querySelector('#level').value > 0.3")
     page.wait_for_function("document.querySelector('#transcript li[data-who=agent][data-status=spoken]')")
+    said = "[...document.querySelectorAll('#transcript li')].map((line) => line.innerText.trim()).slice(0, 2)"
+    assert page.evaluate(said) == ["You What time is it?", "Agent It is noon and all is well."]
     page.wait_for_function("Number(document.querySelector('#latency').textContent) > 0")
     page.wait_for_function("Number(document.querySelector('#mics').textContent) > 0")
     page.click("#mic")
     page.wait_for_function("document.querySelector('#mic').getAttribute('aria-pressed') === 'false'")
     page.click("#talk")
     page.wait_for_function("document.querySelector('#state').textContent === 'ended'")
+
+
+def test_a_typed_turn_counts_from_when_it_was_sent(page: Any, server: str) -> None:
+    connect(page, server, "webrtc")
+    page.evaluate(
+        "bench.noted('turn', (data) => data.heard.trim() && data.heard.trim() === data.said.trim(), 20)"
+    )  # a spoken one
+    page.evaluate("window.sent = performance.now(), bench.client.sendText('What is the sum?')")
+    page.evaluate("bench.noted('latency', (data) => bench.client.turns[data.turn - 1].typed)")
+    since = page.evaluate("(performance.now() - sent) / 1000")
+    turn = page.evaluate("bench.client.turns.find(({ typed }) => typed)")
+    assert turn["user"] == "What is the sum?"
+    assert turn["voiceToVoice"] <= turn["atEar"] <= since
+    page.evaluate("bench.client.setVolume(0.5)")
+    page.evaluate("bench.client.disconnect()")
+
+
+def test_the_packed_clients_in_an_app_with_the_newest_react(browser: Any, node: str, tmp_path: Path) -> None:
+    app = CLIENTS / "test-app"
+    if not (app / "node_modules/react").is_dir():
+        pytest.skip("the clients' packages are not installed: make clients")
+    modules = tmp_path / "node_modules"
+    for name in ("client", "react"):
+        folder = CLIENTS / {"client": "js", "react": "react"}[name]
+        packed = subprocess.run(
+            ["npm", "pack", "--silent", "--pack-destination", tmp_path],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PATH": f"{os.environ['PATH']}:{Path(node).parent}"},
+        )
+        shutil.unpack_archive(tmp_path / packed.stdout.strip(), tmp_path / name, "gztar")
+        (modules / "@antiphon").mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / "package").rename(modules / "@antiphon" / name)
+    for name in ("react", "react-dom"):
+        (modules / name).symlink_to(app / "node_modules" / name)
+    shutil.copy(app / "main.jsx", tmp_path)
+    (tmp_path / "index.html").write_text('<div id="root"></div><script type="module" src="app.js"></script>')
+    bundle = [CLIENTS / "node_modules/esbuild/bin/esbuild", "main.jsx", "--bundle", "--jsx=automatic"]
+    options = ["--format=esm", "--outfile=app.js", "--log-level=error"]
+    subprocess.run([*bundle, *options], cwd=tmp_path, check=True)
+    failures: list[str] = []
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.route("**/*", lambda route: route.fulfill(path=tmp_path / route.request.url.rsplit("/", 1)[1]))
+        page.goto("http://localhost/index.html")
+        page.wait_for_selector("button >> text=Talk")
+        assert page.locator("body").get_attribute("data-react").startswith("19.")
+        assert "Say something." in page.locator("#root").inner_text()
+    assert failures == []

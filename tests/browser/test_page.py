@@ -1,7 +1,9 @@
 """The page in Chromium: with its sample conversation in all its states, and with a server to talk to."""
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ pytestmark = pytest.mark.e2e
 
 Open = Callable[..., Any]
 WIDE, TABLET, PHONE = (1440, 900), (768, 1024), (360, 740)
-STATES = ("start", "connecting", "denied", "full", "key", "failed", "4", "still", "gone", "lost", "ended")
+BEFORE = ("start", "connecting", "denied", "full", "key", "failed")
+STATES = (*BEFORE, "4", "quiet", "still", "dropped", "apart", "gone", "lost", "ended")
 MOVED = """
     window.moved = [];
     new PerformanceObserver((list) => {
@@ -57,9 +60,9 @@ def shown(browser: Any, server: str) -> Iterator[Open]:
         page.on("console", told)
         page.on("pageerror", failed)
         page.goto(f"{server}/" if state is None else f"{server}/?sample={state}")
-        if state in ("still", "gone", "silenced", "failing", "lost", "ended"):
+        if state in ("still", "dropped", "apart", "gone", "silenced", "failing", "lost", "ended"):
             page.wait_for_selector(".line.aside")
-        elif state is not None and state[0].isdigit():
+        elif state == "quiet" or (state is not None and state[0].isdigit()):
             page.wait_for_selector("[data-view=live]")
         elif state is not None:
             page.wait_for_selector("#talk-to >> text=Bicycle Shop", state="attached")
@@ -162,6 +165,7 @@ def test_a_conversation_by_keyboard_alone(shown: Open) -> None:
     assert page.locator("#status").text_content() == "Connected"
     page.keyboard.press("Space")
     assert page.locator("#mic").get_attribute("aria-pressed") == "false"
+    assert page.locator("#mic").inner_text() == "Microphone\nMuted"
     page.keyboard.press("Tab")
     assert focused() == "camera"
     page.keyboard.press("Tab")
@@ -260,6 +264,148 @@ def test_what_goes_wrong_is_said_in_plain_words(shown: Open) -> None:
     assert page.locator("#talk").is_enabled()
 
 
+def test_turns_without_an_answer_say_why(shown: Open) -> None:
+    page = shown("dropped")
+    notes = page.locator(".line.user .note").all_inner_texts()
+    assert notes == ["No answer, dropped: you went on speaking", "No answer, dropped: you typed instead"]
+    assert page.locator("#legend-none").is_visible()
+    assert not shown("still").locator("#legend-none").is_visible()
+
+    assert page.locator("#which").inner_text() == "Turn 11 of 11, typed"
+    assert page.locator("#beside").inner_text().startswith("from sending your message")
+    medians = page.locator("#total .ear td.number").all_inner_texts()
+    assert medians == ["341", "341", "341"]  # of typed turns alone
+    page.locator("#bars input").nth(10).focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#figure").inner_text() == "–"
+    assert page.locator("#beside").inner_text() == "No answer. Dropped: you typed instead."
+    assert page.locator("#total .ear td.number").all_inner_texts() == ["–", "489", "874"]  # of spoken ones
+
+
+def test_where_the_two_ends_do_not_agree_no_figure_is_shown(shown: Open) -> None:
+    page = shown("apart")
+    assert page.locator("#figure").inner_text().split() == ["389", "ms"]
+    assert page.locator("#beside").inner_text().endswith("at the server")
+    assert page.locator("#parts .ms").all_inner_texts()[-1] == "–"
+    assert page.locator("#total .ms").all_inner_texts() == ["389", "–"]
+    page.locator("#parts th button").last.focus()
+    assert page.locator("#detail").inner_text().startswith("Not measured in this turn")
+
+
+def test_the_picture_at_the_start_says_that_it_is_an_example(shown: Open) -> None:
+    assert shown("start").locator(".example").inner_text().startswith("An example, not a measurement")
+    assert not shown("4").locator(".example").is_visible()
+
+
+@pytest.mark.parametrize("size", [(1024, 768), (390, 844)], ids=["tablet", "phone"])
+def test_every_turn_is_above_the_fold(shown: Open, size: tuple[int, int]) -> None:
+    page = shown("dropped", size)
+    if page.locator("#strip").is_visible():
+        assert "Every turn" in page.locator("#strip").inner_text()
+        page.locator("#strip").click()
+    place = page.locator("#history").bounding_box()
+    assert place["y"] + place["height"] <= size[1] / 2
+
+
+def test_an_agent_that_does_not_greet_is_told_what_to_do_with(shown: Open) -> None:
+    page = shown("quiet")
+    page.wait_for_selector("#empty >> text=Bicycle Shop waits for you to begin.")
+    assert "Say, for example: “Hello" in page.locator("#empty").inner_text()
+    page.locator("#text").fill("Hello")
+    page.keyboard.press("Enter")
+    assert not page.locator("#empty").is_visible()
+
+
+def test_the_microphone_is_tried_before_the_call(shown: Open) -> None:
+    page = shown("start")
+    page.locator("#open-test").click()
+    page.wait_for_selector("#test-words >> text=You are heard well.", timeout=15_000)
+    page.wait_for_function("document.querySelector('#test-level').value > 0.3", timeout=15_000)
+    page.locator("#test-speaker").click()
+    page.locator("#volume").fill("40")
+    assert page.locator("#volume-words").inner_text() == "40 %"
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#devices", state="hidden")
+    page.locator("#open-devices").click()
+    assert not page.locator("#test").is_visible()
+    page.reload()
+    page.locator("#open-devices").click()
+    assert page.locator("#volume").input_value() == "40"
+
+
+def test_keys(shown: Open) -> None:
+    page = shown("4")
+
+    def muted() -> bool:
+        return page.locator("#mic").get_attribute("aria-pressed") == "false"
+
+    page.keyboard.press("m")
+    assert muted()
+    page.keyboard.press("m")
+    assert not muted()
+    page.keyboard.press("t")
+    page.keyboard.type("mmm")
+    assert page.locator("#text").input_value() == "mmm"
+    assert not muted()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "mic"
+    page.keyboard.press("?")
+    assert page.locator("#devices").is_visible()
+    for key in ("M", "V", "T", "D", "Space", "Esc"):
+        assert page.locator("kbd", has_text=key).first.is_visible()
+    page.locator("#keys").uncheck()
+    page.keyboard.press("Escape")
+    assert not page.locator("#devices").is_visible()
+    page.keyboard.press("m")
+    assert not muted()
+    page.keyboard.press("Escape")
+    assert "Press Escape again" in page.get_by_role("alert").inner_text()
+    page.keyboard.press("Escape")
+    page.wait_for_selector("[data-view=ended]")
+
+    page = shown("still", PHONE)
+    page.locator("#strip").click()
+    page.keyboard.press("Escape")
+    assert not page.locator("#waterfall").is_visible()
+    page = shown("connecting")
+    page.keyboard.press("Escape")
+    assert page.locator("#talk").is_enabled()
+
+
+def test_a_conversation_is_taken_along(shown: Open) -> None:
+    page = shown("dropped")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator("#copy").click()
+    page.wait_for_selector("#copy >> text=Copied")
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith("Conversation with Bicycle Shop, ")
+    assert "\nYou: Half past ten, then.\nBicycle Shop (after 434 ms): Half past ten on Saturday." in text
+    rows = text[text.index("Latency in milliseconds") :].splitlines()
+    assert rows[1].split("\t")[:4] == ["turn", "how", "at your ear", "at the server"]
+    assert rows[9].split("\t")[:5] == ["8", "spoken", "434", "389", "179"]
+    assert rows[10].split("\t")[-1] == "dropped: you went on speaking"
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    assert download.value.suggested_filename.startswith("antiphon-bicycle-shop-")
+    kept = json.loads(Path(download.value.path()).read_text())
+    assert len(kept["turns"]) == 11
+    assert kept["lines"][1] == {"who": "user", "text": "Hi, are you open on Saturday?", "turn": 1}
+
+
+def test_a_server_that_is_down_is_not_called_a_browser_that_cannot(
+    browser: Any, mortal_server: tuple[str, Callable[[], None]]
+) -> None:
+    server, kill = mortal_server
+    with browser.new_context(permissions=["microphone"]) as context:
+        page = context.new_page()
+        page.goto(server)
+        page.wait_for_selector("#talk-to >> text=Scripted", state="attached")
+        kill()
+        for begin in ("#talk", "#type"):
+            page.locator(begin).click()
+            page.wait_for_selector("#problem >> text=The server does not answer.", timeout=5000)
+
+
 def test_the_floor_is_told_in_words(shown: Open) -> None:
     def words(second: str) -> str:
         return shown(second).locator("#floor-words").inner_text()
@@ -267,6 +413,7 @@ def test_the_floor_is_told_in_words(shown: Open) -> None:
     assert words("2") == "Bicycle Shop is speaking"
     assert words("6") == "You are speaking"
     assert words("40.5") == "Bicycle Shop is using “loan bikes”"
+    assert words("40.8") == "Bicycle Shop is thinking"  # the tool has ended, the answer has not begun
     page = shown("4")
     assert page.locator("#floor-words").inner_text() == "Listening"
     page.locator("#mic").click()

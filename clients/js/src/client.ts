@@ -1,14 +1,13 @@
 import { capture, devices } from "./devices.ts";
 import { emitter, type On } from "./events.ts";
 import { pause } from "./http.ts";
-import { offeringOf, socketOf } from "./joining.ts";
-import { aborted, type Link, type LinkEvents } from "./link.ts";
+import { CAMERA, type Link, type LinkEvents, MIC, unless } from "./link.ts";
 import { observation } from "./observation.ts";
 import { type Protocol, protocol } from "./protocol.ts";
 import { openSound, type Sound } from "./sound.ts";
 import { activity, called } from "./tools.ts";
 import { transcripts } from "./transcripts.ts";
-import { AntiphonError, type Devices, type Message, type Options, type State, type ToolActivity, type Tracks, type Turn } from "./types.ts";
+import { AntiphonError, type Devices, type Message, type Options, type State, type Tracks, type Turn } from "./types.ts";
 import { webrtc } from "./webrtc.ts";
 import { websocket } from "./websocket.ts";
 
@@ -48,7 +47,7 @@ export class AntiphonClient {
     this.options = { ...options };
     ({ on: this.on, emit: this.#emit } = emitter());
     this.#observation = observation(this.#emit);
-    this.#transcripts = transcripts((transcript) => this.#emit("transcript", transcript));
+    this.#transcripts = transcripts(this.#emit);
   }
 
   /** The name of the agent, where `observe` asks for it. */
@@ -65,14 +64,14 @@ export class AntiphonClient {
   async connect(): Promise<void> {
     if (this.#talk) throw new AntiphonError("usage", `The client is ${this.state}.`);
     if (!isSecureContext) throw new AntiphonError("usage", "The page must come over https, or from localhost.");
-    const { transport, timeout = 15, mic = true, camera, speaker, worklet } = this.options;
+    const { transport, timeout = 15, mic = true, camera, speaker, volume = 1, worklet } = this.options;
     this.#enter("connecting");
     const emit = this.#emit;
     const watch = (this.#observation = observation(emit));
-    this.#transcripts = transcripts((transcript) => emit("transcript", transcript));
+    this.#transcripts = transcripts(emit);
     const sound = openSound({
       level: (levels) => emit("level", levels),
-      latency: (seconds) => watch.heard(seconds),
+      began: watch.heard,
       blocked: () => this.#fail("playback", "The browser plays no sound before a click."),
     });
     const events: LinkEvents = {
@@ -88,8 +87,8 @@ export class AntiphonClient {
     };
     const link =
       transport === "websocket"
-        ? websocket((signal) => socketOf(this.options, signal), sound, events)
-        : webrtc((signal) => offeringOf(this.options, signal), events);
+        ? websocket(this.options, sound, events)
+        : webrtc(this.options, events);
     const ending = new AbortController();
     const talk: Talk = (this.#talk = {
       link,
@@ -102,6 +101,7 @@ export class AntiphonClient {
     let timer: ReturnType<typeof setTimeout> | undefined; // of the server; the user may take time to allow a device
     const begin = async () => {
       await sound.open(worklet);
+      sound.setVolume(volume);
       if (speaker) await sound.setSpeaker(speaker);
       await Promise.all([mic && this.setMic(mic), camera && this.setCamera(camera)]);
       timer = setTimeout(late, timeout * 1000);
@@ -109,7 +109,7 @@ export class AntiphonClient {
       await this.#handshake(talk);
     };
     try {
-      await Promise.race([begin(), aborted(ending.signal)]);
+      await unless(ending.signal, begin());
     } catch (error) {
       await this.#end(talk, (error as Error).message);
       throw error;
@@ -131,40 +131,24 @@ export class AntiphonClient {
   }
 
   /** The microphone: on, off, or a device by its id. Rejects without permission. */
-  async setMic(on: boolean | string): Promise<void> {
-    const talk = this.#talk;
-    const { tracks } = this;
-    if (!talk) return void (this.options.mic = on);
-    if (on && (!tracks.mic || (on !== true && tracks.mic.getSettings().deviceId !== on))) {
-      if (!(await this.#capture(talk, "mic", on))) return;
-    }
-    if (tracks.mic) tracks.mic.enabled = !!on;
-    this.mic = !!on;
-    talk.sound.measure(0, tracks.mic);
-    this.#emit("tracks", tracks);
-    await talk.link.setMic(tracks.mic ?? null, !!on);
+  setMic(on: boolean | string): Promise<void> {
+    return this.#set("mic", on);
   }
 
   /** The camera: on, off, or a device by its id. */
-  async setCamera(on: boolean | string): Promise<void> {
-    const talk = this.#talk;
-    const { tracks } = this;
-    if (!talk) return void (this.options.camera = on);
-    if (!talk.link.setCamera) throw new AntiphonError("usage", "A websocket carries no video: use WebRTC.");
-    if (on) {
-      if (!(await this.#capture(talk, "camera", on))) return;
-    } else {
-      tracks.camera?.stop();
-      delete tracks.camera;
-    }
-    this.camera = !!on;
-    this.#emit("tracks", tracks);
-    await talk.link.setCamera(tracks.camera ?? null);
+  setCamera(on: boolean | string): Promise<void> {
+    return this.#set("camera", on);
   }
 
   async setSpeaker(id: string): Promise<void> {
     this.options.speaker = id;
     await this.#talk?.sound.setSpeaker(id);
+  }
+
+  /** How loud the agent is played, 0 to 1; on iPhones only the buttons of the device change that. */
+  setVolume(volume: number): void {
+    this.options.volume = volume;
+    this.#talk?.sound.setVolume(volume);
   }
 
   devices(): Promise<Devices> {
@@ -177,6 +161,7 @@ export class AntiphonClient {
    */
   sendText(text: string, { silent = false, queue = false }: { silent?: boolean; queue?: boolean } = {}): void {
     this.#ready().send("send-text", { content: text, options: { run_immediately: !queue, audio_response: !silent } });
+    this.#talk!.sound.typed(text);
     this.#transcripts.user({ text, final: true });
   }
 
@@ -204,7 +189,7 @@ export class AntiphonClient {
   // Coming and going ------------------------------------------------------------------------------
 
   async #handshake(talk: Talk): Promise<void> {
-    await Promise.race([talk.protocol.handshake(this.options.timeout ?? 15), aborted(talk.ending.signal)]);
+    await unless(talk.ending.signal, talk.protocol.handshake(this.options.timeout ?? 15));
     this.#resumed(talk);
   }
 
@@ -249,8 +234,9 @@ export class AntiphonClient {
     const { link, protocol, sound, ending } = talk;
     const { tracks } = this;
     this.#talk = undefined;
-    ending.abort(new AntiphonError("usage", "The client was disconnected."));
-    protocol.end(reason || "The client was disconnected.");
+    const left = new AntiphonError("usage", "The client was disconnected.");
+    ending.abort(left);
+    protocol.end(reason || left.message);
     link.close();
     this.#transcripts.cut();
     tracks.mic?.stop();
@@ -276,22 +262,33 @@ export class AntiphonClient {
     return this.#talk.protocol;
   }
 
-  /** Puts a new device in the place of the one before; false where the conversation ended meanwhile. */
-  async #capture(talk: Talk, which: "mic" | "camera", on: true | string): Promise<boolean> {
+  async #set(which: "mic" | "camera", on: boolean | string): Promise<void> {
+    const talk = this.#talk;
     const { tracks } = this;
-    const track = await capture(which, on);
-    if (this.#talk !== talk) {
-      track.stop();
-      return false;
+    if (!talk) return void (this.options[which] = on);
+    const isMic = which === "mic";
+    if (!isMic && !talk.link.carriesVideo) throw new AntiphonError("usage", "A websocket carries no video: use WebRTC.");
+    if (on && (!tracks[which] || (on !== true && tracks[which].getSettings().deviceId !== on))) {
+      const track = await capture(which, on);
+      if (this.#talk !== talk) return track.stop(); // the conversation ended meanwhile
+      tracks[which]?.stop();
+      tracks[which] = track;
+      track.onended = () => {
+        delete tracks[which];
+        this.#fail(which, `The ${which} has gone.`);
+        void this.#set(which, false);
+      };
     }
-    tracks[which]?.stop();
-    tracks[which] = track;
-    track.onended = () => {
-      delete tracks[which];
-      this.#fail(which, `The ${which} has gone.`);
-      void (which === "mic" ? this.setMic(false) : this.setCamera(false));
-    };
-    return true;
+    if (!on && !isMic) {
+      tracks.camera?.stop();
+      delete tracks.camera;
+    }
+    const track = tracks[which];
+    if (track) track.enabled = !!on;
+    this[which] = !!on;
+    if (isMic) talk.sound.measure(0, track);
+    this.#emit("tracks", tracks);
+    await talk.link.put(isMic ? MIC : CAMERA, track ?? null, !!on);
   }
 
   // What comes in ---------------------------------------------------------------------------------
@@ -305,7 +302,7 @@ export class AntiphonClient {
   #received(talk: Talk, message: Message): void {
     this.#emit("protocol", message);
     const data = (message.data ?? {}) as Data;
-    const tool = (status: ToolActivity["status"]) => activity(this.#emit, data, status);
+    const tool = activity(this.#emit, data);
     switch (message.type) {
       case "user-transcription":
         return this.#transcripts.user(data);
@@ -317,12 +314,12 @@ export class AntiphonClient {
         if (!this.#observation.told(data)) this.#emit("message", message.data);
         return;
       case "llm-function-call-started":
-        return tool("started");
+        return tool.tell("started");
       case "llm-function-call-in-progress":
-        tool("running");
-        return void this.#call(talk, data);
+        tool.tell("running");
+        return void this.#call(talk, tool);
       case "llm-function-call-stopped":
-        return tool(data.cancelled ? "cancelled" : "done");
+        return tool.tell(data.cancelled ? "cancelled" : "done");
       case "error": {
         const why = String(data.error ?? data.message);
         this.#fail("agent", why);
@@ -331,8 +328,8 @@ export class AntiphonClient {
     }
   }
 
-  async #call(talk: Talk, data: Data): Promise<void> {
-    const answer = await called(this.options.tools, data, this.#emit);
+  async #call(talk: Talk, tool: ReturnType<typeof activity>): Promise<void> {
+    const answer = await called(this.options.tools, tool);
     if (!answer || this.#talk !== talk || this.state !== "ready") return; // nobody waits for it any more
     talk.protocol.send("llm-function-call-result", answer);
   }

@@ -1,39 +1,72 @@
 /**
- * Voice-to-voice latency as the caller's ear has it: from the last sound of speech in the microphone's track to
- * the first sound in the agent's, both on the clock of one audio graph. An agent that talks on for a second does
- * not answer what was said meanwhile.
+ * What was heard of both sides, on the clock of one audio graph: when the caller spoke or typed, and when the
+ * agent's voice set in. `observation` makes latencies of it.
  *
- * A block is speech where it is over -54 dB and 12 dB over the room, which is the quietest block of the last 5 to
- * 10 s; 60 ms of such blocks within 200 ms are speech, less is a click. The agent sounds from -56 dB on; its sound
- * is a new one after 300 ms of quiet.
- *
- * Gives a function that takes the root mean squares of each block of 10 ms, by the time `at` which it ended.
+ * A block is speech where it is over -54 dB, 12 dB over the room, which is the quietest block of the last 5 to
+ * 10 s, and within 28 dB of the loudest that is not long past, so that an echo of the room is none: the server
+ * judges likewise. 60 ms of such blocks within 200 ms are speech, less is a click. The agent sounds from -56 dB
+ * on; its sound is a new one after 300 ms of quiet.
  */
-export function listen(answered: (seconds: number) => void): (at: number, mic: number, agent: number) => void {
+
+/** A stretch of speech, without pauses of 200 ms; or a text that was typed. */
+export interface Act {
+  start: number;
+  end: number;
+  text?: string;
+}
+
+/** The agent's voice sets in at `at`; the latest acts of the caller, of which those up to `answered` are settled. */
+export interface Onset {
+  at: number;
+  acts: readonly Act[];
+  answered: number;
+}
+
+const KEPT = 9;
+
+export function listen(began: (onset: Onset) => void) {
   let quietest = Infinity; // block of these 5 s
   let before = 0.001; // of the 5 s before; at first a guess
+  let loudest = 0; // falls by 3.5 dB a second
   let blocks = 0;
   let sounded = -Infinity; // the end of the agent's last block with sound
-  let spoke: number | null = null; // the end of the last speech that has no answer yet
-  const loud: number[] = []; // ends of the loud blocks of the last 200 ms
+  let answered = -Infinity;
+  let acts: Act[] = [];
+  let loud: number[] = []; // ends of the loud blocks of the last 200 ms
 
-  return (at, mic, agent) => {
-    if (++blocks % 500 === 0) [before, quietest] = [quietest, Infinity];
-    if (mic) quietest = Math.min(quietest, mic);
-    if (mic > Math.max(4 * Math.min(quietest, before), 0.002)) {
-      loud.push(at);
-      while (loud[0]! < at - 0.2) loud.shift();
-      if (loud.length > 5) spoke = at;
-    }
-    if (agent < 0.0016) return;
-    const isNew = at - sounded > 0.3;
-    sounded = at;
-    if (spoke === null) return;
-    const latency = at - 0.01 - spoke;
-    if (!isNew && latency < 1) return;
-    spoke = null;
-    if (isNew && latency > 0 && latency < 20) answered(latency);
+  const last = () => acts.at(-1);
+  const add = (act: Act) => void (acts = [...acts.slice(-KEPT), act]);
+
+  return {
+    typed: (at: number, text: string) => add({ start: at, end: at, text }),
+
+    /** Takes the root mean squares of a block of 10 ms that ended at `at`. */
+    block(at: number, mic: number, agent: number): void {
+      if (++blocks % 500 === 0) [before, quietest] = [quietest, Infinity];
+      if (mic) quietest = Math.min(quietest, mic);
+      loudest = Math.max(mic, loudest * 0.996);
+      if (mic > Math.max(4 * Math.min(quietest, before), 0.002, loudest / 25)) {
+        loud = [...loud.filter((end) => end > at - 0.2), at];
+        if (loud.length > 5) {
+          const start = loud[0]! - 0.01;
+          const stretch = acts.findLast(({ text }) => text === undefined);
+          if (stretch && start - stretch.end < 0.2) stretch.end = at;
+          else add({ start, end: at });
+        }
+      }
+      if (agent < 0.0016) return;
+      const isNew = at - sounded > 0.3;
+      sounded = at;
+      if (isNew) began({ at: at - 0.01, acts, answered });
+      if (isNew || at - (last()?.end ?? at) > 1) answered = at; // who talks on for a second does not answer
+    },
   };
+}
+
+/** The time from the caller's last act to the answer, if it is one. */
+export function latencyOf({ at, acts, answered }: Onset): number | undefined {
+  const end = Math.max(...acts.map((act) => act.end));
+  return end > answered && at > end && at - end < 20 ? at - end : undefined;
 }
 
 /** A root mean square as a level from 0 (-60 dB and below) to 1 (full scale). */

@@ -1,5 +1,11 @@
-import { aborted } from "./link.ts";
+import { unless } from "./link.ts";
 import { AntiphonError, type ErrorCode } from "./types.ts";
+
+/** A response, whatever it says; an AntiphonError where none comes. */
+export const reach = (url: string, how?: RequestInit, code: ErrorCode = "start"): Promise<Response> =>
+  fetch(url, how).catch((cause) => {
+    throw new AntiphonError(code, `${url} cannot be reached.`, { cause });
+  });
 
 /** Asks the server in JSON; an AntiphonError with what it said, where it refused. */
 export async function ask(
@@ -10,13 +16,8 @@ export async function ask(
   signal: AbortSignal,
   method = "POST",
 ): Promise<Record<string, any>> {
-  let response: Response;
-  try {
-    const sent = { "Content-Type": "application/json", ...headers };
-    response = await fetch(url, { method, headers: sent, body: JSON.stringify(body), signal });
-  } catch (cause) {
-    throw new AntiphonError(code, `${url} cannot be reached.`, { cause });
-  }
+  const sent = { "Content-Type": "application/json", ...headers };
+  const response = await reach(url, { method, headers: sent, body: JSON.stringify(body), signal }, code);
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
   const { status, statusText } = response;
@@ -26,4 +27,4 @@ export async function ask(
 
 /** A pause that ends early, with a rejection, when the signal does. */
 export const pause = (seconds: number, signal: AbortSignal): Promise<unknown> =>
-  Promise.race([new Promise((resolve) => setTimeout(resolve, seconds * 1000)), aborted(signal)]);
+  unless(signal, new Promise((resolve) => setTimeout(resolve, seconds * 1000)));

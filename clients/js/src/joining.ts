@@ -1,6 +1,13 @@
 import { ask } from "./http.ts";
 import type { Options } from "./types.ts";
-import type { Offering } from "./webrtc.ts";
+
+/** What a WebRTC offer needs. */
+export interface Offering {
+  url: string;
+  headers: Record<string, string>;
+  iceServers: RTCIceServer[];
+  data: unknown;
+}
 
 /** Asks the server for a session. */
 function started({ start, transport = "webrtc" }: Options, signal: AbortSignal): Promise<Record<string, any>> {

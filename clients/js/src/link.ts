@@ -1,3 +1,10 @@
+import { AntiphonError } from "./types.ts";
+
+/** The place of a track in what is sent. */
+export type Device = 0 | 1;
+export const MIC: Device = 0;
+export const CAMERA: Device = 1;
+
 /** A connection to the server, by whatever it is carried. */
 export interface Link {
   /** Resolves when messages can be sent; rejects with an AntiphonError. */
@@ -7,9 +14,9 @@ export interface Link {
   send(text: string): void;
   /** The agent is ready for the microphone. */
   ready(): void;
-  setMic(track: MediaStreamTrack | null, enabled: boolean): Promise<void>;
-  /** Absent where it carries no video. */
-  setCamera?(track: MediaStreamTrack | null): Promise<void>;
+  readonly carriesVideo: boolean;
+  /** The microphone's track or the camera's, and whether it is on. */
+  put(which: Device, track: MediaStreamTrack | null, on: boolean): Promise<void>;
   close(): void;
 }
 
@@ -25,9 +32,21 @@ export interface LinkEvents {
   interrupted(): void;
 }
 
-/** Rejects when the signal does; for a race. */
-export const aborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
+/** The same promise, which also rejects when the signal does. */
+export const unless = <Value>(signal: AbortSignal, promise: Promise<Value>): Promise<Value> =>
+  Promise.race([
+    promise,
+    new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    }),
+  ]);
+
+export const unconnected = () => new AntiphonError("usage", "There is no connection.");
+
+/** What a message says; nothing where it is no JSON. */
+export function parsed(text: string): any {
+  try {
+    return JSON.parse(text);
+  } catch {}
+}

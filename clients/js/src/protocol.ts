@@ -1,3 +1,4 @@
+import { parsed } from "./link.ts";
 import { AntiphonError, type Message } from "./types.ts";
 
 interface Waiting {
@@ -12,9 +13,7 @@ export type Protocol = ReturnType<typeof protocol>;
 export function protocol(write: (text: string) => void, read: (message: Message) => void) {
   const label = "rtvi-ai";
   const waiting = new Map<string, Waiting>();
-  let count = 0;
-
-  const next = () => `${Date.now().toString(36)}-${++count}`;
+  const next = () => crypto.randomUUID();
   const settle = (id: string) => {
     const one = waiting.get(id);
     clearTimeout(one?.timer);
@@ -46,12 +45,7 @@ export function protocol(write: (text: string) => void, read: (message: Message)
 
     /** Takes a message as it came; what is none of ours is left alone. */
     received(text: string): void {
-      let message;
-      try {
-        message = JSON.parse(text);
-      } catch {
-        return;
-      }
+      const message = parsed(text);
       const { type, id, data } = message ?? {};
       if (message?.label !== label || typeof type !== "string") return;
       if (type === "bot-ready") settle(id)?.resolve(data);

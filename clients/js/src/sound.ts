@@ -1,10 +1,11 @@
-import { level, listen } from "./ear.ts";
+import { level, listen, type Onset } from "./ear.ts";
+import { reach } from "./http.ts";
 import { AntiphonError, type Levels } from "./types.ts";
 import { type MeterMessage, type PlayerMessage, worklet } from "./worklet.ts";
 
 interface SoundEvents {
   level(levels: Levels): void;
-  latency(seconds: number): void;
+  began(onset: Onset): void;
   /** The browser does not let sound play before a click. */
   blocked(): void;
 }
@@ -15,6 +16,8 @@ export type Sound = ReturnType<typeof openSound>;
 export function openSound(events: SoundEvents) {
   const context = new AudioContext({ latencyHint: "interactive" });
   const element = new Audio();
+  const volume = new GainNode(context);
+  const ear = listen(events.began);
   const sources: (AudioNode | undefined)[] = []; // into the meter: the microphone, the agent
   const closing = new AbortController();
   let meter: AudioWorkletNode | undefined;
@@ -43,20 +46,21 @@ export function openSound(events: SoundEvents) {
       try {
         await context.audioWorklet.addModule(url);
       } catch (cause) {
+        if (address) await reach(address); // where nobody answers, nothing is wrong with the worklet
         throw new AntiphonError("usage", "The audio worklet did not load: serve antiphon-worklet.js and name it in `worklet`.", { cause });
       }
+      volume.connect(context.destination);
       meter = new AudioWorkletNode(context, "antiphon-meter", { numberOfInputs: 2 });
       meter.connect(context.destination); // it gives silence, and is run for that
-      const ear = listen(events.latency);
-      let peaks: [mic: number, agent: number, blocks: number] = [0, 0, 0];
-      meter.port.onmessage = ({ data }: MessageEvent<MeterMessage>) => {
-        for (const [at, mic, agent] of data) {
-          ear(at, mic, agent);
-          peaks = [Math.max(peaks[0], mic), Math.max(peaks[1], agent), peaks[2] + 1];
-          if (peaks[2] < 4) continue;
-          events.level({ mic: level(peaks[0]), agent: level(peaks[1]) });
-          peaks = [0, 0, 0];
-        }
+      let peaks = [0, 0];
+      let blocks = 0;
+      meter.port.onmessage = ({ data: [at, ...sides] }: MessageEvent<MeterMessage>) => {
+        ear.block(at, ...sides);
+        peaks = sides.map((rms, side) => Math.max(rms, peaks[side]!));
+        if (++blocks % 4) return;
+        const [mic, agent] = peaks.map(level) as [number, number];
+        events.level({ mic, agent });
+        peaks = [0, 0];
       };
       if (context.state === "running") return;
       for (const act of ["pointerdown", "keydown"]) addEventListener(act, () => void resume(), { signal: closing.signal });
@@ -85,7 +89,7 @@ export function openSound(events: SoundEvents) {
     played(): MediaStreamTrack {
       if (!player) {
         player = new AudioWorkletNode(context, "antiphon-player", { numberOfInputs: 0 });
-        player.connect(context.destination);
+        player.connect(volume);
         player.connect((output = context.createMediaStreamDestination()));
         join(1, player);
       }
@@ -108,6 +112,13 @@ export function openSound(events: SoundEvents) {
     async setSpeaker(id: string): Promise<void> {
       for (const one of [element, context] as { setSinkId?: (id: string) => Promise<void> }[]) await one.setSinkId?.(id);
     },
+
+    setVolume(level: number): void {
+      element.volume = volume.gain.value = level;
+    },
+
+    /** The caller has sent a text. */
+    typed: (text: string) => ear.typed(context.currentTime, text),
 
     async close(): Promise<void> {
       closing.abort();

@@ -1,16 +1,18 @@
+import type { Emit } from "./events.ts";
 import type { Transcript } from "./types.ts";
 
 type Data = Record<string, any>;
 
 /** Makes one stream of transcripts out of what the protocol says of both sides. */
-export function transcripts(emit: (transcript: Transcript) => void) {
+export function transcripts(emit: Emit) {
+  const tell = (transcript: Transcript) => emit("transcript", transcript);
   let spoken = 0; // utterances of the user so far
   const open = new Map<string, Transcript>(); // segments of the agent that may still change
 
   return {
     /** `user-transcription`: an interim one stays the same segment until the final one. */
     user({ text, final }: Data): void {
-      emit({ who: "user", segment: `user-${spoken}`, text: String(text), final: !!final, status: final ? "final" : "interim" });
+      tell({ who: "user", segment: `user-${spoken}`, text: String(text), final: !!final, status: final ? "final" : "interim" });
       if (final) spoken++;
     },
 
@@ -26,12 +28,12 @@ export function transcripts(emit: (transcript: Transcript) => void) {
       if (!silent) transcript.heard = heard;
       if (final) open.delete(segment);
       else open.set(segment, transcript);
-      emit(transcript);
+      tell(transcript);
     },
 
     /** The agent was cut off: what is open was heard so far and no further. */
     cut(): void {
-      for (const transcript of open.values()) emit({ ...transcript, final: true, status: "cut" });
+      for (const transcript of open.values()) tell({ ...transcript, final: true, status: "cut" });
       open.clear();
     },
   };

@@ -27,6 +27,8 @@ export interface Options {
   camera?: boolean | string;
   /** The loudspeaker by its device id. */
   speaker?: string;
+  /** How loud the agent is played, 0 to 1 (default). */
+  volume?: number;
   tools?: Record<string, ToolHandler>;
   /** Ask the server for its turns, their latency and the state of the floor: "turn", "floor", "unprompted". */
   observe?: boolean;
@@ -97,7 +99,9 @@ export interface Turn {
   interruptedReason: string;
   tools: { name: string; seconds: number | null; failed: boolean }[];
   failures: string[];
-  /** Voice-to-voice latency measured here, once it has been. */
+  /** It was written, not spoken: it has no sound, and its latencies count from when it was sent. */
+  typed: boolean;
+  /** Voice-to-voice latency measured here; absent where this end and the server do not agree on the last sound. */
   atEar?: number;
 }
 
@@ -115,7 +119,7 @@ export interface Levels {
   agent: number;
 }
 
-/** From the caller's last sound in the microphone's track to the agent's first in its track. */
+/** From the caller's last sound in the microphone's track, or the text sent, to the agent's first in its track. */
 export interface Latency {
   atEar: number;
   /** The number of the turn; null where the server was not asked for turns. */
@@ -192,17 +196,17 @@ export type ErrorCode =
   | "usage"; // not connected, or an option that does not fit
 
 export class AntiphonError extends Error {
+  override readonly name = "AntiphonError";
   readonly code: ErrorCode;
   /** The status of HTTP, where there was one. */
   readonly status: number | undefined;
   /** Seconds to wait before another try, where the server said. */
   readonly retryAfter: number | undefined;
 
-  constructor(code: ErrorCode, message: string, extra: { status?: number; retryAfter?: number; cause?: unknown } = {}) {
-    super(message, { cause: extra.cause });
-    this.name = "AntiphonError";
+  constructor(code: ErrorCode, message: string, { status, retryAfter, cause }: { status?: number; retryAfter?: number; cause?: unknown } = {}) {
+    super(message, { cause });
     this.code = code;
-    this.status = extra.status;
-    this.retryAfter = extra.retryAfter || undefined;
+    this.status = status;
+    this.retryAfter = retryAfter || undefined;
   }
 }

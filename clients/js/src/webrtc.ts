@@ -1,13 +1,7 @@
 import { ask, pause } from "./http.ts";
-import { aborted, type Link, type LinkEvents } from "./link.ts";
-import { AntiphonError } from "./types.ts";
-
-export interface Offering {
-  url: string;
-  headers: Record<string, string>;
-  iceServers: RTCIceServer[];
-  data: unknown;
-}
+import { type Offering, offeringOf } from "./joining.ts";
+import { type Device, type Link, type LinkEvents, parsed, unconnected, unless } from "./link.ts";
+import { AntiphonError, type Options } from "./types.ts";
 
 const TRIES = 3;
 const GRACE = 500; // ms that a connection may be "disconnected"; the server gives a client up after 3 s
@@ -15,16 +9,15 @@ const LOOK = 500; // ms between two looks at what has come from the server
 const SILENT = 6; // looks without a byte, after which it is gone; else a packet comes every 20 ms
 
 /** Media and a data channel to the server; a lost connection is made anew, for the same session. */
-export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events: LinkEvents): Link {
+export function webrtc(options: Options, events: LinkEvents): Link {
   let where: Offering;
   let id: string | null = null;
   let pc: RTCPeerConnection | undefined;
   let channel: RTCDataChannel | undefined;
   let candidates: RTCIceCandidate[] = [];
   let timers: ReturnType<typeof setTimeout>[] = [];
-  let hears = true;
   let isReady = false; // the agent: until then it may be busy beginning
-  const tracks: [MediaStreamTrack | null, MediaStreamTrack | null] = [null, null]; // microphone, camera
+  const tracks: [track: MediaStreamTrack | null, on: boolean][] = [[null, false], [null, false]]; // microphone, camera
   const closing = new AbortController();
 
   const later = (ms: number, act: () => void) => void timers.push(setTimeout(act, ms));
@@ -43,11 +36,12 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
     if (channel?.readyState === "open") channel.send(JSON.stringify({ type: "signalling", message }));
   };
 
-  const put = async (index: 0 | 1, track: MediaStreamTrack | null) => {
-    tracks[index] = track;
-    await pc?.getTransceivers()[index]?.sender.replaceTrack(track);
-    signal({ type: "trackStatus", receiver_index: index, enabled: !!track && (index > 0 || hears) });
+  const put = async (which: Device, track: MediaStreamTrack | null, on: boolean) => {
+    tracks[which] = [track, on];
+    await pc?.getTransceivers()[which]?.sender.replaceTrack(track);
+    signal({ type: "trackStatus", receiver_index: which, enabled: !!track && on });
   };
+  const putAll = () => Promise.all(tracks.map(([track, on], which) => put(which as Device, track, on)));
 
   const trickle = () => {
     if (!candidates.length || !id) return;
@@ -83,12 +77,7 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
   };
 
   const received = (text: string) => {
-    let message;
-    try {
-      message = JSON.parse(text);
-    } catch {
-      return;
-    }
+    const message = parsed(text);
     if (message?.type !== "signalling") return events.message(text);
     const { type } = message.message ?? {};
     if (type === "peerLeft") events.left();
@@ -99,9 +88,9 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
     drop();
     isReady = false;
     const mine = (pc = new RTCPeerConnection({ iceServers: where.iceServers }));
-    mine.addTransceiver("audio", { direction: "sendrecv" });
-    mine.addTransceiver("video", { direction: "sendrecv" });
-    await Promise.all([put(0, tracks[0]), put(1, tracks[1])]);
+    mine.addTransceiver("audio");
+    mine.addTransceiver("video");
+    await putAll();
     const chat = (channel = mine.createDataChannel("chat"));
     const opened = new Promise<void>((resolve, reject) => {
       let isOpen = false;
@@ -139,14 +128,13 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
     chat.onmessage = ({ data }) => received(data);
     mine.ontrack = ({ track }) => events.track(track, false);
     await offer(mine, isRestart, signal);
-    await Promise.race([opened, aborted(signal)]);
-    put(0, tracks[0]);
-    put(1, tracks[1]);
+    await unless(signal, opened);
+    putAll(); // now it can be told, too
   };
 
   return {
     async open(signal) {
-      where = await find(signal);
+      where = await offeringOf(options, signal);
       await connect(false, signal);
     },
     async reopen(signal) {
@@ -155,17 +143,14 @@ export function webrtc(find: (signal: AbortSignal) => Promise<Offering>, events:
       return id === before;
     },
     send(text) {
-      if (channel?.readyState !== "open") throw new AntiphonError("usage", "There is no connection.");
+      if (channel?.readyState !== "open") throw unconnected();
       channel.send(text);
     },
     ready() {
       isReady = true;
     },
-    setMic(track, enabled) {
-      hears = enabled;
-      return put(0, track);
-    },
-    setCamera: (track) => put(1, track),
+    carriesVideo: true,
+    put,
     close() {
       closing.abort();
       drop();

@@ -1,12 +1,13 @@
-import { aborted, type Link, type LinkEvents } from "./link.ts";
+import { socketOf } from "./joining.ts";
+import { type Link, type LinkEvents, unconnected, unless } from "./link.ts";
 import { decode, encodeAudio, encodeMessage } from "./protobuf.ts";
 import type { Sound } from "./sound.ts";
-import { AntiphonError } from "./types.ts";
+import { AntiphonError, type Options } from "./types.ts";
 
 const BACKLOG = 64 * 1024; // bytes waiting for a slow network beyond which the microphone's sound is dropped
 
 /** Messages and sound in one websocket; sound comes in at 24 kHz and is played here, and goes out at 16 kHz. */
-export function websocket(find: (signal: AbortSignal) => Promise<string>, sound: Sound, events: LinkEvents): Link {
+export function websocket(options: Options, sound: Sound, events: LinkEvents): Link {
   let socket: WebSocket | undefined;
   let isReady = false;
   let mic: MediaStreamTrack | null = null;
@@ -14,7 +15,7 @@ export function websocket(find: (signal: AbortSignal) => Promise<string>, sound:
 
   const send = (frame: Uint8Array<ArrayBuffer>) => {
     if (socket?.readyState === 1) socket.send(frame);
-    else throw new AntiphonError("usage", "There is no connection.");
+    else throw unconnected();
   };
 
   const listen = () => {
@@ -48,7 +49,7 @@ export function websocket(find: (signal: AbortSignal) => Promise<string>, sound:
   };
 
   const open = async (signal: AbortSignal) => {
-    const url = new URL(await find(signal), document.baseURI);
+    const url = new URL(await socketOf(options, signal), document.baseURI);
     url.protocol = url.protocol.replace("http", "ws");
     signal.throwIfAborted();
     const mine = (socket = new WebSocket(url));
@@ -57,7 +58,7 @@ export function websocket(find: (signal: AbortSignal) => Promise<string>, sound:
       mine.onopen = resolve;
       mine.onclose = () => reject(new AntiphonError("connection", `${url.host} refused the connection.`));
     });
-    await Promise.race([opened, aborted(signal)]);
+    await unless(signal, opened);
     mine.onmessage = ({ data }) => received(data);
     mine.onclose = ({ code, reason }) => {
       if (socket !== mine) return;
@@ -79,7 +80,8 @@ export function websocket(find: (signal: AbortSignal) => Promise<string>, sound:
       isReady = true;
       listen();
     },
-    async setMic(track) {
+    carriesVideo: false,
+    async put(_, track) {
       mic = track;
       listen();
     },

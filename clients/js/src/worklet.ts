@@ -12,10 +12,14 @@ declare class AudioWorkletProcessor {
 
 /** For the player: samples to play, or null to forget what it holds. */
 export type PlayerMessage = { pcm: ArrayBuffer; rate: number } | null;
-/** From the meter, each 20 ms: blocks of [the context's time at the block's end, rms of mic, rms of agent]. */
-export type MeterMessage = [at: number, mic: number, agent: number][];
+/** From the meter, each 10 ms: the context's time at the end of the block, and its root mean squares. */
+export type MeterMessage = [at: number, mic: number, agent: number];
 
 export function worklet(): void {
+  const { PI, ceil, cos, floor, max, min, round, sin, sqrt } = Math;
+  const Samples = Float32Array;
+  const Processor = AudioWorkletProcessor;
+  const hz = sampleRate;
   type Resample = (input: Float32Array) => Float32Array;
 
   /** A windowed sinc in polyphase: output on every call, a fifth of a millisecond of delay between 24 and 48 kHz. */
@@ -25,33 +29,33 @@ export function worklet(): void {
     for (let rest = to; rest; ) [divisor, rest] = [rest, divisor % rest];
     const step = from / divisor;
     const count = to / divisor;
-    const cutoff = 0.95 * Math.min(1, to / from);
-    const half = Math.ceil(10 / cutoff);
+    const cutoff = 0.95 * min(1, to / from);
+    const half = ceil(10 / cutoff);
     const width = 2 * half;
     const phases = Array.from({ length: count }, (_, phase) => {
-      const taps = Float32Array.from({ length: width }, (_, tap) => {
+      const taps = Samples.from({ length: width }, (_, tap) => {
         const x = tap - half + 1 - phase / count;
-        const sinc = x ? Math.sin(Math.PI * cutoff * x) / (Math.PI * x) : cutoff;
-        return sinc * Math.cos((Math.PI * x) / width) ** 2;
+        const sinc = x ? sin(PI * cutoff * x) / (PI * x) : cutoff;
+        return sinc * cos((PI * x) / width) ** 2;
       });
       const sum = taps.reduce((sum, tap) => sum + tap);
       return taps.map((tap) => tap / sum);
     });
-    let held = new Float32Array(width - 1);
+    let held = new Samples(width - 1);
     let at = 0; // place of the next output in `held`, in units of 1 / count
 
     return (input) => {
-      const all = new Float32Array(held.length + input.length);
+      const all = new Samples(held.length + input.length);
       all.set(held);
       all.set(input, held.length);
       const end = (all.length - width + 1) * count;
-      const output = new Float32Array(Math.max(0, Math.ceil((end - at) / step)));
+      const output = new Samples(max(0, ceil((end - at) / step)));
       for (let i = 0; i < output.length; i++, at += step) {
         const taps = phases[at % count]!;
-        const first = Math.floor(at / count);
+        const first = floor(at / count);
         for (let tap = 0; tap < width; tap++) output[i]! += taps[tap]! * all[first + tap]!;
       }
-      const used = Math.min(Math.floor(at / count), all.length);
+      const used = min(floor(at / count), all.length);
       at -= used * count;
       held = all.slice(used);
       return output;
@@ -59,11 +63,10 @@ export function worklet(): void {
   }
 
   /** Two inputs, the microphone and the agent. */
-  class Meter extends AudioWorkletProcessor {
-    readonly #block = Math.round(sampleRate / 100);
+  class Meter extends Processor {
+    readonly #block = round(hz / 100);
     readonly #sums = [0, 0];
     #count = 0;
-    #blocks: MeterMessage = [];
 
     process(inputs: Float32Array[][]): boolean {
       for (let i = 0; i < 128; i++) {
@@ -72,41 +75,32 @@ export function worklet(): void {
           this.#sums[side]! += value * value;
         }
         if (++this.#count < this.#block) continue;
-        const [mic, agent] = this.#sums.map((sum) => Math.sqrt(sum / this.#block));
-        this.#blocks.push([currentTime + (i + 1) / sampleRate, mic!, agent!]);
+        this.port.postMessage([currentTime + (i + 1) / hz, ...this.#sums.map((sum) => sqrt(sum / this.#block))]);
         this.#sums.fill((this.#count = 0));
-      }
-      if (this.#blocks.length > 1) {
-        this.port.postMessage(this.#blocks);
-        this.#blocks = [];
       }
       return true;
     }
   }
 
   /** Posts 20 ms of 16-bit samples at 16 kHz at a time. */
-  class Capture extends AudioWorkletProcessor {
-    readonly #resample = resampler(sampleRate, 16000);
-    #chunk = new Int16Array(320);
-    #filled = 0;
+  class Capture extends Processor {
+    readonly #resample = resampler(hz, 16000);
+    readonly #chunk: number[] = [];
 
     process([input]: Float32Array[][]): boolean {
-      const samples = this.#resample(input?.[0] ?? new Float32Array(128));
+      const samples = this.#resample(input?.[0] ?? new Samples(128));
       for (const sample of samples) {
-        this.#chunk[this.#filled++] = Math.round(Math.max(-1, Math.min(1, sample)) * 32767);
-        if (this.#filled < 320) continue;
-        this.port.postMessage(this.#chunk.buffer, [this.#chunk.buffer]);
-        this.#chunk = new Int16Array(320);
-        this.#filled = 0;
+        const filled = this.#chunk.push(round(max(-1, min(1, sample)) * 32767));
+        if (filled === 320) this.port.postMessage(Int16Array.from(this.#chunk.splice(0)).buffer);
       }
       return true;
     }
   }
 
   /** Waits for 60 ms, or as long as that takes to play, before it begins; fades out when it is cleared. */
-  class Player extends AudioWorkletProcessor {
-    readonly #waits = Math.round(0.06 * sampleRate);
-    readonly #fade = Math.round(0.01 * sampleRate);
+  class Player extends Processor {
+    readonly #waits = round(0.06 * hz);
+    readonly #fade = round(0.01 * hz);
     #resample: Resample | undefined;
     #rate = 0;
     #queue: Float32Array[] = [];
@@ -121,18 +115,18 @@ export function worklet(): void {
     }
 
     #add(pcm: ArrayBuffer, rate: number): void {
-      if (rate !== this.#rate || !this.#resample) this.#resample = resampler((this.#rate = rate), sampleRate);
-      const samples = this.#resample(Float32Array.from(new Int16Array(pcm), (value) => value / 32768));
-      if (!samples.length || this.#held > 120 * sampleRate) return;
+      if (rate !== this.#rate || !this.#resample) this.#resample = resampler((this.#rate = rate), hz);
+      const samples = this.#resample(Samples.from(new Int16Array(pcm), (value) => value / 32768));
+      if (!samples.length || this.#held > 120 * hz) return;
       this.#queue.push(samples);
       this.#held += samples.length;
     }
 
     #clear(): void {
-      const rest = new Float32Array(this.#plays ? Math.min(this.#fade, this.#held) : 0);
-      for (let i = 0; i < rest.length; i++) rest[i] = this.#next() * (1 - i / rest.length);
-      this.#queue = rest.length ? [rest] : [];
-      this.#held = rest.length;
+      const length = this.#plays ? min(this.#fade, this.#held) : 0;
+      const rest = Samples.from({ length }, (_, i) => this.#next() * (1 - i / length));
+      this.#queue = length ? [rest] : [];
+      this.#held = length;
       this.#place = 0;
       this.#resample = undefined;
     }
@@ -164,7 +158,6 @@ export function worklet(): void {
     }
   }
 
-  registerProcessor("antiphon-meter", Meter);
-  registerProcessor("antiphon-capture", Capture);
-  registerProcessor("antiphon-player", Player);
+  const all = { meter: Meter, capture: Capture, player: Player };
+  for (const [name, made] of Object.entries(all)) registerProcessor(`antiphon-${name}`, made);
 }

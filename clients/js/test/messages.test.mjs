@@ -49,7 +49,7 @@ test("what is no message of the protocol is left alone", () => {
 
 test("an utterance of the user is one segment from its first guess on", () => {
   const told = [];
-  const it = transcripts((event) => told.push([event.segment, event.text, event.status]));
+  const it = transcripts((_, event) => told.push([event.segment, event.text, event.status]));
   it.user({ text: "What", final: false });
   it.user({ text: "What time is it?", final: true });
   it.user({ text: "Hello", final: true });
@@ -70,7 +70,7 @@ const output = (segment_id, text, done, spoken_status) => ({
 
 test("a segment of the agent is told as it is heard, and as cut where it was", () => {
   const told = [];
-  const it = transcripts((event) => told.push([event.segment, event.status, event.heard, event.final]));
+  const it = transcripts((_, event) => told.push([event.segment, event.status, event.heard, event.final]));
   it.agent(output(1, "Good day.", 0, "new"));
   it.agent(output(2, "It is noon.", 0, "new"));
   it.agent(output(1, "Good day.", 4, "in-progress"));
@@ -97,16 +97,58 @@ test("turns have the names of this language, and what was measured at the ear", 
   const it = observation(emit);
   it.all({});
   assert.equal(it.told({ type: "weather" }), false);
-  const turn = { type: "antiphon.turn", number: 1, user: "Hi", voice_to_voice: 0.6, parts: { first_token: 0.2 }, said: "" };
+  const turn = { type: "antiphon.turn", number: 1, user: "Hi", started: 1, ended: 2, voice_to_voice: 0.6, parts: { first_token: 0.2 }, said: "" };
   assert.equal(it.told(turn), true);
-  it.heard(0.7);
-  it.told({ ...turn, said: "Hello" });
-  it.heard(0.1); // the answer goes on after a pause: no turn of its own
-  assert.deepEqual(heard, [{ atEar: 0.7, turn: 1 }]);
+  it.heard({ at: 10.7, acts: [{ start: 9, end: 10 }], answered: 0 });
+  it.told({ ...turn, said: "Hello_there" });
+  it.heard({ at: 12, acts: [{ start: 9, end: 10 }], answered: 10.7 }); // the answer goes on after a pause: no turn of its own
+  assert.deepEqual(heard.map(({ atEar, turn }) => [Math.round(atEar * 1000), turn]), [[700, 1]]);
   assert.equal(it.turns.length, 1);
-  assert.equal(it.turns[0].said, "Hello");
-  assert.equal(it.turns[0].atEar, 0.7);
+  assert.equal(it.turns[0].said, "Hello_there");
+  assert.equal(it.turns[0].atEar, heard[0].atEar);
   assert.equal(it.turns[0].parts.firstToken, 0.2);
+});
+
+/** What is measured at the ear of a turn that took 0.6 s at the server, where the agent's voice set in at 100 s. */
+function measured(turn, ...acts) {
+  const { on, emit } = emitter();
+  let found;
+  on("latency", ({ atEar }) => (found = Math.round(atEar * 1000)));
+  const it = observation(emit);
+  it.all({});
+  it.told({ type: "antiphon.turn", number: 1, user: "Hi", started: 1, ended: 2, voice_to_voice: 0.6, parts: null, said: "", ...turn });
+  it.heard({ at: 100, acts, answered: 0 });
+  return found;
+}
+const speech = (start, end) => ({ start, end });
+const typed = (at, text) => ({ start: at, end: at, text });
+
+test("a typed turn counts from when it was sent, not from what was said before it", () => {
+  const written = { user: "Hi", started: 2, ended: 2 };
+  assert.equal(measured(written, speech(96, 97), typed(99.3, " Hi")), 700);
+  assert.equal(measured(written, speech(98, 99.3)), undefined);
+  assert.equal(measured({}, typed(99.3, "Hi"), speech(96, 97)), undefined);
+});
+
+test("both ends mean the same last sound, or nothing is measured", () => {
+  assert.equal(measured({}, speech(97, 99.3)), 700);
+  assert.equal(measured({}, speech(97, 99.3), speech(99.5, 99.7)), 700, "a noise behind it, which the server took for none");
+  assert.equal(measured({}, speech(97, 99.5)), undefined, "the way there and back would take less than no time");
+  assert.equal(measured({}, speech(97, 98.2)), undefined, "it would take more than a second");
+  assert.equal(measured({}, speech(95, 98.9), speech(99, 99.5)), undefined, "the server's last sound lies in the last stretch, but not at its end");
+  assert.equal(measured({}), undefined);
+});
+
+test("a sound that does not fit is not the answer's: the next one may be", () => {
+  const { on, emit } = emitter();
+  const heard = [];
+  on("latency", ({ turn }) => heard.push(turn));
+  const it = observation(emit);
+  it.all({});
+  it.told({ type: "antiphon.turn", number: 3, user: "Hi", started: 1, ended: 2, voice_to_voice: 0.6, parts: null, said: "" });
+  it.heard({ at: 99.6, acts: [speech(98, 99.3)], answered: 0 }); // the end of the answer before
+  it.heard({ at: 100, acts: [speech(98, 99.3)], answered: 0 });
+  assert.deepEqual(heard, [3]);
 });
 
 test("a listener that throws disturbs no other, and one that has left hears nothing", () => {

@@ -1,5 +1,5 @@
 // What the tests look into; bundled for node, since they test what is inside the package.
-export { level, listen } from "../src/ear.ts";
+export { latencyOf, level, listen } from "../src/ear.ts";
 export { observation } from "../src/observation.ts";
 export { decode, encodeAudio, encodeMessage } from "../src/protobuf.ts";
 export { protocol } from "../src/protocol.ts";

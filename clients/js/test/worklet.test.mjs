@@ -97,7 +97,7 @@ test("the meter tells of both sides, each 10 ms", () => {
     globalThis.currentTime = (block * 128) / 48000;
     it.process([[tone(1000, 48000, 128, block * 128)], []]);
   }
-  const blocks = posted.flat();
+  const blocks = posted;
   assert.equal(blocks.length, 100);
   assert.ok(blocks.every(([at, mic, agent], i) => Math.abs(at - (i + 1) / 100) < 1e-6 && Math.abs(mic - 0.3536) < 0.01 && agent === 0));
 });

@@ -1,11 +1,12 @@
-import type { Devices } from "../../js/src/index.ts";
+import { devices as offered } from "../../js/src/devices.ts";
 import { make, the } from "./dom.ts";
+import { here } from "./server.ts";
 import type { Talk } from "./talk.ts";
 
 const KINDS = [
-  ["mic", "mics", "audioinput", "Microphone"],
-  ["speaker", "speakers", "audiooutput", "Loudspeaker"],
-  ["camera", "cameras", "videoinput", "Camera"],
+  ["mic", "mics", "Microphone"],
+  ["speaker", "speakers", "Loudspeaker"],
+  ["camera", "cameras", "Camera"],
 ] as const;
 type Kind = (typeof KINDS)[number][0];
 
@@ -21,9 +22,9 @@ export function devices(cameraIsOn: () => boolean, failed: (error: unknown) => v
   };
 
   async function list(): Promise<void> {
-    const found = talk ? await talk.devices() : await offered();
-    for (const [kind, group, , name] of KINDS) {
-      const named = found[group].filter(({ id }) => id && id !== "default");
+    const found = await (talk ?? { devices: offered }).devices();
+    for (const [kind, group, name] of KINDS) {
+      const named = found[group].filter(({ id }) => id !== "default");
       const select = the<HTMLSelectElement>(`${kind}-device`);
       select.replaceChildren(
         make("option", { value: "" }, "The browser’s choice"),
@@ -34,9 +35,37 @@ export function devices(cameraIsOn: () => boolean, failed: (error: unknown) => v
     }
   }
 
-  the("open-devices").addEventListener("click", () => {
+  const check = (): Promise<typeof import("./check.ts")> => import(here("check.js"));
+  const volume = the<HTMLInputElement>("volume");
+  function open(): void {
+    if (dialog.open) return;
     void list();
+    the("test-mic").hidden = the("test-speaker").hidden = !!talk; // then it is seen and heard whether they work
     dialog.showModal();
+  }
+
+  const isTested = (): boolean => the("test-mic").ariaPressed === "true";
+  const test = (on: boolean): void => void check().then((it) => it.test(on && recalled("mic"), list)).catch(failed); // with names, once it is allowed
+
+  function loud(): number {
+    the("volume-words").textContent = `${volume.value} %`;
+    return Number(volume.value) / 100;
+  }
+
+  the("open-devices").addEventListener("click", open);
+  the("open-test").addEventListener("click", () => {
+    open();
+    test(true);
+  });
+  the("test-mic").addEventListener("click", () => test(!isTested()));
+  the("test-speaker").addEventListener("click", () => void check().then(({ playTone }) => playTone(recalled("speaker"), loud())).catch(failed));
+  dialog.addEventListener("close", () => isTested() && test(false));
+  volume.value = recalled("volume") || "100";
+  loud();
+  volume.addEventListener("input", () => {
+    remember("volume", volume.value);
+    const level = loud();
+    talk?.setVolume(level);
   });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   navigator.mediaDevices?.addEventListener("devicechange", () => dialog.open && list());
@@ -45,20 +74,17 @@ export function devices(cameraIsOn: () => boolean, failed: (error: unknown) => v
       const { value } = target as HTMLSelectElement;
       remember(kind, value);
       set[kind](value)?.catch(failed);
+      if (kind === "mic" && isTested()) test(true);
     });
   }
 
   return {
+    open,
+    volume: loud,
     use: (now: Talk | undefined): void => void (talk = now),
     /** The device that was chosen; empty for the browser's own choice. */
     id: (kind: Kind): string => recalled(kind),
   };
-}
-
-async function offered(): Promise<Devices> {
-  const all = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
-  const of = (wanted: string) => all.filter(({ kind }) => kind === wanted).map(({ deviceId, label }) => ({ id: deviceId, label }));
-  return Object.fromEntries(KINDS.map(([, group, kind]) => [group, of(kind)])) as unknown as Devices;
 }
 
 type Kept = "localStorage" | "sessionStorage";

@@ -1,5 +1,6 @@
 import type { Turn, TurnParts } from "../../js/src/index.ts";
 import { make, ms, the } from "./dom.ts";
+import { unanswered } from "./unanswered.ts";
 
 const PARTS: [name: keyof TurnParts, label: string, detail: string][] = [
   ["endpointing", "End of turn", "From your last sound until it is certain that you have finished."],
@@ -10,6 +11,7 @@ const PARTS: [name: keyof TurnParts, label: string, detail: string][] = [
   ["playout", "Playout", "Until that sound leaves the server."],
 ];
 const BEYOND = "What the network, buffers and devices add to the server’s time, both ways.";
+const APART = "Not measured in this turn: your browser and the server do not mean the same last sound of yours.";
 const ASK = "Point at a part, or move to it, to read what it is.";
 const EMPTY = "After your first turn it stands here: the time from your last sound to the first of the answer, and where it went.";
 const LIMITS: [seconds: number, label: string][] = [[0.5, "500 ms"], [1, "1 s"], [4, "4 s"]];
@@ -20,9 +22,6 @@ type Of = (turn: Turn) => number | null | undefined;
 /** Voice-to-voice at the ear where it was measured, else at the server. */
 const whole: Of = (turn) => turn.atEar ?? turn.voiceToVoice;
 const beyond: Of = (turn) => (turn.atEar === undefined || turn.voiceToVoice === null ? null : turn.atEar - turn.voiceToVoice);
-
-/** A message has no sound that could have been timed. */
-const isTyped = (turn: Turn): boolean => turn.started === turn.ended && turn.atEar === undefined;
 
 /** The latency of every turn, one of them in its parts. `changed` is told which. */
 export function latencyPanel(changed: (turn: number | undefined) => void) {
@@ -35,16 +34,20 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
   the("limits").append(...limits);
 
   /** What turns spoken, or typed, took: one says nothing of the other. */
-  const all = (of: Of, typed: boolean): number[] => turns.filter((turn) => isTyped(turn) === typed).map(of).filter((value) => value != null);
+  const all = (of: Of, typed: boolean): number[] => turns.filter((turn) => turn.typed === typed).map(of).filter((value) => value != null);
   const answered = (): Turn[] => turns.filter((turn) => whole(turn) != null);
-  const shown = (): Turn | undefined => answered().find((turn) => turn.number === chosen) ?? answered().at(-1);
+  const shown = (): Turn | undefined => turns.find((turn) => turn.number === chosen) ?? answered().at(-1);
+  const whyNot = (turn: Turn): string => unanswered(turn, turns[turns.indexOf(turn) + 1]);
 
   function show(): void {
     const turn = shown();
+    const seconds = turn && whole(turn);
     for (const part of ["waterfall", "detail", "history"]) the(part).hidden = !turn;
-    the("which").textContent = turn ? `Turn ${turn.number} of ${turns.length}` : "";
-    the("figure").replaceChildren(...(turn ? [ms(whole(turn)!), make("small", {}, " ms")] : []));
-    the("beside").textContent = turn ? `from your ${isTyped(turn) ? "message to its first sound" : "last sound to its first"}, at ${turn.atEar === undefined ? "the server" : "your ear"}` : EMPTY;
+    the("which").textContent = turn ? `Turn ${turn.number} of ${turns.length}${turn.typed ? ", typed" : ""}` : "";
+    the("figure").replaceChildren(...(seconds != null ? [ms(seconds), make("small", {}, " ms")] : turn ? ["–"] : []));
+    the("beside").textContent =
+      seconds != null ? `from ${turn!.typed ? "sending your message to the first sound of the answer" : "your last sound to the first of the answer"}, at ${turn!.atEar === undefined ? "the server" : "your ear"}`
+      : turn ? `No answer. ${sentence(whyNot(turn) || "none yet")}` : EMPTY;
     if (turn) {
       waterfall(turn);
       history(turn);
@@ -53,7 +56,7 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
   }
 
   function waterfall(turn: Turn): void {
-    const total = whole(turn)!;
+    const total = whole(turn) || 1;
     let from = 0;
     const rows: HTMLElement[] = [];
     const add = (label: string, words: string, of: Of, kind = ""): void => {
@@ -63,7 +66,7 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
       bar.style.setProperty("--share", `${(Math.max(0, seconds ?? 0) / total) * 100}%`);
       from += seconds ?? 0;
       const name = make("button", { type: "button", "aria-describedby": "detail" }, label);
-      const row = make("tr", {}, make("th", { scope: "row" }, name), make("td.lane", { "aria-hidden": true }, make("i", {}, ...(seconds == null ? [] : [bar]))), ...numbers(of, turn));
+      const row = make("tr", {}, make("th", { scope: "row" }, name), make("td.lane", { "aria-hidden": true }, make("i", {}, ...(seconds ? [bar] : []))), ...numbers(of, turn));
       const tell = (words: string) => () => void (detail.textContent = words);
       row.addEventListener("pointerenter", tell(words));
       row.addEventListener("pointerleave", () => tell(rest)());
@@ -72,7 +75,7 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
       rows.push(row);
     };
     if (turn.parts) for (const [name, label, words] of PARTS) add(label, words, (turn) => turn.parts?.[name]);
-    add("Network, device", BEYOND, beyond, ".beyond");
+    add("Network, device", turn.voiceToVoice !== null && turn.atEar === undefined ? APART : BEYOND, beyond, ".beyond");
 
     const held = [...the("parts").children].findIndex((row) => row.contains(document.activeElement));
     the("parts").replaceChildren(...rows);
@@ -81,14 +84,14 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
       make("tr", {}, make("th", { scope: "row" }, "At the server"), make("td.lane", { "aria-hidden": true }), ...numbers((turn) => turn.voiceToVoice, turn)),
       make("tr.ear", {}, make("th", { scope: "row" }, "At your ear"), make("td.lane", { "aria-hidden": true }), ...numbers((turn) => turn.atEar, turn)),
     );
-    the("caption").textContent = `Turn ${turn.number}, part by part, in milliseconds, beside the median and the 95th percentile of all turns`;
-    rest = !turn.parts ? "The server keeps the parts to itself." : turn.saved > 0.0005 ? `The answer was begun ${ms(turn.saved)} ms before the turn was over.` : ASK;
+    the("caption").textContent = `Turn ${turn.number}, part by part, in milliseconds, beside the median and the 95th percentile of all ${turn.typed ? "typed" : "spoken"} turns`;
+    rest = whole(turn) == null ? "" : !turn.parts ? "The server keeps the parts to itself." : turn.saved > 0.0005 ? `The answer was begun ${ms(turn.saved)} ms before the turn was over.` : ASK;
     if (held < 0) detail.textContent = rest;
   }
 
   /** A duration of this turn, and of all together. */
   function numbers(of: Of, turn: Turn): HTMLElement[] {
-    const [here, values] = [of(turn), all(of, isTyped(turn))];
+    const [here, values] = [of(turn), all(of, turn.typed)];
     const cell = (kind: string, seconds: number | null | undefined) => make(`td.number${kind}`, {}, seconds == null ? "–" : ms(seconds));
     return [cell(".ms", here), ...[0.5, 0.95].map((share) => cell("", quantile(values, share)))];
   }
@@ -97,14 +100,14 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
     const top = Math.max(1.2, ...turns.slice(-MOST).map((turn) => (whole(turn) ?? 0) * 1.06));
     const bars = the("bars");
     const held = bars.contains(document.activeElement);
+    the("legend-none").hidden = turns.slice(-MOST).every((turn) => whole(turn) != null);
     bars.replaceChildren(
       ...turns.slice(-MOST).map((turn) => {
-        const words = described(turn);
+        const words = described(turn, whyNot(turn));
         const input = make<HTMLInputElement>("input", { type: "radio", name: "turn", "aria-label": words });
         input.checked = turn === current;
-        input.disabled = whole(turn) == null;
         input.addEventListener("change", () => choose(turn.number));
-        const label = make(input.disabled ? "label.unanswered" : "label", { title: words }, input, make("i", {}), make("b", {}));
+        const label = make(whole(turn) == null ? "label.unanswered" : "label", { title: words }, input, make("i", {}), make("b", {}));
         label.style.setProperty("--ear", `${((turn.atEar ?? 0) / top) * 100}%`);
         label.style.setProperty("--server", `${((turn.voiceToVoice ?? 0) / top) * 100}%`);
         return label;
@@ -129,7 +132,7 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
       bar.style.setProperty("--ear", `${Math.min(100, whole(turn)! / 0.012)}%`);
       spark.append(bar);
     }
-    const words = isOpen ? [make("strong", {}, "Back to the conversation")] : last ? [make("strong", {}, `${ms(whole(last)!)} ms`), " to the last answer"] : ["How fast it answers"];
+    const words = isOpen ? [make("strong", {}, "Back to the conversation")] : last ? [make("strong", {}, `${ms(whole(last)!)} ms`), make("span", {}, "to the last answer. ", make("u", {}, "Every turn"))] : ["How fast it answers"];
     strip.firstElementChild!.replaceChildren(...words, spark);
   }
 
@@ -151,13 +154,12 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
     add,
     choose,
     strip,
+    turns: turns as readonly Turn[],
     current: () => shown()?.number,
 
     /** An answer of which the server tells nothing. */
     heard(atEar: number): void {
-      const none = { voiceToVoice: null, parts: null, saved: 0, reply: null, user: "", said: "", heard: "", tools: [], failures: [] };
-      const unknown = { ...none, started: 0, ended: 0, reason: "", interrupted: false, interruptedReason: "" };
-      add({ ...unknown, number: turns.length + 1, atEar });
+      add({ number: turns.length + 1, atEar, voiceToVoice: null, parts: null, saved: 0, typed: false } as Turn);
     },
 
     clear(): void {
@@ -176,10 +178,12 @@ export function latencyPanel(changed: (turn: number | undefined) => void) {
   };
 }
 
-function described(turn: Turn): string {
+const sentence = (words: string): string => `${words[0]!.toUpperCase()}${words.slice(1)}.`;
+
+function described(turn: Turn, whyNot: string): string {
   const parts = [[turn.atEar, "ear"], [turn.voiceToVoice, "server"]] as const;
   const known = parts.flatMap(([seconds, where]) => (seconds == null ? [] : `${ms(seconds)} ms at the ${where}`));
-  return `Turn ${turn.number}: ${known.join(", ") || "not answered"}`;
+  return `Turn ${turn.number}: ${known.join(", ") || `no answer${whyNot && `, ${whyNot}`}`}`;
 }
 
 /** The value that this share of them does not exceed, between neighbours linearly. */

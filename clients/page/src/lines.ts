@@ -84,6 +84,8 @@ export function lines(changed: (line: Line, all: readonly Line[]) => void) {
   }
 
   return {
+    all: all as readonly Line[],
+
     clear(): void {
       all.length = 0;
     },
@@ -102,6 +104,7 @@ export function lines(changed: (line: Line, all: readonly Line[]) => void) {
     },
 
     turn(turn: Turn): void {
+      const before = all.findLast((line) => line.who === "user" && line.turn && line.turn.number < turn.number);
       const user = of(turn, "user") ?? revised(turn) ?? waiting(turn) ?? (turn.user ? add("user") : undefined);
       if (user) {
         Object.assign(user, { text: turn.user || user.text, over: true, turn });
@@ -109,6 +112,7 @@ export function lines(changed: (line: Line, all: readonly Line[]) => void) {
       }
       const agent = of(turn, "agent") ?? (user && (answer(user) ?? (turn.said || turn.failures.length ? add("agent", user) : undefined)));
       if (agent) told(agent, turn as Unprompted, turn);
+      if (before && all.includes(before)) changed(before, all); // it may be known now that nothing answers it
     },
 
     unprompted(event: Unprompted): void {

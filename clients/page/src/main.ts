@@ -1,12 +1,14 @@
 import { AntiphonClient, type Floor, type StateChange } from "../../js/src/index.ts";
 import { devices, recalled, remember } from "./devices.ts";
-import { make, the, tooled } from "./dom.ts";
+import { make, the } from "./dom.ts";
 import { floorSign } from "./floor.ts";
 import { latencyPanel } from "./latency.ts";
+import { keys } from "./keys.ts";
 import { lines } from "./lines.ts";
 import { notices } from "./notice.ts";
 import { pictures } from "./pictures.ts";
 import { problem, type Problem } from "./problems.ts";
+import type { Saved } from "./save.ts";
 import { agents, authorization, here, spoken } from "./server.ts";
 import { startView } from "./start.ts";
 import type { Talk } from "./talk.ts";
@@ -23,6 +25,9 @@ const GUESSES: Record<string, Held> = {
   "bot-started-speaking": { state: "agent", detail: "talking" },
   "bot-stopped-speaking": { state: "nobody", detail: "listening" },
 };
+const LEAVE: Problem = { title: "End the conversation?", words: "Press Escape again to end it." };
+const AGAIN = 4; // seconds within which that is meant
+const GREETED = 1.5; // seconds after which an agent that says nothing is taken to wait
 const PATIENCE = 5; // seconds without a connection after which it is said what to do
 
 const LOST: Problem = { title: "There is still no connection.", words: "Check your network. If the server has stopped, end here, and talk again when it runs." };
@@ -33,6 +38,9 @@ let byHand = false; // whether somebody pressed something to begin: the sample b
 let ended = false; // by the user
 let lost = false; // for now, or for good
 let waiting = 0; // the timer of that
+let leaving = -AGAIN; // when Escape was pressed
+let begun = new Date();
+let saving: Promise<typeof import("./save.ts")> | undefined; // loaded while the server is there for certain
 
 const begin = startView(say);
 const notice = notices();
@@ -54,11 +62,14 @@ on("again", () => start(pressed("mic")));
 on("end", end);
 on("mic", () => toggle("mic"));
 on("camera", () => toggle("camera"));
+on("copy", async () => (await saving!).copy(saved(), say));
+on("download", async () => (await saving!).download(saved()));
 on("strip", () => open(!document.body.classList.contains("open-latency")));
 on("agent", named, "change");
 on("text", sendable, "input");
 on("controls", send, "submit");
 on("key-form", useKey, "submit");
+keys({ m: live(() => toggle("mic")), v: live(() => toggle("camera")), t: live(() => the("text").focus()), d: chosen.open, "?": chosen.open }, escape);
 void meet();
 
 // Before ---------------------------------------------------------------------------------------------
@@ -121,6 +132,7 @@ async function conversation(mic: boolean): Promise<Talk> {
     mic: mic && (chosen.id("mic") || true),
     camera: pressed("camera") && (chosen.id("camera") || true),
     ...(speaker && { speaker }),
+    volume: chosen.volume(),
     observe: true,
     timeout: 45, // it takes time to read what the browser asks
     worklet: here("antiphon-worklet.js"),
@@ -176,9 +188,7 @@ function listen(mine: Talk): void {
     wave.gap(atEar);
     if (turn === null) latency.heard(atEar);
   });
-  mine.on("tool", ({ name, status }) => {
-    if (status === "started" || status === "running") floor.say(`${floor.agent} is using “${tooled(name)}”`);
-  });
+  mine.on("tool", floor.tool);
   mine.on("tracks", pictures);
   mine.on("error", (error) => {
     const { code } = error;
@@ -204,7 +214,10 @@ function entered(mine: Talk, { state, reason }: StateChange): void {
     if (again) notice.hide();
     say(again ? "Connected again" : "Connected");
     if (again) return;
-    the("empty").textContent = `${pressed("mic") ? "Say" : "Type"} something: what is said appears here.`;
+    begun = new Date();
+    saving ??= import(here("save.js"));
+    the("empty").textContent = "What is said appears here.";
+    window.setTimeout(() => talk === mine && prompt(), GREETED * 1000);
     wave.begin(() => mine.now());
     if (byHand) the(pressed("mic") ? "mic" : "text").focus({ preventScroll: true });
   } else if (state === "reconnecting") {
@@ -234,6 +247,33 @@ function over(reason: string): void {
   pictures({});
 }
 
+/** An agent that does not greet waits: somebody who has never seen this is told what to do. */
+function prompt(): void {
+  if (said.all.length) return;
+  const verb = pressed("mic") ? "Say" : "Type";
+  the("empty").replaceChildren(make("strong", {}, `${floor.agent} waits for you to begin.`), ` ${verb}, for example: “Hello, what can you do for me?”`);
+  say(the("empty").textContent!);
+}
+
+/** Does it in a conversation alone. */
+function live(act: () => unknown): () => void {
+  return () => void (view.view === "live" && act());
+}
+
+/** What is open is closed; a conversation is ended by the second time alone. */
+function escape(): void {
+  const now = performance.now() / 1000;
+  if (view.view === "start") return talk && cancel();
+  if (view.view === "live" && now - leaving < AGAIN) return void end();
+  if (!the("notice").hidden) return notice.hide();
+  if (document.body.classList.contains("open-latency")) return open(false);
+  if (document.activeElement === the("text")) return the("mic").focus();
+  if (view.view !== "live") return;
+  leaving = now;
+  notice.show(LEAVE);
+  window.setTimeout(() => leaving === now && notice.hide(), AGAIN * 1000);
+}
+
 async function end(): Promise<void> {
   ended = true;
   await talk?.disconnect().catch(() => undefined);
@@ -246,7 +286,7 @@ async function toggle(what: "mic" | "camera"): Promise<void> {
   try {
     await talk?.[what === "mic" ? "setMic" : "setCamera"](on && (chosen.id(what) || true));
     notice.hide();
-    say(`${the(what).ariaLabel} ${on ? "on" : "off"}`);
+    say(`${what === "mic" ? "Microphone" : "Camera"} ${on ? "on" : "off"}`);
   } catch (error) {
     press(what, !on);
     notice.show(problem(error));
@@ -292,6 +332,8 @@ function connected(yes: boolean): void {
 function say(words: string): void {
   the("status").textContent = words;
 }
+
+const saved = (): Saved => ({ agent: floor.agent, begun, lines: said.all, turns: latency.turns });
 
 // Small things ---------------------------------------------------------------------------------------
 

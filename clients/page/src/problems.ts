@@ -39,6 +39,7 @@ export function problem(error: unknown, key = ""): Problem {
   }
   if (status === 503 && message) return { title: "The server takes no conversation at the moment.", words: `It says: ${message}`, wait: retryAfter || 10 };
   if (status === 429 || status === 503) return { title: "All lines are busy.", words: "As many people are talking as the server has room for.", wait: retryAfter || 10 };
+  if (code === "start" && !status) return { title: "The server does not answer.", words: "It may have stopped, or your network does not reach it. Once it runs again, try again." };
   if (status) return { title: "The server did not begin a conversation.", words: `It says: ${message}` };
   if (code === "timeout") return { title: "The agent does not answer.", words: "The server was reached, but no conversation began. Try again; if it stays so, look at the server’s log." };
   if (code === "usage") return { title: "This browser cannot talk to the agent.", words: `${message} A current Chrome, Edge, Firefox or Safari can.` };

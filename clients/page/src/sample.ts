@@ -27,6 +27,15 @@ const EXCHANGES: Exchange[] = [
   { user: "Half past ten, then.", reply: "Half past ten on Saturday. I have put you down for a brake check, and the loan bike will be ready.", parts: [0.179, 0.019, 0.088, 0.024, 0.068, 0.011], beyond: 0.045, saved: 0.142, aside: "mhm" },
 ];
 const PARTS: (keyof TurnParts)[] = ["endpointing", "stt", "firstToken", "firstSentence", "firstAudio", "playout"];
+const NOTHING: Omit<Turn, "number"> = { user: "", started: 0, ended: 0, reason: "", voiceToVoice: null, parts: null, saved: 0, reply: null, said: "", heard: "", interrupted: false, interruptedReason: "", tools: [], failures: [], typed: false };
+const UNANSWERED: Record<string, Partial<Turn>[]> = {
+  dropped: [
+    { user: "And do you", interrupted: true, interruptedReason: "the user said more" },
+    { user: "And do you sell locks?", interrupted: true, interruptedReason: "the user typed" },
+    { user: "Do you sell locks?", typed: true, said: "We do.", heard: "We do.", voiceToVoice: 0.297, atEar: 0.341, parts: { endpointing: 0, stt: 0, firstToken: 0.182, firstSentence: 0.031, firstAudio: 0.073, playout: 0.011 } },
+  ],
+  apart: [{ user: "Thank you!", said: "See you on Saturday.", heard: "See you on Saturday.", voiceToVoice: 0.389, parts: { endpointing: 0.179, stt: 0.019, firstToken: 0.088, firstSentence: 0.024, firstAudio: 0.068, playout: 0.011 } }],
+};
 const PACE = 14; // characters a second
 
 type Told = { [Name in keyof Events]: [at: number, name: Name, event: Events[Name]] }[keyof Events];
@@ -41,7 +50,8 @@ const TROUBLES: Record<string, [code: ErrorCode, message?: string]> = { gone: ["
 
 /**
  * By its scene: "start" and "first" play it from the beginning, "still" and "" (which goes on) from near its end;
- * "connecting", "lost" and "ended" are those states; "denied", "full", "key" and "failed" are what may go wrong
+ * "quiet" is an agent that waits to be spoken to, "dropped" has turns without an answer, "apart" one whose last
+ * sound both ends do not agree on; "connecting", "lost" and "ended" are those states; "denied", "full", "key" and "failed" are what may go wrong
  * before it, "gone", "silenced" and "failing" within it. A number is the second at which it stands still.
  */
 export function sample(scene: string): Talk {
@@ -68,6 +78,13 @@ export function sample(scene: string): Talk {
     timer = window.setInterval(() => until(performance.now() / 1000 - begun), 20);
   }
 
+  /** Turns behind the script's own. */
+  function more(turn: Partial<Turn>, at: number): void {
+    const whole = { ...NOTHING, number: EXCHANGES.length + 1 + at, started: 90 + at, ended: 90.5 + at, ...turn };
+    tell("transcript", { who: "user", segment: `more ${at}`, text: whole.user, final: true, status: "final" });
+    tell("turn", whole);
+  }
+
   function end(reason: string): void {
     clearInterval(timer);
     tell("state", state("ended", reason));
@@ -80,6 +97,7 @@ export function sample(scene: string): Talk {
     setMic: nothing,
     setCamera: nothing,
     setSpeaker: nothing,
+    setVolume: () => undefined,
     resume: nothing,
     devices: async () => ({ mics: [{ id: "desk", label: "Desk microphone" }], cameras: [{ id: "cam", label: "Webcam" }], speakers: [{ id: "room", label: "Room speaker" }] }),
     disconnect: async () => end(""),
@@ -97,11 +115,13 @@ export function sample(scene: string): Talk {
       if (FAILURES[scene]) throw FAILURES[scene];
       tell("state", state("ready"));
       if (scene === "start" || scene === "first") return play();
+      if (scene === "quiet") return;
       if (Number(scene)) return until(Number(scene));
       until(told.at(-1)![0] - SEEN);
       if (scene === "lost") tell("state", state("reconnecting", "the network is gone"));
       else if (scene === "ended") end("the agent has left");
       else if (TROUBLES[scene]) tell("error", new AntiphonError(TROUBLES[scene][0], TROUBLES[scene][1] ?? ""));
+      else if (UNANSWERED[scene]) UNANSWERED[scene].forEach((turn, at) => more(turn, at));
       else if (scene !== "still") play();
     },
   };
@@ -160,6 +180,7 @@ function script(): Told[] {
       interruptedReason: "",
       tools: one.tool ? [{ name: one.tool[0], seconds: one.tool[1], failed: false }] : [],
       failures: [],
+      typed: false,
     };
     const atEar = voiceToVoice + one.beyond;
     if (one.tool) {

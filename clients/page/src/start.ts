@@ -16,6 +16,7 @@ export function startView(say: (words: string) => void) {
       the<HTMLButtonElement>("talk").disabled = on;
       the("talk-words").textContent = on ? "Connecting…" : "Start talking";
       the("type").textContent = on ? "Cancel" : "Type instead";
+      the("open-test").hidden = on;
       hint(!on ? READY : mic ? "Your browser may ask for the microphone: allow it." : "One moment.");
       if (on) say("Connecting");
     },

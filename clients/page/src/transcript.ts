@@ -1,5 +1,6 @@
 import { make, ms, the, tooled, unseen } from "./dom.ts";
 import { boundary, type Line } from "./lines.ts";
+import { unanswered } from "./unanswered.ts";
 
 const TOLD = 6; // lines that stay for screen readers to go back to
 
@@ -25,9 +26,9 @@ export function transcript(choose: (turn: number) => void) {
     top = scroll.scrollTop;
   }
 
-  function parts(line: Line, current: number | undefined): HTMLElement[] {
+  function parts(line: Line, all: readonly Line[], current: number | undefined): HTMLElement[] {
     const name = line.who === "user" ? "You" : view.agent;
-    const parts = [make("span.who", {}, name), make("div.words", {}, ...(line.who === "user" ? asked(line) : answered(line)))];
+    const parts = [make("span.who", {}, name), make("div.words", {}, ...(line.who === "user" ? asked(line, all) : answered(line)))];
     const turn = line.turn;
     const seconds = turn?.atEar ?? turn?.voiceToVoice;
     if (line.who === "agent" && turn && seconds != null) {
@@ -71,7 +72,7 @@ export function transcript(choose: (turn: number) => void) {
         shown.set(line.id, item);
       }
       item.className = `line ${line.who}`;
-      item.replaceChildren(...(line.who === "aside" ? [make("span.words", {}, `“${line.text}” did not interrupt`)] : parts(line, current)));
+      item.replaceChildren(...(line.who === "aside" ? [make("span.words", {}, `“${line.text}” did not interrupt`)] : parts(line, all, current)));
       tell(line);
       if (follows) toEnd();
     },
@@ -89,8 +90,13 @@ export function transcript(choose: (turn: number) => void) {
 /** Of all answers one is a stop for the Tab key: the arrow keys of the history lead to the others. */
 const marked = (yes: boolean) => ({ "aria-current": yes, tabindex: yes ? 0 : -1 });
 
-function asked(line: Line): (Node | string)[] {
-  return line.over ? [line.text] : [make("span.interim", {}, `${line.text}…`)];
+function asked(line: Line, all: readonly Line[]): (Node | string)[] {
+  if (!line.over) return [make("span.interim", {}, `${line.text}…`)];
+  const { turn } = line;
+  const isAnswered = all.some((other) => other.who === "agent" && other.turn?.number === turn?.number && other.text);
+  const next = all.find((other) => other.who === "user" && (other.turn?.number ?? 0) > (turn?.number ?? 0))?.turn;
+  const whyNot = turn && !isAnswered ? unanswered(turn, next) : "";
+  return whyNot ? [line.text, make("span.note", {}, `No answer, ${whyNot}`)] : [line.text];
 }
 
 function answered({ text, heard, over, cut, turn }: Line): (Node | string)[] {

@@ -6,6 +6,7 @@ type Floor = "nobody" | "user" | "agent" | "both";
 
 const STEP = 0.05; // seconds of a bar
 const SILENCE = 0.3; // levels below are: rooms are never quiet
+const LOUD = 0.8; // -12 dB, which voices seldom pass
 const KEPT = 60; // seconds
 /** Who speaks, for which share of the width, and the bars until the other does. */
 const EXAMPLE: [side: 0 | 1, share: number, pause: number][] = [[0, 0.27, 9], [1, 0.33, 12], [0, 0.12, 8], [1, 0.3, 0]];
@@ -165,7 +166,7 @@ export function waves(canvas: HTMLCanvasElement) {
 }
 
 /** Levels are decibels; the eye wants the loud parts apart. */
-const shaped = (level: number): number => Math.max(0, (level - SILENCE) / (1 - SILENCE)) ** 1.15;
+const shaped = (level: number): number => Math.min(1, Math.max(0, (level - SILENCE) / (LOUD - SILENCE))) ** 1.15;
 
 /** Something like the loudness of speech, 0 to 1: syllables in words in a phrase. */
 export function murmur(at: number, along: number): number {

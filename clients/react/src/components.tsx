@@ -1,6 +1,6 @@
 import type { AntiphonError } from "@antiphon/client";
 import { type ComponentProps, type ReactNode, useEffect, useRef } from "react";
-import { useLevels, useTracks, useTranscript } from "./hooks.ts";
+import { useLevels, useLines, useTracks } from "./hooks.ts";
 import { useAntiphon, useStatus } from "./provider.tsx";
 
 type ButtonProps = Omit<ComponentProps<"button">, "onError"> & {
@@ -51,15 +51,21 @@ export function Level({ of, ...rest }: { of: "mic" | "agent" } & ComponentProps<
   return <meter min={0} max={1} value={useLevels()[of]} aria-label={of === "mic" ? "Your microphone" : "The agent"} {...rest} />;
 }
 
-/** What was said, as a list that screen readers follow; what was not heard is in a <del>. */
-export function Transcript({ empty, ...rest }: ComponentProps<"ol"> & { empty?: ReactNode }) {
-  const all = useTranscript();
-  if (!all.length && empty) return <>{empty}</>;
+type TranscriptProps = ComponentProps<"ol"> & {
+  /** What stands there before anything is said. */
+  empty?: ReactNode;
+  names?: { user: ReactNode; agent: ReactNode };
+};
+
+/** What was said, by whom, as a list that screen readers follow; what was not heard is in a <del>. */
+export function Transcript({ empty, names = { user: "You", agent: "Agent" }, ...rest }: TranscriptProps) {
+  const lines = useLines();
+  if (!lines.length && empty) return <>{empty}</>;
   return (
     <ol role="log" {...rest}>
-      {all.map(({ segment, who, status, text, heard = text }) => (
-        <li key={segment} data-who={who} data-status={status}>
-          {status === "cut" ? heard : text}
+      {lines.map(({ key, who, status, text, heard }) => (
+        <li key={key} data-who={who} data-status={status}>
+          <b>{names[who]}</b> <span>{status === "cut" ? heard : text}</span>
           {status === "cut" && heard.length < text.length && <del>{text.slice(heard.length)}</del>}
         </li>
       ))}

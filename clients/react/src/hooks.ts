@@ -1,5 +1,5 @@
 import type { Devices, Floor, Latency, Levels, Tracks, Transcript, Turn } from "@antiphon/client";
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { useAntiphon, useEvent } from "./provider.tsx";
 
 /** All that was said in this conversation, in order; a segment that changes keeps its place. */
@@ -14,6 +14,44 @@ export function useTranscript(): Transcript[] {
   );
   return all;
 }
+
+/** What one side says until the other does: a line of the transcript. */
+export interface Line {
+  /** Of its first segment. */
+  key: string;
+  who: Transcript["who"];
+  segments: Transcript[];
+  text: string;
+  /** Of the agent: how much of `text` has been heard. */
+  heard: string;
+  /** That of its last segment; "cut" where the agent was cut off. */
+  status: Transcript["status"];
+}
+
+/** The transcript by speakers: one line for all that one side says until the other does. */
+export function useLines(): Line[] {
+  const all = useTranscript();
+  return useMemo(() => lines(all), [all]);
+}
+
+function lines(all: readonly Transcript[]): Line[] {
+  const parted: Transcript[][] = [];
+  for (const segment of all) {
+    const last = parted.at(-1)?.at(-1);
+    if (last && last.who === segment.who && (last.status !== "cut" || segment.status === "cut")) parted.at(-1)!.push(segment);
+    else parted.push([segment]);
+  }
+  return parted.map((segments) => ({
+    key: segments[0]!.segment,
+    who: segments[0]!.who,
+    segments,
+    text: joined(segments.map(({ text }) => text)),
+    heard: joined(segments.map(({ text, heard = text }) => heard)),
+    status: segments.at(-1)!.status,
+  }));
+}
+
+const joined = (parts: string[]) => parts.map((part) => part.trim()).filter(Boolean).join(" ");
 
 /** All turns of this conversation, with their latency. Needs the option `observe`. */
 export function useTurns(): readonly Turn[] {
