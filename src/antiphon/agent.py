@@ -7,7 +7,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from .context import Entry
@@ -16,6 +16,7 @@ from .conversation.tools import Tool
 from .errors import ConfigurationError
 from .pipeline import Part
 from .playout.playout import Playout
+from .services.life import close_services, open_services
 from .services.ports import (
     PORTS,
     AudioFilter,
@@ -27,7 +28,6 @@ from .services.ports import (
     VoiceActivity,
     verified,
 )
-from .services.streams import ready
 from .session import Observer, Session
 from .transports.port import Transport
 from .turns.interruption import InterruptionClassifier
@@ -46,12 +46,17 @@ __all__ = ["AgentDefinition", "Listening", "Speaking"]
 logger = logging.getLogger("antiphon.agent")
 
 WARM_WITHIN = 60.0  # seconds that the language model may take to read the instructions
-CLOSED_WITHIN = 2.0  # seconds that services may take to close
 MOVED = {
     **dict.fromkeys(("speech", "mute", "cleaning", "classifier"), "listening=Listening"),
     **dict.fromkeys(("timing", "fillers", "apology", "ambience"), "speaking=Speaking"),
 }
 """Settings that were parameters of the agent, and the group that each is in now."""
+
+
+def _where(*names: str) -> str:
+    """Return where settings are now that were the agent's own."""
+    moved = "; ".join(f"{name} is in {MOVED[name]}({name}=...)" for name in names)
+    return f"{moved} now: from antiphon import Listening, Speaking"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +114,7 @@ class AgentDefinition:
     stt: str | SpeechToText = "local"
     llm: str | LanguageModel = "local"
     tts: str | TextToSpeech = "local"
+    _: KW_ONLY
     tools: Sequence[Tool] = ()
     greeting: str | None = None
     """What the agent says first; None waits for the user."""
@@ -125,9 +131,22 @@ class AgentDefinition:
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:
         """Raise ConfigurationError for settings that are in a group now."""
-        if moved := [f"{name} is in {MOVED[name]}({name}=...)" for name in settings if name in MOVED]:
-            raise ConfigurationError(f"{'; '.join(moved)} now: from antiphon import Listening, Speaking")
+        if moved := [name for name in settings if name in MOVED]:
+            raise ConfigurationError(_where(*moved))
         return super().__new__(cls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raise ConfigurationError for settings that are in a group now."""
+        if name in MOVED:
+            raise ConfigurationError(_where(name))
+        super().__setattr__(name, value)
+
+    if not TYPE_CHECKING:  # else a type checker would believe that there is every attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise an AttributeError which says where a setting is now."""
+            known = _where(name) if name in MOVED else ""
+            raise AttributeError(known or f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __post_init__(self) -> None:
         if not isinstance(self.instructions, str) or not self.instructions.strip():  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -135,6 +154,10 @@ class AgentDefinition:
         for tool in self.tools:
             if not isinstance(tool, Tool):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ConfigurationError(f"{tool!r} is not a tool: put @tool above its function")
+        groups = ((self.turns, TurnSettings), (self.listening, Listening), (self.speaking, Speaking))
+        for group, kind in groups:
+            if not isinstance(group, kind):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ConfigurationError(f"{group!r} is not a {kind.__name__}: pass {kind.__name__}(...)")
         self._services: dict[str, Any] = {}
         for name, port in PORTS.items():
             chosen = self.chosen(name)
@@ -180,41 +203,28 @@ class AgentDefinition:
         return copy
 
     async def open(self) -> None:
-        """Load and open the models ahead of the first conversation, which then starts at once."""
-        await asyncio.gather(*map(ready, self.services()))
+        """Load and open the models ahead of the first conversation, which then starts at once.
+
+        Raises what the first of them raises that cannot be opened, after closing the others.
+        """
+        try:
+            await open_services(self.services())
+        except BaseException:
+            await self.close()
+            raise
         try:
             async with asyncio.timeout(WARM_WITHIN):
                 await self.service("llm").warm(self.conversation().context)
         except Exception as error:  # noqa: BLE001  only the first answer is slower
             logger.warning("the language model could not be warmed: %r", error)
 
-    async def close(self, *, given: bool = True) -> None:
-        """Close the models; they are opened again by the next `open` or session.
-
-        `given=False` leaves objects open that the agent was given: other agents may use them.
-        """
-        own = [one for one in map(self.chosen, PORTS) if one is not None and not isinstance(one, str)]
-        services = [*self._services.values(), *(own if given else [])]
-        closing = [asyncio.create_task(service.close()) for service in services]
-        if not closing:
-            return
-        _, late = await asyncio.wait(closing, timeout=CLOSED_WITHIN)
-        if late:
-            for task in late:
-                task.cancel()
-            await asyncio.wait(late, timeout=CLOSED_WITHIN / 4)
-        for service, task in zip(services, closing, strict=True):
-            if not task.done() or task.cancelled():
-                logger.warning("%r did not close within %g s", service, CLOSED_WITHIN)
-            elif (error := task.exception()) is not None:
-                logger.warning("%r could not be closed: %r", service, error)
+    async def close(self) -> None:
+        """Close the models; they are opened again by the next `open` or session."""
+        given = [one for one in map(self.chosen, PORTS) if one is not None and not isinstance(one, str)]
+        await close_services([*self._services.values(), *given])
 
     async def __aenter__(self) -> Self:
-        try:
-            await self.open()
-        except BaseException:
-            await self.close()
-            raise
+        await self.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:

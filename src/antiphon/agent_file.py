@@ -2,18 +2,21 @@
 
 import sys
 import traceback
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, TypeAlias, cast
 
 from .agent import AgentDefinition
 from .errors import AntiphonError, ConfigurationError
 
-if TYPE_CHECKING:
-    from .server.host import Agents
+__all__ = ["AgentFactory", "Agents", "chosen", "from_file", "loading", "served"]
 
-__all__ = ["chosen", "from_file", "loading", "served"]
+AgentFactory: TypeAlias = Callable[[Any], AgentDefinition | Awaitable[AgentDefinition]]
+"""Makes the agent of one session, from the server's `Opening` (`server/port.py`)."""
+Agents: TypeAlias = Mapping[str, AgentDefinition | AgentFactory]
+"""What a server serves, by name."""
 
 loading: ContextVar[Path | None] = ContextVar("loading", default=None)
 """The file that is being run for its agent, so that `Agent.run` can refuse to run then."""

@@ -28,7 +28,7 @@ class Frame:
     late: ClassVar[Literal["hold", "drop oldest"]] = "hold"
     """What happens if a stage cannot keep up: hold back the producer, or drop the oldest that wait.
 
-    Only the user's media is dropped: a microphone cannot be held back, and what is old is of no use.
+    A microphone and a camera cannot be held back, and what is old is of no use.
     """
     most_waiting: ClassVar[int | None] = None
     """How many may wait in a stage's inbox, besides its limit in seconds; None: no limit by number."""
@@ -62,10 +62,11 @@ class Audio(Frame):
 
 
 class Picture(Frame):
-    """A frame that is one picture of a video."""
+    """A frame that is one picture of a video. One that comes late is of no use, whoever made it."""
 
     __slots__ = ()
     media = True
+    late = "drop oldest"
     most_waiting = 3  # 1.4 MB each for 720p, and whoever is slower than the camera wants the newest
     pixels: bytes
 

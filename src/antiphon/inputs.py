@@ -79,7 +79,12 @@ class Inputs:
         return self._clock.now() - self.origin if self._begun else 0.0
 
     def enter(self, part: PartPort, frame: Frame | Signal) -> None:
-        """Handle a frame as an input that starts at a part's place."""
+        """Handle a frame as an input that starts at a part's place.
+
+        Captured media that comes before the session's time begins has no place in it, and is dropped.
+        """
+        if not self._begun and frame.media and isinstance(frame, Frame) and frame.late == "drop oldest":
+            return
         self.defer(self._put, part, frame)
 
     def call(self, name: str, argument: Any, call: Callable[[], object]) -> None:
@@ -96,7 +101,8 @@ class Inputs:
 
     def fire(self, part: PartPort, number: int, call: Callable[[], object]) -> None:
         """Make the call of a timer, within an input; an exception is a failure of the part."""
-        self._observers.timer(self.now, part.name, number)
+        if self._observers.media:
+            self._observers.timer(self.now, part.name, number)
         try:
             call()
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  one part must not end it all

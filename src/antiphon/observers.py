@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from .errors import AntiphonError
+from .errors import AntiphonError, UsageError
 from .flow import Frame, Signal
 from .frames import Failed
 
@@ -22,7 +22,7 @@ class Observer(Protocol):
     An observer that raises an exception is closed and sees no more.
     """
 
-    media: bool
+    media: bool = False
     """Whether it also wants audio, pictures and timers. With them a session can be replayed."""
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
@@ -30,14 +30,16 @@ class Observer(Protocol):
         ...
 
     def close(self) -> None:
-        """The session is over."""
-        ...
+        """The session is over. By default, do nothing."""
 
 
 class Observers:
     """Shows each frame once, however many parts pass it on, and whether it was an input."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
+        for observer in observers:
+            if missing := [name for name in ("media", "saw", "close") if not hasattr(observer, name)]:
+                raise UsageError(f"{observer!r} lacks {', '.join(missing)}: derive its class from Observer")
         self.media = any(observer.media for observer in observers)
         self.entering = False
         """Whether the next frame to be shown is an input."""

@@ -24,7 +24,7 @@ def chain(parts: Part) -> list[Processor]:
     if not isinstance(parts, Sequence) or isinstance(parts, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(
             f"a pipeline is a list of processors and stages; {parts!r} is a {type(parts).__name__}. "
-            "A service is placed in a pipeline by its stage, for example SpeechOut(tts)"
+            "A service is placed in a pipeline by its stage, for example TTS(tts)"
         )
     return [processor for part in parts for processor in chain(part)]
 

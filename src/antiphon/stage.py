@@ -42,14 +42,13 @@ class Stage(Processor):
     inbox_seconds: ClassVar[float] = 10.0
     """How much may wait for async handlers, in seconds of media; a frame without media counts 0.02.
 
-    At the limit the stages that make the frames are held back. Of the user's audio and pictures the oldest
-    are dropped instead.
+    At the limit the stages that make the frames are held back. Of the user's audio, and of pictures, the
+    oldest are dropped instead.
     """
     dropped: int = 0
-    """Frames of the user's media that were dropped, since the async handlers could not keep up."""
-    """How much may wait in the inbox, in seconds of media; a frame without media counts 0.02."""
+    """Frames of media that were dropped, since the async handlers could not keep up."""
     back_pressure: ClassVar[bool] = True
-    """Whether its tasks wait while a queue behind it is full. False for capture, which is never held."""
+    """True if its tasks wait while a queue behind it is full. False for capture, which is never held."""
 
     _handling: Work | None = None
 

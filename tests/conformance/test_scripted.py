@@ -16,11 +16,13 @@ from antiphon.testing import (
     check_eot,
     check_llm,
     check_stt,
+    check_transport,
     check_tts,
     check_vad,
     loud,
     run_virtual,
 )
+from antiphon.transports.loopback import Loopback
 
 
 class Constant(ScriptedSTT):
@@ -120,3 +122,12 @@ def test_wrong_words_are_noticed() -> None:
 def test_deafness_is_noticed() -> None:
     with pytest.raises(AssertionError, match="not noticed"):
         run_virtual(check_vad(Deaf, loud(1.0)))
+
+
+def test_what_is_no_service_fails_with_a_sentence() -> None:
+    with pytest.raises(AssertionError, match=r"nor an object with a speak\(\) of its own"):
+        run_virtual(check_tts(object))  # type: ignore[arg-type]
+    with pytest.raises(AssertionError, match="give the class of the service"):
+        run_virtual(check_tts(ScriptedTTS()))  # type: ignore[arg-type]
+    with pytest.raises(AssertionError, match="write a FarSide"):
+        run_virtual(check_transport(Loopback))  # type: ignore[arg-type]

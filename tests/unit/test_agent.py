@@ -1,13 +1,16 @@
 """An agent refuses what cannot work and says what to write; it opens and closes its services."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from antiphon import Agent, Listening, Speaking
+from antiphon.clock import LoopClock
 from antiphon.context import Context
 from antiphon.errors import ConfigurationError
+from antiphon.services.ports import Speech, TextToSpeech, Word
 from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS, run_virtual
 
 
@@ -17,7 +20,7 @@ def test_class_in_place_of_an_object() -> None:
 
 
 def test_what_is_no_service() -> None:
-    with pytest.raises(ConfigurationError, match=r"object with speak\(\)"):
+    with pytest.raises(ConfigurationError, match=r"object with a speak\(\) of its own"):
         Agent("x", tts=5)  # type: ignore[arg-type]
 
 
@@ -88,7 +91,6 @@ def test_an_agent_opens_and_closes_its_services() -> None:
     async def main() -> None:
         async with counted(llm):
             assert llm.life == ["load", "open"]
-        await counted(llm).close(given=False)
 
     asyncio.run(main())
     assert llm.life == ["load", "open", "close"]
@@ -109,3 +111,59 @@ def test_services_are_shared_by_a_copy_with_others() -> None:
     assert agent.service("llm") is not None
     assert agent.with_services(stt=ScriptedSTT([])).service("llm") is agent.service("llm")
     assert copy.service("stt") is not agent.service("stt")
+
+
+def test_what_is_still_opening_when_another_fails_is_closed() -> None:
+    class Keyless(ScriptedLLM):
+        async def open(self) -> None:
+            raise ConfigurationError("no key")
+
+    class Slow(ScriptedTTS):
+        is_open = False
+
+        async def open(self) -> None:
+            await LoopClock().sleep(0.3)
+            self.is_open = True
+
+        async def close(self) -> None:
+            self.is_open = False
+
+    tts = Slow()
+
+    async def main() -> None:
+        with pytest.raises(ConfigurationError, match="no key"):
+            async with Agent("x", stt=ScriptedSTT([]), llm=Keyless([]), tts=tts, vad=None, eot=None):
+                pass
+        await LoopClock().sleep(1)
+
+    run_virtual(main())
+    assert not tts.is_open
+
+
+def test_a_derived_service_without_its_main_method_is_none() -> None:
+    class Mute(TextToSpeech):
+        sample_rate = 16000
+
+    with pytest.raises(ConfigurationError, match=r"nor an object with a speak\(\) of its own"):
+        Agent("x", tts=Mute())  # type: ignore[abstract]
+
+
+def test_a_derived_service_is_told_what_has_no_default() -> None:
+    class Rateless(TextToSpeech):
+        async def speak(self, text: AsyncIterator[str]) -> AsyncIterator[Speech | Word]:
+            yield Speech(b"", 0)
+
+    with pytest.raises(ConfigurationError, match="does not set sample_rate"):
+        Agent("x", tts=Rateless())  # type: ignore[abstract]
+
+
+def test_settings_that_have_moved_say_where_however_they_are_used() -> None:
+    agent = counted("openai")
+    with pytest.raises(ConfigurationError, match="timing is in speaking=Speaking"):
+        agent.timing = None  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="mute is in listening=Listening"):
+        _ = agent.mute  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = agent.nonsense  # type: ignore[attr-defined]
+    with pytest.raises(ConfigurationError, match=r"pass Speaking\(...\)"):
+        Agent("x", speaking=Listening())  # type: ignore[arg-type]

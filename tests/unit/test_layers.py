@@ -136,7 +136,7 @@ def test_every_file_has_its_layer() -> None:
 def test_nobody_imports_a_layer_above_its_own() -> None:
     wrong = [
         found
-        for found in IMPORTS
+        for found in EVERY_IMPORT
         if found.module.startswith("antiphon.")
         and found.unit != "__init__"
         and RANKS[found.module.split(".")[1]] > RANKS[found.unit]

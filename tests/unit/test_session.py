@@ -28,8 +28,10 @@ from antiphon.frames import (
     UserAudio,
     UserKey,
     UserText,
+    UserVideo,
 )
 from antiphon.journal import Journal, replay
+from antiphon.pipeline import Tap
 from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, SessionPort, on
 from antiphon.reply import Reply
@@ -741,3 +743,27 @@ async def test_logs_say_what_failed(caplog: pytest.LogCaptureFixture) -> None:
     assert [(record.getMessage(), bool(record.exc_info)) for record in caplog.records] == [
         ("Fails failed", True)
     ]
+
+
+@virtual
+async def test_captured_media_from_before_the_beginning_is_dropped_and_the_rest_waits() -> None:
+    kept: list[Frame] = []
+    session = Session([Tap(kept.append, UserAudio, UserVideo, UserText)])
+    for _ in range(1000):
+        session.send(UserVideo(bytes(6), 2, 2, 0.0))
+        session.send(UserAudio(bytes(640), 16000, 0))
+    session.send(UserText("early"))
+    async with session:
+        pass
+    assert kept == [UserText("early")]
+
+
+@virtual
+async def test_an_observer_that_lacks_a_member_is_refused() -> None:
+    class Half:
+        media = False
+
+        def saw(self, *_: object) -> None: ...
+
+    with pytest.raises(UsageError, match="lacks close: derive its class from Observer"):
+        Session([], observers=[Half()])  # type: ignore[list-item]

@@ -16,7 +16,7 @@ from .show import console, reports_errors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..server.host import Agents
+    from ..agent_file import Agents
     from ..server.port import Host, OnReport
     from ..transports.telephony.port import Provider
 

@@ -13,9 +13,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..agent_file import Agents
 from . import clients, page, phone
 from .admission import Admission
-from .host import Agents, LoopHost
+from .host import LoopHost
 from .port import Host, OnReport, Refused
 from .responses import HANDLERS, answer, refused
 from .settings import ServerSettings

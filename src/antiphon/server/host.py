@@ -4,12 +4,14 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from ..agent import AgentDefinition
+from ..agent_file import Agents
 from ..errors import AntiphonError, BadResponseError, TheyErred, UsageError
 from ..frames import ReplyEnded, SessionEnded, SessionStarted
+from ..services.life import ServiceLeases
+from ..services.ports import Service
 from ..session import Session
 from ..telemetry.latency import Latency
 from ..transports.wire import Wire
@@ -34,14 +36,9 @@ from .settings import ServerSettings
 if TYPE_CHECKING:
     from ..transports.sip import Ringing
 
-__all__ = ["AgentFactory", "Agents", "LoopHost", "LoopSession"]
+__all__ = ["LoopHost", "LoopSession"]
 
 logger = logging.getLogger("antiphon.server")
-
-AgentFactory: TypeAlias = Callable[[Opening], AgentDefinition | Awaitable[AgentDefinition]]
-"""Makes the agent of one session."""
-Agents: TypeAlias = Mapping[str, AgentDefinition | AgentFactory]
-"""What a server serves, by name."""
 
 
 class LoopHost:
@@ -61,6 +58,8 @@ class LoopHost:
         self.on_report = on_report
         self.names = list(agents)
         self.sessions: dict[str, LoopSession] = {}
+        self.leases = ServiceLeases()
+        self._opened: list[AgentDefinition] = []  # agents for all sessions, in use until `close`
 
     @property
     def running(self) -> int:
@@ -75,8 +74,14 @@ class LoopHost:
     async def start(self) -> None:
         """Load the agents' models and import all code, so that no call has to wait for that."""
         session_transport.preload(self.settings)
-        for agent in self._shared_agents():
-            await agent.open()
+        try:
+            for agent in self._shared_agents():
+                await self.leases.acquire(agent.services())
+                self._opened.append(agent)
+                await agent.open()
+        except BaseException:
+            await self.close()
+            raise
 
     async def open(
         self, opening: Opening, wire: Wire | None, ringing: "Ringing | None" = None
@@ -88,7 +93,7 @@ class LoopHost:
         try:
             await session.open(wire, ringing)
         except BaseException:
-            session.forget()
+            await session.abandon()
             raise
         return session
 
@@ -100,20 +105,18 @@ class LoopHost:
         if isinstance(found, AgentDefinition):
             return found
         made = found(opening)
-        return await made if inspect.isawaitable(made) else made
+        agent = await made if inspect.isawaitable(made) else made
+        if not isinstance(agent, AgentDefinition):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise UsageError(f"the function for agent {opening.agent!r} returned {agent!r}: return an Agent")
+        return agent
 
     async def close(self) -> None:
         """Cancel every session, then close the agents' services."""
         await asyncio.gather(
             *(session.cancel("the server was closed") for session in list(self.sessions.values()))
         )
-        await asyncio.gather(*(agent.close() for agent in self._shared_agents()))
-
-    async def release(self, agent: AgentDefinition) -> None:
-        """Close the services of an agent that was made for one session, unless another session uses it."""
-        in_use = [*self._shared_agents(), *(session.agent for session in self.sessions.values())]
-        if not any(other is agent for other in in_use):
-            await agent.close(given=False)
+        opened, self._opened = self._opened, []
+        await asyncio.gather(*(self.leases.release(agent.services()) for agent in opened))
 
     def _shared_agents(self) -> list[AgentDefinition]:
         """Return the agents that serve every session, as opposed to those that a function makes for one."""
@@ -126,7 +129,7 @@ class LoopSession:
     def __init__(self, host: LoopHost, opening: Opening) -> None:
         self._host = host
         self._opening = opening
-        self.agent: AgentDefinition | None = None
+        self._services: list[Service] = []
         self._transport: SessionTransport | None = None
         self._conversation: Session | None = None
         self._task: asyncio.Task[None] | None = None
@@ -143,7 +146,10 @@ class LoopSession:
         try:
             transport = await session_transport.make(self._opening, wire, self._host.settings, ringing)
             self._transport = transport
-            self.agent = agent = await self._host.agent(transport.opening)
+            agent = await self._host.agent(transport.opening)
+            services = agent.services()
+            await self._host.leases.acquire(services)
+            self._services = services
             self._conversation = agent.session(transport.transport, observers=transport.observers)
         except AntiphonError as error:
             raise _refusal(error) from error
@@ -198,7 +204,12 @@ class LoopSession:
             await self._conversation.cancel(reason)
         await self.wait()
 
-    def forget(self) -> None:
+    async def abandon(self) -> None:
+        """Give up a session that could not be opened."""
+        self._forget()
+        await self._host.leases.release(self._services)
+
+    def _forget(self) -> None:
         """Remove this session from the host, which makes room for another."""
         self._host.sessions.pop(self.session, None)
 
@@ -232,7 +243,7 @@ class LoopSession:
         except Exception:
             logger.exception("session %s could not be closed", self.session)
         finally:
-            self.forget()
+            self._forget()
             seconds = time.monotonic() - self._began if self._began is not None else 0.0
             logger.info(
                 "session %s (%s) ended after %.0f s: %s",
@@ -242,8 +253,7 @@ class LoopSession:
                 without_numbers(self._reason),
             )
             self._report(SessionOver(*self._about, self._reason, round(seconds, 3)))
-            if self.agent is not None:
-                await self._host.release(self.agent)
+            await self._host.leases.release(self._services)
 
     def _subscribe(self, conversation: Session, latency: Latency) -> None:
         def began(_: SessionStarted) -> None:

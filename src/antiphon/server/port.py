@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from ..transports.telephony.port import CallDetails
+from ..transports.telephony.port import AudioFormat, CallDetails
 from ..transports.wire import Wire
 
 if TYPE_CHECKING:
     from ..transports.sip import Ringing
 
 __all__ = [
+    "AudioFormat",
+    "CallDetails",
     "Candidate",
     "Candidates",
     "Framing",
@@ -30,6 +32,7 @@ __all__ = [
     "OnReport",
     "Opening",
     "PhoneOpening",
+    "Refusal",
     "Refused",
     "Report",
     "SIPOpening",
@@ -38,6 +41,7 @@ __all__ = [
     "TurnAnswered",
     "WebRTCOpening",
     "WebsocketOpening",
+    "Wire",
 ]
 
 Kind: TypeAlias = Literal["webrtc", "websocket", "phone", "sip"]
@@ -183,6 +187,23 @@ class Refused(Exception):  # noqa: N818  an answer to the client rather than a f
     def __init__(self, status: int, detail: str, retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.status, self.detail, self.retry_after = status, detail, retry_after
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A `Refused` as data, for hosts whose sessions run in other processes."""
+
+    status: int
+    detail: str
+    retry_after: float | None = None
+
+    @classmethod
+    def of(cls, refused: Refused) -> "Refusal":
+        """The data of an exception."""
+        return cls(refused.status, refused.detail, refused.retry_after)
+
+    def exception(self) -> Refused:
+        """The exception again."""
+        return Refused(self.status, self.detail, self.retry_after)
 
 
 class HostedSession(Protocol):

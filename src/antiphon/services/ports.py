@@ -249,8 +249,10 @@ class ServicePort:
     """True if a pipeline can do without."""
 
     def missing(self, service: object) -> list[str]:
-        """Return the members of the protocol that a service lacks."""
-        return [name for name in _members(self.protocol) if not hasattr(service, name)]
+        """Return the members of the protocol that a service lacks; the main method must be its own."""
+        missing = [name for name in _members(self.protocol) if not hasattr(service, name)]
+        inherited = getattr(type(service), self.method, None) is vars(self.protocol)[self.method]
+        return [*missing, self.method] if inherited else missing
 
 
 PORTS = {
@@ -296,7 +298,12 @@ def verified(port: str, service: Any) -> Any:
         if known.method in missing:
             raise ConfigurationError(
                 f"{port}={service!r} is neither a name like 'vendor/model' "
-                f"nor an object with {known.method}()"
+                f"nor an object with a {known.method}() of its own"
+            )
+        if known.protocol in type(service).__mro__:
+            raise ConfigurationError(
+                f"{port}={service!r} does not set {', '.join(missing)}, "
+                f"for which {known.protocol.__name__} has no default"
             )
         raise ConfigurationError(
             f"{port}={service!r} lacks {', '.join(missing)}: derive its class from antiphon.services.ports."

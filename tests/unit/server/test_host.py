@@ -11,6 +11,7 @@ import pytest
 
 from antiphon import Agent
 from antiphon.clock import LoopClock
+from antiphon.errors import ConfigurationError
 from antiphon.server.host import LoopHost
 from antiphon.server.port import (
     Candidates,
@@ -378,7 +379,71 @@ async def test_an_agent_made_for_a_call_is_closed_after_its_last_one(monkeypatch
     assert [llm.closed for llm in made] == [0], "another call uses it"
     await calls[1].cancel("over")
     assert [llm.closed for llm in made] == [1]
-    call = await host.open(opening("given", session="c"), Pipe())
-    await call.cancel("over")
-    assert given.closed == 0, "whoever made it may use it elsewhere"
+    calls = [await host.open(opening("given", session=name), Pipe()) for name in ("c", "d")]
+    await calls[0].cancel("over")
+    assert given.closed == 0, "another agent has it, too"
+    await calls[1].cancel("over")
+    assert given.closed == 1
     await host.close()
+
+
+@virtual
+async def test_services_that_agents_share_stay_open_until_the_last_call_is_over() -> None:
+    shared = Counting([])
+    base = agent(llm=shared)
+    host = LoopHost({"agent": lambda _: base.with_services(stt=ScriptedSTT([]))})
+    calls = [await host.open(opening(session=name), Pipe()) for name in ("a", "b")]
+    await calls[0].cancel("over")
+    assert shared.closed == 0
+    await calls[1].cancel("over")
+    assert shared.closed == 1
+    await host.close()
+
+
+@virtual
+async def test_a_call_waits_for_a_service_that_is_being_closed() -> None:
+    life: list[str] = []
+
+    class Slow(ScriptedLLM):
+        async def open(self) -> None:
+            life.append("open")
+
+        async def close(self) -> None:
+            life.append("closing")
+            await LoopClock().sleep(0.5)
+            life.append("closed")
+
+    one = agent(llm=Slow([]))
+    host = LoopHost({"agent": lambda _: one})
+    first = await host.open(opening(session="a"), Pipe())
+    await LoopClock().sleep(0.1)
+    ending = asyncio.create_task(first.cancel("over"))
+    await LoopClock().sleep(0.2)
+    second = await host.open(opening(session="b"), Pipe())
+    await LoopClock().sleep(1)
+    assert life == ["open", "closing", "closed", "open"]
+    await ending
+    await second.cancel("over")
+    await host.close()
+
+
+@virtual
+async def test_a_host_that_cannot_start_closes_what_it_opened() -> None:
+    class Keyless(ScriptedLLM):
+        async def open(self) -> None:
+            raise ConfigurationError("no key")
+
+    good = Counting([])
+    host = LoopHost({"good": agent(llm=good), "bad": agent(llm=Keyless([]))})
+    with pytest.raises(ConfigurationError, match="no key"):
+        await host.start()
+    assert (good.opened, good.closed) == (1, 1)
+
+
+@virtual
+async def test_a_function_that_returns_no_agent_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    host = LoopHost({"agent": lambda _: None})  # type: ignore[dict-item]
+    with pytest.raises(Refused):
+        await host.open(opening(), Pipe())
+    assert "the function for agent 'agent' returned None" in caplog.text
+    assert host.room == host.settings.capacity

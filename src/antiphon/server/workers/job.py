@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..host import Agents
+from ...agent_file import Agents
 from ..settings import PREFIX, ServerSettings
 from .limits import WorkerLimits
 

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from ..port import Candidates, Offer, OfferAnswer, Opening, Refused, Report
+from ..port import Candidates, Offer, OfferAnswer, Opening, Refusal, Report
 
 __all__ = [
     "AskAnswered",
@@ -15,30 +15,12 @@ __all__ = [
     "FromWorker",
     "Ping",
     "Pong",
-    "Refusal",
     "SessionOpened",
     "SessionReported",
     "WorkerDone",
     "WorkerReady",
     "WorkerTaken",
 ]
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """A `Refused` as data."""
-
-    status: int
-    detail: str
-    retry_after: float | None = None
-
-    @classmethod
-    def of(cls, refused: Refused) -> "Refusal":
-        """The data of an exception."""
-        return cls(refused.status, refused.detail, refused.retry_after)
-
-    def exception(self) -> Refused:
-        """The exception again."""
-        return Refused(self.status, self.detail, self.retry_after)
 
 
 # From the server to a worker ----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from ...agent import AgentDefinition
+from ...agent_file import Agents
 from ...context import Context
 from ...errors import BadResponseError, UnavailableError
 from ...frames import ToolCall
@@ -24,7 +25,6 @@ from ...services.ports import (
     TokenUsage,
     TurnHint,
 )
-from ..host import Agents
 from ..port import Opening
 from .model_server import (
     REMOTE,

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from ..host import Agents, LoopHost
-from ..port import Candidates, HostedSession, Offer, OfferAnswer, Opening, Refused, Report
+from ...agent_file import Agents
+from ..host import LoopHost
+from ..port import Candidates, HostedSession, Offer, OfferAnswer, Opening, Refusal, Refused, Report
 from .job import Job
 from .limits import limit_memory
 from .messages import (
@@ -23,7 +24,6 @@ from .messages import (
     FromServer,
     Ping,
     Pong,
-    Refusal,
     SessionOpened,
     SessionReported,
     WorkerDone,

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from ...transports.wire import Wire
-from ..port import Candidates, Offer, OfferAnswer, OnReport, Opening, Refused, Report, SessionOver
+from ..port import Candidates, Offer, OfferAnswer, OnReport, Opening, Refusal, Refused, Report, SessionOver
 from .limits import WorkerLimits
 from .messages import (
     AskAnswered,
@@ -24,7 +24,6 @@ from .messages import (
     FromWorker,
     Ping,
     Pong,
-    Refusal,
     SessionOpened,
     SessionReported,
     WorkerDone,

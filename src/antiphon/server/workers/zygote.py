@@ -29,10 +29,10 @@ from typing import Any
 import msgspec
 
 from ...agent import AgentDefinition
+from ...agent_file import Agents
 from ...errors import AntiphonError, YouErred
 from ...services.ports import PORTS, Service
 from ...transports.loopback import Loopback
-from ..host import Agents
 from .job import Job
 from .model_server import REMOTE, key_of
 from .processes import call_this, die_with

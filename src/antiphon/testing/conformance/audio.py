@@ -33,7 +33,7 @@ PIECES = ("The first sentence is short.", "The second one is a little longer tha
 
 async def check_tts(make: Callable[[], TextToSpeech]) -> None:
     """Check a text-to-speech service, which is asked for about ten seconds of speech."""
-    async with alive(make) as service:
+    async with alive("tts", make) as service:
         spoken = await _speak(service, PIECES)
         audio = [item for item in spoken if isinstance(item, Speech)]
         assert all(len(speech.pcm) % 2 == 0 for speech in audio), "audio must be whole 16-bit samples"
@@ -59,7 +59,7 @@ async def check_tts(make: Callable[[], TextToSpeech]) -> None:
 
 async def check_stt(make: Callable[[], SpeechToText], speech: bytes, words: str) -> None:
     """Check a speech-to-text service. `speech` is at the service's rate and says `words`."""
-    async with alive(make) as service:
+    async with alive("stt", make) as service:
         pieces = [AudioChunk(speech[at : at + 640]) for at in range(0, len(speech), 640)]
         heard = await _transcribe(service, [*pieces, Flush(True)])
         finals = [item for item in heard if item.final]
@@ -88,7 +88,7 @@ async def check_stt(make: Callable[[], SpeechToText], speech: bytes, words: str)
 
 async def check_vad(make: Callable[[], VoiceActivity], speech: bytes) -> None:
     """Check a voice activity service. `speech` is at the service's rate."""
-    async with alive(make) as service:
+    async with alive("vad", make) as service:
         size = service.window * 2
         windows = [speech[at : at + size] for at in range(0, len(speech) - size + 1, size)]
         silence = [bytes(size)] * 20
@@ -108,7 +108,7 @@ async def check_vad(make: Callable[[], VoiceActivity], speech: bytes) -> None:
 
 async def check_eot(make: Callable[[], EndOfTurn], finished: bytes) -> None:
     """Check an end-of-turn service. `finished` is a complete turn at the service's rate."""
-    async with alive(make) as service:
+    async with alive("eot", make) as service:
         scores = [
             await service.score(pcm)
             for pcm in (finished, finished, b"", finished[: service.sample_rate // 5 * 2])

@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from ...services.ports import Service
+from ...errors import ConfigurationError
+from ...services.ports import Service, verified
 
 __all__ = ["alive", "nothing_left"]
 
@@ -13,13 +14,23 @@ S = TypeVar("S", bound=Service)
 
 
 @asynccontextmanager
-async def alive(make: Callable[[], S]) -> AsyncGenerator[S, None]:
-    """Make, load and open a service; on leaving, check that it can be closed twice and leaves no task."""
+async def alive(port: str, make: Callable[[], S]) -> AsyncGenerator[S, None]:
+    """Make a service of a port and lead it through its life, with the caller's checks in the middle.
+
+    It is loaded and opened twice, closed and opened again; on leaving it is closed twice and leaves no task.
+    """
+    assert callable(make), f"give the class of the service, or a function that makes it, not {make!r}"
     async with nothing_left():
         service = make()
+        try:
+            verified(port, service)
+        except ConfigurationError as error:
+            raise AssertionError(str(error)) from error
         for _ in range(2):
             await service.load()
             await service.open()
+        await service.close()
+        await service.open()
         yield service
         for _ in range(2):
             await service.close()

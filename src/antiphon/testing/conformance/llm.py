@@ -32,7 +32,7 @@ INSTRUCTIONS = "You answer the phone of a bicycle shop. One short sentence."
 
 async def check_llm(make: Callable[[], LanguageModel], *, tools: bool = True) -> None:
     """Check a language model service. `tools=False` does not ask it to call one."""
-    async with alive(make) as service:
+    async with alive("llm", make) as service:
         plain = Context(INSTRUCTIONS, (UserSaid("Hello, who is this?"),))
         await service.warm(plain)
         said = await _all(service, plain)

@@ -62,7 +62,12 @@ class FarSide(Protocol):
 
 async def check_transport(make: Callable[[], FarSide]) -> None:
     """Check a transport, with a new far side for each of the conversations."""
-    await _check_audio_in(make())
+    far = make()
+    for name in ("connect", "talk", "heard", "cleared", "leave", "closed"):
+        assert hasattr(type(far), name) or name in vars(far), (
+            f"{far!r} has no {name}: write a FarSide, which talks to the transport from outside"
+        )
+    await _check_audio_in(far)
     await _check_audio_out(make())
     await _check_interruption(make())
     if (far := make()).leaves:
