@@ -23,7 +23,7 @@ TAIL = 64
 
 @dataclass(frozen=True, slots=True)
 class WordRule:
-    """The turn is more or less likely to be over if `pattern` matches."""
+    """A rule that the turn is more or less likely over if `pattern` matches."""
 
     pattern: str
     """A regular expression; case is ignored. Of the agent's words it sees only the last sentence."""
@@ -201,7 +201,7 @@ RULES: tuple[WordRule, ...] = (
 
 @lru_cache(512)
 def _told(rules: "WordRules", words: str, asked: str) -> list[Hint]:
-    """Cached: the same words are judged again at each fact in a pause."""
+    """Return `rules.first`, cached: a pause judges the same words at each fact."""
     return rules.first(words, asked)
 
 
