@@ -65,7 +65,7 @@ class Listening:
     Each conversation makes an instance of it."""
     cleaning: str | Callable[[], AudioFilter] | None = None
     """The filter of the microphone's audio: "webrtc_audio/echo", or the class of your own filter.
-    Each conversation makes an instance of it, and no part gets unfiltered audio."""
+    Each conversation makes an instance of it."""
     classifier: InterruptionClassifier | None = None
     """Decides what a sound over the agent's voice is; None means the rules of `turns.interruption`."""
 
@@ -119,7 +119,7 @@ class AgentDefinition:
     listening: Listening = field(default_factory=Listening)
     speaking: Speaking = field(default_factory=Speaking)
     screening: "ScreeningSettings | None" = None
-    """For calls that the agent makes: what to do with whoever, or whatever, answers."""
+    """For calls that the agent makes: what to do, depending on who or what answers."""
     history: Sequence[Entry] = ()
     """What was said before the conversation begins."""
 
@@ -225,7 +225,8 @@ class AgentDefinition:
     def pipeline(self, transport: Transport) -> list[Part]:
         """Return the parts of a conversation over this transport.
 
-        The list may be edited or replaced before it is passed to a Session."""
+        The list may be edited or replaced before it is passed to a Session.
+        """
         from .services.eot import EOT
         from .services.llm import LLM
         from .services.stt import STT

@@ -1,6 +1,7 @@
 """The conversation as a language model reads it.
 
-Each vendor's driver converts it to its own format."""
+Each vendor's driver converts it to its own format.
+"""
 
 from typing import Any, TypeAlias
 
@@ -35,7 +36,8 @@ Attachment: TypeAlias = Image
 class ToolCall:
     """A call of a tool, as the model wants it.
 
-    `arguments` is the JSON text as the model wrote it."""
+    `arguments` is the JSON text as the model wrote it.
+    """
 
     id: str
     name: str

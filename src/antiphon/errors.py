@@ -46,7 +46,8 @@ class AuthenticationError(TheyErred):
 class RateLimitError(TheyErred):
     """The service refused the request because there were too many.
 
-    `retry_after` is in seconds; None if the service did not say."""
+    `retry_after` is in seconds; None if the service did not say.
+    """
 
     retryable = True
 

@@ -76,7 +76,8 @@ class UserVideo(Picture):
 class ClientMessage(Frame):
     """Data from the client's program.
 
-    With an `id` it is a request: answer it with a ServerMessage."""
+    With an `id` it is a request: answer it with a ServerMessage.
+    """
 
     type: str
     data: Any = None
@@ -105,7 +106,8 @@ class SpeechStarted(Frame):
 class SpeechPaused(Frame):
     """The user has been quiet since `at`, and may have stopped.
 
-    `sounded` is when the last sound ended, if known."""
+    `sounded` is when the last sound ended, if known.
+    """
 
     at: float
     sounded: float | None = None
@@ -130,7 +132,8 @@ class SpeechStopped(Frame):
 class Transcript(Frame):
     """Words of the user, spoken from `started` to `ended`.
 
-    They may still change unless the transcript is `final`."""
+    They may still change unless the transcript is `final`.
+    """
 
     text: str
     final: bool
@@ -170,7 +173,8 @@ class TalkButton(Frame):
 class EagerTurn(Frame):
     """The user has probably finished: a reply may be prepared.
 
-    It is not heard before the UserTurn."""
+    It is not heard before the UserTurn.
+    """
 
     text: str
     started: float
@@ -182,7 +186,8 @@ class EagerTurn(Frame):
 class EagerTurnDropped(Frame):
     """The EagerTurn was wrong: discard what was prepared for it.
 
-    The user went on, or said something else."""
+    The user went on, or said something else.
+    """
 
     reason: str = ""
 
@@ -212,7 +217,8 @@ class Prompt(Frame):
 class Prime(Frame):
     """A request to the language model to cache what later prompts begin with.
 
-    Those prompts are then answered sooner."""
+    Those prompts are then answered sooner.
+    """
 
     context: Context
 
@@ -230,7 +236,8 @@ class Text(Frame):
 class TextEnded(Frame):
     """One generation is over: speak all of its text.
 
-    With `more`, the reply goes on once its tools have run."""
+    With `more`, the reply goes on once its tools have run.
+    """
 
     reply: int
     more: bool = False
@@ -249,7 +256,8 @@ class SegmentStarted(Frame):
 class WordTimed(Frame):
     """A word's time: text up to `end` is spoken at sample `at` of the segment.
 
-    `at` is counted at the sample rate of the vendor's audio."""
+    `at` is counted at the sample rate of the vendor's audio.
+    """
 
     reply: int
     end: int
@@ -260,7 +268,8 @@ class WordTimed(Frame):
 class Backchannel(Frame):
     """Something short to say while the user speaks, such as "mhm".
 
-    It belongs to no reply and is not added to the context."""
+    It belongs to no reply and is not added to the context.
+    """
 
     text: str
 
@@ -297,7 +306,8 @@ class AudioEnded(Frame):
 class AgentVideo(Picture):
     """A picture that the agent shows at second `at`, laid out like UserVideo.
 
-    `at` counts on the output timeline."""
+    `at` counts on the output timeline.
+    """
 
     pixels: bytes
     width: int
@@ -329,7 +339,8 @@ class Transfer(Frame):
 class ServerMessage(Frame):
     """Data for the client, or the answer to one of its requests.
 
-    `answers` is the id of that request; if it `failed`, `data` says why."""
+    `answers` is the id of that request; if it `failed`, `data` says why.
+    """
 
     data: Any
     answers: str = ""
@@ -362,7 +373,8 @@ class UserTurnStarted(Signal):
 class UserIdle(Signal):
     """Nobody has spoken for this many seconds.
 
-    `action` is what happens: "prompt", "away" or "end"."""
+    `action` is what happens: "prompt", "away" or "end".
+    """
 
     seconds: float
     action: str
@@ -391,7 +403,8 @@ class ReplyCommitted(Signal):
 class AnswerPaced(Signal):
     """An asynchronous response timing has decided how long the answer waits.
 
-    The answer of `part` is heard `seconds` after the user's last sound at the earliest."""
+    The answer of `part` is heard `seconds` after the user's last sound at the earliest.
+    """
 
     part: str
     seconds: float
@@ -402,7 +415,8 @@ class AnswerPaced(Signal):
 class Generated(Signal):
     """The model has finished one generation.
 
-    With `calls`, the reply goes on once those tools have run."""
+    With `calls`, the reply goes on once those tools have run.
+    """
 
     reply: int
     calls: tuple[ToolCall, ...] = ()
@@ -438,7 +452,8 @@ class PlayoutStarted(Signal):
 class PlayoutReached(Signal):
     """The far end has played up to sample `at` of the output timeline.
 
-    It has returned the mark that was sent there."""
+    It has returned the mark that was sent there.
+    """
 
     at: int
 
@@ -482,7 +497,8 @@ class Interrupted(Signal):
 class ReplyEnded(Signal):
     """A reply is over; `heard` is the part of its `text` that was heard.
 
-    If `speculative`, it was never committed."""
+    If `speculative`, it was never committed.
+    """
 
     reply: int
     text: str

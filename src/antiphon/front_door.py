@@ -19,7 +19,8 @@ class Agent(AgentDefinition):
     def run(self) -> None:
         """Run the command line for this agent.
 
-        Without arguments it serves a page at http://localhost:7860."""
+        Without arguments it serves a page at http://localhost:7860.
+        """
         from .cli.run import run  # imports typer, which only a program needs
 
         run(self)

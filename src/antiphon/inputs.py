@@ -60,9 +60,7 @@ class Inputs:
         self._failed = failed
         self._begun = False
         self._queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self._slow_spans: list[
-            tuple[float, float]
-        ] = []  # begin and duration of slow calls in the input at hand
+        self._slow_spans: list[tuple[float, float]] = []  # begin and duration, in the input at hand
 
     def begin(self, call: Callable[[], object]) -> None:
         """Start the session's time: handle this call, then what arrived early."""
@@ -88,7 +86,8 @@ class Inputs:
     def call(self, name: str, argument: Any, call: Callable[[], object]) -> None:
         """Handle a call as an input, which the journal records.
 
-        A call that a part makes while it handles an input belongs to that input."""
+        A call that a part makes while it handles an input belongs to that input.
+        """
         self.defer(self._call, not self.busy, name, argument, call)
 
     def defer(self, call: Callable[..., object], *arguments: Any) -> None:
@@ -104,7 +103,7 @@ class Inputs:
         self._observers.timer(self.now, part.name, number)
         try:
             call()
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  one failing part must not end the session
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  one part must not end the session
             self._failed(part, error)
 
     def slow(self, part: PartPort, begun: float, ended: float) -> None:

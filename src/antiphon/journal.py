@@ -60,9 +60,7 @@ def _line(now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_
             for name, default in _fields(type(what))
             if (value := getattr(what, name)) != default or default is MISSING
         }
-        if not is_input and isinstance(
-            what, AgentAudio
-        ):  # derived from an input that the journal has in full
+        if not is_input and isinstance(what, AgentAudio):  # made from an input that the journal holds
             content["pcm"] = len(what.pcm) // 2
         elif not is_input and isinstance(what, AgentVideo):
             content["pixels"] = len(what.pixels)
@@ -106,7 +104,8 @@ class Journal:
 def read(journal: str | Path | Iterable[bytes]) -> Iterator[JournalLine]:
     """Yield the lines of a journal, given its file or `Journal.lines`.
 
-    Raises ConfigurationError if it is not a journal."""
+    Raises ConfigurationError if it is not a journal.
+    """
     try:
         lines = Path(journal).read_bytes().splitlines() if isinstance(journal, str | Path) else journal
     except OSError as error:

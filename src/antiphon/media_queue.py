@@ -161,7 +161,8 @@ class Inbox(MediaQueue[Entry]):
     def _room_for(self, frame: Frame | Signal) -> float:
         """Return how many seconds of the limit a frame takes up.
 
-        That is its duration, or more if its size or number counts more."""
+        That is its duration, or more if its size or number counts more.
+        """
         if isinstance(frame, Signal) or not frame.media:
             return WITHOUT_MEDIA
         by_number = 0.0 if frame.most_waiting is None else self.limit / frame.most_waiting

@@ -28,7 +28,8 @@ class Observer(Protocol):
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
         """Note that `what` came from the part `source`.
 
-        A call or a timer is a (name, argument) pair."""
+        A call or a timer is a (name, argument) pair.
+        """
         ...
 
     def close(self) -> None:
@@ -39,7 +40,8 @@ class Observer(Protocol):
 class Observers:
     """The observers of a session, which see each frame once.
 
-    They see it when it is first pushed, even if several parts pass it on."""
+    They see it when it is first pushed, even if several parts pass it on.
+    """
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self.media = any(observer.media for observer in observers)
@@ -101,7 +103,8 @@ def _close(observer: Observer) -> None:
 def failure(part: str, error: BaseException, reply: int | None = None) -> Failed:
     """Return the Failed signal for an error of a part.
 
-    An error that is not an AntiphonError is also logged, with its traceback."""
+    An error that is not an AntiphonError is also logged, with its traceback.
+    """
     if not isinstance(error, AntiphonError):
         logger.error("%s failed", part, exc_info=error)
     retryable = isinstance(error, AntiphonError) and error.retryable

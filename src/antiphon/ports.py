@@ -66,7 +66,10 @@ class _WorkSession(Protocol):
 
 
 class WorkerPort(PartPort, Protocol):
-    """A part with tasks, which use the clock of its session and fail there."""
+    """A part with tasks.
+
+    They use the clock of its session, and their failures are reported there.
+    """
 
     @property
     def session(self) -> _WorkSession: ...
@@ -97,7 +100,8 @@ class PlayoutPort(PartPort, Protocol):
     def play(self) -> None:
         """Send what is due of the current reply.
 
-        A part calls it when a reply may be heard from now on."""
+        A part calls it when a reply may be heard from now on.
+        """
         ...
 
     def stop(self, reply: Reply) -> int:
@@ -127,7 +131,8 @@ class PlayoutPort(PartPort, Protocol):
     def progress(self, reply: Reply) -> tuple[float, float | None]:
         """Return how many seconds of the reply were heard, and how many are left.
 
-        The second is None until all audio of the reply has arrived."""
+        The second is None until all audio of the reply has arrived.
+        """
         ...
 
     def word_end(self, reply: Reply) -> float:

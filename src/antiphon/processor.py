@@ -111,13 +111,15 @@ class SessionPort(Protocol):
     def interrupt(self, reason: str = "asked to", *, force: bool = False) -> None:
         """Stop the reply at once, and drop those that wait.
 
-        `force` stops even a reply that the user may not interrupt."""
+        `force` stops even a reply that the user may not interrupt.
+        """
         ...
 
     async def end(self, reason: str = "ended", *, within: float = 120.0) -> None:
         """Speak what was promised, then close.
 
-        Returns at once if called from a stage's task."""
+        Returns at once if called from a stage's task.
+        """
         ...
 
     async def cancel(self, reason: str = "cancelled") -> None:
@@ -131,7 +133,8 @@ class SessionPort(Protocol):
     def timer(self, part: PartPort, when: float, call: Callable[[], object]) -> Timer:
         """Schedule a call for the session's time `when`.
 
-        An exception in it is reported as a failure of the part."""
+        An exception in it is reported as a failure of the part.
+        """
         ...
 
     def failed(self, part: PartPort, error: BaseException, reply: int | None = None) -> None:
@@ -146,7 +149,7 @@ class SessionPort(Protocol):
     works: Works
     observers: Observers
     reach: frozenset["Processor"]
-    """Used while the pipeline is linked, last part first: the parts behind the next one to be placed."""
+    """The parts placed so far while the pipeline is linked, last part first."""
 
     def adopt(self, part: "Processor", branches: tuple[BranchPort, ...]) -> None:
         """Add a part to the session while the pipeline is linked."""
@@ -186,7 +189,8 @@ class Processor:
     def handler(self, kind: type) -> Hop | None:
         """Return the bound handler of an exact type, or None.
 
-        Override it to handle types chosen at run time."""
+        Override it to handle types chosen at run time.
+        """
         name = self.handlers.get(kind)
         return None if name is None else getattr(self, name)
 
@@ -257,7 +261,10 @@ def _pusher(session: SessionPort, part: Processor, after: Route) -> Hop:
 
 
 def departure(session: SessionPort, part: Processor, kind: type, after: Route) -> Hop | None:
-    """Return the hop for frames of a type that a part pushes, by way of observers."""
+    """Return the hop for frames of a type that a part pushes.
+
+    Observers see a frame before the next part handles it.
+    """
     if issubclass(kind, Signal):
         signals = session.signals
         return lambda signal: signals.tell(signal, part.name)
@@ -283,7 +290,7 @@ def guarded(session: SessionPort, part: Processor, handler: Hop) -> Hop:
         begun = perf_counter()
         try:
             call(frame)
-        except (Exception, CancelledError) as error:  # noqa: BLE001  one failing part must not end the session
+        except (Exception, CancelledError) as error:  # noqa: BLE001  one part must not end the session
             if isinstance(frame, Failed):
                 logger.warning("%s failed to handle a failure: %r", part.name, error)
             else:

@@ -72,7 +72,8 @@ class Replies:
     def interrupt(self, reason: str, force: bool) -> None:
         """Stop the current reply and drop the waiting ones.
 
-        Without `force`, those that may not be interrupted stay, and all stay if the current one does."""
+        Without `force`, those that may not be interrupted stay, and all stay if the current one does.
+        """
         reply = self.current
         if reply is not None and not (reply.interruptible or force):
             return

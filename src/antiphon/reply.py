@@ -11,8 +11,8 @@ class Reply:
     """A reply that a program may hold, await or interrupt.
 
     `Session.say` and `Session.new_reply` return it. `text` is what has been written for it so far; `heard` is
-    the part of it that was heard, once it has ended. `number` is 0 until it begins. A
-    `speculative` one is not heard until it is committed, and none before the session's time `not_before`.
+    the part of it that was heard, once it has ended. `number` is 0 until it begins. A `speculative`
+    one is not heard until it is committed, and none before the session's time `not_before`.
     """
 
     def __init__(

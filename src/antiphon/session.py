@@ -208,7 +208,8 @@ class Session:
     def timer(self, part: PartPort, when: float, call: Callable[[], object]) -> Timer:
         """Schedule a call for the session's time `when`.
 
-        An exception in it is reported as a failure of the part."""
+        An exception in it is reported as a failure of the part.
+        """
         if self.state in ("new", "starting"):
             raise UsageError(
                 f"{part.name} sets a timer before the session has begun: wait for SessionStarted"

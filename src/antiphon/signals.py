@@ -29,7 +29,8 @@ class Signals:
     ) -> None:
         """Add a part's handler before all others.
 
-        Parts are linked last first, and their handlers are called first to last."""
+        Parts are linked last first, and their handlers are called first to last.
+        """
         self._subscribers.setdefault(kind, []).insert(0, (handler, branches))
 
     def listen(self, kind: type, listen: Callable[[Any], object]) -> None:
@@ -44,7 +45,8 @@ class Signals:
     def deliver(self, signal: Signal, within: BranchPort | None = None) -> None:
         """Call the subscribers now, or only those in the branch `within`.
 
-        Those in branches that are off are skipped."""
+        Those in branches that are off are skipped.
+        """
         for handler, branches in self._subscribers.get(type(signal), ()):
             if all(branch.on for branch in branches) and (within is None or within in branches):
                 handler(signal)
@@ -67,7 +69,8 @@ class Signals:
     def recover(self, part: PartPort, failed: Failed, is_input: bool) -> None:
         """Deliver a failure now, then let a `Switch` around the part fail over.
 
-        The delivered signal says whether the `Switch` recovers everything."""
+        The delivered signal says whether the `Switch` recovers everything.
+        """
         branch = None
         if not failed.recovered:
             branch = next((branch for branch in reversed(part.branches) if branch.has_spare()), None)

@@ -96,8 +96,8 @@ class Stage(Processor):
 
     def _dropped(self, frame: Frame) -> None:
         self.dropped += 1
-        if self.dropped & (self.dropped - 1) == 0:  # few stages keep up with all pictures
-            level = logging.WARNING if isinstance(frame, Audio) else logging.DEBUG
+        if self.dropped & (self.dropped - 1) == 0:  # at 1, 2, 4, 8 ... dropped frames
+            level = logging.WARNING if isinstance(frame, Audio) else logging.DEBUG  # lost pictures are normal
             logger.log(level, "%s cannot keep up: it has dropped %d frames, the last a %s",
                        self.name, self.dropped, type(frame).__name__)  # fmt: skip
 
@@ -146,6 +146,7 @@ class Stage(Processor):
 def _cancelled() -> bool:
     """Return whether this task was cancelled.
 
-    A CancelledError may also come from what it waits for."""
+    A CancelledError may also come from what it waits for.
+    """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

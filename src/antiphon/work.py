@@ -52,9 +52,7 @@ class Work:
             self._timer.cancel()
             self._timer = None
         self._expected = (what, seconds, due)
-        if (
-            self._timer is None
-        ):  # else it goes off early and `_check` sets it anew: cheaper than at each token
+        if self._timer is None:  # else it fires early and is set anew: cheaper than at each token
             self._timer_at, self._timer = due, clock.call_at(due, self._check)
 
     def relax(self) -> None:

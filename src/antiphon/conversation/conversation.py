@@ -263,7 +263,8 @@ class Conversation(Stage):
     def tool_ended(self, signal: ToolEnded) -> None:
         """Prompt again once all tools of the reply have ended.
 
-        A result that comes after its reply is only recorded."""
+        A result that comes after its reply is only recorded.
+        """
         self._runner.ended(signal.call)
         current = self.history.reply_in_progress(signal.reply)
         if current is None:

@@ -17,7 +17,8 @@ GRACE = 1.0  # seconds between a tool's own timeout and the watchdog that gives 
 class ToolRunner:
     """A runner of tool calls, as tasks of a stage.
 
-    `used` are the ids of calls that earlier sessions made."""
+    `used` are the ids of calls that earlier sessions made.
+    """
 
     def __init__(self, stage: Stage, tools: Mapping[str, Tool], used: Iterable[str]) -> None:
         self._stage = stage

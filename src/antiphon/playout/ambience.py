@@ -71,7 +71,8 @@ class Ambience(Processor):
     async def open(self) -> None:
         """Load the sounds at playout's sample rate.
 
-        Raises ConfigurationError if there is no playout."""
+        Raises ConfigurationError if there is no playout.
+        """
         playout = self.session.playout
         if playout is None:
             raise ConfigurationError("Ambience needs a Playout before it: add one to the pipeline")
@@ -122,7 +123,8 @@ class Ambience(Processor):
     def _fill(self) -> None:
         """Send what is due, at most one piece early.
 
-        More would delay the voice, which comes after what was already sent."""
+        More would delay the voice, which comes after what was already sent.
+        """
         ahead = min(self._lead, PIECE)
         due = round((self.session.now + ahead) * self._rate)
         self._catch_up(due)
@@ -133,7 +135,8 @@ class Ambience(Processor):
     def _catch_up(self, at: int) -> None:
         """Send background sound up to sample `at`, or skip it if that is too much.
 
-        It sends whole pieces."""
+        It sends whole pieces.
+        """
         if self._at < at - LATE * self._rate:
             self._at = at
         while self._at <= at - self._piece:

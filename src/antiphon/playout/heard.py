@@ -79,7 +79,8 @@ class Spoken:
     def word(self, at: int, end: int) -> None:
         """Add a word's time: text up to `end` is spoken at sample `at` of the segment.
 
-        `at` is counted at the sample rate of the vendor's audio."""
+        `at` is counted at the sample rate of the vendor's audio.
+        """
         if self.segments:
             segment = self.segments[-1]
             segment.words = segment.words or []

@@ -36,8 +36,7 @@ LATE = 0.25  # seconds behind time after which playout starts anew instead of ca
 class Playout(Processor):
     """A processor that plays replies in time and knows how far each was heard.
 
-    It plays at `sample_rate`. The transport may buffer `lead` seconds ahead of time; `limit` seconds may wait
-    before producers are held.
+    The transport may buffer `lead` seconds ahead of time; `limit` seconds may wait before producers are held.
     """
 
     def __init__(self, sample_rate: int = 24000, *, lead: float = 0.0, limit: float = 8.0) -> None:
@@ -170,7 +169,7 @@ class Playout(Processor):
         return self._voice.ready if self._voice.reply == reply.number else None
 
     def progress(self, reply: Reply) -> tuple[float, float | None]:
-        """Return the seconds heard and left (None until all audio of it has arrived)."""
+        """Return the seconds heard and those left (None until all audio has arrived)."""
         return self._heard.progress if self._voice.reply == reply.number else (0.0, None)
 
     def word_end(self, reply: Reply) -> float:

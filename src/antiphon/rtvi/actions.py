@@ -59,7 +59,8 @@ class ClientActions:
     async def result(self, call: str) -> Any:
         """Wait for the client's result of this tool call.
 
-        Raises UnavailableError if the client has left."""
+        Raises UnavailableError if the client has left.
+        """
         if self._closed:
             raise UnavailableError("the client has left")
         future = self._results[call] = asyncio.get_running_loop().create_future()

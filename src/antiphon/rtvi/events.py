@@ -58,7 +58,7 @@ class ConversationEvents:
     """An observer that reports to the client what happens in a session.
 
     `tell` sends a message, given its type and its data, which for "bot-output" is a BotOutput. `began`: when
-    the session began, in seconds since 1970. `vad`: whether to report speech as the VAD hears it.
+    the session began, in seconds since 1970. `vad`: whether to report speech as the VAD detects it.
     """
 
     def __init__(

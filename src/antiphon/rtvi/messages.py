@@ -89,7 +89,8 @@ class SendFile(Body):
 class RawAudio(Body):
     """Microphone audio, for transports without an audio channel.
 
-    `audio` holds 16-bit samples in base64."""
+    `audio` holds 16-bit samples in base64.
+    """
 
     audio: str = msgspec.field(name="base64Audio")
     sample_rate: int = msgspec.field(name="sampleRate", default=16000)
@@ -196,7 +197,8 @@ class BadMessage:
 def decode(text: str) -> Received | BadMessage | None:
     """Decode a message; returns None if it is not of this protocol.
 
-    Never raises, whatever the text is."""
+    Never raises, whatever the text is.
+    """
     if len(text) > LARGEST:
         return BadMessage("", f"a message of {len(text)} characters is too long; the limit is {LARGEST}")
     if text.count("[") + text.count("{") > MOST_PARTS:
@@ -224,7 +226,8 @@ def decode(text: str) -> Received | BadMessage | None:
 def encode(kind: str, data: Any, number: str) -> str:
     """Encode a message to the client.
 
-    Raises TypeError or ValueError if JSON cannot express the data."""
+    Raises TypeError or ValueError if JSON cannot express the data.
+    """
     message = {"label": LABEL, "type": kind, "id": number}
     if data is not None:
         message["data"] = data

@@ -77,7 +77,8 @@ class _Segment:
 class Output:
     """The segments of one reply.
 
-    `numbers` yields segment ids, which are unique in the session."""
+    `numbers` yields segment ids, which are unique in the session.
+    """
 
     def __init__(self, numbers: Iterator[int]) -> None:
         self._numbers = numbers

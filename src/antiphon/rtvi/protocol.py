@@ -143,7 +143,8 @@ class RTVI:
     async def result(self, call: str) -> Any:
         """Wait for the client's result of this tool call.
 
-        Raises UnavailableError if the client has left."""
+        Raises UnavailableError if the client has left.
+        """
         assert self._actions is not None
         return await self._actions.result(call)
 
@@ -198,7 +199,8 @@ class RTVI:
     def tell(self, kind: str, data: Any = None) -> None:
         """Send a message as soon as the client is ready.
 
-        `data` is a BotOutput, or can be encoded as JSON."""
+        `data` is a BotOutput, or can be encoded as JSON.
+        """
         if self._ready:
             self._send(kind, data)
         else:
@@ -284,7 +286,8 @@ class RTVI:
 class _Reports:
     """All observers that report one running session to the client.
 
-    `began`: when the session began, in seconds since 1970."""
+    `began`: when the session began, in seconds since 1970.
+    """
 
     def __init__(self, rtvi: RTVI, session: SessionPort, began: float) -> None:
         def observed(data: dict[str, Any]) -> None:

@@ -37,7 +37,8 @@ QUIETEST = -60.0  # dBFS that is reported as level 0
 class ToolReports:
     """An observer that reports tool calls to the client, as far as `report` allows.
 
-    Calls of the client's own tools are always reported in full."""
+    Calls of the client's own tools are always reported in full.
+    """
 
     def __init__(self, session: SessionPort, tell: Callable[[str, Any], None], report: Report) -> None:
         self._session = session
@@ -120,7 +121,7 @@ class Figures:
         self._tokens: dict[str, float] = {}
 
     def saw(self, now: float, source: str, what: object, is_input: bool) -> None:
-        """Report a figure; ignore everything else."""
+        """Report measurements, usage and audio levels; ignore everything else."""
         report = self._reports.get(type(what))
         if report is not None:
             report(self, now, source, what, is_input)

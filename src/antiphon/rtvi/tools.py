@@ -87,7 +87,8 @@ class Typed:
 def ui_command(command: str, payload: Any = None) -> ServerMessage:
     """Return a command for the client's user interface.
 
-    Commands are "toast", "navigate", "highlight", or your own."""
+    Commands are "toast", "navigate", "highlight", or your own.
+    """
     return ServerMessage(Typed("ui-command", {"command": command, "payload": payload}))
 
 

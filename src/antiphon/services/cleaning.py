@@ -1,4 +1,4 @@
-"""The stage that cleans the microphone's audio before any other part hears it.
+"""The stage that cleans the microphone's audio before any other part gets it.
 
     cleaning = Cleaning(Cleaner("echo"))
     [transport.input, cleaning, VAD(...), cleaning.raw, STT(...), ...,
@@ -152,7 +152,8 @@ class Cleaning(Stage):
     def _cleaned(self, at: int, pcm: bytes) -> UserAudio | None:
         """Return the filter's output at the position where it was spoken.
 
-        `at` is the first sample that went in. None if nothing is left without the lead-in."""
+        `at` is the first sample that went in. None if nothing is left without the lead-in.
+        """
         self._backoff.reset()
         early = min(self._lead_in, len(pcm) // 2)
         self._lead_in -= early
@@ -182,8 +183,8 @@ class Cleaning(Stage):
 class Far(Processor):
     """A processor that records what the agent plays.
 
-    Its place is between playout and the transport's output. If the filter does not remove
-    echo, it does nothing and may be left out.
+    Its place is between playout and the transport's output. If the filter does not
+    remove echo, it does nothing and may be left out.
     """
 
     def __init__(self, service: AudioFilter) -> None:
@@ -225,7 +226,8 @@ class Far(Processor):
 class Raw(Processor):
     """A processor that restores the microphone's audio for the parts behind it.
 
-    Its place is behind the VAD; it may be left out."""
+    Its place is behind the VAD; it may be left out.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
@@ -245,7 +247,8 @@ class Raw(Processor):
 class _Places:
     """A map from samples of a stream to positions in the session.
 
-    The session has gaps, the stream has none."""
+    The session has gaps, the stream has none.
+    """
 
     def __init__(self) -> None:
         self._begun = [0]

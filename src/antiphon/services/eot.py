@@ -33,7 +33,7 @@ class EOT(Stage):
     """A stage that adds TurnScored as soon as speech pauses.
 
     `again`: further seconds of silence, each counted from the question before, after which the model is asked
-    once more. None by default: silence makes the model surer, but no more right (docs/decisions/0003).
+    once more. None by default: silence makes the model more certain, not more correct (docs/decisions/0003).
     """
 
     def __init__(self, service: EndOfTurn, *, again: Sequence[float] = ()) -> None:

@@ -205,9 +205,7 @@ def messages(context: Context) -> list[dict[str, Any]]:
                 chat.append({"role": "user", "content": _content(text, attachments)})
             case AgentSaid(text, calls, interrupted, attachments):
                 if attachments:
-                    raise UsageError(
-                        "a chat completion accepts pictures from the user, but none from the agent"
-                    )
+                    raise UsageError("a chat completion accepts pictures of the user, but none of the agent")
                 message: dict[str, Any] = {"role": "assistant", "content": text + INTERRUPTED * interrupted}
                 if calls:
                     message["tool_calls"] = [

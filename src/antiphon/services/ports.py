@@ -161,7 +161,8 @@ class VoiceActivity(Service, Protocol):
     def at(self, sample_rate: int) -> "VoiceActivity | None":
         """Return the same service for audio of another rate.
 
-        With None, the default, the stage resamples."""
+        With None, the default, the stage resamples.
+        """
         return None
 
 
@@ -200,13 +201,14 @@ class LanguageModel(Service, Protocol):
     """A service that continues a conversation."""
 
     def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """Answer the context: text and tool calls in any order, usage once and last."""
+        """Answer the context: text and tool calls in any order, then its usage."""
         ...
 
     async def warm(self, context: Context) -> None:
         """Read a context that later calls begin with, so that those start sooner.
 
-        Does nothing by default."""
+        Does nothing by default.
+        """
 
 
 # Speech out ------------------------------------------------------------------------------------------
@@ -224,7 +226,8 @@ class Speech:
 class Word:
     """The time of a word within the audio of a piece of text.
 
-    `seconds` into that audio, the first `end` characters of the piece have been spoken."""
+    `seconds` into that audio, the first `end` characters of the piece have been spoken.
+    """
 
     piece: int
     end: int
@@ -298,7 +301,8 @@ class Vendor:
 def verified(port: str, service: Any) -> Any:
     """Return the service, if it has all members of its port's protocol.
 
-    Raises ConfigurationError otherwise."""
+    Raises ConfigurationError otherwise.
+    """
     known = PORTS.get(port, CLEANING)
     if missing := known.missing(service):
         if known.method in missing:

@@ -1,4 +1,4 @@
-"""The stage that gives the agent's words a voice."""
+"""The stage that turns the agent's text into audio."""
 
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field

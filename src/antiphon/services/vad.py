@@ -22,7 +22,7 @@ WITHIN = 1.5  # seconds that a window may wait to be judged
 
 
 class VAD(Stage):
-    """A stage that passes the user's audio on and adds where speech begins and ends.
+    """A stage that detects where speech begins and ends in the user's audio.
 
     It pushes SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed and SpeechStopped. A service that has a
     version for the line's sample rate (its `at`) is exchanged for that; for others the audio is resampled.

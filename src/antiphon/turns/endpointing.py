@@ -62,9 +62,8 @@ class Wait:
 
 @dataclass(frozen=True)
 class EndpointingSettings:
-    """How evidence becomes a probability, and that a time to wait.
-
-    Durations are seconds of quiet after the user's last sound, probabilities go from 0 to 1.
+    """Durations are seconds of quiet after the last sound of the user,
+    probabilities go from 0 to 1.
 
     Where the numbers come from: weights and effects are those of a logistic regression over the development
     half of the local data of `benchmarks/turns`, rounded, and adjusted by hand where that data is unlike

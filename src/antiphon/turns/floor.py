@@ -142,7 +142,7 @@ class Floor:
     def judge(self, now: float, *, over: bool, last: bool = False) -> Judgement:
         """Ask the classifier what the user's sound is.
 
-        With `last`, the classifier is told that no more evidence will come.
+        `last` means that no more evidence will come.
         """
         turn, voice = self.turn, self.voice
         return self.classifier.judge(

@@ -36,7 +36,7 @@ _AWAY, _END = BeIdle("away"), BeIdle("end")
 
 
 class Idle:
-    """The measure of how long nobody has spoken, and what follows from it."""
+    """A timer of how long nobody has spoken, and what follows from it."""
 
     def __init__(self, settings: IdleSettings | None = None) -> None:
         self.settings = settings or IdleSettings()

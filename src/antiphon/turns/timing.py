@@ -102,7 +102,7 @@ THINKING = {
 
 @dataclass(frozen=True, slots=True)
 class TimingRule:
-    """A wait of the agent after a turn that matches `pattern`.
+    """A rule: the agent waits after a turn that matches `pattern`.
 
     The pattern is a regular expression; case is ignored.
     """

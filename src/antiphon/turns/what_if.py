@@ -186,7 +186,7 @@ class _Speaking:
         self._since, self.held = (now, False) if self.held else (self._since, False)
 
     def voice_at(self, now: float) -> VoiceAt:
-        """Return what the engine is told about the voice."""
+        """Return the fact that says how far the voice has got."""
         if self.voiced is None:
             return VoiceAt()
         reply, played = self.reply, self.played(now)
