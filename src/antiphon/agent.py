@@ -50,7 +50,7 @@ MOVED = {
     **dict.fromkeys(("speech", "mute", "cleaning", "classifier"), "listening=Listening"),
     **dict.fromkeys(("timing", "fillers", "apology", "ambience"), "speaking=Speaking"),
 }
-"""Settings that were parameters of the agent, and the group that each is in now."""
+"""Former parameters of the agent, and the group that each has moved to."""
 
 
 def _where(*names: str) -> str:
@@ -61,16 +61,16 @@ def _where(*names: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Listening:
-    """How the user is heard."""
+    """Settings for listening to the user."""
 
     speech: VADSettings = field(default_factory=VADSettings)
     """When sound becomes speech, and when speech is over."""
     mute: Sequence[str | Callable[[], MuteRule]] = ()
-    """When the user is not heard: "greeting", "first words", "tools", "speaking", or the class of a rule of
-    your own, of which each conversation gets an instance."""
+    """When the user is muted: "greeting", "first words", "tools", "speaking", or the class of your own rule.
+    Each conversation makes an instance of it."""
     cleaning: str | Callable[[], AudioFilter] | None = None
-    """What filters the microphone before any part hears it: "webrtc_audio/echo", or the class of a filter of
-    your own, of which each conversation gets an instance."""
+    """The filter of the microphone's audio: "webrtc_audio/echo", or the class of your own filter.
+    Each conversation makes an instance of it."""
     classifier: InterruptionClassifier | None = None
     """Decides what a sound over the agent's voice is; None means the rules of `turns.interruption`."""
 
@@ -89,21 +89,21 @@ class Listening:
 
 @dataclass(frozen=True, kw_only=True)
 class Speaking:
-    """How the agent speaks, besides its voice."""
+    """Settings for speaking, other than the voice."""
 
     timing: ResponseTiming | None = field(default_factory=TimingRules)
     """How long an answer waits, by the kind of turn; None answers at once."""
     fillers: Sequence[str] = ()
-    """What is said, in turn, while a tool takes long and nothing else has been said: "One moment."."""
+    """Sentences such as "One moment.", used in rotation while tools take long and nothing has been said."""
     apology: str | None = "Sorry, I had a problem just now. Could you say that again?"
     """What is said if no answer could be made; None says nothing."""
     ambience: "AmbienceSettings | None" = None
-    """What is heard behind the agent's voice, and while an answer is made."""
+    """Background sound, also while an answer is being made; None for silence."""
 
 
 @dataclass
 class AgentDefinition:
-    """What an agent is and what it is made of; each conversation is a session of its own.
+    """The definition of an agent; each conversation with it is a session of its own.
 
     A model is "vendor/model", "vendor", or an object that implements its port (`services/ports.py`); `vad`
     and `eot` may be None, for a pipeline without them. The agent makes its models once, for all
@@ -125,12 +125,12 @@ class AgentDefinition:
     listening: Listening = field(default_factory=Listening)
     speaking: Speaking = field(default_factory=Speaking)
     screening: "ScreeningSettings | None" = None
-    """For calls that the agent makes: what to do with whoever, or whatever, answers."""
+    """For calls that the agent makes: what to do, depending on who or what answers."""
     history: Sequence[Entry] = ()
     """What was said before the conversation begins."""
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:
-        """Raise ConfigurationError for settings that are in a group now."""
+        """Refuse settings that have moved to a group, with a ConfigurationError."""
         if moved := [name for name in settings if name in MOVED]:
             raise ConfigurationError(_where(*moved))
         return super().__new__(cls)
@@ -169,11 +169,11 @@ class AgentDefinition:
     # Models ------------------------------------------------------------------------------------------
 
     def chosen(self, port: str) -> Any:
-        """Return what was given for a port ("stt", "llm", ...): a name, an object, or None."""
+        """Return the setting of a port ("stt", "llm", ...): a name, an object or None."""
         return {"stt": self.stt, "llm": self.llm, "tts": self.tts, "vad": self.vad, "eot": self.eot}[port]
 
     def service(self, port: str) -> Any:
-        """Return the service of a port ("stt", "llm", ...), which is made once for all conversations."""
+        """Return the service of a port ("stt", ...), made once for all conversations."""
         chosen = self.chosen(port)
         if not isinstance(chosen, str):
             return chosen
@@ -184,7 +184,7 @@ class AgentDefinition:
         return self._services[port]
 
     def services(self) -> list[Service]:
-        """Return the services of all ports, made now if they were not."""
+        """Return the services of all ports, creating those that do not exist yet."""
         return [self.service(port) for port in PORTS if self.chosen(port) is not None]
 
     def is_resident(self, port: str) -> bool:
@@ -197,13 +197,13 @@ class AgentDefinition:
         return chosen is not None and self.service(port).resident
 
     def with_services(self, **changed: Any) -> Self:
-        """Return a copy with other services for some ports, which shares those of all other ports."""
+        """Return a copy with some services replaced; it shares all the others."""
         copy = replace(self, **changed)
         copy._services = {port: made for port, made in self._services.items() if port not in changed}
         return copy
 
     async def open(self) -> None:
-        """Load and open the models ahead of the first conversation, which then starts at once.
+        """Load and open the models, so that the first conversation starts at once.
 
         Raises what the first of them raises that cannot be opened, after closing the others.
         """
@@ -233,7 +233,10 @@ class AgentDefinition:
     # Conversations -----------------------------------------------------------------------------------
 
     def pipeline(self, transport: Transport) -> list[Part]:
-        """Return the parts of a conversation over this transport: to read, to edit, or to replace."""
+        """Return the parts of a conversation over this transport.
+
+        The list may be edited or replaced before it is passed to a Session.
+        """
         from .services.eot import EOT
         from .services.llm import LLM
         from .services.stt import STT

@@ -1,4 +1,4 @@
-"""Reads the agents of a Python file, for commands and servers."""
+"""Loading agents from a Python file, for commands and servers."""
 
 import sys
 import traceback
@@ -23,7 +23,7 @@ loading: ContextVar[Path | None] = ContextVar("loading", default=None)
 
 
 def chosen(path: Path | None) -> AgentDefinition:
-    """Return the agent of a file, or that of the demo if there is no file."""
+    """Return the agent of a file, or the demo's agent if `path` is None."""
     if path is not None:
         return from_file(path)
     from .demo_agent import agent
@@ -32,7 +32,7 @@ def chosen(path: Path | None) -> AgentDefinition:
 
 
 def from_file(path: Path) -> AgentDefinition:
-    """Run a Python file, as an import does; returns its Agent named `agent`, else the only one.
+    """Run a Python file and return its Agent named `agent`, or else its only one.
 
     Raises ConfigurationError if the file cannot be read or run, or has no such agent.
     """
@@ -40,10 +40,10 @@ def from_file(path: Path) -> AgentDefinition:
 
 
 def served(path: Path | None) -> "Agents":
-    """Run a Python file; returns its dict `agents`, or its `agent`, which may be a function, by its file's
-    name.
+    """Run a Python file and return the agents to serve, by name.
 
-    None returns the demo's agent. Raises ConfigurationError as `from_file` does.
+    They are its dict `agents`, or else its `agent`, which may be a function, under the file's name. If `path`
+    is None, it is the demo's agent. Raises ConfigurationError as `from_file` does.
     """
     if path is None:
         return {"bicycle_shop": chosen(None)}
@@ -59,14 +59,16 @@ def served(path: Path | None) -> "Agents":
 def _checked(agents: dict[Any, Any], path: Path) -> "Agents":
     for name, agent in agents.items():
         if not isinstance(name, str) or not (isinstance(agent, AgentDefinition) or callable(agent)):
-            raise ConfigurationError(f"{path}: agents[{name!r}] is neither an Agent nor a function of one")
+            raise ConfigurationError(
+                f"{path}: agents[{name!r}] is neither an Agent nor a function that returns one"
+            )
     if not agents:
         raise ConfigurationError(f"{path}: agents is empty; write agents = {{'name': Agent(...)}}")
     return agents
 
 
 def _run(path: Path) -> dict[str, object]:
-    """Run a file; returns its names."""
+    """Run a file and return its global names."""
     try:
         code = compile(path.read_bytes(), path, "exec")
     except OSError as error:
@@ -103,7 +105,7 @@ def _only(names: dict[str, object], path: Path) -> AgentDefinition:
 
 
 def _place(error: BaseException, path: Path) -> str:
-    """Return the file, with the last of its lines that the error came through."""
+    """Return the file, with its last line in the error's traceback."""
     lines = [
         frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
     ]

@@ -1,7 +1,7 @@
-"""Clocks: where a session's time comes from. Time is an input, and is read nowhere else.
+"""Clocks, the only sources of a session's time.
 
-`LoopClock` follows the event loop that it runs in. Under `antiphon.testing.run_virtual` that loop's time is
-virtual, and so are all waits and timers.
+Time is an input: no other code reads it. `LoopClock` follows the event loop that it runs in. Under
+`antiphon.testing.run_virtual` that loop's time is virtual, and so are all waits and timers.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ class Timer(Protocol):
 
 
 class Clock(Protocol):
-    """Where a session's time comes from."""
+    """A source of a session's time."""
 
     def now(self) -> float:
-        """Seconds since some fixed, arbitrary moment."""
+        """Return the seconds since some fixed, arbitrary moment."""
         ...
 
     def call_at(self, when: float, call: Callable[[], object]) -> Timer:
-        """Call once `now()` has reached `when`."""
+        """Schedule a call for the moment when `now()` reaches `when`."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -36,18 +36,18 @@ class Clock(Protocol):
 
 
 class LoopClock:
-    """The time of the event loop that it is first read in, real or virtual."""
+    """A clock that shows the time of its event loop, real or virtual."""
 
     _loop: asyncio.AbstractEventLoop | None = None
 
     def now(self) -> float:
-        """Seconds since the loop's own, arbitrary origin."""
+        """Return the seconds since the loop's own, arbitrary origin."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         return self._loop.time()
 
     def call_at(self, when: float, call: Callable[[], object]) -> Timer:
-        """Call at `when`; a time in the past means at the loop's next turn."""
+        """Schedule a call for `when`, or for the loop's next iteration if that is past."""
         return asyncio.get_running_loop().call_at(when, call)
 
     async def sleep(self, seconds: float) -> None:

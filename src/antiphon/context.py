@@ -1,4 +1,7 @@
-"""The conversation as a language model reads it; each vendor's driver makes its own format from this."""
+"""The conversation as a language model reads it.
+
+Each vendor's driver converts it to its own format.
+"""
 
 from typing import Any, TypeAlias
 
@@ -31,7 +34,10 @@ Attachment: TypeAlias = Image
 
 @frame
 class ToolCall:
-    """The model wants `name` called. `arguments` is the JSON text as the model wrote it."""
+    """A call of a tool, as the model wants it.
+
+    `arguments` is the JSON text as the model wrote it.
+    """
 
     id: str
     name: str
@@ -78,7 +84,7 @@ class ToolSpec:
 
 @frame
 class Context:
-    """Instructions, what was said so far, and the tools that may be called; a snapshot that never changes."""
+    """An immutable snapshot: instructions, what was said, and the tools to call."""
 
     instructions: str
     entries: tuple[Entry, ...] = ()

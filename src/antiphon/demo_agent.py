@@ -1,4 +1,4 @@
-"""The agent that `antiphon demo`, `talk`, `converse` and `serve` use if no file is named."""
+"""The agent that commands such as `antiphon demo` use if no file is named."""
 
 from .agent import AgentDefinition
 from .conversation.tools import tool

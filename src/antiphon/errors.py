@@ -44,7 +44,10 @@ class AuthenticationError(TheyErred):
 
 
 class RateLimitError(TheyErred):
-    """The service wants fewer requests; `retry_after` is in seconds, None if the service did not say."""
+    """The service refused the request because there were too many.
+
+    `retry_after` is in seconds; None if the service did not say.
+    """
 
     retryable = True
 

@@ -1,7 +1,7 @@
-"""The two things that move through a session, frames and signals, and how media among them is queued.
+"""Frames and signals, and how a session queues and records media among them.
 
-A class of audio or pictures says by itself what is done with it: a journal without media leaves it out,
-a stage's inbox has a limit for it, and if the stage cannot keep up, it is dropped or its producer is held.
+Each class of audio or pictures declares how it is treated: a journal without media leaves it out, a stage's
+inbox has a limit for it, and if the stage cannot keep up, the oldest are dropped or the producer is held.
 """
 
 from dataclasses import dataclass
@@ -19,28 +19,28 @@ def frame(cls: type[T]) -> type[T]:
 
 
 class Frame:
-    """Flows downstream to the next part that handles its type."""
+    """A value that flows downstream to the next part that handles its type."""
 
     __slots__ = ()
 
     media: ClassVar[bool] = False
     """True for audio and pictures. A journal without media leaves them out."""
     late: ClassVar[Literal["hold", "drop oldest"]] = "hold"
-    """What happens if a stage cannot keep up: hold back the producer, or drop the oldest that wait.
+    """What happens if a stage cannot keep up: hold the producer, or drop the oldest.
 
-    A microphone and a camera cannot be held back, and what is old is of no use.
+    A microphone and a camera cannot be held back, and their old frames are of no use.
     """
     most_waiting: ClassVar[int | None] = None
-    """How many may wait in a stage's inbox, besides its limit in seconds; None: no limit by number."""
+    """The most of this type in a stage's inbox, besides its limit in seconds; None: no such limit."""
 
     @property
     def duration(self) -> float:
-        """Seconds that it plays; 0 for what is not audio."""
+        """Its length in seconds; 0 if it is not audio."""
         return 0.0
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of its media."""
+        """The size of its media."""
         return 0
 
 
@@ -62,12 +62,12 @@ class Audio(Frame):
 
 
 class Picture(Frame):
-    """A frame that is one picture of a video. One that comes late is of no use, whoever made it."""
+    """A frame that is one picture of a video. A late one is of no use, whoever made it."""
 
     __slots__ = ()
     media = True
     late = "drop oldest"
-    most_waiting = 3  # 1.4 MB each for 720p, and whoever is slower than the camera wants the newest
+    most_waiting = 3  # 1.4 MB each at 720p, and a stage slower than the camera wants the newest
     pixels: bytes
 
     @property
@@ -76,7 +76,7 @@ class Picture(Frame):
 
 
 class Signal:
-    """Reaches every part that subscribed to its type."""
+    """A fact that is delivered to every part that subscribed to its type."""
 
     __slots__ = ()
 

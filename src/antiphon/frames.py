@@ -7,7 +7,7 @@ need: every part that subscribed to its type is called. Frames and signals are i
 Audio is `bytes` of little-endian 16-bit mono samples. Times are float seconds on the session's clock,
 which starts at 0; durations are float seconds, media positions integer samples, text offsets characters.
 
-How audio and pictures are queued and recorded stands in `flow.py`.
+`flow.py` says how audio and pictures are queued and recorded.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ __all__ = ["Frame", "Signal", "ToolCall", "frame", "replace"]
 
 @frame
 class UserAudio(Audio):
-    """What the microphone heard; `at` is the position of its first sample."""
+    """Audio from the user's microphone; `at` is the position of its first sample."""
 
     late = "drop oldest"
 
@@ -35,7 +35,7 @@ class UserAudio(Audio):
 
 @frame
 class UserText(Frame):
-    """What the user typed; with `aloud` false, the reply to it is text to be read and is not spoken."""
+    """Text that the user typed; if not `aloud`, the reply is text and not spoken."""
 
     text: str
     aloud: bool = True
@@ -43,7 +43,7 @@ class UserText(Frame):
 
 @frame
 class ContextNote(Frame):
-    """Words of the user that the model reads with the user's next turn; by themselves they get no reply."""
+    """Words of the user that the model reads with the next turn; they get no reply."""
 
     text: str
 
@@ -74,7 +74,10 @@ class UserVideo(Picture):
 
 @frame
 class ClientMessage(Frame):
-    """Data from the client's program. If it has an `id` it is a request: answer it with a ServerMessage."""
+    """Data from the client's program.
+
+    With an `id` it is a request: answer it with a ServerMessage.
+    """
 
     type: str
     data: Any = None
@@ -86,7 +89,7 @@ class ClientMessage(Frame):
 
 @frame
 class SoundHeard(Frame):
-    """A sound since `at` that may become speech; `gone` if it turned out to be none."""
+    """A sound since `at` that may become speech; `gone` if it did not."""
 
     at: float
     gone: bool = False
@@ -101,7 +104,10 @@ class SpeechStarted(Frame):
 
 @frame
 class SpeechPaused(Frame):
-    """The user may have stopped: quiet since `at`. `sounded` is when the last sound ended, if known."""
+    """The user has been quiet since `at`, and may have stopped.
+
+    `sounded` is when the last sound ended, if known.
+    """
 
     at: float
     sounded: float | None = None
@@ -109,7 +115,7 @@ class SpeechPaused(Frame):
 
 @frame
 class SpeechResumed(Frame):
-    """The user went on after a SpeechPaused: it is still the same stretch of speech."""
+    """The user went on after a SpeechPaused: still the same stretch of speech."""
 
     at: float
 
@@ -124,7 +130,10 @@ class SpeechStopped(Frame):
 
 @frame
 class Transcript(Frame):
-    """Words of the user, spoken from `started` to `ended`. Only a `final` one will not change any more."""
+    """Words of the user, spoken from `started` to `ended`.
+
+    They may still change unless the transcript is `final`.
+    """
 
     text: str
     final: bool
@@ -143,9 +152,9 @@ class TurnScored(Frame):
 
 @frame
 class TurnHinted(Frame):
-    """A vendor's own turn detection: the probability that the turn is over; 0 takes an earlier guess back.
+    """The probability that the turn is over, from the vendor's own turn detection.
 
-    `final` if the vendor has decided.
+    0 retracts an earlier guess. `final` if the vendor has decided.
     """
 
     probability: float
@@ -162,7 +171,10 @@ class TalkButton(Frame):
 
 @frame
 class EagerTurn(Frame):
-    """The user has probably finished: a reply may be prepared, and is held until the UserTurn."""
+    """The user has probably finished: a reply may be prepared.
+
+    It is not heard before the UserTurn.
+    """
 
     text: str
     started: float
@@ -172,14 +184,17 @@ class EagerTurn(Frame):
 
 @frame
 class EagerTurnDropped(Frame):
-    """The user went on, or said something else: discard what was prepared for the EagerTurn."""
+    """The EagerTurn was wrong: discard what was prepared for it.
+
+    The user went on, or said something else.
+    """
 
     reason: str = ""
 
 
 @frame
 class UserTurn(Frame):
-    """The user has finished: all that was said, from the first word to the last sample of speech."""
+    """The user has finished: all that was said, from the first word to the last."""
 
     text: str
     started: float
@@ -192,7 +207,7 @@ class UserTurn(Frame):
 
 @frame
 class Prompt(Frame):
-    """Asks the language model to go on with `reply`, given the conversation's context."""
+    """A request to the language model to begin or continue `reply`."""
 
     reply: int
     context: Context
@@ -200,7 +215,10 @@ class Prompt(Frame):
 
 @frame
 class Prime(Frame):
-    """Lets the language model read (and cache) what later prompts begin with, so that they start sooner."""
+    """A request to the language model to cache what later prompts begin with.
+
+    Those prompts are then answered sooner.
+    """
 
     context: Context
 
@@ -216,7 +234,10 @@ class Text(Frame):
 
 @frame
 class TextEnded(Frame):
-    """One generation is over. With `more` the reply goes on after its tools have run; speak what there is."""
+    """One generation is over: speak all of its text.
+
+    With `more`, the reply goes on once its tools have run.
+    """
 
     reply: int
     more: bool = False
@@ -233,7 +254,10 @@ class SegmentStarted(Frame):
 
 @frame
 class WordTimed(Frame):
-    """A word's time from the vendor: text up to `end` is spoken at sample `at` of the current segment."""
+    """A word's time: text up to `end` is spoken at sample `at` of the segment.
+
+    `at` is counted at the sample rate of the vendor's audio.
+    """
 
     reply: int
     end: int
@@ -242,16 +266,20 @@ class WordTimed(Frame):
 
 @frame
 class Backchannel(Frame):
-    """Something short to say while the user speaks, such as "mhm"; not a reply, and in no context."""
+    """Something short to say while the user speaks, such as "mhm".
+
+    It belongs to no reply and is not added to the context.
+    """
 
     text: str
 
 
 @frame
 class AgentAudio(Audio):
-    """A piece of the agent's voice. After playout, `at` is its position on the session's output timeline.
+    """A piece of the agent's voice.
 
-    Reply 0 is a backchannel.
+    After playout, `at` is its position on the session's output timeline. `reply` is 0 for sounds outside of
+    replies: backchannels and background sound.
     """
 
     reply: int
@@ -276,7 +304,10 @@ class AudioEnded(Frame):
 
 @frame
 class AgentVideo(Picture):
-    """A picture that the agent shows at second `at` of the output timeline; laid out like UserVideo."""
+    """A picture that the agent shows at second `at`, laid out like UserVideo.
+
+    `at` counts on the output timeline.
+    """
 
     pixels: bytes
     width: int
@@ -286,16 +317,17 @@ class AgentVideo(Picture):
 
 @frame
 class AgentKeys(Frame):
-    """Keys that the transport is to press, as tones of the telephone keypad: 0-9, *, #, A-D."""
+    """Keypad tones for the transport to send: 0-9, *, #, A-D."""
 
     keys: str
 
 
 @frame
 class Transfer(Frame):
-    """Transfers the call to `to`, a number or SIP address; then this session ends.
+    """A request to transfer the call to `to`, a number or SIP address.
 
-    `warm`: calls the other side first, plays `announcement` to it, and connects it once it has answered.
+    This session then ends. A `warm` transfer calls the other side first, plays `announcement` to it, and
+    connects it once it has answered.
     """
 
     to: str
@@ -305,7 +337,10 @@ class Transfer(Frame):
 
 @frame
 class ServerMessage(Frame):
-    """Data for the client. `answers` is the id of the request it answers; if `failed`, `data` says why."""
+    """Data for the client, or the answer to one of its requests.
+
+    `answers` is the id of that request; if it `failed`, `data` says why.
+    """
 
     data: Any
     answers: str = ""
@@ -336,7 +371,10 @@ class UserTurnStarted(Signal):
 
 @frame
 class UserIdle(Signal):
-    """Nobody has spoken for this many seconds; `action` is what happens: "prompt", "away" or "end"."""
+    """Nobody has spoken for this many seconds.
+
+    `action` is what happens: "prompt", "away" or "end".
+    """
 
     seconds: float
     action: str
@@ -355,7 +393,7 @@ class ReplyStarted(Signal):
 
 @frame
 class ReplyCommitted(Signal):
-    """The speculative reply is the answer. `saved` is how many seconds earlier it was begun."""
+    """The speculative reply became the answer; it was begun `saved` seconds early."""
 
     reply: int
     saved: float = 0.0
@@ -363,7 +401,10 @@ class ReplyCommitted(Signal):
 
 @frame
 class AnswerPaced(Signal):
-    """An awaited response timing says: the answer of `part` waits `seconds` from the user's last sound."""
+    """An asynchronous response timing has decided how long the answer waits.
+
+    The answer of `part` is heard `seconds` after the user's last sound at the earliest.
+    """
 
     part: str
     seconds: float
@@ -372,7 +413,10 @@ class AnswerPaced(Signal):
 
 @frame
 class Generated(Signal):
-    """The model has finished one generation; with `calls`, it goes on once those tools have run."""
+    """The model has finished one generation.
+
+    With `calls`, the reply goes on once those tools have run.
+    """
 
     reply: int
     calls: tuple[ToolCall, ...] = ()
@@ -406,7 +450,10 @@ class PlayoutStarted(Signal):
 
 @frame
 class PlayoutReached(Signal):
-    """The far end has played the output timeline up to sample `at`: a mark came back."""
+    """The far end has played up to sample `at` of the output timeline.
+
+    It has returned the mark that was sent there.
+    """
 
     at: int
 
@@ -448,7 +495,10 @@ class Interrupted(Signal):
 
 @frame
 class ReplyEnded(Signal):
-    """A reply is over: its text, and what of that was heard. If `speculative`, it was never committed."""
+    """A reply is over; `heard` is the part of its `text` that was heard.
+
+    If `speculative`, it was never committed.
+    """
 
     reply: int
     text: str
@@ -460,10 +510,10 @@ class ReplyEnded(Signal):
 
 @frame
 class Failed(Signal):
-    """A part failed; the session goes on. `error` is the class of the error, `message` its text.
+    """A part failed; the session goes on.
 
-    `recovered`: nothing is missing, for the work is done again, by the next alternative in a `Switch` or, if
-    `retried`, by the part itself.
+    `error` is the name of the exception's class, `message` its text. `recovered`: nothing is lost, because
+    the work is done again: by the next alternative in a `Switch` or, if `retried`, by the part itself.
     """
 
     part: str
@@ -477,9 +527,9 @@ class Failed(Signal):
 
 @frame
 class CallAnswered(Signal):
-    """Who answered the call that the agent made, and what gave it away.
+    """Who or what answered the call that the agent made, and how that is known.
 
-    A "menu" may be followed by another CallAnswered, once a key has led to somebody.
+    A "menu" may be followed by another CallAnswered, once a key press has led to somebody.
     """
 
     who: Literal["person", "assistant", "voicemail", "menu"]
@@ -499,7 +549,7 @@ class Usage(Signal):
 
 @frame
 class Measured(Signal):
-    """How many seconds a step took, for the latency of a reply; `what` names the step."""
+    """The seconds that a step towards a reply took; `what` names the step."""
 
     part: str
     what: str

@@ -17,7 +17,10 @@ class Agent(AgentDefinition):
     """An `AgentDefinition` that can be run as a program of its own."""
 
     def run(self) -> None:
-        """Run the command line for this agent; without arguments it serves a page at http://localhost:7860."""
-        from .cli.run import run  # imports typer and what that needs, only for a program
+        """Run the command line for this agent.
+
+        Without arguments it serves a page at http://localhost:7860.
+        """
+        from .cli.run import run  # imports typer, which only a program needs
 
         run(self)

@@ -1,4 +1,4 @@
-"""Inputs: what a session handles, one after the other, each completely before the next.
+"""The inputs of a session: one is handled completely before the next.
 
 An input is a frame from outside (a transport, a stage's task, `Session.send`), a call of one of the session's
 methods, or a timer. It has one time, `now`. Frames go from part to part by direct calls; signals, and inputs
@@ -6,7 +6,7 @@ that arrive meanwhile, wait in one queue.
 
     enter(part, frame)   a frame starts at a part's place in the pipeline
     call(name, ...)      a call that the journal records, so that `replay` can make it again
-    defer(call, ...)     runs after what is being handled; it belongs to that input, the journal has no line
+    defer(call, ...)     runs after what is being handled, as part of that input; the journal has no line
 """
 
 import asyncio
@@ -28,10 +28,11 @@ OFTEN = 8  # slow calls after which a part is named in the log: a single one may
 
 
 class Inputs:
-    """The queue of a session. Inputs before `begin` wait for it; those after `close` are dropped.
+    """The input queue of a session.
 
-    `door` is the part whose failures are the session's own, `put` pushes a frame at a part's place, and
-    `failed` is told of exceptions.
+    Inputs before `begin` wait for it; those after `close` are dropped. `put` pushes a frame at a part's
+    place, `failed` is called with exceptions, and `door` is the part that stands for the session itself in
+    them.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Inputs:
         self._failed = failed
         self._begun = False
         self._queue: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
-        self._slow_spans: list[tuple[float, float]] = []  # begin and duration of those in the input at hand
+        self._slow_spans: list[tuple[float, float]] = []  # begin and duration, in the input at hand
 
     def begin(self, call: Callable[[], object]) -> None:
         """Start the session's time: handle this call, then what arrived early."""
@@ -75,7 +76,7 @@ class Inputs:
         self._queue.clear()
 
     def elapsed(self) -> float:
-        """Seconds since the start, by the clock; 0 before the start."""
+        """Return the seconds since the start, by the clock; 0 before the start."""
         return self._clock.now() - self.origin if self._begun else 0.0
 
     def enter(self, part: PartPort, frame: Frame | Signal) -> None:
@@ -88,11 +89,14 @@ class Inputs:
         self.defer(self._put, part, frame)
 
     def call(self, name: str, argument: Any, call: Callable[[], object]) -> None:
-        """Handle a call as an input. If a part makes it while handling one, it belongs to that input."""
+        """Handle a call as an input, which the journal records.
+
+        A call that a part makes while it handles an input belongs to that input.
+        """
         self.defer(self._call, not self.busy, name, argument, call)
 
     def defer(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Make a call after everything that came before it: at once, if nothing is being handled."""
+        """Queue a call; if nothing is being handled, make it at once."""
         if self.closed:
             return
         self._queue.append((call, arguments))
@@ -100,24 +104,28 @@ class Inputs:
             self._drain()
 
     def fire(self, part: PartPort, number: int, call: Callable[[], object]) -> None:
-        """Make the call of a timer, within an input; an exception is a failure of the part."""
+        """Make the call of a timer; an exception is reported as a failure of the part."""
         if self._observers.media:
             self._observers.timer(self.now, part.name, number)
         try:
             call()
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  one part must not end it all
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  one part must not end the session
             self._failed(part, error)
 
     def slow(self, part: PartPort, begun: float, ended: float) -> None:
-        """Count a slow call of a part, unless the time was spent in a call within it that was counted."""
+        """Count a slow call of a part, without the time of slow calls within it."""
         own = ended - begun - sum(took for at, took in self._slow_spans if at >= begun)
         if own > 0.001:
             self._slow_spans.append((begun, own))
             self.slow_calls[part.name] += 1
             count = self.slow_calls[part.name]
             if count >= OFTEN and count & (count - 1) == 0:
-                logger.warning("%s took %.1f ms (%d slow calls): what waits or computes is a Stage",
-                               part.name, own * 1000, count)  # fmt: skip
+                logger.warning(
+                    "%s took %.1f ms (%d slow calls): work that waits or computes belongs in a Stage",
+                    part.name,
+                    own * 1000,
+                    count,
+                )
 
     def _drain(self) -> None:
         self.busy = True
@@ -133,7 +141,7 @@ class Inputs:
                 call, arguments = self._queue.popleft()
                 try:
                     call(*arguments)
-                except Exception as error:  # noqa: BLE001  what waits behind it must be handled all the same
+                except Exception as error:  # noqa: BLE001  later calls must still be handled
                     self._failed(self._door, error)
         finally:
             self.busy = False

@@ -1,11 +1,11 @@
-"""The journal: every frame but audio and pictures, with its time, as compact lines of JSON.
+"""The journal: a session's frames with their times, as compact lines of JSON.
 
     [1.234,"stt","Transcript",{"text":"hello","final":true},1]
 
 A line has the seconds since the start, the part that the frame came from, its type, the fields that differ
 from their defaults, and a 1 if it was an input: from outside, from a stage's task, or a call. The first line
-says that this is a journal. With `media` the journal also has audio, pictures and timers; then `replay` can
-run the conversation again, and makes the same journal.
+says that this is a journal. Audio, pictures and timers are left out unless `media` is true; only with them
+can `replay` run the conversation again, and make the same journal.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ def _line(now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_
             for name, default in _fields(type(what))
             if (value := getattr(what, name)) != default or default is MISSING
         }
-        if not is_input and isinstance(what, AgentAudio):  # made of an input that the journal holds
+        if not is_input and isinstance(what, AgentAudio):  # made from an input that the journal holds
             content["pcm"] = len(what.pcm) // 2
         elif not is_input and isinstance(what, AgentVideo):
             content["pixels"] = len(what.pixels)
@@ -68,7 +68,7 @@ def _line(now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_
 
 
 class Journal:
-    """Writes what a session does to a file, or keeps it in `lines` if none is given.
+    """An observer that writes the journal to a file, or keeps it in `lines`.
 
     With `media` it also has audio, pictures and timers, so that the session can be replayed.
     """
@@ -96,13 +96,16 @@ class Journal:
             self._file.write(line + b"\n")
 
     def close(self) -> None:
-        """Finish the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
 
 
 def read(journal: str | Path | Iterable[bytes]) -> Iterator[JournalLine]:
-    """The lines of a journal: its file, or `Journal.lines`. Raises ConfigurationError for other files."""
+    """Yield the lines of a journal, given its file or `Journal.lines`.
+
+    Raises ConfigurationError if it is not a journal.
+    """
     try:
         lines = Path(journal).read_bytes().splitlines() if isinstance(journal, str | Path) else journal
     except OSError as error:
@@ -137,13 +140,13 @@ class _Recorded:
 
 
 class _Never:
-    """A timer that only the journal fires; a timer that was cancelled has no line there."""
+    """A timer that never fires by itself: a replay fires timers from the journal."""
 
     def cancel(self) -> None: ...
 
 
 class _Idle(Works):
-    """Works whose tasks are never started: what they made stands in the journal."""
+    """Works that start no tasks: what they made is in the journal."""
 
     def spawn(self, work: Work, drive: Any) -> None:
         drive.close()
@@ -151,7 +154,7 @@ class _Idle(Works):
 
 
 class _Replay(Session):
-    """A session whose tasks do nothing and whose timers wait: what they did stands in the journal."""
+    """A session that starts no tasks and no timers: their inputs are in the journal."""
 
     works_class = _Idle
 
@@ -174,10 +177,10 @@ def _subclasses(kind: type) -> Iterator[type]:
 
 
 def replay(journal: str | Path | Iterable[bytes], parts: Part, *observers: Observer) -> list[bytes]:
-    """Run a recorded conversation again through `parts`; returns the journal that this makes.
+    """Run a recorded conversation through `parts`; returns the resulting journal.
 
     All inputs come from the journal, with their times, so no service is called and no time passes. With the
-    parts that it was recorded with, the result is the same journal; with others it shows what they would have
+    same parts as in the recording, the result is the same journal; with others it shows what they would have
     done. Raises ConfigurationError if the journal was made without `media`, or does not fit the parts.
     """
     again = Journal(media=True)

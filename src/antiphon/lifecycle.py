@@ -1,4 +1,4 @@
-"""Opening and closing the parts of a session: all at the same time, each with a time limit."""
+"""Opening and closing a session's parts, concurrently and with time limits."""
 
 import asyncio
 import logging
@@ -33,18 +33,18 @@ class Startup:
             await asyncio.wait(self._tasks, timeout=READY_WITHIN)
 
     def errors(self) -> Iterator[tuple[Processor, BaseException]]:
-        """The parts that could not be opened, and why."""
+        """Yield the parts that could not be opened, and why."""
         for task, part in self._tasks.items():
             if not task.done():
                 task.cancel()
                 yield part, ServiceTimeoutError(f"{part.name} was not ready after {READY_WITHIN:g} s")
             elif task.cancelled():
-                yield part, UnavailableError(f"{part.name} was cancelled while it got ready")
+                yield part, UnavailableError(f"{part.name} was cancelled while it was being opened")
             elif (error := task.exception()) is not None:
                 yield part, error
 
     async def stop(self) -> None:
-        """Cancel those that are still opening."""
+        """Cancel the opening of parts that are not open yet."""
         await _stop({task: part.name for task, part in self._tasks.items() if not task.done()})
 
 
@@ -62,7 +62,7 @@ async def _close(part: Processor) -> None:
 
 
 async def _stop(tasks: dict[Task, str]) -> None:
-    """Cancel tasks, twice if need be, and wait for them; logs those that failed or do not stop."""
+    """Cancel tasks, twice if need be, and log those that fail or do not stop."""
     for _ in range(2):
         if running := [task for task in tasks if not task.done() and task.cancel()]:
             await asyncio.wait(running, timeout=PATIENCE / 2)

@@ -1,4 +1,4 @@
-"""Queues that are bounded in seconds of media, and the inbox of a stage, which knows what may be dropped."""
+"""Queues that are bounded in seconds of media, and the inbox of a stage."""
 
 import asyncio
 from collections import deque
@@ -28,7 +28,7 @@ class Waiters:
         await future
 
     def release(self) -> None:
-        """Wake all who wait."""
+        """Wake all waiting tasks."""
         waiting, self.waited_for = self.waited_for, []
         for future in waiting:
             _wake(future)
@@ -47,7 +47,7 @@ class MediaQueue(Generic[T]):
         self.limit = limit
         self.dropped = 0
         self.held = 0.0
-        """Seconds of media that wait."""
+        """Seconds of media in the queue."""
         self._seconds = seconds
         self._policy = policy
         self._items: deque[T] = deque()
@@ -56,7 +56,7 @@ class MediaQueue(Generic[T]):
         self._room = Waiters()
 
     def put(self, item: T) -> None:
-        """Add an item. Never waits: producers look at `full` afterwards, and wait for `room`."""
+        """Add an item without waiting; producers then check `full` and await `room`."""
         if self._closed:
             return
         self._items.append(item)
@@ -68,13 +68,13 @@ class MediaQueue(Generic[T]):
         _wake(self._waiting)
 
     def close(self) -> None:
-        """Accept no more items: the consumer gets what is left, then the end."""
+        """Accept no more items; iteration ends after those that are left."""
         self._closed = True
         _wake(self._waiting)
         self._room.release()
 
     def abandon(self) -> None:
-        """Drop the items, for there is no consumer any more, and release the producers."""
+        """Drop all items and release the producers: there is no consumer any more."""
         self._items.clear()
         self.held = 0.0
         self.close()
@@ -112,7 +112,7 @@ Entry = tuple[Callable[[Any], object], Frame | Signal]
 
 
 class Inbox(MediaQueue[Entry]):
-    """What waits for the async handlers of a stage, in order.
+    """Frames that wait for the async handlers of a stage, in order.
 
     Each type of captured media (those whose `late` is "drop oldest") has a limit of its own, beyond which its
     oldest are dropped. Everything else counts together, and holds back its producers at the limit.
@@ -120,7 +120,7 @@ class Inbox(MediaQueue[Entry]):
 
     def __init__(self, limit: float, dropped: Callable[[Frame], object]) -> None:
         super().__init__(limit, self._held_seconds)
-        self._tell_dropped = dropped
+        self._on_dropped = dropped
         self._captured: dict[type[Frame], float] = {}  # seconds that wait
 
     def put(self, item: Entry) -> None:
@@ -144,13 +144,13 @@ class Inbox(MediaQueue[Entry]):
         return item
 
     def _drop_oldest(self, kind: type[Frame], newest: Frame) -> bool:
-        """Drop the oldest of a type but the newest; False if there is none."""
+        """Drop the oldest frame of a type, but not `newest`; returns whether it did."""
         for place, (_, frame) in enumerate(self._items):
             if isinstance(frame, kind) and frame is not newest:
                 del self._items[place]
                 self._captured[kind] -= self._room_for(frame)
                 self.dropped += 1
-                self._tell_dropped(frame)
+                self._on_dropped(frame)
                 return True
         return False
 
@@ -159,7 +159,10 @@ class Inbox(MediaQueue[Entry]):
         return 0.0 if _is_captured(frame) else self._room_for(frame)
 
     def _room_for(self, frame: Frame | Signal) -> float:
-        """Seconds of the inbox's limit that a frame takes: by its duration, its size and its number."""
+        """Return how many seconds of the limit a frame takes up.
+
+        That is its duration, or more if its size or number counts more.
+        """
         if isinstance(frame, Signal) or not frame.media:
             return WITHOUT_MEDIA
         by_number = 0.0 if frame.most_waiting is None else self.limit / frame.most_waiting

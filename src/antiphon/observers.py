@@ -1,4 +1,4 @@
-"""Observers of a session: journals, recordings, the latency report, a client's view of the agent."""
+"""Observers of a session, such as journals, recordings and latency reports."""
 
 import logging
 from collections import deque
@@ -13,28 +13,34 @@ __all__ = ["Observer", "Observers", "failure"]
 
 logger = logging.getLogger("antiphon.session")
 
-RECENT = 16  # frames that are remembered, so that one which several parts pass on is shown once
+RECENT = 16  # newest frames, remembered so that one that several parts pass on is shown once
 
 
 class Observer(Protocol):
-    """Sees every input and all that is pushed, in order. It must not act on the session.
+    """A listener that sees every input and every pushed frame, in order.
 
-    An observer that raises an exception is closed and sees no more.
+    It must not act on the session. An observer that raises an exception is closed and sees no more.
     """
 
     media: bool = False
     """Whether it also wants audio, pictures and timers. With them a session can be replayed."""
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
-        """`what` came from the part `source`. A call or a timer is a (name, argument) pair."""
+        """Note that `what` came from the part `source`.
+
+        A call or a timer is a (name, argument) pair.
+        """
         ...
 
     def close(self) -> None:
-        """The session is over. By default, do nothing."""
+        """Release everything: the session is over. By default, do nothing."""
 
 
 class Observers:
-    """Shows each frame once, however many parts pass it on, and whether it was an input."""
+    """The observers of a session, which see each frame once.
+
+    They see it when it is first pushed, even if several parts pass it on.
+    """
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         for observer in observers:
@@ -44,11 +50,11 @@ class Observers:
         self.entering = False
         """Whether the next frame to be shown is an input."""
         self._observers = list(observers)
-        self._recent: deque[Frame | Signal] = deque(maxlen=RECENT)  # kept alive, so that their ids are theirs
+        self._recent: deque[Frame | Signal] = deque(maxlen=RECENT)  # kept alive: ids stay unique
         self._recent_ids: deque[int] = deque(maxlen=RECENT)
 
     def sees(self, kind: type[Frame] | type[Signal]) -> bool:
-        """Whether any observer wants frames of this type."""
+        """Return whether any observer wants frames of this type."""
         return bool(self._observers) and (self.media or not kind.media)
 
     def show(self, now: float, source: str, frame: Frame | Signal) -> None:
@@ -97,7 +103,10 @@ def _close(observer: Observer) -> None:
 
 
 def failure(part: str, error: BaseException, reply: int | None = None) -> Failed:
-    """The signal for an error of the part of this name. Errors that are not ours are logged as well."""
+    """Return the Failed signal for an error of a part.
+
+    An error that is not an AntiphonError is also logged, with its traceback.
+    """
     if not isinstance(error, AntiphonError):
         logger.error("%s failed", part, exc_info=error)
     retryable = isinstance(error, AntiphonError) and error.retryable

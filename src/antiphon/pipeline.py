@@ -1,4 +1,4 @@
-"""Pipelines: a list of parts is one; `Parallel`, `Switch`, `Gate` and `Tap` give it other shapes."""
+"""Pipelines: lists of parts, shaped by `Parallel`, `Switch`, `Gate` and `Tap`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,18 +13,18 @@ __all__ = ["Branch", "Gate", "Parallel", "Part", "Switch", "Tap"]
 
 Part = Processor | Sequence["Part"]
 
-REMEMBERED = 512  # frames of a type that may be inside branches and are recognised when they come out: 10 s
+REMEMBERED = 512  # frames of a type that are recognised when they leave the branches: 10 s of audio
 REMEMBERED_PICTURES = 16
 
 
 def chain(parts: Part) -> list[Processor]:
-    """The processors of a part, with nested lists flattened."""
+    """Return the processors of a part, with nested lists flattened."""
     if isinstance(parts, Processor):
         return [parts]
     if not isinstance(parts, Sequence) or isinstance(parts, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(
             f"a pipeline is a list of processors and stages; {parts!r} is a {type(parts).__name__}. "
-            "A service is placed in a pipeline by its stage, for example TTS(tts)"
+            "A service is placed in a pipeline by its stage, for example TTS(service)"
         )
     return [processor for part in parts for processor in chain(part)]
 
@@ -58,7 +58,7 @@ class Branch:
         self.on = on
 
     def handles(self, kind: type) -> bool:
-        """Whether any of its parts handles this type."""
+        """Return whether any of its parts handles this type."""
         return any(
             any(branch.handles(kind) for branch in part.inner.values())
             if isinstance(part, Parallel)
@@ -67,15 +67,15 @@ class Branch:
         )
 
     def has_spare(self) -> bool:
-        """Whether another branch would take over if this one failed."""
+        """Return whether another branch would take over if this one failed."""
         return self.owner.spare(self) is not None
 
     def spare_recovers(self, reply: int | None) -> bool:
-        """Whether the spare can still do everything for this reply, so that nothing is missing."""
+        """Return whether the spare can still do all the work for this reply."""
         return self.owner.recovers(reply)
 
     def fail_over(self) -> None:
-        """Let the spare take over, once everybody has been told of the failure."""
+        """Let the spare take over, after the failure has been reported."""
         self.owner.replace(self)
 
 
@@ -121,18 +121,18 @@ class Parallel(Processor):
             work.reply == reply.number and branch in work.stage.branches for work in session.works
         ):
             session.replies.stop(reply, f"{branch.name} was switched off")
-        session.inputs.call("off", None, lambda: self._off(branch))  # after its parts have heard of that
+        session.inputs.call("off", None, lambda: self._off(branch))  # after its parts got the signals of that
 
     def _off(self, branch: Branch) -> None:
         branch.on = False
         self.session.works.cancel(lambda work: branch in work.stage.branches)
 
     def spare(self, branch: Branch) -> Branch | None:
-        """The branch that takes over if a stage in this one fails."""
+        """Return the branch that takes over if a stage in this one fails, or None."""
         return None
 
     def recovers(self, reply: int | None) -> bool:
-        """Whether the spare can still do everything for a reply."""
+        """Return whether the spare can still do all the work for a reply."""
         return False
 
     def replace(self, branch: Branch) -> None:
@@ -196,8 +196,8 @@ class Switch(Parallel):
     """Alternatives of which exactly one is on: Switch(main=TTS(a), spare=TTS(b)).
 
     `use(name)` chooses by hand. If a stage of the chosen one fails, the next one takes over. If nothing made
-    for the current reply has come out yet, the new one gets the frames of that reply again, and nobody hears
-    the difference; otherwise it takes over with the next reply.
+    for the current reply has come out yet, the new one gets the frames of that reply again, so that nothing
+    is lost; otherwise it takes over with the next reply.
     """
 
     def __init__(self, *branches: Part, **named: Part) -> None:
@@ -216,11 +216,11 @@ class Switch(Parallel):
         return next(name for name, branch in self.inner.items() if branch.on)
 
     def use(self, name: str) -> None:
-        """Let this alternative do the work from now on."""
+        """Switch to this alternative."""
         self.switch(name, True)
 
     def switch(self, name: str, on: bool) -> None:
-        """The same as `use`. Raises UsageError for `on=False`: choose another instead."""
+        """Do the same as `use`; raises UsageError if `on` is false."""
         if not on:
             raise UsageError(f"one alternative of {self.name} is always on: choose another with use(name)")
         super().switch(name, on)
@@ -243,12 +243,12 @@ class Switch(Parallel):
             self._turn(self._following, True)
 
     def spare(self, branch: Branch) -> Branch | None:
-        """The next alternative, if this is the chosen one."""
+        """Return the next alternative if this one is on, or None."""
         branches = list(self.inner.values())
         return next(iter(branches[branches.index(branch) + 1 :]), None) if branch.on else None
 
     def recovers(self, reply: int | None) -> bool:
-        """Whether nothing made for the reply has come out yet."""
+        """Return whether nothing made for the reply has come out yet."""
         return reply is None or (reply == self._reply and not self._answered)
 
     def replace(self, branch: Branch) -> None:
@@ -276,14 +276,14 @@ class Switch(Parallel):
 
 
 class Gate(Processor):
-    """Drops frames of some types while it is not open."""
+    """A processor that drops frames of some types while it is not open."""
 
     def __init__(self, *kinds: type, is_open: bool = True) -> None:
         self.kinds = frozenset(kinds)
         self.is_open = is_open
 
     def handler(self, kind: type) -> Hop | None:
-        """Handles the types that it guards."""
+        """Return a handler for the types that it guards."""
         return self._guard if kind in self.kinds else None
 
     def _guard(self, frame: Frame) -> None:
@@ -292,20 +292,20 @@ class Gate(Processor):
 
 
 class Tap(Processor):
-    """Shows frames and signals to a function as they pass: Tap(print, Transcript)."""
+    """A processor that calls a function with what passes: Tap(print, Transcript)."""
 
     def __init__(self, see: Callable[[Any], object], *kinds: type) -> None:
         self.see = see
         self.kinds = kinds
 
     def handler(self, kind: type) -> Hop | None:
-        """Handles the types that it shows; a frame goes on afterwards."""
+        """Return a handler for the types that it shows; a frame is passed on first."""
         if kind not in self.kinds:
             return None
         return self.see if issubclass(kind, Signal) else self._show
 
     def signals(self) -> list[type]:
-        """The signals among its types."""
+        """Return the signals among its types."""
         return [kind for kind in self.kinds if issubclass(kind, Signal)]
 
     def _show(self, frame: Frame) -> None:

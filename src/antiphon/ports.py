@@ -1,7 +1,7 @@
-"""What the inner workings of a session see of parts, branches and playout, which stand above them.
+"""Protocols of parts, branches and playout, as a session's core uses them.
 
-`inputs`, `signals`, `work` and `replies` know only these protocols. What a part may ask of its session is
-described by `processor.SessionPort`.
+`inputs`, `signals`, `work` and `replies` know only these protocols, for the classes are in layers above. What
+a part may ask of its session is described by `processor.SessionPort`.
 """
 
 from typing import ClassVar, Protocol
@@ -25,27 +25,27 @@ class BranchPort(Protocol):
         ...
 
     def has_spare(self) -> bool:
-        """Whether another branch would take over if this one failed."""
+        """Return whether another branch would take over if this one failed."""
         ...
 
     def spare_recovers(self, reply: int | None) -> bool:
-        """Whether the spare can still do everything for this reply, so that nothing is missing."""
+        """Return whether the spare can still do all the work for this reply."""
         ...
 
     def fail_over(self) -> None:
-        """Let the spare take over, once everybody has been told of the failure."""
+        """Let the spare take over, after the failure has been reported."""
         ...
 
 
 class PartPort(Protocol):
-    """A part, as the place at which frames enter a session and as the origin of failures."""
+    """A part: a place where frames enter a session, and an origin of failures."""
 
     handlers: ClassVar[dict[type, str]]
     """The types that it handles, each with the name of the method."""
 
     @property
     def name(self) -> str:
-        """Unique in its session, and the source of its frames in a journal."""
+        """Its name, unique in the session; the source of its frames in a journal."""
         ...
 
     @property
@@ -54,7 +54,7 @@ class PartPort(Protocol):
         ...
 
     def push(self, frame: Frame | Signal) -> None:
-        """Hand a frame to the next part that handles its type, or a signal to all subscribers."""
+        """Pass a frame to the next part that handles it, or a signal to all subscribers."""
         ...
 
 
@@ -66,7 +66,10 @@ class _WorkSession(Protocol):
 
 
 class WorkerPort(PartPort, Protocol):
-    """A part that has tasks, whose time comes from its session and whose failures go there."""
+    """A part with tasks.
+
+    They use the clock of its session, and their failures are reported there.
+    """
 
     @property
     def session(self) -> _WorkSession: ...
@@ -95,37 +98,43 @@ class PlayoutPort(PartPort, Protocol):
         ...
 
     def play(self) -> None:
-        """Send what is due of the current reply; a part calls it when a reply may be heard from now on."""
+        """Send what is due of the current reply.
+
+        A part calls it when a reply may be heard from now on.
+        """
         ...
 
     def stop(self, reply: Reply) -> int:
-        """Fall silent within 20 ms; returns how many characters of the reply's text were heard."""
+        """Fall silent within 20 ms; returns how many characters of the reply were heard."""
         ...
 
     def pause(self) -> None:
-        """Hold the voice where it is."""
+        """Hold the voice at its position."""
         ...
 
     def duck(self, gain: float) -> None:
-        """Go on more softly, `gain` times as loud, until `resume`."""
+        """Lower the voice to `gain` times its loudness, until `resume`."""
         ...
 
     def resume(self) -> None:
-        """Go on after `pause` or `duck`."""
+        """Undo `pause` or `duck`."""
         ...
 
     def heard(self, reply: Reply) -> int:
-        """How many characters of the reply's text have been heard by now."""
+        """Return how many characters of the reply's text have been heard by now."""
         ...
 
     def ready(self, reply: Reply) -> float | None:
-        """When the reply's first audio arrived; None if there is none yet."""
+        """Return when the reply's first audio arrived; None if there is none yet."""
         ...
 
     def progress(self, reply: Reply) -> tuple[float, float | None]:
-        """Seconds of the reply's voice that were heard, and that are left (None if not all has arrived)."""
+        """Return how many seconds of the reply were heard, and how many are left.
+
+        The second is None until all audio of the reply has arrived.
+        """
         ...
 
     def word_end(self, reply: Reply) -> float:
-        """Seconds until the word that is being heard has been spoken."""
+        """Return the seconds until the end of the word that is being heard."""
         ...

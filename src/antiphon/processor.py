@@ -1,4 +1,4 @@
-"""A processor: a part of a pipeline that handles a frame at once; and what it may ask of its session.
+"""Processors, the parts of a pipeline that handle each frame at once.
 
     class Shout(Processor):
         @on(Text)
@@ -36,10 +36,10 @@ __all__ = ["Hop", "Processor", "Route", "SessionPort", "on"]
 logger = logging.getLogger("antiphon.session")
 
 Hop = Callable[[Any], object]
-"""Calls the next handler of a frame."""
+"""A function that calls the next handler of a frame."""
 
 Route = Callable[[type], Hop | None]
-"""Returns the hop for a frame type, or None if nobody further on handles it."""
+"""A function that returns the hop for a frame type, or None if no later part handles it."""
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -57,7 +57,7 @@ def on(*kinds: type) -> Callable[[Handler], Handler]:
 
 
 class SessionPort(Protocol):
-    """What a part may ask of its session: `self.session`, once it has been placed in one.
+    """The session as its parts see it: their attribute `session`.
 
     A part hands on what it makes with its own `push`, at any time: in a handler, in a task or in a callback.
     """
@@ -74,24 +74,24 @@ class SessionPort(Protocol):
 
     @property
     def now(self) -> float:
-        """Seconds since the start, as of the input at hand: the time of whatever a handler decides."""
+        """Seconds since the start, as of the input that is being handled."""
         ...
 
     def elapsed(self) -> float:
-        """Seconds since the start, by the clock: for what is measured outside of an input."""
+        """Return the seconds since the start by the clock, for use outside of inputs."""
         ...
 
     @property
     def reply(self) -> Reply | None:
-        """The reply that is being made."""
+        """The reply that is being made, or None."""
         ...
 
     def send(self, frame: Frame | Signal) -> None:
-        """Put a frame in at the beginning of the pipeline, or tell a signal to all subscribers."""
+        """Send a frame to the beginning of the pipeline, or a signal to subscribers."""
         ...
 
     def say(self, text: str, *, interruptible: bool = True) -> Reply:
-        """Speak this text, after the reply that is being spoken, if any."""
+        """Speak this text, once the replies before it have ended."""
         ...
 
     def new_reply(
@@ -102,18 +102,24 @@ class SessionPort(Protocol):
         speculative: bool = False,
         voiced: bool = True,
     ) -> Reply:
-        """Queue a reply; `begin` is called with it, numbered, once its turn has come.
+        """Queue a reply; `begin` is called with it once those before it have ended.
 
         A `speculative` one is not heard before it is committed; one that is not `voiced` is text to be read.
         """
         ...
 
     def interrupt(self, reason: str = "asked to", *, force: bool = False) -> None:
-        """Stop the reply at once, and drop those that wait; `force` even if a user may not interrupt it."""
+        """Stop the reply at once, and drop those that wait.
+
+        `force` stops even a reply that the user may not interrupt.
+        """
         ...
 
     async def end(self, reason: str = "ended", *, within: float = 120.0) -> None:
-        """Speak what was promised, then close. Returns at once if called from a stage's task."""
+        """Speak what was promised, then close.
+
+        Returns at once if called from a stage's task.
+        """
         ...
 
     async def cancel(self, reason: str = "cancelled") -> None:
@@ -125,11 +131,14 @@ class SessionPort(Protocol):
         ...
 
     def timer(self, part: PartPort, when: float, call: Callable[[], object]) -> Timer:
-        """Call once the session's time has reached `when`; an exception is a failure of the part."""
+        """Schedule a call for the session's time `when`.
+
+        An exception in it is reported as a failure of the part.
+        """
         ...
 
     def failed(self, part: PartPort, error: BaseException, reply: int | None = None) -> None:
-        """Report a failure of a part; if it stands in a `Switch`, the next alternative takes over."""
+        """Report a failure of a part; in a `Switch`, the next alternative takes over."""
         ...
 
     # The inner workings, for the building blocks (`Processor`, `Stage`, `Parallel`, `Playout`) ------
@@ -140,10 +149,10 @@ class SessionPort(Protocol):
     works: Works
     observers: Observers
     reach: frozenset["Processor"]
-    """While the pipeline is linked, last part first: the parts that have been placed on the way behind."""
+    """The parts placed so far while the pipeline is linked, last part first."""
 
     def adopt(self, part: "Processor", branches: tuple[BranchPort, ...]) -> None:
-        """Take in a part while the pipeline is linked."""
+        """Add a part to the session while the pipeline is linked."""
         ...
 
 
@@ -158,7 +167,7 @@ class Processor:
     session: SessionPort
     """Set when the part is placed in a session."""
     name: str = ""
-    """Unique in its session. If none is given, it is the class name."""
+    """Unique in its session; by default the name of the class."""
     downstream: frozenset[PartPort] = frozenset()
     """The parts that frames from here can reach."""
     branches: tuple[BranchPort, ...] = ()
@@ -178,26 +187,29 @@ class Processor:
         cls.handlers = cls.handlers | own
 
     def handler(self, kind: type) -> Hop | None:
-        """The bound handler of an exact type, or None. Override to handle types chosen at run time."""
+        """Return the bound handler of an exact type, or None.
+
+        Override it to handle types chosen at run time.
+        """
         name = self.handlers.get(kind)
         return None if name is None else getattr(self, name)
 
     def signals(self) -> Iterable[type]:
-        """The signal types that it subscribes to."""
+        """Return the signal types that it subscribes to."""
         return [kind for kind in self.handlers if issubclass(kind, Signal)]
 
     def push(self, frame: Frame | Signal) -> None:
-        """Hand a frame to the next part that handles its type, or a signal to all subscribers."""
+        """Pass a frame to the next part that handles it, or a signal to all subscribers."""
         raise UsageError(
             f"{type(self).__name__} was used outside a session: put it in a Session([...]) first"
         )
 
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:
-        """Call in this many seconds from the input at hand."""
+        """Schedule a call for this many seconds after the input at hand."""
         return self.session.timer(self, self.session.now + seconds, call)
 
     async def open(self) -> None:
-        """Get ready. All parts open at the same time; the session starts when the last is ready."""
+        """Get ready. All parts open concurrently; the session starts once all are ready."""
 
     async def close(self) -> None:
         """Release everything. Called once, whatever happened."""
@@ -249,7 +261,10 @@ def _pusher(session: SessionPort, part: Processor, after: Route) -> Hop:
 
 
 def departure(session: SessionPort, part: Processor, kind: type, after: Route) -> Hop | None:
-    """The hop of a frame of this type out of a part: shown to the session's observers, then handled."""
+    """Return the hop for frames of a type that a part pushes.
+
+    Observers see a frame before the next part handles it.
+    """
     if issubclass(kind, Signal):
         signals = session.signals
         return lambda signal: signals.tell(signal, part.name)
@@ -268,14 +283,14 @@ def departure(session: SessionPort, part: Processor, kind: type, after: Route) -
 
 
 def guarded(session: SessionPort, part: Processor, handler: Hop) -> Hop:
-    """The handler, with its exceptions turned into `Failed` signals and its slowness measured."""
+    """Wrap a handler: exceptions become `Failed` signals, and slow calls are counted."""
     call = _pushing(part, handler) if inspect.isgeneratorfunction(function_of(handler)) else handler
 
     def hop(frame: Any) -> None:
         begun = perf_counter()
         try:
             call(frame)
-        except (Exception, CancelledError) as error:  # noqa: BLE001  one broken part must not end it all
+        except (Exception, CancelledError) as error:  # noqa: BLE001  one part must not end the session
             if isinstance(frame, Failed):
                 logger.warning("%s failed to handle a failure: %r", part.name, error)
             else:
@@ -288,18 +303,18 @@ def guarded(session: SessionPort, part: Processor, handler: Hop) -> Hop:
 
 
 def function_of(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The function behind a method and its decorators."""
+    """Return the function behind a method and its decorators."""
     return inspect.unwrap(getattr(handler, "__func__", handler))
 
 
 def is_async(handler: Callable[..., Any]) -> bool:
-    """Whether this is a coroutine function or an async generator function."""
+    """Return whether this is a coroutine function or an async generator function."""
     function = function_of(handler)
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _pushing(part: Processor, generate: Callable[[Any], Any]) -> Hop:
-    """A hop that pushes each frame a generator yields, as it is yielded."""
+    """Return a hop that pushes each frame that a generator handler yields."""
 
     def call(frame: Any) -> None:
         for out in generate(frame):

@@ -1,4 +1,4 @@
-"""Replies: one is being made at a time, the others wait for it to end."""
+"""The replies of a session: one is being made, the others wait for it to end."""
 
 from collections import deque
 from collections.abc import Callable
@@ -17,9 +17,9 @@ __all__ = ["Replies"]
 class Replies:
     """The current reply of a session, and those that wait.
 
-    Its methods are for parts, while they handle an input; a program asks the session, whose calls the journal
-    records. `door` is the part whose failures are the session's own; `playout` returns the part that plays,
-    if there is one.
+    Its methods are for parts, while they handle an input; a program calls the session, whose calls the
+    journal records. `door` is the part that stands for the session in failures; `playout` returns the part
+    that plays, if there is one.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Replies:
         self.current: Reply | None = None
         self.waiting: deque[Reply] = deque()
         self.owed: dict[Reply, None] = {}
-        """All that have been promised and have not ended, in order."""
+        """Replies that were promised and have not ended, in order."""
         self._inputs = inputs
         self._signals = signals
         self._works = works
@@ -44,7 +44,7 @@ class Replies:
         self._count = 0
 
     def promise(self, reply: Reply) -> None:
-        """Note that this reply will be made: a session that ends waits for it."""
+        """Note that this reply will be made, so that the end of the session waits for it."""
         self.owed[reply] = None
 
     def add(self, reply: Reply) -> None:
@@ -59,7 +59,7 @@ class Replies:
             reply.text = reply.text[: text.at] + text.text
 
     def commit(self, reply: Reply, saved: float = 0.0) -> None:
-        """Let the current, speculative reply be heard. `saved` is by how many seconds it was begun early."""
+        """Let the current, speculative reply be heard; it began `saved` seconds early."""
         reply.speculative = False
         self._signals.tell(ReplyCommitted(reply.number, saved))
         if (playout := self._playout()) is not None:
@@ -70,7 +70,10 @@ class Replies:
         self._inputs.defer(self._drop, not self._inputs.busy, reply, reason)
 
     def interrupt(self, reason: str, force: bool) -> None:
-        """Stop the current reply and drop the waiting ones, if they may be interrupted or by `force`."""
+        """Stop the current reply and drop the waiting ones.
+
+        Without `force`, those that may not be interrupted stay, and all stay if the current one does.
+        """
         reply = self.current
         if reply is not None and not (reply.interruptible or force):
             return
@@ -87,12 +90,12 @@ class Replies:
         self._end(heard, interrupted=True, reason=reason)
 
     def finish(self, number: int, heard: int, reason: str = "") -> None:
-        """End the reply of this number, if it is the current one: `heard` characters of it were heard."""
+        """End the reply of this number, if current, with `heard` characters heard."""
         if self.current is not None and self.current.number == number:
             self._end(heard, interrupted=False, reason=reason)
 
     def abandon(self) -> None:
-        """Wake whoever awaits a reply: the session is over."""
+        """Mark all replies as ended, which wakes their waiters: the session is over."""
         for reply in list(self.owed):
             self._settle(reply, 0, interrupted=True)
 

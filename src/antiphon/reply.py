@@ -8,11 +8,11 @@ __all__ = ["Reply"]
 
 
 class Reply:
-    """One reply: hold it, await its end, interrupt it. `Session.say` and `Session.new_reply` return it.
+    """A reply that a program may hold, await or interrupt.
 
-    `text` is what has been written for it so far; `heard`, once it has ended, how much of that was heard.
-    `number` is 0 until it begins. A `speculative` one is not heard until it is committed, and none is heard
-    before the session's time is `not_before`.
+    `Session.say` and `Session.new_reply` return it. `text` is what has been written for it so far; `heard` is
+    the part of it that was heard, once it has ended. `number` is 0 until it begins. A `speculative`
+    one is not heard until it is committed, and none before the session's time `not_before`.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Reply:
         self.interruptible = interruptible
         self.speculative = speculative
         self.voiced = voiced
-        """False if it is text to be read: nobody speaks it, and it ends when it is written."""
+        """False if it is text to be read: it is not spoken, and ends when it is written."""
         self.not_before = 0.0
         self.interrupted = False
         self.state: Literal["waiting", "active", "ended"] = "waiting"
@@ -44,12 +44,12 @@ class Reply:
         return at
 
     def interrupt(self, reason: str = "asked to") -> None:
-        """Stop it, even if a user could not; what was heard stays said."""
+        """Stop it, even if the user may not interrupt it."""
         if self.state != "ended":
             self._drop(self, reason)
 
     def end(self, heard: int, interrupted: bool) -> None:
-        """Mark it as over, with this many characters heard, and wake those who await it."""
+        """Mark it as ended, with `heard` characters heard, and wake its waiters."""
         self.state, self.heard, self.interrupted = "ended", self.text[:heard], interrupted
         for waiter in self._waiters:
             if not waiter.done():

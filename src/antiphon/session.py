@@ -1,8 +1,7 @@
 """A session: one conversation, from its beginning to its end.
 
-Programs and the parts of a pipeline talk to it; what parts may ask of it is `processor.SessionPort`. It puts
-together `inputs` (what is handled when), `signals` (who is told), `replies` (what is said) and `works` (the
-tasks of its stages).
+Programs use `Session`; the parts of a pipeline see it as `processor.SessionPort`. It combines `inputs` (what
+is handled when), `signals` (their delivery), `replies` (what is said) and `works` (the tasks of its stages).
 """
 
 import asyncio
@@ -38,7 +37,7 @@ class Session:
     """
 
     works_class: ClassVar[type[Works]] = Works
-    """A replay has one that starts no tasks."""
+    """The class of `works`; that of a replay starts no tasks."""
 
     def __init__(
         self, parts: Part, *, clock: Clock | None = None, observers: Sequence[Observer] = ()
@@ -51,7 +50,7 @@ class Session:
         self.client: Client | None = None
         """The program at the user's side, set by the client protocol; None on the phone."""
         self.door = Processor()
-        """The place at which `send` puts frames in, and whose failures are the session's own."""
+        """The part at whose place `send` enters frames, and which stands for the session in failures."""
         self.door.name = "session"
         self.observers = Observers(observers)
         self.inputs = Inputs(self.clock, self.observers, self.door, self._put, self.failed)
@@ -74,8 +73,8 @@ class Session:
     async def start(self) -> None:
         """Open all parts at the same time; returns when the last is ready.
 
-        Raises YouErred of a part (a missing key, extra or model), after closing what was open. Any other
-        exception is a `Failed` signal, and the session starts without that part.
+        Raises the YouErred of a part (a missing key, extra or model), after closing what was open. Any other
+        exception becomes a `Failed` signal, and the session starts without that part.
         """
         if self.state != "new":
             raise UsageError("a session starts once; make a new one for the next conversation")
@@ -96,7 +95,7 @@ class Session:
         self.begin()
 
     def begin(self) -> None:
-        """Start the session's time, and handle inputs: the start first, then those that came early."""
+        """Start the session's time; handle the start, then the inputs that came early."""
         self.state = "running"
         self.inputs.begin(lambda: self.signals.tell(SessionStarted()))
 
@@ -110,11 +109,11 @@ class Session:
             await self.wait()
 
     def send(self, frame: Frame | Signal) -> None:
-        """Put a frame in at the beginning of the pipeline, or tell a signal to all subscribers."""
+        """Send a frame to the beginning of the pipeline, or a signal to subscribers."""
         self.inputs.enter(self.door, frame)
 
     def say(self, text: str, *, interruptible: bool = True) -> Reply:
-        """Speak this text, after the reply that is being spoken, if any."""
+        """Speak this text, once the replies before it have ended."""
 
         def speak(reply: Reply) -> None:
             self.door.push(Text(reply.number, text, reply.write(text)))
@@ -123,9 +122,9 @@ class Session:
         return self.new_reply(speak, interruptible=interruptible, name="say", argument=(text, interruptible))
 
     def interrupt(self, reason: str = "asked to", *, force: bool = False) -> None:
-        """Stop the reply at once: what was heard stays said, everything else made for it is dropped.
+        """Stop the reply at once, and drop what was made for it and not heard.
 
-        Waiting replies are dropped too. `force` stops even a reply that a user may not interrupt.
+        Waiting replies are dropped too. `force` stops even a reply that the user may not interrupt.
         """
         self.inputs.call("interrupt", (reason, force), lambda: self.replies.interrupt(reason, force))
 
@@ -175,12 +174,12 @@ class Session:
         return self.inputs.now
 
     def elapsed(self) -> float:
-        """Seconds since the start, by the clock."""
+        """Return the seconds since the start, by the clock."""
         return self.inputs.elapsed()
 
     @property
     def reply(self) -> Reply | None:
-        """The reply that is being made."""
+        """The reply that is being made, or None."""
         return self.replies.current
 
     def new_reply(
@@ -193,7 +192,7 @@ class Session:
         name: str = "reply",
         argument: Any = None,
     ) -> Reply:
-        """Queue a reply; `begin` is called with it, numbered, once its turn has come.
+        """Queue a reply; `begin` is called with it once those before it have ended.
 
         A `speculative` one is not heard before `replies.commit`; one that is not `voiced` is text to be read.
         `name` and `argument` are what the journal records of the call.
@@ -207,7 +206,10 @@ class Session:
         return reply
 
     def timer(self, part: PartPort, when: float, call: Callable[[], object]) -> Timer:
-        """Call once the session's time has reached `when`; an exception is a failure of the part."""
+        """Schedule a call for the session's time `when`.
+
+        An exception in it is reported as a failure of the part.
+        """
         if self.state in ("new", "starting"):
             raise UsageError(
                 f"{part.name} sets a timer before the session has begun: wait for SessionStarted"
@@ -217,15 +219,15 @@ class Session:
         return self.schedule(number, when, lambda: inputs.defer(inputs.fire, part, number, call))
 
     def schedule(self, number: int, when: float, fire: Callable[[], object]) -> Timer:
-        """Let the clock fire a timer at the session's time `when`. A replay fires it from the journal."""
+        """Set a timer for the session's time `when`; a replay fires it from the journal."""
         return self.clock.call_at(self.inputs.origin + when, fire)
 
     def failed(self, part: PartPort, error: BaseException, reply: int | None = None) -> None:
-        """Report a failure of a part; if it stands in a `Switch`, the next alternative takes over."""
+        """Report a failure of a part; in a `Switch`, the next alternative takes over."""
         self.signals.failed(part, error, reply)
 
     def adopt(self, part: Processor, branches: tuple[BranchPort, ...]) -> None:
-        """Take in a part while the pipeline is linked, last part first."""
+        """Add a part while the pipeline is linked, last part first."""
         if hasattr(part, "session"):
             name = part.name or type(part).__name__
             raise UsageError(f"{name} is in a session already: make new parts for each conversation")
@@ -236,7 +238,7 @@ class Session:
     # Beginning and end -----------------------------------------------------------------------------
 
     def last_words(self, reason: str) -> None:
-        """End the reply, tell everybody, and accept no more inputs."""
+        """Stop the reply, deliver SessionEnded, and accept no more inputs."""
 
         def last() -> None:
             self.state = "ending"

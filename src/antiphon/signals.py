@@ -1,4 +1,4 @@
-"""Signals: told to all parts that subscribed, wherever they stand, and to a program's functions."""
+"""Delivery of signals to subscribed parts, and to functions of a program."""
 
 import logging
 from collections.abc import Callable
@@ -16,7 +16,7 @@ logger = logging.getLogger("antiphon.session")
 
 
 class Signals:
-    """Who subscribes to which signals in a session. Of a failure, a `Switch` around the part hears first."""
+    """The signals of a session, and who subscribes to them."""
 
     def __init__(self, inputs: Inputs, observers: Observers) -> None:
         self._inputs = inputs
@@ -27,7 +27,10 @@ class Signals:
     def subscribe(
         self, kind: type, handler: Callable[[Any], object], branches: tuple[BranchPort, ...]
     ) -> None:
-        """Add a part's handler before all others: parts are linked last first, and called first to last."""
+        """Add a part's handler before all others.
+
+        Parts are linked last first, and their handlers are called first to last.
+        """
         self._subscribers.setdefault(kind, []).insert(0, (handler, branches))
 
     def listen(self, kind: type, listen: Callable[[Any], object]) -> None:
@@ -35,12 +38,15 @@ class Signals:
         self._listeners.setdefault(kind, []).append(listen)
 
     def tell(self, signal: Signal, source: str = "session") -> None:
-        """Tell all subscribers, after what is being handled now."""
+        """Deliver a signal to all subscribers, after what is being handled now."""
         self._observers.show(self._inputs.now, source, signal)
         self._inputs.defer(self.deliver, signal)
 
     def deliver(self, signal: Signal, within: BranchPort | None = None) -> None:
-        """Call the subscribers, or only those in one branch. Those in branches that are off are skipped."""
+        """Call the subscribers now, or only those in the branch `within`.
+
+        Those in branches that are off are skipped.
+        """
         for handler, branches in self._subscribers.get(type(signal), ()):
             if all(branch.on for branch in branches) and (within is None or within in branches):
                 handler(signal)
@@ -57,11 +63,14 @@ class Signals:
         self.report(part, failure(part.name, error, reply))
 
     def report(self, part: PartPort, failed: Failed) -> None:
-        """Tell everybody of a failure of a part, after what is being handled now."""
+        """Deliver a failure of a part, after what is being handled now."""
         self._inputs.defer(self.recover, part, failed, not self._inputs.busy)
 
     def recover(self, part: PartPort, failed: Failed, is_input: bool) -> None:
-        """Tell everybody of a failure now, and whether a `Switch` recovers from it; then let it fail over."""
+        """Deliver a failure now, then let a `Switch` around the part fail over.
+
+        The delivered signal says whether the `Switch` recovers everything.
+        """
         branch = None
         if not failed.recovered:
             branch = next((branch for branch in reversed(part.branches) if branch.has_spare()), None)

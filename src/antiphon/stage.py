@@ -1,4 +1,4 @@
-"""A stage: a part of a pipeline that waits, and so has tasks of its own.
+"""Stages, the parts of a pipeline that may wait, and so have tasks of their own.
 
     class CallerName(Stage):
         @on(UserTurn)
@@ -35,20 +35,20 @@ Frames = AsyncGenerator[Frame | Signal, None]
 
 
 class Stage(Processor):
-    """A part of a pipeline that waits. Belongs to one session."""
+    """A part of a pipeline that may wait. Belongs to one session."""
 
     waits = True
     scope: ClassVar[Literal["reply", "session"]] = "session"
     inbox_seconds: ClassVar[float] = 10.0
-    """How much may wait for async handlers, in seconds of media; a frame without media counts 0.02.
+    """The limit of what waits for async handlers, in seconds of media.
 
-    At the limit the stages that make the frames are held back. Of the user's audio, and of pictures, the
-    oldest are dropped instead.
+    A frame without media counts as 0.02. At the limit the stages that make the frames are held back; of the
+    user's audio, and of pictures, the oldest are dropped instead.
     """
     dropped: int = 0
-    """Frames of media that were dropped, since the async handlers could not keep up."""
+    """Frames of media that were dropped because the async handlers could not keep up."""
     back_pressure: ClassVar[bool] = True
-    """True if its tasks wait while a queue behind it is full. False for capture, which is never held."""
+    """Whether its tasks wait while a queue behind it is full; capture cannot wait."""
 
     _handling: Work | None = None
 
@@ -66,7 +66,7 @@ class Stage(Processor):
         self.session.works.spawn(work, self._drive(work, frames))
 
     def _full_below(self, kind: type) -> MediaQueue[Any] | PlayoutPort | None:
-        """A queue further on that takes frames of this type and is full, if there is one."""
+        """Return a full queue downstream that accepts frames of this type, or None."""
         playout = self.session.playout
         if playout is not None and playout.full and kind in playout.handlers and playout in self.downstream:
             return playout
@@ -96,8 +96,8 @@ class Stage(Processor):
 
     def _dropped(self, frame: Frame) -> None:
         self.dropped += 1
-        if self.dropped & (self.dropped - 1) == 0:  # pictures are often looked at more slowly than they come
-            level = logging.WARNING if isinstance(frame, Audio) else logging.DEBUG
+        if self.dropped & (self.dropped - 1) == 0:  # at 1, 2, 4, 8 ... dropped frames
+            level = logging.WARNING if isinstance(frame, Audio) else logging.DEBUG  # lost pictures are normal
             logger.log(level, "%s cannot keep up: it has dropped %d frames, the last a %s",
                        self.name, self.dropped, type(frame).__name__)  # fmt: skip
 
@@ -131,7 +131,7 @@ class Stage(Processor):
                 count += 1
                 if count % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  a failing part is data
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  a failure becomes a signal
             if work.alive and not _cancelled():
                 work.alive = False
                 session.failed(self, error, work.reply)
@@ -139,11 +139,14 @@ class Stage(Processor):
             work.end()
             try:
                 await frames.aclose()
-            except Exception as error:  # noqa: BLE001  the work is over; its last words go to the log
+            except Exception as error:  # noqa: BLE001  the work is over: only log it
                 logger.warning("%s ended badly: %r", self.name, error)
 
 
 def _cancelled() -> bool:
-    """Whether this task was cancelled. A CancelledError may also come from what it waits for."""
+    """Return whether this task was cancelled.
+
+    A CancelledError may also come from what it waits for.
+    """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,4 +1,4 @@
-"""The tasks of stages, and the one door through which what they make enters the session."""
+"""The tasks of stages, and the one door by which their frames enter the session."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -41,9 +41,10 @@ class Work:
         self._timer_at = 0.0
 
     def expect(self, what: str, seconds: float) -> None:
-        """Set the watchdog: unless it is set anew or `relax` is called in time, the work is cancelled.
+        """Set the watchdog, which cancels the work after this many seconds.
 
-        The failure is a ServiceTimeoutError that names `what` did not come.
+        A further `expect` sets it anew, `relax` switches it off. The failure is a ServiceTimeoutError which
+        says that `what` did not come.
         """
         clock = self.stage.session.clock
         due = clock.now() + seconds
@@ -51,7 +52,7 @@ class Work:
             self._timer.cancel()
             self._timer = None
         self._expected = (what, seconds, due)
-        if self._timer is None:  # else it goes off earlier, and is then set anew: cheaper than at each token
+        if self._timer is None:  # else it fires early and is set anew: cheaper than at each token
             self._timer_at, self._timer = due, clock.call_at(due, self._check)
 
     def relax(self) -> None:
@@ -59,13 +60,13 @@ class Work:
         self._expected = None
 
     def cancel(self) -> None:
-        """Let nothing of this work into the session any more, whether or not its task obeys."""
+        """Cancel the task, and drop what it may still yield."""
         self.end()
         if self.task is not None:
             self.task.cancel()
 
     def end(self) -> None:
-        """Mark it as over: let nothing in, switch the watchdog off, release who waits for its inbox."""
+        """Mark it as over: drop its frames, stop its watchdog, release its producers."""
         self.alive = False
         self._expected = None
         if self.inbox is not None:
@@ -90,7 +91,7 @@ class Work:
 
 
 class Works(dict[Work, None]):
-    """What the stages of a session are working at, oldest first."""
+    """All work of a session's stages, oldest first."""
 
     def __init__(self, inputs: Inputs) -> None:
         super().__init__()
@@ -99,7 +100,7 @@ class Works(dict[Work, None]):
         self._inputs = inputs
 
     def spawn(self, work: Work, drive: Coroutine[Any, Any, None]) -> None:
-        """Run the task of a stage."""
+        """Start the task of a stage."""
         if self._inputs.closed:
             drive.close()
             work.end()
@@ -109,12 +110,12 @@ class Works(dict[Work, None]):
         work.task.add_done_callback(lambda _: self.pop(work, None))
 
     def cancel(self, which: Callable[[Work], bool]) -> None:
-        """Cancel the work that matches; nothing of it enters any more."""
+        """Cancel all work that matches."""
         for work in [work for work in self if which(work)]:
             work.cancel()
 
     def admit(self, part: PartPort, frame: Frame | Signal, work: Work | None) -> bool:
-        """Let a frame into the session at a part's place, unless the work that made it was cancelled.
+        """Enter a frame at a part's place, unless the work that made it was cancelled.
 
         `work` is None for a frame from a callback. Returns False if the work should stop.
         """
@@ -125,6 +126,6 @@ class Works(dict[Work, None]):
         return work is None or work.alive
 
     def running(self) -> Work | None:
-        """The work whose task is running now, if there is one."""
+        """Return the work whose task is running now, or None."""
         task = asyncio.current_task()
         return next((work for work in self if work.task is task), None) if task is not None else None

@@ -1,1 +1,1 @@
-"""What was said: messages, the context that a model reads, and tools."""
+"""The conversation: its history, the context that a model reads, and tools."""

@@ -1,4 +1,4 @@
-"""The conversation: decides when the agent answers, asks the model, and runs its tools."""
+"""The conversation: when the agent answers, what the model reads, its tools."""
 
 import inspect
 import logging
@@ -44,7 +44,7 @@ __all__ = ["Conversation"]
 logger = logging.getLogger("antiphon.conversation")
 
 FILLER_AFTER = 0.8  # seconds that tools may run in silence before a filler is said
-PACE_WITHIN = 0.5  # seconds after the turn for which an answer waits until an awaited timing has answered
+PACE_WITHIN = 0.5  # seconds after the turn that an answer waits for an asynchronous response timing
 ROUNDS = 8  # generations with tool calls in one reply, at most
 
 
@@ -58,11 +58,12 @@ class SpeculativeAnswer:
 
 
 class Conversation(Stage):
-    """Makes a reply for each turn of the user; its `history` holds only what was heard.
+    """A stage that replies to each turn of the user.
 
-    `greeting` is said when the session starts; `apology` when the model fails (None: nothing is said).
-    `history`: entries of an earlier conversation. `timing` says how long an answer waits (None: not at all).
-    `fillers` are said in turn when tools have run for 0.8 s and the reply has no words yet.
+    Its `history` holds only what was heard. `greeting` is said when the session starts; `apology` when the
+    model fails (None: nothing is said). `history`: entries of an earlier conversation. `timing` says how long
+    an answer waits (None: not at all). `fillers` are said in turn when tools have run for 0.8 s and the reply
+    has no words yet.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Conversation(Stage):
 
     @property
     def context(self) -> Context:
-        """What the model would read now."""
+        """The context that the model would read now."""
         return self.history.context
 
     @on(SessionStarted)
@@ -131,14 +132,14 @@ class Conversation(Stage):
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """Drop a speculative answer that failed, so that the turn itself gets a fresh attempt."""
+        """Drop a speculative answer that failed, so that the turn gets a new one."""
         guess = self._speculative
         if guess is not None and guess.reply.number == signal.reply and not signal.recovered:
             self._drop_speculative("it failed")
 
     @on(UserTurn, UserText)
     def turn(self, turn: UserTurn | UserText) -> None:
-        """Answer the turn; a reply to an earlier one is out of date."""
+        """Answer the turn, and drop replies to earlier ones."""
         self.push(turn)
         guess, current = self._speculative, self.history.in_progress
         guessed = isinstance(turn, UserTurn) and guess is not None and same_words(guess.text, turn.text)
@@ -153,7 +154,7 @@ class Conversation(Stage):
         self._answer_with(self.session.new_reply(self._prompt, voiced=voiced), turn)
 
     def _commit(self, guess: SpeculativeAnswer, current: ReplyInProgress, turn: UserTurn | UserText) -> None:
-        """The guess was right: its reply becomes the answer, and its tools may run."""
+        """Make the speculative reply the answer, and run its tools."""
         self._speculative = None
         self._answer_with(guess.reply, turn)
         current.place = len(self.history.entries)
@@ -194,7 +195,7 @@ class Conversation(Stage):
         if self.timing is None:
             return
         if self._pacing is not None:
-            self._pacing.cancel()  # it is about an answer that is out of date
+            self._pacing.cancel()  # the answer that it was for is out of date
         self._turn_ended = turn.ended
         said = next((e.text for e in reversed(self.history.entries) if isinstance(e, AgentSaid)), "")
         pace = self.timing.pace(Exchange(turn.text, said, turn.ended - turn.started))
@@ -212,7 +213,7 @@ class Conversation(Stage):
 
     @on(AnswerPaced)
     def paced(self, signal: AnswerPaced) -> None:
-        """Let the answer begin at the time that is known now."""
+        """Let the answer begin at the time that the response timing has chosen."""
         if signal.part == self.name and self._answer is not None:
             self._answer.not_before = self._turn_ended + signal.seconds
             if (playout := self.session.playout) is not None:
@@ -260,7 +261,10 @@ class Conversation(Stage):
 
     @on(ToolEnded)
     def tool_ended(self, signal: ToolEnded) -> None:
-        """Prompt again once all tools of the reply have ended; record a result that came after its reply."""
+        """Prompt again once all tools of the reply have ended.
+
+        A result that comes after its reply is only recorded.
+        """
         self._runner.ended(signal.call)
         current = self.history.reply_in_progress(signal.reply)
         if current is None:
@@ -285,13 +289,13 @@ class Conversation(Stage):
 
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:
-        """Go on with the reply that was interrupted for nothing."""
+        """Resume the reply that was interrupted by mistake."""
         cut = self._interrupted
         if cut is not None and cut.reply == signal.reply:
             self._resume(cut)
 
     def _resume(self, cut: InterruptedReply) -> None:
-        """Say what is left of a reply; if its tools still run, once they have ended."""
+        """Say the rest of a reply, once its tools have ended."""
         if self.session.replies.owed:
             return
         cut.resumes = bool(cut.running)

@@ -1,4 +1,4 @@
-"""The history: what was said and heard, and the context that a language model reads of it."""
+"""The history: what was said and heard, and the model's context made of it."""
 
 from collections.abc import Sequence
 
@@ -30,15 +30,15 @@ class History:
 
     @property
     def context(self) -> Context:
-        """What the model would read now; without the reply in progress."""
+        """The context that the model would read now, without the reply in progress."""
         return self._context()
 
     def context_after(self, words: str) -> Context:
-        """What the model would read if the user's turn were these words."""
+        """Return the context if the user's turn were these words."""
         return self._context(UserSaid(words))
 
     def prompt(self, guess: str | None = None) -> Context:
-        """What the model reads to go on with the reply in progress.
+        """Return the context from which the model continues the reply in progress.
 
         `guess`: the words of a turn that is probably over, to which that reply is a speculative answer.
         """
@@ -51,18 +51,19 @@ class History:
         self.entries.append(UserSaid(text))
 
     def begin_reply(self, reply: Reply) -> None:
-        """This reply is in progress from now on; its place is behind all that was said before."""
+        """Set the reply in progress; its place is after all that was said before."""
         self.in_progress = ReplyInProgress(reply, len(self.entries))
 
     def reply_in_progress(self, number: int) -> ReplyInProgress | None:
-        """Returns the reply in progress if it has this number."""
+        """Return the reply in progress if it has this number."""
         current = self.in_progress
         return current if current is not None and current.reply.number == number else None
 
     def end_reply(self, ended: ReplyEnded) -> ReplyInProgress | None:
-        """Record what was heard of a reply and what its tools did; returns it, None if nothing was recorded.
+        """Record what was heard of a reply and what its tools did.
 
-        A speculative reply that was dropped leaves no trace.
+        Returns the reply, or None if nothing was recorded: a speculative reply that was dropped leaves no
+        trace.
         """
         current, self.in_progress = self.reply_in_progress(ended.reply), None
         if current is None or ended.speculative:

@@ -1,4 +1,4 @@
-"""The reply in progress: what it consists of so far, and what of it belongs into the history."""
+"""The reply in progress: its parts so far, and its entries in the history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ STOPPED = "stopped: the reply was interrupted"
 
 @dataclass(slots=True)
 class Generation:
-    """One answer of the model within a reply: the reply's text up to `end`, then these calls."""
+    """One answer of the model within a reply: text up to `end`, then these calls."""
 
     end: int
     calls: tuple[ToolCall, ...]
@@ -24,7 +24,7 @@ class Generation:
 
 @dataclass(slots=True)
 class InterruptedReply:
-    """A reply that was cut off; if the interruption turns out to be false, the agent goes on with it."""
+    """A reply that was cut off, to be resumed if the interruption was false."""
 
     reply: int
     unheard: str
@@ -34,12 +34,12 @@ class InterruptedReply:
     running: set[str]
     """Ids of its tool calls that are still running."""
     resumes: bool = False
-    """Whether to go on with it once the last of `running` has ended."""
+    """Whether to resume it once the last of `running` has ended."""
 
 
 @dataclass(slots=True)
 class ReplyInProgress:
-    """A reply, its place among the entries of the history, and what the model and its tools contributed."""
+    """A reply, its place in the history, its generations and its tool results."""
 
     reply: Reply
     place: int
@@ -60,7 +60,7 @@ class ReplyInProgress:
         return all(call.id in self.results for call in self.generations[-1].calls)
 
     def interrupted(self, tools: Mapping[str, Tool], ended: ReplyEnded) -> InterruptedReply:
-        """Returns what is needed to go on with it later."""
+        """Return what is needed to resume it later."""
         calls = self.generations[-1].calls if self.generations else ()
         pending = [call for call in calls if call.id not in self.results]
         running = {
@@ -72,7 +72,7 @@ class ReplyInProgress:
     def entries(
         self, tools: Mapping[str, Tool], heard: int | None = None, *, interrupted: bool = False
     ) -> list[Entry]:
-        """Returns the reply as entries of the history, up to `heard` characters of its text."""
+        """Return the reply as entries of the history, up to `heard` characters."""
         text = self.reply.text
         heard = len(text) if heard is None else heard
         entries: list[Entry] = []

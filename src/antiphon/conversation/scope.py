@@ -11,7 +11,7 @@ __all__ = ["Scope"]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What one call of a tool may use; a tool declares a parameter of this type to get it.
+    """What one call of a tool may use, passed to a parameter of this type.
 
     `reply` is the number of the reply that made the call.
     """

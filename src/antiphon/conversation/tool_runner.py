@@ -1,4 +1,4 @@
-"""Tool calls of a reply: each runs once, within its time limit, and ends with a ToolEnded."""
+"""Tool calls: each runs once, within its time limit, and ends with a ToolEnded."""
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 
@@ -15,7 +15,10 @@ GRACE = 1.0  # seconds between a tool's own timeout and the watchdog that gives 
 
 
 class ToolRunner:
-    """Runs tool calls as tasks of a stage. `used`: ids of calls that earlier sessions made."""
+    """A runner of tool calls, as tasks of a stage.
+
+    `used` are the ids of calls that earlier sessions made.
+    """
 
     def __init__(self, stage: Stage, tools: Mapping[str, Tool], used: Iterable[str]) -> None:
         self._stage = stage
@@ -24,7 +27,7 @@ class ToolRunner:
         self._watchdogs: dict[str, Timer] = {}  # by the id of the running call
 
     def with_unique_id(self, call: ToolCall) -> ToolCall:
-        """Returns the call with an id that no other has; some models count from 1 in each answer."""
+        """Return the call with a unique id: some models count from 1 in each answer."""
         name = base = call.id or "call"
         count = 1
         while name in self._ids:
@@ -44,7 +47,7 @@ class ToolRunner:
             )
 
     def ended(self, call: ToolCall) -> None:
-        """The call has its result: cancel its watchdog."""
+        """Cancel the watchdog of a call that has its result."""
         if (timer := self._watchdogs.pop(call.id, None)) is not None:
             timer.cancel()
 

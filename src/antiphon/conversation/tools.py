@@ -7,8 +7,8 @@
 
 The schema, the validation and the conversion of arguments come from the types, by msgspec. A parameter of
 type `Annotated[str, "what it means"]` is described to the model. A parameter of type `Scope` or `Session` is
-not the model's: it gets the scope of the call, or its session. If a call fails, the model reads one short
-sentence; the log has the traceback.
+hidden from the model, and receives the scope of the call, or its session. If a call fails, the model reads
+one short sentence; the log has the traceback.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class Tool:
         return self.function(*args, **keywords)
 
     async def call(self, scope: Scope) -> tuple[str, bool]:
-        """Run a call of the model; returns what the model reads, and whether the call failed."""
+        """Run a call; returns what the model reads, and whether the call failed."""
         name = self.spec.name
         try:
             arguments = msgspec.json.decode(scope.call.arguments or "{}", type=self.arguments, strict=False)
@@ -75,7 +75,7 @@ class Tool:
             return f"{name} failed: {str(error).partition(chr(10))[0][:200] or type(error).__name__}.", True
 
     def timed_out(self) -> tuple[str, bool]:
-        """Log that a call took too long; returns what the model reads of it, and True: it failed."""
+        """Log that a call took too long; returns its result for the model, and True."""
         logger.warning("tool %s was stopped after %g s", self.spec.name, self.timeout)
         return f"{self.spec.name} took longer than {self.timeout:g} seconds and was stopped.", True
 
@@ -102,11 +102,11 @@ def tool(
     timeout: float = 30.0,
     on_interrupt: OnInterrupt = "finish",
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
-    """Make a function a tool; its docstring tells the model what it does. A plain function runs in a thread.
+    """Make a function a tool, described to the model by its docstring.
 
-    `timeout` is in seconds. With `on_interrupt="cancel"` a call is stopped when the user interrupts; else it
-    finishes, and the model reads its result at the next turn. Raises ConfigurationError if the function
-    cannot be described to a model.
+    A plain function runs in a thread. `timeout` is in seconds. With `on_interrupt="cancel"` a call is stopped
+    when the user interrupts; else it finishes, and the model reads its result at the next turn. Raises
+    ConfigurationError if the function cannot be described to a model.
     """
 
     def make(function: Callable[..., Any]) -> Tool:
@@ -154,7 +154,7 @@ def _describe(
 
 
 def _described(kind: Any) -> Any:
-    """Returns `Annotated[str, "what it means"]` with the text as msgspec's description; other types as is."""
+    """Return a type with the text of its `Annotated` as msgspec's description."""
     if get_origin(kind) is not Annotated:
         return kind
     inner, *notes = get_args(kind)

@@ -1,1 +1,1 @@
-"""Playout: paces the agent's voice, and so knows what was heard; background sound and backchannels."""
+"""Paced playout of the agent's voice, backchannels and background sound."""

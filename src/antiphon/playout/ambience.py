@@ -1,4 +1,4 @@
-"""Background sound: a room or an open line behind the agent's voice, and a sign that it is thinking.
+"""Background sound: a room or an open line behind the voice; a thinking sound.
 
     [..., Playout(...), Ambience(AmbienceSettings(background="room")), transport.output]
 
@@ -32,9 +32,10 @@ SWELL = 0.2  # seconds in which the thinking sound fades in and out
 
 @dataclass(frozen=True)
 class AmbienceSettings:
-    """The sounds: "comfort", "room", "thinking", or the path of a wav file; None for no sound.
+    """The sounds and their levels.
 
-    Levels are in dBFS; speech is at about -20. `thinking` begins when the agent has worked on its answer for
+    A sound is "comfort", "room", "thinking", or the path of a wav file; None for no sound. Levels are in
+    dBFS; speech is at about -20. `thinking` begins when the agent has worked on its answer for
     `thinking_after` seconds and nothing of it is heard yet.
     """
 
@@ -53,7 +54,7 @@ class AmbienceSettings:
 
 
 class Ambience(Processor):
-    """Mixes background sound into AgentAudio, and sends it between replies. Stands after playout."""
+    """A processor after playout that adds background sound, also between replies."""
 
     def __init__(self, settings: AmbienceSettings | None = None) -> None:
         self.settings = settings or AmbienceSettings()
@@ -68,7 +69,10 @@ class Ambience(Processor):
         self._timer: Timer | None = None
 
     async def open(self) -> None:
-        """Load the sounds at playout's sample rate. Raises ConfigurationError if there is no playout."""
+        """Load the sounds at playout's sample rate.
+
+        Raises ConfigurationError if there is no playout.
+        """
         playout = self.session.playout
         if playout is None:
             raise ConfigurationError("Ambience needs a Playout before it: add one to the pipeline")
@@ -88,7 +92,7 @@ class Ambience(Processor):
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
-        """Append the voice to what was sent, at most two pieces later than it was meant."""
+        """Append the voice to what was sent, at most two pieces later than intended."""
         self._catch_up(frame.at)
         if self._quiet_since is not None:
             self._quiet_since = (frame.at + len(frame.pcm) // 2) / self._rate
@@ -110,14 +114,17 @@ class Ambience(Processor):
 
     @on(Interrupted, PlayoutPaused)
     def cleared(self, signal: Interrupted | PlayoutPaused) -> None:
-        """Go on from now if the transport has a buffer, for it has discarded what was in there."""
+        """Go on from now if the transport has a buffer, which it has just discarded."""
         self._quiet_since = None
         if self._lead:
             self._at = round(self.session.now * self._rate)
             self._wake(self.session.now)
 
     def _fill(self) -> None:
-        """Send what is due, at most one piece early: the voice has to wait for what was sent before it."""
+        """Send what is due, at most one piece early.
+
+        More would delay the voice, which comes after what was already sent.
+        """
         ahead = min(self._lead, PIECE)
         due = round((self.session.now + ahead) * self._rate)
         self._catch_up(due)
@@ -126,7 +133,10 @@ class Ambience(Processor):
         self._wake(self._at / self._rate - ahead)
 
     def _catch_up(self, at: int) -> None:
-        """Send background sound up to sample `at`, in whole pieces; skip it if that is too much."""
+        """Send background sound up to sample `at`, or skip it if that is too much.
+
+        It sends whole pieces.
+        """
         if self._at < at - LATE * self._rate:
             self._at = at
         while self._at <= at - self._piece:

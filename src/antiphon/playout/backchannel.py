@@ -1,4 +1,4 @@
-"""Backchannels: what the agent says while the user speaks, apart from all replies."""
+"""Playback of backchannels: what the agent says outside of replies."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ BACKCHANNEL = 0  # the reply number of audio that belongs to no reply
 
 
 class BackchannelPlayer:
-    """Plays backchannels piece by piece, each at its time, as long as no reply is heard.
+    """A player of backchannels, which plays only while no reply is being heard.
 
     The audio is pushed from the place of `part`, in pieces of `piece` samples. `plays` returns whether a
     reply is being heard.
@@ -30,7 +30,7 @@ class BackchannelPlayer:
         self._timer: Timer | None = None
 
     def say(self, frame: AgentAudio) -> None:
-        """Say it now; if a reply is being heard, drop it."""
+        """Play a backchannel now, or drop it if a reply is being heard."""
         if self._plays():
             return
         self._waiting.put(self._resampled(frame))

@@ -1,4 +1,4 @@
-"""What was heard: maps a position in a reply's audio to the text that has been spoken by then.
+"""What was heard: the text spoken up to a position in a reply's audio.
 
 Each segment of audio knows which part of the text it speaks. Within a segment the vendor's word times say
 where a word ends. If there are none, text and audio are taken to be proportional; in a segment that is not
@@ -14,7 +14,7 @@ RATE = 14.0  # characters that a voice speaks per second, until it has been meas
 
 @dataclass(slots=True)
 class Segment:
-    """A stretch of the reply's text, and its audio in samples since the reply's first."""
+    """A stretch of a reply's text, and its audio, in samples since the reply began."""
 
     start: int
     end: int
@@ -25,7 +25,7 @@ class Segment:
     words: list[tuple[int, int]] | None = None  # (sample, offset in the text that is spoken there)
 
     def reached(self, samples: int, sample_rate: int, text: str, pace: float) -> int:
-        """The offset in the text that has been spoken after this many of its samples, at the end of a word.
+        """Return the text offset spoken after `samples` of it, at the end of a word.
 
         `pace` is in characters per second, and used if the segment is not complete.
         """
@@ -77,7 +77,10 @@ class Spoken:
             self.segments[-1].last = last
 
     def word(self, at: int, end: int) -> None:
-        """Add a word's time: the text up to `end` is spoken at sample `at` of the vendor's segment."""
+        """Add a word's time: text up to `end` is spoken at sample `at` of the segment.
+
+        `at` is counted at the sample rate of the vendor's audio.
+        """
         if self.segments:
             segment = self.segments[-1]
             segment.words = segment.words or []
@@ -89,7 +92,7 @@ class Spoken:
             self.segments[-1].complete = True
 
     def word_end(self, played: int, text: str, pace: SpeakingRate) -> float:
-        """Seconds from sample `played` to the end of the word that is being spoken; 0 between words."""
+        """Return the seconds from sample `played` to the end of its word; 0 if none."""
         for segment in self.segments:
             own = played - segment.first
             if own <= 0 or (segment.complete and played >= segment.last):
@@ -108,7 +111,7 @@ class Spoken:
         return 0.0
 
     def heard(self, played: int, text: str, pace: SpeakingRate) -> int:
-        """The offset in the text that has been spoken after `played` samples, at the end of a word."""
+        """Return the text offset spoken after `played` samples, at the end of a word."""
         offset = 0
         for segment in self.segments:
             if segment.complete and played >= segment.last:

@@ -1,4 +1,4 @@
-"""Playout: the one place that paces the agent's voice, and so knows what of it was heard.
+"""Playout, which paces the agent's voice and so knows what was heard of it.
 
 Audio comes in as fast as it is made and goes out in pieces of 20 ms, each at its time, at most `lead` seconds
 early. Playout stands before the transport's output. Its queue is bounded, and holds back the producers.
@@ -34,7 +34,7 @@ LATE = 0.25  # seconds behind time after which playout starts anew instead of ca
 
 
 class Playout(Processor):
-    """Plays replies in time at `sample_rate` and knows how far each was heard.
+    """A processor that plays replies in time and knows how far each was heard.
 
     The transport may buffer `lead` seconds ahead of time; `limit` seconds may wait before producers are held.
     """
@@ -104,7 +104,7 @@ class Playout(Processor):
 
     @on(TextEnded)
     def text_ended(self, frame: TextEnded) -> None:
-        """Without a TTS before playout, text counts as heard as soon as it is complete."""
+        """Count text as heard once it is complete, if no TTS turns it into audio."""
         if self._current(frame.reply) and not frame.more:
             self._voice.unvoiced = True
             self.play()
@@ -126,7 +126,7 @@ class Playout(Processor):
         await self._room.wait()
 
     def stop(self, reply: Reply) -> int:
-        """Fall silent within 20 ms; returns how many characters of the reply's text were heard."""
+        """Fall silent within 20 ms; returns how many characters of the reply were heard."""
         heard = self.heard(reply)
         if self._voice.reply == reply.number:
             self._fade_out()
@@ -134,7 +134,7 @@ class Playout(Processor):
         return heard
 
     def pause(self) -> None:
-        """Hold the voice where it is; what the transport has buffered and not played is sent again later."""
+        """Hold the voice; what the transport has not played yet is sent again later."""
         if self.paused:
             return
         self.paused = True
@@ -146,7 +146,7 @@ class Playout(Processor):
             self.push(PlayoutPaused(self._voice.reply))
 
     def duck(self, gain: float) -> None:
-        """Go on more softly, `gain` times as loud, until `resume`."""
+        """Lower the voice to `gain` times its loudness, until `resume`."""
         self.gain = gain
 
     def resume(self) -> None:
@@ -161,19 +161,19 @@ class Playout(Processor):
         self.play()
 
     def heard(self, reply: Reply) -> int:
-        """How many characters of the reply's text have been heard by now, up to the end of a word."""
+        """Return how many characters of the reply were heard, up to the end of a word."""
         return self._heard.heard(reply.text, self._pace) if self._voice.reply == reply.number else 0
 
     def ready(self, reply: Reply) -> float | None:
-        """When the reply's first audio arrived; None if there is none yet."""
+        """Return when the reply's first audio arrived; None if there is none yet."""
         return self._voice.ready if self._voice.reply == reply.number else None
 
     def progress(self, reply: Reply) -> tuple[float, float | None]:
-        """Seconds of the reply's voice that were heard, and that are left (None if not all has arrived)."""
+        """Return the seconds heard and those left (None until all audio has arrived)."""
         return self._heard.progress if self._voice.reply == reply.number else (0.0, None)
 
     def word_end(self, reply: Reply) -> float:
-        """Seconds until the word that is being heard has been spoken."""
+        """Return the seconds until the end of the word that is being heard."""
         return self._heard.word_end(reply.text, self._pace) if self._voice.reply == reply.number else 0.0
 
     @property
@@ -189,7 +189,7 @@ class Playout(Processor):
     # Playing ---------------------------------------------------------------------------------------
 
     def _current(self, number: int) -> bool:
-        """Whether this is the current reply. If its first frame has just come, starts with empty buffers."""
+        """Return whether this is the current reply; its first frame clears the buffers."""
         reply = self.session.reply
         if reply is None or reply.number != number:
             return False
@@ -199,7 +199,7 @@ class Playout(Processor):
         return True
 
     def play(self) -> None:
-        """Send every piece that is due, if the reply may be heard; set the timer for the next."""
+        """Send all pieces that are due and may be heard; set the timer for the next."""
         now, reply, line = self.session.now, self.session.reply, self.line
         self._stop_timer()
         if self.paused or reply is None or reply.speculative:
@@ -218,7 +218,7 @@ class Playout(Processor):
         self._timer = self.session.timer(self, (line.due or now) - self.lead, self.play)
 
     def _send(self) -> bool:
-        """Send one piece; False if there is none to send now."""
+        """Send one piece; returns False if there is none to send now."""
         voice = self._voice
         samples = min(self._piece, voice.waiting.samples)
         if samples < self._piece and not voice.ended:
@@ -259,7 +259,7 @@ class Playout(Processor):
         self.session.replies.finish(reply.number, offset)
 
     def _fade_out(self) -> None:
-        """Send a last piece that fades to silence, unless the transport has a buffer and does that itself."""
+        """Send a last piece that fades out; transports with a buffer do so themselves."""
         if self.lead or self.paused or self.line.due is None:
             return
         room = int((PIECE - (self.line.due - self.session.now)) * self.sample_rate)

@@ -1,12 +1,12 @@
-"""The output timeline of a session: positions of the agent's audio, in samples, and when each is due."""
+"""The output timeline: positions of the agent's audio and when each is due."""
 
 __all__ = ["OutputTimeline"]
 
-LAG = 2.0  # seconds that the far end may lag behind; a mark that says more is not believed
+LAG = 2.0  # seconds that the far end may lag behind; marks that report more are not trusted
 
 
 class OutputTimeline:
-    """Where playout is: the position of the next piece of audio, and when it is due."""
+    """The position of the next piece of audio, and when it is due."""
 
     def __init__(self, sample_rate: int) -> None:
         self.due: float | None = None
@@ -34,7 +34,7 @@ class OutputTimeline:
         self.due, self.at = None, 0
 
     def ahead(self, now: float) -> float:
-        """Seconds of audio that have been sent and are not heard yet."""
+        """Return the seconds of audio that have been sent and are not heard yet."""
         return 0.0 if self.due is None else max(0.0, self.due + self.lag - now)
 
     def reached(self, at: int, now: float) -> None:

@@ -1,4 +1,4 @@
-"""The audio of one reply at playout: what waits, what has been sent, and what of that was heard."""
+"""The audio of one reply at playout: what waits, was sent, and was heard."""
 
 from collections import deque
 from typing import TYPE_CHECKING
@@ -53,7 +53,7 @@ class AudioBuffer:
 
 
 class Resampling:
-    """Converts audio of any sample rate to one, with a resampler for each rate that occurs."""
+    """A converter to one sample rate, with a resampler for each rate that occurs."""
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
@@ -70,7 +70,7 @@ class Resampling:
         return resampler(frame.pcm)
 
     def flush(self) -> bytes:
-        """The last samples, which the resamplers still hold."""
+        """Return the last samples, which the resamplers still hold."""
         return b"".join(resampler.flush() for resampler in self._resamplers.values())
 
 
@@ -97,7 +97,7 @@ class ReplyAudio:
         self.ahead = 0
         """Samples that have been sent and not heard yet, as of the last `hear`."""
         self._rate = sample_rate
-        self._kept = int(lead * sample_rate) * 2
+        self._lead_bytes = int(lead * sample_rate) * 2
         self._recent = b""  # the newest bytes sent, which the transport may still hold
         self._resampled = Resampling(sample_rate)
 
@@ -120,11 +120,11 @@ class ReplyAudio:
         self.spoken.begin(start, end, self.sent + self.waiting.samples)
 
     def next_piece(self, samples: int, gain: float = 1.0) -> bytes:
-        """Remove and return the next samples, `gain` times as loud, and count them as sent."""
+        """Pop the next samples, `gain` times as loud, and count them as sent."""
         pcm = self.waiting.pop(samples)
         self.sent += samples
-        if self._kept:
-            self._recent = self._recent[-self._kept :] + pcm
+        if self._lead_bytes:
+            self._recent = self._recent[-self._lead_bytes :] + pcm
         if gain == 1.0:
             return pcm
         from ..audio.levels import scaled  # numpy, only if a voice is ducked
@@ -132,24 +132,24 @@ class ReplyAudio:
         return scaled(pcm, gain)
 
     def take_back(self) -> None:
-        """Put back what the transport had not played and has discarded, so that it is sent again."""
-        if self._kept and self.ahead:
+        """Put back what the transport has discarded unplayed, so that it is sent again."""
+        if self._lead_bytes and self.ahead:
             held = self._recent[-2 * self.ahead :]
             self.waiting.put_back(held)
             self.sent -= len(held) // 2
         self._recent = b""
 
     def hear(self, ahead: float) -> "ReplyAudio":
-        """Note that all but the last `ahead` seconds of what was sent has been heard; returns itself."""
+        """Note that all but the last `ahead` seconds sent were heard; returns itself."""
         self.ahead = min(self.sent, round(max(0.0, ahead) * self._rate))
         return self
 
     def heard(self, text: str, pace: SpeakingRate) -> int:
-        """How many characters of the text have been heard."""
+        """Return how many characters of the text have been heard."""
         return self.spoken.heard(self.sent - self.ahead, text, pace)
 
     def word_end(self, text: str, pace: SpeakingRate) -> float:
-        """Seconds until the word that is being heard has been spoken."""
+        """Return the seconds until the end of the word that is being heard."""
         return self.spoken.word_end(self.sent - self.ahead, text, pace)
 
     @property

@@ -1,4 +1,4 @@
-"""The client's actions: its messages become inputs of the session, so that the journal holds them all."""
+"""The client's actions: its messages become inputs, which the journal records."""
 
 import asyncio
 import base64
@@ -29,15 +29,15 @@ from .messages import (
 __all__ = ["AudioSink", "ClientActions"]
 
 AudioSink = Callable[[bytes, int, int], None]
-"""Consumes 16-bit samples, given their sample rate and the number of channels."""
+"""A consumer of 16-bit samples, given their sample rate and the number of channels."""
 
-UNANSWERED = 256  # requests whose type is kept until they are answered; of more, the oldest are forgotten
+UNANSWERED = 256  # unanswered requests that are remembered, at most; the oldest are forgotten first
 
 
 class ClientActions:
-    """Performs the messages of one session's client.
+    """The actions of one session's client.
 
-    It uses what any program may use, `Session.send`, `interrupt` and `end`, and the transport's `audio`.
+    They use what any program may use, `Session.send`, `interrupt` and `end`, and the transport's `audio`.
     `legacy`: the client speaks protocol 1.
     """
 
@@ -51,13 +51,16 @@ class ClientActions:
         self._closed = False
 
     def perform(self, number: str, body: Body) -> str | None:
-        """Perform the message with the id `number`; returns why it is refused, None if it is not."""
+        """Perform a message, whose id is `number`; returns why it is refused, or None."""
         if self._ending is not None:
             return "the agent is leaving"
         return self._actions[type(body)](self, number, body)
 
     async def result(self, call: str) -> Any:
-        """Wait for what the client's function returns for this call. Raises UnavailableError if it left."""
+        """Wait for the client's result of this tool call.
+
+        Raises UnavailableError if the client has left.
+        """
         if self._closed:
             raise UnavailableError("the client has left")
         future = self._results[call] = asyncio.get_running_loop().create_future()
@@ -67,11 +70,11 @@ class ClientActions:
             self._results.pop(call, None)
 
     def pop_request(self, answer: ServerMessage) -> str:
-        """Returns the type of the request that this answers; "" if it is unknown."""
+        """Forget the request that this answers; returns its type, "" if unknown."""
         return self._requests.pop(answer.answers, "")
 
     def close(self) -> None:
-        """The session is over: whoever waits for a result of the client gets an UnavailableError."""
+        """Fail all pending results with an UnavailableError: the session is over."""
         self._closed = True
         for future in self._results.values():
             if not future.done():
@@ -105,7 +108,7 @@ class ClientActions:
     def _typed(self, text: str, *, now: bool, aloud: bool) -> str | None:
         session = self._session
         if not text.strip():
-            return "there are no words in it"
+            return "the text has no words"
         if now:
             session.interrupt("the user typed")
             session.send(UserText(text, aloud))
@@ -119,13 +122,13 @@ class ClientActions:
         keys = body.buttons or ([body.button] if body.button else [])
         for key in keys:
             self._session.send(UserKey(key))
-        return None if keys else "there are no buttons in it"
+        return None if keys else "the message has no buttons"
 
     def _call_result(self, number: str, body: CallResult) -> str | None:
-        """Hand the result to the tool that waits for it; as ToolEnded it is an input of the session."""
+        """Pass the result to the waiting tool, whose ToolEnded is the session's input."""
         future = self._results.get(body.tool_call_id)
         if future is None:
-            return f"no function of the client is waited for with the id {body.tool_call_id}, or it is over"
+            return f"no call of a client function is waiting with the id {body.tool_call_id}"
         if not future.done():
             future.set_result(body.result)
         return None
@@ -138,7 +141,7 @@ class ClientActions:
 
     def _raw_audio(self, number: str, body: RawAudio | RawAudioBatch) -> str | None:
         if self.audio is None:
-            return "audio comes by the transport itself here"
+            return "this transport carries audio itself: do not send it as messages"
         pieces = [body.audio] if isinstance(body, RawAudio) else body.audio
         try:
             pcm = b"".join([base64.b64decode(piece, validate=True) for piece in pieces])

@@ -1,6 +1,6 @@
-"""Events of a conversation, as messages to the client: speech, transcripts, and what the agent says.
+"""Events of a conversation, as messages to the client.
 
-Messages about a speculative reply are held back until it is committed; if it is dropped, they are, too.
+Messages about a speculative reply are held back until it is committed, and dropped if it is dropped.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ USER_SPEAKS = (State.SPEAKING, State.ENDING)
 
 @dataclass(slots=True)
 class _ReplyState:
-    """What the client has been told of the reply in progress."""
+    """What has been reported of the reply in progress."""
 
     reply: int
     output: Output
@@ -55,10 +55,10 @@ class _ReplyState:
 
 
 class ConversationEvents:
-    """Observes a session and tells its client what happens.
+    """An observer that reports to the client what happens in a session.
 
     `tell` sends a message, given its type and its data, which for "bot-output" is a BotOutput. `began`: when
-    the session began, in seconds since 1970. `vad`: whether to report speech as the VAD hears it.
+    the session began, in seconds since 1970. `vad`: whether to report speech as the VAD detects it.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ConversationEvents:
         self._asked = (0, "")  # the user's words in the last prompt, and their place among the entries
 
     def saw(self, now: float, source: str, what: object, is_input: bool) -> None:
-        """Report it, if the client should know of it."""
+        """Report what happened, if the client should know of it."""
         report = self._reports.get(type(what))
         if report is not None:
             report(self, now, source, what, is_input)
@@ -111,7 +111,7 @@ class ConversationEvents:
     # A reply ---------------------------------------------------------------------------------------
 
     def tell_of_reply(self, reply: int, kind: str, data: Any = None) -> None:
-        """Send a message about a reply; it is held back while that is speculative."""
+        """Send a message about a reply, or hold it back while that is speculative."""
         state = self._reply
         if state is not None and state.reply == reply:
             if state.held is not None:
@@ -206,7 +206,7 @@ class ConversationEvents:
                 self._tell("bot-output", told)
 
     def _failed(self, now: float, source: str, signal: Failed, is_input: bool) -> None:
-        if not signal.recovered:  # what went wrong in full is for the log, and for those who may observe
+        if not signal.recovered:  # the full message is only for the log and for observing clients
             self._tell("error", {"error": f"{signal.part} failed: {signal.error}", "fatal": False})
 
     # What changes without a frame ------------------------------------------------------------------
@@ -223,7 +223,7 @@ class ConversationEvents:
         return talking or self._speaking or self._mute is not None
 
     def poll(self, now: float) -> None:
-        """Report how far the reply was heard, and whether the user lost the floor or was muted."""
+        """Report how far the reply was heard, and if the user lost the floor or is muted."""
         session, state = self._session, self._reply
         reply, playout = session.reply, session.playout
         if state is not None and state.talking and reply is not None and playout is not None:

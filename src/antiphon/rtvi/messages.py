@@ -1,4 +1,4 @@
-"""The messages of the protocol: those of the client are decoded, validated and limited in size.
+"""The messages of the protocol; those of the client are validated.
 
 An envelope is {"label": "rtvi-ai", "type": ..., "id": ..., "data": {...}}. Public description:
 https://docs.pipecat.ai/api-reference/standards/rtvi-standard
@@ -52,7 +52,7 @@ class Body(msgspec.Struct):
 
 
 class ClientReady(Body):
-    """The client is ready and asks for bot-ready. Whatever it says of itself is accepted."""
+    """The client is ready and asks for bot-ready. Any `version` is accepted."""
 
     version: Any = ""
 
@@ -87,7 +87,10 @@ class SendFile(Body):
 
 
 class RawAudio(Body):
-    """Microphone audio for transports without a channel for it: 16-bit samples in base64."""
+    """Microphone audio, for transports without an audio channel.
+
+    `audio` holds 16-bit samples in base64.
+    """
 
     audio: str = msgspec.field(name="base64Audio")
     sample_rate: int = msgspec.field(name="sampleRate", default=16000)
@@ -192,7 +195,10 @@ class BadMessage:
 
 
 def decode(text: str) -> Received | BadMessage | None:
-    """Decode a message; returns None if it is not of this protocol. Never raises, whatever the text is."""
+    """Decode a message; returns None if it is not of this protocol.
+
+    Never raises, whatever the text is.
+    """
     if len(text) > LARGEST:
         return BadMessage("", f"a message of {len(text)} characters is too long; the limit is {LARGEST}")
     if text.count("[") + text.count("{") > MOST_PARTS:
@@ -218,7 +224,10 @@ def decode(text: str) -> Received | BadMessage | None:
 
 
 def encode(kind: str, data: Any, number: str) -> str:
-    """Encode a message to the client. Raises TypeError or ValueError if JSON cannot express the data."""
+    """Encode a message to the client.
+
+    Raises TypeError or ValueError if JSON cannot express the data.
+    """
     message = {"label": LABEL, "type": kind, "id": number}
     if data is not None:
         message["data"] = data
@@ -226,6 +235,6 @@ def encode(kind: str, data: Any, number: str) -> str:
 
 
 def major(version: str) -> int | None:
-    """Returns the major version; None if this is not a version number."""
+    """Return the major version; None if this is not a version number."""
     first, _, rest = version.partition(".")
     return int(first) if len(first) < 4 and first.isascii() and first.isdigit() and rest else None

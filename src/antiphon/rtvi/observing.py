@@ -1,4 +1,4 @@
-"""Observation: the floor and the latency of every turn, for a page or a console that shows them.
+"""Observation: the floor and the latency of every turn, for a page or console.
 
 This goes beyond the public protocol: a client that sends the client-message "antiphon.observe" gets
 server-messages whose data has a type "antiphon...". Times are float seconds of the session.
@@ -37,11 +37,11 @@ FLOOR: dict[State, tuple[str, str]] = {
     State.OVERLAPPING: ("both", ""),
     State.JUDGING: ("both", ""),
 }
-"""Who has the floor, and the detail; "" is filled in by what the agent does."""
+"""Who has the floor, and the detail; if that is "", it depends on what the agent does."""
 
 
 class Observation:
-    """Reports one session to a client that observes it.
+    """An observer that reports one session to an observing client.
 
     `tell` sends the data of a server-message; `floor` returns the floor's state, None without turn taking.
     """
@@ -63,7 +63,7 @@ class Observation:
         self._reason = ""
 
     def answer(self, agent: str) -> dict[str, Any]:
-        """Begin to report; returns the session so far, as the answer to "antiphon.observe"."""
+        """Begin to report; returns the session so far, to answer "antiphon.observe"."""
         self.asked = True
         self._floor = state, detail = self._now()
         return {
@@ -77,7 +77,7 @@ class Observation:
         }
 
     def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
-        """Record it, and report it if the client observes."""
+        """Record what happened, and report it if the client observes."""
         self._latency.saw(now, source, what, is_input)
         match what:
             case UserTurn(reason=reason) | Interrupted(reason=reason):
@@ -115,7 +115,7 @@ class Observation:
             )
 
     def _now(self) -> tuple[str, str]:
-        """Who has the floor, and the detail."""
+        """Return who has the floor, and the detail."""
         state, reply = self._floor_state(), self._session.reply
         if state is None:
             state = State.LISTENING if reply is None or reply.speculative else State.REPLYING
@@ -184,7 +184,7 @@ class Observation:
 
 
 def _newest(told: list[dict[str, Any]], longest: int) -> list[dict[str, Any]]:
-    """Returns the last items, as many as fit into `longest` characters."""
+    """Return the last items, as many as fit into `longest` characters."""
     sizes = accumulate(len(str(item)) for item in reversed(told))
     return told[len(told) - sum(size <= longest for size in sizes) :]
 

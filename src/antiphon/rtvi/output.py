@@ -37,7 +37,7 @@ class BotOutput:
         return self.text[self.before or 0 : self.done].strip() if self.done else ""
 
     def messages(self, legacy: bool) -> Iterator[Message]:
-        """Yields the messages for a client of protocol 2, or of protocol 1 if `legacy`."""
+        """Yield the messages for a client of protocol 2, or of protocol 1 if `legacy`."""
         yield from self._version_1() if legacy else self._version_2()
         if self.words:
             yield "bot-tts-text", {"text": self.words}
@@ -75,7 +75,10 @@ class _Segment:
 
 
 class Output:
-    """The segments of one reply. `numbers` yields segment ids, which are unique in the session."""
+    """The segments of one reply.
+
+    `numbers` yields segment ids, which are unique in the session.
+    """
 
     def __init__(self, numbers: Iterator[int]) -> None:
         self._numbers = numbers
@@ -87,7 +90,7 @@ class Output:
         return bool(self._segments)
 
     def announce(self, text: str, start: int, end: int) -> Iterator[BotOutput]:
-        """Begin a segment: the reply's `text` from `start` to `end` is about to be spoken."""
+        """Begin a segment: `text` from `start` to `end` is about to be spoken."""
         words = text[start:end].strip()
         if words:
             first = start + len(text[start:end]) - len(text[start:end].lstrip())
@@ -96,7 +99,7 @@ class Output:
             yield BotOutput(segment.number, words)
 
     def heard(self, offset: int, *, exactly: bool = False) -> Iterator[BotOutput]:
-        """Yields the segments that changed, now that the text was heard up to `offset`.
+        """Yield the segments that changed, now that text was heard up to `offset`.
 
         An estimate never takes back what was reported as heard; an offset that is `exactly` known may.
         """
@@ -107,6 +110,6 @@ class Output:
                 yield BotOutput(segment.number, segment.text, before, done)
 
     def unspoken(self, text: str) -> Iterator[BotOutput]:
-        """Yields text that is to be read, not spoken."""
+        """Yield text that is to be read, not spoken."""
         if words := text.strip():
             yield BotOutput(next(self._numbers), words, done=None)

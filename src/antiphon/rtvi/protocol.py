@@ -1,4 +1,4 @@
-"""The client protocol of one session: performs the client's messages and reports what happens."""
+"""The client protocol of one session: the client's messages, and reports to it."""
 
 import logging
 import time
@@ -39,17 +39,18 @@ __all__ = ["RTVI"]
 logger = logging.getLogger("antiphon.rtvi")
 
 POLL_EVERY = 0.05  # seconds between two polls of how far playout has got
-RATE, BURST = 20, 100  # messages a second, and at once, that a client may send beside audio
+RATE, BURST = 20, 100  # messages a second, and at once, that a client may send besides audio
 WEIGHT = 2000  # typed characters that count as one more message, since the model reads them in every turn
 WAITING = 1000  # messages kept for a client that is not ready yet; of more, the oldest are dropped
 
 
 class RTVI:
-    """Speaks the protocol with the client of one session. The transport sets `send` and calls `received`.
+    """The client protocol of one session.
 
-    `agent`: the agent's name, for the client. `report`: how much the client learns about tool calls.
-    `observe`: whether a client may ask for the floor and the latency of every turn. `also`: messages that are
-    off by default, "vad" and "levels". `latency` is fed by this object and must not observe the session too.
+    The transport sets `send` and calls `received`. `agent`: the agent's name, for the client. `report`: how
+    much the client learns about tool calls. `observe`: whether a client may ask for the floor and the latency
+    of every turn. `also`: messages that are off by default, "vad" and "levels". `latency` is fed by this
+    object and must not observe the session too.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class RTVI:
         session.client = self
 
     def received(self, text: str) -> None:
-        """Handle a message of the client; whatever it is, nothing is raised."""
+        """Handle a message of the client; never raises, whatever it is."""
         if self._session is None or self._session.state in ("ending", "ended"):
             return
         match decode(text):
@@ -122,7 +123,7 @@ class RTVI:
                     self._refuse(number, why)
 
     def _perform(self, session: SessionPort, number: str, body: Body) -> str | None:
-        """Perform a message within the rate limit; returns why it is refused, None if it is not."""
+        """Perform a message within the rate limit; returns why it is refused, or None."""
         assert self._actions is not None
         if not isinstance(body, RawAudio | RawAudioBatch):
             cost = _cost(body)
@@ -140,14 +141,17 @@ class RTVI:
     # For the client's tools ------------------------------------------------------------------------
 
     async def result(self, call: str) -> Any:
-        """Wait for what the client's function returns for this call. Raises UnavailableError if it left."""
+        """Wait for the client's result of this tool call.
+
+        Raises UnavailableError if the client has left.
+        """
         assert self._actions is not None
         return await self._actions.result(call)
 
     # For the session -------------------------------------------------------------------------------
 
     def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
-        """Send the client what it should know of this."""
+        """Report what happened, if the client should know of it."""
         session, actions = self._session, self._actions
         if session is None or actions is None:
             return
@@ -166,7 +170,7 @@ class RTVI:
         self._schedule_poll()
 
     def close(self) -> None:
-        """Stop: the session is over."""
+        """Stop reporting: the session is over."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -193,7 +197,10 @@ class RTVI:
     # To the client ---------------------------------------------------------------------------------
 
     def tell(self, kind: str, data: Any = None) -> None:
-        """Send a message as soon as the client is ready. `data`: a BotOutput, or encodable as JSON."""
+        """Send a message as soon as the client is ready.
+
+        `data` is a BotOutput, or can be encoded as JSON.
+        """
         if self._ready:
             self._send(kind, data)
         else:
@@ -277,7 +284,10 @@ class RTVI:
 
 
 class _Reports:
-    """Everything that reports one running session to the client; it began at `began` seconds since 1970."""
+    """All observers that report one running session to the client.
+
+    `began`: when the session began, in seconds since 1970.
+    """
 
     def __init__(self, rtvi: RTVI, session: SessionPort, began: float) -> None:
         def observed(data: dict[str, Any]) -> None:
@@ -291,7 +301,7 @@ class _Reports:
         self._observers = (events, figures, tools, self.observation)
 
     def saw(self, now: float, source: str, what: Any, is_input: bool) -> None:
-        """Report it."""
+        """Show what happened to all observers."""
         for observer in self._observers:
             observer.saw(now, source, what, is_input)
 
@@ -307,7 +317,7 @@ class _Reports:
 
 
 def _cost(body: Body) -> int:
-    """Returns how many messages this one counts for in the rate limit."""
+    """Return how many messages this one counts for in the rate limit."""
     match body:
         case SendText(content=str(text)) | AppendToContext(content=str(text)):
             return 1 + len(text) // WEIGHT
@@ -318,6 +328,6 @@ def _cost(body: Body) -> int:
 
 
 def _as_before(call: dict[str, Any]) -> dict[str, Any]:
-    """Returns a function call in the form that it had before protocol 1.2."""
+    """Return a function call in the form that it had before protocol 1.2."""
     name, arguments = call.get("function_name", ""), call.get("arguments", {})
     return {"function_name": name, "tool_call_id": call["tool_call_id"], "args": arguments}

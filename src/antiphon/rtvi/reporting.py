@@ -1,4 +1,4 @@
-"""Reports to the client besides the conversation itself: tool calls, metrics and audio levels."""
+"""Reports to the client about tool calls, metrics and audio levels."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -35,7 +35,10 @@ QUIETEST = -60.0  # dBFS that is reported as level 0
 
 
 class ToolReports:
-    """Reports tool calls as far as `report` allows; those of the client's own tools always in full."""
+    """An observer that reports tool calls to the client, as far as `report` allows.
+
+    Calls of the client's own tools are always reported in full.
+    """
 
     def __init__(self, session: SessionPort, tell: Callable[[str, Any], None], report: Report) -> None:
         self._session = session
@@ -96,7 +99,7 @@ class ToolReports:
 
 
 class Figures:
-    """Reports what was measured and consumed, and how loud both sides are.
+    """An observer that reports latencies, token usage and audio levels.
 
     `tell_of_reply` sends a message about a reply as soon as that is no longer speculative.
     """
@@ -118,7 +121,7 @@ class Figures:
         self._tokens: dict[str, float] = {}
 
     def saw(self, now: float, source: str, what: object, is_input: bool) -> None:
-        """Report it if it is a figure."""
+        """Report measurements, usage and audio levels; ignore everything else."""
         report = self._reports.get(type(what))
         if report is not None:
             report(self, now, source, what, is_input)

@@ -1,4 +1,4 @@
-"""Tools that a function of the client performs, and messages for the client's user interface."""
+"""Tools that run in the client, and messages for its user interface."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ LONGEST = 32_000
 
 
 class _Arguments(msgspec.Struct):
-    """Nothing is decoded here: the client's function reads the model's arguments itself."""
+    """No arguments: the client's function reads those of the model itself."""
 
 
 def _not_here() -> str:
@@ -32,7 +32,7 @@ class ClientTool(Tool):
     """A tool whose function runs in the client."""
 
     async def call(self, scope: Scope) -> tuple[str, bool]:
-        """Wait for the client's result; returns what the model reads, and whether the call failed."""
+        """Wait for the client's result; returns it for the model, and whether it failed."""
         missing = f"{self.spec.name} is done by the user's device, which is not connected."
         if scope.client is None:
             return missing, True
@@ -55,7 +55,7 @@ def client_tool(
     timeout: float = 30.0,
     on_interrupt: OnInterrupt = "finish",
 ) -> Tool:
-    """Returns a tool that the client performs, with the function that it registered under this name.
+    """Return a tool that runs in the client: its function of the same name.
 
     `parameters` is a JSON Schema of type object; None means no arguments. `timeout` is in seconds.
     """
@@ -78,14 +78,17 @@ def client_tool(
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Data of a ServerMessage that is sent as a message of this type instead of as a server-message."""
+    """Data of a ServerMessage that is sent as a message of its own `type`."""
 
     type: str
     data: Any = None
 
 
 def ui_command(command: str, payload: Any = None) -> ServerMessage:
-    """Returns a command for the client's user interface: "toast", "navigate", "highlight", or your own."""
+    """Return a command for the client's user interface.
+
+    Commands are "toast", "navigate", "highlight", or your own.
+    """
     return ServerMessage(Typed("ui-command", {"command": command, "payload": payload}))
 
 
@@ -98,10 +101,11 @@ def job_group(
     worker: str = "",
     **more: Any,
 ) -> ServerMessage:
-    """Returns the progress of jobs in the background, for the client to show; `at_ms` since 1970.
+    """Return the progress of background jobs, for the client to show.
 
-    group_started needs `workers` and accepts `label` and `cancellable`; job_update needs `worker` and accepts
-    `data`; job_completed needs `worker` and `status` and accepts `response`.
+    `at_ms` is in milliseconds since 1970. group_started needs `workers` and accepts `label` and
+    `cancellable`; job_update needs `worker` and accepts `data`; job_completed needs `worker` and `status` and
+    accepts `response`.
     """
     data: dict[str, Any] = {"kind": kind, "job_id": job_id, "at": at_ms, **more}
     if kind == "group_started":

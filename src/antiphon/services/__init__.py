@@ -1,1 +1,1 @@
-"""The ports that every model and vendor implements, and the stages that place them in a pipeline."""
+"""Ports of models and vendors, and the stages that place them in a pipeline."""

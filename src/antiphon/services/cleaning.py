@@ -1,4 +1,4 @@
-"""The stage that cleans the microphone's audio before any other part hears it.
+"""The stage that cleans the microphone's audio before any other part gets it.
 
     cleaning = Cleaning(Cleaner("echo"))
     [transport.input, cleaning, VAD(...), cleaning.raw, STT(...), ...,
@@ -6,8 +6,8 @@
 
 `far` records what the agent plays, and when, so that a filter can remove the echo of it. `raw`, from its
 place on, restores the audio of the microphone: speech is then detected in clean audio, but recognised from
-audio that no filter has distorted. That is for recognisers that get speech alone (`segmented`); those that
-listen all the time must not hear the agent.
+audio that no filter has distorted. That is for recognisers that get speech alone (`segmented`): those that
+get all audio must not get the echo of the agent.
 
 Cleaned audio keeps the position at which it was spoken: a filter's delay makes it later, not misplaced. If a
 filter fails or cannot keep up, the audio bypasses it: a noisy voice is better than none.
@@ -48,10 +48,10 @@ Block = tuple[int, bytes, bytes | None]
 
 
 class Cleaning(Stage):
-    """Passes UserAudio on, cleaned, at the filter's rate.
+    """A stage that passes UserAudio on, cleaned, at the filter's rate.
 
-    `echo_delay`: seconds that an echo takes at least, from the transport's output to its input. Filters find
-    it by themselves up to 0.3 s; on lines where it is longer, as some telephone lines, they must be told.
+    `echo_delay`: the least seconds that an echo takes, from the transport's output to its input. Filters find
+    delays up to 0.3 s by themselves; set it for lines with longer ones, such as some telephone lines.
     `skipped` counts the seconds of audio that bypassed the filter.
     """
 
@@ -66,9 +66,7 @@ class Cleaning(Stage):
         self._echo_delay = round(echo_delay * service.sample_rate)
         self._places = _Places()
         self._seconds_in = 0.0  # of the stream, including what the resampler still holds
-        self._next_at = (
-            -1
-        )  # the position of the microphone's next sample, at its own rate, if there is no gap
+        self._next_at = -1  # the microphone's next sample, at its own rate, if there is no gap
         self._rest = b""
         self._matched_to = 0  # samples of the stream at the filter's rate
         self._lead_in = 0  # samples still to come out of the filter before the first that went in
@@ -144,7 +142,7 @@ class Cleaning(Stage):
             self._expect(len(self._waiting) == 1)
 
     def _expect(self, first: bool) -> None:
-        """Expect the filter's next block, if the one that was just put in is the `first` that waits."""
+        """Set the watchdog for the next block, if there is a new `first` one to clean."""
         if self._work is not None and first:
             self._work.expect("the cleaned audio", WITHIN)
 
@@ -152,7 +150,10 @@ class Cleaning(Stage):
         return len(block[1]) / 2 / self.service.sample_rate
 
     def _cleaned(self, at: int, pcm: bytes) -> UserAudio | None:
-        """Place the filter's output for the samples from `at` on where it was spoken; None if it is empty."""
+        """Return the filter's output at the position where it was spoken.
+
+        `at` is the first sample that went in. None if nothing is left without the lead-in.
+        """
         self._backoff.reset()
         early = min(self._lead_in, len(pcm) // 2)
         self._lead_in -= early
@@ -180,9 +181,10 @@ class Cleaning(Stage):
 
 
 class Far(Processor):
-    """Records what the agent plays. Its place is between playout and the transport's output.
+    """A processor that records what the agent plays.
 
-    It does nothing if the filter has no use for that, and may then be left out.
+    Its place is between playout and the transport's output. If the filter does not
+    remove echo, it does nothing and may be left out.
     """
 
     def __init__(self, service: AudioFilter) -> None:
@@ -210,7 +212,7 @@ class Far(Processor):
 
     @on(Interrupted, PlayoutPaused)
     def cut(self, signal: Interrupted | PlayoutPaused) -> None:
-        """Forget what a transport with a lead was sent and has not played: it has dropped that, too."""
+        """Forget what a transport with a buffer has dropped unplayed."""
         playout = self.session.playout
         if playout is not None and playout.lead:
             self.heard.cut(round(self.session.now * self.sample_rate))
@@ -222,7 +224,10 @@ class Far(Processor):
 
 
 class Raw(Processor):
-    """Restores the microphone's own audio for the parts behind it. Its place is behind the VAD, or none."""
+    """A processor that restores the microphone's audio for the parts behind it.
+
+    Its place is behind the VAD; it may be left out.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
@@ -240,19 +245,22 @@ class Raw(Processor):
 
 
 class _Places:
-    """Maps samples of a stream to positions in the session, which has gaps that the stream has not."""
+    """A map from samples of a stream to positions in the session.
+
+    The session has gaps, the stream has none.
+    """
 
     def __init__(self) -> None:
         self._begun = [0]
         self._at = [0]
 
     def add(self, sample: int, at: int) -> None:
-        """Let this sample of the stream have position `at`, and those behind it follow."""
+        """Map this sample of the stream to position `at`; those behind it follow."""
         del self._begun[:-8], self._at[:-8]
         self._begun.append(sample)
         self._at.append(at)
 
     def of(self, sample: int, count: int) -> int:
-        """Return the position of `count` samples; if a gap is among them, those behind it decide."""
+        """Return the position of `count` samples, counted from those after any gap."""
         which = max(0, bisect_right(self._begun, sample + count - 1) - 1)
         return max(0, self._at[which] + sample - self._begun[which])

@@ -1,7 +1,7 @@
-"""Cuts a stream of text into pieces to speak: a short phrase first, for early audio, then sentences.
+"""Cutting a stream of text into pieces to speak.
 
-While the first pieces are spoken the model goes on writing, so that waiting for whole sentences then costs no
-time.
+A short phrase comes first, for early audio, then sentences: while the first pieces are spoken the model goes
+on writing, so waiting for whole sentences then costs no time.
 """
 
 import re
@@ -50,7 +50,7 @@ class Piece:
 
 
 class Cutter:
-    """Cuts the text of one reply: feed it as it comes, then flush."""
+    """A cutter for the text of one reply: feed it as it comes, then flush."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -58,7 +58,7 @@ class Cutter:
         self._count = 0
 
     def feed(self, text: str, at: int) -> Iterator[Piece]:
-        """Add text that begins at character `at` of the reply; yields the pieces that are ready."""
+        """Add the reply's text from offset `at` on; yields the pieces that are ready."""
         if not self._text:
             self._start = at
         self._text += text
@@ -66,7 +66,7 @@ class Cutter:
             yield from self._piece(end)
 
     def flush(self) -> Iterator[Piece]:
-        """Yield the rest: the sentence is complete."""
+        """Yield the rest, since the text is complete."""
         yield from self._piece(len(self._text))
 
     def _cut(self) -> int | None:
@@ -90,7 +90,7 @@ class Cutter:
         return None
 
     def _abbreviates(self, match: re.Match[str]) -> bool:
-        """Return True if a full stop belongs to its word: "Dr. Who", "at 5 p.m. today", "J. Smith"."""
+        """Return True if a full stop belongs to its word, as in "Dr.", "p.m." or "J."."""
         if not match.group().startswith("."):
             return False
         word = _LAST_WORD.search(self._text[: match.start()])

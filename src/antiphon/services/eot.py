@@ -30,10 +30,10 @@ WITHIN = 2.0  # seconds that a score may take
 
 
 class EOT(Stage):
-    """Passes frames on and adds TurnScored, as soon as speech pauses.
+    """A stage that adds TurnScored as soon as speech pauses.
 
     `again`: further seconds of silence, each counted from the question before, after which the model is asked
-    once more. None by default: silence makes the model surer, but no more right (docs/decisions/0003).
+    once more. None by default: silence makes the model more certain, not more correct (docs/decisions/0003).
     """
 
     def __init__(self, service: EndOfTurn, *, again: Sequence[float] = ()) -> None:
@@ -82,7 +82,7 @@ class EOT(Stage):
 
     @on(SpeechStarted, SpeechResumed)
     def spoke_on(self, frame: SpeechStarted | SpeechResumed) -> None:
-        """Forget the question: the user goes on speaking."""
+        """Cancel the question: the user goes on speaking."""
         self._in_turn = self._speaking = True
         self._catch_up()
         self._forget()

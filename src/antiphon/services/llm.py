@@ -17,7 +17,7 @@ RETRY_AFTER = 0.2  # seconds
 
 
 class LLM(Stage):
-    """Answers a Prompt: Text as it comes, then Generated with the tools that the model wants called.
+    """A stage that answers a Prompt with Text, then Generated with the tool calls.
 
     `first_within`, `next_within`: seconds that the first token and each further one may take. A retryable
     failure is tried again, as long as nothing has been said.
@@ -53,7 +53,7 @@ class LLM(Stage):
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """Tell the conversation that no answer comes, so that it can go on."""
+        """Push a failed Generated, so that the conversation can go on."""
         if signal.part == self.name and signal.reply is not None and not signal.recovered:
             self.push(Generated(signal.reply, failed=True))
 

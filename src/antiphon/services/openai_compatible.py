@@ -1,4 +1,4 @@
-"""A driver for all language models that speak OpenAI's chat completions: such a vendor is mostly data.
+"""A driver for all language models that speak OpenAI's chat completions.
 
 Protocol: https://platform.openai.com/docs/api-reference/chat/create, streamed as server-sent events. A tool
 call comes in fragments by index: its id and name first, then pieces of its arguments.
@@ -35,10 +35,11 @@ INTERRUPTED = " […]"  # follows what was heard of a reply that the user interr
 
 
 class ChatCompletions(LanguageModel):
-    """A model behind an HTTP endpoint. `options` are further fields of the request, such as temperature.
+    """A language model behind an HTTP endpoint.
 
-    The key is `key`, or else the environment variable `key_variable`; an endpoint without keys needs neither.
-    `answer_within`: seconds that the first piece of an answer and each further one may take.
+    `options` are further fields of the request, such as temperature. The key is `key`, or else the
+    environment variable `key_variable`; an endpoint without keys needs neither. `answer_within`: seconds that
+    the first piece of an answer and each further one may take.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class ChatCompletions(LanguageModel):
         self._client: httpx.AsyncClient | None = None
 
     async def open(self) -> None:
-        """Check that there is a key and that httpx is installed, and make the connection pool."""
+        """Check for the key and for httpx, and make the connection pool."""
         if self._key is None and self._key_variable is not None:
             raise ConfigurationError(
                 f"{self.vendor} needs a key: set {self._key_variable} in the environment, or pass key="
@@ -76,7 +77,7 @@ class ChatCompletions(LanguageModel):
             await client.aclose()
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """Answer; closing the iterator closes the connection, so that the vendor stops generating."""
+        """Answer the context; closing the iterator also stops the vendor's work."""
         import httpx
 
         await self.open()
@@ -204,7 +205,7 @@ def messages(context: Context) -> list[dict[str, Any]]:
                 chat.append({"role": "user", "content": _content(text, attachments)})
             case AgentSaid(text, calls, interrupted, attachments):
                 if attachments:
-                    raise UsageError("a chat completion takes pictures of the user, none of the agent")
+                    raise UsageError("a chat completion accepts pictures of the user, but none of the agent")
                 message: dict[str, Any] = {"role": "assistant", "content": text + INTERRUPTED * interrupted}
                 if calls:
                     message["tool_calls"] = [
@@ -222,7 +223,7 @@ def messages(context: Context) -> list[dict[str, Any]]:
 
 
 def _content(text: str, attachments: Sequence[Attachment]) -> str | list[dict[str, Any]]:
-    """The content of a message: plain text, or a list of parts if there are pictures."""
+    """Return the content of a message: text, or a list of parts with pictures."""
     if not attachments:
         return text
     urls = [f"data:{image.media_type};base64,{b64encode(image.data).decode()}" for image in attachments]

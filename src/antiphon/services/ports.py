@@ -1,9 +1,9 @@
-"""What a service must be able to do: one protocol per port, and the values that services exchange.
+"""The ports: one protocol per kind of service, and the values they exchange.
 
 A service knows nothing of pipelines, sessions or replies. It is made once and serves many conversations at
 the same time; each call of its main method is one stream with a state of its own. Cancelling the consumer (or
-closing the iterator) must stop the work at once, at the vendor too. Errors are raised from
-`errors.TheyErred`.
+closing the iterator) must stop the work at once, at the vendor too. Errors that it raises
+are subclasses of `errors.TheyErred`.
 
 Derive a service from the protocol of its port: whatever is optional then has a default. An object that has
 all members without deriving is a service as well.
@@ -25,7 +25,7 @@ from ..frames import ToolCall, frame
 
 
 class Service(Protocol):
-    """The life of every service: `load`, then `open`, then any number of streams, then `close`.
+    """The life of a service: `load`, `open`, any number of streams, then `close`.
 
     Each of the three may be called again, and by several sessions at once; a call that finds its work done
     returns at once. All do nothing by default. docs/decisions/0008 says why they are three.
@@ -36,7 +36,7 @@ class Service(Protocol):
     With a process for each session, one process holds such a model and answers all others."""
 
     async def load(self) -> None:
-        """Put models into memory, before a process is forked: forks then share it.
+        """Load models into memory before a process is forked: forks then share it.
 
         Opens no connection, and starts no thread unless the service is `resident`.
         """
@@ -55,9 +55,9 @@ class Service(Protocol):
 
 
 class AudioFilter(Protocol):
-    """Cleans what one conversation hears: noise, the agent's own echo, level.
+    """A filter of the audio of one conversation: noise, the agent's echo, level.
 
-    Unlike the services it is made for each conversation, and its method waits for nothing: it computes.
+    Unlike a service it is made for each conversation, and `process` computes without waiting.
     """
 
     sample_rate: int
@@ -66,7 +66,7 @@ class AudioFilter(Protocol):
     delay: int = 0
     """How many samples later the output is than the input."""
     echo: bool = False
-    """True if it wants to hear the agent, too."""
+    """True if it also needs the agent's audio."""
     light: bool = False
     """True if 20 ms of audio take well under a millisecond; others are computed beside the event loop."""
 
@@ -78,11 +78,11 @@ class AudioFilter(Protocol):
         ...
 
     def reset(self) -> None:
-        """Forget what was heard: what comes next does not continue it."""
+        """Forget the audio so far: what comes next does not continue it."""
         ...
 
     async def open(self) -> None:
-        """Load what the first block needs. Called once more, and then `reset`, after a failure."""
+        """Load what the first block needs. Called again after a failure, then `reset`."""
 
     async def close(self) -> None:
         """Release what it holds: the conversation is over."""
@@ -100,14 +100,14 @@ class AudioChunk:
 
 @frame
 class Flush:
-    """Asks for an answer now. `final`: the utterance is over, so forget it afterwards."""
+    """A request to answer now; if `final`, the utterance is over, so forget it then."""
 
     final: bool
 
 
 @frame
 class Recognized:
-    """The words of the current utterance, all of them each time.
+    """All words of the current utterance so far.
 
     A `final` one answers a final Flush, or is the service's own decision that these words will not change.
     """
@@ -119,7 +119,7 @@ class Recognized:
 
 @frame
 class TurnHint:
-    """What the service itself says about the end of the turn.
+    """The service's own judgement of the end of the turn.
 
     The probability of an eager end of turn (0 takes an earlier one back), or the service's `final` decision.
     """
@@ -129,7 +129,7 @@ class TurnHint:
 
 
 class SpeechToText(Service, Protocol):
-    """Audio to words."""
+    """A service that turns audio into words."""
 
     sample_rate: int
     segmented: bool
@@ -148,27 +148,30 @@ class SpeechToText(Service, Protocol):
 
 
 class VoiceActivity(Service, Protocol):
-    """Audio to the probability that somebody speaks."""
+    """A service that turns audio into the probability of speech."""
 
     sample_rate: int
     window: int
     """The number of samples that one probability judges."""
 
     def detect(self, audio: AsyncIterator[bytes]) -> AsyncIterator[float]:
-        """Yield one probability (0 to 1) for each window; each item of `audio` is exactly one window."""
+        """Yield one probability (0 to 1) for each item of `audio`, which is one window."""
         ...
 
     def at(self, sample_rate: int) -> "VoiceActivity | None":
-        """Return the same service for audio of another rate; None, the default, has the stage resample."""
+        """Return the same service for audio of another rate.
+
+        With None, the default, the stage resamples.
+        """
         return None
 
 
 class EndOfTurn(Service, Protocol):
-    """The sound of the user's turn so far to the probability that it is over."""
+    """A service that judges by the sound of the user's turn whether it is over."""
 
     sample_rate: int
     seconds: float
-    """How much of the newest audio it looks at, at most."""
+    """The most seconds of the newest audio that it looks at."""
 
     async def score(self, pcm: bytes) -> float:
         """Return the probability (0 to 1) that a turn that sounds like this is over."""
@@ -187,7 +190,7 @@ class TextDelta:
 
 @frame
 class TokenUsage:
-    """How many tokens the generation read and wrote; `cached` of those read cost little."""
+    """The tokens that the generation read (`cached` of them at less cost) and wrote."""
 
     read: int
     written: int
@@ -195,14 +198,17 @@ class TokenUsage:
 
 
 class LanguageModel(Service, Protocol):
-    """A conversation so far to what comes next."""
+    """A service that continues a conversation."""
 
     def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """Answer the context. Text and tool calls in any order; usage at most once, last."""
+        """Answer the context: text and tool calls in any order, then its usage."""
         ...
 
     async def warm(self, context: Context) -> None:
-        """Read a context that later calls begin with, so that those start sooner. By default, do nothing."""
+        """Read a context that later calls begin with, so that those start sooner.
+
+        Does nothing by default.
+        """
 
 
 # Speech out ------------------------------------------------------------------------------------------
@@ -210,7 +216,7 @@ class LanguageModel(Service, Protocol):
 
 @frame
 class Speech:
-    """A piece of voice at the service's sample rate; `piece` counts, from 0, the text that it speaks."""
+    """Audio at the service's sample rate; `piece` is the index of its text, from 0."""
 
     pcm: bytes
     piece: int
@@ -218,7 +224,10 @@ class Speech:
 
 @frame
 class Word:
-    """The first `end` characters of text number `piece` have been spoken `seconds` into its audio."""
+    """The time of a word within the audio of a piece of text.
+
+    `seconds` into that audio, the first `end` characters of the piece have been spoken.
+    """
 
     piece: int
     end: int
@@ -226,12 +235,12 @@ class Word:
 
 
 class TextToSpeech(Service, Protocol):
-    """Words to audio."""
+    """A service that turns words into audio."""
 
     sample_rate: int
 
     def speak(self, text: AsyncIterator[str]) -> AsyncIterator[Speech | Word]:
-        """Speak the pieces of one reply, each a clause or sentence, in order, as they come."""
+        """Speak the pieces of one reply (clauses or sentences) in order, as they come."""
         ...
 
 
@@ -240,13 +249,13 @@ class TextToSpeech(Service, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """A kind of service: the protocol, its main method, and what it is called in a sentence."""
+    """A kind of service: its protocol, main method, and name in a sentence."""
 
     protocol: type
     method: str
     words: str
     optional: bool = False
-    """True if a pipeline can do without."""
+    """True if a pipeline can do without it."""
 
     def missing(self, service: object) -> list[str]:
         """Return the members of the protocol that a service lacks; the main method must be its own."""
@@ -275,7 +284,7 @@ def _members(protocol: type) -> list[str]:
 
 @dataclass(frozen=True)
 class Vendor:
-    """What a vendor's file says of itself: the command line, the docs and the tests are made from it."""
+    """What a vendor's module declares, for the command line, docs and tests."""
 
     name: str
     provides: dict[str, str]
@@ -288,11 +297,14 @@ class Vendor:
     default: dict[str, str] | None = None
     """Port to the model used when only the vendor is named."""
     resident: tuple[str, ...] = ()
-    """The ports whose services are `resident`, so that it is known before one is made."""
+    """The ports whose services are `resident`, which must be known before one is made."""
 
 
 def verified(port: str, service: Any) -> Any:
-    """Return the service. Raises ConfigurationError if it lacks members of its port's protocol."""
+    """Return the service, if it has all members of its port's protocol.
+
+    Raises ConfigurationError otherwise.
+    """
     known = PORTS.get(port, CLEANING)
     if missing := known.missing(service):
         if known.method in missing:

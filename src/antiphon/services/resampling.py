@@ -11,7 +11,7 @@ __all__ = ["ResampledInput", "seconds"]
 
 
 class ResampledInput:
-    """Resamples a stream of `UserAudio`, whose rate may change, to one rate."""
+    """A resampler of `UserAudio` to one rate; the rate of the input may change."""
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate

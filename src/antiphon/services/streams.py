@@ -20,7 +20,7 @@ async def ready(service: Service) -> None:
 
 @asynccontextmanager
 async def closing(stream: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], None]:
-    """Close a service's stream on leaving, so that the service stops then and not at garbage collection."""
+    """Close a service's stream on leaving, not only at garbage collection."""
     try:
         yield stream
     finally:
@@ -29,7 +29,7 @@ async def closing(stream: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], 
 
 
 class Backoff:
-    """How long to wait before a service is tried again: longer each time that it fails in a row."""
+    """How long to wait before a retry: longer for each failure in a row."""
 
     def __init__(self) -> None:
         self.failures = 0

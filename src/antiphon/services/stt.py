@@ -30,7 +30,7 @@ WITHIN = 6.0  # seconds that a final answer may take
 
 
 class STT(Stage):
-    """Passes the user's audio on and adds transcripts.
+    """A stage that passes the user's audio on and adds transcripts.
 
     `interim_every`: seconds of speech after which a segmented service is asked for interim words; None means
     the service's own `interim_every`.
@@ -57,8 +57,8 @@ class STT(Stage):
         self._input = self._channel()
         self._work: Work | None = None
         self._backoff = Backoff()
-        self._utterance: list[bytes] = []  # what a segmented service was given and has not answered yet
-        self._asked = False  # True while the words of a whole utterance are owed
+        self._utterance: list[bytes] = []  # audio that a segmented service got and has not answered yet
+        self._asked = False  # True while the final words of an utterance are missing
 
     async def open(self) -> None:
         """Load the model and connect."""

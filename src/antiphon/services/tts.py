@@ -1,4 +1,4 @@
-"""The stage that gives the agent's words a voice."""
+"""The stage that turns the agent's text into audio."""
 
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
@@ -28,12 +28,12 @@ __all__ = ["TTS"]
 
 ASIDE_WITHIN = 5.0  # seconds that the audio of a backchannel may take
 ASIDE_TIMELY = 0.4  # seconds after which a backchannel comes too late to be said; it is kept for next time
-SILENT = 1000  # items without audio in a row that only a service out of order sends
+SILENT = 1000  # items in a row without audio: only a broken service sends so many
 
 
 @dataclass(slots=True)
 class ReplySpeech:
-    """The work for one reply: its text as it is cut into pieces, and how far the service is with them."""
+    """The speech of one reply: its pieces of text, and how far the service has got."""
 
     work: Work
     cutter: Cutter
@@ -64,10 +64,10 @@ class ReplySpeech:
 
 
 class TTS(Stage):
-    """Turns the text of a reply into audio, clause by clause, and says which audio speaks which text.
+    """A stage that turns the text of a reply into audio, clause by clause.
 
-    `within`: seconds that audio may take once there is text to speak. `ahead`: seconds of speech that may
-    wait as text before back-pressure holds the language model.
+    SegmentStarted says which text the audio speaks. `within`: seconds that audio may take once there is text
+    to speak. `ahead`: seconds of speech that may wait as text before back-pressure holds the language model.
     """
 
     scope = "reply"
@@ -124,12 +124,12 @@ class TTS(Stage):
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """End the reply with what was spoken, since nobody else will speak the rest."""
+        """End the reply with what was spoken, since no other part will speak the rest."""
         if signal.part == self.name and signal.reply is not None and not signal.recovered:
             self.push(AudioEnded(signal.reply))
 
     def _is_unvoiced(self, number: int) -> bool:
-        """True if this reply is text to be read; playout ends it when its text is complete."""
+        """Return True if this reply is text to be read, which playout ends."""
         reply = self.session.reply
         return reply is not None and reply.number == number and not reply.voiced
 
@@ -201,5 +201,5 @@ class TTS(Stage):
 
     @staticmethod
     def _fits(piece: int, voice: ReplySpeech) -> bool:
-        """Return True if audio may belong to this piece: one that was given, not before the current one."""
+        """Return True if audio may belong to this piece: the current one or a later one."""
         return max(0, voice.at) <= piece < len(voice.given)

@@ -22,10 +22,10 @@ WITHIN = 1.5  # seconds that a window may wait to be judged
 
 
 class VAD(Stage):
-    """Passes the user's audio on and adds SpeechStarted, SpeechPaused, SpeechResumed and SpeechStopped.
+    """A stage that detects where speech begins and ends in the user's audio.
 
-    A service that has a version for the line's sample rate (its `at`) is exchanged for that; for others the
-    audio is resampled.
+    It pushes SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed and SpeechStopped. A service that has a
+    version for the line's sample rate (its `at`) is exchanged for that; for others the audio is resampled.
     """
 
     def __init__(self, service: VoiceActivity, settings: VADSettings | None = None) -> None:
@@ -80,7 +80,7 @@ class VAD(Stage):
             self._watch = self.after(MUTED, self._fill_gap)
 
     def _fill_gap(self) -> None:
-        """Fill a gap with silence: a microphone that was switched off sends nothing, and speech is over."""
+        """Fill a gap with silence: a microphone that was switched off sends no audio."""
         now = self.session.now
         if (gap := now - self._until) >= MUTED - 1e-6:
             self._until = now
@@ -143,9 +143,9 @@ class VAD(Stage):
         raise UnavailableError("voice activity ended its stream")
 
     def _sounded(self, at: float) -> float | None:
-        """Return when the last sound of the speech ended, which the detector says ended at `at`.
+        """Return when the last sound of the speech ended; None if audio does not show it.
 
-        None if the audio does not show it.
+        `at` is when it ended according to the detector.
         """
         rate = self.service.sample_rate
         end = find_speech_end(self._recent, rate)

@@ -1,1 +1,1 @@
-"""Telemetry: what a conversation was like, such as how long each answer took, and why."""
+"""Telemetry: what a conversation was like, such as how long each answer took."""

@@ -119,7 +119,7 @@ class TurnTiming:
 
     @property
     def parts(self) -> dict[str, float] | None:
-        """The seconds of each of PARTS, which add up to `voice_to_voice`; None if no answer was heard."""
+        """Seconds of each part, which add up to `voice_to_voice`; None without an answer."""
         if (marks := self.marks) is None:
             return None
         return {part: after - before for part, (before, after) in zip(PARTS, pairwise(marks), strict=True)}
@@ -131,9 +131,9 @@ class TurnTiming:
 
 
 class Latency:
-    """Observes a session and times its turns.
+    """An observer that times the turns of a session.
 
-    `turns` has the turns of the user, `unprompted` what the agent said that answers no turn.
+    `turns` are the turns of the user, `unprompted` the replies that answer no turn.
 
     `speech` returns the stretches of the caller's speech so far, in seconds of the session, if they are known
     more exactly than a detector can tell.
@@ -165,7 +165,7 @@ class Latency:
             note(self, now, what)
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     def answer(self, reply: int) -> ReplyTiming | None:
         """Return what is known about a reply, or None."""
@@ -340,7 +340,7 @@ class Summary:
 
 
 def summarise(turns: Sequence[TurnTiming]) -> Summary | None:
-    """Return the median and 95th percentile of each part; None if no answer was heard."""
+    """Return the median and 95th percentile of each part; None without any answer."""
     heard = [parts | {"voice_to_voice": sum(parts.values())} for turn in turns if (parts := turn.parts)]
     if not heard:
         return None

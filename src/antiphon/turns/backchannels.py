@@ -45,11 +45,10 @@ class BackchannelSettings:
 
 
 class Backchannels:
-    """Decides when the agent says "mhm".
+    """The rules for when the agent says "mhm".
 
-    A backchannel fits into a short pause of a long turn, between clauses, if the turn goes on.
-
-    The end-of-turn model says whether it goes on; without one, words that end with a comma do.
+    A backchannel fits into a short pause of a long turn, between clauses, if the turn goes on. The
+    end-of-turn model says whether it goes on; without one, words that end with a comma do.
     """
 
     def __init__(self, settings: BackchannelSettings | None = None) -> None:
@@ -60,8 +59,8 @@ class Backchannels:
         self._begin_turn()
 
     def _begin_turn(self) -> None:
-        self._spoken = 0.0  # seconds of speech in this turn, without the stretch that goes on
-        self._since: float | None = None  # when the stretch of speech that goes on began
+        self._spoken = 0.0  # seconds of speech in this turn, without the current stretch
+        self._since: float | None = None  # when the current stretch of speech began
         self._paused: float | None = None  # when the user became quiet, if a backchannel may follow
         self._score: float | None = None
         self._words = ""
@@ -103,7 +102,7 @@ class Backchannels:
         return Due(at, SayBackchannel(rules.words[self._count % len(rules.words)]))
 
     def done(self, now: float) -> None:
-        """The backchannel that was due has been said."""
+        """Note that the backchannel that was due has been said."""
         self._last, self._paused = now, None
         self._count += 1
 

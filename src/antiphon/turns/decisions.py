@@ -1,4 +1,4 @@
-"""Facts, which the turn engine is told besides frames, and decisions.
+"""Facts, which the turn engine gets besides frames, and its decisions.
 
 Both are data: the engine has no effects.
 """
@@ -71,7 +71,7 @@ class SpeculationDropped:
 
 @dataclass(frozen=True, slots=True)
 class VoiceAt:
-    """Where the agent's voice stands; told just before a fact that is judged by it.
+    """How far the agent's voice has got; sent before a fact that depends on it.
 
     `voiced`: seconds that have been heard; `left`: seconds still to be heard, None while the reply is
     incomplete; `said` and `says_next`: the text on either side of the playout position.
@@ -153,7 +153,7 @@ class Interrupt:
 
 @dataclass(frozen=True, slots=True)
 class SayBackchannel:
-    """Say a backchannel, such as "mhm", so that the user knows that the agent listens."""
+    """Say a backchannel, such as "mhm", to show that the agent listens."""
 
     text: str
 
@@ -177,7 +177,7 @@ Decision = (
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A decision that is made at a time, unless a fact changes it before."""
+    """A decision that will be made at `at`, unless a fact changes it before."""
 
     at: float
     decision: Decision

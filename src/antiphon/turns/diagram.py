@@ -1,4 +1,4 @@
-"""Draws the table of the turn engine for the documentation.
+"""A diagram and a table of the turn engine's rules, for the documentation.
 
 python -m antiphon.turns.diagram docs/concepts/turns.md
 """
@@ -38,7 +38,7 @@ def _diagram() -> str:
 
 
 def _table() -> str:
-    """Return one line for all facts of a state that are answered by the same act."""
+    """Return a Markdown table with a line for each state and act."""
     rows: dict[tuple[str, str], list[str]] = {}
     follows: dict[tuple[str, str], list[str]] = {}
     for (state, fact), row in TABLE.items():

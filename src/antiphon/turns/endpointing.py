@@ -62,7 +62,8 @@ class Wait:
 
 @dataclass(frozen=True)
 class EndpointingSettings:
-    """Durations are seconds of quiet after the last sound of the user, probabilities go from 0 to 1.
+    """Durations are seconds of quiet after the last sound of the user,
+    probabilities go from 0 to 1.
 
     Where the numbers come from: weights and effects are those of a logistic regression over the development
     half of the local data of `benchmarks/turns`, rounded, and adjusted by hand where that data is unlike
@@ -141,17 +142,15 @@ class EndpointingSettings:
 
 def likely(evidence: Evidence, settings: EndpointingSettings) -> float:
     """Return the probability that the turn is over."""
-    return _probability(_voices(evidence, settings))
+    return _probability(_evidence_hints(evidence, settings))
 
 
 def wait(evidence: Evidence, settings: EndpointingSettings) -> Wait:
     """Return how long to wait, and why; between the policy's floor and ceiling."""
-    voices = _voices(evidence, settings)
-    probability = _probability(voices)
-    seconds = _on(settings.curve, probability)
-    reason = (
-        max(voices, key=lambda voice: abs(voice.effect)).reason if voices else f"quiet for {seconds:.2g} s"
-    )
+    hints = _evidence_hints(evidence, settings)
+    probability = _probability(hints)
+    seconds = _interpolate(settings.curve, probability)
+    reason = max(hints, key=lambda hint: abs(hint.effect)).reason if hints else f"quiet for {seconds:.2g} s"
     if settings.learn and evidence.pause is not None and probability < settings.learned_below:
         usual = min(evidence.pause, settings.learned_most)
         if seconds < usual:
@@ -159,28 +158,28 @@ def wait(evidence: Evidence, settings: EndpointingSettings) -> Wait:
     return Wait(min(max(seconds, settings.floor), settings.ceiling), reason, probability)
 
 
-def _voices(evidence: Evidence, settings: EndpointingSettings) -> list[Hint]:
+def _evidence_hints(evidence: Evidence, settings: EndpointingSettings) -> list[Hint]:
     """Return what each piece of evidence adds to the log-odds."""
-    voices: list[Hint] = []
+    hints: list[Hint] = []
     if (sound := evidence.sound) is not None:
         effect = settings.sound_weight * (_log_odds(sound) - _log_odds(settings.sound_even))
         if 0 < evidence.spoken < settings.sound_needs:
             effect *= evidence.spoken / settings.sound_needs
         says = "finished" if sound >= settings.sound_even else "unfinished"
-        voices.append(Hint("sound", effect, f"sounds {says} ({sound:.2f})"))
+        hints.append(Hint("sound", effect, f"sounds {says} ({sound:.2f})"))
     weights = {"user": 1.0 if evidence.final else settings.interim_weight, "agent": settings.asked_weight}
-    voices += [
+    hints += [
         told._replace(effect=weights[told.side] * told.effect)
         for told in settings.table.told(evidence.words, evidence.asked)
     ]
-    if (hint := evidence.hint) is not None:
-        effect = settings.hint_weight * _log_odds(hint)
-        voices.append(Hint("vendor", effect, f"the service says so ({hint:.2f})"))
-    return voices
+    if (reported := evidence.hint) is not None:
+        effect = settings.hint_weight * _log_odds(reported)
+        hints.append(Hint("vendor", effect, f"the service says so ({reported:.2f})"))
+    return hints
 
 
-def _probability(voices: list[Hint]) -> float:
-    log_odds = sum(voice.effect for voice in voices)
+def _probability(hints: list[Hint]) -> float:
+    log_odds = sum(hint.effect for hint in hints)
     return 1 / (1 + exp(-min(max(log_odds, -CERTAIN), CERTAIN)))
 
 
@@ -189,7 +188,7 @@ def _log_odds(probability: float) -> float:
     return log(probability / (1 - probability))
 
 
-def _on(curve: tuple[tuple[float, float], ...], probability: float) -> float:
+def _interpolate(curve: tuple[tuple[float, float], ...], probability: float) -> float:
     """Return the curve's seconds at a probability."""
     before, longer = curve[0]
     if probability <= before:

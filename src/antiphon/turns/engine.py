@@ -25,7 +25,7 @@ SPEECH: dict[type, bool] = {
 
 
 class TurnEngine:
-    """Decides who has the floor in one conversation.
+    """The engine of one conversation, which decides who has the floor.
 
     `classifier` decides what a sound over the agent's voice is; None means the rules of the policy.
     """
@@ -70,10 +70,10 @@ class TurnEngine:
             for decision in decisions:
                 if isinstance(decision, EndTurn):
                     listener.observe(decision, now)
-        return decisions + self._listen(now) if isinstance(fact, Deadline) else decisions
+        return decisions + self._decide_due(now) if isinstance(fact, Deadline) else decisions
 
-    def _listen(self, now: float) -> list[Decision]:
-        """Return the decisions of the listeners whose time has come."""
+    def _decide_due(self, now: float) -> list[Decision]:
+        """Return the decisions of the listeners that are due now."""
         decisions: list[Decision] = []
         for listener in self._listeners:
             due = listener.due

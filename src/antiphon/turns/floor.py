@@ -120,7 +120,7 @@ class Floor:
         self.assumed_final = (turn.interim, turn.ended) if turn.words_due else None
 
     def is_known(self, words: Transcript, *, spoken_since: bool) -> bool:
-        """True if these words only repeat the interim ones that ended an earlier turn.
+        """Return True if these words only repeat interim ones that ended a turn before.
 
         A transcript without times is taken for new words if there has been speech since then.
         """
@@ -133,16 +133,16 @@ class Floor:
         return early and bool(assumed) and alike(assumed, words.text)
 
     def is_addressed(self, text: str, now: float) -> bool:
-        """True if a turn with these words is meant for the agent.
+        """Return True if a turn with these words is meant for the agent.
 
-        It is if no wake phrase is needed, or if the words contain it.
+        That is so if no wake phrase is needed, or if the words contain it.
         """
         return self.wake is None or now <= self.awake_until or self.wake.search(text) is not None
 
     def judge(self, now: float, *, over: bool, last: bool = False) -> Judgement:
         """Ask the classifier what the user's sound is.
 
-        With `last`, the classifier is told that no more evidence will come.
+        `last` means that no more evidence will come.
         """
         turn, voice = self.turn, self.voice
         return self.classifier.judge(
@@ -162,7 +162,7 @@ class Floor:
     # Decisions that also change the floor ------------------------------------------------------------
 
     def interrupt(self, reason: str) -> Interrupt:
-        """Interrupt the reply."""
+        """Return the decision to interrupt the reply."""
         self.paused = False
         return Interrupt(reason)
 

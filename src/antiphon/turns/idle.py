@@ -36,7 +36,7 @@ _AWAY, _END = BeIdle("away"), BeIdle("end")
 
 
 class Idle:
-    """Measures how long nobody has spoken, and says what follows from it."""
+    """A timer of how long nobody has spoken, and what follows from it."""
 
     def __init__(self, settings: IdleSettings | None = None) -> None:
         self.settings = settings or IdleSettings()
@@ -92,7 +92,7 @@ class Idle:
         return min(steps, key=lambda due: due.at, default=None)
 
     def done(self, now: float) -> None:
-        """The step that was due has been carried out."""
+        """Note that the step that was due has been carried out."""
         due = self.due
         if due is None:
             return

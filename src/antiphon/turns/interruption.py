@@ -70,7 +70,7 @@ class Judgement:
 
 
 class InterruptionClassifier(Protocol):
-    """Decides whether the user wants the floor."""
+    """A classifier of whether the user wants the floor."""
 
     def judge(self, overlap: Overlap) -> Judgement:
         """Judge an overlap.
@@ -144,7 +144,7 @@ _ECHO_WORDS = 4  # the fewest words of an echo once `echo_for` is over: a user m
 
 
 class InterruptionRules:
-    """The default classifier: decides by the words, or by durations if there are none."""
+    """The default classifier: by the words, or by durations if there are none."""
 
     def __init__(self, settings: InterruptionSettings | None = None) -> None:
         self.settings = rules = settings or InterruptionSettings()

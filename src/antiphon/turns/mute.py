@@ -26,7 +26,7 @@ NO_GREETING = 1.0  # seconds: if no reply has begun by then, the session has no 
 
 
 class MuteRule(Protocol):
-    """Decides when the user is muted; an instance belongs to one session."""
+    """A rule for when the user is muted; an instance belongs to one session."""
 
     def observe(self, fact: Signal) -> None:
         """Note a signal.
@@ -36,7 +36,7 @@ class MuteRule(Protocol):
         ...
 
     def mutes(self, at: float) -> bool:
-        """True if audio that begins at `at`, in seconds, is muted.
+        """Return True if audio that begins at `at`, in seconds, is muted.
 
         Called for each piece of audio.
         """
@@ -44,7 +44,7 @@ class MuteRule(Protocol):
 
 
 class UntilGreeted:
-    """Mutes until the first reply is over, if one begins within the first second."""
+    """A rule that mutes until the first reply is over, if one begins within 1 s."""
 
     def __init__(self) -> None:
         self._began = self._over = False
@@ -64,7 +64,7 @@ class UntilGreeted:
 
 
 class WhileSpeaking:
-    """Mutes while a reply is heard, from its first sample to its end.
+    """A rule that mutes while a reply is heard, from its first sample to its end.
 
     With `once`, it mutes only during the first reply that is heard.
     """
@@ -88,7 +88,7 @@ class WhileSpeaking:
 
 
 class WhileToolsRun:
-    """Mutes while a tool works for the current reply."""
+    """A rule that mutes while a tool works for the current reply."""
 
     def __init__(self) -> None:
         self._running: set[tuple[int, str]] = set()
@@ -117,10 +117,10 @@ RULES: dict[str, Callable[[], MuteRule]] = {
 
 
 class Mute(Processor):
-    """Silences the user's audio while any rule says so. Text and keys always pass.
+    """A processor that silences the user's audio while any rule says so.
 
-    It stands right behind the transport's input. A rule is a name from `RULES` or any `MuteRule`. Raises
-    ConfigurationError for an unknown name.
+    Text and keys always pass. It stands right behind the transport's input. A rule is a name from `RULES` or
+    any `MuteRule`. Raises ConfigurationError for an unknown name.
     """
 
     def __init__(self, *rules: str | MuteRule) -> None:

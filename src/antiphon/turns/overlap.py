@@ -91,7 +91,10 @@ def due(floor: Floor, fact: Deadline, now: float) -> Next:
 
 
 def unasked(floor: Floor, fact: Transcript, now: float) -> Next:
-    """Words over the agent, without speech that a VAD heard."""
+    """Words over the agent, without speech that a VAD heard.
+
+    Judge them as speech that has just ended.
+    """
     if not floor.yields:
         return user_turn.unasked(floor, fact, now)
     if floor.is_known(fact, spoken_since=False) or not fact.text:
@@ -190,7 +193,10 @@ def over_too(floor: Floor, fact: ReplyOver, now: float) -> Next:
 
 
 def alone(floor: Floor, fact: ReplyOver, now: float) -> Next:
-    """The agent has finished before it was decided: the user has the floor."""
+    """The agent has finished before it was decided: the user has the floor.
+
+    What was spoken over the agent becomes the beginning of the turn.
+    """
     _reply_over(floor, fact, now)
     started = StartTurn(floor.turn.started)
     if floor.state is State.JUDGING:

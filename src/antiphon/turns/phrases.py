@@ -148,12 +148,12 @@ def _split(phrases: str) -> Iterator[tuple[str, ...]]:
 def lexicon(
     languages: tuple[str, ...] = (), backchannels: tuple[str, ...] = (), commands: tuple[str, ...] = ()
 ) -> "Lexicon":
-    """Return the lexicon of these; cached, so that all conversations share it."""
+    """Return the lexicon of these phrases; cached, so all conversations share it."""
     return Lexicon(languages, backchannels, commands)
 
 
 class Lexicon:
-    """The phrases of some languages (of all if none is given), with more."""
+    """The phrases of some languages (of all if none is given), and further ones."""
 
     def __init__(
         self, languages: Iterable[str] = (), backchannels: Iterable[str] = (), commands: Iterable[str] = ()

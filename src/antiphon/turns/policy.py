@@ -1,4 +1,4 @@
-"""Reads a turn policy from a TOML file with the names of `TurnSettings`.
+"""Reading a turn policy from a TOML file with the names of `TurnSettings`.
 
     wake_phrase = "hey shop"
 

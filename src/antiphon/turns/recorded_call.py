@@ -1,8 +1,7 @@
-"""Reads a recorded call as far as turn taking is concerned.
+"""Reading a recorded call as far as turn taking is concerned.
 
-That is the user's side, the turns that were taken, and the replies.
-
-Everything needed is in every journal, with media or without.
+That is the user's side, the turns that were taken, and the replies. Everything needed is in every journal,
+with media or without.
 """
 
 from collections.abc import Iterable
@@ -131,7 +130,7 @@ class RecordedCall:
     resumed: list[RecordedReply] = field(default_factory=list[RecordedReply])
     """The rest of replies that a noise had interrupted."""
     stops: list[float] = field(default_factory=list[float])
-    """When replies were stopped by something else than the user's voice."""
+    """When replies were stopped by something other than the user's voice."""
     counts: Counts = field(default_factory=Counts)
     over: float = 0.0
     usual: float = DELAY
@@ -184,7 +183,7 @@ class _Reader:
         self._characters, self._seconds = RATE * UNSURE, UNSURE  # of the replies that were heard in full
 
     def line(self, line: JournalLine) -> None:
-        """Read a line; most tell nothing about turns."""
+        """Read a line; most have nothing to do with turns."""
         if line.source == "call":
             if line.kind == "say" and not line.content[1]:
                 self._uninterruptible.add(line.content[0])

@@ -44,11 +44,11 @@ class TurnLimit:
             raise ConfigurationError("turn limit: seconds and words must be above 0, or None for no limit")
 
     def deadline(self, started: float) -> float | None:
-        """When a turn that began then is ended, or None."""
+        """Return when a turn that began at `started` is ended, or None."""
         return None if self.seconds is None else started + self.seconds
 
     def reached(self, started: float, now: float, text: str = "") -> str | None:
-        """Why the turn is ended now, or None."""
+        """Return why the turn is ended now, or None."""
         if self.seconds is not None and now >= started + self.seconds - 1e-6:
             return f"spoke for {self.seconds:g} s"
         if self.words is not None and len(text.split()) >= self.words:

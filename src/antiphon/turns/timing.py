@@ -47,7 +47,7 @@ class Pace:
 
 
 class ResponseTiming(Protocol):
-    """Decides how long the agent waits before an answer."""
+    """A rule for how long the agent waits before an answer."""
 
     def pace(self, exchange: Exchange) -> Pace | Awaitable[Pace]:
         """Return the pace of an answer.
@@ -102,7 +102,7 @@ THINKING = {
 
 @dataclass(frozen=True, slots=True)
 class TimingRule:
-    """The agent waits after a turn that matches `pattern`.
+    """A rule: the agent waits after a turn that matches `pattern`.
 
     The pattern is a regular expression; case is ignored.
     """
@@ -123,7 +123,7 @@ _LOOKED_AT = 400  # the last characters of a turn, which rules search: a rule mu
 
 @dataclass(frozen=True, slots=True)
 class TimingSettings:
-    """Durations in seconds."""
+    """Settings of `TimingRules`, with durations in seconds."""
 
     enabled: bool = True
     """If False, the agent never waits."""
@@ -169,10 +169,9 @@ def _compiled(rule: TimingRule) -> re.Pattern[str]:
 class AskedTiming:
     """A timing that asks a function, such as one that asks a language model.
 
-    `otherwise` holds if no answer comes in time.
-
-    `ask` returns seconds. `bound` awaits it and raises TimeoutError after `within` seconds, as
-    `asyncio.wait_for` does; it is passed in because this package has no clock of its own.
+    `otherwise` decides if no answer comes in time. `ask` returns seconds. `bound` awaits it and raises
+    TimeoutError after `within` seconds, as `asyncio.wait_for` does; it is passed in because this package has
+    no clock of its own.
     """
 
     def __init__(

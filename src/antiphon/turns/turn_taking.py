@@ -66,11 +66,10 @@ JUDGED = (SoundHeard, SpeechStarted, SpeechResumed, SpeechPaused, Transcript)
 
 
 class TurnTaking(Stage):
-    """Makes the user's turns, and holds or interrupts the agent's voice.
+    """A stage that makes the user's turns, and holds or interrupts the agent.
 
-    Turns are made from speech, words and end-of-turn scores.
-
-    `classifier` decides what a sound over the agent's voice is; None means the rules of the policy.
+    Turns are made from speech, words and end-of-turn scores. `classifier` decides what a sound over the
+    agent's voice is; None means the rules of the policy.
     """
 
     def __init__(

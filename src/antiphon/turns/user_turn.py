@@ -1,7 +1,8 @@
 """The acts of the engine about the user's turn, from beginning to end.
 
 An act is a function of the floor, a fact and the time. It changes what is known on the floor, and returns
-the state that follows with the decisions. `table.TABLE` says which act answers which fact.
+the state that follows with the decisions. `table.TABLE` says which act answers which fact. The first line of
+an act's docstring stands in docs/concepts/turns.md, as what is done.
 """
 
 from ..frames import (
@@ -82,7 +83,10 @@ def button(floor: Floor, fact: TalkButton, now: float) -> Next:
 
 
 def key(floor: Floor, fact: UserKey, now: float) -> Next:
-    """A key takes the floor like a certain word; the last key ends the turn."""
+    """A key takes the floor like a certain word; the last key ends the turn.
+
+    Certain means that it interrupts the agent without being judged.
+    """
     if fact.key == floor.settings.last_key and floor.state not in HELD_BY_USER:
         return floor.state, []  # it ends nothing
     begun = _seize(floor, "a key was pressed", now)
@@ -134,7 +138,10 @@ def hint(floor: Floor, fact: TurnHinted, now: float) -> Next:
 
 
 def words(floor: Floor, fact: Transcript, now: float) -> Next:
-    """There are words."""
+    """There are words.
+
+    Add them to the turn, and end that if it is quiet, complete or too long.
+    """
     turn, before = floor.turn, floor.turn.text
     if floor.is_known(fact, spoken_since=not turn.silent):
         return floor.state, []
@@ -192,7 +199,10 @@ def _patience(floor: Floor) -> Wait:
 
 
 def unasked(floor: Floor, fact: Transcript, now: float) -> Next:
-    """Words without speech, or too late for their turn, are a new turn."""
+    """Words without speech, or too late for their turn, are a new turn.
+
+    Words that only repeat those of the previous turn are ignored.
+    """
     missed = floor.settings.starts_by == "speech" or floor.assumed_final is not None
     if floor.is_known(fact, spoken_since=False) or not (fact.text and missed):
         return floor.state, []

@@ -12,12 +12,12 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def same_words(one: str, other: str) -> bool:
-    """True if two texts have the same words, ignoring case, punctuation and spaces."""
+    """Return True if two texts have the same words, ignoring case and punctuation."""
     return one == other or _WORD.findall(one.casefold()) == _WORD.findall(other.casefold())
 
 
 def alike(one: str, other: str) -> bool:
-    """True if one text may be a recogniser's later version of the other.
+    """Return True if one text may be a recogniser's later version of the other.
 
     Such texts are similar and have as many words.
     """

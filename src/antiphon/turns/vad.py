@@ -1,4 +1,4 @@
-"""Makes stretches of speech from the probability of speech in each window.
+"""Stretches of speech, made from the probability of speech in each window.
 
 There is no clock here: time is an input.
 """
@@ -16,7 +16,7 @@ Event = SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStoppe
 
 @dataclass(frozen=True, slots=True)
 class VADSettings:
-    """Probabilities from 0 to 1, durations in seconds."""
+    """Thresholds of speech: probabilities from 0 to 1, durations in seconds."""
 
     start_above: float = 0.5
     """A window is loud if its probability is at least this."""
@@ -37,7 +37,7 @@ class VADSettings:
 
 
 class SpeechRules:
-    """Finds the stretches of speech of one conversation.
+    """The rules that find the stretches of speech of one conversation.
 
     States: silent, starting (loud, but not for long enough), speaking, pausing (quiet, but not for long
     enough), paused.

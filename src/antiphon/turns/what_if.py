@@ -1,4 +1,4 @@
-"""What would another policy have done in a recorded call?
+"""What another policy would have done in a recorded call.
 
 Speech, words and scores are those of the recording; the policy decides anew. An answer begins as long after
 its turn as in the recording, and lasts as long, unless the policy holds or interrupts it. What the user
@@ -138,12 +138,12 @@ def _compare(turns: Sequence[RecordedTurn], ends: Sequence[_End]) -> list[Change
 
 
 def _equals(end: _End, turn: RecordedTurn) -> bool:
-    """True if it is exactly the recorded turn."""
+    """Return True if it is exactly the recorded turn."""
     return abs(end.at - turn.closed) < SAME and end.turn.text == turn.text
 
 
 def _holds(end: _End, turn: RecordedTurn) -> bool:
-    """True if the last sound of a recorded turn lies in this turn."""
+    """Return True if the last sound of a recorded turn lies in this turn."""
     return end.turn.started <= turn.ended + NEAR and end.at >= turn.ended - NEAR
 
 
@@ -186,7 +186,7 @@ class _Speaking:
         self._since, self.held = (now, False) if self.held else (self._since, False)
 
     def voice_at(self, now: float) -> VoiceAt:
-        """Return what the engine is told about the voice."""
+        """Return the fact that says how far the voice has got."""
         if self.voiced is None:
             return VoiceAt()
         reply, played = self.reply, self.played(now)
@@ -215,7 +215,7 @@ class _Begin:
 
 
 class _Replay:
-    """Runs the engine on a recording, beside an agent that obeys it."""
+    """A run of the engine on a recording, with an agent that obeys it."""
 
     def __init__(self, call: RecordedCall, settings: TurnSettings) -> None:
         self.call = call

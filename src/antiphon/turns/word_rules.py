@@ -1,4 +1,4 @@
-"""Rules for what words tell about whether the user has finished.
+"""Rules that judge by the last words whether the user has finished.
 
 A rule looks at the last words of one side. For each side the first rule that matches counts, so the special
 rules come first.
@@ -23,7 +23,7 @@ TAIL = 64
 
 @dataclass(frozen=True, slots=True)
 class WordRule:
-    """The turn is more or less likely to be over if `pattern` matches."""
+    """A rule: if `pattern` matches, the turn is more or less likely to be over."""
 
     pattern: str
     """A regular expression; case is ignored. Of the agent's words it sees only the last sentence."""
@@ -201,7 +201,7 @@ RULES: tuple[WordRule, ...] = (
 
 @lru_cache(512)
 def _told(rules: "WordRules", words: str, asked: str) -> list[Hint]:
-    """Cached: the same words are judged again at each fact in a pause."""
+    """Return `rules.first`, cached: a pause judges the same words at each fact."""
     return rules.first(words, asked)
 
 
@@ -217,7 +217,7 @@ class WordRules:
         self._newest = self._after("")
 
     def told(self, words: str, asked: str) -> list[Hint]:
-        """Return what the user's words and the agent's question tell.
+        """Return the hints in the user's words and in the agent's question.
 
         The list is empty if no rule matches.
         """
@@ -240,7 +240,7 @@ class WordRules:
 
 
 class _Question(NamedTuple):
-    """A question of the agent, the rules that apply, and what it tells itself."""
+    """A question of the agent, the rules that apply to answers, and its own hint."""
 
     asked: str
     rules: list[tuple[re.Pattern[str], WordRule]]
