@@ -1,4 +1,4 @@
-"""The control messages between the server and a worker. The wire's own messages are in `pipe`."""
+"""The control messages between the server and a worker."""
 
 from typing import TypeAlias
 
@@ -33,11 +33,11 @@ class Refusal(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, refused: Refused) -> "Refusal":
-        """The data of an exception."""
+        """Return the data of an exception."""
         return cls(refused.status, refused.detail, refused.retry_after)
 
     def exception(self) -> Refused:
-        """The exception again."""
+        """Return the exception again."""
         return Refused(self.status, self.detail, self.retry_after)
 
 
@@ -45,35 +45,35 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class BeginSession(msgspec.Struct, tag=True):
-    """Open this session. `wired`: messages of its wire will follow."""
+    """A session to open. `wired`: its wire's messages follow in the pipe."""
 
     opening: Opening
     wired: bool
 
 
 class AskSession(msgspec.Struct, tag=True):
-    """A question to the session; `AskAnswered` has the same number."""
+    """A request to the session, answered by `AskAnswered` with the same number."""
 
     number: int
     question: Offer | Candidates
 
 
 class EndSession(msgspec.Struct, tag=True):
-    """End the session: once the agent has finished speaking, or `at_once`."""
+    """The session is to end: after the agent's current sentence, or `at_once`."""
 
     reason: str
     at_once: bool = False
 
 
 class Ping(msgspec.Struct, tag=True):
-    """Sent every second; a worker whose event loop runs answers with Pong."""
+    """A check every second that the worker's event loop runs; answered by Pong."""
 
 
 # From a worker to the server ----------------------------------------------------------------------------
 
 
 class WorkerReady(msgspec.Struct, tag=True):
-    """The worker waits for its session."""
+    """The worker is ready for its session."""
 
 
 class WorkerTaken(msgspec.Struct, tag=True):
@@ -87,7 +87,7 @@ class SessionOpened(msgspec.Struct, tag=True):
 
 
 class AskAnswered(msgspec.Struct, tag=True):
-    """The answer to an AskSession; for candidates and refusals there is no `answer`."""
+    """The answer to an AskSession; candidates and refusals have no `answer`."""
 
     number: int
     answer: OfferAnswer | None = None

@@ -1,4 +1,4 @@
-"""What all suites check: the life of a service, and that no task is left behind."""
+"""Checks in all suites: opening, closing, and that no task is left behind."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -14,7 +14,10 @@ S = TypeVar("S", bound=Service)
 
 @asynccontextmanager
 async def alive(make: Callable[[], S]) -> AsyncGenerator[S, None]:
-    """Make, load and open a service; on leaving, check that it can be closed twice and leaves no task."""
+    """Make, load and open a service, each of the latter twice.
+
+    On leaving, close it twice, and check that no task is left.
+    """
     async with nothing_left():
         service = make()
         for _ in range(2):
@@ -27,7 +30,7 @@ async def alive(make: Callable[[], S]) -> AsyncGenerator[S, None]:
 
 @asynccontextmanager
 async def nothing_left() -> AsyncGenerator[None, None]:
-    """Check on leaving that every task that was begun in between is over within a second."""
+    """Check on leaving that tasks of the `with` block are over within a second."""
     before = asyncio.all_tasks()
     yield
     if left := asyncio.all_tasks() - before:

@@ -2,9 +2,8 @@
 
     await check_llm(lambda: MyLLM(key))
 
-It asks the service for a few short answers, and raises AssertionError, which says what is wrong. What a
-service does when its vendor fails depends on the vendor's protocol; `tests/conformance` shows how to check
-that.
+It requests a few short answers, and raises an AssertionError that says what is wrong. What a service does if
+its vendor fails depends on the vendor's protocol; `tests/conformance` shows how to check that.
 """
 
 import asyncio
@@ -31,7 +30,7 @@ INSTRUCTIONS = "You answer the phone of a bicycle shop. One short sentence."
 
 
 async def check_llm(make: Callable[[], LanguageModel], *, tools: bool = True) -> None:
-    """Check a language model service. `tools=False` does not ask it to call one."""
+    """Check a language model service; with `tools=False`, without tool calls."""
     async with alive(make) as service:
         plain = Context(INSTRUCTIONS, (UserSaid("Hello, who is this?"),))
         await service.warm(plain)
