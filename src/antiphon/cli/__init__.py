@@ -1,4 +1,4 @@
-"""The command line: `antiphon demo`, `talk`, `converse`, `serve`, `dial`, `turns`, `models`, `doctor`."""
+"""The command line `antiphon`."""
 
 import io
 import logging
@@ -59,7 +59,11 @@ def main() -> None:
 
 
 def prepare() -> None:
-    """Replace characters that the output cannot encode; log errors only, unless ANTIPHON_DEBUG is set."""
+    """Set up output and logging.
+
+    Characters that the output cannot encode are replaced. Only errors are logged, or with ANTIPHON_DEBUG
+    everything.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""Runs a call between a recorded caller and an agent: shown, measured, and recorded if asked for."""
+"""Calls between a recorded caller and an agent: shown, measured, recorded."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -25,12 +25,12 @@ __all__ = ["CALLER_HZ", "CallOutcome", "run_call"]
 
 CALLER_HZ = 16000  # the rate that the models listen to
 CALL_HZ = 24000  # the rate of the agent's voice and of the call's recording
-PAUSE = 0.1  # seconds: a shorter pause does not divide speech, and a turn never ends in one
+PAUSE = 0.1  # seconds; a shorter pause neither divides speech nor ends a turn
 
 
 @dataclass(frozen=True, slots=True)
 class CallOutcome:
-    """What a finished call was like."""
+    """The result of a finished call."""
 
     latency: Latency
     seconds: float
@@ -46,9 +46,9 @@ async def run_call(
     linger: float = 4.0,
     at_most: float = 600.0,
 ) -> CallOutcome:
-    """Play these lines, sampled at CALLER_HZ, to the agent, and print the conversation.
+    """Play these lines (at CALLER_HZ) to the agent, and print the conversation.
 
-    `record` is a wav file for both sides; `linger` and `at_most` are those of `Caller`.
+    `record` is a wav file to write with both sides; `linger` and `at_most` are those of `Caller`.
     """
     speech = [find_speech(line.pcm, CALLER_HZ, PAUSE) for line in lines]
 
@@ -83,7 +83,10 @@ async def run_call(
 
 
 class CallRecorder:
-    """Writes both sides of a call to a stereo wav. If that fails, the call goes on; `error` says why."""
+    """A recorder of both sides of a call, to a stereo wav.
+
+    If writing fails, the call continues and `error` is set.
+    """
 
     def __init__(self, path: Path) -> None:
         self.error: AntiphonError | None = None
@@ -98,7 +101,7 @@ class CallRecorder:
         self._writer.close()
 
     def caller(self, at: int, pcm: bytes) -> None:
-        """Write audio of the caller, which comes without gaps."""
+        """Write the next audio of the caller, which has no gaps."""
         resampled = self._resample(pcm)
         self._write(self._writer.left, self._at, resampled)
         self._at += len(resampled) // 2

@@ -1,4 +1,4 @@
-"""`antiphon converse`: a recorded caller talks to an agent."""
+"""`antiphon converse`: a call between a recorded caller and an agent."""
 
 import asyncio
 import os
@@ -66,7 +66,7 @@ def converse(
     policy: PolicyFile = None,
     virtual: Virtual = False,
 ) -> None:
-    """Play a recorded caller to an agent, and show the conversation and its latencies."""
+    """Play a recorded caller to an agent; show the conversation and its latencies."""
     play_recording(agent_of(agent, policy), caller, out=out, json=json, journal=journal, virtual=virtual)
 
 
@@ -90,7 +90,10 @@ def play_recording(
     journal: Path | None = None,
     virtual: bool = False,
 ) -> None:
-    """Run the call of a recorded caller. Exits with status 1 if any part failed during the call."""
+    """Run the call of a recorded caller, and print or write its results.
+
+    Exits with status 1 if any part failed during the call.
+    """
     from ..audio.resample import resample
     from ..audio.wav import read
     from ..testing.virtual import run_virtual
@@ -121,7 +124,7 @@ def play_recording(
     if virtual:
         screen.print("In virtual time: the models' computing takes no time.", style="dim", soft_wrap=True)
     if not latency.turns:
-        say(f"no turn was heard in {caller}: it holds no speech, or no words were recognised")
+        say(f"no turn was heard in {caller}: it contains no speech, or no words were recognised")
     if json is not None:
         about = {
             "caller": str(caller),
@@ -135,7 +138,7 @@ def play_recording(
 
 
 def check_writable(file: Path) -> None:
-    """Raises ConfigurationError if a file cannot be written, before the call rather than after it."""
+    """Raise ConfigurationError if a file cannot be written; called before the call."""
     if not file.parent.is_dir():
         raise ConfigurationError(f"cannot write {file}: there is no folder {file.parent}; create it first")
     if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):

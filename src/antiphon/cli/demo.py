@@ -27,13 +27,15 @@ SCRIPT: tuple[tuple[str, float, Literal["answer", "barge-in"]], ...] = (
     ("How do I choose a good bike?", 0.7, "answer"),
     ("Sorry, wait. And the opening hours on Sunday?", 1.6, "barge-in"),
 )
-"""The caller's lines: the text, and how many seconds after which cue it comes. They show a question, a tool
-call, a long answer and a barge-in."""
+"""The caller's lines: text, delay in seconds, and the cue after which the delay starts.
+
+They show a question, a tool call, a long answer and a barge-in.
+"""
 
 DEEPER, FASTER = 0.8, 1.2  # the caller's voice is the agent's, played slower and therefore deeper
 AT_MOST = 120.0  # seconds
 
-STOP_IDLE = 120.0  # seconds without a visitor after which the page stops, if there is no terminal for Ctrl-C
+STOP_IDLE = 120.0  # seconds without a session after which the page stops, if no terminal can send Ctrl-C
 
 NEXT = """
 Talk to it       antiphon serve            (a page at http://localhost:7860)
@@ -50,7 +52,7 @@ Out = Annotated[Path, typer.Option("--out", metavar="CALL.wav", help="Where to w
 
 @reports_errors
 def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.environ) -> None:
-    """Run a short spoken conversation with local models, show its latencies, then serve a page."""
+    """Run a short conversation with local models, show latencies, then serve a page."""
     from ..demo_agent import agent
     from .calls import CallOutcome, run_call
     from .ready import fetch, opened
@@ -83,7 +85,7 @@ def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.envir
 
 
 def _serve(agent: "AgentDefinition", screen: "Console") -> None:
-    """Serve the page until it is stopped."""
+    """Serve the page until Ctrl-C, or until it is idle for STOP_IDLE."""
     from ..server.settings import ServerSettings
     from .serve import open_server
 
@@ -95,7 +97,7 @@ def _serve(agent: "AgentDefinition", screen: "Console") -> None:
 
 
 async def caller_lines() -> "list[CallerLine]":
-    """Synthesise the caller's lines, in another voice than the agent's."""
+    """Synthesise the caller's lines in a voice other than the agent's."""
     from ..audio.resample import resample
     from ..services.ports import Speech
     from ..transports.caller import CallerLine

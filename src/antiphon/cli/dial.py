@@ -1,4 +1,4 @@
-"""`antiphon dial`: have a running server call a number and connect it with an agent."""
+"""`antiphon dial`: have a running server call a phone number."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from .show import console, reports_errors
 
 __all__ = ["dial"]
 
-WITHIN = 30.0  # seconds that the provider may take to place the call
+WITHIN = 30.0  # seconds for the provider to place the call
 KEY = "ANTIPHON_PRIVATE_KEY"
 HERE = "http://localhost:7860"
 
@@ -40,7 +40,10 @@ def dial(
     ] = None,
     server: Annotated[str, typer.Option(help="The URL at which `antiphon serve` runs.")] = HERE,
 ) -> None:
-    """Have a running server call a number. If it needs keys, set its private one in ANTIPHON_PRIVATE_KEY."""
+    """Have a running server call a number and connect it to an agent.
+
+    If the server needs keys, set ANTIPHON_PRIVATE_KEY to a private one.
+    """
     wanted = {"to": to, "provider": provider, "from": caller, "agent": agent, "body": _json(body)}
     done = _post(server, {name: what for name, what in wanted.items() if what is not None})
     console().print(f"Calling {to} by {done.get('provider')}: {done.get('call')}", soft_wrap=True)

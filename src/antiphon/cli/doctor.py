@@ -20,7 +20,7 @@ from .show import console, reports_errors, table
 __all__ = ["Finding", "doctor", "examine"]
 
 NEEDED = ("", "local")  # the extras that a local conversation needs
-CORES, MEMORY_GB = 2, 3  # with less, a local conversation is too slow
+CORES, MEMORY_GB = 2, 3  # below these, a local conversation is too slow
 
 State = Literal["ok", "missing", "optional"]
 
@@ -53,7 +53,7 @@ def doctor() -> None:
 
 
 def examine(store: Store | None = None) -> Iterator[Finding]:
-    """Run all checks, in the order in which things are needed."""
+    """Run all checks and yield their results, in the order to fix them."""
     store = store or Store.here()
     yield Finding("Python", "ok", f"{platform.python_version()}, antiphon {__version__}")
     for extra, packages in EXTRAS.items():

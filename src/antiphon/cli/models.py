@@ -69,7 +69,7 @@ def pull(
 
 @app.command()
 def verify(names: Names = None) -> None:
-    """Check the hashes of the named models, or of all that are here; exits with 1 if one is wrong."""
+    """Check the hashes of models, by default of all; exits with 1 if one is wrong."""
     with _reporting_errors():
         store, failed = Store.here(), False
         chosen = [named(name).name for name in names or ()]

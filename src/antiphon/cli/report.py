@@ -1,4 +1,4 @@
-"""The report of a call as JSON. Its fields are described in docs/reference/converse.md."""
+"""The report of a call as JSON, described in docs/reference/converse.md."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,7 +15,10 @@ __all__ = ["report", "write"]
 
 
 def report(latency: Latency) -> dict[str, Any]:
-    """The report: each turn, replies that no turn asked for, a summary of latencies, and failures."""
+    """Return the report of a call as plain data.
+
+    It has each turn, unprompted replies, a summary of latencies, and failures.
+    """
     return {
         "measured": measured(latency.turns),
         "turns": [_turn(turn) for turn in latency.turns],
@@ -28,7 +31,7 @@ def report(latency: Latency) -> dict[str, Any]:
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
-    """Write a report as indented JSON. Raises ConfigurationError if the file cannot be written."""
+    """Write a report as indented JSON. Raises ConfigurationError if that fails."""
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What `Agent.run` does: it runs the agent as a program of its own."""
+"""The implementation of `Agent.run`: the agent as a program of its own."""
 
 import sys
 from pathlib import Path
@@ -26,7 +26,7 @@ Phone = Annotated[bool, typer.Option("--phone", help="Serve it to phone calls, a
 
 
 def run(agent: "AgentDefinition") -> None:
-    """Run the agent as the program's arguments say; without arguments, serve its page."""
+    """Run the agent according to the program's arguments; by default, serve its page."""
     from ..agent_file import loading
     from . import prepare
 

@@ -1,4 +1,4 @@
-"""Prints a conversation as it happens: who speaks, what is said, and each answer's latency."""
+"""Printing a conversation as it happens, with each answer's latency."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -35,14 +35,15 @@ COLOURS = dict(zip(PARTS, ("blue", "cyan", "magenta", "yellow", "green", "white"
 VOICES = {"caller": "bold cyan", "agent": "bold magenta", "tool": "yellow", "failed": "bold red"}
 STATES = {"listening": "dim", "thinking": "yellow"} | VOICES
 BARS = 48  # columns of a waterfall
-SCALE = 1.0  # seconds that they stand for; more if an answer took longer
-INDENT = 18  # columns before the words
+SCALE = 1.0  # seconds that BARS columns stand for; more if an answer took longer
+INDENT = 18  # columns before the text
 
 
 class Screen:
-    """An observer that prints the conversation; on a terminal, a live line shows who speaks now.
+    """An observer that prints the conversation.
 
-    List it after `latency` among the session's observers, since it prints what that has measured.
+    On a terminal, a live line shows who is speaking. Among the session's observers it must come after
+    `latency`, because it prints what that has measured.
     """
 
     media = False
@@ -52,7 +53,7 @@ class Screen:
         self.latency = latency
         self._live: Live | None = None
         self._state, self._words = "listening", ""
-        self._printed = 0  # turns of the caller
+        self._printed = 0  # the number of the newest printed turn
 
     def __enter__(self) -> "Screen":
         if self.out.is_terminal:
@@ -62,7 +63,7 @@ class Screen:
             spinner = Spinner("dots")
             self._live = Live(
                 console=self.out,
-                get_renderable=lambda: self._now(spinner),
+                get_renderable=lambda: self._live_line(spinner),
                 transient=True,
                 refresh_per_second=8,
             )
@@ -75,10 +76,10 @@ class Screen:
             self._live = None
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
-        """Note what happened; it is printed once the session has handled the event."""
+        """Record an event, to be printed once the session has handled it."""
         match what:
             case UserTurnStarted():
                 self._state, self._words = "caller", ""
@@ -86,7 +87,7 @@ class Screen:
                 self._words = text
             case UserTurn():
                 self._state, self._words = "thinking", ""
-                self._soon(self._turn, self.latency.turns[-1])
+                self._call_soon(self._print_turn, self.latency.turns[-1])
             case ReplyStarted():
                 self._words = ""
             case Text(_, text, at):
@@ -96,23 +97,23 @@ class Screen:
             case ToolEnded(reply):
                 for run in answer.tools if (answer := self.latency.answer(reply)) else ():
                     if run.call.id == what.call.id:
-                        self._soon(self._tool, now, run)
+                        self._call_soon(self._print_tool, now, run)
             case ReplyEnded(speculative=True):
                 pass  # it was never audible
             case ReplyEnded(reply):
                 if self._state == "agent":
                     self._state, self._words = "listening", ""
                 if answer := self.latency.answer(reply):
-                    self._soon(self._answer, answer, self.latency.turn_of(reply))
+                    self._call_soon(self._print_answer, answer, self.latency.turn_of(reply))
             case Failed() if not what.recovered:
-                self._soon(self._print, now, "failed", f"{what.part}: {what.message}")
+                self._call_soon(self._print, now, "failed", f"{what.part}: {what.message}")
             case _:
                 pass
 
-    def _soon(self, show: Callable[..., None], *arguments: Any) -> None:
+    def _call_soon(self, show: Callable[..., None], *arguments: Any) -> None:
         asyncio.get_running_loop().call_soon(show, *arguments)
 
-    def _now(self, spinner: "Spinner") -> "Spinner":
+    def _live_line(self, spinner: "Spinner") -> "Spinner":
         from rich.text import Text as Line
 
         width = max(10, self.out.width - INDENT - 4)
@@ -123,15 +124,15 @@ class Screen:
 
     # What is printed -------------------------------------------------------------------------------
 
-    def _turn(self, turn: TurnTiming) -> None:
-        if turn.number > self._printed:  # a turn that a part has rewritten is seen twice
+    def _print_turn(self, turn: TurnTiming) -> None:
+        if turn.number > self._printed:  # a turn comes twice if a part has rewritten it
             self._printed = turn.number
             self._print(turn.started, "caller", turn.user)
 
-    def _tool(self, now: float, run: ToolRun) -> None:
+    def _print_tool(self, now: float, run: ToolRun) -> None:
         self._print(now, "tool", f"{run.call.name} {run.call.arguments} → {run.result}")
 
-    def _answer(self, answer: ReplyTiming, turn: TurnTiming | None) -> None:
+    def _print_answer(self, answer: ReplyTiming, turn: TurnTiming | None) -> None:
         from rich.text import Text as Line
 
         said = answer.said.strip()
@@ -163,7 +164,7 @@ class Screen:
 
 
 def waterfall(turn: TurnTiming) -> "list[Line]":
-    """The parts of a turn's latency as bars, each beginning where the previous one ends."""
+    """Return the parts of a turn's latency as bars, each from the last one's end."""
     from rich.text import Text as Line
 
     marks, parts = turn.marks, turn.parts
@@ -188,7 +189,7 @@ def waterfall(turn: TurnTiming) -> "list[Line]":
 
 
 def summary(out: "Console", turns: Sequence[TurnTiming]) -> None:
-    """Print the median and 95th percentile of the latencies, and between which points they were measured."""
+    """Print the median and 95th percentile of the latencies of these turns."""
     of = summarise(turns)
     if of is None:
         return
@@ -202,7 +203,7 @@ def summary(out: "Console", turns: Sequence[TurnTiming]) -> None:
 
 
 def measured(turns: Sequence[TurnTiming]) -> str:
-    """Between which points the latencies of these turns were measured, as a sentence."""
+    """Return a sentence on the points between which latencies were measured."""
     if not turns:
         return "Nothing was measured."
     begins = {

@@ -90,10 +90,10 @@ def serve(
 
 
 def open_server(agents: "Agents | Path | None", settings: ServerSettings) -> None:
-    """Download the agents' models, print the server's URLs, and serve until told to stop.
+    """Download the agents' models, print the server's URLs, and serve until stopped.
 
-    Given a path, the file that defines the agents (None for the demo's agent), each session gets a process of
-    its own; given the agents themselves, all sessions run in this process.
+    If `agents` is the path of the file that defines them (None for the demo's agent), each session gets its
+    own process; if it is the agents themselves, all sessions run in this process.
     """
     from ..agent import AgentDefinition
     from ..agent_file import served
@@ -125,7 +125,7 @@ def _worker_host(file: Path | None, settings: ServerSettings) -> "Callable[[OnRe
 
 
 def check_phone_settings(settings: ServerSettings) -> None:
-    """Raises ConfigurationError if no phone provider is configured or could reach the server."""
+    """Raise ConfigurationError if no phone provider could reach this server."""
     if not settings.public_url:
         raise ConfigurationError(
             "phone providers need a URL to reach this machine: set ANTIPHON_PUBLIC_URL=https://..."
@@ -138,7 +138,7 @@ def check_phone_settings(settings: ServerSettings) -> None:
 
 
 def announce(settings: ServerSettings) -> None:
-    """Print the URLs of the server, and who may use it."""
+    """Print the URLs of the server, and whether it needs keys."""
     out = console()
     here = "localhost" if is_loopback(settings.host) or settings.host in ("0.0.0.0", "::") else settings.host
     where = (settings.public_url or f"{settings.scheme}://{here}:{settings.port}").rstrip("/")
@@ -150,13 +150,13 @@ def announce(settings: ServerSettings) -> None:
     who = (
         "Sessions need a key."
         if settings.keyed
-        else "Without keys, for development: only this machine is served."
+        else "Without keys, for development: only this machine can connect."
     )
     out.print(f"{who} Press Ctrl-C to stop.\n", style="dim", soft_wrap=True)
 
 
 def _providers() -> "list[Provider]":
-    """The phone providers whose environment variables are set."""
+    """Return the phone providers whose environment variables are set."""
     from ..transports.telephony.providers import account, available, missing
 
     return [one for one in available() if one.environment and not missing(one, account(one))]

@@ -1,4 +1,4 @@
-"""Output of the command line: colour on a terminal, plain lines elsewhere; errors as one message."""
+"""Output of the command line: messages, tables and errors."""
 
 import functools
 import os
@@ -23,7 +23,7 @@ DEBUG = "ANTIPHON_DEBUG"
 
 
 def console() -> "Console":
-    """Standard output. Text is printed as it is, without interpreting markup."""
+    """Return standard output, which prints text without interpreting markup."""
     from rich.console import Console
 
     return Console(highlight=False, markup=False, emoji=False)
@@ -35,7 +35,7 @@ def say(what: object) -> None:
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a command to print an AntiphonError as one message instead of a traceback.
+    """Decorate a command to print an AntiphonError as a message, not a traceback.
 
     The exit status is 2 for a YouErred, 1 for any other, and 130 after Ctrl-C. ANTIPHON_DEBUG=1 shows the
     traceback as well.
@@ -60,7 +60,7 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def table(out: "Console", heads: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> None:
-    """Print a table; an "r" at a column's position in `right` aligns it to the right."""
+    """Print a table; an "r" at a column's position in `right` right-aligns it."""
     sides = ["right" if side == "r" else "left" for side in right.ljust(len(heads))]
     if out.is_terminal:
         from rich.box import SIMPLE_HEAD

@@ -47,7 +47,7 @@ def talk(
 
 
 def talk_by_voice(agent: "AgentDefinition", terminal: "Terminal", *, hint: str | None = None) -> None:
-    """Run a conversation by microphone and loudspeaker, until Ctrl-C or the agent ends it."""
+    """Run a conversation by microphone and loudspeaker, until it ends or Ctrl-C."""
     from ..telemetry.latency import Latency
     from .ready import fetch, opened
     from .screen import Screen, summary
@@ -72,7 +72,7 @@ def talk_by_voice(agent: "AgentDefinition", terminal: "Terminal", *, hint: str |
 
 
 def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
-    """Run a conversation in writing; each line read from the file descriptor `source` is a turn."""
+    """Run a typed conversation; each line of the file descriptor `source` is a turn."""
     from ..playout.playout import Playout
     from ..services.llm import LLM
     from ..services.streams import ready
@@ -112,7 +112,10 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
 
 
 async def _type(session: "Session", page: "Page", source: int) -> None:
-    """Send typed lines to the session; lines of a pipe or a file wait for the previous answer."""
+    """Send typed lines to the session.
+
+    Lines of a pipe or a file each wait for the previous answer.
+    """
     page.ask()
     async for line in lines(source):
         text = line.strip()
@@ -137,19 +140,19 @@ class Page:
         self._asked = False
 
     def ask(self) -> None:
-        """Print the prompt, unless it is there already."""
+        """Print the prompt, unless it is printed already."""
         if self.prompt and not self._asked:
             self._asked = True
             self.out.print("you    ", style="bold cyan", end="")
 
     def typed(self, text: str) -> None:
-        """Note that a line was read; a line that was not typed on this terminal is printed."""
+        """Record that a line was read; print it if it was not typed on this terminal."""
         self._asked = False
         if text and not self.prompt:
             self.out.print(f"you    {text}", soft_wrap=True)
 
     def saw(self, now: float, source: str, what: Frame | Signal | tuple[str, Any], is_input: bool) -> None:
-        """Print what the agent says, as it says it."""
+        """Print the agent's words, tool calls and failures as they come."""
         match what:
             case ReplyStarted():
                 if self._asked:
@@ -170,7 +173,7 @@ class Page:
                 pass
 
     def close(self) -> None:
-        """End the output when the session is over."""
+        """End the prompt's line when the session is over."""
         if self._asked:
             self.out.print()
 
@@ -183,7 +186,7 @@ async def lines(source: int) -> AsyncGenerator[str, None]:
     try:
         loop.add_reader(source, read)
         watched = True
-    except PermissionError:  # a file, which cannot be watched and is always ready
+    except PermissionError:  # a file: it cannot be watched, and is always ready
         watched = False
     rest = b""
     try:

@@ -1,4 +1,4 @@
-"""`antiphon turns`: what another turn policy would have done in a recorded call."""
+"""`antiphon turns`: recorded calls, replayed with other turn policies."""
 
 import json as encoding
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def turns() -> None:
 @app.command()
 @reports_errors
 def replay(journal: JournalArgument, policy: Policies, json: AsJson = False) -> None:
-    """Replay a recorded call with other turn policies, and compare when its turns would have ended."""
+    """Replay a recorded call with other turn policies, and compare the turns' ends."""
     from ..turns.policy import load_policy
     from ..turns.recorded_call import recorded
     from ..turns.what_if import what_if
@@ -152,7 +152,7 @@ def _counts(counts: object) -> dict[str, int]:
 
 
 def _saved(result: "WhatIf") -> dict[str, int | None]:
-    """Milliseconds saved in the turns that stay the same; positive if they end earlier."""
+    """Return the ms by which unchanged turns end earlier; negative if later."""
     from ..telemetry.latency import percentile
 
     saved = result.saved

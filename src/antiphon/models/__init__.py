@@ -1,7 +1,7 @@
 """The local models: a catalogue, and a store that downloads and verifies them.
 
 from antiphon.models import path
-folder = path("whisper-base")      # pulled at the first call; then at once
+folder = path("whisper-base")      # the first call downloads the model
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ __all__ = ["CATALOGUE", "File", "Model", "Progress", "Store", "path", "pull", "v
 def path(name: str) -> Path:
     """Return the folder of a model, downloading it first if needed.
 
-    Blocks; raises as `Store.pull`.
+    Blocks. Raises the errors of `Store.pull`.
     """
     return Store.here().path(name)
 
@@ -24,11 +24,11 @@ def path(name: str) -> Path:
 def pull(name: str, progress: Progress | None = None) -> Path:
     """Download what is missing of a model and return its folder.
 
-    Without `progress`, progress is shown on stderr.
+    Without `progress`, the progress is shown on stderr.
     """
     return Store.here().pull(name, progress)
 
 
 def verify(name: str) -> list[str]:
-    """Hash every file of a model; returns the problems found, in words."""
+    """Hash every file of a model, and return the problems found, in words."""
     return Store.here().verify(name)

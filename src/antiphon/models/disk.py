@@ -1,4 +1,4 @@
-"""Disk operations for the model store: space, refused writes, moves, hashes."""
+"""Disk operations of the model store: free space, errors, moves, hashes."""
 
 import errno
 import hashlib
@@ -14,7 +14,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 _ELSEWHERE = (
     "Free some, or set ANTIPHON_MODELS to a folder on another disk. "
-    "What was fetched is kept, and the next pull goes on from there"
+    "What was downloaded is kept, and the next pull goes on from there"
 )
 
 
@@ -24,7 +24,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def room(folder: Path, needed: int, free: Callable[[Path], int]) -> None:
-    """Raise a ConfigurationError if the disk has less than `needed` bytes left."""
+    """Raise ConfigurationError if the disk has less than `needed` bytes left."""
     if (left := free(folder)) < needed:
         raise ConfigurationError(
             f"the disk of {folder} is too full: {needed / 1e6:,.1f} MB more are needed, "
@@ -34,7 +34,7 @@ def room(folder: Path, needed: int, free: Callable[[Path], int]) -> None:
 
 @contextmanager
 def writing(folder: Path) -> Generator[None]:
-    """Turn an OSError of the disk into a ConfigurationError that says what to do."""
+    """Convert an OSError in the `with` block into a helpful ConfigurationError."""
     try:
         yield
     except OSError as error:
@@ -51,10 +51,7 @@ def writing(folder: Path) -> Generator[None]:
 
 
 def keep(part: Path, to: Path) -> None:
-    """Move a finished file to its place.
-
-    The file is there completely or not at all, even after a crash.
-    """
+    """Move a finished file to its place, atomically even if the machine crashes."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(to)
@@ -67,7 +64,7 @@ def digest(path: Path) -> str:
 
 
 def size_of(path: Path) -> int:
-    """Return the size of a file in bytes; 0 if it does not exist or cannot be seen."""
+    """Return the size of a file in bytes; 0 if it is missing or inaccessible."""
     try:
         return path.stat().st_size
     except OSError:

@@ -24,7 +24,7 @@ from .progress import Tell
 CHUNK = 1 << 18
 
 OnBytes = Callable[[int, int | None], None]
-"""Called with how many bytes of a download are here, and of how many, if known."""
+"""A callback with the bytes of a download that are present, and the total if known."""
 
 _HUB = "https://huggingface.co"
 _SPAN = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
@@ -32,18 +32,18 @@ _SPAN = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class DownloadPatience:
-    """Timeouts in seconds, and how often a download is retried without progress."""
+    """The timeouts of a download in seconds, and its attempts."""
 
     opening: float = 6.0
     """From resolving the host's name to the head of the response, over all its addresses."""
     stall: float = 20.0
     """Between two pieces of the body."""
     attempts: int = 4
-    """How often a download is attempted without any progress."""
+    """Attempts in a row without any progress."""
 
 
 class Downloads:
-    """Downloads files; a host that could not be reached is not tried again."""
+    """A downloader, which does not retry hosts that it could not reach."""
 
     def __init__(self, patience: DownloadPatience, free: Callable[[Path], int]) -> None:
         self._patience = patience
@@ -58,14 +58,14 @@ class Downloads:
         """
         left, best = self._patience.attempts, size_of(to)
         while left:
-            if self._go_on(url, to, size, on_bytes, room_for):
+            if self._resume(url, to, size, on_bytes, room_for):
                 return
             left = self._patience.attempts if size_of(to) > best else left - 1
             best = max(best, size_of(to))
         raise UnavailableError(f"{url} broke off again and again; {size_of(to):,} bytes are kept")
 
-    def _go_on(self, url: str, to: Path, size: int | None, on_bytes: OnBytes, room_for: int) -> bool:
-        """Fetch what is missing; returns False if the connection ended too early."""
+    def _resume(self, url: str, to: Path, size: int | None, on_bytes: OnBytes, room_for: int) -> bool:
+        """Download what is missing; False if the connection ended too early."""
         if size is not None and size_of(to) > size:
             to.unlink()
         had = size_of(to)
@@ -106,23 +106,24 @@ class Downloads:
             headers["Range"] = f"bytes={start}-"
         request = urllib.request.Request(url, headers=headers)
         try:
-            return _within(
+            return _call_within(
                 self._patience.opening, lambda: self._opener.open(request, timeout=self._patience.stall)
             )
         except urllib.error.HTTPError as error:
             error.close()
             raise UnavailableError(f"{url} answered {error.code} {error.reason}") from None
         except (OSError, http.client.HTTPException) as error:
-            reason = self._unreachable[parts.netloc] = f"{parts.netloc} {_why(error)}"
+            reason = self._unreachable[parts.netloc] = f"{parts.netloc} {_cause(error)}"
             raise UnavailableError(reason) from None
 
 
 def download(
     source: Web, files: Sequence[File], work: Path, downloads: Downloads, tell: Tell
 ) -> Iterator[tuple[File, Path]]:
-    """Download the files into the folder `work`; yields each once it is complete.
+    """Download the files into the folder `work`, and yield each once it is complete.
 
-    HF_ENDPOINT may name a mirror of the hub. `tell` is called with the source and the bytes of a file.
+    HF_ENDPOINT may name a mirror of the Hugging Face hub. `tell` is called with the source and the bytes of a
+    file that are present.
     """
     hub = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
     base = source.base.replace(_HUB, hub, 1)
@@ -133,7 +134,7 @@ def download(
 
 
 class _Answers(urllib.request.HTTPErrorProcessor):
-    """Accepts status 416 as a response: nothing is left to send."""
+    """A handler that returns responses of status 416: nothing is left to download."""
 
     def http_response(
         self, request: urllib.request.Request, response: http.client.HTTPResponse
@@ -145,12 +146,11 @@ class _Answers(urllib.request.HTTPErrorProcessor):
     https_response = http_response
 
 
-def _within(seconds: float, call: Callable[[], http.client.HTTPResponse]) -> http.client.HTTPResponse:
-    """Return what `call` returns, or raise TimeoutError.
+def _call_within(seconds: float, call: Callable[[], http.client.HTTPResponse]) -> http.client.HTTPResponse:
+    """Return what `call` returns; after a timeout, raise TimeoutError.
 
-    After a timeout the call ends in its thread, which nobody waits for.
-
-    A socket's timeout is not enough: it does not cover name resolution, and applies to each address anew.
+    The call then continues in its thread, and its result is discarded. A socket's timeout is not enough: it
+    does not cover name resolution, and applies to each address anew.
     """
     future: Future[http.client.HTTPResponse] = Future()
 
@@ -179,9 +179,9 @@ def _close_late(future: Future[http.client.HTTPResponse]) -> None:
 
 
 def _span(answer: http.client.HTTPResponse) -> tuple[int | None, int | None]:
-    """Return where the body starts and how long the whole file is.
+    """Return the body's offset in the file and the file's size, in bytes.
 
-    None if the head does not say (RFC 9110 section 14.4).
+    Either is None if the head does not contain it (RFC 9110 section 14.4).
     """
     if answer.status == 200:
         length = answer.headers.get("Content-Length", "")
@@ -201,9 +201,9 @@ def _pieces(answer: http.client.HTTPResponse) -> Iterator[bytes]:
         return
 
 
-def _why(error: OSError | http.client.HTTPException) -> str:
-    cause = error.reason if isinstance(error, urllib.error.URLError) else error
-    match cause:
+def _cause(error: OSError | http.client.HTTPException) -> str:
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    match reason:
         case socket.gaierror():
             return "has no address: its name cannot be resolved"
         case TimeoutError():
@@ -211,6 +211,6 @@ def _why(error: OSError | http.client.HTTPException) -> str:
         case ConnectionRefusedError():
             return "refused the connection"
         case ssl.SSLCertVerificationError():
-            return f"has a certificate that is not trusted here: {cause.verify_message}"
+            return f"has a certificate that is not trusted here: {reason.verify_message}"
         case _:
-            return f"cannot be reached: {cause}"
+            return f"cannot be reached: {reason}"

@@ -1,14 +1,14 @@
-"""Shows the progress of a download: bars on a terminal, lines elsewhere."""
+"""The progress of a download: bars on a terminal, lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 Progress = Callable[[str, str, int, int], None]
-"""Called with the model, what is being done, the bytes that are here, and the bytes in total."""
+"""A callback with the model, what is being done, the bytes present, and the bytes in total."""
 
 Tell = Callable[[str, int], None]
-"""Called with what is being done for one model, and the bytes that are here."""
+"""A callback with what is being done for one model, and its bytes that are present."""
 
 
 @contextmanager
@@ -50,11 +50,11 @@ def _bars() -> Generator[Progress]:
 
 
 def _lines() -> Progress:
-    said: dict[str, str] = {}
+    last: dict[str, str] = {}
 
     def show(model: str, what: str, done: int, total: int) -> None:
-        if said.get(model) != what:
-            said[model] = what
+        if last.get(model) != what:
+            last[model] = what
             sys.stderr.write(f"{model}: {what} ({done / 1e6:.1f} of {total / 1e6:.1f} MB here)\n")
             sys.stderr.flush()
 

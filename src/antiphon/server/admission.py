@@ -1,4 +1,4 @@
-"""Decides who may begin a session, and keeps track of sessions; all routes of a server share it."""
+"""Admission of sessions: keys, limits, pending openings and running sessions."""
 
 import asyncio
 import logging
@@ -25,13 +25,13 @@ __all__ = ["Admission"]
 logger = logging.getLogger("antiphon.server")
 
 CLOSING = "the server is being shut down"
-POLL_EVERY = 0.1  # seconds between two checks whether the last session is over
-OFFER_PAUSE = 0.02  # seconds between two offers: each takes 7 ms of the loop, which running calls need too
+POLL_EVERY = 0.1  # seconds between checks whether the last session is over
+OFFER_PAUSE = 0.02  # seconds between offers: each blocks the loop for 7 ms, and with it running calls
 OFFER_LONGEST = 3.0  # seconds that an offer may wait for its turn
 
 
 class Admission:
-    """One server's host, keys, limits, waiting openings and running sessions."""
+    """A server's host, keys, limits, openings and sessions, shared by all routes."""
 
     def __init__(self, make_host: Callable[[OnReport], Host], settings: ServerSettings) -> None:
         self.settings = settings
@@ -44,11 +44,11 @@ class Admission:
         )
         self.offer_throttle = Throttle(OFFER_PAUSE, OFFER_LONGEST)
         self.openings: Tokens[Opening] = Tokens(settings.join_within)
-        """Openings made by /start or a phone provider's webhook, until a client joins with their token."""
+        """The openings of sessions whose client or caller has not joined yet, by token."""
         self.metrics = Metrics()
         self.sessions: dict[str, HostedSession] = {}
         self.session_of: dict[str, str] = {}
-        """The session of each WebRTC connection, by the `pc_id` that its client knows."""
+        """The session of each WebRTC connection, by its `pc_id`."""
         self.draining = False
         self._started = False
         self._unconnected: set[str] = set()
@@ -69,20 +69,23 @@ class Admission:
     # Before a session ------------------------------------------------------------------------------
 
     def check(self, connection: HTTPConnection, right: Right) -> None:
-        """Raises Refused if a request may not do this, or if its address makes too many requests."""
+        """Raise Refused if a request lacks this right or its address exceeds the rate."""
         self.rate_limit.spend(address_of(connection))
         self.keys.check(connection, right)
 
     async def read(self, request: Request, most: int | None = None) -> bytes:
-        """The body of a request, of at most `most` bytes and the server's own limit."""
+        """Return a request's body, limited by `most` bytes and `settings.body_bytes`."""
         return await read_body(request, min(most or self.settings.body_bytes, self.settings.body_bytes))
 
     def new_session(self) -> str:
-        """The id of a new session."""
+        """Return the id of a new session."""
         return secrets.token_urlsafe(16)
 
     def agent_named(self, name: object) -> str:
-        """The agent of that name, or the first if none is named. Raises Refused if there is no such agent."""
+        """Return the name of the agent that was asked for, by default the first one.
+
+        Raises Refused if there is no such agent.
+        """
         names = self.host.names
         chosen = names[0] if name is None or name == "" else name
         if not isinstance(chosen, str) or chosen not in names:
@@ -92,21 +95,21 @@ class Admission:
     def check_room(
         self, kind: Kind | None = None, *, promised: bool = False, address: str | None = None
     ) -> None:
-        """Raises Refused while no session of this kind, for this address, can begin.
+        """Raise Refused if no session of this kind can begin now for this address.
 
-        `promised`: the caller holds a token, and may join even while the server drains. `address=None` is
-        not limited.
+        `promised`: the caller holds a token, and may join even while the server drains. `address=None`
+        skips the limit per address.
         """
         if self.draining and not promised:
             raise Refused(503, CLOSING, 30)
         if not self.host.room:
             raise Refused(429, "all lines are busy: try again in a moment", 5)
         if kind == "webrtc" and self.unconnected >= self.settings.half_open:
-            raise Refused(429, "too many sessions wait for their callers: try again in a moment", 5)
+            raise Refused(429, "too many clients are connecting: try again in a moment", 5)
         self.address_share.check(address, self._unconnected if kind == "webrtc" else ())
 
     def url(self, connection: HTTPConnection, path: str, *, socket: bool = False) -> str:
-        """The URL at which clients and providers reach a path of this server."""
+        """Return the URL of a path of this server for clients and phone providers."""
         base = self.settings.public_url.rstrip("/")
         if not base:
             secure = connection.url.scheme in ("https", "wss")
@@ -142,33 +145,36 @@ class Admission:
 
     @property
     def unconnected(self) -> int:
-        """How many WebRTC sessions wait for their client to connect."""
+        """The number of WebRTC sessions whose client has not connected yet."""
         return len(self._unconnected)
 
     @property
     def ringing(self) -> bool:
-        """True while a phone call that was answered, or placed by us, has not opened its socket yet."""
+        """True while a phone call is expected to open its websocket."""
         return any(opening.kind == "phone" for opening in self.openings.values())
 
     async def drain(self) -> None:
-        """Admit nobody, and wait for the last session to end; after `settings.drain` seconds end them all."""
+        """Admit no new session and wait until all have ended.
+
+        After `settings.drain` seconds, the remaining ones are ended.
+        """
         self.draining = True
         try:
             async with asyncio.timeout(self.settings.drain):
-                while self.host.running or self._watching or self.ringing:  # noqa: ASYNC110  no event tells
+                while self.host.running or self._watching or self.ringing:  # noqa: ASYNC110  there is no event
                     await asyncio.sleep(POLL_EVERY)
         except TimeoutError:
             await self.end_all()
 
     async def end_all(self) -> None:
-        """End every session; each agent finishes the sentence it is saying."""
+        """End every session, once its agent has finished its sentence."""
         self.draining = True
         await asyncio.gather(
             *(hosted.end(CLOSING) for hosted in list(self.sessions.values())), return_exceptions=True
         )
 
     async def _watch(self, hosted: HostedSession) -> None:
-        """Wait for a session's end, then forget it."""
+        """Wait for a session's end, then drop what is kept about it."""
         try:
             await hosted.wait()
         finally:
@@ -182,7 +188,7 @@ class Admission:
         self.address_share.release(session)
 
     def _record(self, report: Report) -> None:
-        """Called by the host with every report."""
+        """Record a report of the host."""
         if isinstance(report, SessionBegan):
             self._unconnected.discard(report.session)
         self.metrics.record(report)

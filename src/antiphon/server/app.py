@@ -27,7 +27,7 @@ LOCAL_PAGES = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?"
 
 
 class JsonCORSMiddleware(CORSMiddleware):
-    """CORS whose refusals are JSON, as all errors of this server are."""
+    """CORS whose refusals are JSON, like all errors of this server."""
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Answer the OPTIONS request that a browser sends before a page's request."""
@@ -35,17 +35,17 @@ class JsonCORSMiddleware(CORSMiddleware):
         if found.status_code < 400:
             return found
         answered = refused(
-            Refused(found.status_code, f"a page may not ask this: {bytes(found.body).decode()}")
+            Refused(found.status_code, f"this page may not send this request: {bytes(found.body).decode()}")
         )
         answered.headers["vary"] = "Origin"
         return answered
 
 
 def app(agents: Agents | Callable[[OnReport], Host], settings: ServerSettings | None = None) -> Starlette:
-    """Make the application that serves these agents, in this event loop or in a host of your own.
+    """Return the ASGI application that serves these agents.
 
-    A client that names no agent gets the first one. `app.state.admission` is the `Admission` that all routes
-    share.
+    Sessions run in this event loop; to run them elsewhere, pass a function that makes a `Host`. A client that
+    names no agent gets the first one. `app.state.admission` is the `Admission` that all routes share.
     """
     chosen = settings or ServerSettings()
 
@@ -64,7 +64,7 @@ def app(agents: Agents | Callable[[OnReport], Host], settings: ServerSettings | 
             await admission.close()
 
     class RefusalCounter:
-        """ASGI middleware that counts error responses for the metrics."""
+        """An ASGI middleware that counts error responses for the metrics."""
 
         def __init__(self, app: ASGIApp) -> None:
             self.app = app
@@ -102,7 +102,7 @@ def app(agents: Agents | Callable[[OnReport], Host], settings: ServerSettings | 
 
 
 def _status_routes(admission: Admission) -> list[BaseRoute]:
-    """The routes on which the server tells its health, its agents and its metrics."""
+    """Return the routes for the server's health, agents and metrics."""
 
     async def health(_: Request) -> Response:
         return answer({"status": "ok"})

@@ -1,4 +1,4 @@
-"""An accepted websocket of any ASGI server as a `Wire`."""
+"""A `Wire` over an accepted websocket of any ASGI server."""
 
 import asyncio
 import logging
@@ -15,7 +15,10 @@ CLOSE_WITHIN = 1.0  # seconds to send what is still queued when the socket is cl
 
 
 class AsgiWire:
-    """An accepted websocket. It closes when over `queue_bytes` are queued: the client is too slow."""
+    """An accepted websocket as a `Wire`.
+
+    It closes if more than `queue_bytes` are queued, because the client reads too slowly.
+    """
 
     def __init__(self, receive: Receive, send: Send, queue_bytes: int = 524_288) -> None:
         self._receive = receive
@@ -28,7 +31,7 @@ class AsgiWire:
         self._writer = asyncio.create_task(self._write(), name="antiphon socket")
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the other side has gone or `close` was called."""
+        """Return the next message; None once the websocket is closed."""
         while not self._over:
             message = await self._receive()
             if message["type"] == "websocket.receive":
@@ -52,7 +55,7 @@ class AsgiWire:
             self._queued.set()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Send what is queued, for a second at most, then close."""
+        """Send what is queued, for at most a second, then close."""
         if self._over:
             await asyncio.wait([self._writer], timeout=CLOSE_WITHIN)
             return
@@ -92,5 +95,5 @@ class AsgiWire:
 
 
 def fit(reason: str) -> str:
-    """The reason cut to the 123 bytes that a close frame can carry."""
+    """Return the reason, cut to the 123 bytes that a close frame can carry."""
     return reason.encode()[:123].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""How clients begin and join sessions: POST /start, WebRTC offers, websockets."""
+"""Routes on which clients begin and join sessions: /start, offers, websockets."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -28,14 +28,17 @@ from .websocket_route import PendingWebSocket, SocketRoute
 
 __all__ = ["routes"]
 
-START_BYTES = 32_768  # of a body of /start, which is kept until somebody joins
+START_BYTES = 32_768  # the largest body of /start, since it is kept until a client joins
 NOTHING = msgspec.Raw(b"null")
 
 Joined = TypeVar("Joined", WebRTCOpening, WebsocketOpening)
 
 
 class StartBody(msgspec.Struct):
-    """What a client posts to /start. `body` is for the agent, if that is a function of the opening."""
+    """The body of POST /start.
+
+    `body` in it is passed to the agent, if that is a function of the opening.
+    """
 
     transport: Literal["webrtc", "websocket"] | None = None
     agent: str | None = None
@@ -68,7 +71,7 @@ class ClientRoutes:
         self.admission = admission
 
     async def start(self, request: Request) -> Response:
-        """POST /start: prepare a session, and answer with what the client needs to join it."""
+        """POST /start: prepare a session and answer with the token to join it."""
         admission = self.admission
         admission.check(request, "begin")
         wanted = decode(await admission.read(request, START_BYTES) or b"{}", StartBody)
@@ -88,19 +91,19 @@ class ClientRoutes:
         return answer({"sessionId": token} | ice)
 
     async def offer(self, request: Request) -> Response:
-        """POST .../api/offer: connect by WebRTC, or renegotiate the connection that `pc_id` names."""
+        """POST .../api/offer: connect by WebRTC, or renegotiate the given `pc_id`."""
         body = decode(await self.admission.read(request), OfferBody)
         offer = Offer(body.sdp, body.pc_id or None, bool(body.restart_pc))
         if offer.pc_id is not None:
             hosted = self._session_of(request, offer.pc_id)
             self.admission.rate_limit.spend(address_of(request))
             await self.admission.offer_throttle.wait()
-            return answer(_signalled(await hosted.offer(offer)))
+            return answer(_answer_body(await hosted.offer(offer)))
         data = body.requestData if body.requestData is not None else body.request_data
         with self._joining(request, WebRTCOpening, data) as opening:
             address = self.admission.keys.limited_address(request)
             self.admission.check_room("webrtc", address=address)
-            return answer(_signalled(await self._connect(opening, address, offer)))
+            return answer(_answer_body(await self._connect(opening, address, offer)))
 
     async def _connect(self, opening: WebRTCOpening, address: str | None, offer: Offer) -> OfferAnswer:
         hosted = await self.admission.open(opening, None, address)
@@ -114,14 +117,14 @@ class ClientRoutes:
         return connected
 
     async def candidates(self, request: Request) -> Response:
-        """PATCH .../api/offer: further ICE candidates of a client that is connecting."""
+        """PATCH .../api/offer: add ICE candidates of a client that is connecting."""
         body = decode(await self.admission.read(request), CandidatesBody)
         hosted = self._session_of(request, body.pc_id)
         await hosted.add_candidates(Candidates(body.pc_id, body.candidates))
         return answer({"status": "success"})
 
     async def socket(self, websocket: PendingWebSocket) -> None:
-        """WS /ws: a session over a websocket, with the token that /start returned or without one."""
+        """WS /ws: run a session over a websocket, with or without a token of /start."""
         asked = websocket.query_params.get("framing", "auto")
         if asked not in get_args(Framing):
             raise Refused(400, "framing is protobuf, json or auto")
@@ -135,7 +138,7 @@ class ClientRoutes:
 
     @contextmanager
     def _joining(self, connection: HTTPConnection, kind: type[Joined], data: Any) -> Generator[Joined]:
-        """The opening that a connection joins: its token's, or a new one if it has no token.
+        """Yield the opening of a connection: its token's, or a new one without a token.
 
         A token is used up only if the `with` block succeeds; otherwise it is valid again.
         """
@@ -151,7 +154,8 @@ class ClientRoutes:
         opening = admission.openings.redeem(token)
         if not isinstance(opening, kind):
             raise Refused(
-                403, "the session is not known: it was joined already, or it has run out; start anew"
+                403,
+                "the session is not known: it was joined before, or its token has expired; start a new one",
             )
         try:
             yield msgspec.structs.replace(opening, body=decode(bytes(opening.body), object))
@@ -160,7 +164,7 @@ class ClientRoutes:
             raise
 
     def _session_of(self, request: Request, pc_id: str) -> HostedSession:
-        """The session of a WebRTC connection. Raises Refused if there is none."""
+        """Return the session of a WebRTC connection. Raises Refused if there is none."""
         self.admission.keys.check(request, "join")
         hosted = self.admission.sessions.get(self.admission.session_of.get(pc_id, ""))
         if hosted is None:
@@ -169,12 +173,12 @@ class ClientRoutes:
         return hosted
 
 
-def _signalled(connected: OfferAnswer) -> dict[str, str]:
+def _answer_body(connected: OfferAnswer) -> dict[str, str]:
     return {"sdp": connected.sdp, "type": "answer", "pc_id": connected.pc_id}
 
 
 def routes(admission: Admission) -> list[BaseRoute]:
-    """The routes of clients."""
+    """Return the routes of clients."""
     clients = ClientRoutes(admission)
     found: list[BaseRoute] = [Route("/start", clients.start, methods=["POST"])]
     for home in ("", "/sessions/{session}"):

@@ -1,6 +1,6 @@
-"""Documents that a phone provider fetches from us, each contained in its own signed URL.
+"""Documents for phone providers to fetch, each contained in its own signed URL.
 
-Any process that knows the server's secret can issue and serve them, and none has to store them.
+Any process that knows the server's secret can issue and serve them, so none has to store them.
 """
 
 import hmac
@@ -27,7 +27,10 @@ class _Signed(msgspec.Struct, array_like=True):
 
 
 def publisher(settings: ServerSettings) -> Callable[[Document], str] | None:
-    """A function that returns a URL for a document, valid for five minutes; None without a public URL."""
+    """Return a function that returns a URL for a document, valid for five minutes.
+
+    None if the server has no public URL.
+    """
     if not settings.public_url:
         return None
     base = settings.public_url.rstrip("/") + PATH
@@ -41,7 +44,10 @@ def publisher(settings: ServerSettings) -> Callable[[Document], str] | None:
 
 
 def read(settings: ServerSettings, name: str) -> Document | None:
-    """The document in a URL that we issued; None for any other URL, or once it has expired."""
+    """Return the document that is contained in a URL.
+
+    None if the URL was not issued by us or has expired.
+    """
     try:
         raw = urlsafe_b64decode(name + "=" * (-len(name) % 4))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Runs sessions in this event loop: `LoopHost`. `workers` runs each in a process of its own."""
+"""The host that runs all sessions in the server's event loop."""
 
 import asyncio
 import inspect
@@ -42,9 +42,10 @@ logger = logging.getLogger("antiphon.server")
 
 
 class LoopHost:
-    """Runs many sessions in this event loop; an error in one does not affect the others.
+    """A host whose sessions run in this event loop.
 
-    `on_report` is called with each `Report`; an exception that it raises is logged.
+    An error in one session does not affect the others. `on_report` is called with each `Report`; exceptions
+    that it raises are logged.
     """
 
     def __init__(
@@ -63,16 +64,16 @@ class LoopHost:
 
     @property
     def running(self) -> int:
-        """How many sessions are open."""
+        """The number of open sessions."""
         return len(self.sessions)
 
     @property
     def room(self) -> int:
-        """How many more sessions could be opened now."""
+        """The number of sessions that could be opened now."""
         return max(0, self.settings.capacity - self.running)
 
     async def start(self) -> None:
-        """Load the agents' models and import all code, so that no call has to wait for that."""
+        """Load the agents' models and import all code that sessions need."""
         session_transport.preload(self.settings)
         try:
             for agent in self._shared_agents():
@@ -86,7 +87,10 @@ class LoopHost:
     async def open(
         self, opening: Opening, wire: Wire | None, ringing: "Ringing | None" = None
     ) -> "LoopSession":
-        """Begin a session in a task of its own. Raises Refused if there is no room or no such agent."""
+        """Begin a session in its own task.
+
+        Raises Refused if there is no room or no such agent.
+        """
         if not self.room:
             raise Refused(429, "all lines are busy: try again in a moment", 5)
         session = self.sessions[opening.session] = LoopSession(self, opening)
@@ -98,7 +102,10 @@ class LoopHost:
         return session
 
     async def agent(self, opening: Opening) -> AgentDefinition:
-        """The agent for an opening, made now if it is a function. Raises Refused if there is none."""
+        """Return the agent for an opening, calling the function that makes it, if any.
+
+        Raises Refused if there is no such agent.
+        """
         found = self.agents.get(opening.agent)
         if found is None:
             raise Refused(404, f"there is no agent {opening.agent!r} here; see /agents")
@@ -119,12 +126,12 @@ class LoopHost:
         await asyncio.gather(*(self.leases.release(agent.services()) for agent in opened))
 
     def _shared_agents(self) -> list[AgentDefinition]:
-        """Return the agents that serve every session, as opposed to those that a function makes for one."""
+        """Return the agents that all sessions share (functions make agents for one)."""
         return [agent for agent in self.agents.values() if isinstance(agent, AgentDefinition)]
 
 
 class LoopSession:
-    """One session of a LoopHost: its conversation, its transport, and the task that runs it."""
+    """A session of a LoopHost: its conversation, its transport and its task."""
 
     def __init__(self, host: LoopHost, opening: Opening) -> None:
         self._host = host
@@ -176,7 +183,7 @@ class LoopSession:
         return OfferAnswer(answer["sdp"], answer["pc_id"])
 
     async def add_candidates(self, candidates: Candidates) -> None:
-        """Try further addresses of the client. Raises Refused as `offer` does."""
+        """Add ICE candidates of the client. Raises Refused as `offer` does."""
         found = [
             {"candidate": one.candidate, "sdp_mid": one.sdp_mid, "sdp_mline_index": one.sdp_mline_index}
             for one in candidates.candidates
@@ -187,19 +194,19 @@ class LoopSession:
             raise _refusal(error, asked=True) from error
 
     async def wait(self) -> str:
-        """Wait until the session is over; returns the reason."""
+        """Wait until the session is over and return the reason."""
         if self._task is not None:
             await asyncio.wait([self._task])
         return self._reason
 
     async def end(self, reason: str) -> None:
-        """Let the agent finish what it is saying, then end; returns when the session is over."""
+        """End the session after the agent's current sentence, and wait until it is over."""
         if self._conversation is not None:
             await self._conversation.end(reason, within=self._host.settings.last_words)
         await self.wait()
 
     async def cancel(self, reason: str) -> None:
-        """End at once."""
+        """End the session at once."""
         if self._conversation is not None:
             await self._conversation.cancel(reason)
         await self.wait()
@@ -215,7 +222,7 @@ class LoopSession:
 
     def _negotiator(self, what: str) -> Negotiator:
         if self._transport is None or self._transport.negotiator is None:
-            raise Refused(400, f"a {self._opening.kind} session takes no {what!r}")
+            raise Refused(400, f"a {self._opening.kind} session does not accept {what!r}")
         return self._transport.negotiator
 
     async def _run(self, conversation: Session) -> None:
@@ -293,9 +300,9 @@ class LoopSession:
 
 
 def _refusal(error: AntiphonError, *, asked: bool = False) -> Refused:
-    """What the client is told of an error: its own mistakes in full, nothing about the server's setup.
+    """Return the refusal to send for an error, without details of the server's setup.
 
-    `asked`: the error came from something that the client asked for, so a UsageError is its own mistake.
+    `asked`: a request of the client caused the error, so a UsageError is its mistake and quoted in full.
     """
     if isinstance(error, BadResponseError) or (asked and isinstance(error, UsageError)):
         return Refused(400, str(error))

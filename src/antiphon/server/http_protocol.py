@@ -12,21 +12,21 @@ from .responses import refused
 
 __all__ = ["HttpProtocol"]
 
-HEAD_WITHIN = 10.0  # seconds that the head of a request may take to arrive
+HEAD_WITHIN = 10.0  # seconds for the head of a request to arrive
 
 
 class HttpProtocol(H11Protocol):
-    """Closes a connection that does not send the complete head of a request within ten seconds."""
+    """A connection that is closed if a request's head takes longer than ten seconds."""
 
     _timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Start the timeout of the first request."""
+        """Start the timeout for the first request."""
         super().connection_made(cast(asyncio.Transport, transport))
         self._start_timeout()
 
     def data_received(self, data: bytes) -> None:
-        """Run the timeout while the head of a request is incomplete."""
+        """Restart or stop the timeout, depending on whether the head is complete."""
         super().data_received(data)
         if self.conn.their_state is h11.IDLE:
             self._start_timeout()
@@ -41,8 +41,8 @@ class HttpProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP with JSON, as all errors are."""
-        answered = refused(Refused(400, f"this is no request in HTTP/1.1: {msg}"))
+        """Answer a malformed request with a JSON error, like all other errors."""
+        answered = refused(Refused(400, f"this is not an HTTP/1.1 request: {msg}"))
         headers = [*answered.raw_headers, (b"connection", b"close")]
         for event in (
             h11.Response(status_code=400, headers=headers),

@@ -1,4 +1,4 @@
-"""Authorization: keys, the origins of web pages, and requests of this machine."""
+"""Authorization of requests: by key, by origin, or by coming from this machine."""
 
 import hmac
 from collections.abc import Sequence
@@ -14,14 +14,15 @@ from .settings import ServerSettings, is_loopback
 __all__ = ["Keys", "Right", "address_of", "host_of"]
 
 Right = Literal["join", "begin", "all"]
-"""Joining needs no key, but a token or the id of a connection. Any key may begin a session."""
+"""What a request may do: "join" needs no key (but a token or a connection's id), "begin" any key, and "all" a
+private key."""
 
 
 class Keys:
-    """Checks requests against the server's keys and allowed origins.
+    """The checks of a request against the server's keys and allowed origins.
 
-    A server without keys is meant for development: programs and pages of this machine may do everything,
-    everybody else nothing (such as a tunnel, or a web page that guessed the port).
+    A server without keys is for development: it accepts all requests of programs and pages of its own
+    machine, and no others (such as through a tunnel, or of another site's page that guessed the port).
     """
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -32,12 +33,12 @@ class Keys:
         )
 
     def check(self, connection: HTTPConnection, right: Right) -> None:
-        """Raises Refused if a request may not do this."""
+        """Raise Refused if a request lacks this right."""
         self.check_origin(connection)
         if not self._settings.keyed:
             if not _is_local(connection):
                 raise Refused(
-                    403, "without keys this server is for its own machine: set ANTIPHON_PUBLIC_KEYS"
+                    403, "without keys this server serves only its own machine: set ANTIPHON_PUBLIC_KEYS"
                 )
             return
         if right == "join":
@@ -49,17 +50,17 @@ class Keys:
             raise Refused(403, "this needs a private key")
 
     def limited_address(self, connection: HTTPConnection) -> str | None:
-        """The address whose share of sessions limits a request; None if it shows a private key."""
+        """Return the address to limit the sessions of; None with a private key."""
         return None if self._right_of(_key_in(connection)) == "all" else address_of(connection) or None
 
     def check_origin(self, connection: HTTPConnection) -> None:
-        """Raises Refused if a web page of an origin that is not allowed sent the request."""
+        """Raise Refused if a page of an origin that is not allowed sent the request."""
         origin = connection.headers.get("origin")
         if origin is not None and not self.allows_origin(origin, host_of(connection)):
-            raise Refused(403, "this origin may not come here: add it to ANTIPHON_ORIGINS")
+            raise Refused(403, "pages of this origin may not connect: add it to ANTIPHON_ORIGINS")
 
     def allows_origin(self, origin: str, host: str) -> bool:
-        """Whether pages of an origin may send requests; `host` is the Host header that they sent."""
+        """Return whether pages of an origin may send requests with this Host header."""
         settings = self._settings
         if "*" in settings.origins or origin in settings.origins:
             return True
@@ -76,7 +77,10 @@ class Keys:
         return page.netloc.lower() in ours
 
     def _right_of(self, key: str) -> Right | None:
-        """What a key may do. It is compared with every key, so that timing reveals nothing."""
+        """Return the right of a key; None if it is unknown.
+
+        The key is compared with all known ones, so that the time taken reveals nothing.
+        """
         given, found = _digest(key), None
         for right, known in reversed(self._rights):
             for digest in known:
@@ -86,12 +90,12 @@ class Keys:
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """The IP address that a request comes from; "" if unknown."""
+    """Return the IP address that a request comes from; "" if unknown."""
     return connection.client.host if connection.client else ""
 
 
 def host_of(connection: HTTPConnection) -> str:
-    """The Host header of a request, port included."""
+    """Return the Host header of a request, including the port."""
     return connection.headers.get("host", "")
 
 

@@ -1,4 +1,4 @@
-"""Limits: requests and sessions of one address, spacing of offers, the size of a body."""
+"""Limits per address, of offers per second, and of the size of a body."""
 
 import asyncio
 import math
@@ -14,18 +14,18 @@ from .settings import is_loopback
 
 __all__ = ["AddressShare", "RateLimit", "Throttle", "read_body"]
 
-MOST_ADDRESSES = 10_000  # that are remembered; beyond it, the least recently seen one is forgotten
-BODY_WITHIN = 10.0  # seconds that a body may take to arrive
+MOST_ADDRESSES = 10_000  # whose buckets are kept; beyond that, the least recently seen one is dropped
+BODY_WITHIN = 10.0  # seconds for a body to arrive
 
 
 class RateLimit:
-    """A token bucket for each address: it holds `burst` tokens and refills by `per_minute`."""
+    """One token bucket per address: `burst` tokens, refilled at `per_minute`."""
 
     def __init__(self, per_minute: int, burst: int, now: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_minute / 60
         self._burst = burst
         self._now = now
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # (tokens, when)
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # (tokens, counted when)
 
     def spend(self, address: str) -> None:
         """Spend one token of this address. Raises Refused if none is left."""
@@ -43,7 +43,7 @@ class RateLimit:
 
 
 class AddressShare:
-    """Limits the concurrent sessions of each address.
+    """The limit of concurrent sessions per address.
 
     At most `most` sessions per address, `half_open` of them not yet connected; `most=0` disables the limit.
     Loopback addresses and sessions without an address (None) are not limited.
@@ -56,15 +56,17 @@ class AddressShare:
         self._network_of: dict[str, str] = {}  # by session
 
     def check(self, address: str | None, unconnected: Collection[str] = ()) -> None:
-        """Raises Refused if an address has its share of sessions.
+        """Raise Refused if an address has reached its limit of sessions.
 
-        `unconnected`: all sessions (of any address) that are half-open; give it to check that limit, too.
+        `unconnected`: the half-open sessions of all addresses; give it to check the half-open limit, too.
         """
         if not self._most or address is None or is_loopback(address):
             return
         own = self._sessions.get(_network(address), set())
         if len(own) >= self._most or (unconnected and len(own & set(unconnected)) >= self._half_open):
-            raise Refused(429, "your address has as many sessions as it may: end one, or try again later", 5)
+            raise Refused(
+                429, "your address has reached its limit of sessions: end one, or try again later", 5
+            )
 
     def reserve(self, session: str, address: str | None) -> None:
         """Count a session for this address."""
@@ -73,7 +75,7 @@ class AddressShare:
             self._sessions.setdefault(network, set()).add(session)
 
     def release(self, session: str) -> None:
-        """Count a session no longer; does nothing if it is not counted."""
+        """Stop counting a session; does nothing if it is not counted."""
         network = self._network_of.pop(session, "")
         if own := self._sessions.get(network):
             own.discard(session)
@@ -85,7 +87,7 @@ class AddressShare:
 
 
 class Throttle:
-    """Lets callers through one at a time, in order of arrival, `pause` seconds apart."""
+    """A queue that lets callers pass in order, at least `pause` seconds apart."""
 
     def __init__(self, pause: float, longest: float = math.inf) -> None:
         self._pause = pause
@@ -93,18 +95,24 @@ class Throttle:
         self._next = 0.0
 
     async def wait(self) -> None:
-        """Wait for this caller's turn. Raises Refused at once if that is over `longest` seconds away."""
+        """Wait for this caller's turn.
+
+        Raises Refused at once if that would take more than `longest` seconds.
+        """
         now = asyncio.get_running_loop().time()
         turn = max(self._next, now)
         if turn - now > self._longest:
-            raise Refused(429, "too many connect at once: try again in a moment", turn - now)
+            raise Refused(429, "too many clients are connecting at once: try again in a moment", turn - now)
         self._next = turn + self._pause
         if turn > now:
             await asyncio.sleep(turn - now)
 
 
 def _network(address: str) -> str:
-    """What is counted as one address: an IPv4 address, or the /64 that one IPv6 customer is given."""
+    """Return what counts as one address: the IPv4 address, or the /64 of an IPv6 one.
+
+    An IPv6 customer is usually given a whole /64.
+    """
     try:
         found = ip_address(address)
     except ValueError:
@@ -115,7 +123,10 @@ def _network(address: str) -> str:
 
 
 async def read_body(request: Request, most: int) -> bytes:
-    """The body of a request. Raises Refused if it exceeds `most` bytes or does not arrive in time."""
+    """Return the body of a request.
+
+    Raises Refused if it exceeds `most` bytes or does not arrive in time.
+    """
     too_long = Refused(413, f"the body is too long: {most} bytes at most")
     length = request.headers.get("content-length", "0")
     if length.isascii() and length.isdigit() and int(length[:20]) > most:
@@ -130,5 +141,5 @@ async def read_body(request: Request, most: int) -> bytes:
     except TimeoutError:
         raise Refused(408, f"the body did not arrive within {BODY_WITHIN:g} s") from None
     except ClientDisconnect:
-        raise Refused(400, "the body was broken off") from None
+        raise Refused(400, "the client disconnected before the body was complete") from None
     return bytes(body)

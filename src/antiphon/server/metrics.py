@@ -1,4 +1,7 @@
-"""Metrics for Prometheus: https://prometheus.io/docs/instrumenting/exposition_formats/"""
+"""Metrics for Prometheus, in its text format.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
 
 import time
 from bisect import bisect_left
@@ -18,14 +21,14 @@ REASONS = (
     *("nobody came", "the client never connected", "the client does not read", "the offer was refused"),
     *("it could not begin", "failed", "its process", "the server"),
 )
-"""Prefixes of the reasons that get a label of their own; the rest of a reason may hold a phone number."""
+"""Prefixes of end reasons that serve as labels; the rest of a reason may contain a phone number."""
 
 Labels = tuple[tuple[str, str], ...]
-"""Label names and values; values are never chosen by others, since their number would not be bounded."""
+"""Label names and values. Values come from fixed sets, so that the number of time series is bounded."""
 
 
 class Metrics:
-    """Counts what the host reports, and what the server refused."""
+    """The counters of sessions, turns, latencies and refusals."""
 
     def __init__(self) -> None:
         self.began: Counter[Labels] = Counter()
@@ -56,7 +59,7 @@ class Metrics:
         self.refused[(("status", str(status)),)] += 1
 
     def text(self, gauges: Mapping[str, float]) -> str:
-        """All metrics in Prometheus' text format, beginning with the current values of `gauges`."""
+        """Return all metrics in Prometheus' text format, `gauges` first."""
         return "".join(f"{line}\n" for line in self._lines(gauges))
 
     def _record_turn(self, turn: TurnAnswered) -> None:

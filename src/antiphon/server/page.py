@@ -1,4 +1,4 @@
-"""Serves the built web page, the folder `page/` beside this file."""
+"""Routes that serve the built web page, the folder `page/` beside this file."""
 
 import mimetypes
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,7 +18,8 @@ POLICY = (
     "script-src 'self' blob:; worker-src 'self' blob:; style-src 'self'; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Loads and runs nothing of other origins. Sockets may lead elsewhere, because /start names their URL."""
+"""The page loads and runs nothing of other origins; only its websockets may connect elsewhere, because
+/start names their URL."""
 HEADERS = {
     "content-security-policy": POLICY,
     "permissions-policy": "microphone=(self), camera=(self), display-capture=(self), geolocation=()",
@@ -30,7 +31,7 @@ HEADERS = {
 
 
 def routes() -> list[BaseRoute]:
-    """The routes of the page and its files; empty if the page was not built."""
+    """Return the routes of the page's files; none if the page was not built."""
     home = files(PACKAGE).joinpath("page")
     if not home.joinpath("index.html").is_file():
         return []
@@ -52,7 +53,7 @@ def _file(file: Traversable) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _files(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
-    """Every file below a folder, with its URL path."""
+    """Yield every file below a folder, with its URL path."""
     for entry in folder.iterdir():
         if entry.is_dir():
             yield from _files(entry, f"{prefix}{entry.name}/")

@@ -1,4 +1,4 @@
-"""The routes of the telephone: providers' webhooks and sockets, and calls that we make."""
+"""Routes of the telephone: providers' webhooks and sockets, and outgoing calls."""
 
 import logging
 import time
@@ -33,14 +33,17 @@ logger = logging.getLogger("antiphon.server")
 
 T = TypeVar("T")
 
-SESSION = "session"  # the query parameter by which a webhook names a call that we placed
-RING = 30  # seconds
+SESSION = "session"  # the query parameter with the token of a call that we placed
+RING = 30  # seconds that a call we place may ring
 SEEN = 660.0  # seconds that a signature is remembered: longer than a signed timestamp is accepted
-ANSWERED = 20_000  # signed webhooks that are remembered (5 MB), since some signatures never expire
+ANSWERED = 20_000  # answered webhooks that are remembered (5 MB), since some signatures never expire
 
 
 class DialBody(msgspec.Struct):
-    """What is posted to /dial. `body` is for the agent, if that is a function of the opening."""
+    """The body of POST /dial.
+
+    `body` in it is passed to the agent, if that is a function of the opening.
+    """
 
     to: str
     provider: str | None = None
@@ -56,17 +59,20 @@ class PhoneRoutes:
         self.admission = admission
         self.rest = Rest()
         self._seen: Tokens[bool] = Tokens(SEEN)
-        """Signatures of requests that cannot begin a call (any more)."""
+        """Signatures of requests that must not begin a call (again)."""
         self._answered: dict[str, str] = {}
         """The token that each signed webhook was answered with, by its signature."""
 
     async def call(self, request: Request) -> Response:
-        """The webhook of a ringing call, or of one that we placed: answer with the document to connect it."""
+        """Answer a call's webhook with the document that connects the call.
+
+        The call is an incoming one that rings, or one that we placed.
+        """
         admission = self.admission
         provider = self._provider(request)
         if provider.incoming is None or provider.answer is None:
             raise Refused(
-                404, f"{provider.title} opens its socket without a webhook; the socket has this same address"
+                404, f"{provider.title} has no webhook: it connects its websocket to this same address"
             )
         asked, proof = await self._proven_request(request, provider)
         incoming = _parse(provider.incoming, asked)
@@ -87,15 +93,15 @@ class PhoneRoutes:
         return Response(document.body, headers=HEADERS, media_type=document.type)
 
     async def status(self, request: Request) -> Response:
-        """A provider tells the state of a call that we placed; it is logged at DEBUG."""
+        """Log a provider's report on the state of a call that we placed."""
         provider = self._provider(request)
         asked, proof = await self._proven_request(request, provider)
         self._mark_seen(proof)
-        logger.debug("%s tells of a call: %s", provider.title, without_numbers(asked.fields))
+        logger.debug("%s reports on a call: %s", provider.title, without_numbers(asked.fields))
         return Response(status_code=204, headers=HEADERS)
 
     async def document(self, request: Request) -> Response:
-        """A document whose URL we gave to a provider."""
+        """Answer with the document of a URL that we gave to a provider."""
         document = documents.read(self.admission.settings, request.path_params["name"])
         if document is None:
             self.admission.rate_limit.spend(address_of(request))
@@ -103,32 +109,35 @@ class PhoneRoutes:
         return Response(document.body, headers=HEADERS, media_type=document.type)
 
     async def answered(self, websocket: PendingWebSocket) -> None:
-        """The socket of a call whose webhook we answered."""
+        """Run a call on the websocket that our answer to its webhook named."""
         admission = self.admission
         opening = admission.openings.redeem(websocket.path_params["token"])
         provider_name = websocket.path_params["provider"]
         if not isinstance(opening, PhoneOpening) or opening.provider != provider_name:
             admission.rate_limit.spend(address_of(websocket))
-            raise Refused(403, "the call is not known: it was joined already, or it rang too long")
-        await self._talk(websocket, opening, promised=True)
+            raise Refused(403, "the call is not known: it was joined before, or it rang too long")
+        await self._run_call(websocket, opening, promised=True)
 
     async def direct(self, websocket: PendingWebSocket) -> None:
-        """The socket of a provider that has no webhook; its handshake is what is signed."""
+        """Run a call on the websocket of a provider without webhook.
+
+        Its signature is that of the handshake.
+        """
         provider = self._provider(websocket)
         if provider.incoming is not None:
             raise Refused(403, f"{provider.title} must call its webhook first")
         asked = self._webhook_request(websocket, b"")
         self._refuse_repeated(self._prove(websocket, provider, asked))
         agent = websocket.query_params.get("agent")
-        await self._talk(websocket, self._opening(provider.name, agent))
+        await self._run_call(websocket, self._opening(provider.name, agent))
 
     async def dial(self, request: Request) -> Response:
-        """POST /dial: call a number and connect it with an agent."""
+        """POST /dial: call a number and connect it to an agent."""
         admission = self.admission
         admission.check(request, "all")
         wanted = decode(await admission.read(request), DialBody)
         if not admission.settings.public_url:
-            raise Refused(400, "to dial, the provider must know how to reach us: set ANTIPHON_PUBLIC_URL")
+            raise Refused(400, "to dial, the provider needs a URL of this server: set ANTIPHON_PUBLIC_URL")
         provider = _dialling_provider(wanted.provider)
         assert provider.dial is not None
         opening = self._opening(provider.name, wanted.agent, wanted.body, dialled=wanted.to)
@@ -152,7 +161,7 @@ class PhoneRoutes:
             raise Refused(400, str(error)) from error
         except TheyErred as error:
             raise Refused(502, str(error)) from error
-        # unless the call has come already: keep the provider's id of it, which Vonage's socket does not tell
+        # unless the call is connected already, keep the provider's id of it: Vonage's socket does not send it
         if admission.openings.redeem(token) is not None:
             placed = msgspec.structs.replace(opening, placed=call)
             admission.openings.keep(token, placed, RING + admission.settings.join_within)
@@ -163,7 +172,7 @@ class PhoneRoutes:
     def _opening(
         self, provider_name: str, agent: str | None, body: Any = None, dialled: str = ""
     ) -> PhoneOpening:
-        """A new call's opening. Raises Refused if there is no such agent."""
+        """Return a new call's opening. Raises Refused if there is no such agent."""
         return PhoneOpening(
             self.admission.new_session(),
             self.admission.agent_named(agent),
@@ -172,7 +181,7 @@ class PhoneRoutes:
             dialled=dialled,
         )
 
-    async def _talk(
+    async def _run_call(
         self, websocket: PendingWebSocket, opening: PhoneOpening, *, promised: bool = False
     ) -> None:
         self.admission.check_room(promised=promised)
@@ -188,7 +197,10 @@ class PhoneRoutes:
             raise Refused(404, "there is no such telephone provider") from None
 
     async def _proven_request(self, request: Request, provider: Provider) -> tuple[WebhookRequest, Proof]:
-        """A webhook request and its proof. Raises Refused if its signature is missing or wrong."""
+        """Return a webhook request and the proof of its origin.
+
+        Raises Refused if its signature is missing or wrong.
+        """
         asked = self._webhook_request(request, await self.admission.read(request))
         return asked, self._prove(request, provider, asked)
 
@@ -224,7 +236,7 @@ class PhoneRoutes:
             self.admission.rate_limit.spend(address_of(connection))
             called = asked.url.partition("?")[0][:200]
             logger.warning(
-                "a request is not signed by %s, or not for %r: is the public URL right?",
+                "a request is not signed by %s, or not for %r: is ANTIPHON_PUBLIC_URL right?",
                 provider.title,
                 called,
             )
@@ -234,18 +246,21 @@ class PhoneRoutes:
     # Repeated requests: a signature identifies one request, a password (a proof of True) does not
 
     def _token_given(self, proof: Proof) -> str | None:
-        """The token of the first answer to this signed webhook, if any. Raises Refused if it is used up."""
+        """Return the token that this signed webhook was answered with before, if any.
+
+        Raises Refused if that token is used up or has expired.
+        """
         if not isinstance(proof, str):
             return None
         token = self._answered.get(proof)
         if proof in self._seen if token is None else token not in self.admission.openings:
-            raise Refused(403, "this request was answered before, and its call has come or was given up")
+            raise Refused(403, "this request was answered before, and its call has connected or was given up")
         return token
 
     def _mark_seen(self, proof: Proof) -> None:
-        """Remember that this request begins no new call.
+        """Remember the signature of a request that must not begin a call.
 
-        Some signatures do not cover the URL, so that it could be sent again as the webhook of a ringing call.
+        Some signatures do not cover the URL, so the request could be replayed as a ringing call's webhook.
         """
         if isinstance(proof, str):
             self._seen.redeem(proof)
@@ -258,7 +273,7 @@ class PhoneRoutes:
                 del self._answered[next(iter(self._answered))]
 
     def _refuse_repeated(self, proof: Proof) -> None:
-        """Raises Refused if this signed handshake was seen before."""
+        """Raise Refused if this signed handshake was seen before."""
         if isinstance(proof, str):
             seen = proof in self._seen
             self._mark_seen(proof)
@@ -268,10 +283,10 @@ class PhoneRoutes:
 
 @asynccontextmanager
 async def audiosocket(admission: Admission) -> AsyncGenerator[None]:
-    """Serve Asterisk's AudioSocket inside the `with` block, if the settings say so."""
+    """Serve Asterisk's AudioSocket inside the `with` block, if configured."""
     from ..transports.telephony.providers.audiosocket import serve
 
-    async def talk(wire: Wire) -> None:
+    async def run_call(wire: Wire) -> None:
         admission.check_room()
         opening = PhoneOpening(admission.new_session(), admission.agent_named(None), provider="audiosocket")
         hosted = await admission.open(opening, wire)
@@ -281,7 +296,7 @@ async def audiosocket(admission: Admission) -> AsyncGenerator[None]:
         yield
         return
     host, _, port = admission.settings.audiosocket.rpartition(":")
-    async with await serve(talk, host.strip("[]"), int(port)):
+    async with await serve(run_call, host.strip("[]"), int(port)):
         yield
 
 
@@ -289,11 +304,14 @@ def _parse(parse: Callable[[WebhookRequest], T], asked: WebhookRequest) -> T:
     try:
         return parse(asked)
     except ValueError as error:  # a form with an absurd number of fields
-        raise Refused(400, f"what was sent cannot be read: {error}") from None
+        raise Refused(400, f"the request cannot be parsed: {error}") from None
 
 
 def _dialling_provider(name: str | None) -> Provider:
-    """The provider of that name, or the only one that has an account here. Raises Refused."""
+    """Return the provider of that name, by default the only one that is configured.
+
+    Raises Refused if there is none, or if it cannot dial.
+    """
     try:
         able = (
             [provider_named(name)]
@@ -304,7 +322,7 @@ def _dialling_provider(name: str | None) -> Provider:
         raise Refused(404, str(error)) from None
     if len(able) != 1:
         names = ", ".join(one.name for one in able) or "none, by their environment variables"
-        raise Refused(400, f"name the provider to dial with; configured are: {names}")
+        raise Refused(400, f"name the provider to dial with; these are configured: {names}")
     chosen = able[0]
     if chosen.dial is None:
         raise Refused(400, f"{chosen.title} cannot dial")
@@ -314,7 +332,7 @@ def _dialling_provider(name: str | None) -> Provider:
 
 
 def routes(admission: Admission) -> list[BaseRoute]:
-    """The routes of the telephone."""
+    """Return the routes of the telephone."""
     phone = PhoneRoutes(admission)
     return [
         Route("/dial", phone.dial, methods=["POST"]),

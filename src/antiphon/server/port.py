@@ -1,10 +1,10 @@
 """The contract between the server and a host, the place where sessions run.
 
-The server admits callers and describes each session by an `Opening`; a `Host` runs it and answers with a
-`HostedSession`. To run sessions elsewhere (in a cluster, one container each), write a `Host`; this module is
-all that it has to import. What crosses the contract is plain data, and msgspec encodes and decodes each union
-(`Opening`, `Report`) by its tag. Only two things are not data: the `Wire` that carries the caller's messages,
-and a ringing SIP call, which cannot leave the server's process.
+The server admits callers and describes each session by an `Opening`; a `Host` runs it and returns a
+`HostedSession`. To run sessions elsewhere (such as in containers of a cluster), write a `Host`; it only has
+to import this module. All that passes between the two is plain data, and msgspec encodes and decodes each
+union (`Opening`, `Report`) by its tag. There are two exceptions: the `Wire` that carries the caller's
+messages, and a ringing SIP call, which cannot leave the server's process.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,21 +51,26 @@ Framing: TypeAlias = Literal["auto", "protobuf", "json"]
 
 
 class _Opening(msgspec.Struct, frozen=True, tag_field="kind"):
-    """What every opening has."""
+    """The fields that every opening has."""
 
     session: str
     """The session's id, chosen by the server."""
     agent: str
     """The name of the agent; one of `Host.names`."""
     body: Any = None
-    """What the client's program sent along, as decoded JSON."""
+    """Data that the client's program sent for the agent, as decoded JSON."""
     call: CallDetails | None = None
-    """The phone call, once its first messages have come: an agent that is a function of the opening finds
-    it here. The server leaves it None, and for browsers and programs it stays None."""
+    """The phone call's details, for an agent that is a function of the opening.
+
+    None until the call's first messages have arrived, and for browsers and programs.
+    """
 
 
 class WebRTCOpening(_Opening, frozen=True, tag="webrtc"):
-    """A session over WebRTC. It has no wire; its media flow once the client's `Offer` is answered."""
+    """A session over WebRTC.
+
+    It has no wire; its media flow once the client's `Offer` is answered.
+    """
 
     kind: ClassVar[Kind] = "webrtc"
 
@@ -75,11 +80,11 @@ class WebsocketOpening(_Opening, frozen=True, tag="websocket"):
 
     kind: ClassVar[Kind] = "websocket"
     framing: Framing = "auto"
-    """How messages are written; "auto" follows the client's first message."""
+    """The encoding of messages; "auto" uses that of the client's first message."""
 
 
 class PhoneOpening(_Opening, frozen=True, kw_only=True, tag="phone"):
-    """A phone call, by the websocket (or socket) of a provider."""
+    """A phone call over a provider's websocket or socket."""
 
     kind: ClassVar[Kind] = "phone"
     provider: str
@@ -87,24 +92,27 @@ class PhoneOpening(_Opening, frozen=True, kw_only=True, tag="phone"):
     dialled: str = ""
     """The number that we called; empty for an incoming call."""
     placed: str = ""
-    """The provider's id of a call that we made, for providers whose socket does not tell it."""
+    """The provider's id of a call that we made, for providers whose socket does not send it."""
 
 
 class SIPOpening(_Opening, frozen=True, tag="sip"):
-    """A SIP call to the server's own endpoint. `Host.open` is given the ringing call beside it."""
+    """A SIP call to the server's own endpoint.
+
+    `Host.open` gets the ringing call as a separate argument.
+    """
 
     kind: ClassVar[Kind] = "sip"
 
 
 Opening: TypeAlias = WebRTCOpening | WebsocketOpening | PhoneOpening | SIPOpening
-"""What a session begins with."""
+"""The description of a session that is to begin."""
 
 
 # Reports ----------------------------------------------------------------------------------------------
 
 
 class _Report(msgspec.Struct, frozen=True, tag=True):
-    """Which session a report is about."""
+    """The fields that every report has: which session it is about."""
 
     session: str
     agent: str
@@ -123,24 +131,24 @@ class TurnAnswered(_Report, frozen=True, tag=True):
     voice_to_voice: float | None = None
     """Seconds from the user's last sample to the first sample of the reply; None if it was not measured."""
     parts: dict[str, float] = {}
-    """What that latency consists of: seconds, by `telemetry.latency.PARTS`."""
+    """The parts of that latency in seconds, by the names in `telemetry.latency.PARTS`."""
     interrupted: bool = False
 
 
 class SessionOver(_Report, frozen=True, tag=True):
-    """The session has ended. A session that was opened reports this once."""
+    """The session has ended; sent once for each session that was opened."""
 
     reason: str
     seconds: float = 0.0
-    """How long it lasted from `SessionBegan`; 0 if it never began."""
+    """The time since `SessionBegan`; 0 if the session never began."""
 
 
 Report: TypeAlias = SessionBegan | TurnAnswered | SessionOver
-"""What a host tells the server, which counts it for its metrics."""
+"""An event of a session that the host reports to the server, for its metrics."""
 OnReport: TypeAlias = Callable[[Report], object]
 
 
-# Questions to a WebRTC session --------------------------------------------------------------------------
+# Requests to a WebRTC session --------------------------------------------------------------------------
 
 
 class Offer(msgspec.Struct, frozen=True, tag=True):
@@ -148,20 +156,20 @@ class Offer(msgspec.Struct, frozen=True, tag=True):
 
     sdp: str
     pc_id: str | None = None
-    """The id of a connection that is to be negotiated again; None for a new one."""
+    """The id of the connection to renegotiate; None for a new one."""
     restart_pc: bool = False
-    """True to replace the connection by a new one."""
+    """True to replace the connection with a new one."""
 
 
 class OfferAnswer(msgspec.Struct, frozen=True):
-    """The SDP answer, and the id by which the client names the connection from now on."""
+    """The SDP answer, and the id that the client uses for the connection from now on."""
 
     sdp: str
     pc_id: str
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """One address at which the client may be reached; an empty candidate ends the list. RFC 8839."""
+    """An ICE candidate of the client; an empty one ends the list (RFC 8839)."""
 
     candidate: str
     sdp_mid: str | None = None
@@ -169,7 +177,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Candidates(msgspec.Struct, frozen=True, tag=True):
-    """Further addresses of a client that is connecting (trickle ICE)."""
+    """Further ICE candidates of a client that is connecting (trickle ICE)."""
 
     pc_id: str
     candidates: tuple[Candidate, ...]
@@ -179,9 +187,9 @@ class Candidates(msgspec.Struct, frozen=True, tag=True):
 
 
 class Refused(Exception):  # noqa: N818  an answer to the client rather than a failure
-    """The client is answered with this instead.
+    """A refusal, with which the client's request is answered.
 
-    `status` is an HTTP status, `detail` one sentence for the client, `retry_after` in seconds.
+    `status` is an HTTP status, `detail` one sentence for the client, `retry_after` seconds or None.
     """
 
     def __init__(self, status: int, detail: str, retry_after: float | None = None) -> None:
@@ -207,7 +215,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class HostedSession(Protocol):
-    """A session that has been opened, wherever it runs."""
+    """A session that a host has opened."""
 
     @property
     def session(self) -> str:
@@ -219,22 +227,22 @@ class HostedSession(Protocol):
         ...
 
     async def add_candidates(self, candidates: Candidates) -> None:
-        """Try further addresses of the client. Raises Refused as `offer` does."""
+        """Add ICE candidates of the client. Raises Refused as `offer` does."""
         ...
 
     async def wait(self) -> str:
-        """Wait until the session is over; returns the reason."""
+        """Wait until the session is over and return the reason."""
         ...
 
     async def end(self, reason: str) -> None:
-        """Let the agent finish what it is saying, then end; returns when the session is over."""
+        """End the session after the agent's current sentence, and wait until it is over."""
         ...
 
 
 class Host(Protocol):
-    """Runs sessions, up to its capacity.
+    """The place where sessions run.
 
-    It is made with an `OnReport` callback, and calls it from the server's event loop with a `Report` when a
+    It is made with an `OnReport` callback, and calls it in the server's event loop with a `Report` when a
     session begins, when a turn has been answered, and when the session is over.
     """
 
@@ -245,16 +253,16 @@ class Host(Protocol):
 
     @property
     def running(self) -> int:
-        """How many sessions are open."""
+        """The number of open sessions."""
         ...
 
     @property
     def room(self) -> int:
-        """How many more sessions could be opened now."""
+        """The number of sessions that could be opened now."""
         ...
 
     async def start(self) -> None:
-        """Get ready: load models, start workers. Called once, before anything else."""
+        """Load models and start processes; called once, before anything else."""
         ...
 
     async def open(
@@ -268,5 +276,5 @@ class Host(Protocol):
         ...
 
     async def close(self) -> None:
-        """End all sessions at once and release everything."""
+        """End all sessions at once and release all resources."""
         ...

@@ -1,4 +1,4 @@
-"""HTTP bodies in and out: JSON both ways, errors included."""
+"""JSON bodies of requests and responses, and the responses to errors."""
 
 import math
 from typing import Any, TypeVar
@@ -14,26 +14,26 @@ __all__ = ["HANDLERS", "answer", "decode", "refused"]
 
 T = TypeVar("T")
 
-LONGEST = 300  # characters of an error's detail, since some quote what was sent
+LONGEST = 300  # characters of an error's detail, since some quote the body
 HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response."""
+    """Return a JSON response."""
     body = msgspec.json.encode(data)
     return Response(body, status, HEADERS | (headers or {}), media_type="application/json")
 
 
 def decode(body: bytes, kind: type[T]) -> T:
-    """Decode a JSON body. Raises Refused if it is not JSON, or not of this type."""
+    """Decode a JSON body. Raises Refused if it is not JSON of this type."""
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(400, f"the body is not what is wanted here: {error}"[:LONGEST]) from None
+        raise Refused(400, f"the body is not valid here: {error}"[:LONGEST]) from None
 
 
 def refused(error: Refused) -> Response:
-    """The response to a refusal. The published clients read `detail` or `info`."""
+    """Return the response to a refusal. Published clients read `detail` or `info`."""
     after = {} if error.retry_after is None else {"retry-after": str(max(1, math.ceil(error.retry_after)))}
     return answer({"detail": error.detail, "info": error.detail}, error.status, after)
 
@@ -51,9 +51,9 @@ async def _not_here(_: Request, error: Exception) -> Response:
 
 
 async def _failed(_: Request, error: Exception) -> Response:  # Starlette logs its traceback
-    return refused(Refused(500, "the server has failed at this; its log says why"))
+    return refused(Refused(500, "the server failed to handle this request; its log says why"))
 
 
-NOT_HERE = {404: "there is nothing at this address", 405: "this address takes another method"}
+NOT_HERE = {404: "there is nothing at this address", 405: "this address does not accept this method"}
 # coroutines, because Starlette runs plain functions in a thread
 HANDLERS: dict[Any, Any] = {Refused: _refused, HTTPException: _not_here, Exception: _failed}

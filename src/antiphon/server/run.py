@@ -1,4 +1,4 @@
-"""Runs the application under uvicorn, and handles signals: drain, end, stop."""
+"""Running the application under uvicorn, and its shutdown on signals."""
 
 import asyncio
 import gc
@@ -25,23 +25,27 @@ __all__ = ["run", "serve"]
 
 logger = logging.getLogger("antiphon.server")
 
-KEEP_ALIVE = 15  # seconds that a connection may stay open between two requests
-PING_EVERY = 20.0  # seconds between two pings of a websocket, and that the pong may take
-POLL_EVERY = 1.0  # seconds between two checks whether the server is idle
-CLOSE_WITHIN = 5  # seconds that connections may take to close at shutdown
+KEEP_ALIVE = 15  # seconds that a connection stays open between requests
+PING_EVERY = 20.0  # seconds between pings of a websocket, and for the pong to come
+POLL_EVERY = 1.0  # seconds between checks whether the server is idle
+CLOSE_WITHIN = 5  # seconds for connections to close at shutdown
 
 
 def serve(app: "Starlette", settings: ServerSettings, began: Callable[[], object] = lambda: None) -> None:
-    """Serve until SIGTERM, then until running calls are over; `began` is called once the server listens.
+    """Serve until SIGTERM, and then until running calls are over.
 
-    A second SIGTERM (or the first Ctrl-C) ends each call after the sentence that its agent is saying; a third
-    stops at once. Raises ConfigurationError if uvicorn is not installed or the port is taken.
+    A second SIGTERM (or the first Ctrl-C) ends each call after its agent's current sentence; a third stops at
+    once. `began` is called once the server listens. Raises ConfigurationError if uvicorn is not installed or
+    the port is in use.
     """
     run(_serve(app, settings, began))
 
 
 def run(main: Coroutine[Any, Any, object]) -> None:
-    """asyncio.run with uvloop if it is installed, which saves a tenth of a call's processor time."""
+    """Run a coroutine like `asyncio.run`, with uvloop if that is installed.
+
+    uvloop saves a tenth of a call's processor time.
+    """
     factory = import_module("uvloop").new_event_loop if find_spec("uvloop") else None
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main)
@@ -65,7 +69,7 @@ async def _serve(app: "Starlette", settings: ServerSettings, began: Callable[[],
 
 
 def configured(app: "Starlette", settings: ServerSettings) -> "Config":
-    """uvicorn's configuration. Raises ConfigurationError if it is not installed."""
+    """Return uvicorn's configuration. Raises ConfigurationError if it is missing."""
     try:
         import uvicorn
 
@@ -82,7 +86,7 @@ def configured(app: "Starlette", settings: ServerSettings) -> "Config":
         http=HttpProtocol,
         ws=WebSocketProtocol,
         ws_max_size=settings.message_bytes,
-        ws_per_message_deflate=False,  # audio does not compress, and trying costs more than all else
+        ws_per_message_deflate=False,  # audio does not compress, and trying costs more than anything else
         ws_ping_interval=PING_EVERY,
         ws_ping_timeout=PING_EVERY,
         lifespan="on",
@@ -99,7 +103,7 @@ def configured(app: "Starlette", settings: ServerSettings) -> "Config":
 
 
 def _draining(config: "Config", admission: Admission, idle: float, began: Callable[[], object]) -> "Server":
-    """A uvicorn server that first lets running calls end when it is told to stop."""
+    """Return a uvicorn server that lets running calls end before it stops."""
     import uvicorn
 
     class DrainingServer(uvicorn.Server):
@@ -113,13 +117,13 @@ def _draining(config: "Config", admission: Admission, idle: float, began: Callab
             await super().startup(sockets)
             if self.started:
                 gc.collect()
-                gc.freeze()  # collections during calls need not look at what stays forever
+                gc.freeze()  # so that collections during calls skip objects that stay forever
                 began()
                 if idle:
                     self._ending.add(asyncio.create_task(self._stop_when_idle(), name="antiphon idle"))
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            # with Ctrl-C somebody is waiting: it counts as two SIGTERMs
+            # the first Ctrl-C counts as two SIGTERMs, since a user is waiting at the terminal
             self._stop_level += 2 if sig == signal.SIGINT and not self._stop_level else 1
             self._loop.call_soon_threadsafe(self._apply_stop_level)
 

@@ -1,4 +1,4 @@
-"""Makes the transport of a session from its opening: one function for each kind."""
+"""Making the transport of a session from its opening, by its kind."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -29,35 +29,35 @@ logger = logging.getLogger("antiphon.server")
 
 T = TypeVar("T")
 
-LATER = 10.0  # seconds that the transport waits longer than the host, so that the host sets the end reason
+LATER = 10.0  # seconds by which the transport's timeout is longer than the host's, which sets the end reason
 
 
 class Negotiator(Protocol):
-    """The part of a WebRTC transport that a client's signalling reaches."""
+    """The part of a WebRTC transport that handles a client's signalling."""
 
     async def offer(self, request: Mapping[str, Any]) -> Mapping[str, str]:
         """Answer {"sdp", "type", "pc_id", "restart_pc"} with {"sdp", "type", "pc_id"}."""
         ...
 
     async def candidates(self, request: Mapping[str, Any]) -> object:
-        """Try the addresses in {"pc_id", "candidates": [...]}."""
+        """Add the ICE candidates in {"pc_id", "candidates": [...]}."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTransport:
-    """A session's transport, and what belongs to it."""
+    """A session's transport, its opening and what observes and closes it."""
 
     transport: Transport
     opening: Opening
-    """The opening with its call's details, once the far end has told them."""
+    """The opening, completed by the call's details if it is a phone call."""
     latency: Latency
     observers: "Sequence[Observer]" = ()
-    """Further observers of the session."""
+    """Observers of the session that the transport does not add by itself."""
     negotiator: Negotiator | None = None
-    """Answers offers; None if the transport is not WebRTC."""
+    """The handler of offers; None if the transport is not WebRTC."""
     close: Callable[[], Awaitable[None]] | None = None
-    """Closes the connection, for a transport whose parts do not do it themselves."""
+    """Closes the connection, if the transport's parts do not do that themselves."""
 
 
 async def make(
@@ -65,8 +65,7 @@ async def make(
 ) -> SessionTransport:
     """Make the transport of a session.
 
-    Raises UsageError if the wire or the ringing call that its kind needs is missing, and what the transports
-    raise.
+    Raises UsageError if it needs a wire or a ringing call and got none, and the errors of the transports.
     """
     match opening:
         case WebRTCOpening():
@@ -82,7 +81,10 @@ async def make(
 
 
 def preload(settings: ServerSettings) -> None:
-    """Import what sessions need. It takes half a second, which would otherwise stall running calls."""
+    """Import the modules that sessions need.
+
+    That takes half a second, which would stall running calls if the first session did it.
+    """
     from ..rtvi import RTVI
     from ..transports import websocket
     from ..transports.telephony import transport
@@ -96,7 +98,7 @@ def preload(settings: ServerSettings) -> None:
 
 
 def webrtc_settings(settings: ServerSettings) -> "WebRTCSettings":
-    """The WebRTC settings of a server."""
+    """Return the WebRTC settings of a server."""
     from ..transports.webrtc.settings import IceServer, TurnServer, WebRTCSettings
 
     first, _, last = settings.udp_ports.partition("-")
@@ -155,7 +157,7 @@ def _with_call(transport: "Telephone | SIP", opening: Opening, call: CallDetails
 
 
 def _rtvi(opening: Opening, settings: ServerSettings) -> "RTVI":
-    """The client protocol of a session; it also measures the session's latency."""
+    """Return a session's client protocol, which also measures its latency."""
     from ..rtvi import RTVI
 
     return RTVI(agent=opening.agent, report=settings.report, observe=settings.observed)

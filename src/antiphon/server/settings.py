@@ -1,4 +1,4 @@
-"""The server's settings, given by name or by the environment variables ANTIPHON_<NAME>."""
+"""The server's settings, also read from environment variables ANTIPHON_<NAME>."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,10 @@ SHORTEST_KEY = 16  # characters
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """How sessions are served. Durations are in seconds; environment variables split lists at commas."""
+    """The settings of a server.
+
+    Durations are in seconds. In environment variables, lists are separated by commas.
+    """
 
     host: str = "127.0.0.1"
     """The address to listen on; 0.0.0.0 listens on all."""
@@ -31,36 +34,39 @@ class ServerSettings:
     tls_key: str = ""
 
     public_keys: tuple[str, ...] = field(default=(), repr=False)
-    """Keys that may only begin sessions; they may be published, for example in a web page."""
+    """Keys that only allow beginning sessions; they may be published, for example in a web page."""
     private_keys: tuple[str, ...] = field(default=(), repr=False)
-    """Keys that may do everything, dialling and reading metrics included."""
+    """Keys that allow everything, including dialling and reading metrics."""
     origins: tuple[str, ...] = ()
-    """Further origins whose web pages may connect, such as https://www.example.com; "*" allows all."""
+    """Further origins whose pages may connect, such as https://www.example.com; "*" allows all."""
     check_signatures: bool = True
-    """Whether requests of phone providers must be signed."""
+    """Whether phone providers' requests must be signed."""
     page: bool = True
     """Whether the web page is served."""
     observe: Literal["development", "always", "never"] = "development"
     """When clients may see the floor's state and every turn's latency ("development": without keys)."""
     report: Literal["none", "name", "full"] = "full"
-    """What clients are told of tool calls: nothing, the name, or the name with arguments and results."""
+    """What clients receive about tool calls: nothing, the name, or also arguments and results."""
     secret: str = field(default_factory=lambda: token_hex(32), repr=False)
-    """Signs URLs that the server issues. Servers that share a public URL must share it."""
+    """The key that signs URLs which the server issues. Servers that share a public URL must share it."""
 
     capacity: int = 100
-    """The most concurrent sessions; further ones are refused with 429."""
+    """The maximum of concurrent sessions; further ones are refused with 429."""
     half_open: int = 16
-    """The most WebRTC sessions whose client has not connected yet."""
+    """The maximum of WebRTC sessions whose client has not connected yet."""
     address_share: float = 0.25
-    """The share of both for one address; 0 disables the limit. Loopback and private keys are exempt."""
+    """The share of `capacity` and `half_open` that one address may use; 0 disables the limit.
+
+    Loopback addresses and private keys are exempt.
+    """
     connect_within: float = 30.0
     """How long a session waits for its client to connect."""
     join_within: float = 60.0
     """How long the token that /start returns is valid."""
     per_minute: int = 300
-    """Sessions that one address may request per minute, wrong keys counted alike."""
+    """Requests for sessions per minute and address, including those with wrong keys."""
     burst: int = 120
-    """How many of them at once."""
+    """How many of these requests may come at once."""
     body_bytes: int = 262_144
     """The largest body of a request."""
     message_bytes: int = 1_048_576
@@ -70,7 +76,7 @@ class ServerSettings:
     last_words: float = 10.0
     """How long the agent may finish speaking when its session is ended."""
     drain: float = 600.0
-    """How long running calls may continue after SIGTERM."""
+    """How long running sessions may continue after SIGTERM."""
     stop_idle_after: float = 0.0
     """Stop after this long without a session; 0 never stops."""
 
@@ -82,7 +88,7 @@ class ServerSettings:
     sip_user: str = "antiphon"
     """The user to register and to call as."""
     sip_domain: str = ""
-    """The domain to register with, such as sip.example.com; empty to take direct calls only."""
+    """The domain to register with, such as sip.example.com; empty to accept direct calls only."""
     sip_password: str = field(default="", repr=False)
     sip_registrar: str = ""
     """The outbound proxy, if it differs from the domain."""
@@ -104,13 +110,13 @@ class ServerSettings:
     isolation: Literal["loop", "process"] = "loop"
     """Whether all sessions share the server's process ("loop") or each has its own ("process")."""
     warm: int = 4
-    """With isolation "process": how many processes wait ready."""
+    """With isolation "process": how many idle processes are kept ready."""
     memory_mb: int = 512
-    """With isolation "process": memory that one may allocate after it was forked."""
+    """With isolation "process": memory that a session's process may allocate after its start."""
     cpu: float = 1.0
-    """With isolation "process": cores that one may use, averaged over about ten seconds."""
+    """With isolation "process": cores that a session may use, averaged over about ten seconds."""
     stuck_after: float = 10.0
-    """With isolation "process": how long one may not respond before it is killed."""
+    """With isolation "process": how long a process may not respond before it is killed."""
 
     def __post_init__(self) -> None:
         for name in ("capacity", "half_open", "per_minute", "burst", "body_bytes", "message_bytes"):
@@ -163,22 +169,25 @@ class ServerSettings:
 
     @property
     def keyed(self) -> bool:
-        """Whether requests need a key. A server without keys is for development on this machine."""
+        """True if requests need a key; a server without keys serves only its own machine."""
         return bool(self.public_keys or self.private_keys)
 
     @property
     def observed(self) -> bool:
-        """Whether clients may see what `observe` is about."""
+        """True if clients may see the floor's state and the latencies (see `observe`)."""
         return self.observe == "always" or (self.observe == "development" and not self.keyed)
 
     @property
     def scheme(self) -> str:
-        """The scheme that the server itself speaks: "http" or "https"."""
+        """The scheme of the server's own URL: "http" or "https"."""
         return "https" if self.tls_cert else "http"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ, **chosen: Any) -> Self:
-        """Settings from `chosen` (unless None), else from the environment, else the defaults."""
+        """Return settings from `chosen`, the environment and the defaults, in that order.
+
+        Values of `chosen` that are None are ignored. Raises ConfigurationError.
+        """
         hints = get_type_hints(cls)
         from_variables = {
             one.name: _read(one.name, text, hints[one.name])
@@ -189,7 +198,7 @@ class ServerSettings:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host name or address is loopback."""
+    """Return whether a host name or address is loopback."""
     if host == "localhost":
         return True
     try:

@@ -1,6 +1,7 @@
-"""Admits SIP calls as sessions: `antiphon serve --sip 127.0.0.1:5060`.
+"""SIP calls as sessions: `antiphon serve --sip 127.0.0.1:5060`.
 
-A process has one SIP stack, and a call cannot leave its process; so these sessions run in this event loop.
+A process has one SIP stack, and a call cannot move to another process; so these sessions run in the event
+loop of the server.
 """
 
 import asyncio
@@ -24,7 +25,10 @@ logger = logging.getLogger("antiphon.server")
 
 @asynccontextmanager
 async def answering(admission: Admission) -> AsyncGenerator[None]:
-    """Answer SIP calls inside the `with` block, if the settings say so. Raises ConfigurationError."""
+    """Answer SIP calls inside the `with` block, if `settings.sip` is set.
+
+    Raises ConfigurationError.
+    """
     if not admission.settings.sip:
         yield
         return
@@ -56,16 +60,19 @@ def _endpoint(settings: ServerSettings) -> "Endpoint":
 
 
 async def listen(admission: Admission, endpoint: "Endpoint") -> None:
-    """Admit every call, until the SIP stack stops."""
+    """Admit every call until the SIP stack stops."""
     async with asyncio.TaskGroup() as calls:
         async for ringing in endpoint.calls():
             calls.create_task(admit(admission, ringing))
     admission.draining = True  # so that /ready answers 503
-    logger.error("the SIP stack has stopped, and no call comes in any more: a new process is needed")
+    logger.error("the SIP stack has stopped and receives no more calls: a new process is needed")
 
 
 async def admit(admission: Admission, ringing: "Ringing") -> None:
-    """Begin a session with the agent that was called, else with the first; decline what is refused."""
+    """Begin a session with the agent that was called, or else with the first one.
+
+    Declines the call if the session is refused or cannot begin.
+    """
     try:
         admission.check_room()
         called = ringing.called if ringing.called in admission.host.names else None

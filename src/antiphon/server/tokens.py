@@ -1,4 +1,4 @@
-"""Tokens to join a session with: each is valid once, for a limited time."""
+"""One-time tokens with which clients join sessions; each expires after a while."""
 
 import secrets
 import time
@@ -13,7 +13,10 @@ MOST = 4096  # unused tokens that are kept; beyond it the oldest is dropped
 
 
 class Tokens(Generic[T]):
-    """A map from tokens to values. A token is 192 random bits, known to this process alone."""
+    """A map from tokens to values, in the memory of this process.
+
+    A token is 192 random bits, valid once and for a limited time.
+    """
 
     def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic, most: int = MOST) -> None:
         self._seconds = seconds
@@ -22,18 +25,24 @@ class Tokens(Generic[T]):
         self._held: dict[str, tuple[float, T]] = {}  # oldest first
 
     def mint(self, value: T, seconds: float | None = None) -> str:
-        """Make a token for a value, valid for `seconds`, or for the default time."""
+        """Return a new token for a value, valid for `seconds` or the default time."""
         token = secrets.token_urlsafe(24)
         self.keep(token, value, seconds)
         return token
 
     def redeem(self, token: str) -> T | None:
-        """Use a token up, and return its value; None if it was used, has expired or never existed."""
+        """Use a token up and return its value.
+
+        None if it was used before, has expired or never existed.
+        """
         until, value = self._held.pop(token, (0.0, None))
         return value if until > self._now() else None
 
     def keep(self, token: str, value: T, seconds: float | None = None) -> None:
-        """Make this token valid for a value; also again, if it was redeemed but the session failed."""
+        """Make a given token valid for a value.
+
+        This also restores a redeemed token whose session failed to begin.
+        """
         now = self._now()
         until = now + (self._seconds if seconds is None else seconds)
         while self._held:
@@ -44,11 +53,11 @@ class Tokens(Generic[T]):
         self._held[token] = (until, value)
 
     def __contains__(self, token: str) -> bool:
-        """Whether a token is valid."""
+        """Return whether a token is valid."""
         return self._held.get(token, (0.0,))[0] > self._now()
 
     def values(self) -> Iterator[T]:
-        """The values of all valid tokens."""
+        """Yield the values of all valid tokens."""
         now = self._now()
         return (value for until, value in self._held.values() if until > now)
 

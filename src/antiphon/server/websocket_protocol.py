@@ -1,9 +1,9 @@
 """uvicorn's websocket protocol with a fast path for calls, which bypasses ASGI.
 
-A call is fifty small messages a second each way. What uvicorn and ASGI do for each (a queue, a dict, pausing
-and resuming reads, a writer task) costs more than the rest of the call. So an unfragmented message goes
-straight to its reader, and is written straight to the socket. Everything else (handshakes, fragments, pings,
-closing, protocol errors) is passed to `websockets`, one whole frame at a time.
+A call sends and receives fifty small messages a second. What uvicorn and ASGI do for each of them (a queue, a
+dict, pausing and resuming reads, a writer task) costs more than the rest of the call. Therefore unfragmented
+messages go directly from the socket to the wire's reader, and from the wire to the socket. Everything else
+(handshakes, fragments, pings, closing, protocol errors) goes to `websockets`, one whole frame at a time.
 """
 
 import asyncio
@@ -29,26 +29,26 @@ __all__ = ["DirectWire", "WebSocketProtocol"]
 
 logger = logging.getLogger("antiphon.server")
 
-READ_AHEAD = 1_048_576  # bytes received but not read by the session, before reading from the socket pauses
-READ_SIZE = 16_384  # bytes; asyncio reads 262144, and maps and unmaps memory each time: double the cost
+READ_AHEAD = 1_048_576  # bytes that the session has not read yet, above which reading from the socket pauses
+READ_SIZE = 16_384  # bytes; asyncio's own 262144 are mapped and unmapped at each read, at twice the cost
 MESSAGE_OVERHEAD = 64  # bytes of memory that a queued message takes besides its content
 MOST_FRAGMENTS = 1024  # frames of one message
 READ_RATE, READ_BURST = 1_048_576, 4_194_304  # bytes a second, and at once, that one connection may send
-FRAME_COST = 512  # bytes added for each frame when the rate is counted, since small frames are work as well
+FRAME_COST = 512  # bytes added per frame when the rate is computed, since small frames cost time as well
 SEND_BUFFER = 131_072  # bytes of the kernel's send buffer: 2 s of audio
 TEXT, BINARY = 0x81, 0x82  # the first byte of a whole message in one frame
 MASKED = 0x80
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """A websocket connection; the ASGI extension DIRECT turns it into a Wire."""
+    """A websocket connection, which the ASGI extension DIRECT turns into a Wire."""
 
     _wire: "DirectWire | None" = None
-    _needed = 0  # bytes of the frame that `_rest` begins with; 0 if not known yet
-    _heard = False  # True once anything has come since the last ping
+    _needed = 0  # size in bytes of the frame that `_rest` begins with; 0 if not known yet
+    _data_since_ping = False
 
     def connection_made(self, transport: BaseTransport) -> None:
-        """Use a small kernel buffer, so that a slow reader is noticed."""
+        """Limit the kernel's send buffer, so that a slow reader is noticed."""
         super().connection_made(transport)
         self._rest = bytearray()  # an incomplete frame
         if hasattr(transport, "max_size"):
@@ -58,37 +58,40 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
     async def run_asgi(self) -> None:
-        """Run the application with the extension; the connection ends when the application returns."""
+        """Run the application with the extension, and close when it returns."""
         extensions = cast(dict[str, Any], self.scope)["extensions"]
         extensions[DIRECT] = self.take_over
         await super().run_asgi()
         self._abort_soon()
 
     async def send(self, message: Any) -> None:
-        """Send an ASGI message. A refusal by HTTP counts as a handshake, or uvicorn logs an error."""
+        """Send an ASGI message.
+
+        A complete HTTP response counts as the handshake; otherwise uvicorn would log an error.
+        """
         await super().send(message)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
 
     def take_over(self, queue_bytes: int) -> "DirectWire":
-        """Return the wire of the accepted websocket; from now on messages bypass ASGI."""
+        """Return the wire of the accepted websocket; messages now bypass ASGI."""
         self._wire = DirectWire(self, queue_bytes)
         return self._wire
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the wire that the connection is lost."""
+        """End the wire, if there is one."""
         super().connection_lost(exc)
         if self._wire is not None:
             self._wire.lost()
 
     def send_keepalive_ping(self) -> None:
-        """Ping the other side."""
-        self._heard = False
+        """Send a ping, and watch for any data after it."""
+        self._data_since_ping = False
         super().send_keepalive_ping()
 
     def keepalive_timeout(self) -> None:
-        """A ping was not answered: go on if other data came meanwhile, else close without waiting long."""
-        if self._heard:
+        """Close after an unanswered ping, unless other data has arrived since."""
+        if self._data_since_ping:
             self.pong_timer = self.pending_ping_payload = None
             self.schedule_ping()
         else:
@@ -96,16 +99,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._abort_soon()
 
     def handle_parser_exception(self) -> None:
-        """Close after a protocol error, even if the other side does not read the close frame."""
+        """Close after a protocol error, even if the peer does not read the close frame."""
         super().handle_parser_exception()
         self._abort_soon()
 
     def data_received(self, data: bytes) -> None:
-        """Pass unfragmented messages to the wire, and all other frames to `websockets`, one at a time."""
+        """Pass whole messages to the wire, and all other frames to `websockets`."""
         if self._wire is None:
             super().data_received(data)
             return
-        self._heard = True
+        self._data_since_ping = True
         cost = len(data)
         if self._rest:
             self._rest += data
@@ -121,7 +124,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 break
             at, size, masked = frame
             if not masked or size > self.config.ws_max_size:
-                super().data_received(data[begin:])  # which rejects it
+                super().data_received(data[begin:])  # `websockets` rejects the frame
                 return
             stop = at + 4 + size
             if stop > end:
@@ -135,7 +138,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._wire.count(cost)
 
     def _feed_wire(self, data: bytes, begin: int, at: int, stop: int) -> bool:
-        """Feed the wire the message of one frame; False if the frame is not a whole message."""
+        """Feed a frame's message to the wire; False if the frame is not a whole message."""
         kind = data[begin]
         if (kind != TEXT and kind != BINARY) or self.conn.current_size is not None or self.close_sent:
             return False
@@ -151,7 +154,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         return True
 
     def handle_cont(self, event: Frame) -> None:
-        """Handle a continuation frame; too many of them close the connection, however small they are."""
+        """Handle a continuation frame; a message of too many frames is rejected."""
         if len(self.frames) >= MOST_FRAGMENTS:
             self.conn.send_close(1009, "too many fragments")
             self.handle_parser_exception()
@@ -159,7 +162,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
-        """Feed the wire a message that came in several frames."""
+        """Feed a message of several frames to the wire."""
         if self._wire is None:
             super().send_receive_event_to_app()
             return
@@ -185,9 +188,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
 
 def _frame(data: bytes, begin: int, end: int) -> tuple[int, int, bool] | None:
-    """The position of a frame's mask, the size of its content, and whether it is masked; RFC 6455, 5.2.
+    """Parse the head of a frame (RFC 6455 section 5.2); None if it is incomplete.
 
-    None if the head is incomplete.
+    Returns the position of the mask, the size of the content in bytes, and whether it is masked.
     """
     if end - begin < 2:
         return None
@@ -202,7 +205,7 @@ def _frame(data: bytes, begin: int, end: int) -> tuple[int, int, bool] | None:
 
 
 class DirectWire:
-    """The wire of a websocket that reads from and writes to its connection directly."""
+    """A websocket's wire that reads from and writes to its connection directly."""
 
     def __init__(self, protocol: WebSocketProtocol, queue_bytes: int) -> None:
         self._protocol = protocol
@@ -210,15 +213,15 @@ class DirectWire:
         self._received: deque[bytes | str] = deque()
         self._received_bytes = 0
         self._pauses: set[str] = set()
-        """Why reading is paused: "unread" (the session is behind), "fast" (the client exceeds READ_RATE)."""
+        """The reasons why reading is paused: "unread" (over READ_AHEAD) or "fast" (over READ_RATE)."""
         self._excess, self._counted_at = 0.0, 0.0
-        """Bytes received beyond READ_RATE, and when that was counted."""
+        """Bytes received in excess of READ_RATE, and when they were counted."""
         self._over = False
         self._reader: asyncio.Future[None] | None = None
         self._lost: asyncio.Future[None] = protocol.loop.create_future()
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the other side has gone or `close` was called."""
+        """Return the next message; None once the websocket is closed."""
         while not self._received:
             if self._over:
                 return None
@@ -231,7 +234,7 @@ class DirectWire:
         return message
 
     def send(self, message: bytes | str) -> None:
-        """Write a message to the socket without waiting; does nothing once the websocket is closed."""
+        """Write a message without waiting; does nothing once the websocket is closed."""
         if self._over or self._protocol.transport.is_closing():
             return
         kind, content = (TEXT, message.encode()) if isinstance(message, str) else (BINARY, message)
@@ -250,7 +253,7 @@ class DirectWire:
             self._end()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close, and wait at most two seconds for the other side to do the same."""
+        """Close, and wait at most two seconds for the peer to close as well."""
         self._protocol.finish(code, reason)
         self._end()
         await asyncio.wait([self._lost], timeout=2 * CLOSE_WITHIN)
@@ -266,7 +269,7 @@ class DirectWire:
         self._wake()
 
     def count(self, cost: int) -> None:
-        """Count received bytes; reading pauses while a client exceeds READ_RATE, to spare other calls."""
+        """Count received bytes, and pause reading while the client exceeds READ_RATE."""
         now = self._protocol.loop.time()
         self._excess = max(0.0, self._excess - (now - self._counted_at) * READ_RATE) + cost
         self._counted_at = now
@@ -275,8 +278,8 @@ class DirectWire:
             self._protocol.loop.call_later(ahead / READ_RATE, self._resume, "fast")
 
     def lost(self) -> None:
-        """The connection is lost."""
-        self._over = True  # what was received may still be read
+        """End the wire after the connection was lost."""
+        self._over = True  # messages that were received can still be read
         self._wake()
         if not self._lost.done():
             self._lost.set_result(None)

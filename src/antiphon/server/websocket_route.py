@@ -1,4 +1,4 @@
-"""Websocket routes: a handler accepts a websocket as a `Wire`, or refuses it with an HTTP status."""
+"""Websocket routes, whose handlers accept a websocket as a `Wire` or refuse it."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -19,12 +19,12 @@ logger = logging.getLogger("antiphon.server")
 DIRECT = "antiphon.wire"
 """Our ASGI extension: a function that takes `queue_bytes` and returns the accepted websocket as a Wire."""
 CLOSE_CODES = {429: 1013, 503: 1013, 500: 1011}
-"""Websocket close codes for HTTP statuses, once a websocket is open; any other status is POLICY_VIOLATION."""
+"""The close codes of an open websocket, by HTTP status; for any other status, POLICY_VIOLATION."""
 POLICY_VIOLATION = 1008
 
 
 class PendingWebSocket(WebSocket):
-    """A websocket that was requested, and is neither accepted nor refused yet."""
+    """A requested websocket that is neither accepted nor refused yet."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(scope, receive, send)
@@ -32,7 +32,7 @@ class PendingWebSocket(WebSocket):
         self._wire: Wire | None = None
 
     async def open(self, queue_bytes: int) -> Wire:
-        """Accept it; returns its Wire."""
+        """Accept the websocket and return its Wire."""
         offered: list[str] = self.scope.get("subprotocols") or []
         await self.accept(offered[0] if offered else None)  # Asterisk offers "media", browsers none
         direct: Callable[[int], Wire] | None = self.scope.get("extensions", {}).get(DIRECT)
@@ -40,12 +40,15 @@ class PendingWebSocket(WebSocket):
         return self._wire
 
     async def end(self) -> None:
-        """Close it, if it is open."""
+        """Close the websocket if it is open."""
         if self._wire is not None:
             await self._wire.close()
 
     async def refuse(self, error: Refused) -> None:
-        """Answer with the HTTP status if it is not open yet and the server can; otherwise close it."""
+        """Answer with the error's HTTP status, or close the websocket if it is open.
+
+        A server without the ASGI extension for HTTP responses can only close it.
+        """
         code = CLOSE_CODES.get(error.status, POLICY_VIOLATION)
         if self._wire is not None:
             await self._wire.close(code, error.detail)
@@ -67,7 +70,9 @@ class SocketRoute(WebSocketRoute):
                 await pending.refuse(error)
             except Exception:
                 logger.exception("a websocket at %s failed", path)
-                await pending.refuse(Refused(500, "the server has failed at this; its log says why"))
+                await pending.refuse(
+                    Refused(500, "the server failed to handle this request; its log says why")
+                )
             else:
                 await pending.end()
 

@@ -1,4 +1,4 @@
-"""For tests of agents, services and transports: virtual time, scripted services, conformance suites."""
+"""Virtual time, scripted services and conformance suites, for your own tests."""
 
 from .client import Told, WireClient
 from .conformance.audio import check_eot, check_filter, check_stt, check_tts, check_vad

@@ -1,4 +1,4 @@
-"""A call in a test, with all that happened in it, and what must be true of every call.
+"""Calls in tests: a recording of all events, and checks for every call.
 
 call = await hold(agent, [CallerLine(loud(1.0), wait=0.5, cue="now")])
 check(call)
@@ -76,7 +76,7 @@ class SeenItem:
 
 
 class HeldCall:
-    """A session over `parts` that records all that happens in it.
+    """A session over `parts` that records all its events.
 
     async with HeldCall([Shout(), Playout()]) as call:
         await call.session.say("hello")
@@ -97,7 +97,7 @@ class HeldCall:
         self.seen.append(SeenItem(now, source, what, is_input))
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is nothing to close."""
 
     async def __aenter__(self) -> Self:
         await self.session.start()
@@ -109,7 +109,10 @@ class HeldCall:
         await self.session.cancel("the test is over")
 
     def all(self, kind: type[T], reply: int | None = None) -> list[T]:
-        """Return the frames or signals of this exact type, in order, of one reply or of all."""
+        """Return the frames or signals of this exact type, in order.
+
+        With `reply`, only those of that reply.
+        """
         return [
             seen.what
             for seen in self.seen
@@ -117,7 +120,7 @@ class HeldCall:
         ]
 
     def times(self, kind: type) -> list[float]:
-        """Return when the frames or signals of this exact type happened."""
+        """Return the times of the frames or signals of this exact type."""
         return [seen.at for seen in self.seen if type(seen.what) is kind]
 
     def part(self, kind: type[T]) -> T:
@@ -138,16 +141,16 @@ class HeldCall:
         return [seen for seen in self.seen if seen.source == playout.name and type(seen.what) is AgentAudio]
 
     def pcm(self, reply: int) -> bytes:
-        """Return what was sent of a reply's voice."""
+        """Return the samples that were sent of a reply's voice."""
         pieces = [seen.what for seen in self.voice]
         return b"".join(
             piece.pcm for piece in pieces if isinstance(piece, AgentAudio) and piece.reply == reply
         )
 
     def story(self) -> list[tuple[float, str]]:
-        """Return a transcript, (time, line), with what tools answered and what failed.
+        """Return a transcript of (time, line), including tools' results and failures.
 
-        A reply's time is that of its first sample, its text what was heard; a dash marks an interrupted one.
+        A reply has the time of its first sample and the text that was heard; a dash marks an interrupted one.
         """
         begun: dict[int, float] = {}
         lines: list[tuple[float, str]] = []
@@ -160,7 +163,7 @@ class HeldCall:
                 case ReplyStarted(reply) | PlayoutStarted(reply):
                     begun[reply] = seen.at
                 case ReplyEnded(speculative=True):
-                    pass  # it was dropped before anybody heard it
+                    pass  # dropped before it was audible
                 case ReplyEnded(reply, _, heard, interrupted):
                     said = heard.strip() + " —" * interrupted
                     lines.append((begun[reply], f"agent: {said.strip()}"))
@@ -175,7 +178,7 @@ class HeldCall:
         return sorted(lines, key=lambda line: line[0])
 
     def reads(self, expected: str, *, within: float = 0.3) -> None:
-        """Assert that the story has exactly these lines, each within `within` seconds of its time."""
+        """Assert that the story has exactly these lines, at these times (± `within`)."""
         wanted = [line.strip().split(maxsplit=1) for line in expected.strip().splitlines()]
         told = "\n".join(f"{at:7.2f}  {line}" for at, line in self.story())
         assert [line for _, line in wanted] == [line for _, line in self.story()], f"it went:\n{told}"
@@ -184,7 +187,7 @@ class HeldCall:
 
 
 class PipelineMaker(Protocol):
-    """Anything that makes a pipeline for a transport, such as an agent."""
+    """A maker of pipelines for a transport, such as an agent."""
 
     def pipeline(self, transport: Transport) -> Sequence[Part]: ...
 
@@ -197,7 +200,10 @@ async def hold(
     linger: float = 3.0,
     at_most: float = 600.0,
 ) -> HeldCall:
-    """Have a scripted caller talk to an agent until it hangs up; returns the call, which left no task."""
+    """Have a scripted caller talk to an agent until it hangs up, and return the call.
+
+    Also asserts that the call leaves no task behind.
+    """
     call = HeldCall(agent.pipeline(Caller(lines, sample_rate, linger=linger, at_most=at_most)))
     async with call:
         await call.session.wait()
@@ -211,7 +217,10 @@ def services(
     *,
     turn_scores: Sequence[float | Exception] = (1.0,),
 ) -> dict[str, Any]:
-    """Return scripted services for Agent("...", **services(["hello"], ["Hello, who is there?"]))."""
+    """Return scripted services, to pass to an agent by name.
+
+    Agent("...", **services(["hello"], ["Hello, who is there?"]))
+    """
     return {
         "stt": ScriptedSTT(hears),
         "llm": ScriptedLLM(says),
@@ -222,7 +231,7 @@ def services(
 
 
 def check(call: HeldCall) -> None:
-    """Assert all that must be true of every call that is over."""
+    """Assert everything that must be true of a call after its end."""
     one_end_for_each_start(call)
     heard_is_prefix_of_said(call)
     nothing_of_an_old_reply(call)
@@ -233,7 +242,10 @@ def check(call: HeldCall) -> None:
 
 
 def one_end_for_each_start(call: HeldCall) -> None:
-    """Assert that the session began and ended once, and so did each reply, one at a time, numbered from 1."""
+    """Assert that the session and each reply began once and ended once.
+
+    Replies must come one at a time, numbered from 1.
+    """
     assert [
         type(seen.what) for seen in call.seen if isinstance(seen.what, SessionStarted | SessionEnded)
     ] == [
@@ -260,7 +272,7 @@ def one_end_for_each_start(call: HeldCall) -> None:
 
 
 def heard_is_prefix_of_said(call: HeldCall) -> None:
-    """Assert that what was heard of a reply is the beginning of its text, and ends at a word."""
+    """Assert that what was heard of a reply is a prefix of its text, in whole words."""
     for ended in call.all(ReplyEnded):
         assert ended.text.startswith(ended.heard), ended
         cut = ended.text[len(ended.heard) :]
@@ -280,7 +292,7 @@ def nothing_of_an_old_reply(call: HeldCall) -> None:
 
 
 def voice_is_paced(call: HeldCall) -> None:
-    """Assert that the voice came in pieces of 20 ms, none overlapping and none ahead of its time."""
+    """Assert that the voice came in pieces of 20 ms, without overlaps and not early."""
     playout = call.session.playout
     if not isinstance(playout, Playout):
         return
@@ -290,7 +302,7 @@ def voice_is_paced(call: HeldCall) -> None:
         audio = seen.what
         if seen.source != playout.name:
             continue
-        if isinstance(audio, PlayoutPaused):  # what the transport had ahead is dropped, and comes again
+        if isinstance(audio, PlayoutPaused):  # what was sent ahead is dropped, and sent again
             ends, before = 0, None
             continue
         if not isinstance(audio, AgentAudio):
@@ -300,9 +312,9 @@ def voice_is_paced(call: HeldCall) -> None:
         if before is not None and before.reply == audio.reply != 0:
             assert len(before.pcm) // 2 == piece, f"a short piece within reply {audio.reply}"
             assert audio.at >= ends, f"{ends - audio.at} samples overlap at {seen.at}"
-        fades = 0.02 if samples < piece else 0.0  # a fade-out follows the piece that is being heard
+        fades = 0.02 if samples < piece else 0.0  # a fade-out follows the piece that is playing
         assert audio.at / playout.sample_rate <= seen.at + playout.lead + fades + 1e-4, (
-            f"ahead of its time: {seen.at}"
+            f"sent too early: {seen.at}"
         )
         ends, before = audio.at + samples, audio
 
@@ -322,7 +334,7 @@ def tools_have_answers(call: HeldCall) -> None:
 
 
 def context_is_what_was_said_and_heard(call: HeldCall) -> None:
-    """Assert that the context is the user's turns and what was heard of the replies, in order."""
+    """Assert that the context is the user's turns and the heard text of the replies."""
     heard = {ended.reply: ended.heard for ended in call.all(ReplyEnded)}
     wanted: list[tuple[str, str]] = []
     for seen in call.seen:
@@ -343,7 +355,7 @@ def _words(text: str) -> str:
 
 
 def _joined(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Join what one side says in a row; leaves out empty lines."""
+    """Join consecutive lines of the same side, and leave out empty ones."""
     joined: list[tuple[str, str]] = []
     for who, text in lines:
         if not text:
@@ -355,7 +367,10 @@ def _joined(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def no_task_left(*but: str) -> None:
-    """Assert that no other task runs in this loop, except those whose names contain one of `but`."""
+    """Assert that no other task runs in this loop.
+
+    Tasks whose names contain one of `but` are ignored.
+    """
     left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     names = [task.get_name() for task in left if not any(name in task.get_name() for name in but)]
     assert not names, f"still running: {', '.join(names)}"

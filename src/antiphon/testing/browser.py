@@ -1,7 +1,7 @@
-"""A stand-in for a browser: a peer that does over WebRTC what the SmallWebRTC clients do.
+"""A fake browser: a WebRTC peer that behaves like the SmallWebRTC clients.
 
 It offers voice, camera, screen and a data channel, sends its candidates after the answer, and pings once a
-second. Its microphone is silent unless a test has it say something; its camera shows the pictures of a test.
+second. Its microphone is silent until a test has it say something; its camera shows a test's pictures.
 """
 
 import asyncio
@@ -32,8 +32,9 @@ Ask = Callable[[dict[str, Any]], Awaitable[Mapping[str, Any]]]
 
 
 class Browser:
-    """Connects by `offer` and `candidates`, two callbacks in place of the client's HTTP requests.
+    """A browser that signals by two callbacks instead of HTTP requests.
 
+    `offer` and `candidates` are called with the bodies of the requests and return those of the responses.
     `heard` is the audio that it received, mono 16-bit at 16 kHz; `seen` the pictures, `messages` the texts.
     """
 
@@ -106,7 +107,7 @@ class Browser:
             await self._candidates({"pc_id": self.pc_id, "candidates": several})
 
     async def restart(self) -> None:
-        """Connect anew for the same conversation, as after a change of network."""
+        """Connect again for the same conversation, as after a change of network."""
         self.vanish()
         old, self.microphone, self.camera = self.pc, self.microphone.renewed(), BrowserCamera()
         self.screen = None if self.screen is None else BrowserCamera()
@@ -150,22 +151,22 @@ class BrowserMicrophone(aiortc.MediaStreamTrack):
         super().__init__()
         self.muted = False
         self.spoken: list[float] = []
-        """When the first sample of each `say` was sent, in the loop's time."""
-        self._said: deque[tuple[bytes, bool]] = deque()  # pieces; True for the first of a `say`
+        """The loop's times at which the first sample of each `say` was sent."""
+        self._unsent: deque[tuple[bytes, bool]] = deque()  # pieces; True for the first of a `say`
         self._encode = opus.OpusEncoder(HZ)
         self._begun: float | None = None
         self._count = 0
 
     def renewed(self) -> "BrowserMicrophone":
-        """Return a new track that goes on with what is still to be said."""
+        """Return a new track that continues with what is still to be said."""
         new = BrowserMicrophone()
-        new._said, new.spoken = self._said, self.spoken
+        new._unsent, new.spoken = self._unsent, self.spoken
         return new
 
     def say(self, pcm: bytes) -> None:
-        """Speak, from the next piece on: mono 16-bit samples at 48 kHz."""
+        """Queue mono 16-bit samples at 48 kHz, to speak from the next piece on."""
         size = PIECE * 2
-        self._said += [(pcm[at : at + size].ljust(size, b"\0"), at == 0) for at in range(0, len(pcm), size)]
+        self._unsent += [(pcm[at : at + size].ljust(size, b"\0"), at == 0) for at in range(0, len(pcm), size)]
 
     async def recv(self) -> "Packet[Stream]":
         """Return the next piece when it is complete, as a real microphone would."""
@@ -182,9 +183,9 @@ class BrowserMicrophone(aiortc.MediaStreamTrack):
         return packet
 
     def _next(self, begun: float) -> bytes:
-        if not self._said:
+        if not self._unsent:
             return SILENCE
-        piece, is_first = self._said.popleft()
+        piece, is_first = self._unsent.popleft()
         if is_first:
             self.spoken.append(begun)
         return self._encode(piece)[0]

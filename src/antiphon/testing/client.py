@@ -1,4 +1,4 @@
-"""A client of the client protocol on a wire in memory, for tests of transports and agents."""
+"""A client of the client protocol on a wire in memory, for tests."""
 
 import asyncio
 import base64
@@ -23,9 +23,9 @@ class Told:
 
 
 class WireClient:
-    """A wire with a client at its far end, which sends what a test says and keeps what it receives.
+    """A wire with a scripted client at its far end.
 
-    Times are those of the event loop.
+    The client sends what the test tells it to, and keeps what it receives. Times are those of the event loop.
     """
 
     def __init__(self, framing: Framing | None = None) -> None:
@@ -36,12 +36,12 @@ class WireClient:
         self.closed: int | None = None
         """The code with which the agent's side closed the wire."""
         self._gone = False
-        self._said: asyncio.Queue[bytes | str | None] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[bytes | str | None] = asyncio.Queue()
 
     # What a test does --------------------------------------------------------------------------------
 
     def ready(self, version: str = "2.1.0") -> None:
-        """Send the message with which a client begins."""
+        """Send the client's first message, "client-ready"."""
         self.say("client-ready", {"version": version, "about": {"library": "test"}}, "ready")
 
     def say(self, kind: str, data: Any = None, number: str = "1") -> None:
@@ -51,21 +51,21 @@ class WireClient:
 
     def put(self, message: bytes | str) -> None:
         """Send raw bytes or text."""
-        self._said.put_nowait(message)
+        self._outgoing.put_nowait(message)
 
     def leave(self) -> None:
         """Close the wire from the client's side."""
-        self._said.put_nowait(None)
+        self._outgoing.put_nowait(None)
 
     async def talk(self, pcm: bytes, sample_rate: int = 16000) -> None:
-        """Send audio in pieces of 20 ms, each at its time."""
+        """Send mono 16-bit audio in real time, in pieces of 20 ms."""
         size = sample_rate // 50 * 2
         for begun in range(0, len(pcm), size):
             await asyncio.sleep(0.02)
             self.sound(pcm[begun : begun + size], sample_rate)
 
     def sound(self, pcm: bytes, sample_rate: int = 16000) -> None:
-        """Send samples in one message."""
+        """Send audio in one message."""
         if isinstance(self.framing, Json):
             audio = base64.b64encode(pcm).decode()
             self.say("raw-audio", {"base64Audio": audio, "sampleRate": sample_rate, "numChannels": 1}, "")
@@ -83,10 +83,10 @@ class WireClient:
     # The wire ----------------------------------------------------------------------------------------
 
     async def receive(self) -> bytes | str | None:
-        """Return what the client sends next; None after its end."""
+        """Return the client's next message; None once it has left."""
         if self.closed is not None or self._gone:
             return None
-        message = await self._said.get()
+        message = await self._outgoing.get()
         self._gone = message is None
         return message
 
@@ -112,4 +112,4 @@ class WireClient:
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the wire from the agent's side."""
         self.closed = code
-        self._said.put_nowait(None)
+        self._outgoing.put_nowait(None)

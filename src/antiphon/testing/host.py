@@ -1,4 +1,4 @@
-"""A host for tests of a server: its sessions hold no conversation, and end when they are told to."""
+"""A host for tests of a server, whose sessions have no agent."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,7 +23,10 @@ __all__ = ["ScriptedHost", "ScriptedSession"]
 
 
 class ScriptedSession:
-    """A session that answers every offer, and sends back what it receives over its wire."""
+    """A session that echoes its wire's messages and answers every offer.
+
+    It lasts until `end` is called or the client leaves.
+    """
 
     def __init__(
         self, host: "ScriptedHost", opening: Opening, wire: Wire | None, ringing: "Ringing | None"
@@ -31,7 +34,7 @@ class ScriptedSession:
         self.opening = opening
         self.ringing = ringing
         self.asked: list[Offer | Candidates] = []
-        """The offers and candidates that it was given."""
+        """The offers and candidates that it has received."""
         self._host = host
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._echo = None if wire is None else asyncio.create_task(self._listen(wire))
@@ -56,7 +59,7 @@ class ScriptedSession:
             raise self._host.refuses
 
     async def wait(self) -> str:
-        """Wait until `end` is called; returns the reason."""
+        """Wait until the session is over and return the reason."""
         return await asyncio.shield(self._over)
 
     async def end(self, reason: str) -> None:
@@ -82,7 +85,7 @@ class ScriptedSession:
 
 
 class ScriptedHost:
-    """A host with room for `room` sessions; `opened` keeps all of them."""
+    """A host with room for `room` sessions, which keeps all of them in `opened`."""
 
     def __init__(
         self, on_report: OnReport, names: Sequence[str] = ("agent", "other"), room: int = 100
@@ -94,25 +97,28 @@ class ScriptedHost:
         self.sessions: dict[str, ScriptedSession] = {}
         """The sessions that are not over."""
         self.refuses: Refused | None = None
-        """If set, every offer and candidate is refused with it."""
+        """The refusal to raise at every offer and candidate, if any."""
 
     @property
     def running(self) -> int:
-        """How many sessions are open."""
+        """The number of open sessions."""
         return len(self.sessions)
 
     @property
     def room(self) -> int:
-        """How many more sessions could be opened now."""
+        """The number of sessions that could be opened now."""
         return self.capacity - self.running
 
     async def start(self) -> None:
-        """Nothing has to be loaded."""
+        """Do nothing: there is nothing to load."""
 
     async def open(
         self, opening: Opening, wire: Wire | None, ringing: "Ringing | None" = None
     ) -> ScriptedSession:
-        """Open a session; without a wire its client connects when `ScriptedSession.begin` is called."""
+        """Open a session.
+
+        Without a wire, it begins when the test calls `ScriptedSession.begin`.
+        """
         session = self.sessions[opening.session] = ScriptedSession(self, opening, wire, ringing)
         self.opened.append(session)
         return session

@@ -1,6 +1,6 @@
-"""Services that follow a script, in exactly the time that it says, and remember what they were asked.
+"""Services that follow a script with exact timing, and record their input.
 
-A script may contain exceptions, which are raised at their turn.
+A script may contain exceptions, which are raised in its order.
 """
 
 import asyncio
@@ -28,12 +28,12 @@ __all__ = ["LoudVAD", "ScriptedEOT", "ScriptedLLM", "ScriptedSTT", "ScriptedTTS"
 
 
 def loud(seconds: float, sample_rate: int = 16000) -> bytes:
-    """Return audio that `LoudVAD` judges to be speech."""
+    """Return audio that `LoudVAD` detects as speech."""
     return b"\x00\x40" * round(seconds * sample_rate)
 
 
 class LoudVAD(VoiceActivity):
-    """Judges a window to be speech if most of its samples are not zero."""
+    """A detector by loudness: a window of mostly zeros is silence, others speech."""
 
     def __init__(self, sample_rate: int = 16000) -> None:
         self.sample_rate = sample_rate
@@ -46,7 +46,7 @@ class LoudVAD(VoiceActivity):
 
 
 class ScriptedEOT(EndOfTurn):
-    """Returns these probabilities, one after the other, and the last one again and again."""
+    """An end-of-turn service with these scores in order; the last one is repeated."""
 
     def __init__(self, scores: Sequence[float | Exception] = (1.0,), delay: float = 0.03) -> None:
         self.sample_rate = 16000
@@ -66,7 +66,10 @@ class ScriptedEOT(EndOfTurn):
 
 
 class ScriptedSTT(SpeechToText):
-    """Hears these texts, one for each stretch of speech, `delay` seconds after each was asked for."""
+    """A segmented STT with these texts, one per utterance.
+
+    Each comes `delay` seconds after it was requested by a Flush.
+    """
 
     segmented = True
 
@@ -80,7 +83,10 @@ class ScriptedSTT(SpeechToText):
         """The bytes of audio of each utterance."""
 
     async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
-        """Yield one Recognized for each Flush after audio; interim words are those of the final ones."""
+        """Yield one Recognized for each Flush after audio.
+
+        An interim transcript has the same text as the final one.
+        """
         size, answered = 0, -1
         async for item in audio:
             if isinstance(item, AudioChunk):
@@ -101,10 +107,10 @@ class ScriptedSTT(SpeechToText):
 
 
 class StreamingSTT(SpeechToText):
-    """Hears these words at these times, in seconds of its audio; the script says what is final.
+    """A streaming STT with these results, at these times in seconds of its audio.
 
-    A final Flush is answered with "" if the last words were final, else by the script's next final words, if
-    there are any.
+    A final Flush is answered with "" if the last transcript was final. Otherwise, the next final transcript
+    of the script answers it.
     """
 
     segmented = False
@@ -119,19 +125,19 @@ class StreamingSTT(SpeechToText):
     async def transcribe(
         self, audio: AsyncIterator[AudioChunk | Flush]
     ) -> AsyncIterator[Recognized | TurnHint]:
-        """Yield the words of the script when their time has come."""
-        owes = False
+        """Yield each result of the script when its time has come."""
+        unfinished = False  # True after an interim transcript
         async for item in audio:
             if isinstance(item, AudioChunk):
                 self.seconds += len(item.pcm) / 2 / self.sample_rate
-            elif item.final and not owes:
+            elif item.final and not unfinished:
                 yield Recognized("", True)
             while self.hears and self.hears[0][0] <= self.seconds + 1e-6:
                 _, heard = self.hears.pop(0)
                 if isinstance(heard, Exception):
                     raise heard
                 if isinstance(heard, Recognized):
-                    owes = not heard.final
+                    unfinished = not heard.final
                 yield heard
 
 
@@ -139,10 +145,11 @@ Answer = str | ToolCall | Exception
 
 
 class ScriptedLLM(LanguageModel):
-    """Answers with these, one list for each generation: text (word by word), tool calls, exceptions.
+    """A language model with these answers, one for each generation.
 
-    After a cancelled generation, the same question, or one that continues it, gets the same answer again. The
-    first token comes after `first` seconds, each further word after `each`.
+    An answer is a text or a list of texts (sent word by word), tool calls and exceptions. After a cancelled
+    generation, the same question, or a longer version of it, gets the same answer again. The first token
+    comes after `first` seconds, each further word after `each`.
     """
 
     def __init__(
@@ -154,13 +161,13 @@ class ScriptedLLM(LanguageModel):
         self.first = first
         self.each = each
         self.contexts: list[Context] = []
-        """The contexts that it was given, in order."""
+        """The contexts of all generations, in order."""
         self.cancelled = 0
-        self._answer: list[Answer] = []  # the newest
-        self._cancelled = False  # True if the newest generation was
+        self._answer: list[Answer] = []  # of the newest generation
+        self._cancelled = False  # True if the newest generation was cancelled
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """Yield the next answer of the script; nothing once that is used up."""
+        """Yield the next answer of the script; nothing after the last one."""
         before = self.contexts[-1].entries if self.contexts else None
         self.contexts.append(context)
         same_place = before is not None and bool(before) and before[:-1] == context.entries[:-1]
@@ -186,9 +193,9 @@ class ScriptedLLM(LanguageModel):
 
 
 class ScriptedTTS(TextToSpeech):
-    """Speaks `rate` characters a second, in chunks of 100 ms, the first of a piece after `first` seconds.
+    """A TTS that speaks `rate` characters a second, in chunks of 100 ms.
 
-    With `words` it yields word times as well.
+    The first chunk of each piece comes after `first` seconds. With `words`, word times are yielded as well.
     """
 
     def __init__(
@@ -199,9 +206,9 @@ class ScriptedTTS(TextToSpeech):
         self.rate = rate
         self.words = words
         self.spoken: list[str | Exception] = []
-        """The pieces that it was given, in order."""
+        """The pieces of text that were spoken, in order."""
         self.failures: list[Exception] = []
-        """Exceptions to raise at the next pieces, one at each."""
+        """Exceptions to raise at the next pieces of text, one at each."""
         self.cancelled = 0
 
     async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word, None]:

@@ -1,4 +1,4 @@
-"""A SIP telephone for tests: it sends and answers packet by packet, as a test tells it to.
+"""A SIP telephone for tests, which are in control of every packet.
 
     async with softphone() as phone:
         call = await phone.call("127.0.0.1:5060")       # INVITE, 200, ACK
@@ -6,9 +6,9 @@
         phone.answer(refer, "202 Accepted")
         call.ask("NOTIFY", "SIP/2.0 486 Busy Here", Event="refer", ...)
 
-It retransmits nothing, and answers nothing by itself but re-invitations, which any telephone accepts. Of a
-retransmitted packet it keeps one. RFC 3261 (SIP), 3515 (REFER), 4566 (SDP), 3550 (RTP), 4733 (telephone
-events).
+It retransmits nothing, and answers nothing by itself except re-invitations, which any telephone accepts. It
+ignores retransmissions of packets that it has received. RFC 3261 (SIP), 3515 (REFER), 4566 (SDP), 3550 (RTP),
+4733 (telephone events).
 """
 
 import asyncio
@@ -37,7 +37,7 @@ Coding = tuple[Callable[[bytes], bytes], Callable[[bytes], bytes], int]
 
 
 def free_port() -> int:
-    """Return a port that is free for UDP and TCP, outside the range of ephemeral ports."""
+    """Return a port that is free for UDP and TCP, and is not an ephemeral one."""
     while True:
         port = random.randrange(20000, 30000)
         with (
@@ -78,20 +78,23 @@ class Packet:
 
     @property
     def what(self) -> str:
-        """The method of a request, or the status and method of an answer, such as "200 INVITE"."""
+        """The method of a request; of an answer also the status, such as "200 INVITE"."""
         if self.first.startswith("SIP/2.0 "):
             return f"{self.first.split()[1]} {self['CSeq'].split()[-1]}"
         return self.first.split()[0]
 
 
 class SoftphoneMedia(asyncio.DatagramProtocol):
-    """Sends RTP, a tone while it `speaks` and else silence, and keeps what it receives."""
+    """The audio of a call, by RTP.
+
+    It sends a tone while `speaks` is true and silence otherwise, and keeps what it receives.
+    """
 
     def __init__(self) -> None:
         self.heard: list[tuple[float, int, bytes]] = []
         """The time, sequence number and samples of each packet."""
         self.kinds: list[int] = []
-        """The payload types that it received, without repetitions in a row."""
+        """The payload types that it received, in order, without repetitions."""
         self.kind = 0
         """The payload type that it sends: 0 is mu-law, 8 A-law, 9 G.722."""
         self.pressed: list[int] = []
@@ -155,7 +158,7 @@ class SoftphoneMedia(asyncio.DatagramProtocol):
 
 @dataclass
 class Dialog:
-    """A SIP dialog from the telephone's side: its identifiers, and where its requests go."""
+    """A SIP dialog of the telephone: its identifiers and the address of the peer."""
 
     phone: "Softphone"
     call_id: str
@@ -172,7 +175,7 @@ class Dialog:
         self.phone.request(self, method, body, headers)
 
     async def invite(self, body: str) -> Packet:
-        """Send a re-invitation with this SDP; returns the answer."""
+        """Send a re-invitation with this SDP, and return the answer."""
         self.ask("INVITE", body, Content_Type="application/sdp")
         answer = await self.phone.expect("200 INVITE")
         self.ask("ACK")
@@ -190,24 +193,24 @@ class Softphone(asyncio.DatagramProtocol):
 
     name: str = "caller"
     seen: list[Packet] = field(default_factory=list[Packet])
-    """All packets that came, in order, without retransmissions."""
+    """All packets that were received, in order, without retransmissions."""
 
     def __post_init__(self) -> None:
         self.port = 0
         self.accepts = True
-        """True if re-invitations are accepted without the test."""
-        self._fresh: list[Packet] = []
-        self._came = asyncio.Event()
-        self._branches: set[tuple[str, str]] = set()
+        """True if re-invitations are accepted automatically."""
+        self._unread: list[Packet] = []
+        self._arrived = asyncio.Event()
+        self._received: set[tuple[str, str]] = set()
         self._tags: dict[str, str] = {}
-        self._from: dict[int, tuple[str, int]] = {}
+        self._senders: dict[int, tuple[str, int]] = {}
         self._dialogs: dict[str, Dialog] = {}
-        self._running: list[asyncio.Task[None]] = []
-        self._open: list[asyncio.BaseTransport] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._transports: list[asyncio.BaseTransport] = []
 
     @property
     def uri(self) -> str:
-        """Its address."""
+        """The SIP URI of the telephone."""
         return f"sip:{self.name}@{HERE}:{self.port}"
 
     # Packets ---------------------------------------------------------------------------------------
@@ -215,35 +218,38 @@ class Softphone(asyncio.DatagramProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)
         self.port = transport.get_extra_info("sockname")[1]
-        self._open.append(transport)
+        self._transports.append(transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if not data.strip():
             return  # RFC 5626 keep-alive
         packet = Packet.read(data)
         mark = (packet["Via"], packet.what)
-        if mark in self._branches:
+        if mark in self._received:
             return
-        self._branches.add(mark)
+        self._received.add(mark)
         self.seen.append(packet)
-        self._from[id(packet)] = addr
+        self._senders[id(packet)] = addr
         dialog = self._dialogs.get(packet["Call-ID"])
         if packet.what == "INVITE" and dialog is not None and self.accepts:
             self.answer(packet, "200 OK", sdp(dialog.media.port), Content_Type="application/sdp")
-        self._fresh.append(packet)
-        self._came.set()
+        self._unread.append(packet)
+        self._arrived.set()
 
     async def expect(self, what: str, within: float = 4.0) -> Packet:
-        """Wait for the next message of this kind, such as "INVITE" or "200 BYE", and return it."""
+        """Wait for a message such as "INVITE" or "200 BYE", and return it.
+
+        Each message is returned once, in order of arrival.
+        """
         try:
             async with asyncio.timeout(within):
                 while True:
-                    for packet in self._fresh:
+                    for packet in self._unread:
                         if packet.what == what:
-                            self._fresh.remove(packet)
+                            self._unread.remove(packet)
                             return packet
-                    self._came.clear()
-                    await self._came.wait()
+                    self._arrived.clear()
+                    await self._arrived.wait()
         except TimeoutError:
             raise AssertionError(f"no {what} came, only {[packet.what for packet in self.seen]}") from None
 
@@ -255,7 +261,7 @@ class Softphone(asyncio.DatagramProtocol):
         via = [f"Via: {value}" for name, value in request.headers if name == "via"]
         lines = [f"SIP/2.0 {status}", *via, f"From: {request['From']}", f"To: {to}"]
         lines += [f"Call-ID: {request['Call-ID']}", f"CSeq: {request['CSeq']}", f"Contact: <{self.uri}>"]
-        self._send(lines, body, headers, self._from[id(request)])
+        self._send(lines, body, headers, self._senders[id(request)])
 
     def request(self, dialog: Dialog, method: str, body: str, headers: Mapping[str, str]) -> None:
         """Send a request within a dialog."""
@@ -279,7 +285,7 @@ class Softphone(asyncio.DatagramProtocol):
     # Calls -----------------------------------------------------------------------------------------
 
     async def ring(self, where: str, to: str = "agent", body: str | None = None, **headers: str) -> Dialog:
-        """Call somebody at "address:port" without waiting for the answer."""
+        """Call a user at "address:port" without waiting for the answer."""
         host, _, port = where.rpartition(":")
         uri = f"sip:{to}@{where}"
         media = await self._media()
@@ -293,7 +299,7 @@ class Softphone(asyncio.DatagramProtocol):
         return dialog
 
     async def call(self, where: str, to: str = "agent", body: str | None = None, **headers: str) -> Dialog:
-        """Call somebody at "address:port" and wait until they answer."""
+        """Call a user at "address:port" and wait for the answer."""
         dialog = await self.ring(where, to, body, **headers)
         answer = await self.expect("200 INVITE", 10.0)
         dialog.remote = answer["To"]
@@ -307,7 +313,7 @@ class Softphone(asyncio.DatagramProtocol):
         to = f"{invite['To']};tag={self._tags.setdefault(invite['Call-ID'], secrets.token_hex(4))}"
         dialog = Dialog(
             *(self, invite["Call-ID"], to, invite["From"], _uri(invite["Contact"])),
-            *(self._from[id(invite)], media),
+            *(self._senders[id(invite)], media),
         )
         self._dialogs[dialog.call_id] = dialog
         answer = sdp(media.port) if body is None else body
@@ -318,15 +324,15 @@ class Softphone(asyncio.DatagramProtocol):
     async def _media(self) -> SoftphoneMedia:
         loop = asyncio.get_running_loop()
         transport, media = await loop.create_datagram_endpoint(SoftphoneMedia, local_addr=(HERE, 0))
-        self._open.append(transport)
-        self._running.append(asyncio.create_task(media.talk()))
+        self._transports.append(transport)
+        self._tasks.append(asyncio.create_task(media.talk()))
         return media
 
     async def close(self) -> None:
         """Close all sockets without sending anything."""
-        for task in self._running:
+        for task in self._tasks:
             task.cancel()
-        for transport in self._open:
+        for transport in self._transports:
             transport.close()
         await asyncio.sleep(0)
 
@@ -357,5 +363,5 @@ def _uri(contact: str) -> str:
 
 
 def _branch(dialog: Dialog, method: str) -> str:
-    """Return the Via branch: a CANCEL shares that of its INVITE, other requests have their own."""
+    """Return a request's Via branch; a CANCEL has the same one as its INVITE."""
     return f"{dialog.call_id}{dialog.cseq}" if method in ("INVITE", "CANCEL") else secrets.token_hex(8)

@@ -1,8 +1,8 @@
 """Conversations in virtual time: an event loop that never waits.
 
-When nothing is ready to run, its time jumps to the next timer, so that an hour of conversation takes only as
-long as its computation. Sleeps, timeouts and the session's timers all follow it, and the order of events is
-the same every time. Work for `antiphon.clock.offload` runs in place and takes no virtual time.
+When nothing is ready to run, the loop's time jumps to the next timer, so that an hour of conversation takes
+only as long as its computation. Sleeps, timeouts and the session's timers all use this time, and the order of
+events is the same every time. Work for `antiphon.clock.offload` runs in place and takes no virtual time.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ STANDSTILL = 5.0  # real seconds to wait for a thread or a socket if no timer is
 
 
 class _Selector(selectors.BaseSelector):
-    """Polls real files without waiting, and makes the loop's time jump instead."""
+    """A selector that polls without waiting, and advances the loop's time instead."""
 
     def __init__(self) -> None:
         self.real = selectors.DefaultSelector()
@@ -76,13 +76,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtual(main: Coroutine[Any, Any, R]) -> R:
-    """Run a coroutine in virtual time; returns its result. The counterpart of `asyncio.run`."""
+    """Run a coroutine in virtual time, like `asyncio.run`, and return its result."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
 
 
 def virtual(test: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
-    """Decorate a coroutine function, such as a test, so that calling it runs it in virtual time."""
+    """Decorate a coroutine function, such as a test, to run it in virtual time."""
 
     @wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""Runs each session in a process of its own, forked from a warm zygote: `isolation="process"`."""
+"""Sessions in processes of their own, for `isolation="process"`."""
 
 from .limits import WorkerLimits
 from .pool import WorkerHost

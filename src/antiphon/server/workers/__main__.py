@@ -1,4 +1,4 @@
-"""`python -m antiphon.server.workers ROLE`: the entry point of a child process that is not forked."""
+"""`python -m antiphon.server.workers ROLE`: starts a process without forking."""
 
 import logging
 import os
@@ -11,7 +11,10 @@ from .zygote import ROLES, begin, main, prepare, work
 
 
 def run(role: str) -> None:
-    """Run a role (zygote, worker or models) with the job from the environment and the inherited socket."""
+    """Run a role: "zygote", "worker" or "models".
+
+    The job comes from the environment, the socket to the server from the parent process.
+    """
     job = Job.given()
     begin(role)
     die_with(job.parent)
@@ -29,4 +32,4 @@ def run(role: str) -> None:
 
 if __name__ == "__main__":
     run(sys.argv[1])
-    os._exit(0)  # does not wait for the models' threads
+    os._exit(0)  # without waiting for the models' threads

@@ -1,4 +1,4 @@
-"""Control groups (version 2), by which the kernel limits each worker's memory and processor time.
+"""Control groups (version 2) that limit each worker's memory and processor time.
 
 https://docs.kernel.org/admin-guide/cgroup-v2.html
 """
@@ -11,11 +11,11 @@ from .limits import WorkerLimits
 
 __all__ = ["ControlGroups"]
 
-PERIOD = 100_000  # microseconds, of cpu.max
+PERIOD = 100_000  # microseconds: the period in cpu.max
 
 
 class ControlGroups:
-    """One control group per worker; does nothing if the server may not create them."""
+    """One control group per worker, or none if the server may not create any."""
 
     def __init__(self, limits: WorkerLimits, folder: Path | None) -> None:
         self._limits = limits
@@ -23,7 +23,7 @@ class ControlGroups:
 
     @classmethod
     def here(cls, limits: WorkerLimits, mount: Path = Path("/sys/fs/cgroup")) -> "ControlGroups":
-        """Groups below the group of this process or beside it, wherever they can be created and limited."""
+        """Return groups in this process's own group or beside it, whichever is allowed."""
         try:
             lines = Path("/proc/self/cgroup").read_text().splitlines()
             own = mount / next(line[3:] for line in lines if line.startswith("0::")).lstrip("/")
@@ -36,7 +36,7 @@ class ControlGroups:
         return cls(limits, None)
 
     def create(self) -> bool:
-        """Create the folder; returns whether groups in it can be limited."""
+        """Create the folder, and return whether groups in it can be limited."""
         if self._folder is None:
             return False
         with contextlib.suppress(OSError):
@@ -56,7 +56,7 @@ class ControlGroups:
         return self._folder is not None
 
     def place(self, name: str, pid: int | None = None) -> bool:
-        """Create a group with limits, and put a process in it; returns whether that worked."""
+        """Create a group with limits and put a process in it; True if that worked."""
         if self._folder is None:
             return False
         group = self._folder / name

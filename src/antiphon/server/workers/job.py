@@ -1,4 +1,4 @@
-"""What a child process needs to know, passed as plain data in its environment."""
+"""The configuration of a child process, passed in its environment."""
 
 import os
 from collections.abc import Mapping
@@ -15,9 +15,9 @@ __all__ = ["Job"]
 
 VARIABLE = PREFIX + "WORKERS_JOB"
 KEYS = {PREFIX + "PRIVATE_KEYS", PREFIX + "PUBLIC_KEYS"}
-"""Variables that stay with the server; agents' code must not see the keys."""
+"""Variables that child processes do not get, since agents' code must not see the keys."""
 ONE_THREAD = {
-    "OPENBLAS_NUM_THREADS": "1",  # otherwise numpy starts threads, which would prevent forking
+    "OPENBLAS_NUM_THREADS": "1",  # otherwise numpy starts threads, which prevent forking
     "OMP_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",  # each arena takes memory
 }
@@ -38,7 +38,7 @@ class Job(msgspec.Struct, frozen=True):
     """The log level."""
 
     def environment(self, role: str, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """The environment of a child process with this job; it holds none of the server's keys."""
+        """Return a child process's environment, with this job and without any keys."""
         keyless = replace(
             self.settings,
             host="127.0.0.1",  # the only host that settings without keys allow
@@ -53,11 +53,14 @@ class Job(msgspec.Struct, frozen=True):
 
     @classmethod
     def given(cls) -> "Job":
-        """Read this process's job, and remove it from the environment."""
+        """Return this process's job, and remove it from the environment."""
         return msgspec.json.decode(os.environ.pop(VARIABLE), type=cls)
 
     def load(self) -> Agents:
-        """Run the agents' file and return its agents. Raises ConfigurationError if it has none."""
+        """Import the agents' file and return its agents.
+
+        Raises ConfigurationError if it defines none.
+        """
         from ... import agent_file
 
         return agent_file.served(Path(self.agents) if self.agents else None)

@@ -1,10 +1,10 @@
-"""What one worker may use of the machine, and the rlimit that holds its memory to that.
+"""The limits of a worker: memory, processor time and response time.
 
-Memory is limited twice. RLIMIT_DATA makes an allocation that is too large fail with a MemoryError in the
-code that asks for it; and the server checks each worker every second, and kills one that exceeds its limit
-in other ways, such as shared mappings. A worker that uses more than its share of the processor gets the
-lowest priority, so that it slows down no other call. If the server may create control groups, the kernel
-enforces both limits exactly (see `cgroups`).
+Memory is limited twice. With RLIMIT_DATA, too large an allocation fails with a MemoryError in the code that
+allocates; and once a second the server kills workers that exceed the limit in other ways, such as by
+shared mappings. A worker that uses too much processor time gets the lowest priority, so that it does not slow
+down other calls. If the server may create control groups, the kernel enforces both limits exactly (see
+`cgroups`).
 """
 
 import resource
@@ -18,10 +18,10 @@ __all__ = ["WorkerLimits", "limit_memory"]
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """What a worker may use for its one session."""
+    """The limits of a worker and its one session."""
 
     memory_mb: int = 512
-    """Memory that it may allocate beyond what it had when it was ready."""
+    """Memory that it may allocate in addition to what it had when it was ready."""
     cpu: float = 1.0
     """Cores, averaged over about ten seconds."""
     stuck_after: float = 10.0
@@ -40,7 +40,7 @@ class WorkerLimits:
 
 
 def limit_memory(more: int) -> None:
-    """Let this process allocate at most `more` bytes of private memory beyond what it has."""
+    """Limit this process to `more` bytes of private memory beyond what it has now."""
     pages = int(Path("/proc/self/statm").read_text().split()[5])  # data and stack
     most = pages * resource.getpagesize() + more
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)

@@ -1,4 +1,4 @@
-"""The control messages between the server and a worker. The wire's own messages are in `pipe`."""
+"""The control messages between the server and a worker."""
 
 from typing import TypeAlias
 
@@ -27,35 +27,35 @@ __all__ = [
 
 
 class BeginSession(msgspec.Struct, tag=True):
-    """Open this session. `wired`: messages of its wire will follow."""
+    """A session to open. `wired`: its wire's messages follow in the pipe."""
 
     opening: Opening
     wired: bool
 
 
 class AskSession(msgspec.Struct, tag=True):
-    """A question to the session; `AskAnswered` has the same number."""
+    """A request to the session, answered by `AskAnswered` with the same number."""
 
     number: int
     question: Offer | Candidates
 
 
 class EndSession(msgspec.Struct, tag=True):
-    """End the session: once the agent has finished speaking, or `at_once`."""
+    """The session is to end: after the agent's current sentence, or `at_once`."""
 
     reason: str
     at_once: bool = False
 
 
 class Ping(msgspec.Struct, tag=True):
-    """Sent every second; a worker whose event loop runs answers with Pong."""
+    """A check every second that the worker's event loop runs; answered by Pong."""
 
 
 # From a worker to the server ----------------------------------------------------------------------------
 
 
 class WorkerReady(msgspec.Struct, tag=True):
-    """The worker waits for its session."""
+    """The worker is ready for its session."""
 
 
 class WorkerTaken(msgspec.Struct, tag=True):
@@ -69,7 +69,7 @@ class SessionOpened(msgspec.Struct, tag=True):
 
 
 class AskAnswered(msgspec.Struct, tag=True):
-    """The answer to an AskSession; for candidates and refusals there is no `answer`."""
+    """The answer to an AskSession; candidates and refusals have no `answer`."""
 
     number: int
     answer: OfferAnswer | None = None

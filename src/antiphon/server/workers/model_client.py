@@ -1,4 +1,4 @@
-"""Proxies for resident models: the same ports, answered by the process of `model_server`."""
+"""Proxies for resident models, which run in the process of `model_server`."""
 
 import asyncio
 import contextlib
@@ -47,11 +47,14 @@ from .pipe import Pipe
 
 __all__ = ["ModelConnection", "with_remote_models"]
 
-LOADED_WITHIN = 120.0  # seconds that the models may take to load, after a restart of their process
+LOADED_WITHIN = 120.0  # seconds for the models to load after a restart of their process
 
 
 class ModelConnection:
-    """A worker's connection to the models' process; made at the first call, and again after a loss."""
+    """A worker's connection to the models' process.
+
+    It connects at the first call, and again at the first call after the connection was lost.
+    """
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -62,7 +65,7 @@ class ModelConnection:
         self._loaded: asyncio.Future[str] | None = None
 
     async def pipe(self) -> Pipe[Any]:
-        """Return the connected pipe, once the models are loaded. Raises UnavailableError."""
+        """Return the pipe once the models are loaded. Raises UnavailableError."""
         async with self._connecting:
             if self._pipe is None or self._pipe.gone.done():
                 self._pipe = await self._connected()
@@ -72,7 +75,10 @@ class ModelConnection:
     async def call(
         self, key: ModelKey, method: Literal["transcribe", "generate", "warm"], context: Context | None = None
     ) -> AsyncGenerator[tuple[int, Pipe[Any], StreamInput[Any]]]:
-        """Begin a stream; leaving before its end stops the work at the other end."""
+        """Call a method, yielding (stream number, pipe, results).
+
+        Leaving the block before the stream's end stops the call in the models' process.
+        """
         pipe = await self.pipe()
         number = next(self._numbers)
         found = self._streams[number] = StreamInput[Any]()
@@ -84,7 +90,7 @@ class ModelConnection:
                 pipe.tell(StopStream(number))
 
     def close(self) -> None:
-        """Close the connection; a later call makes a new one."""
+        """Close the connection; a later call connects again."""
         if self._pipe is not None:
             self._pipe.close()
 
@@ -92,7 +98,7 @@ class ModelConnection:
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         end.setblocking(False)
         loaded = self._loaded = asyncio.get_running_loop().create_future()
-        pipe = Pipe[Any](msgspec.msgpack.Decoder(Told), self._note)
+        pipe = Pipe[Any](msgspec.msgpack.Decoder(Told), self._handle)
         try:
             await asyncio.get_running_loop().sock_connect(end, self._address)
             await pipe.connect(end)
@@ -110,24 +116,24 @@ class ModelConnection:
             raise UnavailableError(problem)
         return pipe
 
-    def _note(self, note: Told) -> None:
-        match note:
+    def _handle(self, message: Told) -> None:
+        match message:
             case ModelsLoaded(problem):
                 if self._loaded is not None and not self._loaded.done():
                     self._loaded.set_result(problem)
             case StreamItem(stream):
                 try:
-                    self._give(stream, value(note))
+                    self._put(stream, value(message))
                 except (msgspec.MsgspecError, KeyError) as error:
-                    self._give(
+                    self._put(
                         stream, BadResponseError(f"the models' process sent a malformed item: {error!r}")
                     )
             case StreamEnd(stream):
-                self._give(stream, None, last=True)
-            case StreamFailed(stream, error, message):
-                self._give(stream, error_named(error, message), last=True)
+                self._put(stream, None, last=True)
+            case StreamFailed(stream, error, text):
+                self._put(stream, error_named(error, text), last=True)
 
-    def _give(self, stream: int, what: Any, *, last: bool = False) -> None:
+    def _put(self, stream: int, what: Any, *, last: bool = False) -> None:
         found = self._streams.pop(stream, None) if last else self._streams.get(stream)
         if found is not None:
             found.put(what)
@@ -142,7 +148,7 @@ class ModelConnection:
 
 
 class RemoteSpeechToText(SpeechToText):
-    """A proxy for a speech to text in another process, with the properties of that."""
+    """A proxy for a speech-to-text service in the models' process."""
 
     def __init__(self, service: SpeechToText, key: ModelKey, connection: ModelConnection) -> None:
         self.sample_rate = service.sample_rate
@@ -153,7 +159,7 @@ class RemoteSpeechToText(SpeechToText):
     async def transcribe(
         self, audio: AsyncIterator[AudioChunk | Flush]
     ) -> AsyncIterator[Recognized | TurnHint]:
-        """Send the audio; yields what the service there transcribes."""
+        """Send the audio, and yield what the service transcribes."""
         async with self._connection.call(self._key, "transcribe") as (number, pipe, found):
 
             async def feed() -> None:
@@ -161,7 +167,7 @@ class RemoteSpeechToText(SpeechToText):
                     async for piece in audio:
                         pipe.tell(item(number, piece))
                     pipe.tell(StreamEnd(number))
-                except Exception as error:  # noqa: BLE001  raised to the consumer of the words
+                except Exception as error:  # noqa: BLE001  raised to the consumer of the transcripts
                     found.put(error)
 
             feeding = asyncio.create_task(feed())
@@ -174,19 +180,19 @@ class RemoteSpeechToText(SpeechToText):
 
 
 class RemoteLanguageModel(LanguageModel):
-    """A proxy for a language model in another process."""
+    """A proxy for a language model in the models' process."""
 
     def __init__(self, key: ModelKey, connection: ModelConnection) -> None:
         self._key, self._connection = key, connection
 
     async def warm(self, context: Context) -> None:
-        """Have the model there read the context."""
+        """Have the model process the context in advance."""
         async with self._connection.call(self._key, "warm", context) as (_, _, found):
             async for _ in found:
                 pass
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """Yield what the model there answers."""
+        """Yield the model's answer."""
         async with self._connection.call(self._key, "generate", context) as (_, _, found):
             async for one in found:
                 yield one
@@ -195,8 +201,8 @@ class RemoteLanguageModel(LanguageModel):
 def with_remote_models(agents: Agents, connection: ModelConnection) -> Agents:
     """Return the agents with proxies for their resident models.
 
-    Functions that make agents are wrapped, so that the agents they make get proxies, too. An object that such
-    a function gives its agent exists in this process alone, and stays.
+    Functions that make agents are wrapped, so that their agents get proxies, too. Service objects that such
+    a function passes to its agent exist only in this process, and are kept.
     """
 
     def replaced(name: str, agent: AgentDefinition, *, made_here: bool) -> AgentDefinition:

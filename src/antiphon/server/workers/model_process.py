@@ -1,4 +1,4 @@
-"""The server's side of the models' process: starts it, and restarts it if it ends."""
+"""The server's side of the models' process: its start and its restarts."""
 
 import asyncio
 import logging
@@ -21,62 +21,75 @@ __all__ = ["ModelProcess"]
 
 logger = logging.getLogger("antiphon.server")
 
-LOADED_WITHIN = 300.0  # seconds
-AGAIN_AFTER, LONGEST = 1.0, 30.0  # seconds before a restart; doubled each time up to the longest
+LOADED_WITHIN = 300.0  # seconds for the models to load
+AGAIN_AFTER, LONGEST = 1.0, 30.0  # seconds before a restart, at first and at most; doubled each time
 
 
 class ModelProcess:
-    """Owns the socket to which workers connect, so that they can wait while the process restarts."""
+    """The models' process, and the socket to which workers connect.
+
+    The server owns the socket, so that workers can wait in its queue while the process restarts.
+    """
 
     def __init__(self) -> None:
         self.address = f"\0antiphon-{os.getpid()}-{token_hex(8)}"
-        """An abstract socket, which leaves no file; `model_server.is_ours` asks the kernel who connects."""
+        """The address of an abstract socket, which leaves no file.
+
+        Any local user could connect, so `model_server.is_ours` checks the user of each connection.
+        """
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(self.address)
         self._listener.listen(1024)
         self._child: Child | None = None
-        self._keeping: asyncio.Task[None] | None = None
+        self._restarting: asyncio.Task[None] | None = None
 
-    async def start(self, nursery: Spawner) -> None:
-        """Start the process and wait for its models. Raises ConfigurationError if they cannot be loaded."""
-        await self._begin(nursery)
+    async def start(self, spawner: Spawner) -> None:
+        """Start the process and wait until its models are loaded.
+
+        Raises ConfigurationError if they cannot be loaded.
+        """
+        await self._begin(spawner)
         problem = await self._loaded()
         if problem:
             raise ConfigurationError(problem)
-        self._keeping = asyncio.create_task(self._keep(nursery), name="antiphon models")
+        self._restarting = asyncio.create_task(self._restart_when_ended(spawner), name="antiphon models")
 
     async def close(self) -> None:
         """End the process."""
-        if self._keeping is not None:
-            self._keeping.cancel()
+        if self._restarting is not None:
+            self._restarting.cancel()
         self._listener.close()
         if self._child is not None:
             self._child.kill()
             await self._child.stop()
 
-    async def _begin(self, nursery: Spawner) -> None:
-        self._child = await nursery.spawn(MODELS, self._listener)
+    async def _begin(self, spawner: Spawner) -> None:
+        self._child = await spawner.spawn(MODELS, self._listener)
 
     async def _loaded(self) -> str:
-        """Wait until the models are loaded; returns the problem if they are not, else ""."""
-        said: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Wait until the models are loaded; return the problem if that fails, else ""."""
+        answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-        def note(note: Told) -> None:
-            if isinstance(note, ModelsLoaded) and not said.done():
-                said.set_result(note.problem)
+        def handle(message: Told) -> None:
+            if isinstance(message, ModelsLoaded) and not answered.done():
+                answered.set_result(message.problem)
 
         assert self._child is not None
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         end.setblocking(False)
         await asyncio.get_running_loop().sock_connect(end, self.address)
-        pipe = await Pipe[Any](msgspec.msgpack.Decoder(Told), note).connect(end)
+        pipe = await Pipe[Any](msgspec.msgpack.Decoder(Told), handle).connect(end)
         await asyncio.wait(
-            [said, pipe.gone, self._child.ended], timeout=LOADED_WITHIN, return_when=asyncio.FIRST_COMPLETED
+            [answered, pipe.gone, self._child.ended],
+            timeout=LOADED_WITHIN,
+            return_when=asyncio.FIRST_COMPLETED,
         )
         pipe.abort("")
-        return said.result() if said.done() else "the process that holds the models could not load them"
+        if answered.done():
+            return answered.result()
+        return "the process that holds the models could not load them"
 
-    async def _keep(self, nursery: Spawner) -> None:
+    async def _restart_when_ended(self, spawner: Spawner) -> None:
         wait = AGAIN_AFTER
         while True:
             if self._child is not None:
@@ -86,7 +99,7 @@ class ModelProcess:
                 if asyncio.get_running_loop().time() - began > LONGEST:
                     wait = AGAIN_AFTER
             try:
-                await self._begin(nursery)
+                await self._begin(spawner)
             except AntiphonError as error:
                 logger.error("the models cannot be loaded: %s", error)
             await asyncio.sleep(wait)

@@ -1,9 +1,9 @@
-"""The process that holds the models which cannot be forked, and answers all workers.
+"""The process that holds the models which cannot be forked, for all workers.
 
-Whisper on CTranslate2 and llama.cpp compute in threads, which a fork does not have: its first call would wait
-for ever. So a speech to text or language model that is `resident` is in this one process, once, and workers
-have proxies for it (`model_client`) with a connection to this process. Each call of a service's method is a
-stream on that connection, with a number that the worker chooses.
+Whisper on CTranslate2 and llama.cpp compute in threads, which a forked process does not inherit: its first
+call would wait forever. So this process loads each speech-to-text service and language model that is
+`resident` once, and workers connect to it by proxies (`model_client`). Each call of a service's method is a
+stream on a worker's connection, with a number that the worker chooses.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ logger = logging.getLogger("antiphon.server")
 
 RemotePort: TypeAlias = Literal["stt", "llm"]
 REMOTE: tuple[RemotePort, ...] = ("stt", "llm")
-"""The ports for which there are proxies: the only ones whose resident services this process can hold."""
+"""The ports for which there are proxies, so that this process can hold their services."""
 
 T = TypeVar("T")
 
 
 class ModelKey(msgspec.Struct, frozen=True):
-    """Identifies a service: by its vendor's name, or by the agent that was given the object."""
+    """The identity of a service: its name, or the agent that has it as an object."""
 
     port: RemotePort
     name: str = ""
@@ -57,7 +57,10 @@ def key_of(name: str, agent: AgentDefinition, port: RemotePort) -> ModelKey | No
 
 
 class ModelCall(msgspec.Struct, tag=True):
-    """Begins a stream: call this method, with the context if there is one, else with the items to come."""
+    """The call of a service's method, which begins a stream.
+
+    The argument is `context`, or if that is None, the items that follow.
+    """
 
     stream: int
     key: ModelKey
@@ -66,7 +69,7 @@ class ModelCall(msgspec.Struct, tag=True):
 
 
 class StreamItem(msgspec.Struct, tag=True):
-    """A value in a stream, in either direction, and the name of its type."""
+    """A value in a stream (in either direction) and the name of its type."""
 
     stream: int
     kind: str
@@ -80,7 +83,7 @@ class StreamEnd(msgspec.Struct, tag=True):
 
 
 class StopStream(msgspec.Struct, tag=True):
-    """The consumer has left the stream: stop the work."""
+    """The caller does not need the rest of the stream; the method is cancelled."""
 
     stream: int
 
@@ -94,7 +97,10 @@ class StreamFailed(msgspec.Struct, tag=True):
 
 
 class ModelsLoaded(msgspec.Struct, tag=True):
-    """The models are in memory; the first message on every connection. `problem`: why they are not."""
+    """The first message on every connection, sent once the models are loaded.
+
+    `problem`: why they could not be loaded, else "".
+    """
 
     problem: str = ""
 
@@ -117,7 +123,10 @@ def item(stream: int, value: Any) -> StreamItem:
 
 
 def value(told: StreamItem) -> Any:
-    """Unwrap a value. Raises msgspec.ValidationError, or KeyError for types that are never sent."""
+    """Unwrap a value.
+
+    Raises msgspec.ValidationError, or KeyError if the type is not in VALUES.
+    """
     return msgspec.convert(told.value, VALUES[told.kind])
 
 
@@ -128,13 +137,13 @@ def packed(context: Context) -> dict[str, Any]:
 
 
 def unpacked(data: dict[str, Any]) -> Context:
-    """Return a context made from plain data."""
+    """Return the context that `packed` made plain data of."""
     entries = tuple(msgspec.convert(entry, VALUES[kind]) for kind, entry in data["entries"])
     return Context(data["instructions"], entries, msgspec.convert(data["tools"], tuple[ToolSpec, ...]))
 
 
 class StreamInput(AsyncIterator[T]):
-    """A queue of the items of a stream; iteration ends with the stream, or raises its error."""
+    """A queue of a stream's items, to iterate over until its end or its error."""
 
     def __init__(self) -> None:
         self._items: asyncio.Queue[T | Exception | None] = asyncio.Queue()
@@ -154,7 +163,7 @@ class StreamInput(AsyncIterator[T]):
 
 
 def error_named(name: str, message: str) -> AntiphonError:
-    """Return an error of `antiphon.errors` that was raised in another process."""
+    """Return the error of this name in `antiphon.errors`, else a BadResponseError."""
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, AntiphonError):
         return kind(message)
@@ -165,17 +174,17 @@ def error_named(name: str, message: str) -> AntiphonError:
 
 
 def serve_models(listener: socket.socket, agents: Mapping[str, Any]) -> None:
-    """Load the agents' models and answer all connections, until this process is killed."""
+    """Load the agents' models and serve all connections until the process is killed."""
     asyncio.run(serving(agents, listener))
 
 
 async def serving(agents: Mapping[str, Any], listener: socket.socket) -> None:
-    """Do what `serve_models` does in the running event loop."""
+    """Do what `serve_models` does, in the running event loop."""
     await _Models(agents).serve(listener)
 
 
 def is_ours(end: socket.socket) -> bool:
-    """Return True if a process of the same user is at the other end."""
+    """Return whether the process at the other end belongs to the same user."""
     _, user, _ = unpack("iII", end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     return user == os.getuid()
 
@@ -188,7 +197,10 @@ class _Models:
         self._services: dict[ModelKey, Any] = {}
 
     async def serve(self, listener: socket.socket) -> None:
-        """Load the models, then accept connections; those made meanwhile wait in the listener's queue."""
+        """Load the models, then accept connections.
+
+        Connections that are made while the models load wait in the listener's queue.
+        """
         problem = ""
         try:
             await self._load()
@@ -211,7 +223,7 @@ class _Models:
                 connection.cancel()
 
     def service(self, key: ModelKey) -> Any:
-        """Return the service that a key identifies. Raises UsageError if this process has none."""
+        """Return the service of a key. Raises UsageError if there is none."""
         if key not in self._services:
             if key.name:
                 from ...vendors import create
@@ -233,33 +245,33 @@ class _Models:
         await asyncio.gather(*(ready(self.service(key)) for key in keys))
         for name, agent in self._agents.items():
             if (key := key_of(name, agent, "llm")) is not None:
-                with contextlib.suppress(AntiphonError):  # only the first answer is slower
+                with contextlib.suppress(AntiphonError):  # then only the first answer is slower
                     await self.service(key).warm(agent.conversation().context)
 
     async def _answer(self, end: socket.socket, problem: str) -> None:
         """Serve the streams of one connection."""
         streams: dict[int, tuple[asyncio.Task[None], StreamInput[Any]]] = {}
 
-        def note(note: Asked) -> None:
-            match note:
-                case ModelCall() if note.stream not in streams:
+        def handle(message: Asked) -> None:
+            match message:
+                case ModelCall() if message.stream not in streams:
                     items = StreamInput[Any]()
-                    task = asyncio.create_task(self._stream(note, items, pipe.tell))
-                    streams[note.stream] = task, items
-                    task.add_done_callback(lambda _: streams.pop(note.stream, None))
-                case StreamItem() if note.stream in streams:
+                    task = asyncio.create_task(self._stream(message, items, pipe.tell))
+                    streams[message.stream] = task, items
+                    task.add_done_callback(lambda _: streams.pop(message.stream, None))
+                case StreamItem() if message.stream in streams:
                     try:
-                        streams[note.stream][1].put(value(note))
+                        streams[message.stream][1].put(value(message))
                     except (msgspec.MsgspecError, KeyError) as error:
                         pipe.abort(repr(error))
-                case StreamEnd() if note.stream in streams:
-                    streams[note.stream][1].put(None)
-                case StopStream() if note.stream in streams:
-                    streams[note.stream][0].cancel()
-                case _:  # of a stream that is over
+                case StreamEnd() if message.stream in streams:
+                    streams[message.stream][1].put(None)
+                case StopStream() if message.stream in streams:
+                    streams[message.stream][0].cancel()
+                case _:  # a message of a stream that has ended
                     pass
 
-        pipe: Pipe[Any] = await Pipe[Any](msgspec.msgpack.Decoder(Asked), note).connect(end)
+        pipe: Pipe[Any] = await Pipe[Any](msgspec.msgpack.Decoder(Asked), handle).connect(end)
         try:
             pipe.tell(ModelsLoaded(problem))
             await pipe.gone
@@ -269,7 +281,7 @@ class _Models:
                 task.cancel()
 
     async def _stream(self, call: ModelCall, items: StreamInput[Any], tell: Callable[[Told], None]) -> None:
-        """Call the method and send what it yields."""
+        """Call the method, and send what it yields and how it ends."""
         try:
             service = self.service(call.key)
             match call.method:

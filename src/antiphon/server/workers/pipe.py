@@ -1,12 +1,12 @@
-"""The protocol between the server and its child processes: framed messages over a socket pair.
+"""The protocol between the server and its child processes, over sockets.
 
-A frame is its content's length (4 bytes, big-endian), one byte for its kind, and the content:
+A frame consists of the content's length (4 bytes, big-endian), one byte for the kind, and the content:
 
     t  a text message of the session's wire       b  a binary one
     c  the wire's end: code (2 bytes, big-endian), then the reason
-    n  a control message, one of the types that both ends know, as MessagePack
+    n  a control message as MessagePack, of one of the types that both ends know
 
-A worker runs other people's code, so malformed data ends the pipe and never raises.
+Workers run code that is not ours, so malformed data ends the pipe instead of raising.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ __all__ = ["BINARY", "CLOSE", "CONTROL", "TEXT", "Pipe", "PipeWire", "decode_clo
 
 TEXT, BINARY, CLOSE, CONTROL = b"tbcn"
 LARGEST = 16 << 20  # bytes of a frame's content
-BEHIND = 8 << 20  # unsent bytes after which the other end counts as stuck
+BEHIND = 8 << 20  # unsent bytes above which the other end counts as stuck
 HEAD = 5  # bytes before the content
 
 M = TypeVar("M")
@@ -33,8 +33,8 @@ class Pipe(asyncio.Protocol, Generic[M]):
     """One end of a pipe.
 
     `on_message` is called with each control message, which `decoder` decodes; `on_wire` with the kind and
-    content of each message of the wire. `gone` is done once the pipe has ended; its result is what the other
-    end did wrong, or "".
+    content of each message of the wire. `gone` is done once the pipe has ended; its result is the other end's
+    error, or "".
     """
 
     def __init__(
@@ -50,13 +50,16 @@ class Pipe(asyncio.Protocol, Generic[M]):
         self._transport: asyncio.Transport | None = None
 
     async def connect(self, end: socket.socket) -> Self:
-        """Begin to read from this socket; the pipe now owns it."""
+        """Start reading from this socket, which the pipe now owns."""
         end.setblocking(False)
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=end)
         return self
 
     def send(self, kind: int, content: bytes) -> None:
-        """Send a frame without waiting. Ends the pipe if too much is unsent; does nothing after its end."""
+        """Send a frame without waiting; does nothing after the pipe's end.
+
+        Ends the pipe if more than BEHIND bytes are unsent.
+        """
         if self._transport is None or self.gone.done():
             return
         self._transport.write(b"%b%c%b" % (len(content).to_bytes(4, "big"), kind, content))
@@ -68,12 +71,12 @@ class Pipe(asyncio.Protocol, Generic[M]):
         self.send(CONTROL, self._encode(message))
 
     def close(self) -> None:
-        """Send what is unsent, then end."""
+        """Send what is still unsent, then end the pipe."""
         if self._transport is not None:
             self._transport.close()
 
     def abort(self, reason: str) -> None:
-        """End at once."""
+        """End the pipe at once."""
         self._end(reason)
         if self._transport is not None:
             self._transport.abort()
@@ -118,7 +121,7 @@ class Pipe(asyncio.Protocol, Generic[M]):
 
 
 class PipeWire:
-    """The wire of a session whose connection is in the process at the other end of the pipe."""
+    """A session's wire over a pipe to the process that has the client's connection."""
 
     def __init__(self, pipe: Pipe[Any]) -> None:
         self._pipe = pipe
@@ -128,7 +131,7 @@ class PipeWire:
         self._over = False
 
     def feed(self, kind: int, content: bytes) -> None:
-        """Queue a message that came through the pipe; ends the wire if too many are unread."""
+        """Queue a message from the pipe; too many unread ones end the wire."""
         if kind == CLOSE or self._received_bytes > BEHIND:
             self.end()
         elif not self._over:
@@ -137,12 +140,12 @@ class PipeWire:
             self._changed.set()
 
     def end(self) -> None:
-        """End the wire: nothing more will be received."""
+        """End the wire; `receive` returns None once the queue is empty."""
         self._over = True
         self._changed.set()
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the other side has gone or `close` was called."""
+        """Return the next message; None once the wire has ended."""
         while not self._received:
             if self._over:
                 return None
@@ -153,7 +156,7 @@ class PipeWire:
         return message
 
     def send(self, message: bytes | str) -> None:
-        """Send without waiting; does nothing after the end."""
+        """Send a message without waiting; does nothing after the wire's end."""
         if self._over:
             return
         if isinstance(message, str):
@@ -162,14 +165,14 @@ class PipeWire:
             self._pipe.send(BINARY, message)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Tell the process that has the connection to close it."""
+        """Have the process at the other end close the client's connection."""
         if not self._over:
             self._pipe.send(CLOSE, encode_close(code, reason))
             self.end()
 
 
 async def relay(wire: Wire, pipe: Pipe[Any]) -> None:
-    """Send a wire's messages through the pipe, to a `PipeWire`, until the wire's far end has gone."""
+    """Forward a wire's messages and end to the `PipeWire` at the pipe's other end."""
     while (message := await wire.receive()) is not None:
         if isinstance(message, str):
             pipe.send(TEXT, message.encode())
@@ -179,10 +182,10 @@ async def relay(wire: Wire, pipe: Pipe[Any]) -> None:
 
 
 def encode_close(code: int, reason: str) -> bytes:
-    """Encode the content of a CLOSE frame."""
+    """Return the content of a CLOSE frame."""
     return code.to_bytes(2, "big") + reason.encode()
 
 
 def decode_close(content: bytes) -> tuple[int, str]:
-    """Decode the content of a CLOSE frame into code and reason."""
+    """Return the code and reason in the content of a CLOSE frame."""
     return int.from_bytes(content[:2], "big") or 1000, content[2:].decode(errors="replace")

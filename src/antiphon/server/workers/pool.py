@@ -1,7 +1,7 @@
-"""The host of `isolation="process"`: one process per session, some of them started in advance.
+"""The host with one process per session, for `isolation="process"`.
 
     server ── zygote       has imported and loaded everything; forks the others on request
-           ├─ models       models that cannot be forked (see `model_server`), if the agents have any
+           ├─ models       holds models that cannot be forked (see `model_server`), if the agents have any
            ├─ worker       runs a session
            ├─ worker       runs a session
            └─ worker       warm: waits for a session
@@ -40,17 +40,17 @@ __all__ = ["WorkerHost"]
 logger = logging.getLogger("antiphon.server")
 
 CHECK_EVERY = 1.0  # seconds
-LATE = 3.0  # seconds between two checks: if more, it was the server that did not run, not the workers
+LATE = 3.0  # seconds between two checks above which the server itself was blocked, not the workers
 RETRY_AFTER = 1.0  # seconds until a failed start of a worker is retried; doubled each time
 RETRY_LONGEST = 30.0
 
 
 class WorkerHost:
-    """Runs each session in a worker process, and keeps `settings.warm` workers ready.
+    """A host whose sessions each run in a worker process.
 
-    `agents` is the Python file that defines the agents, None for the demo's agent; the server itself need not
-    import it. `names` is known after `start`. Call `start` in the server's main thread: the kernel kills the
-    workers when the thread that created them exits.
+    It keeps `settings.warm` workers ready. `agents` is the Python file that defines the agents, None for the
+    demo's agent; the server itself need not import it. `names` is known after `start`. Call `start` in the
+    server's main thread: the kernel kills the workers when the thread that created them exits.
     """
 
     def __init__(
@@ -82,12 +82,12 @@ class WorkerHost:
 
     @property
     def running(self) -> int:
-        """How many sessions are open."""
+        """The number of open sessions."""
         return len(self.sessions)
 
     @property
     def room(self) -> int:
-        """How many more sessions could be opened now."""
+        """The number of sessions that could be opened now."""
         return max(0, self.settings.capacity - self.running) if self._is_open else 0
 
     @property
@@ -96,7 +96,10 @@ class WorkerHost:
         return self._spawner.forks
 
     async def start(self) -> None:
-        """Load the agents and their models, and start the warm workers. Raises ConfigurationError."""
+        """Load the agents and models, and start the warm workers.
+
+        Raises ConfigurationError.
+        """
         self._is_open = True
         self.models = ModelProcess()
         self._spawner = Spawner(self._job(), fork=self._fork)
@@ -114,7 +117,7 @@ class WorkerHost:
         except BaseException:
             await self.close()
             raise
-        self._keep(self._watch())
+        self._start_task(self._watch())
 
     async def open(
         self, opening: Opening, wire: Wire | None, ringing: "Ringing | None" = None
@@ -135,7 +138,7 @@ class WorkerHost:
             raise
         finally:
             self._refill()
-        self._keep(self._forget_when_over(worker))
+        self._start_task(self._forget_when_over(worker))
         return worker
 
     async def start_warm(self) -> None:
@@ -145,7 +148,7 @@ class WorkerHost:
         self.warm.append(worker)
 
     async def close(self) -> None:
-        """End all sessions at once, and all processes."""
+        """End all sessions and processes at once."""
         if not self._is_open:
             return
         self._is_open = False
@@ -170,7 +173,10 @@ class WorkerHost:
         )
 
     async def _opened(self, spare: WorkerHandle, opening: Opening, wire: Wire | None) -> WorkerHandle:
-        """Open the session in a warm worker, or in `spare`, started now, if there is none. Raises Refused."""
+        """Open the session in a warm worker, or else in `spare`, which is started then.
+
+        Raises Refused.
+        """
         while (worker := self._pop_warm() or spare) is not spare or not spare.ready.done():
             try:
                 if worker is spare:
@@ -198,7 +204,7 @@ class WorkerHost:
         return WorkerHandle(self.limits, f"worker-{self._created}", last_words=self.settings.last_words)
 
     async def _start_worker(self, worker: WorkerHandle) -> None:
-        """Start a worker's process, and wait until it is ready. Raises Refused if that fails."""
+        """Start a worker's process and wait until it is ready. Raises Refused."""
         began = time.monotonic()
         ours, theirs = socket.socketpair()
         try:
@@ -224,12 +230,12 @@ class WorkerHost:
             asyncio.get_running_loop().call_later(RETRY_AFTER, self._refill)
 
     def _missing(self) -> int:
-        """How many warm workers are missing."""
+        """Return the number of warm workers to start."""
         return min(self.settings.warm, self.room) - len(self.warm)
 
     def _refill(self) -> None:
         if self._missing() > 0 and (self._filling is None or self._filling.done()):
-            self._filling = self._keep(self._start_warm_workers())
+            self._filling = self._start_task(self._start_warm_workers())
 
     async def _start_warm_workers(self) -> None:
         wait = RETRY_AFTER
@@ -242,7 +248,7 @@ class WorkerHost:
                 wait = min(2 * wait, RETRY_LONGEST)
 
     async def _forget_when_over(self, worker: WorkerHandle) -> None:
-        """Wait for a session's end, then make room for another."""
+        """Wait for a session's end, then drop it and start another warm worker."""
         await worker.wait()
         del self.sessions[worker.session]
         await worker.stop()
@@ -259,7 +265,7 @@ class WorkerHost:
                 worker.look(excused=checked - before > LATE)
                 await asyncio.sleep(0)  # let other tasks run in between
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,8 +1,9 @@
 """Starting, watching and reaping child processes.
 
-A process is held by its pidfd, which stays valid when the kernel reuses the process id. A forked process is a
-grandchild of the zygote: once the process between them has exited, the kernel makes the server its parent, as
-the nearest subreaper, so that it outlives the zygote. All die when the server does (PR_SET_PDEATHSIG).
+A process is identified by its pidfd, which stays valid even if the kernel reuses the process id. A forked
+process is a grandchild of the zygote: once the process between them has exited, the kernel makes the server
+(the nearest subreaper) its parent, so that it outlives the zygote. All of them die with the server
+(PR_SET_PDEATHSIG).
 https://man7.org/linux/man-pages/man2/prctl.2.html
 """
 
@@ -21,13 +22,13 @@ __all__ = ["Child", "adopt_orphans", "call_this", "check_system", "die_with", "r
 
 PDEATHSIG, NAME, CHILD_SUBREAPER = 1, 15, 36
 FD = 3  # the file descriptor of a spawned process's socket
-ADOPTED_WITHIN = 5.0
-KILLED_WITHIN = 2.0
-SWEEPS = 20  # attempts, 50 ms apart, to reap what a worker left behind
+ADOPTED_WITHIN = 5.0  # seconds until the server is a forked process's parent
+KILLED_WITHIN = 2.0  # seconds for a killed process to be reaped
+SWEEPS = 20  # attempts, 50 ms apart, to reap processes that a worker left behind
 
 
 def check_system() -> None:
-    """Raises ConfigurationError if the system has no pidfds."""
+    """Raise ConfigurationError if the system has no pidfds."""
     if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
         raise ConfigurationError('isolation="process" needs Linux 5.4 or later: use isolation="loop"')
 
@@ -38,7 +39,10 @@ def adopt_orphans(adopt: bool = True) -> None:
 
 
 def die_with(parent: int) -> None:
-    """Have this process killed when `parent` dies; waits until that process is its parent."""
+    """Have this process killed when `parent` dies.
+
+    Waits until `parent` is the parent of this process.
+    """
     until = time.monotonic() + ADOPTED_WITHIN
     while os.getppid() != parent:
         if time.monotonic() > until:
@@ -50,7 +54,7 @@ def die_with(parent: int) -> None:
 
 
 def call_this(name: str) -> None:
-    """Set the name that `ps -o comm` and `top` show for this process, at most 15 bytes."""
+    """Set this process's name in `ps -o comm` and `top`, of at most 15 bytes."""
     _prctl(NAME, name.encode())
 
 
@@ -61,7 +65,10 @@ def _prctl(option: int, value: int | bytes) -> None:
 
 
 def spawn_program(command: list[str], fd: int, environment: Mapping[str, str]) -> int:
-    """Start a program in a session of its own, with `fd` as its descriptor FD; returns its process id."""
+    """Start a program in its own session, and return its process id.
+
+    `fd` becomes its file descriptor FD.
+    """
     return os.posix_spawn(
         command[0],
         command,
@@ -78,8 +85,8 @@ def spawn_program(command: list[str], fd: int, environment: Mapping[str, str]) -
 class Child:
     """A child process.
 
-    `ended` is done once it was reaped; its result is the exit status, the negative number of the signal that
-    killed it, or None if unknown.
+    `ended` is done once the process was reaped; its result is the exit status, the negative number of the
+    signal that killed it, or None if unknown.
     """
 
     def __init__(self, pid: int) -> None:
@@ -95,13 +102,13 @@ class Child:
             asyncio.get_running_loop().add_reader(self._fd, self._has_ended)
 
     def kill(self) -> None:
-        """Kill it, if it has not exited."""
+        """Kill the process if it has not exited."""
         if self._fd >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._fd, signal.SIGKILL)
 
     async def stop(self, within: float = 2.0) -> None:
-        """Wait for its exit, and kill it if that takes longer than `within` seconds."""
+        """Wait for the process to exit; kill it after `within` seconds."""
         await asyncio.wait([self.ended], timeout=within)
         self.kill()
         await asyncio.wait([self.ended], timeout=KILLED_WITHIN)
@@ -131,7 +138,7 @@ class Child:
 
 
 def _sweep(loop: asyncio.AbstractEventLoop, group: int, times: int) -> None:
-    """Reap the children that a process left behind; they were killed with its process group."""
+    """Reap the children of an exited process, which were killed with its group."""
     try:
         while True:
             pid, _ = os.waitpid(-group, os.WNOHANG)
@@ -144,9 +151,10 @@ def _sweep(loop: asyncio.AbstractEventLoop, group: int, times: int) -> None:
 
 
 def reap_orphan(seen: int) -> int:
-    """Reap a dead child that was `seen` by the last call and is still not reaped; returns the next, or 0.
+    """Reap the dead child that the last call has returned, if it is still there.
 
-    These are descendants of workers that left their process group, so that nobody else reaps them.
+    Returns the id of another dead child, to pass to the next call as `seen`, or 0. Such children are orphans
+    of workers that left the process group, so `_sweep` does not reap them.
     """
     try:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

@@ -1,4 +1,4 @@
-"""Creates child processes: forked by the zygote, or started as new programs if forking is not possible."""
+"""Creating child processes: forked by the zygote, or started as new programs."""
 
 import asyncio
 import contextlib
@@ -17,12 +17,15 @@ __all__ = ["Spawner"]
 
 logger = logging.getLogger("antiphon.server")
 
-LOADED_WITHIN = 300.0  # seconds to load the agents' file and models, on a busy machine
-FORKED_WITHIN = 10.0
+LOADED_WITHIN = 300.0  # seconds to load the agents' file and models on a busy machine
+FORKED_WITHIN = 10.0  # seconds for the zygote to fork a process
 
 
 class Spawner:
-    """Creates processes. A zygote that dies is replaced; the processes that it has forked live on."""
+    """The factory of child processes, and the owner of the zygote.
+
+    A zygote that dies is replaced; the processes that it has forked continue.
+    """
 
     def __init__(self, job: Job, *, fork: bool = True) -> None:
         self.forks = fork
@@ -36,7 +39,7 @@ class Spawner:
         self._closed = False
 
     async def start(self) -> None:
-        """Load the agents in a zygote. Raises ConfigurationError if they cannot be loaded."""
+        """Load the agents in a zygote. Raises ConfigurationError if that fails."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
         self._control = ours
@@ -50,8 +53,8 @@ class Spawner:
             self.forks = False
             logger.warning(
                 "workers cannot be forked, so each is started as a new program, which takes seconds and "
-                "memory. The reason is in the agents' file: %s. Start such things in a tool or a function, "
-                "when they are needed",
+                "memory. The reason is in the agents' file: %s. Start such things only when they are needed, "
+                "in a tool or a function",
                 "; ".join(verdict.unsafe),
             )
         self.verdict = verdict
@@ -70,7 +73,7 @@ class Spawner:
         return child
 
     async def close(self) -> None:
-        """End the zygote, and processes that nobody waits for any more; all others live on."""
+        """End the zygote, and processes whose `spawn` was cancelled; others continue."""
         self._closed = True
         if self._replacing is not None:
             self._replacing.cancel()
@@ -123,7 +126,7 @@ class Spawner:
             await zygote.stop(patience)
 
     def _replace(self, _: object) -> None:
-        """Called when the zygote has exited: start another; `spawn` waits for it."""
+        """Start another zygote after one has exited; `spawn` waits for it."""
         if not self._closed:
             self._replacing = asyncio.create_task(self._restart(), name="antiphon zygote")
 

@@ -1,4 +1,4 @@
-"""What a process has used so far, as the kernel counts it."""
+"""The processor time and memory of a process, as counted by the kernel."""
 
 import os
 import resource
@@ -13,14 +13,14 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class ProcessUsage:
-    """Processor seconds, and resident memory in bytes."""
+    """Processor seconds since the start, and resident memory in bytes."""
 
     cpu: float
     memory: int
 
     @classmethod
     def of(cls, pid: int, proc: Path = Path("/proc")) -> "ProcessUsage | None":
-        """Read it from /proc; None if there is no such process."""
+        """Read the usage from /proc; None if there is no such process."""
         try:
             stat = (proc / str(pid) / "stat").read_bytes()
             statm = (proc / str(pid) / "statm").read_bytes()

@@ -38,14 +38,14 @@ __all__ = ["run"]
 
 logger = logging.getLogger("antiphon.server")
 
-STACK = 1 << 20  # bytes of each thread's stack, since what is reserved for stacks counts as memory
+STACK = 1 << 20  # bytes of each thread's stack, since reserved stacks count as memory
 
 
 def run(end: socket.socket, job: Job, agents: Agents) -> None:
-    """Wait for a session and run it. `end` is this process's end of the pipe to the server."""
+    """Run one session; `end` is this process's end of the pipe to the server."""
     threading.stack_size(STACK)
     if (random := sys.modules.get("numpy.random")) is not None:
-        random.seed()  # otherwise all workers would draw the same numbers; `random` reseeds itself
+        random.seed()  # otherwise all workers draw the same numbers; the module `random` reseeds itself
     asyncio.run(_Worker(job, agents).run(end))
 
 
@@ -58,7 +58,7 @@ class _Worker:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, end: socket.socket) -> None:
-        """Run until the session is over or the server has gone, then exit the process."""
+        """Run until the session is over or the server is gone, then exit the process."""
         self._pipe: Pipe[Any] = Pipe[Any](msgspec.msgpack.Decoder(FromServer), self._handle, self._feed_wire)
         self._wire = PipeWire(self._pipe)
         self._over = asyncio.Event()
@@ -66,13 +66,13 @@ class _Worker:
         self._pipe.gone.add_done_callback(lambda _: self._over.set())
         limit_memory(self._job.limits.memory_bytes)
         self._pipe.tell(WorkerReady())
-        die_with(self._job.parent)  # may wait until the forking process exits, so only after WorkerReady
+        die_with(self._job.parent)  # after WorkerReady: it may wait for the forking process to exit
         await self._over.wait()
         self._pipe.close()
         await self._pipe.gone
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)  # does not wait for threads that tools have started
+        os._exit(0)  # without waiting for threads that tools have started
 
     def _feed_wire(self, kind: int, content: bytes) -> None:
         self._wire.feed(kind, content)

@@ -1,4 +1,4 @@
-"""The server's side of a worker: its process, its pipe, and the one session in it."""
+"""The server's side of a worker: its process, its pipe and its session."""
 
 import asyncio
 import contextlib
@@ -39,17 +39,17 @@ __all__ = ["WorkerHandle", "WorkerLost", "ended_by"]
 
 logger = logging.getLogger("antiphon.server")
 
-READY_WITHIN = 60.0  # seconds, on a busy machine
+READY_WITHIN = 60.0  # seconds on a busy machine
 OPENED_WITHIN = 60.0
 ANSWERED_WITHIN = 30.0
 CLOSED_WITHIN = 5.0
 DRAINED_WITHIN = 0.2  # seconds to read the last messages of a process that has exited
 EXITED_WITHIN = 2.0  # seconds that a process may take to exit after its pipe has ended
 LOWEST_PRIORITY = 19
-INTERNAL_ERROR = 1011  # a close code of websockets
+INTERNAL_ERROR = 1011  # a websocket close code
 
 
-class WorkerLost(Exception):  # noqa: N818  a state of the worker
+class WorkerLost(Exception):  # noqa: N818  a condition of the worker, not an error
     """The worker died before it received its session, so another worker can run it."""
 
 
@@ -82,7 +82,7 @@ class WorkerHandle:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def connect(self, end: socket.socket, child: Child) -> None:
-        """Wait until the process is ready for a session. Raises Refused if it does not get ready."""
+        """Wait until the process is ready for a session. Raises Refused if that fails."""
         self.child, loop = child, asyncio.get_running_loop()
         await self._pipe.connect(end)
         self._pipe.gone.add_done_callback(lambda gone: self._start(self._on_pipe_end(gone.result())))
@@ -96,13 +96,13 @@ class WorkerHandle:
 
     @property
     def alive(self) -> bool:
-        """True while it has a session or can be given one."""
+        """True while the worker has a session or can begin one."""
         return self.ready.done() and not self._over.done()
 
     # The session -----------------------------------------------------------------------------------
 
     async def open(self, opening: Opening, wire: Wire | None, on_report: OnReport) -> None:
-        """Begin the session. Raises Refused, or WorkerLost if another worker can run the session."""
+        """Begin the session. Raises Refused, or WorkerLost if another worker can do it."""
         self._began = time.monotonic()
         self.session, self._opening, self._wire = opening.session, opening, wire
         self._on_report = on_report
@@ -121,7 +121,7 @@ class WorkerHandle:
         if self._opened.done():
             refusal = self._opened.result()
         if refusal is not None:
-            self._opening = None  # so that nothing is reported
+            self._opening = None  # so that no end is reported
             raise refusal.exception()
 
     async def offer(self, offer: Offer) -> OfferAnswer:
@@ -132,7 +132,7 @@ class WorkerHandle:
         return answer
 
     async def add_candidates(self, candidates: Candidates) -> None:
-        """Try further addresses of the client. Raises Refused as `offer` does."""
+        """Add ICE candidates of the client. Raises Refused as `offer` does."""
         await self._ask(candidates)
 
     async def _ask(self, question: Offer | Candidates) -> AskAnswered:
@@ -151,36 +151,36 @@ class WorkerHandle:
         return answered
 
     async def wait(self) -> str:
-        """Wait until the session is over; returns the reason."""
+        """Wait until the session is over and return the reason."""
         return await asyncio.shield(self._over)
 
     async def end(self, reason: str) -> None:
-        """Let the agent finish what it is saying, then end; returns when the session is over."""
+        """End the session after the agent's current sentence, and wait until it is over."""
         self._pipe.tell(EndSession(reason))
         await self._finish(self.last_words + CLOSED_WITHIN)
 
     async def cancel(self, reason: str) -> None:
-        """End at once."""
+        """End the session at once."""
         self._pipe.tell(EndSession(reason, at_once=True))
         await self._finish(CLOSED_WITHIN)
 
     def kill(self, why: str) -> None:
-        """Kill the process; the first `why` becomes the session's end reason."""
+        """Kill the process; `why` becomes the session's end reason, unless it has one."""
         self._kill_reason = self._kill_reason or why
         if self.child is not None:
             self.child.kill()
 
     async def stop(self) -> None:
-        """Wait until the process has exited, and kill it if that takes too long."""
+        """Wait until the process has exited; kill it if that takes too long."""
         if self.child is not None:
             await self.child.stop(EXITED_WITHIN)
 
     # Once a second ---------------------------------------------------------------------------------
 
     def look(self, *, excused: bool = False) -> None:
-        """Kill the worker if it exceeds its limits; lower its priority if it uses too much processor time.
+        """Kill the worker, or lower its priority, if it exceeds its limits.
 
-        `excused`: the server itself did not run for a while, so missing responses are not the worker's fault.
+        `excused`: the server itself was blocked, so missing responses are not the worker's fault.
         """
         if self.child is None or not self.alive:
             return
@@ -238,7 +238,7 @@ class WorkerHandle:
             self._close_wire(*decode_close(content))
 
     async def _on_pipe_end(self, why: str) -> None:
-        """The pipe has ended: wait for the process to exit, then end the session."""
+        """Wait for the process to exit after its pipe has ended; then end the session."""
         if self.child is None:
             return
         if why:
@@ -252,7 +252,7 @@ class WorkerHandle:
             self._close_wire(1000, "")  # if it is still open
 
     def _set_over(self, reason: str) -> None:
-        """Note that the session is over; report that unless the worker did."""
+        """Mark the session as over, and report that unless the worker did."""
         if self._over.done():
             return
         self._over.set_result(reason)
@@ -266,7 +266,7 @@ class WorkerHandle:
                 self._close_wire(INTERNAL_ERROR, reason)
 
     def _report(self, report: Report) -> None:
-        """Pass a report on. The server fills in whom it is about, since a worker runs other people's code."""
+        """Pass a report on; its session is set here, since the worker is not trusted."""
         opening = self._opening
         if opening is None:
             return
@@ -286,11 +286,11 @@ class WorkerHandle:
             self._start(wire.close(code, reason))
 
     async def _wait_for(self, awaited: asyncio.Future[Any], within: float) -> None:
-        """Wait until this is done or the session is over, for at most `within` seconds."""
+        """Wait for a future or the session's end, at most `within` seconds."""
         await asyncio.wait([awaited, self._over], timeout=within, return_when=asyncio.FIRST_COMPLETED)
 
     async def _finish(self, within: float) -> None:
-        """Wait for the session's end, and kill the process if that takes too long."""
+        """Wait for the session's end; kill the process if that takes too long."""
         if self.child is None:
             self._set_over("its process had not begun")
         await asyncio.wait([self._over], timeout=within)
@@ -305,7 +305,7 @@ class WorkerHandle:
 
 
 def ended_by(status: int | None) -> str:
-    """Why a process ended, in words, from its exit status."""
+    """Return in words why a process ended, given its exit status (see `Child`)."""
     if status is None:
         return "its process is gone"
     if status < 0:

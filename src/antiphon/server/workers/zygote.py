@@ -1,13 +1,13 @@
-"""The process that workers are forked from: everything is imported and loaded, nothing is running.
+"""The process that workers are forked from.
 
-It has one thread, no event loop and no connection but the one to the server. The server asks it for a process
-and passes the socket which that process is to have. A fork takes milliseconds, and shares all memory until it
-is written to.
+It has imported and loaded everything, but runs nothing: it has one thread, no event loop and no connection
+except the one to the server. To have a process forked, the server sends it the socket for that process. A
+fork takes milliseconds, and shares all memory until it is written to.
 
-A fork has no threads, so a model that computes in its own would wait for them for ever; it would share the
-event loop's poll; and two processes would read from one connection. So services are loaded here but opened in
-the workers, and `unsafe` detects an agent's file that leaves one of these behind: workers are then started
-from nothing.
+A forked process inherits no threads, so a model that computes in threads would wait for them forever; and it
+would share open connections and the event loop's epoll with other processes. So services are loaded here but
+opened in the workers, and `unsafe` detects threads, connections and event loops that an agents' file leaves
+behind: workers are then started as new programs.
 """
 
 import asyncio
@@ -43,10 +43,10 @@ logger = logging.getLogger("antiphon.server")
 
 WORKER, MODELS = b"w", b"m"
 ROLES = {WORKER: "worker", MODELS: "models"}
-OPENED_WITHIN = 30  # seconds that all services may take to open, in the check at the start
+OPENED_WITHIN = 30  # seconds for all services to open in the check at the start
 FIRST = ("numpy", "onnxruntime")
-"""Imported before the comparison: onnxruntime then starts an idle thread, which a fork does not need."""
-EARLY = (
+"""Modules to import before `Traces`: onnxruntime starts an idle thread, which a fork does not need."""
+EARLY = (  # modules that every session needs
     *("antiphon.server.workers.worker", "antiphon.server.session_transport"),
     *("antiphon.transports.websocket", "antiphon.rtvi", "antiphon.telemetry.latency"),
 )
@@ -56,24 +56,25 @@ SHARED = {"socket:": "a connection", "pipe:": "a pipe", "anon_inode:[eventpoll]"
 
 
 class ForkVerdict(msgspec.Struct):
-    """The result of loading: whether this process may be forked, or why not."""
+    """The result of loading: the agents, and whether the process may be forked."""
 
     agents: list[str] = []
     served: bool = False
-    """True if there are resident models, which one process must hold for all."""
+    """True if there may be resident models, which need the models' process."""
     unsafe: list[str] = []
+    """Why this process cannot be forked; empty if it can."""
     problem: str = ""
-    """What is wrong with the agents, so that the server cannot start."""
+    """Why the server cannot start with these agents; "" if it can."""
 
 
 class _InPlace(asyncio.SelectorEventLoop):
-    """An event loop in which `clock.offload` runs in place, so that loading a model starts no thread."""
+    """An event loop in which `clock.offload` starts no thread: it runs in place."""
 
     virtual = True
 
 
 class Traces:
-    """The threads and descriptors of this process at one time, to find those that came later."""
+    """A snapshot of this process's threads and descriptors, to detect new ones."""
 
     def __init__(self) -> None:
         self._begun = set(threading.enumerate())
@@ -81,7 +82,7 @@ class Traces:
         self._descriptors = set(_descriptors())
 
     def new(self) -> Iterator[str]:
-        """Yield in words what there is now that would not survive a fork and was not there before."""
+        """Yield in words what is new and would not work in a forked process."""
         names = sorted(thread.name for thread in set(threading.enumerate()) - self._begun)
         if names:
             yield f"it has started threads ({', '.join(names[:3])})"
@@ -100,7 +101,7 @@ def unsafe(traces: Traces) -> list[str]:
 
 
 def main(control: socket.socket, job: Job) -> None:
-    """Load, send the verdict, and fork a process whenever the server asks for one."""
+    """Load the agents, send the verdict, and fork a process for each request."""
     for name in FIRST:
         if find_spec(name):
             import_module(name)
@@ -110,7 +111,7 @@ def main(control: socket.socket, job: Job) -> None:
     if verdict.unsafe or verdict.problem:
         return
     gc.disable()
-    gc.freeze()  # collections in the workers leave these pages alone
+    gc.freeze()  # so that collections in workers do not write to these pages
     # Python warns of onnxruntime's thread, which is idle
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     while True:
@@ -122,7 +123,10 @@ def main(control: socket.socket, job: Job) -> None:
 
 
 def loaded(job: Job, traces: Traces) -> tuple[ForkVerdict, Agents]:
-    """Load a job's agents, and their models unless the agents alone make this process unfit to be forked."""
+    """Load a job's agents and models, and return the verdict and the agents.
+
+    The models are not loaded if the agents' file alone already prevents forking.
+    """
     problem = ""
     try:
         agents = job.load()
@@ -145,7 +149,7 @@ def _served(agents: Mapping[str, Any]) -> bool:
 
 
 def prepare(agents: Mapping[str, Any], job: Job) -> None:
-    """Import what a session needs, and load the models that are not in the models' process."""
+    """Import what sessions need, and load models except those of the models' process."""
     with asyncio.Runner(loop_factory=_InPlace) as runner:
         runner.run(_prepare(agents, job))
 
@@ -162,7 +166,7 @@ async def _prepare(agents: Mapping[str, Any], job: Job) -> None:
 
 
 def _services_of(agent: AgentDefinition) -> list[Service]:
-    """Return the services that workers have themselves, not as proxies for those of the models' process."""
+    """Return the services that workers have themselves instead of by proxy."""
     return [
         agent.service(port)
         for port in PORTS
@@ -171,9 +175,10 @@ def _services_of(agent: AgentDefinition) -> list[Service]:
 
 
 def _problem_in_a_fork(agents: Mapping[str, Any]) -> str:
-    """Open and close the services in a fork, as a worker would; returns what is missing, such as a key.
+    """Open the services in a forked process, and return the problem, if any.
 
-    Errors of a vendor are only logged, since they may be over when the first call comes.
+    A problem is an error of configuration, such as a missing key. Errors of a vendor are only logged, since
+    they may be over before the first call.
     """
     reader, writer = os.pipe()
     pid = os.fork()
@@ -207,7 +212,7 @@ async def _problem(agents: Mapping[str, Any]) -> str:
 
 
 def _fork(control: socket.socket, role: bytes, end: socket.socket, job: Job, agents: Agents) -> None:
-    """Fork a process twice, so that the server (a subreaper) becomes its parent when the first one ends."""
+    """Fork twice, so that the server (a subreaper) becomes the process's parent."""
     between = os.fork()
     if between:
         os.waitpid(between, 0)
@@ -225,14 +230,14 @@ def _fork(control: socket.socket, role: bytes, end: socket.socket, job: Job, age
             gc.enable()
             work(role, end, job, agents)
             status = 0
-    except BaseException as error:  # noqa: BLE001  it must not go on as another zygote
+    except BaseException as error:  # noqa: BLE001  the process must not continue as another zygote
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
         os._exit(status)
 
 
 def begin(role: str) -> None:
-    """Set up a process of the server: its name, its session, and signals that it ignores."""
+    """Set up a process of the server: its name, session and ignored signals."""
     call_this(f"antiphon-{role}")
     if os.getsid(0) != os.getpid():
         os.setsid()
@@ -241,11 +246,11 @@ def begin(role: str) -> None:
 
 
 def _ignore(number: int, frame: object) -> None:
-    """Ignore a signal to the whole process group (a terminal, a service manager): the server handles it."""
+    """Ignore a signal that goes to the whole process group: the server handles it."""
 
 
 def work(role: bytes, end: socket.socket, job: Job, agents: Agents) -> None:
-    """Run as a worker or as the models' process, until that is over."""
+    """Run as a worker or as the models' process until its end."""
     if role == MODELS:
         from .model_server import serve_models
 

@@ -1,1 +1,1 @@
-"""The conformance suites, one file per kind of port. Import them from `antiphon.testing`."""
+"""The conformance suites; import them from `antiphon.testing`."""

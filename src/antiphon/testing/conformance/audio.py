@@ -1,9 +1,9 @@
-"""Conformance suites for the ports of audio: what every STT, TTS, VAD and EOT service and filter must do.
+"""Conformance suites for STT, TTS, VAD and EOT services and audio filters.
 
     await check_tts(lambda: MyTTS(key))
 
-Each raises AssertionError, which says what is wrong. They run in any event loop, and ask the service for a
-few seconds of audio.
+Each raises an AssertionError that says what is wrong. They run in any event loop, and use a few seconds of
+audio.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ async def check_tts(make: Callable[[], TextToSpeech]) -> None:
             sum(len(speech.pcm) for speech in audio if speech.piece == piece) / 2 / service.sample_rate
             for piece in (0, 1)
         ]
-        assert min(seconds) > 0.3, f"both pieces must be spoken, {seconds} seconds are too little"
+        assert min(seconds) > 0.3, f"both pieces must be spoken, {seconds} seconds are too short"
         assert [speech.piece for speech in audio] == sorted(speech.piece for speech in audio), (
             "pieces are out of order"
         )
@@ -71,7 +71,7 @@ async def check_stt(make: Callable[[], SpeechToText], speech: bytes, words: str)
         )
         twice = await _transcribe(service, [*pieces, Flush(False), Flush(True), *pieces, Flush(True)])
         finals = [item for item in twice if item.final]
-        assert len(finals) == 2, "two utterances on one stream give two final answers"
+        assert len(finals) == 2, "two utterances on one stream must have two final answers"
         assert all(_plain(words) in _plain(item.text) for item in finals), (
             "the second utterance was heard differently"
         )
@@ -83,7 +83,7 @@ async def check_stt(make: Callable[[], SpeechToText], speech: bytes, words: str)
         await asyncio.sleep(0.01)
         waiting.cancel()
         await asyncio.wait([waiting], timeout=5)
-        assert waiting.done(), "a cancelled transcription goes on"
+        assert waiting.done(), "a cancelled transcription continues"
 
 
 async def check_vad(make: Callable[[], VoiceActivity], speech: bytes) -> None:
@@ -95,7 +95,7 @@ async def check_vad(make: Callable[[], VoiceActivity], speech: bytes) -> None:
         quiet = await _detect(service, silence)
         assert len(quiet) == len(silence), "every window has one probability"
         assert all(0 <= probability <= 1 for probability in quiet), "a probability lies between 0 and 1"
-        assert max(quiet) < 0.3, f"silence was taken for speech ({max(quiet):.2f})"
+        assert max(quiet) < 0.3, f"silence was detected as speech ({max(quiet):.2f})"
         loud = await _detect(service, windows)
         assert max(loud) > 0.7, f"speech was not noticed ({max(loud):.2f})"
         together = await asyncio.gather(
@@ -136,13 +136,13 @@ async def check_filter(make: Callable[[], AudioFilter]) -> None:
             await service.close()
 
 
-async def _give(items: Sequence[str]) -> AsyncGenerator[str, None]:
+async def _stream(items: Sequence[str]) -> AsyncGenerator[str, None]:
     for item in items:
         yield item
 
 
 async def _speak(service: TextToSpeech, pieces: Sequence[str]) -> list[Speech | Word]:
-    return [item async for item in service.speak(_give(pieces))]
+    return [item async for item in service.speak(_stream(pieces))]
 
 
 def _seconds(spoken: Sequence[Speech | Word]) -> float:
@@ -173,7 +173,7 @@ async def _check_first_audio_is_early(service: TextToSpeech) -> None:
 
 async def _check_cancel(service: TextToSpeech) -> None:
     async with aclosing(
-        cast(AsyncGenerator[Speech | Word, None], service.speak(_give(PIECES * 3)))
+        cast(AsyncGenerator[Speech | Word, None], service.speak(_stream(PIECES * 3)))
     ) as spoken:
         async for item in spoken:
             if isinstance(item, Speech):

@@ -1,4 +1,4 @@
-"""What all suites check: the life of a service, and that no task is left behind."""
+"""Checks in all suites: opening, closing, and that no task is left behind."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -38,7 +38,7 @@ async def alive(port: str, make: Callable[[], S]) -> AsyncGenerator[S, None]:
 
 @asynccontextmanager
 async def nothing_left() -> AsyncGenerator[None, None]:
-    """Check on leaving that every task that was begun in between is over within a second."""
+    """Check on leaving that tasks of the `with` block are over within a second."""
     before = asyncio.all_tasks()
     yield
     if left := asyncio.all_tasks() - before:

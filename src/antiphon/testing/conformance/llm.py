@@ -2,9 +2,8 @@
 
     await check_llm(lambda: MyLLM(key))
 
-It asks the service for a few short answers, and raises AssertionError, which says what is wrong. What a
-service does when its vendor fails depends on the vendor's protocol; `tests/conformance` shows how to check
-that.
+It requests a few short answers, and raises an AssertionError that says what is wrong. What a service does if
+its vendor fails depends on the vendor's protocol; `tests/conformance` shows how to check that.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
-"""The conformance suite for transports: what each must do with the audio of both sides, and at the end.
+"""The conformance suite for transports: audio in, audio out, and the end.
 
     run_virtual(check_transport(lambda: MyFarSide()))
 
-A test gives it the far side of the transport, a `FarSide`. It holds four short conversations, best in virtual
-time, and raises AssertionError, which says what is wrong.
+The test implements the far side of its transport, a `FarSide`. The suite holds four short conversations,
+preferably in virtual time, and raises an AssertionError that says what is wrong.
 """
 
 from array import array
@@ -22,13 +22,13 @@ from .life import nothing_left
 
 __all__ = ["FarSide", "check_transport"]
 
-TOLERANCE = 0.15  # seconds by which audio may come late, or be shorter
-ENDED_WITHIN = 5.0  # seconds
+TOLERANCE = 0.15  # seconds by which audio may be late or too short
+ENDED_WITHIN = 5.0  # seconds for the session to end after the far side has left
 LOUD = 1000  # the amplitude of a sample that is not silence
 
 
 class FarSide(Protocol):
-    """The other side of a transport under test: a client, a phone, a browser. Made for one conversation."""
+    """The other side of a transport, such as a phone; made for one conversation."""
 
     sample_rate: int = 16000
     """The rate of the audio that this side sends."""
@@ -36,28 +36,28 @@ class FarSide(Protocol):
     """False if this side cannot end the conversation."""
 
     async def connect(self) -> Transport:
-        """Do what begins a conversation; returns this side's transport, which no session has yet."""
+        """Begin a conversation, and return the transport for the agent's session."""
         ...
 
     async def talk(self, pcm: bytes) -> None:
-        """Send mono 16-bit samples in pieces, each at its time."""
+        """Send mono 16-bit samples in real time, in small pieces."""
         ...
 
     @property
     def heard(self) -> Sequence[tuple[float, float]]:
-        """When each piece of the agent's voice came, by the loop's clock, and how many seconds it lasts."""
+        """The time (of the loop) and duration in seconds of each piece of audio received."""
         ...
 
     @property
     def cleared(self) -> Sequence[float]:
-        """When this side was told to drop what it had not played."""
+        """The times at which this side was told to drop unplayed audio."""
         return ()
 
     def leave(self) -> None:
         """End the conversation from this side."""
 
     async def closed(self) -> None:
-        """Wait for what the transport does after its session; by default there is nothing."""
+        """Wait until the transport has closed, if it does so after its session's end."""
 
 
 async def check_transport(make: Callable[[], FarSide]) -> None:
@@ -75,7 +75,7 @@ async def check_transport(make: Callable[[], FarSide]) -> None:
 
 
 class _Ear(Processor):
-    """Keeps the user's audio, with the session's time at which each frame came."""
+    """A processor that keeps the user's audio, with the session's time of each frame."""
 
     def __init__(self) -> None:
         self.frames: list[tuple[float, UserAudio]] = []
@@ -87,7 +87,7 @@ class _Ear(Processor):
 
 
 class _Voice(Processor):
-    """Speaks a reply of a given length."""
+    """A processor that speaks a reply of a given length."""
 
     def speak(self, seconds: float, sample_rate: int) -> Reply:
         def begin(reply: Reply) -> None:
@@ -115,7 +115,7 @@ class _Talk:
 
 @asynccontextmanager
 async def _talk(far: FarSide) -> AsyncGenerator[_Talk, None]:
-    """Hold a conversation; on leaving, check that it can be cancelled twice and leaves no task."""
+    """Hold a conversation; on leaving, cancel it twice; no task may be left."""
     async with nothing_left():
         talk = _Talk(await far.connect())
         await talk.session.start()
