@@ -1,6 +1,6 @@
 """Endless sounds, to be mixed under a voice or played in place of silence.
 
-    comfort   comfort noise: the hiss of an open line, so that nobody thinks it is dead
+    comfort   comfort noise: the hiss of an open line, so that it does not seem dead
     room      the low hum of a quiet room
     thinking  two soft notes, repeated: the agent is working
 
@@ -39,26 +39,26 @@ class SoundLoop:
         self._at = 0
 
     def read(self, count: int) -> Floats:
-        """Returns the next `count` samples, (count,) float32, and advances."""
+        """Return the next `count` samples, (count,) float32, and advance."""
         places = np.arange(self._at, self._at + count) % len(self._sound)
         self._at = (self._at + count) % len(self._sound)
         return self._sound[places]
 
     def rewind(self) -> None:
-        """Moves to the beginning."""
+        """Move to the beginning."""
         self._at = 0
 
 
 def loop(what: str | os.PathLike[str], sample_rate: int, level: float) -> SoundLoop:
-    """Returns one of the sounds above by its name, or a wav file.
+    """Return one of the sounds above by its name, or the loop of a wav file.
 
-    Raises ConfigurationError if neither.
+    Raises ConfigurationError if `what` is neither.
     """
     return SoundLoop(_sound(os.fspath(what), sample_rate, level))
 
 
 def mixed(pcm: bytes, *under: Floats) -> bytes:
-    """Mixes a voice with the sounds under it, clipped to 16 bits."""
+    """Mix a voice with the sounds under it, clipped to 16 bits."""
     total = samples(pcm) + np.sum(under, axis=0)
     return np.rint(total).clip(-32768, 32767).astype("<i2").tobytes()
 
@@ -76,7 +76,7 @@ def _sound(what: str, sample_rate: int, level: float) -> Floats:
 
 
 def _noise(sample_rate: int, strength: Callable[[Real], Real]) -> Floats:
-    """Makes noise with the given spectrum (amplitude by Hz).
+    """Make noise with the given spectrum (amplitude by Hz).
 
     It is periodic, so the loop has no seam.
     """

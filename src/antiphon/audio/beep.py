@@ -1,8 +1,8 @@
-"""Detection of beeps: a single short sine, such as an answering machine's "speak now".
+"""Detection of beeps, such as an answering machine's "speak now".
 
-The detector looks at windows of 32 ms, 16 ms apart. A window contains a tone if nearly all of its energy lies
-around one frequency; a voice has overtones, a keypad two tones, and a dial tone does not end. A beep is 0.12
-to 2.5 s of the same tone, and is reported when it has ended.
+A beep is a single short sine. The detector looks at windows of 32 ms, 16 ms apart. A window contains a tone
+if nearly all of its energy lies around one frequency; a voice has overtones, a keypad two tones, and a dial
+tone does not end. A beep is 0.12 to 2.5 s of the same tone, and is reported when it has ended.
 """
 
 from functools import lru_cache
@@ -31,7 +31,7 @@ class Beep(NamedTuple):
 
 
 class BeepDetector:
-    """Detects beeps in a stream of mono PCM.
+    """A detector of beeps in a stream of mono PCM.
 
     Raises UsageError for rates below 8 or above 192 kHz.
     """
@@ -49,13 +49,13 @@ class BeepDetector:
         self._hz = 0.0
 
     def __call__(self, pcm: bytes) -> list[Beep]:
-        """Returns the beeps that ended in these samples."""
+        """Return the beeps that ended in these samples."""
         sound = np.concatenate((self._rest, samples(pcm).astype(np.float32)))
         size, found = len(self._window), list[Beep]()
         at = 0
         while at + size <= len(sound):
             begun = (self._heard + at) / self._rate
-            if (beep := self._judge(begun, begun + _WINDOW, self._tone(sound[at : at + size]))) is not None:
+            if (beep := self._update(begun, begun + _WINDOW, self._tone(sound[at : at + size]))) is not None:
                 found.append(beep)
             at += self._hop
         self._rest = sound[at:].copy()
@@ -63,7 +63,7 @@ class BeepDetector:
         return found
 
     def _tone(self, window: NDArray[np.float32]) -> float | None:
-        """Returns the frequency in Hz if the window is a tone, else None."""
+        """Return the frequency in Hz if the window is a tone, else None."""
         if 10 * np.log10(np.mean(window * window) / 2**30 + 1e-12) < _AUDIBLE:
             return None
         power = np.abs(np.fft.rfft((window - window.mean()) * self._window)) ** 2
@@ -75,17 +75,17 @@ class BeepDetector:
         hz = center * self._rate / len(window)
         return hz if _BAND[0] <= hz <= _BAND[1] else None
 
-    def _judge(self, begun: float, ended: float, hz: float | None) -> Beep | None:
+    def _update(self, begun: float, ended: float, hz: float | None) -> Beep | None:
         if hz is not None and (self._begun is None or abs(hz - self._hz) > _STEADY):
-            over = self._over()
+            over = self._end()
             self._begun, self._hz, self._ended = begun, hz, ended
             return over
         if hz is not None:
             self._ended = ended
             return None
-        return self._over() if begun > self._ended - _HOP / 2 else None
+        return self._end() if begun > self._ended - _HOP / 2 else None
 
-    def _over(self) -> Beep | None:
+    def _end(self) -> Beep | None:
         begun, self._begun = self._begun, None
         if begun is None or not _SHORTEST <= self._ended - begun <= _LONGEST:
             return None

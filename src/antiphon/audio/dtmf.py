@@ -29,9 +29,10 @@ _TWIST = (0.1, 4.0)  # the energy of the high sine relative to the low one: -10 
 
 
 def tones(keys: str, sample_rate: int, *, tone: float = 0.1, gap: float = 0.08) -> bytes:
-    """Returns the tones of keys, each `tone` seconds with a `gap` after it, as mono PCM.
+    """Return the tones of keys as mono PCM.
 
-    Raises UsageError for characters that are not keys, and for a rate or durations out of range.
+    Each key sounds for `tone` seconds and is followed by `gap` seconds of silence. Raises UsageError for
+    characters that are not keys, and for a rate or durations out of range.
     """
     if sample_rate not in RATES or tone < 0.04 or gap < 0.04:
         raise UsageError(
@@ -53,7 +54,7 @@ def tones(keys: str, sample_rate: int, *, tone: float = 0.1, gap: float = 0.08) 
 
 
 class DtmfDetector:
-    """Detects keys in a stream of mono PCM.
+    """A detector of keys in a stream of mono PCM.
 
     Raises UsageError for rates below 8 or above 192 kHz.
     """
@@ -69,7 +70,7 @@ class DtmfDetector:
         self._misses = 0
 
     def __call__(self, pcm: bytes) -> str:
-        """Returns the keys whose press began in these samples: usually "", sometimes one."""
+        """Return the keys whose press began in these samples: usually "", sometimes one."""
         sound = np.concatenate((self._rest, samples(pcm).astype(np.float32)))
         size = len(self._waves)
         count = (len(sound) - size) // self._hop + 1
@@ -96,14 +97,17 @@ class DtmfDetector:
 
 @lru_cache(maxsize=8)
 def _waves(sample_rate: int) -> NDArray[np.float32]:
-    """Returns (window, 16) float32: cosines, then sines, that correlate a window with each of the tones."""
+    """Return (window, 16) float32: the cosines, then the sines of the eight tones.
+
+    A window's product with them is its correlation with each tone.
+    """
     size = round(sample_rate * _WINDOW)
     turns = 2 * np.pi * np.outer(np.arange(size), [*LOW, *HIGH]) / sample_rate
     return (np.hstack((np.cos(turns), np.sin(turns))) * np.sqrt(2 / size)).astype(np.float32)
 
 
 def _keys(windows: NDArray[np.float32], waves: NDArray[np.float32]) -> list[tuple[str, float]]:
-    """Returns for each window the most likely key and the share of energy in its two sines."""
+    """Return for each window the likeliest key and its two sines' share of energy."""
     energies = np.einsum("ij,ij->i", windows, windows)
     found = [("", 0.0)] * len(windows)
     for index in np.flatnonzero(energies >= len(waves) * _AUDIBLE**2).tolist():

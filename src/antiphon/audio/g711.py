@@ -17,27 +17,27 @@ _MU_LIMIT = (1 << 13) - 1  # with the bias, the largest 14-bit sample would need
 
 
 def encode_mulaw(pcm: bytes) -> bytes:
-    """Encodes PCM as mu-law. Raises UsageError for half a sample."""
+    """Encode PCM as mu-law. Raises UsageError for half a sample."""
     return _mulaw_codes().take(samples(pcm).view(np.uint16)).tobytes()
 
 
 def decode_mulaw(data: bytes) -> bytes:
-    """Decodes mu-law to PCM."""
+    """Decode mu-law to PCM."""
     return _mulaw_samples().take(np.frombuffer(data, np.uint8)).tobytes()
 
 
 def encode_alaw(pcm: bytes) -> bytes:
-    """Encodes PCM as A-law. Raises UsageError for half a sample."""
+    """Encode PCM as A-law. Raises UsageError for half a sample."""
     return _alaw_codes().take(samples(pcm).view(np.uint16)).tobytes()
 
 
 def decode_alaw(data: bytes) -> bytes:
-    """Decodes A-law to PCM."""
+    """Decode A-law to PCM."""
     return _alaw_samples().take(np.frombuffer(data, np.uint8)).tobytes()
 
 
 def _every_sample() -> NDArray[np.int32]:
-    """Returns all 16-bit samples, indexed by their bits as an unsigned number."""
+    """Return all 16-bit samples, indexed by their bits as an unsigned number."""
     return np.arange(1 << 16, dtype=np.uint16).view(np.int16).astype(np.int32)
 
 

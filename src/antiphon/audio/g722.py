@@ -12,26 +12,29 @@ _STEP = 80  # samples encoded at a time: 5 ms
 
 
 class G722Encoder:
-    """Encodes a stream of 16 kHz PCM. Less than 5 ms is buffered until more follows."""
+    """A streaming encoder of 16 kHz PCM.
+
+    Less than 5 ms is buffered until more follows.
+    """
 
     def __init__(self) -> None:
         self._codec = libav.LibavEncoder("g722", SAMPLE_RATE, _STEP, {"frame_size": str(_STEP)})
 
     def __call__(self, pcm: bytes) -> bytes:
-        """Returns the bytes that are complete. Raises UsageError for half a sample."""
+        """Return the bytes that are complete. Raises UsageError for half a sample."""
         return b"".join(self._codec.encode(pcm))
 
     def flush(self) -> bytes:
-        """Returns the rest, padded with silence; the stream may go on."""
+        """Return the rest, padded with silence; the stream may go on."""
         return b"".join(self._codec.flush())
 
 
 class G722Decoder:
-    """Decodes a stream to 16 kHz PCM, with a delay of 1.4 ms."""
+    """A streaming decoder to 16 kHz PCM, with a delay of 1.4 ms."""
 
     def __init__(self) -> None:
         self._codec = libav.LibavDecoder("g722", SAMPLE_RATE)
 
     def __call__(self, data: bytes) -> bytes:
-        """Returns two samples for each byte."""
+        """Return two samples for each byte."""
         return self._codec.decode(data)

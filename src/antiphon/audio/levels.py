@@ -33,21 +33,21 @@ _VOICED = (24.0, 10)  # the same for a word
 
 
 def rms(pcm: bytes) -> float:
-    """Returns the mean level (RMS) of 16-bit samples in dBFS."""
+    """Return the mean level (RMS) of 16-bit samples in dBFS."""
     values = samples(pcm).astype(np.float64)
     return _dbfs(float(np.sqrt(np.mean(values * values)))) if len(values) else -math.inf
 
 
 def peak(pcm: bytes) -> float:
-    """Returns the level of the largest 16-bit sample in dBFS."""
+    """Return the level of the largest 16-bit sample in dBFS."""
     return _dbfs(float(np.abs(samples(pcm).astype(np.int32)).max(initial=0)))
 
 
 def find_speech(pcm: bytes, sample_rate: int, pause: float = 0.3) -> list[tuple[int, int]]:
-    """Returns the speech segments of a mono recording as [start, end) sample positions, in order.
+    """Return the speech segments of a mono recording, in order.
 
-    Segments are more than `pause` seconds apart. In a quiet recording their ends are accurate to about 10 ms;
-    a recording of uniform loudness has none.
+    A segment is [start, end) in samples; segments are more than `pause` seconds apart. In a quiet recording
+    their ends are accurate to about 10 ms; a recording of uniform loudness has none.
     """
     part = max(1, round(sample_rate * _FRAME / 2))
     length = 2 * part
@@ -74,9 +74,9 @@ def find_speech(pcm: bytes, sample_rate: int, pause: float = 0.3) -> list[tuple[
 
 
 def find_speech_end(pcm: bytes, sample_rate: int) -> int | None:
-    """Returns the position after the last speech in a mono recording.
+    """Return the position after the last speech in a mono recording.
 
-    None if there is none.
+    Returns None if there is no speech.
     """
     stretches = find_speech(pcm, sample_rate)
     return stretches[-1][1] if stretches else None
@@ -87,31 +87,31 @@ def _dbfs(amplitude: float) -> float:
 
 
 def _runs(true: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Returns (runs, 2): start and end of each run of True."""
+    """Return (runs, 2): start and end of each run of True."""
     edges = np.flatnonzero(np.diff(true, prepend=False, append=False))
     return edges.reshape(-1, 2)
 
 
 def _joined(runs: NDArray[np.intp], gap: int) -> NDArray[np.intp]:
-    """Returns the runs with gaps of at most `gap` frames closed."""
+    """Return the runs with gaps of at most `gap` frames closed."""
     apart = runs[1:, 0] - runs[:-1, 1] > gap
     first, last = np.concatenate(([True], apart)), np.concatenate((apart, [True]))
     return np.stack((runs[first[: len(runs)], 0], runs[last[: len(runs)], 1]), axis=1)
 
 
 def _reaching(runs: NDArray[np.intp], loud: NDArray[np.bool_], frames: int) -> NDArray[np.intp]:
-    """Returns the runs that contain at least `frames` loud frames."""
+    """Return the runs that contain at least `frames` loud frames."""
     before = np.concatenate(([0], np.cumsum(loud)))
     return runs[before[runs[:, 1]] - before[runs[:, 0]] >= frames]
 
 
 def scaled(pcm: bytes, gain: float) -> bytes:
-    """Returns the samples multiplied by `gain` (0 to 1)."""
+    """Return the samples multiplied by `gain` (0 to 1)."""
     return (samples(pcm) * gain).astype("<i2").tobytes()
 
 
 def faded(pcm: bytes) -> bytes:
-    """Returns the samples with a linear fade-out over their whole length."""
+    """Return the samples with a linear fade-out over their whole length."""
     sound = samples(pcm)
     falling = np.arange(len(sound) - 1, -1, -1, dtype=np.float32) / max(1, len(sound))
     return (sound * falling).astype("<i2").tobytes()

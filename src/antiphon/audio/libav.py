@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class LibavEncoder:
-    """Encodes PCM to packets of `frame` samples each.
+    """A streaming encoder of PCM to packets of `frame` samples each.
 
-    Raises ConfigurationError without PyAV.
+    Raises ConfigurationError if PyAV is not installed.
     """
 
     def __init__(self, codec: str, sample_rate: int, frame: int, options: Mapping[str, str]) -> None:
@@ -30,7 +30,7 @@ class LibavEncoder:
         self._buffered = b""
 
     def encode(self, pcm: bytes) -> Iterator[bytes]:
-        """Yields the packets that are complete; the rest is buffered.
+        """Yield the packets that are complete; the rest is buffered.
 
         Raises UsageError for half a sample.
         """
@@ -46,15 +46,15 @@ class LibavEncoder:
                 yield bytes(cast("Packet[Any]", packet))
 
     def flush(self) -> Iterator[bytes]:
-        """Yields the buffered rest, padded with silence."""
+        """Yield the buffered rest, padded with silence."""
         missing = -(len(self._buffered) // 2) % self._frame
         return self.encode(bytes(2 * missing))
 
 
 class LibavDecoder:
-    """Decodes packets to PCM at the codec's own rate.
+    """A streaming decoder of packets to PCM at the codec's own rate.
 
-    Raises ConfigurationError without PyAV.
+    Raises ConfigurationError if PyAV is not installed.
     """
 
     def __init__(self, codec: str, sample_rate: int) -> None:
@@ -63,9 +63,9 @@ class LibavDecoder:
         self._context.open()
 
     def decode(self, data: bytes) -> bytes:
-        """Decodes a packet.
+        """Decode a packet.
 
-        Raises BadResponseError if it is corrupt, after which the next can be decoded.
+        Raises BadResponseError if it is corrupt; the next one can still be decoded.
         """
         from av import Packet
         from av.error import FFmpegError

@@ -1,6 +1,7 @@
-"""Opus (RFC 6716): packets of 2.5 to 60 ms, narrowband to fullband, 6 to 510 kbit/s.
+"""The Opus codec (RFC 6716).
 
-Each packet states its own bandwidth, so encoder and decoder may use different sample rates.
+Packets have 2.5 to 60 ms, narrowband to fullband, at 6 to 510 kbit/s. Each packet states its own bandwidth,
+so encoder and decoder may use different sample rates.
 """
 
 from ..errors import UsageError
@@ -13,10 +14,10 @@ _HZ = 48000  # the rate at which packets are decoded
 
 
 class OpusEncoder:
-    """Encodes a stream of mono PCM to packets of `frame` seconds, with a delay of 6.5 ms.
+    """A streaming encoder of mono PCM to packets of `frame` seconds.
 
-    `complexity` is 0 to 10: higher is better and slower. Raises UsageError for rates or frames that Opus does
-    not support.
+    The delay is 6.5 ms. `complexity` is 0 to 10: higher is better and slower. Raises UsageError for rates or
+    frames that Opus does not support.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class OpusEncoder:
             )
         if not 6000 <= bitrate <= 256000 or not 0 <= complexity <= 10:
             raise UsageError(
-                f"Opus takes 6000 to 256000 bit/s for one channel and a complexity of 0 to 10, "
+                f"Opus supports 6000 to 256000 bit/s for one channel and a complexity of 0 to 10, "
                 f"not {bitrate} and {complexity}"
             )
         self.sample_rate = sample_rate
@@ -42,16 +43,16 @@ class OpusEncoder:
         self._codec = libav.LibavEncoder("libopus", sample_rate, round(sample_rate * frame), options)
 
     def __call__(self, pcm: bytes) -> list[bytes]:
-        """Returns the packets that are complete. Raises UsageError for half a sample."""
+        """Return the packets that are complete. Raises UsageError for half a sample."""
         return list(self._codec.encode(pcm))
 
     def flush(self) -> list[bytes]:
-        """Returns the rest, padded with silence; the stream may go on."""
+        """Return the rest, padded with silence; the stream may go on."""
         return list(self._codec.flush())
 
 
 class OpusDecoder:
-    """Decodes a stream of packets to mono PCM at `sample_rate`; stereo is mixed down."""
+    """A streaming decoder to mono PCM at `sample_rate`; stereo is mixed down."""
 
     def __init__(self, sample_rate: int = 48000) -> None:
         self.sample_rate = sample_rate
@@ -59,7 +60,7 @@ class OpusDecoder:
         self._resample = Resampler(_HZ, sample_rate)
 
     def __call__(self, packet: bytes) -> bytes:
-        """Decodes a packet. Raises BadResponseError if it is corrupt."""
+        """Decode a packet. Raises BadResponseError if it is corrupt."""
         return self._resample(self._codec.decode(packet))
 
 

@@ -10,7 +10,7 @@ RATES = range(4_000, 192_001)
 
 
 def samples(pcm: bytes) -> NDArray[np.int16]:
-    """Returns PCM as (samples,) int16, a read-only view.
+    """Return PCM as (samples,) int16, a read-only view.
 
     Raises UsageError for half a sample.
     """

@@ -32,7 +32,10 @@ _GATHERED = 1 << 12  # input samples converted at a time if weights are gathered
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """The weights that turn a row of inputs, from `first` on, into `columns` of its outputs."""
+    """The weights that turn a row of inputs into some of its outputs.
+
+    The inputs are those from `first` on, and the outputs `columns`.
+    """
 
     first: int
     columns: slice
@@ -89,7 +92,7 @@ def _plan(source_hz: int, target_hz: int) -> _Plan:
 
 
 class Resampler:
-    """Converts a stream of mono 16-bit PCM from one sample rate to another.
+    """A streaming converter of mono 16-bit PCM from one sample rate to another.
 
     Input and output are aligned to the sample: k inputs and a flush yield ceil(k * target / source) outputs,
     and output n is the signal at n / target_hz. Raises UsageError for a rate outside 4 to 192 kHz and for
@@ -116,7 +119,7 @@ class Resampler:
         return self._plan.reach / self.source_hz if self._plan else 0.0
 
     def __call__(self, pcm: bytes) -> bytes:
-        """Returns the output that is complete so far; with equal rates, `pcm` itself."""
+        """Return the output that is complete so far; with equal rates, `pcm` itself."""
         if self._plan is None:
             return pcm
         fresh, most = samples(pcm), self._plan.most
@@ -126,7 +129,7 @@ class Resampler:
         return b"".join([self._convert(self._plan, piece) for piece in pieces])
 
     def flush(self) -> bytes:
-        """Returns the rest, as if silence followed; a new stream may begin after it."""
+        """Return the rest, as if silence followed; a new stream may begin after it."""
         if self._plan is None:
             return b""
         rest = self._convert(self._plan, np.zeros(self._plan.reach, "<i2"))
@@ -169,9 +172,9 @@ class Resampler:
 
 
 def resample(pcm: bytes, source_hz: int, target_hz: int) -> bytes:
-    """Converts a whole recording.
+    """Convert a whole recording.
 
-    Returns ceil(samples * target_hz / source_hz) samples, aligned with it.
+    Returns ceil(samples * target_hz / source_hz) samples, aligned with the input.
     """
     resampler = Resampler(source_hz, target_hz)
     return resampler(pcm) + resampler.flush()

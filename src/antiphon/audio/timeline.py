@@ -7,7 +7,7 @@ from .pcm import samples
 
 
 class Timeline:
-    """Mono 16-bit samples by position, with silence where none were written.
+    """Mono 16-bit samples by position; positions never written are silent.
 
     Keeps the newest `kept` samples before its end, the farthest position that was written.
     """
@@ -18,7 +18,7 @@ class Timeline:
         self._end = 0
 
     def write(self, at: int, pcm: bytes) -> None:
-        """Writes samples from position `at` on, over what was there."""
+        """Write samples from position `at` on, over what was there."""
         sound, kept = samples(pcm), len(self._ring)
         begun, self._end = self._end, max(self._end, at + len(sound))
         self._oldest = max(self._oldest, self._end - kept)
@@ -28,13 +28,13 @@ class Timeline:
         self._store(max(at, self._oldest), sound[max(0, self._oldest - at) :])
 
     def read(self, at: int, count: int) -> bytes:
-        """Returns `count` samples from position `at` on, and keeps them."""
+        """Return `count` samples from position `at` on; they stay in the buffer."""
         places = np.arange(at, at + count)
         known = (places >= self._oldest) & (places < self._end)
         return np.where(known, self._ring[places % len(self._ring)], 0).astype("<i2").tobytes()
 
     def cut(self, at: int) -> None:
-        """Discards samples from position `at` on."""
+        """Discard samples from position `at` on."""
         self._end = min(self._end, at)
 
     def _store(self, at: int, sound: NDArray[np.int16]) -> None:

@@ -1,4 +1,4 @@
-"""Wav files: reads what recorders write, writes what every player reads.
+"""Reading of the wav files that recorders write, and writing of 16-bit ones.
 
 A wav is a RIFF file: chunks of a four-letter name, a size and a body, among them `fmt ` (the encoding) and
 `data` (the samples). The layout is at http://soundfile.sapp.org/doc/WaveFormat/, the numbers of the encodings
@@ -48,7 +48,7 @@ class WavAudio:
         return len(self.pcm) / (2 * self.channels * self.sample_rate)
 
     def channel(self, number: int) -> bytes:
-        """Returns the samples of one channel, counted from 0 (left).
+        """Return the samples of one channel, counted from 0 (left).
 
         Raises UsageError if there is none.
         """
@@ -57,7 +57,7 @@ class WavAudio:
         return self._moments()[:, number].tobytes()
 
     def mono(self) -> bytes:
-        """Returns the mean of the channels."""
+        """Return the mean of the channels."""
         if self.channels == 1:
             return self.pcm
         return np.rint(self._moments().mean(axis=1)).astype("<i2").tobytes()
@@ -161,7 +161,7 @@ class _Format:
 
 
 def read(path: str | os.PathLike[str]) -> WavAudio:
-    """Reads a wav file, at its own rate and with its own channels.
+    """Read a wav file, at its own rate and with its own channels.
 
     Supports PCM of 8 to 32 bits, 32- and 64-bit floats (full scale is 1.0), A-law and mu-law, 4 to 192 kHz.
     A file whose writer did not know the size is read to its end. Raises ConfigurationError if the file is
@@ -266,7 +266,7 @@ def _header(sample_rate: int, channels: int, length: int) -> bytes:
 
 
 def write(path: str | os.PathLike[str], sound: WavAudio) -> None:
-    """Writes a 16-bit wav. Raises ConfigurationError if the file cannot be written."""
+    """Write a 16-bit wav. Raises ConfigurationError if the file cannot be written."""
     if len(sound.pcm) > _LARGEST:
         raise UsageError(f"a wav holds less than 4 GB; this recording has {len(sound.pcm)} bytes: split it")
     try:
@@ -278,7 +278,7 @@ def write(path: str | os.PathLike[str], sound: WavAudio) -> None:
 
 
 class CallWriter:
-    """Records a call as a stereo wav while it goes on: the caller left, the agent right.
+    """A recorder of a call to a stereo wav: the caller left, the agent right.
 
     Both sides write at sample positions on one timeline, in any order; gaps are silence, and later writes
     replace earlier ones. The samples go to the file at once, and its header is updated every second, so that
@@ -304,15 +304,15 @@ class CallWriter:
             self._write_header()
 
     def left(self, at: int, pcm: bytes) -> None:
-        """Writes what the caller said, from sample `at` on."""
+        """Write what the caller said, from sample `at` on."""
         self._put(0, at, pcm)
 
     def right(self, at: int, pcm: bytes) -> None:
-        """Writes what the caller heard, from sample `at` on."""
+        """Write what the caller heard, from sample `at` on."""
         self._put(1, at, pcm)
 
     def close(self) -> None:
-        """Completes the file. A second call does nothing."""
+        """Complete the file. A second call does nothing."""
         if not self._file.closed:
             with self._disk(), self._file:
                 self._write_header()

@@ -2,10 +2,10 @@
 
     [..., STT(...), EOT(...), Screening(ScreeningSettings(message="...")), TurnTaking(...), ...]
 
-The stage stands before turn taking and holds back the facts that it would get, until it is known who
-answered. For a person, or an assistant that asks who is calling, it releases them, and the agent answers as
-usual. On a voicemail it leaves a message after the beep and hangs up. In a menu it presses the key for what
-is wanted, and listens again.
+The stage stands before turn taking. It holds back speech and transcripts until it is known who answered. If
+that is a person, or an assistant that asks who is calling, it releases them, and the agent answers as usual.
+On a voicemail it leaves a message after the beep and hangs up. In a menu it presses the key for what is
+wanted, and listens again.
 """
 
 from collections.abc import AsyncGenerator
@@ -44,7 +44,7 @@ TICK = 0.1  # seconds between two evaluations of the rules
 QUIET_BEFORE_KEY = 0.7  # seconds of quiet in a menu after which a wanted key is pressed
 QUIET_BEFORE_FALLBACK = 3.0  # the same if nothing that is wanted was offered, and the fallback is pressed
 MOST_KEYS = 6  # keys after which a menu is given up
-ON_HOLD = 180.0  # seconds on hold behind a menu after which whoever it is counts as a person
+ON_HOLD = 180.0  # seconds on hold behind a menu after which a person is assumed
 AFTER_BEEP = 0.3  # seconds between the beep and our message
 NO_BEEP = 4.0  # seconds of quiet after which the message is left without a beep
 LONGEST_GREETING = 60.0  # seconds after which the message is left while the voicemail still speaks
@@ -54,11 +54,9 @@ LONGEST_GREETING = 60.0  # seconds after which the message is left while the voi
 class ScreeningSettings:
     """What to do with machines.
 
-    After `within` seconds without evidence a person is assumed.
-
-    `message` is left on a voicemail; without one the call ends there. `wanted` lists words to look for in a
-    menu's options, best first; `fallback` is the key to press if none is offered. Without `wanted` a menu is
-    passed to the agent, as if it were a person.
+    After `within` seconds without evidence a person is assumed. `message` is left on a voicemail; without one
+    the call ends there. `wanted` lists words to look for in a menu's options, best first; `fallback` is the
+    key to press if none is offered. Without `wanted` a menu is passed to the agent, as if it were a person.
     """
 
     message: str = ""
@@ -79,9 +77,9 @@ class ScreeningSettings:
 
 
 class Screening(Stage):
-    """Decides who answered an outgoing call, and handles machines.
+    """The stage that decides who answered an outgoing call, and handles machines.
 
-    Stands before TurnTaking.
+    It stands before TurnTaking.
     """
 
     def __init__(self, settings: ScreeningSettings | None = None) -> None:
@@ -97,7 +95,7 @@ class Screening(Stage):
         self._audio_from = 0.0
         self._heard_to = 0.0
         self._keys_pressed = 0
-        self._final_at = 0.0  # when the verdict that it is a person cannot be revised any more
+        self._final_at = 0.0  # when the verdict that it is a person becomes final
         self._leaving_message = False
 
     @on(SessionStarted)
@@ -142,7 +140,7 @@ class Screening(Stage):
 
     @on(ReplyStarted)
     def reply_started(self, signal: ReplyStarted) -> None:
-        """Interrupts replies to a machine, except our own message."""
+        """Interrupt replies to a machine, except our own message."""
         reply, known = self.session.reply, self.answered is not None
         if known and not self._released and not self._leaving_message and reply is not None:
             reply.interrupt("a machine has answered")
@@ -166,7 +164,7 @@ class Screening(Stage):
         return not self._leaving_message and not (self._released and self.session.now >= self._final_at)
 
     def _evaluate(self) -> None:
-        """Applies the rules to the facts, and acts on the verdict."""
+        """Apply the rules to the facts, and act on the verdict."""
         if not self._undecided:
             return
         now = self._now
@@ -197,7 +195,7 @@ class Screening(Stage):
         self._released, self._held = False, []
 
     def _release(self, now: float) -> None:
-        """Passes on the facts that were held back, and those that follow."""
+        """Pass on the facts that were held back, and those that follow."""
         self._released, self._final_at = True, now + self.settings.within
         held, self._held = self._held, []
         for fact in held:
@@ -217,7 +215,7 @@ class Screening(Stage):
             self.session.say(self.settings.message, interruptible=False)
         await self.session.end("voicemail")
         return
-        yield
+        yield  # makes this the generator that `run` expects
 
     def _find_key(self, facts: Facts, now: float) -> None:
         if facts.quiet < QUIET_BEFORE_KEY:

@@ -1,4 +1,4 @@
-"""Parses the options that a telephone menu announces, and chooses a key."""
+"""The options that a telephone menu announces, and the choice of a key."""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ _AFTER = re.compile(  # "press one for sales"
 
 
 def options(text: str) -> list[tuple[str, str]]:
-    """Returns the options with their keys, in the order of the announcement."""
+    """Return the options with their keys, in the order of the announcement."""
     words = plain(text).replace("?", "")
     before = [(match["what"].strip(), _digit(match["key"])) for match in _BEFORE.finditer(words)]
     after = [(match["what"].strip(), _digit(match["key"])) for match in _AFTER.finditer(words)]
@@ -41,9 +41,9 @@ def options(text: str) -> list[tuple[str, str]]:
 
 
 def choose(text: str, wanted: Sequence[str]) -> tuple[str, str] | None:
-    """Returns the option that matches the best of the wanted words, with its key.
+    """Return the option that fits the wanted words (best first), with its key.
 
-    None if none matches.
+    Returns None if no option contains any of them.
     """
     offers = options(text)
     for wish in wanted:

@@ -7,7 +7,10 @@ import re
 
 
 def _any(**languages: tuple[str, ...]) -> re.Pattern[str]:
-    """Compiles a pattern of all phrases in all languages, each of which starts at a word boundary."""
+    """Compile a pattern that matches any of the phrases, in all languages.
+
+    A phrase must start at a word boundary.
+    """
     every = (phrase for phrases in languages.values() for phrase in phrases)
     return re.compile("|".join(rf"\b(?:{phrase})" for phrase in every))
 
@@ -112,11 +115,11 @@ QUESTION = _any(
 
 
 def find_phrase(phrases: re.Pattern[str], words: str) -> str:
-    """Returns the first match of the phrases in the words, or ""."""
+    """Return the first match of the phrases in the words, or ""."""
     match = phrases.search(words)
     return match.group().strip() if match else ""
 
 
 def plain(text: str) -> str:
-    """Normalises a text: lower case, words and question marks only."""
+    """Normalise a text: lower case, words and question marks only."""
     return " ".join(re.findall(r"[\w*#]+|\?", text.lower()))

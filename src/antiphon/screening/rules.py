@@ -16,7 +16,7 @@ Who = Literal["person", "assistant", "voicemail", "menu"]
 BRIDGED = 0.8  # the longest pause in seconds within one stretch of speech
 QUIET = 0.6  # seconds of quiet after which a person is waiting for an answer
 GREETINGS = ((3, QUIET), (6, 1.2))  # the most words of a person's greeting, and the quiet after it in seconds
-LONG_STRETCH = 6.0  # seconds: nobody who answers a call speaks for so long without a pause
+LONG_STRETCH = 6.0  # seconds; a person who answers a call does not speak for so long without a pause
 MACHINE_QUIET = 2.0  # seconds of quiet in which a person would have asked something
 QUESTION_LENGTH = 60  # the number of last characters in which a question is looked for
 SPEECH_BEFORE_BEEP = 0.5  # seconds; a beep after less speech is a tone of the line
@@ -46,7 +46,10 @@ class ScreeningVerdict(NamedTuple):
 
 @dataclass(frozen=True)
 class ScreeningRule:
-    """`why` returns the reason for the verdict, or "" if the rule does not apply."""
+    """A rule for one verdict.
+
+    `why` returns the reason for the verdict, or "" if the rule does not apply.
+    """
 
     who: Who
     why: Callable[[Facts], str]
@@ -105,9 +108,9 @@ RULES: tuple[ScreeningRule, ...] = (
 
 
 def judge(facts: Facts, within: float) -> ScreeningVerdict | None:
-    """Returns who answered, or None if that is not clear yet.
+    """Return who answered, or None if that is not clear yet.
 
-    After `within` seconds it is a person.
+    After `within` seconds a person is assumed.
     """
     for rule in RULES:
         if why := rule.why(facts):
@@ -122,12 +125,12 @@ REVISIONS = (RULES[1], RULES[2])
 
 
 def reconsider(facts: Facts) -> ScreeningVerdict | None:
-    """Returns a verdict if what seemed to be a person is a machine after all."""
+    """Return a verdict if what seemed to be a person is a machine after all."""
     return next((ScreeningVerdict(rule.who, why) for rule in REVISIONS if (why := rule.why(facts))), None)
 
 
 class FactGatherer:
-    """Gathers the facts of one call from the time `begun` on."""
+    """The facts of one call, gathered from the time `begun` on."""
 
     def __init__(self, begun: float) -> None:
         self.begun = begun
@@ -141,7 +144,7 @@ class FactGatherer:
         self._spoke_until: float | None = None  # the end of the last speech
 
     def heard(self, text: str, final: bool) -> None:
-        """Adds a transcript: interim ones replace each other, final ones are kept."""
+        """Add a transcript: interim ones replace each other, final ones are kept."""
         if final:
             self._finals.append(text)
             self._interim = ""
@@ -149,7 +152,7 @@ class FactGatherer:
             self._interim = text
 
     def speech_started(self, at: float) -> None:
-        """Somebody has been speaking since `at`."""
+        """Record that somebody has been speaking since `at`."""
         if self._speaking_since is not None:
             return
         if self._spoke_until is None or self._stretch_from is None or at - self._spoke_until > BRIDGED:
@@ -157,18 +160,18 @@ class FactGatherer:
         self._speaking_since = max(at, self.begun)
 
     def speech_stopped(self, at: float) -> None:
-        """Nobody has been speaking since `at`."""
+        """Record that nobody has been speaking since `at`."""
         if self._speaking_since is not None:
             self._spoken += max(0.0, at - self._speaking_since)
             self._speaking_since, self._spoke_until = None, at
 
     def beeped(self, beep: Beep, now: float) -> None:
-        """Adds a beep that has ended, unless there was hardly any speech before it."""
+        """Add a beep that has ended, unless there was hardly any speech before it."""
         if self.facts(now).spoken >= SPEECH_BEFORE_BEEP:
             self.beep = beep
 
     def facts(self, now: float) -> Facts:
-        """Returns the facts as of `now`."""
+        """Return the facts as of `now`."""
         running = 0.0 if self._speaking_since is None else now - self._speaking_since
         end = self._spoke_until if self._speaking_since is None else now
         if end is not None and self._stretch_from is not None:

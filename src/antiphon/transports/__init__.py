@@ -1,4 +1,4 @@
-"""Transports: what carries media into a session and out of it.
+"""Transports, which carry media into a session and out of it.
 
-`port.py` says what each must offer.
+`port.py` defines what each must offer.
 """

@@ -26,10 +26,10 @@ PIECE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class CallerLine:
-    """What the caller says: mono 16-bit samples, `wait` seconds after its cue.
+    """A line of the caller: mono 16-bit samples, spoken `wait` seconds after its cue.
 
-    Cues: "now", at the end of the line before (for the first one, the start of the call); "answer", once the
-    agent has answered the line before and finished; "barge-in", once the agent has begun to answer.
+    The cue "now" is the end of the previous line, or the start of the call; "answer" is the end of the
+    agent's answer to the previous line; "barge-in" is the beginning of that answer.
     """
 
     pcm: bytes
@@ -40,11 +40,10 @@ class CallerLine:
 class Caller:
     """A transport whose user is a script.
 
-    `sample_rate` is that of the lines, `agent_rate` the agent's.
-
-    Callbacks: `hear(at, pcm)` gets what the agent says, `spoke(at, pcm)` the caller's own audio with its
-    silences, each with its sample position. The caller hangs up `linger` seconds after the last line or
-    reply, and after `at_most` seconds in any case.
+    `sample_rate` is that of the lines, `agent_rate` that of the agent's voice. `hear(at, pcm)` is called with
+    what the agent says, and `spoke(at, pcm)` with the caller's own audio including its silence; `at` is a
+    sample position. The caller hangs up `linger` seconds after the last line or reply, and after `at_most`
+    seconds in any case.
     """
 
     lead = 0.0
@@ -69,7 +68,7 @@ class Caller:
 
 
 class CallerOutput(Processor):
-    """The last part: passes what the agent says to the callback."""
+    """The last part: it passes what the agent says to the callback."""
 
     def __init__(self, hear: Callable[[int, bytes], object] | None) -> None:
         self.hear = hear
@@ -82,7 +81,7 @@ class CallerOutput(Processor):
 
 
 class CallerInput(Stage):
-    """The first part: speaks the lines at their cues, and silence between them."""
+    """The first part: it speaks the lines at their cues, with silence between them."""
 
     def __init__(
         self,

@@ -12,12 +12,11 @@ T = TypeVar("T")
 
 
 class CaptureBuffer(Generic[T]):
-    """Hands items from another thread to `handle` in the event loop.
+    """A thread-safe buffer that hands items to `handle` in the event loop.
 
-    Never holds the thread that captures.
-
-    At most `limit` waits, measured by `size` (seconds of audio; by default the number of items). If the loop
-    falls further behind, the oldest items are dropped and counted in `dropped`.
+    `put` never blocks the capturing thread. At most `limit` is buffered, measured by `size` (seconds of
+    audio; by default the number of items). If the loop falls further behind, the oldest items are dropped and
+    counted in `dropped`.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class CaptureBuffer(Generic[T]):
         self._closed = False
 
     def put(self, item: T) -> None:
-        """Adds an item, from any thread. Does nothing after `close`."""
+        """Add an item, from any thread. Does nothing after `close`."""
         with self._lock:
             if self._closed:
                 return
@@ -54,16 +53,16 @@ class CaptureBuffer(Generic[T]):
         self._loop.call_soon_threadsafe(self._drain)
 
     def close(self) -> None:
-        """Discards what waits, accepts nothing more, and releases the handler."""
+        """Discard the buffered items, accept no more, and release the handler."""
         with self._lock:
             self._closed = True
             self._items.clear()
             self._handle = _ignore
 
     def _drain(self) -> None:
-        """Handles what waits.
+        """Handle the buffered items.
 
-        What is captured meanwhile is handled in the loop's next round.
+        Items that are captured meanwhile are handled in the loop's next iteration.
         """
         with self._lock:
             self._scheduled = False

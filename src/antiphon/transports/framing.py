@@ -43,18 +43,18 @@ class Framing(Protocol):
     """A sans-I/O codec for audio and messages on one wire."""
 
     def decode(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
-        """Parses a message from the client.
+        """Parse a message from the client.
 
-        Returns None if it is malformed or irrelevant; never raises.
+        Returns None if it is malformed or irrelevant, and never raises.
         """
         ...
 
     def encode_audio(self, pcm: bytes, sample_rate: int) -> bytes | str:
-        """Encodes mono 16-bit samples for the client to play."""
+        """Encode mono 16-bit samples for the client to play."""
         ...
 
     def encode_message(self, text: str) -> bytes | str:
-        """Encodes a message of the client protocol."""
+        """Encode a message of the client protocol."""
         ...
 
 
@@ -62,7 +62,7 @@ class Protobuf:
     """Binary messages, each a protobuf Frame."""
 
     def decode(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
-        """Parses an audio or a message frame."""
+        """Parse an audio or a message frame."""
         if isinstance(message, str) or len(message) > LARGEST:
             return None
         try:
@@ -83,7 +83,7 @@ class Protobuf:
         return None
 
     def encode_audio(self, pcm: bytes, sample_rate: int) -> bytes:
-        """Encodes an audio frame."""
+        """Encode an audio frame."""
         audio = b"".join((
             tag(2, BYTES), varint(5), b"audio", tag(3, BYTES), varint(len(pcm)), pcm,
             tag(4, VARINT), varint(sample_rate), tag(5, VARINT), varint(1),
@@ -91,7 +91,7 @@ class Protobuf:
         return tag(AUDIO, BYTES) + varint(len(audio)) + audio
 
     def encode_message(self, text: str) -> bytes:
-        """Encodes a message frame."""
+        """Encode a message frame."""
         data = text.encode()
         content = tag(1, BYTES) + varint(len(data)) + data
         return tag(MESSAGE, BYTES) + varint(len(content)) + content
@@ -100,29 +100,29 @@ class Protobuf:
 class Json:
     """Text messages: those of the client protocol unchanged, and two more for audio.
 
-    From the client "raw-audio", which the protocol itself handles; to the client "bot-tts-audio" {audio:
+    The client sends "raw-audio", which the client protocol itself handles. We send "bot-tts-audio" {audio:
     base64, sample_rate, num_channels}.
     """
 
     def decode(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
-        """Returns any text that is not too long."""
+        """Return the text unchanged, or None if it is binary or too long."""
         return FramedMessage(message) if isinstance(message, str) and len(message) <= LARGEST else None
 
     def encode_audio(self, pcm: bytes, sample_rate: int) -> str:
-        """Encodes a bot-tts-audio message."""
+        """Encode a bot-tts-audio message."""
         audio = base64.b64encode(pcm).decode()
         data = {"audio": audio, "sample_rate": sample_rate, "num_channels": 1}
         return msgspec.json.encode({"label": "rtvi-ai", "type": "bot-tts-audio", "data": data}).decode()
 
     def encode_message(self, text: str) -> str:
-        """Returns the text unchanged."""
+        """Return the text unchanged."""
         return text
 
 
 def fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Yields number and value of each field of a protobuf message.
+    """Yield the number and the value of each field of a protobuf message.
 
-    Raises ValueError if it is malformed.
+    Raises ValueError if the message is malformed.
     """
     at = count = 0
     while at < len(data):
@@ -161,7 +161,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def varint(value: int) -> bytes:
-    """Encodes a number as a protobuf varint."""
+    """Encode a number as a protobuf varint."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -171,5 +171,5 @@ def varint(value: int) -> bytes:
 
 
 def tag(number: int, wire: int) -> bytes:
-    """Encodes the tag that precedes a field's value."""
+    """Encode the tag that precedes a field's value."""
     return varint(number << 3 | wire)

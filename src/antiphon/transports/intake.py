@@ -1,4 +1,4 @@
-"""Places audio that arrives from a network on the session's timeline."""
+"""The position of audio from a network on the session's timeline."""
 
 from ..frames import UserAudio
 
@@ -15,15 +15,16 @@ CATCHING_UP = {True: 2.0, False: 0.2}
 
 
 class Intake:
-    """Gives samples that arrive early, late or in bursts their position in the session.
+    """The session positions of samples that arrive early, late or in bursts.
 
     A position counts samples from the session's start, so that jitter does not move it: what arrives late
     keeps its place, since it was spoken then. The position jumps forward only if the lateness lasts, because
     a microphone was switched off or packets were lost. Samples that seem to arrive before their time (they
     waited while the session started) move the position back, within a budget.
 
-    `steady`: the line never stops sending, as a telephone's, so lateness must last longer to be believed.
-    `dropped` counts samples beyond the budget, the oldest first; `missed` counts samples that never arrived.
+    `steady` marks a line that never stops sending, such as a telephone's: it must be late for longer before
+    samples count as lost. `dropped` counts samples beyond the budget, the oldest first; `missed` counts
+    samples that never arrived.
     """
 
     def __init__(self, sample_rate: int, *, steady: bool = False) -> None:
@@ -37,9 +38,7 @@ class Intake:
         self._budget_at = 0.0
 
     def place(self, pcm: bytes, now: float) -> UserAudio | None:
-        """Returns the next samples (mono 16-bit) at their position.
-
-        None if all were dropped.
+        """Return the next samples (mono 16-bit) at their position, or None if dropped.
 
         `now` is the session's time at which they arrived.
         """
@@ -64,9 +63,9 @@ class Intake:
         return frame
 
     def _set_back(self, early: int, count: int, now: float) -> int:
-        """Moves the position back by `early` samples, within the budget.
+        """Move the position back by `early` samples, within the budget.
 
-        Returns how many to drop instead.
+        Returns how many samples to drop because the budget is spent.
         """
         assert self._at is not None
         self._budget = min(SET_BACK, self._budget + EARNED * (now - self._budget_at))

@@ -1,4 +1,4 @@
-"""A transport in memory, for tests: calls put audio in, and what the agent says is kept."""
+"""A transport in memory, for tests."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ __all__ = ["Loopback"]
 
 
 class LoopbackInput(Processor):
-    """The first part: `Loopback.hear` pushes audio from its place."""
+    """The first part, through which `Loopback.hear` pushes audio."""
 
-    name = "_Input"  # as in journals that were recorded before it had another class name
+    name = "_Input"  # the class's former name, which recorded journals contain
 
 
 class LoopbackOutput(Processor):
-    """The last part: records what it is given."""
+    """The last part: it records the agent's audio."""
 
     name = "_Output"
 
@@ -35,9 +35,9 @@ class LoopbackOutput(Processor):
 
 
 class Loopback:
-    """Puts audio into a session with `hear` or `speak`.
+    """A transport in memory, for tests.
 
-    `spoken` holds what the agent said, as it was due.
+    `hear` and `speak` push the user's audio; `spoken` holds what the agent said, as it was due.
     """
 
     lead = 0.0
@@ -57,16 +57,16 @@ class Loopback:
 
     @property
     def cleared(self) -> list[float]:
-        """The session times at which an interruption told the transport to empty its buffer."""
+        """The session times at which an interruption emptied the transport's buffer."""
         return self.output.cleared
 
     def hear(self, pcm: bytes) -> None:
-        """Puts in the user's next samples, mono 16-bit at `input_rate`, at once."""
+        """Push the user's next samples, mono 16-bit at `input_rate`, at once."""
         self.input.push(UserAudio(pcm, self.input_rate, self._at))
         self._at += len(pcm) // 2
 
     async def speak(self, pcm: bytes) -> None:
-        """Puts in audio in real time, in pieces of 20 ms."""
+        """Push audio in real time, in pieces of 20 ms."""
         size = self.input_rate // 50 * 2
         for begun in range(0, len(pcm), size):
             await self.input.session.clock.sleep(0.02)

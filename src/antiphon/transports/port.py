@@ -10,22 +10,23 @@ __all__ = ["Transport"]
 
 
 class Transport(Protocol):
-    """Carries the media of one session.
+    """The media connection of one session.
 
-    Like the parts that it holds, it is used once.
+    Like the parts that it holds, it can be used only once.
     """
 
     @property
     def input(self) -> Processor:
-        """The first part: pushes UserAudio whose `at` counts samples since the session's start.
+        """The first part, which pushes UserAudio.
 
-        Capture is never held by slow parts: if anything must wait, its queue is bounded and drops the oldest.
+        Its `at` counts samples since the session's start. Slow parts never block the capture: if audio must
+        be buffered, the buffer is bounded and drops the oldest.
         """
         ...
 
     @property
     def output(self) -> Processor:
-        """The last part: handles AgentAudio as it is due.
+        """The last part, which handles AgentAudio when it is due.
 
         Interrupted and PlayoutPaused empty its buffer.
         """
@@ -38,10 +39,10 @@ class Transport(Protocol):
 
     @property
     def lead(self) -> float:
-        """Seconds ahead of its time that the output wants audio, to keep its buffer filled."""
+        """Seconds ahead of its time that the output needs audio, to fill its buffer."""
         ...
 
     @property
     def observers(self) -> Sequence[Observer]:
-        """Observers of the session, such as a client protocol that reports events to the client."""
+        """Observers of the session, such as a client protocol."""
         ...

@@ -1,7 +1,7 @@
 """The microphone and the loudspeaker of this machine, through PortAudio.
 
 PortAudio calls back in its own threads. The microphone's audio goes to the event loop through a
-`CaptureBuffer`; the loudspeaker's thread reads from a buffer that holds some 60 ms.
+`CaptureBuffer`; the loudspeaker's thread reads from a buffer that holds about 60 ms.
 """
 
 import asyncio
@@ -21,19 +21,17 @@ __all__ = ["PORTAUDIO", "SoundDevice", "Stream", "Terminal", "sound_device"]
 
 HEARD_HZ, SPOKEN_HZ = 16000, 24000  # the rates of the models, used if a device supports them
 PIECE = 0.02  # seconds of audio in one callback
-LEAD = 0.06  # seconds that the loudspeaker's buffer holds while the agent speaks
-MOST = 0.5  # seconds that it may hold; with more the device is not playing, and the oldest is dropped
+LEAD = 0.06  # seconds of audio in the loudspeaker's buffer while the agent speaks
+MOST = 0.5  # seconds that it may hold; if more waits, the device is not playing, and the oldest is dropped
 MOST_CAPTURED = 5.0  # seconds of the microphone's audio that may wait for a stalled event loop
-ASTRAY = (
-    0.1  # seconds that the microphone's position may drift from the session's time before it is corrected
-)
+ASTRAY = 0.1  # seconds that the microphone's position may drift before it is corrected
 
 PORTAUDIO = "apt-get install libportaudio2"
 INSTEAD = "or type instead of speaking: --text"
 
 
 class Stream(Protocol):
-    """A stream of sounddevice, as far as it is used."""
+    """The part of a sounddevice stream that is used here."""
 
     def start(self) -> None: ...
     def abort(self) -> None: ...
@@ -41,7 +39,7 @@ class Stream(Protocol):
 
 
 class SoundDevice(Protocol):
-    """The module sounddevice, as far as it is used."""
+    """The part of the module sounddevice that is used here."""
 
     @property
     def PortAudioError(self) -> type[Exception]: ...  # noqa: N802
@@ -53,7 +51,7 @@ class SoundDevice(Protocol):
 
 
 def sound_device() -> SoundDevice:
-    """Imports sounddevice. Raises ConfigurationError if it or PortAudio is missing."""
+    """Import sounddevice. Raises ConfigurationError if it or PortAudio is missing."""
     try:
         return cast(SoundDevice, importlib.import_module("sounddevice"))
     except ModuleNotFoundError as error:
@@ -67,12 +65,11 @@ def sound_device() -> SoundDevice:
 
 
 class Terminal:
-    """A transport over the machine's audio devices.
-
-    None is the system's default device.
+    """A transport over the machine's audio devices; None is the system's default.
 
     `rests` mutes the microphone while the agent speaks, so that the agent does not hear itself from a
-    loudspeaker in the same room; nobody can interrupt it then. Raises ConfigurationError without devices.
+    loudspeaker in the same room; the user cannot interrupt it then. Raises ConfigurationError if there is no
+    device.
     """
 
     lead = LEAD
@@ -94,13 +91,13 @@ class Terminal:
 
 
 def _rate(sound: SoundDevice, kind: str, device: int | str | None, wanted: int) -> int:
-    """Returns the wanted sample rate if the device supports it, else the device's default."""
+    """Return `wanted` if the device supports that rate, else the device's default."""
     what = "microphone" if kind == "input" else "loudspeaker"
     try:
         found = sound.query_devices(device, kind)
     except (sound.PortAudioError, ValueError) as error:
         raise ConfigurationError(
-            f"No {what} was found here ({str(error) or 'PortAudio knows none'}): connect one, {INSTEAD}"
+            f"No {what} was found here ({str(error) or 'PortAudio lists none'}): connect one, {INSTEAD}"
         ) from error
     check = sound.check_input_settings if kind == "input" else sound.check_output_settings
     try:
@@ -111,7 +108,10 @@ def _rate(sound: SoundDevice, kind: str, device: int | str | None, wanted: int) 
 
 
 class _Device(Processor):
-    """A part with a PortAudio stream, opened and closed in a thread because devices may be slow."""
+    """A part with a PortAudio stream.
+
+    The stream is opened and closed in a thread, because devices may be slow.
+    """
 
     what = ""
 
@@ -124,7 +124,7 @@ class _Device(Processor):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def open(self) -> None:
-        """Starts the device. Raises ConfigurationError if it cannot be used."""
+        """Start the device. Raises ConfigurationError if it cannot be used."""
         self._loop = asyncio.get_running_loop()
         try:
             self._stream = await offload(None, self._open)
@@ -135,14 +135,17 @@ class _Device(Processor):
             ) from error
 
     async def close(self) -> None:
-        """Stops the device at once."""
+        """Stop the device at once."""
         stream, self._stream, self._loop = self._stream, None, None
         if stream is not None:
             await offload(None, stream.abort)
             await offload(None, stream.close)
 
     def _ended(self) -> None:
-        """Called by PortAudio when the stream has stopped, by itself or in `close`."""
+        """Report the device as lost, unless it was closed by us.
+
+        PortAudio calls this in its own thread whenever the stream stops.
+        """
         if (loop := self._loop) is not None:
             loop.call_soon_threadsafe(self._lost)
 
@@ -154,7 +157,7 @@ class _Device(Processor):
 
 
 class _Capture(NamedTuple):
-    """Audio from one callback, which ended at `ended` on the loop's clock."""
+    """The audio of one callback; `ended` is the time of its end on the loop's clock."""
 
     pcm: bytes
     ended: float
@@ -162,7 +165,7 @@ class _Capture(NamedTuple):
 
 
 class TerminalInput(_Device):
-    """The first part: pushes what is said into the microphone."""
+    """The first part: it pushes what the microphone captures."""
 
     name = "Microphone"
     what = "microphone"
@@ -192,7 +195,7 @@ class TerminalInput(_Device):
         self._running = True
 
     async def open(self) -> None:
-        """Starts the microphone. Raises ConfigurationError if it cannot be used."""
+        """Start the microphone. Raises ConfigurationError if it cannot be used."""
         rate = self.rate
         self.captured = CaptureBuffer(
             asyncio.get_running_loop(), self._push, MOST_CAPTURED, lambda item: len(item.pcm) / 2 / rate
@@ -200,13 +203,13 @@ class TerminalInput(_Device):
         await super().open()
 
     async def close(self) -> None:
-        """Stops the microphone at once."""
+        """Stop the microphone at once."""
         if self.captured is not None:
             self.captured.close()
         await super().close()
 
     def _captured(self, pcm: Any, count: int, time: Any, status: Any) -> None:
-        """PortAudio's callback, in its thread."""
+        """Buffer captured audio; PortAudio calls this in its own thread."""
         if (loop := self._loop) is not None and self.captured is not None:
             self.captured.put(_Capture(bytes(pcm), loop.time(), bool(status)))
 
@@ -226,7 +229,7 @@ class TerminalInput(_Device):
 
 
 class TerminalOutput(_Device):
-    """The last part: plays what the agent says."""
+    """The last part: it plays what the agent says."""
 
     name = "Loudspeaker"
     what = "loudspeaker"
@@ -260,7 +263,7 @@ class TerminalOutput(_Device):
 
     @on(Interrupted, PlayoutPaused)
     def clear(self, signal: Interrupted | PlayoutPaused) -> None:
-        """Falls silent within 20 ms, without a click."""
+        """Discard the buffered audio; an interrupted voice fades out within 20 ms."""
         from ..audio.levels import faded  # loads numpy
 
         with self._lock:
@@ -270,7 +273,7 @@ class TerminalOutput(_Device):
                 self._buffer += faded(last)
 
     def _play(self, pcm: Any, count: int, time: Any, status: Any) -> None:
-        """PortAudio's callback, in its thread: fills `pcm`."""
+        """Fill `pcm` with the next samples; PortAudio calls this in its own thread."""
         size = len(pcm)
         with self._lock:
             ready = bytes(self._buffer[:size])

@@ -39,8 +39,8 @@ CLIENT_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 class Websocket:
     """A transport over a wire, which it closes at the session's end.
 
-    `framing` "auto" follows the client's first message: protobuf if it is binary, JSON if it is text. The
-    client's audio is resampled to `input_rate`. `lead` is at most 0.1 s, since a client may be unable to
+    With `framing="auto"` the client's first message decides: protobuf if it is binary, JSON if it is text.
+    The client's audio is resampled to `input_rate`. `lead` is at most 0.1 s, since a client may be unable to
     discard what it was sent.
     """
 
@@ -84,9 +84,9 @@ class _Link:
         self._gone = False
 
     async def receive(self) -> bytes | str | None:
-        """Returns the next message, None at the end.
+        """Return the next message, or None at the end.
 
-        The first one determines an automatic framing.
+        The first message decides the framing if that is automatic.
         """
         message = None if self._gone else await self.wire.receive()
         self._gone = message is None
@@ -95,22 +95,22 @@ class _Link:
         return message
 
     def decode(self, message: bytes | str) -> FramedAudio | FramedMessage | None:
-        """Parses a message; None if it is malformed or irrelevant."""
+        """Parse a message. Returns None if it is malformed or irrelevant."""
         return None if self.framing is None else self.framing.decode(message)
 
     def send_message(self, text: str) -> None:
-        """Sends a message of the client protocol."""
+        """Send a message of the client protocol."""
         if self.framing is not None:
             self.wire.send(self.framing.encode_message(text))
 
     def send_audio(self, pcm: bytes, sample_rate: int) -> None:
-        """Sends mono 16-bit samples."""
+        """Send mono 16-bit samples."""
         if self.framing is not None:
             self.wire.send(self.framing.encode_audio(pcm, sample_rate))
 
 
 class WebsocketInput(Stage):
-    """The first part: pushes audio, and gives messages to the client protocol."""
+    """The first part: it pushes audio, and passes messages to the client protocol."""
 
     name = "websocket in"
     back_pressure = False
@@ -126,18 +126,21 @@ class WebsocketInput(Stage):
         rtvi.audio = self._push_audio
 
     def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
-        """Attaches the protocol to the session."""
+        """Attach the protocol to the session."""
         self._rtvi.bind(session)
         return super().link(session, after, branches)
 
     async def open(self) -> None:
-        """Waits for the client's first message, so that it misses nothing that the agent says."""
+        """Wait for the client's first message, for at most READY_WITHIN seconds.
+
+        A client that is not ready yet would miss the beginning of what the agent says.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(READY_WITHIN):
                 self._first = await self._link.receive()
 
     async def close(self) -> None:
-        """Closes the wire."""
+        """Close the wire."""
         await self._link.wire.close()
 
     @on(SessionStarted)
@@ -174,14 +177,17 @@ class WebsocketInput(Stage):
 
 
 class _MonoConverter:
-    """Converts a client's audio to mono at one sample rate."""
+    """A converter of a client's audio to mono at one sample rate."""
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self._resampler: Resampler | None = None
 
     def __call__(self, pcm: bytes, sample_rate: int, channels: int) -> bytes | None:
-        """Returns the samples (there may be none yet), or None if the format is not supported."""
+        """Return the converted samples, or None if the format is not supported.
+
+        The result may be empty, since the resampler holds some samples back.
+        """
         if sample_rate not in CLIENT_RATES or channels not in (1, 2) or len(pcm) % (2 * channels):
             return None
         if channels == 2:
@@ -198,7 +204,7 @@ class _MonoConverter:
 
 
 class WebsocketOutput(Processor):
-    """The last part: sends the agent's voice to the client.
+    """The last part: it sends the agent's voice to the client.
 
     A client cannot discard what it was sent, so it plays that even if playout is paused. When playout
     resumes, the part that the client has played meanwhile is not sent again.
@@ -209,7 +215,7 @@ class WebsocketOutput(Processor):
     def __init__(self, link: _Link) -> None:
         self._link = link
         self._sent_until = 0.0  # up to when the client has audio, in the session's seconds
-        self._already_played = 0.0  # seconds of a paused voice that are skipped when it resumes
+        self._already_played = 0.0  # seconds of a paused voice to skip when it resumes
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:

@@ -6,27 +6,24 @@ __all__ = ["Wire"]
 
 
 class Wire(Protocol):
-    """Messages both ways, in order.
+    """A connection that carries messages both ways, in order.
 
-    One reader and any number of senders, all in one event loop.
+    It has one reader and any number of senders, all in one event loop.
     """
 
     async def receive(self) -> bytes | str | None:
-        """Returns the next message.
-
-        None once the other side has closed, or `close` was called.
-        """
+        """Return the next message, or None once either side has closed."""
         ...
 
     def send(self, message: bytes | str) -> None:
-        """Queues a message without waiting. Does nothing after the end.
+        """Queue a message without waiting. Does nothing after the end.
 
-        If more than the wire's bound waits, the other side reads too slowly, and the wire ends.
+        If more than the wire's limit is queued, the other side reads too slowly, and the wire ends.
         """
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Sends what is queued, for a short time, and closes.
+        """Send what is queued, waiting only a short time, and close.
 
         `code` is a websocket's close code.
         """

@@ -45,7 +45,10 @@ def create(port: str, spec: str) -> Any:
 
 
 def is_resident(port: str, spec: str) -> bool:
-    """Return True if the service that "vendor" or "vendor/model" names cannot be forked, by its record."""
+    """Return True if the vendor's record says that the service cannot be forked.
+
+    `spec` is "vendor" or "vendor/model".
+    """
     vendor: Vendor = _module(spec.partition("/")[0]).VENDOR
     return port in vendor.resident
 

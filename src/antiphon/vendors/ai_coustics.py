@@ -1,4 +1,6 @@
-"""ai-coustics' speech enhancement, on this machine and under their licence: https://docs.ai-coustics.com
+"""ai-coustics' speech enhancement, which runs on this machine with their licence.
+
+https://docs.ai-coustics.com
 
 `Cleaner("quail-vf-2.2-l-16khz")` downloads that model from them once, into the folder `models`;
 `Cleaner("/path/to/model.aicmodel")` loads a file.
@@ -26,11 +28,14 @@ MEANS: dict[str, type[AntiphonError]] = {
     "File": ConfigurationError,
     "Parameter": ConfigurationError,
 }
-"""How the names of their exceptions begin, which have no common base class. The first match counts."""
+"""Our error by the prefix of their exception's name: theirs share no base class. The first match counts."""
 
 
 class Cleaner(AudioFilter):
-    """Enhances the voice of one conversation. `strength` (0 to 1): how much of everything else is removed."""
+    """A speech enhancer for one conversation.
+
+    `strength` (0 to 1) is how much of everything but the voice is removed.
+    """
 
     sample_rate = 16000
     block = 160

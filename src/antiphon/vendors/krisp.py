@@ -1,4 +1,6 @@
-"""Krisp's voice isolation, on this machine and under their licence: https://sdk-docs.krisp.ai
+"""Krisp's voice isolation, which runs on this machine with their licence.
+
+https://sdk-docs.krisp.ai
 
 Krisp delivers the Python package `krisp-audio` and a model file (.kef) with the licence key; neither is on
 the package index.
@@ -23,7 +25,10 @@ MODEL = "KRISP_VIVA_FILTER_MODEL_PATH"
 
 
 class Cleaner(AudioFilter):
-    """Removes the noise of one conversation. `strength` (0 to 100): how much of it."""
+    """A noise filter for one conversation.
+
+    `strength` (0 to 100) is how much of the noise is removed.
+    """
 
     sample_rate = 16000
     block = 160

@@ -1,4 +1,6 @@
-"""OpenAI, and every endpoint that speaks its chat completions: https://platform.openai.com/docs
+"""OpenAI, and every other endpoint for chat completions.
+
+https://platform.openai.com/docs
 
 `base_url` or OPENAI_BASE_URL sets another endpoint (a local server, a gateway), which may need no key.
 """
@@ -13,7 +15,10 @@ OFFICIAL = "https://api.openai.com/v1"
 
 
 class LLM(ChatCompletions):
-    """A chat model. `options` are further fields of each request, such as temperature."""
+    """A chat model.
+
+    `options` are further fields of each request, such as temperature.
+    """
 
     def __init__(
         self,

@@ -1,4 +1,6 @@
-"""WebRTC's audio processing, as in every browser: noise, echo, level. https://github.com/strands-labs/pywebrtc-audio
+"""WebRTC's audio processing, as in every browser: noise, echo and level.
+
+https://github.com/strands-labs/pywebrtc-audio
 
 `Cleaner("noise+echo+gain")`, or some of the three. Per second of audio, echo takes 6 ms of processor time,
 noise 0.8 ms and gain 0.4 ms. What each is good for: docs/guides/cleaning.md.
@@ -18,10 +20,10 @@ DELAY = {"noise": 96, "echo": 128}  # samples of delay that each part adds
 
 
 class Cleaner(AudioFilter):
-    """Noise suppression, echo cancellation and automatic gain control, those of them that `what` names.
+    """The audio processing that `what` names, for one conversation.
 
-    `noise` (0 to 3): how much is removed at most, 6, 12, 18 or 21 dB. `gain`: the largest amplification in
-    dB.
+    `what` joins some of "noise" (suppression), "echo" (cancellation) and "gain" (control) by "+". `noise` (0
+    to 3): how much is removed at most, 6, 12, 18 or 21 dB. `gain`: the largest amplification in dB.
     """
 
     sample_rate = 16000

@@ -1,4 +1,4 @@
-"""A SIP endpoint: calls directly to and from a telephone system, without a provider between.
+"""A SIP endpoint: calls to and from a telephone system, without a provider.
 
     async with Endpoint(SIPSettings(listen="127.0.0.1:5060")) as endpoint:
         async for ringing in endpoint.calls():

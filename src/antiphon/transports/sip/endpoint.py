@@ -1,4 +1,4 @@
-"""The endpoint: it listens, registers, accepts calls and makes them."""
+"""The SIP endpoint: it listens, registers, accepts calls and makes them."""
 
 import asyncio
 import importlib
@@ -17,7 +17,7 @@ __all__ = ["Endpoint", "Ringing"]
 logger = logging.getLogger("antiphon.sip")
 
 POLL = 0.02  # seconds between two checks of whether the media are connected
-MEDIA_WITHIN = 5.0  # seconds after the answer in which they must be
+MEDIA_WITHIN = 5.0  # seconds after the answer within which the media must be connected
 REGISTERED_FOR = 600  # seconds after which a registration is renewed
 ANYWHERE = ("0.0.0.0", "::")
 
@@ -30,7 +30,7 @@ def _baresip() -> Any:
 
 
 class Endpoint:
-    """Accepts and makes calls while it is open.
+    """A SIP endpoint, which accepts and makes calls while it is open.
 
     Raises ConfigurationError if it cannot be set up.
     """
@@ -47,7 +47,7 @@ class Endpoint:
     async def __aenter__(self) -> Self:
         settings, sip = self.settings, self.sip
         config, account = self._configured()
-        _can_listen(settings)
+        _check_address(settings)
         self._runtime = sip.Runtime()
         self._runtime.on_dead = self._on_dead
         try:
@@ -93,7 +93,7 @@ class Endpoint:
                 extra_params=("catchall=yes",),  # accept calls to any number
             )
         except (ValueError, TypeError) as error:
-            raise ConfigurationError(f"the SIP settings do not fit: {error}") from error
+            raise ConfigurationError(f"the SIP settings are invalid: {error}") from error
         return config, account
 
     async def _close(self) -> None:
@@ -106,15 +106,15 @@ class Endpoint:
                 logger.warning("SIP could not be closed: %s", error)
 
     async def calls(self) -> AsyncGenerator["Ringing", None]:
-        """Yields incoming calls until the endpoint is closed."""
+        """Yield incoming calls until the endpoint is closed."""
         while (ringing := await self._ringing.get()) is not None:
             yield ringing
 
     async def dial(self, to: str, *, within: float = 30.0, domain: str = "") -> SIP:
-        """Calls a SIP address or a number, and returns the call's transport.
+        """Call a SIP address or a number, and return the call's transport.
 
-        A number is called at the endpoint's domain, or at `domain` if it has none.
-        Raises UnavailableError if nobody answers within `within` seconds.
+        A number is called at the endpoint's domain, or at `domain` if the endpoint has none. Raises
+        UnavailableError if the call is not answered within `within` seconds.
         """
         if self._agent is None:
             raise UsageError("open the endpoint first: async with Endpoint(...) as endpoint:")
@@ -131,8 +131,11 @@ class Endpoint:
         return await _connected(self, call)
 
     async def _invite(self, uri: str) -> Any:
-        """Sends the invitation. An answer may arrive before the binding subscribes to the call's events, and
-        would be missed (baresip-python 0.5.2a3), so events that came early are replayed to it."""
+        """Send the invitation and return the call.
+
+        An answer may arrive before the binding subscribes to the call's events, and would be missed
+        (baresip-python 0.5.2a3), so events that came early are replayed to it.
+        """
         early: list[Any] = []
         self._runtime.subscribe(early.append)
         try:
@@ -177,7 +180,7 @@ class Ringing:
         return self._endpoint.closed or self._call.state is self._endpoint.sip.CallState.CLOSED
 
     async def answer(self) -> SIP:
-        """Answers, and returns the call's transport.
+        """Answer the call and return its transport.
 
         Raises UnavailableError if the caller has hung up.
         """
@@ -189,12 +192,12 @@ class Ringing:
         return await _connected(self._endpoint, self._call)
 
     async def decline(self) -> None:
-        """Replies that the endpoint is busy; hangs up if the call has been answered."""
+        """Reply that the endpoint is busy, or hang up if the call has been answered."""
         await hang_up(self._endpoint.sip, self._call)
 
 
 async def _connected(endpoint: Endpoint, call: Any) -> SIP:
-    """Waits until the media are connected and returns the transport.
+    """Wait until the media are connected, and return the transport.
 
     Raises UnavailableError if they fail.
     """
@@ -213,8 +216,11 @@ async def _connected(endpoint: Endpoint, call: Any) -> SIP:
     raise UnavailableError(f"no audio was agreed on with {call.peer or 'the other side'}")
 
 
-def _can_listen(settings: SIPSettings) -> None:
-    """Raises ConfigurationError if the address cannot be bound, which the stack does not report."""
+def _check_address(settings: SIPSettings) -> None:
+    """Check that the address can be bound, since the stack does not report it.
+
+    Raises ConfigurationError if it cannot.
+    """
     port = int(settings.listen.rpartition(":")[2])
     try:
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):

@@ -20,7 +20,7 @@ PARTS = re.compile(r"sips?:(?:([^@<>;]+)@)?([^<>;?\s]+)")
 class SIPSettings:
     """Settings of an endpoint.
 
-    Without a `domain` to register with, it takes calls directly.
+    Without a `domain` to register with, the endpoint receives calls directly.
     """
 
     listen: str = "127.0.0.1:5060"
@@ -61,12 +61,10 @@ class SIPSettings:
 
 
 def address(to: str, domain: str) -> str:
-    """Returns the SIP address to call for a SIP address or a telephone number.
+    """Return the complete SIP address for an address or a telephone number.
 
-    Raises UsageError if neither.
-
-    baresip must be given complete addresses only: one that it cannot complete crashes the process
-    (baresip-python 0.5.2a3).
+    Raises UsageError if `to` is neither. baresip must get complete addresses only: one that it cannot
+    complete crashes the process (baresip-python 0.5.2a3).
     """
     if URI.fullmatch(to):
         return to
@@ -81,12 +79,12 @@ def address(to: str, domain: str) -> str:
 
 
 def user(uri: str) -> str:
-    """Returns the user (a name or number) in a SIP address, or in a header that contains one."""
+    """Return the user (a name or number) of a SIP address, also within a header."""
     match = PARTS.search(uri)
     return unquote(match[1] or "") if match else ""
 
 
 def host(uri: str) -> str:
-    """Returns the host of a SIP address, with its port."""
+    """Return the host of a SIP address, with its port."""
     match = PARTS.search(uri)
     return match[2] if match else ""

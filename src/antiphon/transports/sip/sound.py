@@ -1,4 +1,7 @@
-"""The audio of a call, at the sample rates of its start even if another codec is negotiated later."""
+"""The audio of a SIP call.
+
+The sample rates stay those of the call's start, even if another codec is negotiated later.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +17,10 @@ Convert = Callable[[bytes], bytes]
 
 
 class CallAudio:
-    """Mono 16-bit PCM both ways: `heard_hz` in, `spoken_hz` out.
+    """A call's mono 16-bit PCM both ways: `heard_hz` in, `spoken_hz` out.
 
-    On hold nothing goes either way.
-
-    The buffers are the stack's. They are bounded; if we read too late, the oldest received audio is dropped.
+    While the call is on hold, nothing goes either way. The buffers are the stack's. They are bounded; if we
+    read too late, the oldest received audio is dropped.
     """
 
     def __init__(self, sip: Any, call: Any, info: Any) -> None:
@@ -32,7 +34,7 @@ class CallAudio:
         self._adapt(info)
 
     def read(self) -> bytes:
-        """Returns the audio that has arrived since the last call."""
+        """Return the audio that has arrived since the last call."""
         try:
             pcm: bytes = self._call.audio.read(MOST)
         except self._sip.AudioRestarted:
@@ -44,9 +46,9 @@ class CallAudio:
 
     @property
     def dropped(self) -> int:
-        """Bytes of received audio that the stack dropped because they were read too late.
+        """Bytes of received audio that the stack dropped because we read too late.
 
-        0 without media.
+        0 if there is no media connection.
         """
         try:
             return self._call.audio.stats().rx_dropped_bytes
@@ -54,7 +56,7 @@ class CallAudio:
             return 0
 
     def write(self, pcm: bytes) -> None:
-        """Queues audio to be sent.
+        """Queue audio to be sent.
 
         It is lost if there is no media connection or the buffer is full.
         """
@@ -69,7 +71,7 @@ class CallAudio:
             pass
 
     def clear(self) -> None:
-        """Discards audio that has not been sent."""
+        """Discard audio that has not been sent."""
         try:
             self._call.audio.flush_tx()
         except (self._sip.AudioRestarted, self._sip.AudioNotActive):
@@ -82,7 +84,7 @@ class CallAudio:
 
     @property
     def waiting(self) -> float:
-        """Seconds of audio that wait to be sent; 0 on hold, where none is sent."""
+        """Seconds of audio that wait to be sent; 0 on hold, when none is sent."""
         info = self._probe()
         if info is None or self._on_hold:
             return 0.0
@@ -93,9 +95,9 @@ class CallAudio:
         return self._call.is_on_hold or self._call.remote_on_hold
 
     def _probe(self) -> Any:
-        """Returns the stack's description of the media.
+        """Return the stack's description of the media, or None if not connected.
 
-        None if there is no media connection now.
+        Adapts the conversion if the sample rates have changed.
         """
         try:
             info = self._call.audio.info()

@@ -45,7 +45,7 @@ REASONS = {"rtp stream error": "the caller vanished"}
 
 
 class Dialer(Protocol):
-    """The endpoint, as its calls see it: a warm transfer makes another call."""
+    """The part of the endpoint that its calls use: a warm transfer dials again."""
 
     sip: Any
     """The module baresip."""
@@ -58,9 +58,9 @@ class Dialer(Protocol):
 
 
 async def hang_up(sip: Any, call: Any) -> None:
-    """Ends a call in whatever state.
+    """End a call in any state.
 
-    An incoming call that still rings is answered with busy.
+    An incoming call that still rings is declined as busy.
     """
     try:
         if call.state is not sip.CallState.CLOSED:
@@ -72,8 +72,8 @@ async def hang_up(sip: Any, call: Any) -> None:
 class SIP:
     """The transport of one established call.
 
-    The session ends when the other side hangs up, and hangs up when it ends. Pressed keys arrive as UserKey;
-    AgentKeys presses keys, and Transfer hands the call on.
+    The session ends when the other side hangs up, and the call is hung up when the session ends. Pressed keys
+    arrive as UserKey; AgentKeys presses keys, and Transfer transfers the call.
     """
 
     lead = LEAD
@@ -86,7 +86,7 @@ class SIP:
         self.caller: str = call.peer or ""
         self.sample_rate = sound.spoken_hz
         self.transferring_to = ""
-        """Whom the call is being transferred to, or was."""
+        """The target of a transfer that is in progress or done; "" if there is none."""
         self.input = SIPInput(self)
         self.output = SIPOutput(self)
 
@@ -96,16 +96,16 @@ class SIP:
         return self.endpoint.closed or self.call.state is self.endpoint.sip.CallState.CLOSED
 
     async def close(self) -> None:
-        """Hangs up once the buffered audio has been sent."""
+        """Hang up once the buffered audio has been sent."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
                 await self._wait_for_buffer(0.0)
         await hang_up(self.endpoint.sip, self.call)
 
     async def announce(self, text: str, voice: TextToSpeech) -> None:
-        """Speaks a text on a call that has no session.
+        """Speak a text on a call that has no session.
 
-        Raises UnavailableError if the other side leaves.
+        Raises UnavailableError if the other side leaves, or the announcement takes too long.
         """
         convert = Resampler(voice.sample_rate, self.sample_rate)
 
@@ -131,15 +131,15 @@ class SIP:
             self.sound.write(pcm[begin : begin + piece])
 
     async def _wait_for_buffer(self, waiting: float) -> None:
-        """Waits until at most `waiting` seconds of audio are buffered."""
+        """Wait until at most `waiting` seconds of audio are buffered."""
         while not self.over and self.sound.waiting > waiting:  # noqa: ASYNC110  there is no event to wait for
             await asyncio.sleep(PIECE)
 
 
 class SIPInput(Stage):
-    """The first part: pushes what the caller says and presses."""
+    """The first part: it pushes what the caller says and presses."""
 
-    name = "_Ear"  # as in journals that were recorded before it had another class name
+    name = "_Ear"  # the class's former name, which recorded journals contain
     back_pressure = False
 
     def __init__(self, call: SIP) -> None:
@@ -176,14 +176,14 @@ class SIPInput(Stage):
         await self.session.cancel(reason)
 
     async def close(self) -> None:
-        """Hangs up if the call has not ended."""
+        """Hang up if the call has not ended."""
         self._sip_call.call.off_dtmf(self._on_key)
         self._sip_call.call.off(self._on_event)
         await self._sip_call.close()
 
 
 class SIPOutput(Stage):
-    """The last part: sends what the agent says and presses, and transfers the call."""
+    """The last part: it sends voice and keys, and transfers the call."""
 
     name = "_Mouth"
 
@@ -202,7 +202,7 @@ class SIPOutput(Stage):
 
     @on(AgentKeys)
     async def keys(self, frame: AgentKeys) -> None:
-        """Presses keys.
+        """Press keys.
 
         Raises UsageError if one is invalid, UnavailableError if they could not be sent.
         """
@@ -215,7 +215,7 @@ class SIPOutput(Stage):
 
     @on(Transfer)
     async def transfer(self, frame: Transfer) -> None:
-        """Transfers the call. If that succeeds the call ends here; until then it goes on."""
+        """Transfer the call, which ends here only if that succeeds."""
         sip_call = self._sip_call
         sip_call.transferring_to = frame.to
         try:
@@ -229,7 +229,7 @@ class SIPOutput(Stage):
                 raise UnavailableError(f"the call could not be transferred to {frame.to}: {error}") from error
 
     async def _consult(self, frame: Transfer) -> None:
-        """Calls the third party first, who hear the announcement before they take over the call."""
+        """Make a warm transfer: the third party first hears the announcement."""
         sip_call, call = self._sip_call, self._sip_call.call
         voice = self._voice() if frame.announcement else None
         other = await sip_call.endpoint.dial(frame.to, within=RING, domain=self._domain)
@@ -250,9 +250,9 @@ class SIPOutput(Stage):
         return self._sip_call.endpoint.settings.domain or host(self._sip_call.caller)
 
     async def _negotiate(self, sip_call: SIP, change: Callable[[], Awaitable[None]]) -> None:
-        """Holds or resumes a call, once a negotiation in progress is over.
+        """Hold or resume a call, once a negotiation in progress is over.
 
-        Raises BaresipError.
+        Raises BaresipError if that fails.
         """
         for _ in range(int(NEGOTIATED_WITHIN / PIECE)):
             try:
@@ -268,4 +268,4 @@ class SIPOutput(Stage):
         for part in self.session.parts:
             if isinstance(part, TTS):
                 return part.service
-        raise UsageError("nobody can speak the announcement of this transfer: put a TTS into the pipeline")
+        raise UsageError("the announcement of this transfer cannot be spoken: put a TTS into the pipeline")

@@ -27,7 +27,7 @@ PATIENCE = 1.0  # seconds to wait for marks of the last words, and for the provi
 
 
 class CallConnection:
-    """What the input and the output of a call share."""
+    """A call's connection, which its input and its output share."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class CallConnection:
         self.gone = False
         """True once the provider has ended the call or closed the websocket."""
         self.handed_to = ""
-        """Whom the call was transferred to, or is being transferred to."""
+        """The target of a transfer that is in progress or done; "" if there is none."""
         self.unread = asyncio.Event()
         """Set while the input does not read the wire, so that `read_until` may."""
         self.unread.set()
@@ -54,9 +54,9 @@ class CallConnection:
         self._publish = publish
 
     def send(self, message: Message | None) -> bool:
-        """Sends a codec's message.
+        """Send a codec's message.
 
-        Returns False if it is None: the protocol has no such message.
+        Returns False if it is None, because the protocol has no such message.
         """
         if message is None:
             return False
@@ -64,9 +64,9 @@ class CallConnection:
         return True
 
     async def hang_up(self) -> None:
-        """Ends the call by a message or a REST request, if the provider has either.
+        """End the call by a message or a REST request, if the provider has either.
 
-        Raises TheyErred.
+        Raises TheyErred if the provider fails.
         """
         flow = self._provider.hang_up
         if self.send(self.codec.end()):
@@ -75,9 +75,10 @@ class CallConnection:
             await self._rest.run(flow(self._account, self.call), self._provider.title)
 
     async def transfer(self, wish: Transfer) -> None:
-        """Transfers the call.
+        """Transfer the call.
 
-        Raises ConfigurationError if provider or account cannot, and TheyErred.
+        Raises ConfigurationError if the provider cannot do that or credentials are missing, and TheyErred if
+        the provider fails.
         """
         title, flow = self._provider.title, self._provider.transfer
         if not wish.warm and self.send(self.codec.transfer(wish.to)):
@@ -86,7 +87,9 @@ class CallConnection:
         if flow is None:
             raise ConfigurationError(f"{title} has no {'warm ' * wish.warm}transfer")
         if lacking := missing(self._provider, self._account):
-            raise ConfigurationError(f"{title} transfers with credentials: set {', '.join(lacking)}")
+            raise ConfigurationError(
+                f"{title} needs credentials to transfer a call: set {', '.join(lacking)}"
+            )
         what = TransferRequest(self.call, wish.to, wish.warm, wish.announcement, self._publish)
         self.handed_to = "" if wish.warm else wish.to  # the call may end before the response is here
         try:
@@ -97,7 +100,10 @@ class CallConnection:
         self.handed_to = wish.to
 
     async def read_until(self, wanted: Callable[[Event], bool]) -> None:
-        """Reads on after the input has stopped, until a wanted event, the end, or PATIENCE has passed."""
+        """Read on after the input has stopped, until a wanted event comes.
+
+        Also returns when the wire ends, or PATIENCE seconds have passed.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await self.unread.wait()
@@ -110,5 +116,5 @@ class CallConnection:
                                 return
 
     async def until_gone(self) -> None:
-        """Gives the provider time to close the call by itself."""
+        """Wait for the provider to close the call by itself, for at most PATIENCE."""
         await self.read_until(lambda event: isinstance(event, CallStopped))

@@ -11,9 +11,9 @@ Convert = Callable[[bytes], bytes]
 
 
 def encoder(audio_format: AudioFormat) -> Convert:
-    """Returns a streaming encoder from PCM at the format's rate.
+    """Return a streaming encoder from PCM at the format's rate.
 
-    Opus makes one packet of each 20 ms.
+    The one for Opus makes one packet of each 20 ms.
     """
     from ...audio import g711  # loads numpy
 
@@ -38,7 +38,7 @@ def encoder(audio_format: AudioFormat) -> Convert:
 
 
 def decoder(audio_format: AudioFormat) -> Convert:
-    """Returns a streaming decoder to PCM at the format's rate.
+    """Return a streaming decoder to PCM at the format's rate.
 
     The decoder raises BadResponseError for data that is not in this encoding.
     """
@@ -70,7 +70,7 @@ def _whole_samples(data: bytes) -> bytes:
 
 
 def _swap_bytes(data: bytes) -> bytes:
-    """Converts 16-bit samples between little-endian and big-endian."""
+    """Convert 16-bit samples between little-endian and big-endian."""
     swapped = bytearray(len(data))
     swapped[0::2], swapped[1::2] = data[1::2], data[0::2]
     return bytes(swapped)

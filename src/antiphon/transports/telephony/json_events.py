@@ -39,7 +39,7 @@ class Named(msgspec.Struct):
 
 
 class ProviderMessage(msgspec.Struct):
-    """The fields of every message in every dialect."""
+    """A message from a provider, with the fields of all dialects."""
 
     event: str
     media: MediaMessage | None = None
@@ -54,10 +54,11 @@ class ProviderMessage(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Dialect:
-    """One provider's variant: templates of the messages that we send, and a reader of its `start`.
+    """One provider's variant of the protocol.
 
-    Placeholders in the templates: DATA (audio in base64), RATE (Hz), and, replaced by quoted JSON strings,
-    STREAM (the stream's id), NAME (of a mark), KEYS and CONTENT (the media type).
+    `started` parses its `start` event; the strings are templates of the messages that we send. Their
+    placeholders are DATA (audio in base64), RATE (Hz), and, replaced by quoted JSON strings, STREAM (the
+    stream's id), NAME (of a mark), KEYS and CONTENT (the media type).
     """
 
     started: Callable[[ProviderMessage], CallDetails]
@@ -81,7 +82,7 @@ class JsonEvents:
         self._fill_in_templates(CallDetails("", ""))
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Parses a message.
+        """Parse a message.
 
         Raises BadResponseError if it is malformed or reports an error.
         """
@@ -104,33 +105,33 @@ class JsonEvents:
                 return (CallStopped(),)
             case ProviderMessage(event="error", payload=why):
                 reason = text_at(why, "detail") or text_at(why, "title") or "an error"
-                raise BadResponseError(f"the provider says: {reason[:200]}")
+                raise BadResponseError(f"the provider reports: {reason[:200]}")
             case ProviderMessage(event="media" | "start" | "dtmf" | "mark" | "playedStream"):
                 raise BadResponseError(f"an event {said.event!r} lacks its contents")
             case _:
                 return ()
 
     def media(self, data: bytes) -> str:
-        """Returns the message that plays audio."""
+        """Return the message that plays audio."""
         return self._media[0] + b2a_base64(data, newline=False).decode("ascii") + self._media[1]
 
     def clear(self) -> str:
-        """Returns the message that discards audio which has not been played."""
+        """Return the message that discards audio which has not been played."""
         return self._clear
 
     def mark(self, name: str) -> str:
-        """Returns the message that asks to be told when playback gets here."""
+        """Return the message that asks for an event once playback gets here."""
         return self._mark[0] + json_string(name) + self._mark[1]
 
     def keys(self, keys: str) -> str | None:
-        """Returns the message that presses keys; None if the dialect has none."""
+        """Return the message that presses keys, or None if the dialect has none."""
         return self._dialect.keys.replace("KEYS", json_string(keys)) if self._dialect.keys else None
 
     def end(self) -> None:
-        """Returns None: a REST request ends the call."""
+        """Return None: a REST request ends the call."""
 
     def transfer(self, to: str) -> None:
-        """Returns None: a REST request transfers the call."""
+        """Return None: a REST request transfers the call."""
 
     def _fill_in_templates(self, call: CallDetails) -> None:
         stream, dialect = json_string(call.stream), self._dialect
@@ -157,7 +158,7 @@ class JsonEvents:
 
 
 def _split_template(template: str, placeholder: str, values: dict[str, str]) -> tuple[str, str]:
-    """Returns what precedes and what follows the placeholder, with the other values filled in."""
+    """Return what precedes and follows the placeholder, with `values` filled in."""
     before, after = (
         re.sub("|".join(values), lambda found: values[found.group()], part)
         for part in template.split(placeholder)

@@ -1,6 +1,7 @@
 """Parsing and validation of messages from any provider.
 
-All of it comes from outside, so each function either returns a checked value or raises BadResponseError.
+Everything here comes from outside, so each function either returns a checked value or raises
+BadResponseError.
 """
 
 from binascii import a2b_base64
@@ -37,20 +38,20 @@ RATES = frozenset((8000, 16000, 24000, 32000, 48000))
 
 
 def decode_message(decoder: "msgspec.json.Decoder[Any]", message: Message) -> Any:
-    """Decodes a JSON message to the decoder's type.
+    """Decode a JSON message to the decoder's type.
 
     Raises BadResponseError if it does not fit.
     """
     if len(message) > LONGEST:
-        raise BadResponseError(f"a message of {len(message)} characters; {LONGEST} are the most")
+        raise BadResponseError(f"a message of {len(message)} characters; the limit is {LONGEST}")
     try:
         return decoder.decode(message)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BadResponseError(f"a message is not of the protocol: {str(error)[:200]}") from error
+        raise BadResponseError(f"a message does not follow the protocol: {str(error)[:200]}") from error
 
 
 def decode_base64(payload: str) -> bytes:
-    """Decodes audio in base64. Raises BadResponseError if it is malformed."""
+    """Decode audio in base64. Raises BadResponseError if it is malformed."""
     try:
         return a2b_base64(payload, strict_mode=True)
     except ValueError as error:
@@ -58,16 +59,16 @@ def decode_base64(payload: str) -> bytes:
 
 
 def key_pressed(digit: str | int) -> KeyPressed:
-    """Checks a DTMF digit. Raises BadResponseError if no telephone has such a key."""
+    """Check a DTMF digit. Raises BadResponseError if no telephone has such a key."""
     if (pressed := str(digit).upper()) not in KEYS:
         raise BadResponseError(f"{pressed[:20]!r} is no key of a telephone")
     return KeyPressed(pressed)
 
 
 def text_at(data: Any, *path: str) -> str:
-    """Returns the string or integer at a path of nested objects, as text.
+    """Return the string or integer at a path of nested objects, as text.
 
-    "" if there is none.
+    Returns "" if there is none.
     """
     for name in path:
         data = data.get(name) if isinstance(data, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
@@ -75,9 +76,9 @@ def text_at(data: Any, *path: str) -> str:
 
 
 def text_values(data: Any) -> dict[str, str]:
-    """Returns those values of an object that are strings or integers, as text.
+    """Return an object's string and integer values, as text.
 
-    Others are left out.
+    Other values are left out.
     """
     if not isinstance(data, dict):
         return {}
@@ -85,7 +86,7 @@ def text_values(data: Any) -> dict[str, str]:
 
 
 def audio_format(encoding: str, rate: str | int = "") -> AudioFormat:
-    """Parses a provider's name of a format, such as "audio/l16;rate=16000" or "PCMU".
+    """Parse a provider's name for a format, such as "audio/l16;rate=16000" or "PCMU".
 
     `rate` is used if the name has none, and 8000 Hz if neither is given. Raises BadResponseError for an
     encoding or a rate that we do not support.
@@ -102,5 +103,5 @@ def audio_format(encoding: str, rate: str | int = "") -> AudioFormat:
 
 
 def json_string(value: str) -> str:
-    """Encodes a JSON string with its quotes, to be inserted into a larger message."""
+    """Encode a JSON string with its quotes, to be inserted into a larger message."""
     return msgspec.json.encode(value).decode()

@@ -39,7 +39,7 @@ MOST_MALFORMED = 20  # messages that cannot be parsed, after which the call ends
 
 
 class TelephoneInput(Stage):
-    """The first part: reads the websocket and pushes what the caller says and presses."""
+    """The first part: it pushes what the caller says and presses."""
 
     back_pressure = False
 
@@ -98,9 +98,10 @@ class TelephoneInput(Stage):
 
 
 class TelephoneOutput(Stage):
-    """The last part: sends what the caller hears, in packets of the size that the provider wants.
+    """The last part: it sends what the caller hears.
 
-    Marks between the packets come back when they have been played, and become PlayoutReached.
+    Audio goes in packets of the size that the provider wants. Marks between the packets come back when they
+    have been played, and become PlayoutReached.
     """
 
     def __init__(self, connection: CallConnection) -> None:
@@ -110,9 +111,9 @@ class TelephoneOutput(Stage):
         self._encode = encoder(connection.call.spoken)
         self._piece = 2 * round(rate * PIECE)
         self._packet = max(1, round(connection.codec.packet / PIECE)) * self._piece
-        self._every = round(rate * MARK_INTERVAL)
+        self._mark_interval = round(rate * MARK_INTERVAL)
         self._partial = b""  # less than a packet
-        self._flushing: Timer | None = None
+        self._flush_timer: Timer | None = None
         self._may_be_playing = False  # True if the provider may hold audio that it has not played
         self._sent = 0  # the position on the output timeline up to which audio was sent
         self._unmarked = 0  # samples since the last mark
@@ -120,13 +121,13 @@ class TelephoneOutput(Stage):
         self._marks: dict[str, int] = {}  # the positions of outstanding marks
         self._tones = b""  # DTMF tones that have not been sent
         self._tones_due = 0.0  # when the next of them is to be heard
-        self._pressing: Timer | None = None
+        self._tones_timer: Timer | None = None
         self._hanging_up: asyncio.Task[None] | None = None
 
     @on(AgentAudio)
     def audio(self, frame: AgentAudio) -> None:
         pcm, end = frame.pcm, frame.at + len(frame.pcm) // 2
-        if self._tones:  # dropped: queued behind the tones, the voice would stay late for good
+        if self._tones:  # dropped: queued behind the tones, the voice would stay late
             self._sent = end
         elif len(pcm) == self._packet and not self._partial:
             self._send(pcm, end)
@@ -136,9 +137,9 @@ class TelephoneOutput(Stage):
 
     @on(Interrupted, PlayoutPaused)
     def clear(self, signal: Interrupted | PlayoutPaused) -> None:
-        """Discards audio that was not played yet, but not DTMF tones.
+        """Discard audio that was not played yet, but not DTMF tones.
 
-        Marks of it are ignored.
+        Marks in that audio are ignored if they still come back.
         """
         self._partial = b""
         self._unmarked = 0
@@ -159,7 +160,7 @@ class TelephoneOutput(Stage):
             self._flush()
             self._tones_due = max(self._tones_due, self.session.now, self._sent / self._rate)
             self._tones += tones(frame.keys, self._rate)
-            if self._pressing is None:
+            if self._tones_timer is None:
                 self._send_tones()
 
     @on(Transfer)
@@ -168,19 +169,19 @@ class TelephoneOutput(Stage):
         await self.session.cancel(f"transferred to {frame.to}")
 
     def mark_played(self, name: str) -> PlayoutReached | None:
-        """Returns how much the caller has heard; None if the mark was discarded."""
+        """Return how much the caller has heard, or None if the mark was discarded."""
         at = self._marks.pop(name, None)
         return None if at is None else PlayoutReached(at)
 
     def _send_tones(self) -> None:
-        """Sends the DTMF tones that are due, and schedules the rest."""
-        self._pressing = None
+        """Send the DTMF tones that are due, and schedule the rest."""
+        self._tones_timer = None
         while self._tones and self._tones_due <= self.session.now + TONES_AHEAD:
             packet, self._tones = self._tones[: self._packet], self._tones[self._packet :]
             self._play(packet)
             self._tones_due += self._packet / 2 / self._rate
         if self._tones:
-            self._pressing = self.after(PIECE, self._send_tones)
+            self._tones_timer = self.after(PIECE, self._send_tones)
 
     def _play(self, packet: bytes) -> None:
         self._connection.wire.send(
@@ -189,15 +190,18 @@ class TelephoneOutput(Stage):
         self._may_be_playing = True
 
     def _send(self, pcm: bytes, end: int) -> None:
-        """Sends a packet that ends at `end` on the output timeline, and marks it from time to time."""
+        """Send a packet that ends at `end` on the output timeline.
+
+        A mark follows at every MARK_INTERVAL.
+        """
         self._play(pcm)
         self._sent = end
         self._unmarked += len(pcm) // 2
-        if self._unmarked >= self._every:
+        if self._unmarked >= self._mark_interval:
             self._mark()
 
     def _gather(self, pcm: bytes, end: int) -> None:
-        """Sends whole packets.
+        """Send the packets that `pcm` completes.
 
         The rest is padded with silence and sent if nothing follows in time.
         """
@@ -207,8 +211,8 @@ class TelephoneOutput(Stage):
             self._send(packet, end - len(waiting) // 2)
             self._stop_flushing()
         self._partial = waiting
-        if waiting and self._flushing is None:
-            self._flushing = self.after(self._packet / 2 / self._rate + PIECE, self._flush)
+        if waiting and self._flush_timer is None:
+            self._flush_timer = self.after(self._packet / 2 / self._rate + PIECE, self._flush)
 
     def _flush(self) -> None:
         self._stop_flushing()
@@ -217,9 +221,9 @@ class TelephoneOutput(Stage):
             self._send(waiting, self._sent + len(waiting) // 2)
 
     def _stop_flushing(self) -> None:
-        if self._flushing is not None:
-            self._flushing.cancel()
-            self._flushing = None
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
 
     def _mark(self) -> None:
         if self._unmarked:
@@ -234,18 +238,18 @@ class TelephoneOutput(Stage):
     # Hanging up ------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """Starts to hang up and waits for it.
+        """Start to hang up, and wait until that is done.
 
-        If the wait is cut short, it goes on in the background.
+        If the wait is cancelled, hanging up goes on in the background.
         """
         self._stop_flushing()
-        if self._pressing is not None:
-            self._pressing.cancel()
+        if self._tones_timer is not None:
+            self._tones_timer.cancel()
         self._hanging_up = asyncio.create_task(self._hang_up(), name="antiphon hang up")
         await self.hung_up()
 
     async def hung_up(self) -> None:
-        """Waits until the call is hung up and its websocket closed."""
+        """Wait until the call is hung up and its websocket closed."""
         if self._hanging_up is not None:
             await asyncio.wait([self._hanging_up])
 

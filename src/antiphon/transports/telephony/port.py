@@ -1,8 +1,8 @@
 """The port for telephone providers: a sans-I/O codec and flows of requests.
 
-A codec turns a websocket's messages into events, and what we want into messages; it opens no socket. A flow
-yields requests, which `Rest` sends, and is sent their responses. So a provider's file does no input or
-output, and is tested without a network.
+A codec turns a websocket's messages into events, and our commands into messages; it opens no socket. A flow
+is a generator that yields requests, which `Rest` sends, and receives their responses. So a provider's file
+does no input or output, and is tested without a network.
 """
 
 import json
@@ -44,7 +44,10 @@ Encoding = Literal["mulaw", "alaw", "l16", "l16be", "g722", "opus"]
 
 @dataclass(frozen=True, slots=True)
 class AudioFormat:
-    """An encoding and its rate: `l16` is little-endian PCM, `l16be` big-endian as in RTP."""
+    """An audio encoding and its sample rate.
+
+    `l16` is little-endian PCM, `l16be` big-endian PCM as in RTP.
+    """
 
     encoding: Encoding = "mulaw"
     sample_rate: int = 8000
@@ -52,7 +55,7 @@ class AudioFormat:
 
 @dataclass(frozen=True, slots=True)
 class CallDetails:
-    """What the first messages tell about a call. Plain data.
+    """The details of a call, from the first messages, as plain data.
 
     `heard` is the format of the caller's audio, `spoken` that of ours.
     """
@@ -68,7 +71,7 @@ class CallDetails:
     parameters: dict[str, str] = field(default_factory=dict[str, str])
     """The parameters that our answer document passed on, and others that the provider adds."""
     dialect: str = ""
-    """Which variant of its protocol the provider uses on this socket, if there are several."""
+    """The variant of its protocol that the provider uses on this socket, if there are several."""
 
 
 # Events from the websocket ---------------------------------------------------------------------------
@@ -104,7 +107,7 @@ class MarkPlayed:
 
 @dataclass(frozen=True, slots=True)
 class SendBack:
-    """The protocol requires this message in reply, immediately."""
+    """A message that the protocol requires in reply, immediately."""
 
     message: Message
 
@@ -120,7 +123,7 @@ Event = CallStarted | CallerAudio | KeyPressed | MarkPlayed | SendBack | CallSto
 
 
 class Codec(Protocol):
-    """The messages of one socket of a provider.
+    """The protocol of one of a provider's sockets: bytes in, events out.
 
     Methods return None if the protocol has no such message.
     """
@@ -129,40 +132,46 @@ class Codec(Protocol):
     """Seconds of audio that one message should carry."""
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Parses a message; a kind that we do not know yields no events.
+        """Parse a message; a kind that we do not know yields no events.
 
         Raises BadResponseError if the message violates the protocol, and nothing else.
         """
         ...
 
     def media(self, data: bytes) -> Message:
-        """Returns the message that plays audio, in the format `CallDetails.spoken`."""
+        """Return the message that plays audio, in the format `CallDetails.spoken`."""
         ...
 
     def clear(self) -> Message | None:
-        """Returns the message that discards audio which has not been played yet."""
+        """Return the message that discards audio which has not been played yet."""
         ...
 
     def mark(self, name: str) -> Message | None:
-        """Returns the message that asks for a MarkPlayed once everything sent so far has been played."""
+        """Return the message that asks for a MarkPlayed.
+
+        That event comes once everything sent so far has been played.
+        """
         ...
 
     def keys(self, keys: str) -> Message | None:
-        """Returns the message that presses keys.
+        """Return the message that presses keys.
 
-        None: the transport plays them as DTMF tones.
+        If it is None, the transport plays them as DTMF tones.
         """
         ...
 
     def end(self) -> Message | None:
-        """Returns the message that hangs up.
+        """Return the message that hangs up.
 
-        None: a REST request, or closing the socket, does that.
+        If it is None, a REST request does that, or closing the socket.
         """
         ...
 
     def transfer(self, to: str) -> Message | None:
-        """Returns the message that transfers the call. None: a REST request does that."""
+        """Return the message that transfers the call.
+
+        If it is None, a REST request does that.
+        """
         ...
 
 
@@ -224,7 +233,7 @@ class WebhookRequest:
 
 @dataclass(frozen=True)
 class IncomingCall:
-    """A call that a webhook reports: one that rings, or one of ours that was answered."""
+    """A call from a webhook: it rings, or it is one of ours that was answered."""
 
     call: str
     caller: str = ""
@@ -233,7 +242,10 @@ class IncomingCall:
 
 @dataclass(frozen=True)
 class WebhookAnswer:
-    """How to answer a call: our websocket's address, and parameters that return in `CallDetails`."""
+    """How to answer a call: the address of our websocket, and parameters.
+
+    The parameters come back in `CallDetails`.
+    """
 
     url: str
     parameters: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -251,8 +263,8 @@ class Document:
 class DialRequest:
     """An outgoing call; `answer` says what to do once it is answered.
 
-    `answer_url` is where providers that do not take a document fetch it; `status_url` is where they report
-    the progress of the call.
+    Providers that do not accept a document fetch it from `answer_url`. They report the progress of the call
+    to `status_url`.
     """
 
     to: str
@@ -279,9 +291,10 @@ class TransferRequest:
 
 @dataclass(frozen=True)
 class RestRequest:
-    """A request to a provider's REST API, with a form, JSON (`data`) or text as its body.
+    """A request to a provider's REST API.
 
-    Statuses in `allow` are not treated as failures; `login` is for HTTP basic authentication.
+    Its body is a form, JSON (`data`) or text. Statuses in `allow` are not treated as failures; `login` is for
+    HTTP basic authentication.
     """
 
     method: str
@@ -297,7 +310,10 @@ class RestRequest:
 
 
 class Abandoned(Exception):  # noqa: N818  not an error of the flow
-    """Thrown into a flow that was cancelled: it may yield one last request, to undo what it began."""
+    """The exception thrown into a flow that was cancelled.
+
+    The flow may yield one last request, to undo what it began.
+    """
 
 
 Flow = Generator[RestRequest | float, dict[str, Any], str]
@@ -314,7 +330,10 @@ True if only a password was verified. False and "" mean that the request is not 
 
 @dataclass(frozen=True)
 class Provider:
-    """The record of a provider, from which the server, the command line and the docs take what they need."""
+    """The record of a provider.
+
+    The server, the command line and the docs take from it what they need.
+    """
 
     name: str
     title: str

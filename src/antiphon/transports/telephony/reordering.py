@@ -7,11 +7,10 @@ FAR = 50  # a number that is further off than this starts a new count
 
 
 class ReorderBuffer:
-    """Sorts numbered pieces of audio.
+    """A reorder buffer for numbered pieces of audio.
 
-    A missing piece is concealed by a repeat of the one before it.
-
-    Holds at most WAITING pieces; `missed` counts the pieces that were given up.
+    A missing piece is concealed by a repeat of the one before it. At most WAITING pieces are held; `missed`
+    counts the pieces that were given up.
     """
 
     def __init__(self) -> None:
@@ -21,9 +20,9 @@ class ReorderBuffer:
         self._last = b""
 
     def put(self, number: int | None, data: bytes) -> list[bytes]:
-        """Adds a piece and returns those that are now in order.
+        """Add a piece and return the pieces that are now in order.
 
-        A piece without a number is passed on.
+        A piece without a number is passed on at once.
         """
         if number is None:
             return [data]

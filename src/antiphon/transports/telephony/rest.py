@@ -1,4 +1,4 @@
-"""Sends the REST requests that a provider's flows yield."""
+"""The client for the REST requests that a provider's flows yield."""
 
 import asyncio
 import json
@@ -35,11 +35,10 @@ LONGEST = 1 << 20  # bytes of a response that are read
 
 
 class Rest:
-    """Runs flows.
+    """A runner of flows.
 
-    Requests go through `client`, or through a new HTTP client each if it is None.
-
-    `now` returns the Unix time, for bearer tokens.
+    Requests go through `client`; if that is None, through a new HTTP client each. `now` returns the Unix
+    time, for bearer tokens.
     """
 
     def __init__(
@@ -55,17 +54,16 @@ class Rest:
         self._undo_tasks: set[asyncio.Task[Any]] = set()
 
     async def run(self, flow: Flow, name: str) -> str:
-        """Runs a flow and returns its result.
+        """Run a flow and return its result.
 
-        `name` is the provider's, for error messages. Raises TheyErred.
-
-        If this is cancelled, the flow may send one more request to undo what it began.
+        `name` is the provider's, for error messages. If this is cancelled, the flow may send one more request
+        to undo what it began. Raises TheyErred if the provider fails.
         """
         try:
             step = next(flow)
             while True:
                 try:
-                    answer = await self._do(step, name)
+                    answer = await self._perform(step, name)
                 except TheyErred as error:
                     step = flow.throw(error)
                 else:
@@ -78,7 +76,7 @@ class Rest:
         finally:
             flow.close()
 
-    async def _do(self, step: RestRequest | float, name: str) -> dict[str, Any]:
+    async def _perform(self, step: RestRequest | float, name: str) -> dict[str, Any]:
         if isinstance(step, RestRequest):
             return await self._send(step, name)
         await self._clock.sleep(step)
@@ -136,9 +134,9 @@ class Rest:
 
 @cache
 def _tls_context() -> "ssl.SSLContext":
-    """Returns the TLS context.
+    """Return the TLS context, which all requests share.
 
-    Loading the certificates is slow, so that all requests share one.
+    Loading the certificates is slow.
     """
     import httpx
 
@@ -146,7 +144,7 @@ def _tls_context() -> "ssl.SSLContext":
 
 
 def require_text(answer: Mapping[str, Any], *path: str) -> str:
-    """Returns the string at a path of nested objects.
+    """Return the string at a path of nested objects.
 
     Raises BadResponseError if there is none.
     """

@@ -12,9 +12,9 @@ __all__ = ["account_secret", "basic_auth", "equal", "has_unsigned_body", "hmac_b
 
 
 def account_secret(account: Mapping[str, str], name: str, variable: str) -> str:
-    """Returns a secret of the account.
+    """Return a secret of the account.
 
-    Raises ConfigurationError with its environment variable if unset.
+    Raises ConfigurationError, which names the environment variable, if it is not set.
     """
     if value := account.get(name):
         return value
@@ -22,24 +22,24 @@ def account_secret(account: Mapping[str, str], name: str, variable: str) -> str:
 
 
 def equal(one: str, other: str) -> bool:
-    """Compares two texts in constant time."""
+    """Compare two texts in constant time."""
     return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
 
 
 def has_unsigned_body(asked: WebhookRequest) -> bool:
-    """True if the request has a body that a signature over form fields does not cover."""
+    """Return True if the body is not covered by a signature over form fields."""
     return bool(asked.body) and "urlencoded" not in asked.headers.get("content-type", "").lower()
 
 
 def missing_package(package: str, what: str) -> ConfigurationError:
-    """Returns the error to raise if a package that `what` needs is not installed."""
+    """Return the error to raise if a package that `what` needs is not installed."""
     return ConfigurationError(
         f'{what} needs {package}, which is not installed: pip install "antiphon[server]"'
     )
 
 
 def hmac_base64(key: str, text: str, hash_name: str) -> str:
-    """Returns the HMAC of a text in base64.
+    """Return the HMAC of a text in base64.
 
     `hash_name` is an attribute of hashlib, such as "sha1".
     """
@@ -49,9 +49,9 @@ def hmac_base64(key: str, text: str, hash_name: str) -> str:
 def basic_auth(
     user: tuple[str, str], password: tuple[str, str]
 ) -> Callable[[WebhookRequest, Mapping[str, str]], Proof]:
-    """Returns a check of HTTP basic authentication for `Provider.signed`.
+    """Return a check of HTTP basic authentication for `Provider.signed`.
 
-    Each argument is the name of a value in the account and its environment variable.
+    Each argument is a value's name in the account, and its environment variable.
     """
 
     def signed(asked: WebhookRequest, account: Mapping[str, str]) -> bool:

@@ -16,10 +16,11 @@ __all__ = ["Telephone", "dial", "greet"]
 
 
 async def greet(codec: Codec, wire: Wire, within: float = 10.0) -> CallDetails:
-    """Performs the protocol's handshake and returns what it says about the call.
+    """Perform the protocol's handshake and return the details of the call.
 
     Raises ServiceTimeoutError if that takes longer than `within` seconds, UnavailableError if the provider
-    closes before (it may have been a connection test), and BadResponseError if it violates its protocol.
+    closes the connection before (it may have been a connection test), and BadResponseError if the provider
+    violates its protocol.
     """
     try:
         async with asyncio.timeout(within):
@@ -66,16 +67,17 @@ class Telephone:
         self.input = TelephoneInput(connection, self.output)
 
     async def close(self) -> None:
-        """Waits until the call has been hung up, which the end of the session has initiated."""
+        """Wait until the call has been hung up, which starts when the session ends."""
         await self.output.hung_up()
 
 
 async def dial(
     name: str, dialling: DialRequest, *, credentials: Account | None = None, rest: Rest | None = None
 ) -> str:
-    """Makes a call through the named provider and returns the provider's id of it.
+    """Make a call through the named provider, and return the provider's id of it.
 
-    Raises ConfigurationError if the provider cannot, or if an environment variable is not set, and TheyErred.
+    Raises ConfigurationError if the provider cannot dial or an environment variable is not set, and TheyErred
+    if the provider fails.
     """
     of = provider(name)
     if of.dial is None:

@@ -1,7 +1,7 @@
 """The warm transfer as most providers can do it: both calls meet in a conference.
 
 The third party is called, hears the announcement and waits in the conference. The caller goes on talking with
-the agent until they have answered, and is moved to the conference only then.
+the agent until the third party has answered, and is moved to the conference only then.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,11 @@ RING = 30  # seconds that the third party has to answer
 
 @dataclass(frozen=True)
 class WarmTransfer:
-    """A provider's requests for a warm transfer. "Other" is the call to the third party.
+    """A provider's requests for a warm transfer.
 
-    `name` and `status` are the paths of the other call's id and status in the JSON responses to `dial` and
-    `look`; `answered` and `over` are the values of that status which end the wait.
+    The "other" call is the call to the third party. `name` and `status` are the paths of its id and its
+    status in the JSON responses to `dial` and `look`; `answered` and `over` are the values of that status
+    that end the wait.
     """
 
     to: str
@@ -39,11 +40,9 @@ class WarmTransfer:
 
 
 def put_through(warm: WarmTransfer) -> Flow:
-    """Calls the third party, waits for the answer, and moves the caller there.
+    """Call the third party, and move the caller there once it has answered.
 
-    Returns the other call's id.
-
-    Raises UnavailableError if nobody answers.
+    Returns the other call's id. Raises UnavailableError if nobody answers.
     """
     other = require_text((yield warm.dial), *warm.name)
     try:
@@ -68,7 +67,7 @@ def _wait_until_answered(warm: WarmTransfer, other: str) -> Flow:
 
 
 def publisher(wish: TransferRequest, title: str) -> Callable[[Document], str]:
-    """Returns the request's `publish`, for providers that fetch documents from us.
+    """Return the request's `publish`, for providers that fetch documents from us.
 
     Raises ConfigurationError if there is none.
     """

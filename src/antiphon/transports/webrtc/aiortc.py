@@ -1,9 +1,9 @@
 """The engine over aiortc: pure Python around libav, OpenSSL and libsrtp.
 
-Three things are replaced. Incoming audio bypasses its jitter buffer, which holds 80 ms back (320 after a
-loss) and wakes a thread for each packet: `Uplink` decodes in place. Outgoing audio is encoded here, in mono,
-and handed over as packets: its own encoder makes stereo at 96 kbit/s, in a thread. And its queues of
-pictures, before and after the decoder, are unbounded: ours drop the oldest if the machine cannot keep up.
+Three parts of aiortc are replaced. Incoming audio bypasses its jitter buffer, which holds 80 ms back (320
+after a loss) and wakes a thread for each packet: `Uplink` decodes in place. Outgoing audio is encoded here,
+in mono, and handed over as packets: its own encoder makes stereo at 96 kbit/s, in a thread. And its queues of
+pictures, before and after the decoder, are unbounded: ours drop pictures if the machine cannot keep up.
 """
 
 import asyncio
@@ -98,7 +98,7 @@ class Aiortc:
         return 0 if self._channel is None else self._channel.bufferedAmount
 
     async def answer(self, offer: str) -> str:
-        """Returns the answer with all our candidates in it.
+        """Return the SDP answer, which contains all our candidates.
 
         Raises UsageError if the offer is invalid.
         """
@@ -122,12 +122,15 @@ class Aiortc:
             raise UnavailableError(f"no connection can be made here: {error}") from error
         except (OperationError, InvalidAccessError, InvalidStateError, ValueError) as error:
             raise UsageError(f"the offer cannot be answered: {error}") from error
-        except Exception as error:  # its parser may raise anything on a broken text
+        except Exception as error:  # its parser may raise anything if the SDP is broken
             raise UsageError("the offer cannot be answered: its SDP is broken or incomplete") from error
         return pc.localDescription.sdp
 
     def _arrange(self) -> None:
-        """Assigns the offer's media sections: audio and the first video (the camera) are two-way."""
+        """Assign the offer's media sections to our tracks.
+
+        Audio and the first video (the camera) are two-way.
+        """
         video = 0
         for transceiver in self._pc.getTransceivers():
             receiver = transceiver.receiver
@@ -171,7 +174,7 @@ class Aiortc:
             self._listener.on_message(message)
 
     async def add_candidate(self, candidate: IceCandidate) -> None:
-        """Adds an address of the client. Raises UsageError if it is invalid."""
+        """Add an address of the client. Raises UsageError if it is invalid."""
         if not candidate.candidate:
             await self._pc.addIceCandidate(None)
             return
@@ -183,15 +186,15 @@ class Aiortc:
             raise UsageError(f"{candidate.candidate[:100]!r} is not an ICE candidate") from error
 
     def send_audio(self, pcm: bytes | None) -> None:
-        """Encodes and sends 20 ms."""
+        """Encode and send 20 ms of audio."""
         self._voice.send(pcm)
 
     def send_picture(self, pixels: bytes, width: int, height: int, at: float) -> None:
-        """Sends a picture, unless a later one replaces it before it is sent."""
+        """Send a picture, unless a later one replaces it before it is sent."""
         self._pictures.show(_picture(pixels, width, height, at))
 
     def send_message(self, text: str) -> None:
-        """Sends a message. Raises UsageError if it is too long for the client."""
+        """Send a message. Raises UsageError if it is too long for the client."""
         if (
             self._channel is None
             or self._channel.readyState != "open"
@@ -204,7 +207,7 @@ class Aiortc:
             raise UsageError(f"a message of {len(text)} characters is too long for the client") from error
 
     async def close(self) -> None:
-        """Closes the connection and waits until its tasks and sockets are gone."""
+        """Close the connection and wait until its tasks and sockets are gone."""
         self._pc.remove_all_listeners()
         self._voice.stop()
         self._pictures.stop()
@@ -214,7 +217,10 @@ class Aiortc:
 
 
 async def hang_up(pc: aiortc.RTCPeerConnection) -> None:
-    """Closes an aiortc connection in whatever state, with all its tasks, and breaks its reference cycles."""
+    """Close an aiortc connection in any state, and stop all its tasks.
+
+    It also breaks the connection's reference cycles.
+    """
     was_connecting, transports = pc.connectionState == "connecting", _transports(pc)
     await pc.close()
     if was_connecting:
@@ -234,7 +240,10 @@ async def hang_up(pc: aiortc.RTCPeerConnection) -> None:
 
 
 def _filter_short_packets(connection: "Connection") -> None:
-    """Drops packets that are too short: an empty one, from anybody, would make aiortc end the connection."""
+    """Drop packets that are too short to be RTP.
+
+    An empty packet, which anybody can send, would make aiortc end the connection.
+    """
     receive = connection.data_received
 
     def filtered(data: bytes, component: int) -> None:
@@ -245,7 +254,10 @@ def _filter_short_packets(connection: "Connection") -> None:
 
 
 def _ignore_hang_up(sctp: aiortc.RTCSctpTransport) -> None:
-    """Ends sending to a client that has hung up quietly, not with an error in a task that nobody awaits."""
+    """Suppress the error of sending to a client that has hung up.
+
+    It would be raised in a task that is never awaited.
+    """
     transmit = sctp._transmit  # pyright: ignore[reportPrivateUsage]
 
     async def transmitted() -> None:
@@ -256,7 +268,10 @@ def _ignore_hang_up(sctp: aiortc.RTCSctpTransport) -> None:
 
 
 def ignore_close_while_connecting(pc: aiortc.RTCPeerConnection) -> None:
-    """Ends connecting quietly if it is closed meanwhile, not with an error in a task that nobody awaits."""
+    """Suppress the error of closing while the connection is being made.
+
+    It would be raised in a task that is never awaited.
+    """
     connect = getattr(pc, CONNECTING)
 
     async def connected() -> None:
@@ -267,25 +282,25 @@ def ignore_close_while_connecting(pc: aiortc.RTCPeerConnection) -> None:
 
 
 def _transports(pc: aiortc.RTCPeerConnection) -> "set[RTCDtlsTransport]":
-    """Returns its DTLS transports: only one if all media are bundled."""
+    """Return the connection's DTLS transports: only one if all media are bundled."""
     transports = {transceiver.receiver.transport for transceiver in pc.getTransceivers()}
     return transports if pc.sctp is None else transports | {pc.sctp.transport}
 
 
 def _connection(transport: "RTCDtlsTransport") -> "Connection":
-    """Returns the aioice connection of a transport."""
+    """Return the aioice connection of a transport."""
     return transport.transport._connection  # pyright: ignore[reportPrivateUsage]
 
 
 class RtpReceiver:
-    """Takes the place of aiortc's jitter buffer: passes packets to `Uplink`."""
+    """A replacement for aiortc's jitter buffer, which passes packets to `Uplink`."""
 
     def __init__(self, on_audio: Callable[[bytes], object]) -> None:
         self.packets = 0
         self._uplink = Uplink(opus.OpusDecoder(HEARD_HZ), on_audio)
 
     def add(self, packet: Any) -> tuple[bool, None]:
-        """Handles an RTP packet.
+        """Pass on an RTP packet.
 
         Returns what aiortc expects: no picture lost, no frame complete.
         """
@@ -295,10 +310,10 @@ class RtpReceiver:
 
 
 class BoundedDecoderQueue(queue.Queue[Any]):
-    """Takes the place of the queue before aiortc's video decoder, in another thread.
+    """A bounded replacement for the queue before aiortc's video decoder.
 
-    A decoder cannot skip single pictures, so if it falls behind, all that wait are dropped, and `on_overflow`
-    makes aiortc request a keyframe.
+    The decoder runs in another thread and cannot skip single pictures. If it falls behind, all waiting
+    pictures are dropped, and `on_overflow` makes aiortc request a keyframe.
     """
 
     def __init__(self, on_overflow: Callable[[], object]) -> None:
@@ -315,12 +330,15 @@ class BoundedDecoderQueue(queue.Queue[Any]):
 
 
 class PictureQueue(CaptureBuffer[VideoFrame]):
-    """Takes the place of the queue after aiortc's video decoder: hands the newest pictures to the loop."""
+    """A replacement for the queue after aiortc's video decoder.
+
+    It hands the newest pictures to the event loop.
+    """
 
     def put(self, item: VideoFrame | None) -> Coroutine[Any, Any, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Adds a picture, from the decoder's thread, which schedules the coroutine.
+        """Add a picture; None marks the end.
 
-        None is the end.
+        The decoder's thread calls this, and schedules the coroutine that it returns.
         """
         if item is not None:
             super().put(item)
@@ -332,9 +350,9 @@ async def _nothing() -> None:
 
 
 def bound_video(receiver: aiortc.RTCRtpReceiver, handle: Callable[[VideoFrame], object]) -> PictureQueue:
-    """Replaces the unbounded queues of a receiver that has not started.
+    """Bound the queues of a video receiver that has not started.
 
-    Returns that of decoded pictures.
+    Returns the queue of decoded pictures.
     """
     decoded = PictureQueue(asyncio.get_running_loop(), handle, MOST_DECODED)
     error: threading.Event = _private(receiver, DECODER_ERROR)
@@ -356,7 +374,9 @@ class _Voice(aiortc.MediaStreamTrack):
         self._is_read = False
 
     def send(self, pcm: bytes | None) -> None:
-        if not self._is_read:  # or packets would leave in a burst, and the client's jitter buffer would grow
+        if (
+            not self._is_read
+        ):  # queued packets would leave in a burst, and the client's jitter buffer would grow
             return
         for data in [SILENCE] if pcm is None else self._encode(pcm):
             packet = Packet(data)
@@ -378,7 +398,7 @@ class _Voice(aiortc.MediaStreamTrack):
 
 
 class _Pictures(aiortc.MediaStreamTrack):
-    """What the agent shows: the latest picture, sent once."""
+    """The agent's pictures: only the latest is sent, and only once."""
 
     kind = "video"
 
@@ -413,17 +433,17 @@ def _picture(pixels: bytes, width: int, height: int, at: float) -> VideoFrame:
 
 
 def replace_jitter_buffer(receiver: aiortc.RTCRtpReceiver, heard: RtpReceiver) -> None:
-    """Makes a receiver pass its packets to `heard` at once.
+    """Make a receiver pass its packets to `heard` at once.
 
-    Raises ConfigurationError if it cannot.
+    Raises ConfigurationError if this version of aiortc does not allow that.
     """
     _replace(receiver, JITTER_BUFFER, heard)
 
 
 def _private(part: object, name: str) -> Any:
-    """Returns a private attribute of aiortc's.
+    """Return a private attribute of an aiortc object.
 
-    Raises ConfigurationError if this version has none.
+    Raises ConfigurationError if this version of aiortc does not have it.
     """
     try:
         return getattr(part, name)

@@ -1,4 +1,4 @@
-"""The data channel: routes messages, and buffers ours until it is open."""
+"""The data channel: it routes messages, and buffers ours until it is open."""
 
 import json
 import logging
@@ -22,24 +22,24 @@ MEDIA = ("microphone", "camera", "screen")
 
 
 class ClientProtocol(Observer, Protocol):
-    """A protocol with the client's program, such as `rtvi.RTVI`."""
+    """A protocol spoken with the client's program, such as `rtvi.RTVI`."""
 
     send: Callable[[str], None]
     """Sends a message; set by the transport."""
 
     def bind(self, session: "SessionPort") -> None:
-        """Attaches the protocol to the session that the client talks to."""
+        """Attach the protocol to the session that the client talks to."""
         ...
 
     def received(self, text: str) -> None:
-        """Handles a message from the client."""
+        """Handle a message from the client."""
         ...
 
 
 class DataChannel:
-    """Messages both ways.
+    """The messages to and from one client.
 
-    Those that are sent before the channel is open are buffered.
+    Messages that are sent before the channel is open are buffered.
     """
 
     def __init__(self, protocol: ClientProtocol | None) -> None:
@@ -52,7 +52,7 @@ class DataChannel:
             protocol.send = self.send
 
     def send(self, text: str) -> None:
-        """Sends a message, now or as soon as the channel is open."""
+        """Send a message, now or as soon as the channel is open."""
         if self._send_now is None:
             self._waiting.append(text)
             return
@@ -62,21 +62,24 @@ class DataChannel:
             logger.warning("a message was not sent: %s", error)
 
     def signal(self, kind: str) -> None:
-        """Sends a message about the connection itself: "renegotiate", "peerLeft"."""
+        """Send a message about the connection itself: "renegotiate", "peerLeft"."""
         self.send(json.dumps({"type": "signalling", "message": {"type": kind}}))
 
     def opened(self, send_now: Callable[[str], None]) -> None:
-        """The channel is open: sends what was buffered."""
+        """Send what was buffered: the channel is open."""
         self._send_now = send_now
         while self._waiting and self._send_now is not None:
             self.send(self._waiting.popleft())
 
     def closed(self) -> None:
-        """The connection has ended; messages are buffered for the next one."""
+        """Buffer messages for the next connection: this one has ended."""
         self._send_now = None
 
     def received(self, text: str) -> None:
-        """Handles a message from the client: pings and signalling here, others by the client protocol."""
+        """Handle a message from the client.
+
+        Pings are ignored, signalling is handled here, and the rest goes to the client protocol.
+        """
         if text.startswith("ping"):
             return
         if len(text) > LONGEST:
@@ -95,10 +98,7 @@ class DataChannel:
 
 
 def _signalling(text: str) -> dict[str, Any] | None:
-    """Returns the content of a message about the connection.
-
-    None if it is about something else.
-    """
+    """Return the content of a signalling message, or None if it is another kind."""
     if '"signalling"' not in text:
         return None
     try:

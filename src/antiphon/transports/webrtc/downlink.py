@@ -1,4 +1,4 @@
-"""Paces the agent's voice: a packet every 20 ms, with or without speech.
+"""The pacing of the agent's voice: a packet every 20 ms, with or without speech.
 
 The client's jitter buffer adapts to the arrival of the packets, so they must come without a gap. One packet
 is always held back, so that a voice that is cut off can fade out.
@@ -16,7 +16,10 @@ BEHIND = 0.1  # seconds behind schedule after which missed packets are skipped, 
 
 
 class Downlink:
-    """Calls `send` with PIECE seconds of mono 16-bit samples at a time, or None for silence."""
+    """The paced stream of the agent's voice.
+
+    It calls `send` with PIECE seconds of mono 16-bit samples at a time, or None for silence.
+    """
 
     def __init__(self, clock: Clock, sample_rate: int, send: Callable[[bytes | None], object]) -> None:
         self._clock = clock
@@ -28,22 +31,25 @@ class Downlink:
         self._tick()
 
     def add(self, pcm: bytes) -> None:
-        """Adds the voice's next samples, one PIECE ahead of their time.
+        """Add the voice's next samples, one PIECE ahead of their time.
 
-        Sends what they complete.
+        Sends the packets that they complete.
         """
         self._buffer += pcm
         while len(self._buffer) >= 2 * self._size:
             self._send_next()
 
     def clear(self) -> None:
-        """Fades out the packet that is held, and discards the rest: silent within 20 ms, without a click."""
+        """Fade out the packet that is held back, and discard the rest.
+
+        The voice is silent within 20 ms, without a click.
+        """
         from ...audio.levels import faded  # loads numpy
 
         self._buffer[:] = faded(bytes(self._buffer[: self._size]))
 
     def stop(self) -> None:
-        """Sends nothing more, not even silence."""
+        """Send nothing more, not even silence."""
         if self._timer is not None:
             self._timer.cancel()
 

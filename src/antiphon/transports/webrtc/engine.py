@@ -20,9 +20,9 @@ PIECE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class IceCandidate:
-    """An address of the client, as in SDP ("candidate:1 1 udp ...").
+    """A network address of the client, as in SDP ("candidate:1 1 udp ...").
 
-    "" marks the end of candidates.
+    An empty `candidate` marks the end of the candidates.
     """
 
     candidate: str
@@ -39,27 +39,30 @@ class EngineListener(Protocol):
         ...
 
     def on_connected(self) -> None:
-        """Media can flow."""
+        """Handle the start of the connection: media can flow."""
         ...
 
     def on_channel_open(self) -> None:
-        """The data channel can be written to."""
+        """Handle the opening of the data channel."""
         ...
 
     def on_audio(self, pcm: bytes) -> None:
-        """Mono 16-bit samples at HEARD_HZ, in order and without gaps."""
+        """Handle mono 16-bit samples at HEARD_HZ, in order and without gaps."""
         ...
 
     def on_picture(self, pixels: bytes, width: int, height: int, source: str) -> None:
-        """A picture in the format of UserVideo; `source` is "camera" or "screen"."""
+        """Handle a picture in the format of UserVideo.
+
+        `source` is "camera" or "screen".
+        """
         ...
 
     def on_message(self, text: str) -> None:
-        """A message from the data channel."""
+        """Handle a message from the data channel."""
         ...
 
     def on_disconnected(self, reason: str) -> None:
-        """The connection has ended and cannot recover."""
+        """Handle the end of the connection, which cannot recover."""
         ...
 
 
@@ -77,36 +80,39 @@ class Engine(Protocol):
         ...
 
     async def answer(self, offer: str) -> str:
-        """Returns the SDP answer to an offer, the first or a later one.
+        """Return the SDP answer to an offer, the first or a later one.
 
-        Raises UsageError if invalid.
+        Raises UsageError if the offer is invalid.
         """
         ...
 
     async def add_candidate(self, candidate: IceCandidate) -> None:
-        """Adds an address of the client. Raises UsageError if it is invalid."""
+        """Add an address of the client. Raises UsageError if it is invalid."""
         ...
 
     def send_audio(self, pcm: bytes | None) -> None:
-        """Sends PIECE seconds of mono 16-bit samples at the settings' rate immediately.
+        """Send PIECE seconds of mono 16-bit samples immediately; None is silence.
 
-        None is silence.
+        The sample rate is that of the settings.
         """
         ...
 
     def send_picture(self, pixels: bytes, width: int, height: int, at: float) -> None:
-        """Sends a picture in the format of AgentVideo, in place of one that has not been sent yet."""
+        """Send a picture in the format of AgentVideo.
+
+        It replaces a picture that has not been sent yet.
+        """
         ...
 
     def send_message(self, text: str) -> None:
-        """Sends a message, if the data channel is open.
+        """Send a message if the data channel is open.
 
         Raises UsageError if it is too long.
         """
         ...
 
     async def close(self) -> None:
-        """Closes the connection and releases its sockets, threads and tasks."""
+        """Close the connection and release its sockets, threads and tasks."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""The choice of an engine.
+"""The choice of a WebRTC engine.
 
-Each is in a file of its own, which is imported only if it is chosen.
+Each engine is in a file of its own, which is imported only if it is chosen.
 """
 
 from ...errors import ConfigurationError
@@ -11,9 +11,9 @@ __all__ = ["engine_maker"]
 
 
 def engine_maker(settings: WebRTCSettings) -> MakeEngine:
-    """Returns the constructor of the engine in the settings.
+    """Return the constructor of the engine that the settings name.
 
-    Raises ConfigurationError if not installed.
+    Raises ConfigurationError if its package is not installed.
     """
     if settings.engine == "wrtc":
         try:

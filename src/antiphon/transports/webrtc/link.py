@@ -15,12 +15,12 @@ logger = logging.getLogger("antiphon.webrtc")
 
 MOST_CANDIDATES = 100  # addresses that one connection accepts
 GOODBYE = 0.2  # seconds that the last messages may take to be sent
-STEP = 0.01
+STEP = 0.01  # seconds between two checks of whether they have been sent
 OVER = "this session is over: begin another"
 
 
 class WebRTCLink:
-    """What a session's input and output share.
+    """The link to one client, which the session's input and output share.
 
     `connected` is set while media can flow.
     """
@@ -35,7 +35,7 @@ class WebRTCLink:
         self.on_audio: Callable[[bytes], object] = lambda pcm: None
         self.on_picture: Callable[[bytes, int, int, str], object] = lambda pixels, width, height, source: None
         self.disconnected: str = ""
-        """Why the connection ended; "" while there is one, or before the first."""
+        """Why the connection ended; "" while there is one, and before the first."""
         self._make = make
         self._connection: _Connection | None = None
         self._closed = False
@@ -52,7 +52,7 @@ class WebRTCLink:
         return self._connection.engine.unsent if self._connection is not None else 0
 
     async def answer(self, offer: str, *, anew: bool) -> str:
-        """Returns the answer to an offer; `anew` makes a new connection of it.
+        """Return the answer to an offer; `anew` makes a new connection for it.
 
         Raises UsageError if the offer is invalid or the session is over.
         """
@@ -78,30 +78,30 @@ class WebRTCLink:
         return sdp
 
     async def add_candidates(self, candidates: Sequence[IceCandidate]) -> None:
-        """Adds addresses of the client.
+        """Add addresses of the client.
 
         Raises UsageError if one is invalid or there are too many.
         """
         connection = self._connection
         if connection is None:
-            raise UsageError("candidates belong to an offer: make that first")
+            raise UsageError("candidates belong to an offer: send an offer first")
         connection.candidates += len(candidates)
         if connection.candidates > MOST_CANDIDATES:
             raise UsageError(f"over {MOST_CANDIDATES} candidates came for one connection")
         await asyncio.gather(*(connection.engine.add_candidate(candidate) for candidate in candidates))
 
     def send_audio(self, pcm: bytes | None) -> None:
-        """Sends PIECE seconds of audio if the client is connected; None is silence."""
+        """Send PIECE seconds of audio if the client is connected; None is silence."""
         if self._connection is not None and self.connected.is_set():
             self._connection.engine.send_audio(pcm)
 
     def send_picture(self, pixels: bytes, width: int, height: int, at: float) -> None:
-        """Sends a picture if the client is connected."""
+        """Send a picture if the client is connected."""
         if self._connection is not None and self.connected.is_set():
             self._connection.engine.send_picture(pixels, width, height, at)
 
     async def close(self) -> None:
-        """Tells the client that the session is over, and closes the connection."""
+        """Tell the client that the session is over, and close the connection."""
         self._closed = True
         connection, self._connection = self._connection, None
         if connection is None:
@@ -120,7 +120,7 @@ class WebRTCLink:
 class _Connection:
     """The listener of one engine.
 
-    Forwards its events only while it is the link's current connection.
+    It forwards the engine's events only while it is the link's current connection.
     """
 
     def __init__(self, link: WebRTCLink) -> None:
@@ -129,7 +129,7 @@ class _Connection:
         self.engine: Engine = link._make(link.settings, self)  # pyright: ignore[reportPrivateUsage]
 
     async def close(self) -> None:
-        """Closes the engine and drops the reference to it, which would be a cycle."""
+        """Close the engine and drop the reference to it, which would form a cycle."""
         engine = self.engine
         await engine.close()
         del self.engine

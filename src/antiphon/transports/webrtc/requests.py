@@ -1,7 +1,4 @@
-"""Validates what a client sends over HTTP.
-
-It is the first thing that a stranger reaches.
-"""
+"""Validation of what a client sends over HTTP, before anything else reads it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +30,7 @@ class SdpOffer:
 
     @classmethod
     def read(cls, request: Mapping[str, Any]) -> "SdpOffer":
-        """Parses {"sdp", "type": "offer", "pc_id", "restart_pc"}.
+        """Parse {"sdp", "type": "offer", "pc_id", "restart_pc"}.
 
         Raises UsageError if it is invalid.
         """
@@ -44,14 +41,17 @@ class SdpOffer:
             raise UsageError(f"the offer has {len(sdp)} characters; the limit is {LONGEST_OFFER}")
         _check_media(sdp)
         if request.get("type") != "offer":
-            raise UsageError(f"the type is {request.get('type')!r:.40}: an offer is needed")
+            raise UsageError(f"the type must be 'offer', not {request.get('type')!r:.40}")
         if pc_id is not None and not isinstance(pc_id, str):
             raise UsageError("the pc_id must be the text from the first answer, or null")
         return cls(sdp, pc_id or None, request.get("restart_pc") is True)
 
 
 def _check_media(sdp: str) -> None:
-    """Checks the media sections before an engine parses them. Raises UsageError."""
+    """Check the media sections before an engine parses them.
+
+    Raises UsageError if one is invalid.
+    """
     head, *sections = sdp.replace("\r\n", "\n").split("\nm=")
     if not 1 <= len(sections) <= MOST_MEDIA:
         raise UsageError(f"the offer has {len(sections)} media sections; 1 to {MOST_MEDIA} are allowed")
@@ -67,9 +67,9 @@ def _check_media(sdp: str) -> None:
 
 
 def candidates(request: Mapping[str, Any]) -> list[IceCandidate]:
-    """Parses {"candidates": [{"candidate", "sdp_mid", "sdp_mline_index"}]}.
+    """Parse {"candidates": [{"candidate", "sdp_mid", "sdp_mline_index"}]}.
 
-    Raises UsageError.
+    Raises UsageError if one is invalid or there are too many.
     """
     given = request.get("candidates")
     if not isinstance(given, Sequence) or isinstance(given, str | bytes):

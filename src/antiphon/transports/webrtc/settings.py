@@ -1,4 +1,4 @@
-"""Settings of a WebRTC transport, and the STUN and TURN configuration of its clients."""
+"""Settings of a WebRTC transport, and STUN and TURN servers for its clients."""
 
 import base64
 import hashlib
@@ -18,7 +18,10 @@ BITRATES = range(6_000, 256_001)
 
 @dataclass(frozen=True, slots=True)
 class IceServer:
-    """A STUN or TURN server, such as "stun:stun.example.org:3478", with credentials if it needs them."""
+    """A STUN or TURN server, with credentials if it needs them.
+
+    A `url` is such as "stun:stun.example.org:3478".
+    """
 
     url: str
     username: str | None = None
@@ -33,10 +36,11 @@ class IceServer:
 
 @dataclass(frozen=True, slots=True)
 class TurnServer:
-    """A TURN server that shares a `secret` with us, for credentials that expire after `lifetime` seconds.
+    """A TURN server that shares a `secret` with us.
 
-    The user name is the Unix time of expiry, and the password an HMAC-SHA1 of it: "A REST API For Access To
-    TURN Services", draft-uberti-behave-turn-rest-00; coturn's `use-auth-secret`.
+    The credentials that we derive from it expire after `lifetime` seconds. The user name is the Unix time of
+    expiry, and the password an HMAC-SHA1 of it: "A REST API For Access To TURN Services",
+    draft-uberti-behave-turn-rest-00; coturn's `use-auth-secret`.
     """
 
     url: str
@@ -50,7 +54,7 @@ class TurnServer:
         IceServer(self.url)
 
     def server(self, now: float) -> IceServer:
-        """Returns the server with credentials issued at `now`, a Unix time."""
+        """Return the server with credentials issued at `now`, a Unix time."""
         username = f"{int(now + self.lifetime)}:{self.name}"
         digest = hmac.new(self.secret.encode(), username.encode(), hashlib.sha1).digest()
         return IceServer(self.url, username, base64.b64encode(digest).decode())
@@ -65,7 +69,7 @@ class WebRTCSettings:
     `engine`: "aiortc", or "wrtc", which is Chrome's own (`pip install "antiphon[webrtc-native]"`).
     `port_range`: the first and last UDP port to use; only wrtc supports it.
     `relay_only`: connect through TURN only.
-    `vanished_after`: the agent falls silent if nothing has come from the client for so long.
+    `vanished_after`: the agent falls silent if nothing has come from the client for this long.
     `restart_within`: how much longer the session waits for the client to reconnect; browsers take 5 to 8 s.
     """
 
@@ -82,33 +86,38 @@ class WebRTCSettings:
 
     def __post_init__(self) -> None:
         if self.engine not in ("aiortc", "wrtc"):
-            raise ConfigurationError(f'engine={self.engine!r}: there are "aiortc" and "wrtc"')
+            raise ConfigurationError(f'engine={self.engine!r}: choose "aiortc" or "wrtc"')
         if self.port_range is not None:
             first, last = self.port_range
             if not 1024 <= first <= last <= 65535:
-                raise ConfigurationError(f"port_range={self.port_range}: two ports from 1024 to 65535")
+                raise ConfigurationError(
+                    f"port_range={self.port_range}: give the first and the last port, from 1024 to 65535"
+                )
             if self.engine == "aiortc":
-                raise ConfigurationError('aiortc takes any free port: a port_range needs engine="wrtc"')
+                raise ConfigurationError('aiortc uses any free port: a port_range needs engine="wrtc"')
         if self.sample_rate not in OPUS_RATES or self.bitrate not in BITRATES:
             raise ConfigurationError(
-                f"Opus speaks at {OPUS_RATES} Hz and 6000 to 256000 bit/s, "
-                f"not at {self.sample_rate} Hz and {self.bitrate} bit/s"
+                f"Opus supports {OPUS_RATES} Hz and 6000 to 256000 bit/s, "
+                f"not {self.sample_rate} Hz and {self.bitrate} bit/s"
             )
         if min(self.connect_within, self.vanished_after) <= 0 or self.restart_within < 0:
             raise ConfigurationError(
-                "connect_within and vanished_after are over 0 seconds, restart_within 0 or more"
+                "connect_within and vanished_after must be over 0 seconds, restart_within 0 or more"
             )
 
     def servers(self, now: float | None = None) -> tuple[IceServer, ...]:
-        """Returns the ICE servers with credentials issued at `now`, a Unix time.
+        """Return the ICE servers with credentials issued at `now`, a Unix time.
 
-        None is the current time.
+        None means the current time.
         """
         turn = () if self.turn is None else (self.turn.server(time() if now is None else now),)
         return (*self.ice_servers, *turn)
 
     def ice_config(self, now: float | None = None) -> Mapping[str, Any]:
-        """Returns the configuration for a browser's RTCPeerConnection: {"iceServers": [...]}."""
+        """Return the configuration for a browser's RTCPeerConnection.
+
+        It is {"iceServers": [...]}, with credentials issued at `now` as in `servers`.
+        """
         return {
             "iceServers": [
                 {"urls": [server.url]}

@@ -37,9 +37,8 @@ QUIET = 0.5  # seconds without audio from the client after which silence takes i
 class WebRTC:
     """A transport whose client makes offers.
 
-    `rtvi` is the client protocol on the data channel, if any.
-
-    The session starts when the client has connected, and ends when it has gone.
+    `rtvi` is the client protocol on the data channel, if there is one. The session starts when the client has
+    connected, and ends when it has gone.
     """
 
     lead = PIECE
@@ -62,14 +61,14 @@ class WebRTC:
         self._offering = asyncio.Lock()
 
     async def offer(self, request: Mapping[str, Any]) -> dict[str, str]:
-        """Answers {"sdp", "type", "pc_id", "restart_pc"} with {"sdp", "type", "pc_id"}.
+        """Answer {"sdp", "type", "pc_id", "restart_pc"} with {"sdp", "type", "pc_id"}.
 
         Raises UsageError if the offer is invalid or for another connection.
         """
         offer = SdpOffer.read(request)
         async with self._offering:
             if offer.pc_id not in (None, self.pc_id):
-                raise UsageError("no connection has this pc_id here; send null to begin one")
+                raise UsageError("this session has no connection with this pc_id; send null to begin one")
             if offer.pc_id is None and self.pc_id is not None and not offer.restart:
                 raise UsageError("this session has a connection; give its pc_id, or ask to restart_pc")
             try:
@@ -83,27 +82,30 @@ class WebRTC:
             return {"sdp": sdp, "type": "answer", "pc_id": self.pc_id}
 
     async def candidates(self, request: Mapping[str, Any]) -> dict[str, str]:
-        """Adds the ICE candidates in {"pc_id", "candidates": [...]}.
+        """Add the ICE candidates in {"pc_id", "candidates": [...]}.
 
-        Raises UsageError if invalid.
+        Raises UsageError if they are invalid.
         """
         found = candidates(request)
         if self.pc_id is None or request.get("pc_id") != self.pc_id:
-            raise UsageError("no connection has this pc_id here")
+            raise UsageError("this session has no connection with this pc_id")
         await self._link.add_candidates(found)
         return {"status": "success"}
 
     def renegotiate(self) -> None:
-        """Asks the client, over the data channel, for a new offer."""
+        """Ask the client, over the data channel, for a new offer."""
         self._link.channel.signal("renegotiate")
 
     async def close(self) -> None:
-        """Tells the client that the session is over, and closes the connection."""
+        """Tell the client that the session is over, and close the connection."""
         await self._link.close()
 
 
 class WebRTCInput(Processor):
-    """The first part: pushes what the client says and shows, and ends the session when it has gone."""
+    """The first part: it pushes what the client says and shows.
+
+    It ends the session when the client has gone.
+    """
 
     name = "webrtc in"
 
@@ -122,16 +124,16 @@ class WebRTCInput(Processor):
         self._ending: asyncio.Task[None] | None = None
 
     def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
-        """Finds out whether anything in the pipeline handles video, and attaches the client protocol."""
+        """Find out whether any part handles video, and attach the client protocol."""
         self._link.wants_video = after(UserVideo) is not None
         if self._protocol is not None:
             self._protocol.bind(session)
         return super().link(session, after, branches)
 
     async def open(self) -> None:
-        """Waits until the client has connected.
+        """Wait until the client has connected.
 
-        Raises ServiceTimeoutError if it does not in time.
+        Raises ServiceTimeoutError if that takes too long.
         """
         self._link.on_audio, self._link.on_picture = self._push_audio, self._push_picture
         try:
@@ -141,7 +143,7 @@ class WebRTCInput(Processor):
             raise ServiceTimeoutError("the client made no connection in time") from error
 
     async def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         if self._timer is not None:
             self._timer.cancel()
         self._running = False
@@ -149,9 +151,9 @@ class WebRTCInput(Processor):
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        """Begins to check whether the client is there.
+        """Start to check whether the client is there.
 
-        Ends the session if it never connected.
+        Ends the session if the client never connected.
         """
         self._running = True
         if not self._link.connected.is_set():
@@ -171,7 +173,10 @@ class WebRTCInput(Processor):
             self.push(UserVideo(pixels, width, height, self.session.elapsed(), source))
 
     def _check(self) -> None:
-        """Runs every CHECK seconds: notices a vanished client, and pushes silence if no audio comes."""
+        """Notice a vanished client, and push silence if no audio comes.
+
+        Runs every CHECK seconds.
+        """
         if not self._running:
             return
         now = self.session.elapsed()
@@ -179,7 +184,7 @@ class WebRTCInput(Processor):
         if (packets := self._link.packets) != self._packets:
             self._packets, self._silent_for, self._vanished = packets, 0.0, False
         else:
-            self._silent_for += min(elapsed, 2 * CHECK)  # a longer time is that of a stalled event loop
+            self._silent_for += min(elapsed, 2 * CHECK)  # a longer time means that the event loop stalled
         if (quiet := now - self._audio_until) >= QUIET:
             self._push_audio(bytes(int(min(quiet, 2 * QUIET) * HEARD_HZ) * 2))
         if self._link.unsent > MOST_UNSENT:
@@ -189,7 +194,10 @@ class WebRTCInput(Processor):
         self._timer = clock.call_at(clock.now() + CHECK, self._check)
 
     def _handle_silence(self, silent_for: float) -> None:
-        """Interrupts the agent, and later ends the session, if nothing has come for `silent_for` seconds."""
+        """Interrupt the agent, and later end the session, if the client is silent.
+
+        Nothing at all has come from it for `silent_for` seconds.
+        """
         settings = self._settings
         if silent_for < settings.vanished_after:
             return
@@ -210,7 +218,7 @@ class WebRTCInput(Processor):
 
 
 class WebRTCOutput(Processor):
-    """The last part: sends what the agent says and shows."""
+    """The last part: it sends what the agent says and shows."""
 
     name = "webrtc out"
 
@@ -220,7 +228,10 @@ class WebRTCOutput(Processor):
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
-        """Starts to send, if only silence, from which the client's jitter buffer adapts to the network."""
+        """Start to send, even if only silence.
+
+        The client's jitter buffer adapts to the network by it.
+        """
         self._downlink = Downlink(self.session.clock, self._link.settings.sample_rate, self._link.send_audio)
 
     @on(AgentAudio)
@@ -236,11 +247,11 @@ class WebRTCOutput(Processor):
 
     @on(Interrupted, PlayoutPaused)
     def clear(self, signal: Interrupted | PlayoutPaused) -> None:
-        """Falls silent within 20 ms."""
+        """Fall silent within 20 ms."""
         if self._downlink is not None:
             self._downlink.clear()
 
     async def close(self) -> None:
-        """Stops sending."""
+        """Stop sending."""
         if self._downlink is not None:
             self._downlink.stop()

@@ -1,7 +1,7 @@
 """The client's audio: a minimal jitter buffer with packet loss concealment.
 
-A packet that is in order is decoded at once, without delay. A missing one is waited for until two later ones
-have come; then its place is concealed by a 20 ms fade-out of the last audio, and silence.
+A packet that is in order is decoded at once, without delay. A missing one is given up when two later ones
+have come; its place is concealed by a 20 ms fade-out of the last audio, and silence.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ __all__ = ["RTP_HZ", "Uplink"]
 
 RTP_HZ = 48000  # the RTP clock rate of Opus, whatever rate it carries (RFC 7587)
 WAIT = 2  # packets that may overtake a missing one before it is given up
-ASTRAY = 100  # a sequence number that is further off starts a new stream
-LONGEST_GAP = int(0.3 * HEARD_HZ)  # samples that are concealed; a longer gap is time that passed
+ASTRAY = 100  # a sequence number that is further off than this starts a new stream
+LONGEST_GAP = int(0.3 * HEARD_HZ)  # samples that are concealed; in a longer gap nothing was sent
 FADE = int(0.02 * HEARD_HZ) * 2  # bytes
 
 Packet = tuple[int, bytes]
@@ -24,15 +24,18 @@ Packet = tuple[int, bytes]
 
 
 class Decode(Protocol):
-    """Decodes a packet to samples. Raises BadResponseError if it is malformed."""
+    """A decoder of packets to samples.
+
+    Raises BadResponseError if a packet is malformed.
+    """
 
     def __call__(self, packet: bytes, /) -> bytes: ...
 
 
 class Uplink:
-    """Opus packets in, by sequence number.
+    """A jitter buffer that turns Opus packets into mono 16-bit samples at HEARD_HZ.
 
-    Mono 16-bit samples at HEARD_HZ out, to `on_audio`.
+    It passes the samples to `on_audio`.
     """
 
     def __init__(self, decode: Decode, on_audio: Callable[[bytes], object]) -> None:
@@ -42,11 +45,11 @@ class Uplink:
         self._on_audio = on_audio
         self._next: int | None = None  # the expected sequence number
         self._due: int | None = None  # the expected timestamp
-        self._early: dict[int, Packet] = {}  # at most WAIT + 1
+        self._early: dict[int, Packet] = {}  # packets after a missing one, at most WAIT + 1
         self._last = b""
 
     def add(self, sequence: int, timestamp: int, payload: bytes) -> None:
-        """Adds a packet that has arrived.
+        """Add a packet that has arrived.
 
         `sequence` has 16 bits and `timestamp` 32, as in RTP.
         """
@@ -89,7 +92,7 @@ class Uplink:
         self._on_audio(concealment + pcm)
 
     def _conceal(self, timestamp: int) -> bytes:
-        """Returns the samples that replace those missing before this timestamp."""
+        """Return the samples that replace those missing before this timestamp."""
         gap = 0 if self._due is None else (timestamp - self._due) & 0xFFFFFFFF
         size = gap * HEARD_HZ // RTP_HZ * 2
         if not 0 < size <= LONGEST_GAP * 2:

@@ -55,7 +55,7 @@ class Wrtc:
             for receiver in self._pc.get_receivers()
             for source in receiver.get_synchronization_sources()
         ]
-        self._latest = max(self._latest, *times, 0)  # the library forgets old ones
+        self._latest = max(self._latest, *times, 0)  # the library forgets old times
         return self._latest + self._messages
 
     @property
@@ -64,7 +64,7 @@ class Wrtc:
         return 0 if self._channel is None else self._channel.buffered_amount
 
     async def answer(self, offer: str) -> str:
-        """Returns the answer with our candidates in it.
+        """Return the SDP answer, which contains our candidates.
 
         Raises UsageError if the offer is invalid.
         """
@@ -81,7 +81,7 @@ class Wrtc:
         return pc.local_description.sdp
 
     async def _limit_bitrate(self) -> None:
-        """Limits the voice to the bitrate in the settings."""
+        """Limit the voice to the bitrate in the settings."""
         for sender in self._pc.get_senders():
             if sender.track == self._voice:
                 parameters = sender.get_parameters()
@@ -103,7 +103,10 @@ class Wrtc:
                 await gathered.wait()
 
     async def _arrange(self) -> None:
-        """Assigns the offer's media sections: audio and the first video (the camera) are two-way."""
+        """Assign the offer's media sections to our tracks.
+
+        Audio and the first video (the camera) are two-way.
+        """
         video = 0
         for transceiver in self._pc.get_transceivers():
             track = transceiver.receiver.track
@@ -121,7 +124,7 @@ class Wrtc:
                 self._read(track, partial(self._on_picture, source=source), MOST_PICTURES)
 
     def _read(self, track: webrtc.MediaStreamTrack, handle: Callable[[Any], object], most: int) -> None:
-        """Starts to read a track, unless it is being read already."""
+        """Start to read a track, unless it is being read already."""
         if track not in self._readings:
             self._readings[track] = _Reading(track, handle, most)
 
@@ -168,7 +171,7 @@ class Wrtc:
             self._listener.on_message(event.data)
 
     async def add_candidate(self, candidate: IceCandidate) -> None:
-        """Adds an address of the client. Raises UsageError if it is invalid."""
+        """Add an address of the client. Raises UsageError if it is invalid."""
         init = webrtc.RTCIceCandidateInit(candidate.candidate, candidate.mid, candidate.index)
         try:
             await self._pc.add_ice_candidate(init)
@@ -176,7 +179,7 @@ class Wrtc:
             raise UsageError(f"{candidate.candidate[:100]!r} is not an ICE candidate: {error}") from error
 
     def send_audio(self, pcm: bytes | None) -> None:
-        """Encodes and sends 20 ms."""
+        """Encode and send 20 ms of audio."""
         sound = webrtc.AudioDataInit(
             format=webrtc.AudioSampleFormat.s16,
             sample_rate=self._settings.sample_rate,
@@ -188,7 +191,7 @@ class Wrtc:
         self._voice_writer.write(webrtc.AudioData(sound))
 
     def send_picture(self, pixels: bytes, width: int, height: int, at: float) -> None:
-        """Sends a picture."""
+        """Send a picture."""
         picture = webrtc.VideoFrameBufferInit(
             format=webrtc.VideoPixelFormat.I420,
             coded_width=width,
@@ -198,7 +201,7 @@ class Wrtc:
         self._picture_writer.write(webrtc.VideoFrame(pixels, picture))
 
     def send_message(self, text: str) -> None:
-        """Sends a message. Raises UsageError if it is too long for the client."""
+        """Send a message. Raises UsageError if it is too long for the client."""
         if self._channel is None or self._channel.ready_state != "open":
             return
         try:
@@ -207,7 +210,7 @@ class Wrtc:
             raise UsageError(f"a message of {len(text)} characters is too long for the client") from error
 
     async def close(self) -> None:
-        """Closes the connection and waits until its tasks have ended."""
+        """Close the connection and wait until its tasks have ended."""
         self._pc.off()
         self._pc.close()
         self._voice.stop()
@@ -218,7 +221,7 @@ class Wrtc:
 class _Reading:
     """A task that reads a track.
 
-    At most `most` items wait for it; the library drops the oldest.
+    At most `most` items wait to be read; the library drops the oldest.
     """
 
     def __init__(self, track: webrtc.MediaStreamTrack, handle: Callable[[Any], object], most: int) -> None:
@@ -231,9 +234,9 @@ class _Reading:
             handle(result.value)
 
     async def end(self) -> None:
-        """Ends the stream and waits for the task.
+        """End the stream and wait for the task.
 
-        Cancelling it would lose an item that is being read.
+        Cancelling the task would lose an item that is being read.
         """
         await self._reader.cancel()
         await self._task

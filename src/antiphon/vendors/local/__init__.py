@@ -1,4 +1,7 @@
-"""Models that run on this machine's processor: no account, no key, and no network once downloaded."""
+"""Models that run on this machine's processor.
+
+They need no account, no key, and no network once downloaded.
+"""
 
 from ...services.ports import Vendor
 

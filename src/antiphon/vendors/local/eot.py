@@ -1,4 +1,4 @@
-"""Has the user finished? Smart Turn 3.2 judges it by the sound of the turn.
+"""End-of-turn detection by the sound of the turn: Smart Turn 3.2.
 
 The model reads Whisper's features of exactly 8 s of audio; shorter audio gets silence in front.
 https://github.com/pipecat-ai/smart-turn
@@ -32,7 +32,10 @@ class SmartTurn(EndOfTurn):
         await MODEL.get()
 
     async def score(self, pcm: bytes) -> float:
-        """Return the probability (0 to 1) that the turn is over; `pcm` ends with the newest sample."""
+        """Return the probability (0 to 1) that the turn is over.
+
+        `pcm` ends with the newest sample.
+        """
         model = await MODEL.get()
         return await MODEL.run(_score, model, pcm[-int(SECONDS * SAMPLE_RATE) * 2 :])
 

@@ -1,8 +1,9 @@
-"""Log-mel features as Whisper's encoder reads them: 80 bands, 100 frames a second of 16 kHz audio.
+"""Log-mel features as Whisper's encoder reads them.
 
-The frames are those of a 400-sample Hann window around every 160th sample, with the audio mirrored at both
-ends: https://github.com/openai/whisper/blob/main/whisper/audio.py. The features of silence that pads a window
-are not computed but filled in.
+They have 80 bands, and 100 frames for each second of 16 kHz audio. The frames are those of a 400-sample Hann
+window around every 160th sample, with the audio mirrored at both ends:
+https://github.com/openai/whisper/blob/main/whisper/audio.py. The features of silence that pads a window are
+not computed but filled in.
 """
 
 from functools import cache
@@ -29,7 +30,7 @@ def samples(pcm: bytes) -> Floats:
 
 
 def features(audio: Floats, frames: int) -> Floats:
-    """Return (80, frames) of the audio padded with silence, at least 0.04 s of it."""
+    """Return (80, frames) of the audio, padded with at least 0.04 s of silence."""
     heard = mel_power(np.concatenate([audio, np.zeros(WINDOW, np.float32)]))
     power = np.zeros((frames, BANDS), np.float32)
     power[: len(heard)] = heard
@@ -37,7 +38,10 @@ def features(audio: Floats, frames: int) -> Floats:
 
 
 def standardised_features(audio: Floats, frames: int) -> Floats:
-    """Return (80, frames) of silence followed by the audio, scaled to mean 0 and variance 1."""
+    """Return (80, frames) of silence followed by the audio.
+
+    The whole is first scaled to mean 0 and variance 1.
+    """
     total = frames * HOP
     silence = total - len(audio)
     mean = audio.sum(dtype=np.float64) / total
@@ -52,7 +56,10 @@ def standardised_features(audio: Floats, frames: int) -> Floats:
 
 
 def mel_power(audio: Floats) -> Floats:
-    """Return (frames, 80): the energy in each band around every 160th sample, both ends included."""
+    """Return (frames, 80): the energy of each band around every 160th sample.
+
+    The first and the last sample are included.
+    """
     framed = sliding_window_view(np.pad(audio, WINDOW // 2, mode="reflect"), WINDOW)[::HOP]
     spectrum = np.fft.rfft(framed * _hann(), axis=1)
     energy = spectrum.real**2 + spectrum.imag**2
@@ -60,7 +67,10 @@ def mel_power(audio: Floats) -> Floats:
 
 
 def compressed(power: Floats) -> Floats:
-    """Return (80, frames): decibels, clipped at 80 below the loudest and scaled to about -1 to 1."""
+    """Return (80, frames): the energies in decibels, scaled to about -1 to 1.
+
+    They are clipped at 80 dB below the loudest.
+    """
     log = np.log10(np.maximum(power, 1e-10))
     return np.ascontiguousarray((np.maximum(log, log.max() - 8) + 4).T / 4, np.float32)
 
@@ -72,7 +82,10 @@ def _hann() -> Floats:
 
 @cache
 def _bands() -> Floats:
-    """Return (201, 80): triangles of equal area, evenly spaced on Slaney's mel scale, 0 to 8 kHz."""
+    """Return (201, 80): the weights of the frequencies in each band.
+
+    They are triangles of equal area, evenly spaced on Slaney's mel scale, 0 to 8 kHz.
+    """
     step = np.log(6.4) / 27  # the scale is linear to 1 kHz (15 mel), then logarithmic
     top = 15 + float(np.log(SAMPLE_RATE / 2 / 1000) / step)
     mels = np.arange(BANDS + 2) * (top / (BANDS + 1))

@@ -1,4 +1,4 @@
-"""A model that stays in memory: loaded once in a process, and run in threads beside the event loop."""
+"""A model that is loaded once per process, and runs in threads."""
 
 import importlib
 import os
@@ -19,7 +19,10 @@ PROCESSORS = os.cpu_count() or 1
 
 
 class Resident(Generic[M]):
-    """A model that all services of a process share, with one thread per processor to run it in."""
+    """A model that all services of a process share.
+
+    It runs in a pool with one thread per processor.
+    """
 
     def __init__(self, name: str, load: Callable[[], M]) -> None:
         self._load = load
@@ -28,13 +31,16 @@ class Resident(Generic[M]):
         self._threads = ThreadPoolExecutor(PROCESSORS, thread_name_prefix=f"antiphon-{name}")
 
     async def get(self) -> M:
-        """Return the model; the first caller loads it, concurrent callers wait for that load."""
+        """Return the model.
+
+        The first caller loads it; concurrent callers wait for that load.
+        """
         if self._model is None:
             return await self.run(self._loaded)
         return self._model
 
     async def run(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run blocking work in one of the model's threads; returns its result."""
+        """Run blocking work in one of the model's threads, and return its result."""
         return await offload(self._threads, call, *args, **kwargs)
 
     def _loaded(self) -> M:
@@ -51,7 +57,7 @@ class OnnxSession(Protocol):
 
 
 def onnx_session(model: Path) -> OnnxSession:
-    """Return a session that computes in the calling thread, without threads of its own."""
+    """Return a session that computes in the calling thread only."""
     onnxruntime = library("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -60,7 +66,10 @@ def onnx_session(model: Path) -> OnnxSession:
 
 
 def library(name: str) -> Any:
-    """Import a module of the extra "local". Raises ConfigurationError if it is not installed."""
+    """Import a module of the extra "local".
+
+    Raises ConfigurationError if it is not installed.
+    """
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -22,7 +22,7 @@ SHORTEST = 8.0  # seconds of the shortest window
 SILENCE = 2.0  # seconds of the window behind the speech
 LONGEST = 30.0
 SPEECH = int((LONGEST - SILENCE) * SAMPLE_RATE)  # the most samples of speech in a window
-NOTHING = SAMPLE_RATE // 10  # samples too short for a word
+NOTHING = SAMPLE_RATE // 10  # samples; no word is that short
 TOKENS, A_SECOND, IN_ENGLISH = 8, 25, 8  # limit of tokens: a constant, and more per second of speech
 FLUENT = 6  # tokens that people say in a second; if there are more, the decoder may be repeating itself
 LOOP = 4  # tokens that must be repeated, or be in a repeated phrase, to count as a loop
@@ -39,7 +39,11 @@ class Words:
 
 @dataclass(eq=False, slots=True)
 class _Utterance:
-    """The audio of an utterance that is not settled, and the task for its newest Flush."""
+    """An utterance in progress.
+
+    `pcm` is the audio that is not settled, and `settled` the words of what came before. `words` is the task
+    for the newest Flush, and `fresh` is true if audio has come since.
+    """
 
     pcm: bytearray = field(default_factory=bytearray)
     fresh: bool = False
@@ -114,7 +118,10 @@ MODELS = {name: Resident(name, partial(_Model, name)) for name in ("whisper-base
 
 
 class Whisper(SpeechToText):
-    """Transcribes speech between pauses; with `language=None` the model detects the language."""
+    """Transcription of speech between pauses.
+
+    With `language=None` the model detects the language.
+    """
 
     sample_rate = SAMPLE_RATE
     resident = True
@@ -140,7 +147,10 @@ class Whisper(SpeechToText):
             )
 
     async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized]:
-        """Transcribe one conversation. Of several Flushes that are not final, only the newest is answered."""
+        """Transcribe one conversation.
+
+        Of several Flushes that are not final, only the newest is answered.
+        """
         await self.load()
         asked: asyncio.Queue[_Ask | None] = asyncio.Queue()
         tasks: set[asyncio.Task[Any]] = set()
@@ -185,7 +195,10 @@ class Whisper(SpeechToText):
                 utterance = _Utterance()
 
     async def _words(self, utterance: _Utterance, pcm: bytes) -> Words:
-        """Transcribe an utterance; the beginning of one that is too long for a window is settled for good."""
+        """Transcribe an utterance.
+
+        If it is too long for a window, the words of its beginning become final.
+        """
         run, model = self._resident.run, await self._resident.get()
         language = self._language
         while len(pcm) > 2 * SPEECH:
@@ -201,7 +214,10 @@ class Whisper(SpeechToText):
 
 
 def quiet_place(pcm: bytes) -> int:
-    """Return where to cut, in bytes: the middle of the quietest 0.2 s in a full window's last third."""
+    """Return where to cut a full window, in bytes.
+
+    That is the middle of the quietest 0.2 s in its last third.
+    """
     first, step = SPEECH * 2 // 3, SAMPLE_RATE // 20
     audio = samples(pcm[2 * first : 2 * SPEECH])
     energy = np.square(audio[: len(audio) // step * step]).reshape(-1, step).sum(axis=1)
@@ -209,10 +225,11 @@ def quiet_place(pcm: bytes) -> int:
 
 
 def noise(no_speech: float, score: float, *, looped: bool) -> bool:
-    """Return True if the words were made up from noise: the model doubts the speech and its words.
+    """Return True if the model made up the words from noise.
 
-    The less it doubts that there was speech, the lower the words' `score` must be: single words of real
-    speech score down to -2, but then the model is sure that there is speech.
+    It then doubts both the speech and its words. The less it doubts that there was speech, the lower the
+    words' `score` must be: single words of real speech score down to -2, but then the model is sure that
+    there is speech.
     """
     if looped and no_speech > NO_SPEECH:  # the score of a decoder that repeats itself rises
         return True
@@ -220,7 +237,7 @@ def noise(no_speech: float, score: float, *, looped: bool) -> bool:
 
 
 def without_loop(tokens: Sequence[str], *, ended: bool) -> int:
-    """Return how many tokens to keep: those before the decoder began to repeat itself.
+    """Return how many tokens come before the decoder began to repeat itself.
 
     If the decoder ran into its limit, it is cut where the stretch that it repeats comes for the second time.
     If it `ended` by itself, it is cut only if all of it is one phrase again and again, and not a short one:

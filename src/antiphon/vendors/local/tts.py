@@ -1,7 +1,8 @@
-"""Words to voice: hibari, a small English voice that is a hundred times faster than real time.
+"""Speech synthesis by hibari, a small English voice.
 
-Its model turns phonemes into a spectrum. The durations of the phonemes are a value inside the model, which is
-made an output here so that words have exact times. https://github.com/MMWilliams/hibari
+It is a hundred times faster than real time. Its model turns phonemes into a spectrum. The durations of the
+phonemes are a value inside the model, which is made an output here so that words have exact times.
+https://github.com/MMWilliams/hibari
 """
 
 import re
@@ -66,14 +67,20 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Sentence:
-    """Words that are spoken in one go, and for each its end in the text, if that is known."""
+    """Words that are spoken in one go.
+
+    `ends` has the end of each word in the text, or None if that is not known.
+    """
 
     words: list[Reading]
     ends: list[int | None]
 
 
 class _Voice:
-    """One of hibari's voices with its rules of reading; may be called from any number of threads."""
+    """One of hibari's voices with its rules of reading.
+
+    It may be called from any number of threads.
+    """
 
     def __init__(self, name: str) -> None:
         hibari, voices = library("hibari"), library("hibari.voices")
@@ -90,7 +97,10 @@ class _Voice:
         self.say(self.sentences("Ready.")[0], 1.0)  # reads the dictionaries
 
     def sentences(self, text: str) -> list[_Sentence]:
-        """Return what to speak of a piece of text; empty if there is nothing to pronounce."""
+        """Return what to speak of a piece of text.
+
+        Empty if there is nothing to pronounce.
+        """
         spoken = [
             words
             for line in readable(text).splitlines()
@@ -102,7 +112,10 @@ class _Voice:
         return [_Sentence(words, [next(ends) for _ in words]) for words in spoken]
 
     def say(self, sentence: _Sentence, speed: float) -> tuple[bytes, list[tuple[int, int]]]:
-        """Return the audio, and (end in the text, last sample) of the words whose end is known."""
+        """Return the audio, and the times of the words whose end is known.
+
+        A time is (end in the text, last sample).
+        """
         phonemes, last = [0], list[int]()
         for word in sentence.words:
             last.append(len(phonemes) + word.sounded - 1)
@@ -147,7 +160,10 @@ VOICES = {
 
 
 class Hibari(TextToSpeech):
-    """Speaks English. The voice "heart" is installed; the others are downloaded at their first use."""
+    """An English voice.
+
+    "heart" is installed; the other voices are downloaded at their first use.
+    """
 
     sample_rate = SAMPLE_RATE
 
@@ -164,7 +180,10 @@ class Hibari(TextToSpeech):
         await self._resident.get()
 
     async def speak(self, text: AsyncIterator[str]) -> AsyncIterator[Speech | Word]:
-        """Speak the pieces of one reply, 0.1 s at a time; a piece without phonemes has no audio."""
+        """Speak the pieces of one reply, 0.1 s at a time.
+
+        A piece without phonemes has no audio.
+        """
         run, voice = self._resident.run, await self._resident.get()
         piece = -1
         async for written in text:
@@ -189,7 +208,10 @@ def readable(text: str) -> str:
 
 
 def portions(words: list[Reading]) -> Iterator[list[Reading]]:
-    """Split the words of a sentence into portions of at most LONGEST phonemes, at marks if there are any."""
+    """Split a sentence into portions of at most LONGEST phonemes.
+
+    It is split at punctuation marks if there are any.
+    """
     while words:
         sizes = accumulate(len(word.phonemes) + 1 for word in words)
         fits = max(1, sum(1 for _ in takewhile(lambda size: size <= LONGEST, sizes)))
@@ -200,7 +222,10 @@ def portions(words: list[Reading]) -> Iterator[list[Reading]]:
 
 
 def word_ends(text: str, words: Sequence[str]) -> list[int | None]:
-    """Return where each spoken word ends in the text: for 9:30, "nine" has no end and "thirty" has one."""
+    """Return where each spoken word ends in the text.
+
+    For "9:30", "nine" has no end and "thirty" has one.
+    """
     written = [(plain(match[0]), match.end()) for match in re.finditer(r"\S+", text)]
     ends: list[int | None] = [None] * len(words)
     if len(words) > ALIGNED:
@@ -221,10 +246,10 @@ def plain(word: str) -> str:
 
 
 def as_output(name: str) -> bytes:
-    """Return the bytes to append to an ONNX file to make an inner value an output.
+    """Return the bytes that make a value inside an ONNX model an output of it.
 
-    Two concatenated protocol buffers are one message with the lists of both. These bytes are a model (field
-    7: graph) (field 12: output) (field 1: name).
+    They are appended to the model's file: two concatenated protocol buffers are one message with the lists of
+    both. These bytes are a model (field 7: graph) (field 12: output) (field 1: name).
     """
     message = name.encode()
     for field in (1, 12, 7):

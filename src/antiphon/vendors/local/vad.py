@@ -1,4 +1,4 @@
-"""Is somebody speaking? Silero VAD 6, with the windows of all sessions in one batch.
+"""Voice activity detection by Silero VAD 6, with all sessions in one batch.
 
 The model's input is a window with the end of the window before it, and the state that it returned for that;
 rows of a batch are independent. https://github.com/snakers4/silero-vad
@@ -43,7 +43,10 @@ class Silero(VoiceActivity):
         self.window = WINDOWS[sample_rate]
 
     def at(self, sample_rate: int) -> "Silero | None":
-        """Return the same service for audio of another rate; None if the model does not know that rate."""
+        """Return the same service for audio of another rate.
+
+        Returns None if the model does not support that rate.
+        """
         return Silero(sample_rate=sample_rate) if sample_rate in WINDOWS else None
 
     async def load(self) -> None:
@@ -51,15 +54,18 @@ class Silero(VoiceActivity):
         await MODEL.get()
 
     async def detect(self, audio: AsyncIterator[bytes]) -> AsyncIterator[float]:
-        """Yield one probability for each window; each item of `audio` is exactly one window."""
-        judge = _judge(await MODEL.get(), self.sample_rate)
+        """Yield one probability for each window.
+
+        Each item of `audio` is exactly one window.
+        """
+        batcher = _batcher(await MODEL.get(), self.sample_rate)
         stream = _Stream(self.window)
-        judge.join()
+        batcher.join()
         try:
             async for window in audio:
-                yield await judge.probability(stream, window)
+                yield await batcher.probability(stream, window)
         finally:
-            judge.leave()
+            batcher.leave()
 
 
 class _Stream:
@@ -80,8 +86,8 @@ class _Stream:
         self.row = self.row[-(self.window_bytes // 8) :] + window
 
 
-class _Judge:
-    """Batches the waiting windows of one event loop's sessions.
+class _Batcher:
+    """A batcher of the waiting windows of one event loop's sessions.
 
     It runs the model as soon as every session has a window waiting, or else every GATHER seconds at most: a
     lone session never waits for others, and a hundred sessions share their runs.
@@ -150,9 +156,9 @@ class _Judge:
             stream.answer.set_result(probability)
 
 
-_JUDGES: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, _Judge]] = WeakKeyDictionary()
+_BATCHERS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, _Batcher]] = WeakKeyDictionary()
 
 
-def _judge(model: OnnxSession, sample_rate: int) -> _Judge:
-    judges = _JUDGES.setdefault(asyncio.get_running_loop(), {})
-    return judges.setdefault(sample_rate, _Judge(model, sample_rate))
+def _batcher(model: OnnxSession, sample_rate: int) -> _Batcher:
+    batchers = _BATCHERS.setdefault(asyncio.get_running_loop(), {})
+    return batchers.setdefault(sample_rate, _Batcher(model, sample_rate))

@@ -1,11 +1,11 @@
 """The telephone providers, one file each.
 
-To add one, add a file; nothing else names it.
+To add one, add a file; there is no list to extend.
 
 `provider("twilio")` returns the `PROVIDER` record of the module `twilio` in this folder, or the record that
 an installed package has registered as the entry point `twilio` of the group "antiphon.telephony".
-`../port.py` says what a record holds; `../json_events.py` is for providers that speak a variant of Twilio's
-protocol.
+`../port.py` defines what a record holds; `../json_events.py` is for providers that speak a variant of
+Twilio's protocol.
 """
 
 import os
@@ -27,7 +27,7 @@ GROUP = "antiphon.telephony"
 
 @cache
 def provider(name: str) -> Provider:
-    """Returns the record of a provider.
+    """Return the record of a provider.
 
     Raises ConfigurationError for an unknown name.
     """
@@ -43,12 +43,15 @@ def provider(name: str) -> Provider:
 
 
 def available() -> list[Provider]:
-    """Returns the records of all providers, sorted by name."""
+    """Return the records of all providers, sorted by name."""
     return [provider(name) for name in sorted(_names())]
 
 
 class _CheckedAccount(dict[str, str]):
-    """An account that names the missing environment variable if a value is looked up that is not set."""
+    """An account that names the environment variable of a missing value.
+
+    Looking up a value that is not set raises ConfigurationError.
+    """
 
     def __init__(self, of: Provider, given: Mapping[str, str]) -> None:
         super().__init__(given)
@@ -61,16 +64,16 @@ class _CheckedAccount(dict[str, str]):
 
 
 def account(of: Provider, environment: Mapping[str, str] = os.environ) -> Account:
-    """Returns the values of an account that are set in the environment, by the provider's names.
+    """Return the values of an account that are set in the environment.
 
-    A lookup of a value that is not set raises ConfigurationError.
+    Their keys are the provider's names. Looking up a value that is not set raises ConfigurationError.
     """
     found = {name: value for name, key in of.environment.items() if (value := environment.get(key))}
     return _CheckedAccount(of, found)
 
 
 def missing(of: Provider, given: Account) -> list[str]:
-    """Returns the required environment variables that are not set."""
+    """Return the required environment variables that are not set."""
     return [key for name, key in of.environment.items() if name not in of.optional and name not in given]
 
 

@@ -2,7 +2,7 @@
 
 https://docs.asterisk.org/Configuration/Channel-Drivers/WebSocket/
 
-The dialplan does a transfer: we set the variable ANTIPHON_TRANSFER of the caller's channel through ARI (the
+The dialplan does transfers: we set the variable ANTIPHON_TRANSFER of the caller's channel through ARI (the
 channel variable `caller_channel` holds that channel's id) and close the websocket, after which the dialplan
 continues behind Dial() with the option g.
 """
@@ -42,7 +42,7 @@ MOST = 100  # outstanding marks in plain text, if the queue never becomes empty
 class Asterisk:
     """The codec.
 
-    Plain text has no marks; there, all marks are reached when Asterisk's queue is empty.
+    The plain text form has no marks: all of them count as played when Asterisk's queue is empty.
     """
 
     packet = 0.02
@@ -52,9 +52,9 @@ class Asterisk:
         self._pending_marks: list[str] = []
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Parses media, or an event in either form of control."""
+        """Parse media, or an event in either form of control."""
         if len(message) > LONGEST:
-            raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
+            raise BadResponseError(f"a message of {len(message)} bytes; the limit is {LONGEST}")
         if isinstance(message, bytes):
             return (CallerAudio(message),) if message else ()
         said = decode_message(_said, message) if message.lstrip().startswith("{") else _plain(message)
@@ -73,30 +73,33 @@ class Asterisk:
                 return ()
 
     def media(self, data: bytes) -> bytes:
-        """Returns the media unchanged; Asterisk paces them."""
+        """Return the media unchanged; Asterisk paces them."""
         return data
 
     def clear(self) -> str:
-        """Discards what is queued."""
+        """Return the command that discards queued audio."""
         self._pending_marks.clear()
         return self._command("FLUSH_MEDIA")
 
     def mark(self, name: str) -> str | None:
-        """Asks for an event when the queue gets here, or, in plain text, when it is empty."""
+        """Return the command that asks for an event when the queue gets here.
+
+        In plain text the event comes when the queue is empty.
+        """
         if self._json:
             return f'{{"command":"MARK_MEDIA","correlation_id":{json_string(name)}}}'
         self._pending_marks = [*self._pending_marks[-MOST:], name]
         return "REPORT_QUEUE_DRAINED"
 
     def keys(self, keys: str) -> None:
-        """Returns None: keys are played as tones."""
+        """Return None: keys are played as tones."""
 
     def end(self) -> str:
-        """Hangs up."""
+        """Return the command that hangs up."""
         return self._command("HANGUP")
 
     def transfer(self, to: str) -> None:
-        """Returns None: a REST request transfers the call."""
+        """Return None: a REST request transfers the call."""
 
     def _command(self, command: str) -> str:
         return f'{{"command":"{command}"}}' if self._json else command
@@ -106,7 +109,7 @@ _said = msgspec.json.Decoder(dict[str, Any])
 
 
 def _plain(message: str) -> dict[str, Any]:
-    """Parses an event such as "MEDIA_START connection_id:1 format:ulaw"."""
+    """Parse an event such as "MEDIA_START connection_id:1 format:ulaw"."""
     event, *words = message.split()[:50] or [""]
     pairs = (word.partition(":") for word in words)
     return {name: value for name, colon, value in pairs if colon} | {"event": event, "dialect": "text"}
@@ -130,7 +133,7 @@ def _call(said: dict[str, Any]) -> CallDetails:
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Makes a call through ARI, to the dialplan context that connects the websocket."""
+    """Make a call through ARI, to the dialplan context that connects the websocket."""
     data = {
         "endpoint": account["endpoint"].replace("{to}", dialling.to),
         "context": account["context"],
@@ -144,7 +147,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Tells the dialplan where to transfer the caller."""
+    """Tell the dialplan where to transfer the caller."""
     if wish.warm:
         raise UsageError(
             "Asterisk makes warm transfers in its dialplan: transfer cold, and let Dial() announce it"

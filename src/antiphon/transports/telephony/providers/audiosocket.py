@@ -27,12 +27,12 @@ CLOSING = 2.0  # seconds that the last bytes may take to be sent
 
 
 class AudioSocket:
-    """The codec. A message includes its header of three bytes."""
+    """The codec; a message includes its header of three bytes."""
 
     packet = 0.02
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Parses a message."""
+        """Parse a message."""
         if isinstance(message, str) or len(message) < 3 or len(message) != 3 + int.from_bytes(message[1:3]):
             raise BadResponseError("this is not a message of AudioSocket")
         kind, data = message[0], message[3:]
@@ -52,24 +52,24 @@ class AudioSocket:
         raise BadResponseError(f"a message of kind {kind:#04x} and {len(data)} bytes")
 
     def media(self, data: bytes) -> bytes:
-        """Returns the message that plays audio."""
+        """Return the message that plays audio."""
         return bytes((AUDIO,)) + len(data).to_bytes(2) + data
 
     def clear(self) -> None:
-        """Returns None: the protocol cannot discard audio."""
+        """Return None: the protocol cannot discard audio."""
 
     def mark(self, name: str) -> None:
-        """Returns None: the protocol has no marks."""
+        """Return None: the protocol has no marks."""
 
     def keys(self, keys: str) -> None:
-        """Returns None: keys are played as tones."""
+        """Return None: keys are played as tones."""
 
     def end(self) -> bytes:
-        """Hangs up."""
+        """Return the message that hangs up."""
         return bytes((HANG_UP, 0, 0))
 
     def transfer(self, to: str) -> None:
-        """Returns None: the dialplan would have to transfer the call."""
+        """Return None: the dialplan would have to transfer the call."""
 
 
 class AudioSocketWire:
@@ -81,7 +81,7 @@ class AudioSocketWire:
         self._open = True
 
     async def receive(self) -> bytes | None:
-        """Returns the next message with its header; None at the end."""
+        """Return the next message with its header, or None at the end."""
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             head = await self._reader.readexactly(3)
             return head + await self._reader.readexactly(int.from_bytes(head[1:3]))
@@ -89,7 +89,7 @@ class AudioSocketWire:
         return None
 
     def send(self, message: bytes | str) -> None:
-        """Sends without waiting; ends the call if Asterisk reads too slowly."""
+        """Send without waiting, and end the call if Asterisk reads too slowly."""
         if not self._open or isinstance(message, str):
             return
         self._writer.write(message)
@@ -98,7 +98,7 @@ class AudioSocketWire:
             self._writer.transport.abort()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Sends what is buffered, and closes."""
+        """Send what is buffered, and close."""
         self._open = False
         self._writer.close()
         try:
@@ -111,9 +111,9 @@ class AudioSocketWire:
 async def serve(
     accept: Callable[[Wire], Awaitable[None]], host: str = "127.0.0.1", port: int = 9092
 ) -> asyncio.Server:
-    """Listens for Asterisk.
+    """Listen for Asterisk's calls.
 
-    Awaits `accept` for each call, and closes its wire afterwards.
+    `accept` is awaited for each call, and its wire is closed afterwards.
     """
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -44,7 +44,7 @@ MEDIA = '{"eventType":"playAudio","media":{"contentType":"audio/pcmu","payload":
 
 
 class BandwidthMessage(msgspec.Struct, rename="camel"):
-    """The fields of every message."""
+    """A message, with the fields of all kinds."""
 
     event_type: str
     track: str = "inbound"
@@ -59,7 +59,7 @@ class Bandwidth:
     packet = 0.02
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Parses a message. Raises BadResponseError if it is malformed."""
+        """Parse a message. Raises BadResponseError if it is malformed."""
         said: BandwidthMessage = decode_message(_said, message)
         match said:
             case BandwidthMessage(event_type="media", payload=str(payload)):
@@ -75,24 +75,24 @@ class Bandwidth:
                 return ()
 
     def media(self, data: bytes) -> str:
-        """Returns the message that plays audio."""
+        """Return the message that plays audio."""
         return MEDIA[0] + b2a_base64(data, newline=False).decode("ascii") + MEDIA[1]
 
     def clear(self) -> str:
-        """Returns the message that discards queued audio."""
+        """Return the message that discards queued audio."""
         return '{"eventType":"clear"}'
 
     def mark(self, name: str) -> None:
-        """Returns None: the protocol has no marks."""
+        """Return None: the protocol has no marks."""
 
     def keys(self, keys: str) -> None:
-        """Returns None: keys are played as tones."""
+        """Return None: keys are played as tones."""
 
     def end(self) -> None:
-        """Returns None: a REST request ends the call."""
+        """Return None: a REST request ends the call."""
 
     def transfer(self, to: str) -> None:
-        """Returns None: a REST request transfers the call."""
+        """Return None: a REST request transfers the call."""
 
 
 _said = msgspec.json.Decoder(BandwidthMessage)
@@ -113,13 +113,16 @@ def _call(said: BandwidthMessage) -> CallDetails:
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """Parses the webhook of a call, which is JSON."""
+    """Parse the webhook of a call, which is JSON."""
     fields = asked.fields
     return IncomingCall(fields.get("callId", ""), fields.get("from", ""), fields.get("to", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """Makes BXML that streams both ways, and continues only when our websocket has been closed."""
+    """Make BXML that streams both ways.
+
+    It continues only when our websocket has been closed.
+    """
     parameters = "".join(
         f'<StreamParam name="{escape(name)}" value="{escape(value)}"/>'
         for name, value in answer.parameters.items()
@@ -130,12 +133,12 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def bxml(verbs: str, root: str = "Bxml") -> Document:
-    """Makes a BXML document of verbs."""
+    """Make a BXML document of verbs."""
     return Document(f'<?xml version="1.0" encoding="UTF-8"?><{root}>{verbs}</{root}>', "application/xml")
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Makes a call; Bandwidth fetches `answer_url` when it is answered."""
+    """Make a call; Bandwidth fetches `answer_url` when it is answered."""
     headers = yield from _authorised(account)
     data = {
         "applicationId": account["application"],
@@ -150,7 +153,7 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """Ends a call; if it is over already, that is not a failure."""
+    """End a call; if it is over already, that is not a failure."""
     headers = yield from _authorised(account)
     data = {"state": "completed"}
     yield RestRequest("POST", _url(account, call.call), data=data, headers=headers, allow=(404, 409))
@@ -158,7 +161,10 @@ def hang_up(account: Account, call: CallDetails) -> Flow:
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Replaces the caller's BXML: by a transfer, or by a conference in which the third party waits."""
+    """Replace the caller's BXML by a transfer.
+
+    A warm one uses a conference, in which the third party waits.
+    """
     headers = yield from _authorised(account)
 
     def replaced(verbs: str) -> RestRequest:
@@ -197,7 +203,10 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
 
 
 def _authorised(account: Account) -> Generator[RestRequest | float, dict[str, Any], dict[str, str]]:
-    """Gets a token by OAuth client credentials: https://dev.bandwidth.com/docs/credentials"""
+    """Get a token by OAuth client credentials, and return the header for it.
+
+    https://dev.bandwidth.com/docs/credentials
+    """
     login = account["client_id"], account["client_secret"]
     token = yield RestRequest("POST", TOKEN, form={"grant_type": "client_credentials"}, login=login)
     return {"Authorization": f"Bearer {require_text(token, 'access_token')}"}

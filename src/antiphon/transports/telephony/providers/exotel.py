@@ -31,7 +31,10 @@ LONGEST_QUERY = 256  # characters
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """Parses `start`. "audio/x-raw" is PCM, which is also the default if no encoding is stated."""
+    """Parse `start`.
+
+    "audio/x-raw" is PCM, which is also the default if no encoding is stated.
+    """
     start = said.start or {}
     encoding = text_at(start, "media_format", "encoding") or "audio/x-raw"
     spoken = audio_format(encoding, text_at(start, "media_format", "sample_rate"))
@@ -58,14 +61,17 @@ DIALECT = Dialect(
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """Parses the request for the websocket's address, which describes the call in its query."""
+    """Parse the request for the websocket's address.
+
+    Its query describes the call.
+    """
     fields = asked.fields
     caller, called = fields.get("CallFrom") or fields.get("From"), fields.get("CallTo") or fields.get("To")
     return IncomingCall(fields.get("CallSid", ""), caller or "", called or "")
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """Makes JSON with our websocket's address, for an applet that is set to fetch it."""
+    """Make JSON with our websocket's address, for an applet that fetches it."""
     return Document(json.dumps({"url": _address(answer)}), "application/json")
 
 
@@ -76,7 +82,7 @@ def _address(answer: WebhookAnswer) -> str:
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Makes a call that is streamed when it is answered.
+    """Make a call that is streamed when it is answered.
 
     https://developer.exotel.com/docs/agentstream/developer-guide
     """

@@ -33,9 +33,9 @@ class FreeSwitch:
         self._before = MEDIA.replace("RATE", "8000")
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Parses audio, or the call's metadata, which is the first text message."""
+        """Parse audio, or the call's metadata, which is the first text message."""
         if len(message) > LONGEST:
-            raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
+            raise BadResponseError(f"a message of {len(message)} bytes; the limit is {LONGEST}")
         if isinstance(message, bytes):
             begun = () if self._started else (self._start({}),)
             return (*begun, CallerAudio(message)) if message else begun
@@ -43,23 +43,23 @@ class FreeSwitch:
         return () if self._started else (self._start(said),)
 
     def media(self, data: bytes) -> str:
-        """Returns the message that plays audio."""
+        """Return the message that plays audio."""
         return self._before + b2a_base64(data, newline=False).decode("ascii") + '"}}'
 
     def clear(self) -> None:
-        """Returns None: the protocol cannot discard audio."""
+        """Return None: the protocol cannot discard audio."""
 
     def mark(self, name: str) -> None:
-        """Returns None: the protocol has no marks."""
+        """Return None: the protocol has no marks."""
 
     def keys(self, keys: str) -> None:
-        """Returns None: keys are played as tones."""
+        """Return None: keys are played as tones."""
 
     def end(self) -> None:
-        """Returns None: closing the websocket ends the call."""
+        """Return None: closing the websocket ends the call."""
 
     def transfer(self, to: str) -> None:
-        """Returns None: the dialplan would have to transfer the call."""
+        """Return None: the dialplan would have to transfer the call."""
 
     def _start(self, said: dict[str, Any]) -> CallStarted:
         spoken = audio_format("l16", text_at(said, "sample_rate") or 8000)

@@ -1,6 +1,6 @@
 """Genesys Cloud AudioHook, for the Audio Connector.
 
-A flow opens the websocket, and gets the call back when it is closed.
+A flow in Genesys opens the websocket, and goes on with the call when it is closed.
 
 https://developer.genesys.cloud/devapps/audiohook/protocol-reference
 """
@@ -40,7 +40,7 @@ SKEW = 30  # seconds that clocks may differ
 
 
 class GenesysMessage(msgspec.Struct):
-    """The fields of every message from Genesys."""
+    """A message from Genesys, with the fields of all kinds."""
 
     type: str
     id: str = ""
@@ -51,7 +51,7 @@ class GenesysMessage(msgspec.Struct):
 class Genesys:
     """The codec: mu-law at 8 kHz.
 
-    Messages in each direction are numbered, and acknowledged by the number.
+    The messages of each direction are numbered, and acknowledge the last number of the other.
     """
 
     packet = 0.2  # smaller packets would exceed its rate limit
@@ -64,10 +64,10 @@ class Genesys:
         self._channels = 1
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Parses audio or an event."""
+        """Parse audio or an event."""
         if isinstance(message, bytes):
             if len(message) > LONGEST:
-                raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
+                raise BadResponseError(f"a message of {len(message)} bytes; the limit is {LONGEST}")
             heard = message[:: self._channels]  # with two interleaved channels, the caller's is the first
             return (CallerAudio(heard),) if heard else ()
         said: GenesysMessage = decode_message(_said, message)
@@ -83,30 +83,33 @@ class Genesys:
                 reason = "it was a probe" if self._is_probe else "the caller hung up"
                 return SendBack(self._message("closed")), CallStopped(reason)
             case "error":
-                raise BadResponseError(f"Genesys says: {text_at(said.parameters, 'message')[:200]}")
+                raise BadResponseError(f"Genesys reports: {text_at(said.parameters, 'message')[:200]}")
             case _:
                 return ()
 
     def media(self, data: bytes) -> bytes:
-        """Returns the audio unchanged."""
+        """Return the audio unchanged."""
         return data
 
     def clear(self) -> str:
-        """Returns the barge-in event, which discards queued audio."""
+        """Return the barge-in event, which discards queued audio."""
         return self._message("event", {"entities": [{"type": "barge_in", "data": {}}]})
 
     def mark(self, name: str) -> None:
-        """Returns None: the protocol has no marks."""
+        """Return None: the protocol has no marks."""
 
     def keys(self, keys: str) -> None:
-        """Returns None: keys are played as tones."""
+        """Return None: keys are played as tones."""
 
     def end(self) -> str:
-        """Returns the call to the flow."""
+        """Return the message that hands the call back to the flow."""
         return self._disconnect({"action": "finished"})
 
     def transfer(self, to: str) -> str:
-        """Returns the call to the flow, with the target of the transfer in a variable."""
+        """Return the message that hands the call back to the flow, to transfer it.
+
+        A variable holds the target of the transfer.
+        """
         return self._disconnect({"action": "transfer", "transfer_to": to})
 
     def _disconnect(self, variables: dict[str, str]) -> str:
@@ -171,8 +174,9 @@ def _is_supported(offer: Any) -> bool:
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """Verifies the handshake's API key and HTTP message signature (an early draft of RFC 9421).
+    """Verify the API key and the HTTP message signature of the handshake.
 
+    The signature follows an early draft of RFC 9421.
     https://developer.genesys.cloud/devapps/audiohook/security
     """
     wanted_key = account_secret(account, "key", "GENESYS_API_KEY")

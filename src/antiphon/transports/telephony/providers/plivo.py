@@ -36,7 +36,7 @@ HOST = "https://api.plivo.com/v1/Account"
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """Parses `start`. Parameters are headers, in the form "a=b;c=d" or "{X-PH-a: b}"."""
+    """Parse `start`. Parameters are headers, in the form "a=b;c=d" or "{X-PH-a: b}"."""
     start = said.start or {}
     pairs = re.findall(
         r"(?:X-PH-)?([^\s{},;=:]+)\s*[=:]\s*([^,;}]*)",
@@ -69,7 +69,7 @@ DIALECT = Dialect(
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """Verifies X-Plivo-Signature-V3: HMAC-SHA256 of URL, sorted fields and nonce.
+    """Verify X-Plivo-Signature-V3: HMAC-SHA256 of URL, sorted fields and nonce.
 
     While a token is being rotated there are several signatures.
 
@@ -96,13 +96,13 @@ def _sorted(fields: Iterable[tuple[str, list[str]]], between: str = "", after: s
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """Parses the webhook of a call."""
+    """Parse the webhook of a call."""
     fields = asked.fields
     return IncomingCall(fields.get("CallUUID", ""), fields.get("From", ""), fields.get("To", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """Makes XML that connects the call with our websocket, both ways, while it is open."""
+    """Make XML that connects the call with our websocket while that is open."""
     pairs = ",".join(f"{name}={quote(value, safe='+')}" for name, value in answer.parameters.items())
     headers = f' extraHeaders="{escape(pairs)}"' if pairs else ""
     kind = 'bidirectional="true" keepCallAlive="true" contentType="audio/x-mulaw;rate=8000"'
@@ -110,12 +110,12 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def xml(verbs: str) -> Document:
-    """Makes a document of XML verbs."""
+    """Make a document of XML verbs."""
     return Document(f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>')
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Makes a call; Plivo fetches `answer_url` when it is answered."""
+    """Make a call; Plivo fetches `answer_url` when it is answered."""
     data: dict[str, Any] = {
         "from": dialling.caller or account["number"],
         "to": dialling.to,
@@ -129,13 +129,16 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """Ends a call; if it is over already, that is not a failure."""
+    """End a call; if it is over already, that is not a failure."""
     yield replace(_request(account, "DELETE", call.call), allow=(404,))
     return ""
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Redirects the call to a document that dials, or to a conference in which the third party waits."""
+    """Redirect the call to a document that transfers it.
+
+    The document dials the target, or for a warm transfer enters a conference in which the third party waits.
+    """
     publish = publisher(wish, "Plivo")
     if not wish.warm:
         target = (

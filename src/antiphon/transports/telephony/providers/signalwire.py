@@ -18,13 +18,14 @@ __all__ = ["PROVIDER"]
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """Parses `start`."""
+    """Parse `start`."""
     return replace(as_twilio(said), provider="signalwire")
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """Verifies X-SignalWire-Signature: HMAC-SHA1, for a form as Twilio's, or in hex of URL and body.
+    """Verify X-SignalWire-Signature, an HMAC-SHA1.
 
+    That of a form is as Twilio's; otherwise it is the hex digest of the URL and the body.
     https://developer.signalwire.com/guides/how-to-secure-your-webhooks/
     """
     key = account_secret(account, "signing_key", "SIGNALWIRE_SIGNING_KEY")

@@ -40,9 +40,10 @@ SPOKEN = 14  # characters of an announcement spoken in a second
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """Parses `start`.
+    """Parse `start`.
 
-    It lacks our audio format: our answer passes that on, else it is the caller's.
+    It lacks the format of our audio: our answer passes that on, and otherwise it is that of the caller's
+    audio.
     """
     start = said.start or {}
     given = text_values(start.get("custom_parameters")) | _state(text_at(start, "client_state"))
@@ -64,7 +65,7 @@ def started(said: ProviderMessage) -> CallDetails:
 
 
 def _state(coded: str) -> dict[str, str]:
-    """Decodes the parameters that `dial` passed on in the client state."""
+    """Decode the parameters that `dial` passed on in the client state."""
     try:
         return text_values(json.loads(b64decode(coded, validate=True)))
     except (ValueError, RecursionError):
@@ -81,7 +82,7 @@ DIALECT = Dialect(
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """Verifies the Ed25519 signature of "timestamp|body" with the account's public key.
+    """Verify the Ed25519 signature of "timestamp|body".
 
     https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks
     """
@@ -103,7 +104,7 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """Parses the form of a TeXML webhook, or a Call Control event."""
+    """Parse the form of a TeXML webhook, or a Call Control event."""
     if payload := asked.data.get("data"):
         names = ("call_control_id", "from", "to")
         return IncomingCall(*(text_at(payload, "payload", name) for name in names))
@@ -112,9 +113,9 @@ def incoming(asked: WebhookRequest) -> IncomingCall:
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """Makes TeXML that connects the call with our websocket.
+    """Make TeXML that connects the call with our websocket.
 
-    Without the mode our audio would be dropped.
+    Without `bidirectionalMode` our audio would be dropped.
     """
     parameters = "".join(
         f'<Parameter name="{escape(name)}" value="{escape(value)}"/>'
@@ -128,7 +129,7 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Makes a call; the stream starts when it is answered."""
+    """Make a call; the stream starts when it is answered."""
     given = dict(dialling.answer.parameters) | {"spoken": "PCMU"}
     data = _leg(account, dialling.to, dialling.caller, dialling.ring) | {
         "stream_url": dialling.answer.url,
@@ -144,15 +145,15 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """Ends a call; if it is over already, that is not a failure."""
+    """End a call; if it is over already, that is not a failure."""
     yield _post(account, f"/{quote(call.call, safe='')}/actions/hangup", {}, allow=(404, 422))
     return ""
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Cold: Telnyx transfers.
+    """Transfer the call.
 
-    Warm: another call, an announcement to it, and a bridge.
+    Telnyx makes a cold transfer itself. A warm one is another call, an announcement to it, and a bridge.
     """
     caller = f"/{quote(wish.call.call, safe='')}/actions"
     if not wish.warm:
@@ -172,7 +173,7 @@ def transfer(account: Account, wish: TransferRequest) -> Flow:
 
 
 def _announced(account: Account, to: str, path: str, words: str) -> Flow:
-    """Waits until the third party has heard the words.
+    """Wait until the third party has heard the words.
 
     Telnyx refuses to speak to a call that still rings.
     """

@@ -36,7 +36,7 @@ OVER = frozenset(("busy", "failed", "no-answer", "canceled", "completed"))
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """Parses `start`.
+    """Parse `start`.
 
     The caller's number is not in it, so our answer document passes that on.
     """
@@ -67,10 +67,10 @@ DIALECT = Dialect(
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """Verifies X-Twilio-Signature: HMAC-SHA1 of the URL and the sorted form fields with the token.
+    """Verify X-Twilio-Signature, an HMAC-SHA1 of the URL and the form fields.
 
-    A JSON body is covered by its hash in the URL. Twilio signs the URL with or without the port.
-    https://www.twilio.com/docs/usage/security
+    The key is the account's token, and the fields are sorted. A JSON body is covered by its hash in the URL.
+    Twilio signs the URL with or without the port. https://www.twilio.com/docs/usage/security
     """
     token = account_secret(account, "token", "TWILIO_AUTH_TOKEN")
     given = asked.headers.get("x-twilio-signature", "")
@@ -85,13 +85,13 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """Parses the webhook of a call."""
+    """Parse the webhook of a call."""
     fields = asked.fields
     return IncomingCall(fields.get("CallSid", ""), fields.get("From", ""), fields.get("To", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """Makes TwiML that connects the call with our websocket, both ways."""
+    """Make TwiML that connects the call with our websocket, both ways."""
     parameters = "".join(
         f'<Parameter name="{escape(name)}" value="{escape(value)}"/>'
         for name, value in answer.parameters.items()
@@ -100,12 +100,15 @@ def answer(answer: WebhookAnswer) -> Document:
 
 
 def twiml(verbs: str) -> Document:
-    """Makes a document of TwiML verbs."""
+    """Make a document of TwiML verbs."""
     return Document(f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>')
 
 
 def twiml_room(name: str) -> str:
-    """Makes the verb that moves a call to a conference, which ends when a participant leaves."""
+    """Make the verb that moves a call to a conference.
+
+    The conference ends when a participant leaves.
+    """
     conference = f'<Conference beep="false" endConferenceOnExit="true">{escape(name)}</Conference>'
     return f"<Dial>{conference}</Dial>"
 
@@ -118,7 +121,7 @@ class TwilioCalls:
         self.user = user
 
     def dial(self, account: Account, dialling: DialRequest) -> Flow:
-        """Makes a call; the answer document is part of the request."""
+        """Make a call; the answer document is part of the request."""
         form = {
             "To": dialling.to,
             "From": dialling.caller or account["number"],
@@ -130,14 +133,14 @@ class TwilioCalls:
         return require_text((yield self._post(account, "", form)), "sid")
 
     def hang_up(self, account: Account, call: CallDetails) -> Flow:
-        """Ends a call; if it is over already, that is not a failure."""
+        """End a call; if it is over already, that is not a failure."""
         yield self._post(account, call.call, {"Status": "completed"}, allow=(400, 404))
         return ""
 
     def transfer(self, account: Account, wish: TransferRequest) -> Flow:
-        """Cold: the call dials the target.
+        """Transfer the call.
 
-        Warm: the third party waits in a conference for the caller.
+        For a cold transfer the call dials the target; for a warm one the third party waits in a conference.
         """
         if not wish.warm:
             yield self._post(

@@ -56,10 +56,10 @@ class Vonage:
     packet = 0.02
 
     def feed(self, message: Message) -> Sequence[Event]:
-        """Parses audio or an event."""
+        """Parse audio or an event."""
         if isinstance(message, bytes):
             if len(message) > LONGEST:
-                raise BadResponseError(f"a message of {len(message)} bytes; {LONGEST} are the most")
+                raise BadResponseError(f"a message of {len(message)} bytes; the limit is {LONGEST}")
             return (CallerAudio(message),) if message else ()
         said: dict[str, Any] = decode_message(_said, message)
         match said.get("event"):
@@ -74,25 +74,25 @@ class Vonage:
                 return ()
 
     def media(self, data: bytes) -> bytes:
-        """Returns the samples unchanged."""
+        """Return the samples unchanged."""
         return data
 
     def clear(self) -> str:
-        """Returns the message that discards queued audio."""
+        """Return the message that discards queued audio."""
         return '{"action":"clear"}'
 
     def mark(self, name: str) -> str:
-        """Returns a notification, which comes back once the audio before it has been played."""
+        """Return a notification that comes back once the audio before it was played."""
         return '{"action":"notify","payload":{"name":' + json_string(name) + "}}"
 
     def keys(self, keys: str) -> None:
-        """Returns None: keys are played as tones."""
+        """Return None: keys are played as tones."""
 
     def end(self) -> None:
-        """Returns None: a REST request ends the call."""
+        """Return None: a REST request ends the call."""
 
     def transfer(self, to: str) -> None:
-        """Returns None: a REST request transfers the call."""
+        """Return None: a REST request transfers the call."""
 
 
 _said = msgspec.json.Decoder(dict[str, Any])
@@ -114,8 +114,9 @@ def _call(said: Mapping[str, Any]) -> CallDetails:
 
 
 def signed(asked: WebhookRequest, account: Account) -> Proof:
-    """Verifies the bearer token: a JWT signed by HMAC-SHA256 that contains the hash of the body.
+    """Verify the bearer token, a JWT signed by HMAC-SHA256.
 
+    It contains the hash of the body.
     https://developer.vonage.com/en/getting-started/concepts/webhooks#validating-signed-webhooks
     """
     shared = account_secret(account, "signature", "VONAGE_SIGNATURE_SECRET")
@@ -139,18 +140,18 @@ def signed(asked: WebhookRequest, account: Account) -> Proof:
 
 
 def mac(shared: bytes, head: str) -> str:
-    """Returns the HS256 signature of a JWT's header and claims."""
+    """Return the HS256 signature of a JWT's header and claims."""
     return _base64url(hmac.new(shared, head.encode(errors="replace"), hashlib.sha256).digest())
 
 
 def incoming(asked: WebhookRequest) -> IncomingCall:
-    """Parses the answer webhook, a query or JSON."""
+    """Parse the answer webhook, which is a query or JSON."""
     fields = asked.fields
     return IncomingCall(fields.get("uuid", ""), fields.get("from", ""), fields.get("to", ""))
 
 
 def answer(answer: WebhookAnswer) -> Document:
-    """Makes an NCCO that connects the call with our websocket."""
+    """Make an NCCO that connects the call with our websocket."""
     return Document(json.dumps(_connect(answer)), "application/json")
 
 
@@ -165,7 +166,7 @@ def _connect(answer: WebhookAnswer) -> list[dict[str, Any]]:
 
 
 def dial(account: Account, dialling: DialRequest) -> Flow:
-    """Makes a call; the NCCO is part of the request."""
+    """Make a call; the NCCO is part of the request."""
     data: dict[str, Any] = {
         "to": [_endpoint(dialling.to)],
         "from": _endpoint(dialling.caller or account["number"]),
@@ -178,13 +179,16 @@ def dial(account: Account, dialling: DialRequest) -> Flow:
 
 
 def hang_up(account: Account, call: CallDetails) -> Flow:
-    """Ends a call; if it is over already, that is not a failure."""
+    """End a call; if it is over already, that is not a failure."""
     yield _request(account, "PUT", call.call, {"action": "hangup"}, allow=(400, 404))
     return ""
 
 
 def transfer(account: Account, wish: TransferRequest) -> Flow:
-    """Gives the caller's leg an NCCO that dials, or a conversation in which the third party waits."""
+    """Give the caller's leg an NCCO that transfers it.
+
+    The NCCO dials the target, or for a warm transfer enters a conversation in which the third party waits.
+    """
     if not wish.warm:
         yield _move(account, wish.call.call, [{"action": "connect", "endpoint": [_endpoint(wish.to)]}])
         return ""
@@ -231,9 +235,9 @@ def _request(
 
 
 def _token(account: Account, now: float) -> str:
-    """Makes a JWT for the application, signed by RSA with SHA-256.
+    """Make a JWT for the application, signed by RSA with SHA-256.
 
-    The key is PEM or the path of a file.
+    The private key is PEM, or the path of a PEM file.
     """
     try:
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
