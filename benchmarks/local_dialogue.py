@@ -1,10 +1,10 @@
 """Does the local language model call the right tools, with what was said, and answer in whole sentences?
 
-Sixty sentences as people speak them are put to three agents with tools (`local_dialogue_cases`): a third need a
-tool, a third are small talk and questions in the agent's field that no tool answers, a third are off topic.
-Some come after the caller interrupted the agent. Tools answer at once, with a fixed text.
+Sixty sentences as people speak them are put to three agents with tools (`local_dialogue_cases`): a third
+need a tool, a third are small talk and questions in the agent's field that no tool answers, a third are off
+topic. Some come after the caller interrupted the agent. Tools answer at once, with a fixed text.
 
-    python -m benchmarks.local_dialogue [--model NAME ...] [--half tuned|held_out] [--json FILE]
+    python -m benchmarks.local_dialogue [--model NAME ...] [--half tuned|held_out] [--calls] [--json FILE]
 
 What is judged, by rule:
 
@@ -24,6 +24,8 @@ import re
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import cast
@@ -38,6 +40,8 @@ from antiphon.vendors.local.arguments import spoken_numbers, words
 from antiphon.vendors.local.llm import Llama
 
 from .local_dialogue_cases import AGENTS, Case, TestedAgent
+
+Item = TextDelta | ToolCall | TokenUsage
 
 TARGET = 90.0  # percent
 SPEED = 15.0  # tokens a second that make a model quick enough to be the default
@@ -65,30 +69,37 @@ class Turn:
     """What is wrong with the answer; of the call: "call", "argument" or "invented"."""
 
 
-async def play(model: LanguageModel, agent: TestedAgent, case: Case) -> Turn:
-    """Put one utterance to the model, with the tools' answers, until it has spoken."""
+async def play(model: LanguageModel, agent: TestedAgent, case: Case, *, calls_only: bool = False) -> Turn:
+    """Put one utterance to the model, with the tools' answers, until it has spoken.
+
+    With `calls_only` the first word of an answer is enough.
+    """
     turn = Turn(agent.name, case.kind, case.said, bool(case.before), case.tool)
     entries: tuple[Entry, ...] = case.entries
     begun = time.perf_counter()
     while turn.generations < 4 and not turn.answer:
         turn.generations += 1
         calls: list[ToolCall] = []
-        async for item in model.generate(Context(agent.instructions, entries, agent.tools)):
-            match item:
-                case TextDelta(text):
-                    turn.answer += text
-                case ToolCall():
-                    calls.append(item)
-                case TokenUsage():
-                    turn.written += item.written
+        context = Context(agent.instructions, entries, agent.tools)
+        async with aclosing(cast(AsyncGenerator[Item, None], model.generate(context))) as items:
+            async for item in items:
+                match item:
+                    case TextDelta(text):
+                        turn.answer += text
+                        if calls_only:
+                            break
+                    case ToolCall():
+                        calls.append(item)
+                    case TokenUsage():
+                        turn.written += item.written
         turn.calls += [(call.name, call.arguments) for call in calls]
-        if not calls:
+        if not calls or calls_only:
             break
         answers = [ToolAnswered(call, agent.results[call.name]) for call in calls]
         entries = (*entries, AgentSaid(turn.answer, tuple(calls)), *answers)
     turn.seconds = time.perf_counter() - begun
     turn.answer = turn.answer.strip()
-    turn.faults = [*wrong_call(turn, case), *wrong_answer(turn, agent)]
+    turn.faults = [*wrong_call(turn, case), *([] if calls_only else wrong_answer(turn, agent))]
     return turn
 
 
@@ -120,7 +131,10 @@ def wrong_answer(turn: Turn, agent: TestedAgent) -> list[str]:
         fault
         for fault, found in (
             ("empty", not text),
-            ("no whole sentence", bool(text) and not re.fullmatch(r"[A-Z0-9\"'].*[.!?][\"')]*", text, re.DOTALL)),
+            (
+                "no whole sentence",
+                bool(text) and not re.fullmatch(r"[A-Z0-9\"'].*[.!?][\"')]*", text, re.DOTALL),
+            ),
             ("broken off", BROKEN_OFF.search(text) is not None),
             ("markup", MARKUP.search(text) is not None),
         )
@@ -179,7 +193,9 @@ def shown(name: str, halves: dict[str, list[Turn]]) -> Table:
     return table
 
 
-async def measured(name: str, halves: tuple[str, ...], console: Console) -> tuple[dict[str, list[Turn]], float]:
+async def measured(
+    name: str, halves: tuple[str, ...], console: Console, *, calls_only: bool
+) -> tuple[dict[str, list[Turn]], float]:
     """The turns of one model by half, and the tokens that it writes in a second."""
     model = Llama(name)
     await model.load()
@@ -190,15 +206,19 @@ async def measured(name: str, halves: tuple[str, ...], console: Console) -> tupl
             for half in halves:
                 for case in cast(tuple[Case, ...], getattr(agent, half)):
                     status.update(f"{name}: {agent.name}: {case.said}")
-                    found[half].append(await play(model, agent, case))
-    mark_the_same([turn for turns in found.values() for turn in turns])
+                    found[half].append(await play(model, agent, case, calls_only=calls_only))
+    if not calls_only:
+        mark_the_same([turn for turns in found.values() for turn in turns])
     return found, await model.tokens_a_second()
 
 
 def main() -> int:
     """Show and keep the figures; exit status 0 also where a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.local_dialogue", description=__doc__)
-    parser.add_argument("--model", nargs="+", default=["qwen2.5-coder-0.5b"], help="of the catalogue, or a file")
+    parser.add_argument(
+        "--model", nargs="+", default=["qwen2.5-coder-0.5b"], help="of the catalogue, or a file"
+    )
+    parser.add_argument("--calls", action="store_true", help="judge the calls alone, in a third of the time")
     parser.add_argument("--half", nargs="+", choices=HALVES, default=list(HALVES))
     parser.add_argument(
         "--json", type=Path, default=Path(__file__).parent / "results" / "local_dialogue.json"
@@ -207,7 +227,7 @@ def main() -> int:
     console = Console(width=120) if not sys.stdout.isatty() else Console()
     kept: dict[str, object] = {}
     for name in options.model:
-        halves, speed = asyncio.run(measured(name, tuple(options.half), console))
+        halves, speed = asyncio.run(measured(name, tuple(options.half), console, calls_only=options.calls))
         console.print(shown(name, halves))
         for half, turns in halves.items():
             for turn in (turn for turn in turns if turn.faults):

@@ -17,11 +17,12 @@ from typing import Any, cast
 
 from ...context import ToolSpec
 
-UNITS = (
+UNITS = re.split(
+    r"\s+",
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "seventeen eighteen nineteen",
+)
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 NUMBERS = {
     **{word: value for value, word in enumerate(UNITS)},
     **{word: 20 + 10 * at for at, word in enumerate(TENS)},
@@ -31,13 +32,17 @@ NUMBERS = {
     "dozen": 12,
 }
 EMPTY_WORDS = frozenset(
-    """a about actually also am an and any are around as at be been but by can could did do does for from get
-    give got had has have he hello help her here hey hi him his how i i'd i'll i'm i've if in is it it's its
-    just kind know let like look look lot make many may me meant mine more much my need no not of off oh ok
-    okay on one only or our out please put say see shall she should show so some sorry stop take tell than
-    thank thanks that that's the their them then there these they thing this those till to too try uh um
-    until up us wait want was we we'd we'll we're well were what what's when where which who why will wish
-    with would yeah yes you you're your""".split()
+    re.findall(
+        r"\S+",
+        "a about actually also am an and any are around as at be been but by can could did do "
+        "does for from get give got had has have he hello help her here hey hi him his how i i'd "
+        "i'll i'm i've if in is it it's its just kind know let like look lot make many may me "
+        "meant mine more much my need no not of off oh ok okay on one only or our out please put "
+        "say see shall she should show so some sorry stop take tell than thank thanks that that's "
+        "the their them then there these they thing this those till to too try uh um until up us "
+        "wait want was we we'd we'll we're well were what what's when where which who why will "
+        "wish with would yeah yes you you're your ",
+    )
 )
 """Words that are no argument by themselves, and with which none begins or ends."""
 DEEPEST = 4  # objects and lists within each other; a schema that is deeper is not called
@@ -129,9 +134,7 @@ def _spans(turn: str, known: frozenset[str], rules: list[str]) -> list[str]:
     A run neither begins nor ends with an empty word or one that the tool's own description uses.
     """
     spoken = [raw for raw in turn.split() if _bare(raw)]
-    telling = [
-        (word := _bare(raw).lower()) not in EMPTY_WORDS and _stem(word) not in known for raw in spoken
-    ]
+    telling = [(word := _bare(raw).lower()) not in EMPTY_WORDS and _stem(word) not in known for raw in spoken]
     base = len(rules)
     starts: list[str] = []
     more = ""  # the rule for what may follow a word in the middle of a run

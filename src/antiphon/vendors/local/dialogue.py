@@ -1,8 +1,8 @@
 """A conversation as a small model reads it, and what is read of what it writes.
 
 The model is asked two things: whether the newest turn needs a tool (`routing`), and what to say. This is the
-second: a plain chat of the instructions and what was said. It has no tools in it, for what a small model reads
-there it repeats; a tool's answer stands as a line of the user's turn.
+second: a plain chat of the instructions and what was said. It has no tools in it, because a small model
+repeats what it reads there; a tool's answer stands as a line of the user's turn.
 
 Nothing here depends on the model or its runtime, and whatever stood in front stays in front: a prompt begins
 with the whole prompt of the turn before, which then costs nothing to read.

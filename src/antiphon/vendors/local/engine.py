@@ -45,7 +45,7 @@ class Slot:
     """Set, it stops the warming at hand, which any other work on the slot makes needless."""
 
     def shared(self, prompt: list[ChatMessage]) -> int:
-        """How many messages a prompt begins with that are in memory; -1 if another conversation's would be lost.
+        """How many messages of a prompt are in memory; -1 if it would displace another conversation.
 
         The last message in memory may have become another one: it was what the user was thought to have said,
         or more than was heard of the agent. That it is the same conversation shows in what the user said

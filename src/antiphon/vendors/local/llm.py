@@ -51,10 +51,10 @@ class _Spent:
 class Llama:
     """Answers with a model of the catalogue, or with the chat model in any .gguf file.
 
-    Without a name it is qwen2.5-coder-1.5b if that has been pulled and this machine writes more than 15 tokens
-    a second with it, and qwen2.5-coder-0.5b otherwise. An answer ends after `max_tokens`; the model reads as
-    much of a conversation as fits `context_tokens`. The newest `slots` conversations stay in memory, so that a
-    turn costs no more than what is new in it. A turn calls one tool at most.
+    Without a name it is qwen2.5-coder-1.5b if that has been pulled and this machine writes more than 15
+    tokens a second with it, and qwen2.5-coder-0.5b otherwise. An answer ends after `max_tokens`; the model
+    reads as much of a conversation as fits `context_tokens`. The newest `slots` conversations stay in memory,
+    so that a turn costs no more than what is new in it. A turn calls one tool at most.
     """
 
     def __init__(
@@ -143,20 +143,19 @@ class Llama:
             )
         return self._neutral[key]
 
-    async def _scores(
-        self, tools: Sequence[ToolSpec], prompt: list[ChatMessage], spent: _Spent
-    ) -> Scores:
+    async def _scores(self, tools: Sequence[ToolSpec], prompt: list[ChatMessage], spent: _Spent) -> Scores:
         engine = await self._resident.get()
         request: dict[str, Any] = {"messages": prompt, "max_tokens": 1, "temperature": 0}
-        first: dict[str, float] = {}
+        first: list[dict[str, Any]] = []
         async with aclosing(engine.ask(request | {"logprobs": True, "top_logprobs": LIKELIEST})) as chunks:
             async for chunk in chunks:
                 _check(chunk)
                 for choice in chunk.get("choices", ()):
-                    for token in (choice.get("logprobs") or {}).get("content", ())[:1]:
-                        first = first or {one["token"]: one["logprob"] for one in token["top_logprobs"]}
+                    likely: dict[str, Any] | None = choice.get("logprobs")
+                    if likely and likely["content"] and not first:
+                        first = likely["content"][0]["top_logprobs"]
                 spent.add(chunk)
-        return scores(tools, first)
+        return scores(tools, {one["token"]: one["logprob"] for one in first})
 
     async def _call(
         self, context: Context, tool: ToolSpec, spent: _Spent
@@ -198,7 +197,7 @@ class Llama:
             request = options | {"messages": messages(fitting, missing)}
             async with aclosing(engine.answer(whole, request, warm=warm)) as chunks:
                 async for chunk in chunks:
-                    if (chunk.get("error") or {}).get("type") == "exceed_context_size_error":
+                    if _too_long(chunk):
                         failure = chunk["error"]["message"]
                         break
                     _check(chunk)
@@ -211,16 +210,19 @@ class Llama:
         )
 
 
+def _too_long(chunk: Chunk) -> bool:
+    return "error" in chunk and chunk["error"]["type"] == "exceed_context_size_error"
+
+
 def _check(chunk: Chunk) -> None:
     """Raise if a chunk says that the model refuses."""
-    if (error := chunk.get("error")) is None:
-        return
-    if error["type"] == "exceed_context_size_error":
+    if _too_long(chunk):
         raise ConfigurationError(
-            f"the tools and the last turn do not fit: {error['message']}; shorten the descriptions, or give "
-            "the model more context_tokens"
+            f"the tools and the last turn do not fit: {chunk['error']['message']}; shorten the descriptions, "
+            "or give the model more context_tokens"
         )
-    raise BadResponseError(f"llama.cpp refused: {error['message']}")
+    if "error" in chunk:
+        raise BadResponseError(f"llama.cpp refused: {chunk['error']['message']}")
 
 
 def _texts(chunk: Chunk) -> list[str]:

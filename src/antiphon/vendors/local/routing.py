@@ -96,7 +96,9 @@ def scores(tools: Sequence[ToolSpec], first_token: Mapping[str, float]) -> Score
     floor = min(first_token.values(), default=0.0)
 
     def beginning(name: str) -> float:
-        return max((value for token, value in first_token.items() if token and name.startswith(token)), default=floor)
+        return max(
+            (value for token, value in first_token.items() if token and name.startswith(token)), default=floor
+        )
 
     none = beginning(NONE)
     return {tool.name: beginning(tool.name) - none for tool in tools}
@@ -108,7 +110,7 @@ def mean(neutral: Sequence[Scores]) -> Scores:
 
 
 def needed(found: Scores, neutral: Scores, margin: float = MARGIN) -> tuple[str, ...]:
-    """The tool that an utterance needs; several if they have the same score; none if none is likely enough."""
+    """The tool that an utterance needs, or none; several if their scores are the same."""
     net = {name: score - SHARE_OF_NEUTRAL * neutral[name] for name, score in found.items()}
     best = max(net.values(), default=-math.inf)
     return tuple(name for name, score in net.items() if score == best) if best > margin else ()
