@@ -209,7 +209,7 @@ async def measured(
                     found[half].append(await play(model, agent, case, calls_only=calls_only))
     if not calls_only:
         mark_the_same([turn for turns in found.values() for turn in turns])
-    return found, await model.tokens_a_second()
+    return found, await model.measure()
 
 
 def main() -> int:

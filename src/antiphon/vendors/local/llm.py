@@ -73,6 +73,7 @@ class Llama:
                 f"There is no local language model {model!r}: choose from {', '.join(known)}, or a .gguf file"
             )
         self._max_tokens = max_tokens
+        self._model, self._threads = model, threads
         self._room = context_tokens - max_tokens
         self._resident = _resident(model, slots, threads, context_tokens)
         self._neutral: dict[tuple[str, ...], Scores] = {}
@@ -81,10 +82,12 @@ class Llama:
         """Load the model into memory, where it stays as long as the process lives."""
         await self._resident.get()
 
-    async def tokens_a_second(self) -> float:
-        """How fast the model writes here, at its best of three short tries."""
-        engine = await self._resident.get()
-        return await self._resident.run(engine.tokens_a_second)
+    async def measure(self) -> float:
+        """How many tokens the model writes in a second on this machine; remembered beside the models."""
+        from ...models import Store
+
+        engine, folder = await self._resident.get(), Store.here().folder
+        return await self._resident.run(speed_of, engine, folder, self._model or SMALL, self._threads)
 
     async def warm(self, context: Context) -> None:
         """Read a context, so that one which begins with it is answered sooner."""

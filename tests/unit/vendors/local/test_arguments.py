@@ -10,7 +10,7 @@ from antiphon.vendors.local.arguments import arguments, spoken_numbers
 
 
 def tool(required: list[str] | None = None, **properties: dict[str, Any]) -> ToolSpec:
-    schema = {"type": "object", "properties": properties}
+    schema: dict[str, Any] = {"type": "object", "properties": properties}
     schema["required"] = list(properties) if required is None else required
     return ToolSpec("opening_hours", "When the shop is open on a day.", schema)
 

@@ -12,8 +12,8 @@ import pytest
 from antiphon.context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
 from antiphon.errors import BadResponseError, ConfigurationError
 from antiphon.frames import ToolCall
-from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.models import Store
+from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.testing import run_virtual
 from antiphon.vendors.local import engine, llm
 from antiphon.vendors.local.llm import Llama
