@@ -26,7 +26,7 @@ start: /[^\s{}*#`|\-][^\n{}*#`|]*/
 """
 """What may be said: one line, without the marks of lists, headings, tables and code."""
 SENTENCE_ENDS = frozenset(".!?…。！？؟।")
-LAST_SENTENCE = 48  # tokens before the end of its room from which an answer ends with its next sentence
+NEARLY = 0.8  # of the tokens that an answer may have; beyond that it ends with its next sentence
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class Llama:
                         said, pieces = said + text, pieces + 1
                         yield TextDelta(text)
                 if goes_round(said) or (
-                    pieces > self._max_tokens - LAST_SENTENCE and said.rstrip()[-1:] in SENTENCE_ENDS
+                    pieces > NEARLY * self._max_tokens and said.rstrip()[-1:] in SENTENCE_ENDS
                 ):
                     return
                 spent.add(chunk)
@@ -167,7 +167,9 @@ class Llama:
         if not tool.parameters.get("properties"):
             return ToolCall("call-1", tool.name, "{}"), ()
         last = last_exchange(context)
-        allowed = arguments(tool, [last.earlier, last.agent.removesuffix("..."), last.newest])
+        # The agent's words are the caller's, too, where it proposed something: "Friday?" "Yes."
+        proposed = last.agent if last.agent.endswith("?") else ""
+        allowed = arguments(tool, [last.earlier, proposed, last.newest])
         if not allowed.grammar:
             return None, allowed.missing
         prompt = routing_prompt([tool], last.newest, last.agent)
