@@ -69,7 +69,7 @@ def _first_word(message: ChatMessage) -> str:
     return "".join(filter(str.isalnum, word)).lower() or word
 
 
-class Engine:
+class LlamaEngine:
     """A model in memory, with slots for the conversations that spoke last, and one for short questions."""
 
     def __init__(self, file: Path, slots: int, threads: int, context_tokens: int) -> None:

@@ -13,7 +13,7 @@ from ...frames import ToolCall
 from ...services.ports import TextDelta, TokenUsage
 from .arguments import arguments
 from .dialogue import ChatMessage, callable_tools, goes_round, messages, newest
-from .engine import LIKELIEST, Chunk, Engine
+from .engine import LIKELIEST, Chunk, LlamaEngine
 from .resident import PROCESSORS, Resident
 from .routing import NEUTRAL, Scores, last_exchange, mean, needed, routing_prompt, scores
 from .speed import FAST_ENOUGH, remembered, speed_of
@@ -254,12 +254,12 @@ def _file(model: str) -> Path:
     return next(path(model).glob("*.gguf"))
 
 
-def _load(model: str, slots: int, threads: int, context_tokens: int) -> Engine:
+def _load(model: str, slots: int, threads: int, context_tokens: int) -> LlamaEngine:
     """The engine for a model, or for the better of the two default ones that is quick enough here."""
     from ...models import Store
 
-    def made(name: str) -> Engine:
-        return Engine(_file(name), slots, threads, context_tokens)
+    def made(name: str) -> LlamaEngine:
+        return LlamaEngine(_file(name), slots, threads, context_tokens)
 
     if model:
         return made(model)
@@ -274,5 +274,5 @@ def _load(model: str, slots: int, threads: int, context_tokens: int) -> Engine:
 
 
 @cache
-def _resident(model: str, slots: int, threads: int, context_tokens: int) -> Resident[Engine]:
+def _resident(model: str, slots: int, threads: int, context_tokens: int) -> Resident[LlamaEngine]:
     return Resident("llm", partial(_load, model, slots, threads, context_tokens))

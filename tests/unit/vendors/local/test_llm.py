@@ -348,7 +348,7 @@ def test_the_better_model_if_it_is_here_and_quick(
     monkeypatch.setenv("ANTIPHON_MODELS", str(tmp_path))
     monkeypatch.delenv("ANTIPHON_OFFLINE", raising=False)
     monkeypatch.setattr(Store, "state", lambda self, name: ready)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-    monkeypatch.setattr(llm, "Engine", made)
+    monkeypatch.setattr(llm, "LlamaEngine", made)
     monkeypatch.setattr(llm, "_file", Path)
 
     def choose() -> list[str]:

@@ -8,7 +8,7 @@ from antiphon.context import AgentSaid, Context, Entry, ToolAnswered, ToolSpec, 
 from antiphon.frames import ToolCall
 from antiphon.vendors.local.routing import (
     MARGIN,
-    Exchange,
+    LastExchange,
     last_exchange,
     mean,
     needed,
@@ -39,11 +39,11 @@ def test_only_the_utterance_is_new_in_it() -> None:
 @pytest.mark.parametrize(
     ("entries", "expected"),
     [
-        ((), Exchange()),
-        ((UserSaid("Hello?"), UserSaid("Anyone?")), Exchange("", "", "Hello? Anyone?")),
+        ((), LastExchange()),
+        ((UserSaid("Hello?"), UserSaid("Anyone?")), LastExchange("", "", "Hello? Anyone?")),
         (
             (UserSaid("One."), AgentSaid("Two is", interrupted=True), UserSaid("Three.")),
-            Exchange("One.", "Two is...", "Three."),
+            LastExchange("One.", "Two is...", "Three."),
         ),
         (
             (
@@ -54,11 +54,11 @@ def test_only_the_utterance_is_new_in_it() -> None:
                 AgentSaid("At nine."),
                 UserSaid("And Sunday?"),
             ),
-            Exchange("Monday?", "At nine.", "And Sunday?"),
+            LastExchange("Monday?", "At nine.", "And Sunday?"),
         ),
     ],
 )
-def test_the_last_exchange(entries: tuple[Entry, ...], expected: Exchange) -> None:
+def test_the_last_exchange(entries: tuple[Entry, ...], expected: LastExchange) -> None:
     assert last_exchange(Context("", entries)) == expected
 
 
