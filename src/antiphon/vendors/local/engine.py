@@ -8,6 +8,7 @@ import asyncio
 import os
 import tempfile
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -21,6 +22,7 @@ from .resident import library
 
 BATCH = 32  # prompt tokens read at a time; in between, others go on, and a reading can be stopped
 SPINS = "1000"  # llama.cpp's threads spin for each other; longer is no faster, and ruinous under load
+TRIED = 12  # tokens that are written to see how fast that is
 LIKELIEST = 400  # first tokens of which the probability is asked
 
 Chunk = dict[str, Any]
@@ -95,6 +97,7 @@ class LlamaEngine:
             Slot(number, ThreadPoolExecutor(1, thread_name_prefix=f"antiphon-llm-{number}"))
             for number in range(slots + 1)
         )
+        self._threads = threads
         self._choosing = threading.Lock()
         self._uses = 0
         # The first grammar takes a second.
@@ -132,19 +135,24 @@ class LlamaEngine:
                 yield chunk
 
     def tokens_a_second(self) -> float:
-        """How fast the model writes here, at its best of three short tries."""
-        best = 0.0
-        for _ in range(3):
-            request = {"messages": [{"role": "user", "content": "Count to twenty."}], "max_tokens": 12}
-            taken: list[Chunk] = []
-            number = self._questions.number
-            self._server.handle_chat_completions(
-                request | {"id_slot": number, "temperature": 0},
-                lambda chunk, taken=taken: bool(taken.append(chunk)),
-            )
-            timings: dict[str, float] = taken[-1].get("timings", {}) if taken else {}
-            best = max(best, timings.get("predicted_per_second", 0.0))
-        return best
+        """How fast the model would write here if nothing else ran, at its best of three short tries.
+
+        Counted in processor time, so that a machine that is busy just now is not taken for a slow one. The
+        rest of this process must be idle.
+        """
+        self._processor_time(1)
+        best = min(self._processor_time(1 + TRIED) - self._processor_time(1) for _ in range(3))
+        return TRIED * self._threads / max(best, 1e-6)
+
+    def _processor_time(self, tokens: int) -> float:
+        """Seconds of this process for so many tokens."""
+        request: dict[str, Any] = {
+            "messages": [{"role": "user", "content": "Count to one hundred in words."}]
+        }
+        request |= {"max_tokens": tokens, "temperature": 0, "id_slot": self._questions.number}
+        begun = time.process_time()
+        self._server.handle_chat_completions(request, lambda chunk: False)
+        return time.process_time() - begun
 
     async def _work(
         self, slot: Slot, request: dict[str, Any], stop: threading.Event

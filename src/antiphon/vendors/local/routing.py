@@ -40,8 +40,8 @@ SHARE_OF_NEUTRAL = 0.5
 """How much of the score of neutral utterances is subtracted."""
 MARGIN = 1.5
 """The least score that calls a tool, in nats. Both numbers were tuned on three agents that are not in
-`benchmarks/local_dialogue`, and on the half of that benchmark that is called tuned: there, utterances that need
-no tool stay below 1.2, and nearly all others are above, with the 0.5B model by 0.3 and with the 1.5B one by 1.7.
+`benchmarks/local_dialogue`, and on the half of that benchmark that is called tuned. There, nearly all that
+need no tool stay below 1.2; nearly all others are above it, by 0.3 with the 0.5B model and 1.7 with the 1.5B.
 """
 
 Scores = Mapping[str, float]

@@ -1,9 +1,9 @@
 """How fast a language model writes on this machine: measured once, and kept beside the models.
 
 FOLDER/.speeds.json maps a model, the processor, its cores and the threads used to tokens a second. Whoever
-removes the file, or the model's line in it, has it measured again. A measurement is the best of three short
-tries, and is taken when nothing else of this process runs; on a machine that is busy then it is too low, so a
-value that rules the better model out is measured again after a week.
+removes the file, or the model's line in it, has it measured again. It is what a quiet machine would do, by
+processor time; as that is not quite independent of what else runs, a value that rules the better model out is
+measured again after a week.
 """
 
 import json

@@ -18,7 +18,7 @@ from antiphon.testing import run_virtual
 from antiphon.vendors.local import engine, llm
 from antiphon.vendors.local.llm import Llama
 from antiphon.vendors.local.routing import NEUTRAL
-from antiphon.vendors.local.speed import FILE
+from antiphon.vendors.local.speed import FILE, remembered
 
 HELLO = Context("Be brief.", (UserSaid("Hello?"),))
 TOOL = ToolSpec("hours", "The hours.", {"type": "object", "properties": {"day": {"type": "string"}}})
@@ -364,6 +364,16 @@ def test_the_better_model_if_it_is_here_and_quick(
     (tmp_path / FILE).unlink()
     assert choose() == [llm.BETTER, llm.SMALL]
     assert choose() == [llm.SMALL], "known to be slow, it is not loaded"
+
+
+def test_a_measured_speed_is_remembered(
+    server: Llamacpp, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTIPHON_MODELS", str(tmp_path))
+    monkeypatch.delenv("ANTIPHON_OFFLINE", raising=False)
+    model = Llama(file, threads=2)
+    assert run_virtual(model.measure()) > 0
+    assert remembered(tmp_path, file, 2)
 
 
 def test_wrong_models(server: Llamacpp, tmp_path: Path) -> None:
