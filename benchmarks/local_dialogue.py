@@ -48,6 +48,7 @@ SPEED = 15.0  # tokens a second that make a model quick enough to be the default
 HALVES = ("tuned", "held_out")
 BROKEN_OFF = re.compile(r"\.\.\.|…")
 MARKUP = re.compile(r"[*#`{}|\n]|Result:")
+CALLS = ("precision of calls", "recall of calls", "arguments right", "nothing invented")
 SAME_WORDS = 2  # sentences that may have the same answer
 
 
@@ -180,11 +181,11 @@ def share(good: list[bool]) -> float:
     return 100 * sum(good) / len(good) if good else 100.0
 
 
-def shown(name: str, halves: dict[str, list[Turn]]) -> Table:
-    """The figures of one model, each half beside the target."""
+def shown(name: str, halves: dict[str, list[Turn]], *, calls_only: bool) -> Table:
+    """The figures of one model, each half beside the target; of the calls alone if only those were judged."""
     table = Table(name, "target", *(half.replace("_", " ") for half in halves), header_style="bold")
     columns = [figures(turns) for turns in halves.values()]
-    for row in columns[0]:
+    for row in CALLS if calls_only else columns[0]:
         cells = [
             f"{column[row]:.0f} % {'[green]met[/]' if column[row] >= TARGET else '[red]missed[/]'}"
             for column in columns
@@ -228,7 +229,7 @@ def main() -> int:
     kept: dict[str, object] = {}
     for name in options.model:
         halves, speed = asyncio.run(measured(name, tuple(options.half), console, calls_only=options.calls))
-        console.print(shown(name, halves))
+        console.print(shown(name, halves, calls_only=options.calls))
         for half, turns in halves.items():
             for turn in (turn for turn in turns if turn.faults):
                 what = f"{half.replace('_', ' ')}, {turn.agent}: {', '.join(turn.faults)}: {turn.said!r}"
@@ -238,6 +239,7 @@ def main() -> int:
         kept[name] = {
             "tokens_a_second": speed,
             "target": TARGET,
+            "calls_only": options.calls,
             **{half: figures(turns) for half, turns in halves.items()},
             "turns": [asdict(turn) | {"half": half} for half, turns in halves.items() for turn in turns],
         }
