@@ -3,7 +3,6 @@
 from collections import Counter
 
 import pytest
-
 from benchmarks.local_dialogue import Turn, mark_the_same, wrong_answer, wrong_call
 from benchmarks.local_dialogue_cases import AGENTS, RESTAURANT, SHOP, Case
 
