@@ -1,0 +1,213 @@
+"""llama.cpp inside this process, and which conversation lies in which part of its memory.
+
+https://github.com/xorbitsai/xllamacpp wraps llama.cpp's server, which is called here as a library. The server
+insists on listening somewhere: it is given a socket file that is gone before anybody can connect to it.
+"""
+
+import asyncio
+import os
+import tempfile
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...errors import BadResponseError, ConfigurationError
+from .dialogue import ChatMessage
+from .resident import library
+
+BATCH = 32  # prompt tokens read at a time; in between, others go on, and a reading can be stopped
+SPINS = "1000"  # llama.cpp's threads spin for each other; longer is no faster, and ruinous under load
+TRIED = 12  # tokens that are written to see how fast that is
+LIKELIEST = 400  # first tokens of which the probability is asked
+
+Chunk = dict[str, Any]
+
+
+class LlamaServer(Protocol):
+    """What is used of xllamacpp's Server."""
+
+    def handle_chat_completions(self, request: dict[str, Any], take: Callable[[Chunk], bool]) -> None: ...
+
+
+@dataclass(eq=False, slots=True)
+class Slot:
+    """Memory for the prompt of one conversation, and the thread that works on it."""
+
+    number: int
+    thread: ThreadPoolExecutor
+    prompt: list[ChatMessage] = field(default_factory=list[ChatMessage])
+    used: int = 0
+    waiting: int = 0
+    warming: threading.Event | None = None
+    """Set, it stops the warming at hand, which any other work on the slot makes needless."""
+
+    def shared(self, prompt: list[ChatMessage]) -> int:
+        """How many messages of a prompt are in memory; -1 if it would displace another conversation.
+
+        The last message in memory may have become another one: it was what the user was thought to have said,
+        or more than was heard of the agent. That it is the same conversation shows in what the user said
+        before, or in the first word of that message.
+        """
+        count = 0
+        for held, new in zip(self.prompt, prompt, strict=False):
+            if held != new:
+                break
+            count += 1
+        if count == len(self.prompt):
+            return count
+        if count < len(self.prompt) - 1 or count >= len(prompt):
+            return -1
+        known = any(message["role"] == "user" and message["content"] for message in prompt[:count])
+        return count if known or _first_word(prompt[count]) == _first_word(self.prompt[count]) else -1
+
+
+def _first_word(message: ChatMessage) -> str:
+    word = (message["content"].split(maxsplit=1) or [""])[0]
+    return "".join(filter(str.isalnum, word)).lower() or word
+
+
+class LlamaEngine:
+    """A model in memory, with slots for the conversations that spoke last, and one for short questions."""
+
+    def __init__(self, file: Path, slots: int, threads: int, context_tokens: int) -> None:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+        xllamacpp = library("xllamacpp")
+        params = xllamacpp.CommonParams()
+        params.model.path = str(file)
+        params.n_ctx, params.n_parallel = context_tokens * (slots + 1), slots + 1
+        params.n_batch = params.n_ubatch = BATCH
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.n_cache_reuse = BATCH  # what stands behind left-out turns is moved, not read again
+        params.cache_ram_mib, params.n_threads_http = 0, 1
+        params.verbosity, params.ui = -1, False
+        with tempfile.TemporaryDirectory(prefix="antiphon-") as folder:
+            params.hostnames = [f"{folder}/nobody.sock"]
+            try:
+                self._server: LlamaServer = xllamacpp.Server(params)
+            except RuntimeError as error:
+                raise ConfigurationError(
+                    f"llama.cpp cannot load {params.model.path}: is it a whole GGUF file?"
+                ) from error
+        *self._slots, self._questions = (
+            Slot(number, ThreadPoolExecutor(1, thread_name_prefix=f"antiphon-llm-{number}"))
+            for number in range(slots + 1)
+        )
+        self._threads = threads
+        self._choosing = threading.Lock()
+        self._uses = 0
+        # The first grammar takes a second.
+        first = {"messages": [{"role": "user", "content": ""}], "grammar": "%llguidance {}\nstart: /./"}
+        self._server.handle_chat_completions(first | {"id_slot": slots}, lambda chunk: False)
+
+    async def answer(
+        self, conversation: list[ChatMessage], request: dict[str, Any], *, warm: bool = False
+    ) -> AsyncGenerator[Chunk, None]:
+        """The chunks of a streamed chat completion. Closing the generator stops the model.
+
+        `conversation` is the whole one, of which the request may hold only the end.
+        """
+        stop = threading.Event()
+        slot = self._slot(conversation, stop if warm else None)
+        whole = False
+        try:
+            async with aclosing(self._work(slot, request, stop)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            whole = True
+        finally:
+            if not whole:
+                with self._choosing:
+                    if slot.prompt is conversation:
+                        # What was read stays in memory, but nobody will go on from the last message.
+                        slot.prompt = conversation[:-1]
+
+    async def ask(self, request: dict[str, Any]) -> AsyncGenerator[Chunk, None]:
+        """The chunks of a streamed chat completion that belongs to no conversation."""
+        with self._choosing:
+            self._questions.waiting += 1
+        async with aclosing(self._work(self._questions, request, threading.Event())) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def tokens_a_second(self) -> float:
+        """How fast the model would write here if nothing else ran, at its best of three short tries.
+
+        Counted in processor time, so that a machine that is busy just now is not taken for a slow one. The
+        rest of this process must be idle.
+        """
+        self._processor_time(1)
+        best = min(self._processor_time(1 + TRIED) - self._processor_time(1) for _ in range(3))
+        return TRIED * self._threads / max(best, 1e-6)
+
+    def _processor_time(self, tokens: int) -> float:
+        """Seconds of this process for so many tokens."""
+        request: dict[str, Any] = {
+            "messages": [{"role": "user", "content": "Count to one hundred in words."}]
+        }
+        request |= {"max_tokens": tokens, "temperature": 0, "id_slot": self._questions.number}
+        begun = time.process_time()
+        self._server.handle_chat_completions(request, lambda chunk: False)
+        return time.process_time() - begun
+
+    async def _work(
+        self, slot: Slot, request: dict[str, Any], stop: threading.Event
+    ) -> AsyncGenerator[Chunk, None]:
+        """Run a request in a slot's thread and give its chunks. Closing the generator sets `stop`."""
+        loop = asyncio.get_running_loop()
+        in_place = getattr(loop, "virtual", False)
+        chunks: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue()
+        request = request | {"id_slot": slot.number, "stream": True, "return_progress": True}
+        # Models that can reason aloud must not: somebody waits for the answer.
+        request["chat_template_kwargs"] = {"enable_thinking": False}
+
+        def give(item: Chunk | Exception | None) -> bool:
+            """Hand an item to the event loop; True stops the model."""
+            if in_place:
+                chunks.put_nowait(item)
+            else:
+                try:
+                    loop.call_soon_threadsafe(chunks.put_nowait, item)
+                except RuntimeError:  # the loop is closed
+                    stop.set()
+            return stop.is_set()
+
+        def work() -> None:
+            try:
+                if not stop.is_set():
+                    self._server.handle_chat_completions(request, give)
+            except RuntimeError as error:
+                give(error)
+            finally:
+                with self._choosing:
+                    slot.waiting -= 1
+                give(None)
+
+        if in_place:
+            work()
+        else:
+            slot.thread.submit(work)
+        try:
+            while (item := await chunks.get()) is not None:
+                if isinstance(item, Exception):
+                    raise BadResponseError(f"llama.cpp failed: {item}") from item
+                yield item
+        finally:
+            stop.set()
+
+    def _slot(self, prompt: list[ChatMessage], warming: threading.Event | None) -> Slot:
+        """Where most of a prompt is in memory, else where nothing was asked for longest."""
+        with self._choosing:
+            self._uses += 1
+            ranked = [(-slot.shared(prompt), slot.waiting, slot.used, slot) for slot in self._slots]
+            slot = min(ranked, key=lambda rank: rank[:3])[3]
+            if slot.warming is not None:
+                slot.warming.set()
+            slot.warming, slot.used = warming, self._uses
+            slot.prompt = prompt if warming is None else prompt[:-1]
+            slot.waiting += 1
+            return slot
