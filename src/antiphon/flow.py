@@ -62,7 +62,7 @@ class Audio(Frame):
 
 
 class Picture(Frame):
-    """A frame that is one picture of a video. A late one is of no use, whoever made it."""
+    """A frame that is one picture of a video; a late one is of no use."""
 
     __slots__ = ()
     media = True

@@ -107,11 +107,11 @@ class MediaQueue(Generic[T]):
         return item
 
 
-Entry = tuple[Callable[[Any], object], Frame | Signal]
+InboxEntry = tuple[Callable[[Any], object], Frame | Signal]
 """A handler, and the frame that it is to be called with."""
 
 
-class Inbox(MediaQueue[Entry]):
+class Inbox(MediaQueue[InboxEntry]):
     """Frames that wait for the async handlers of a stage, in order.
 
     Each type of captured media (those whose `late` is "drop oldest") has a limit of its own, beyond which its
@@ -123,7 +123,7 @@ class Inbox(MediaQueue[Entry]):
         self._on_dropped = dropped
         self._captured: dict[type[Frame], float] = {}  # seconds that wait
 
-    def put(self, item: Entry) -> None:
+    def put(self, item: InboxEntry) -> None:
         super().put(item)
         frame = item[1]
         if self._closed or not _is_captured(frame):
@@ -137,7 +137,7 @@ class Inbox(MediaQueue[Entry]):
         super().abandon()
         self._captured.clear()
 
-    async def __anext__(self) -> Entry:
+    async def __anext__(self) -> InboxEntry:
         item = await super().__anext__()
         if _is_captured(frame := item[1]):
             self._captured[type(frame)] -= self._room_for(frame)
@@ -154,7 +154,7 @@ class Inbox(MediaQueue[Entry]):
                 return True
         return False
 
-    def _held_seconds(self, item: Entry) -> float:
+    def _held_seconds(self, item: InboxEntry) -> float:
         frame = item[1]
         return 0.0 if _is_captured(frame) else self._room_for(frame)
 

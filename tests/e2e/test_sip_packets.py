@@ -17,7 +17,7 @@ from antiphon.processor import Processor, on
 from antiphon.server.run import run as run_loop
 from antiphon.session import Session
 from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
-from antiphon.testing.softphone import Dialog, Packet, Softphone, free_port, sdp, softphone
+from antiphon.testing.softphone import Dialog, SipPacket, Softphone, free_port, sdp, softphone
 from antiphon.transports.sip import Endpoint, SIPSettings, transport
 
 pytestmark = [
@@ -134,7 +134,7 @@ async def goes_on(call: Dialog) -> None:
     assert len(call.media.heard) - begun > 15
 
 
-def whats(packets: list[Packet]) -> list[str]:
+def whats(packets: list[SipPacket]) -> list[str]:
     return [packet.what for packet in packets]
 
 

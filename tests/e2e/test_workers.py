@@ -25,9 +25,9 @@ from antiphon.server.port import (
     HostedSession,
     Offer,
     Refused,
-    Report,
     SessionBegan,
     SessionOver,
+    SessionReport,
     TurnAnswered,
     WebsocketOpening,
 )
@@ -86,7 +86,7 @@ class Calls:
     """A host under test, and what it reported."""
 
     host: WorkerHost
-    reports: list[Report] = field(default_factory=list[Report])
+    reports: list[SessionReport] = field(default_factory=list[SessionReport])
 
     async def begin(self, agent: str = "obedient", body: Any = None) -> tuple[Caller, HostedSession]:
         caller = Caller()
@@ -101,7 +101,7 @@ class Calls:
 async def calls(
     bot: Path = BOT, *, warm: int = 2, capacity: int = 100, **options: Any
 ) -> AsyncGenerator[Calls, None]:
-    reports: list[Report] = []
+    reports: list[SessionReport] = []
     host = WorkerHost(bot, ServerSettings(warm=warm, capacity=capacity), reports.append, **options)
     await host.start()
     try:

@@ -111,17 +111,35 @@ def test_names_say_what_things_are() -> None:
     assert wrong == []
 
 
-def test_a_class_name_stands_in_one_place() -> None:
+def defined(text: str) -> Iterator[str]:
+    """The public classes and type aliases of a module: what is assigned a name in CamelCase."""
+    for node in ast.parse(text).body:
+        match node:
+            case ast.ClassDef(name=name):
+                yield name
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                if re.fullmatch(r"(?:[A-Z]+[a-z0-9]+)+", name):
+                    yield name
+            case _:
+                pass
+
+
+def test_the_name_of_a_class_or_alias_stands_in_one_place() -> None:
     """So that a search finds it. Vendors' classes are named for their ports and found by their file."""
     homes: dict[str, list[str]] = {}
     for name, text in sources(SRC):
-        for node in ast.parse(text).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                homes.setdefault(node.name, []).append(name)
-    twice = {
-        name: files
-        for name, files in homes.items()
-        if len([file for file in files if not file.startswith("vendors/")]) > 1
-        or (len(files) > 1 and name not in PORT_CLASSES)
-    }
-    assert twice == {}
+        for found in defined(text):
+            if not (found.startswith("_") or (name.startswith("vendors/") and found in PORT_CLASSES)):
+                homes.setdefault(found, []).append(name)
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_docstrings_begin_with_a_short_line() -> None:
+    long = [
+        f"{name}: {first}"
+        for name, text in sources(SRC)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and len(first := (ast.get_docstring(node) or "").partition("\n")[0]) >= 80
+    ]
+    assert long == []

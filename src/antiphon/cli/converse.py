@@ -18,8 +18,8 @@ AFTER = 120.0  # seconds that a call may last beyond the caller's recording
 __all__ = [
     "AgentFile",
     "JournalFile",
-    "Json",
-    "Out",
+    "JsonFile",
+    "OutFile",
     "PolicyFile",
     "Virtual",
     "agent_of",
@@ -28,17 +28,17 @@ __all__ = [
     "play_recording",
 ]
 
-Caller = Annotated[
+CallerFile = Annotated[
     Path, typer.Argument(metavar="CALLER.wav", help="A recording of the caller, including the pauses.")
 ]
 AgentFile = Annotated[
     Path | None,
     typer.Option("--agent", metavar="FILE.py", help="The agent's file. By default, the demo's agent."),
 ]
-Out = Annotated[
+OutFile = Annotated[
     Path | None, typer.Option("--out", metavar="CALL.wav", help="Record the call: caller left, agent right.")
 ]
-Json = Annotated[
+JsonFile = Annotated[
     Path | None,
     typer.Option("--json", metavar="REPORT.json", help="Write a report: what was said, and all latencies."),
 ]
@@ -58,10 +58,10 @@ Virtual = Annotated[
 
 @reports_errors
 def converse(
-    caller: Caller,
+    caller: CallerFile,
     agent: AgentFile = None,
-    out: Out = None,
-    json: Json = None,
+    out: OutFile = None,
+    json: JsonFile = None,
     journal: JournalFile = None,
     policy: PolicyFile = None,
     virtual: Virtual = False,

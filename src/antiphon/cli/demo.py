@@ -44,14 +44,14 @@ Your own agent   examples/bicycle_shop.py  (ten lines; antiphon serve FILE.py)
 A recording      antiphon converse CALLER.wav --out CALL.wav --json REPORT.json
 """
 
-Page = Annotated[
+ServePage = Annotated[
     bool, typer.Option(help="Then serve a page to talk to the agent; in CI the default is not to.")
 ]
-Out = Annotated[Path, typer.Option("--out", metavar="CALL.wav", help="Where to write the call.")]
+DemoOutFile = Annotated[Path, typer.Option("--out", metavar="CALL.wav", help="Where to write the call.")]
 
 
 @reports_errors
-def demo(out: Out = Path("antiphon-demo.wav"), page: Page = "CI" not in os.environ) -> None:
+def demo(out: DemoOutFile = Path("antiphon-demo.wav"), page: ServePage = "CI" not in os.environ) -> None:
     """Run a short conversation with local models, show latencies, then serve a page."""
     from ..demo_agent import agent
     from .calls import CallOutcome, run_call

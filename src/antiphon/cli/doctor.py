@@ -22,7 +22,7 @@ __all__ = ["Finding", "doctor", "examine"]
 NEEDED = ("", "local")  # the extras that a local conversation needs
 CORES, MEMORY_GB = 2, 3  # below these, a local conversation is too slow
 
-State = Literal["ok", "missing", "optional"]
+FindingState = Literal["ok", "missing", "optional"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Finding:
     """The result of one check. "missing" means that a local conversation cannot run."""
 
     what: str
-    state: State
+    state: FindingState
     found: str
     fix: str = ""
 
@@ -68,7 +68,7 @@ def examine(store: Store | None = None) -> Iterator[Finding]:
 
 def _package(extra: str, package: str, module: str) -> Finding:
     what = f"{package} [{extra}]" if extra else package
-    state: State = "missing" if extra in NEEDED else "optional"
+    state: FindingState = "missing" if extra in NEEDED else "optional"
     fix = f'pip install "antiphon[{extra}]"' if extra else "pip install antiphon"
     try:
         version = metadata.version(package)
@@ -100,7 +100,7 @@ def _folder(store: Store) -> Iterator[Finding]:
 
     missing = sum(CATALOGUE[name].size for name in models(agent) if store.state(name) != "ready")
     place = next(folder for folder in (store.folder, *store.folder.parents) if folder.exists())
-    state: State = "missing" if missing else "optional"
+    state: FindingState = "missing" if missing else "optional"
     if os.access(place, os.W_OK):
         yield Finding("models folder", "ok", str(store.folder))
     else:

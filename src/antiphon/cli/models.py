@@ -86,7 +86,10 @@ def verify(names: Names = None) -> None:
 
 @app.command()
 def measure(names: Names = None) -> None:
-    """Measure how fast language models write on this machine, and remember it; pulled first if absent."""
+    """Measure how fast language models write on this machine, and remember it.
+
+    A model that is absent is pulled first.
+    """
     import asyncio
 
     from ..vendors.local.llm import Llama

@@ -8,7 +8,7 @@ import typer
 
 from ..errors import UsageError
 from ..server.settings import ServerSettings
-from .converse import JournalFile, Json, Out, Virtual, play_recording
+from .converse import JournalFile, JsonFile, OutFile, Virtual, play_recording
 from .serve import Address, Port, check_phone_settings, open_server
 from .show import reports_errors
 from .talk import HEADPHONES, NoBargeIn, TextMode, talk_by_text, talk_by_voice
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-Terminal = Annotated[bool, typer.Option("--terminal", help="Talk by microphone and loudspeaker.")]
+TerminalMode = Annotated[bool, typer.Option("--terminal", help="Talk by microphone and loudspeaker.")]
 Wav = Annotated[
     Path | None, typer.Option("--wav", metavar="CALLER.wav", help="Play a recorded caller to the agent.")
 ]
@@ -40,12 +40,12 @@ def run(agent: "AgentDefinition") -> None:
         host: Address = None,
         port: Port = None,
         phone: Phone = False,
-        terminal: Terminal = False,
+        terminal: TerminalMode = False,
         text: TextMode = False,
         wav: Wav = None,
         no_barge_in: NoBargeIn = False,
-        out: Out = None,
-        json: Json = None,
+        out: OutFile = None,
+        json: JsonFile = None,
         journal: JournalFile = None,
         virtual: Virtual = False,
     ) -> None:

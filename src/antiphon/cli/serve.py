@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Address", "Port", "check_phone_settings", "open_server", "serve"]
 
-AgentFile = Annotated[
+ServedFile = Annotated[
     Path | None,
     typer.Argument(
         metavar="FILE.py", help="The file that defines `agent` or `agents`. By default, the demo's agent."
@@ -36,7 +36,7 @@ Port = Annotated[int | None, typer.Option(help="The port to listen on (default: 
 
 @reports_errors
 def serve(
-    agent: AgentFile = None,
+    agent: ServedFile = None,
     host: Address = None,
     port: Port = None,
     public_url: Annotated[

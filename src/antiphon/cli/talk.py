@@ -89,7 +89,7 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
         with step(out, "Model loaded"):
             await ready(model)
             await model.warm(conversation.context)
-        page = Page(out, prompt=os.isatty(source))
+        page = WrittenPage(out, prompt=os.isatty(source))
         session = Session([conversation, LLM(model), Playout()], observers=[page])
         async with session:
             typing = asyncio.ensure_future(_type(session, page, source))
@@ -111,7 +111,7 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
     asyncio.run(converse_and_close())
 
 
-async def _type(session: "Session", page: "Page", source: int) -> None:
+async def _type(session: "Session", page: "WrittenPage", source: int) -> None:
     """Send typed lines to the session.
 
     Lines of a pipe or a file each wait for the previous answer.
@@ -129,7 +129,7 @@ async def _type(session: "Session", page: "Page", source: int) -> None:
     await session.end("nothing more is typed")
 
 
-class Page:
+class WrittenPage:
     """An observer that prints a typed conversation."""
 
     media = False

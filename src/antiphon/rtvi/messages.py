@@ -44,7 +44,7 @@ MOST_PARTS = 20_000  # lists and objects in a message, at most: to decode a mega
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Words: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
 Key: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-D*#]\Z")]
-Keys: TypeAlias = Annotated[list[Key], msgspec.Meta(min_length=1, max_length=64)]
+KeyList: TypeAlias = Annotated[list[Key], msgspec.Meta(min_length=1, max_length=64)]
 
 
 class Body(msgspec.Struct):
@@ -108,7 +108,7 @@ class RawAudioBatch(Body):
 class Dtmf(Body):
     """Keys of the telephone keypad: a list, or one key (protocol 2.0)."""
 
-    buttons: Keys | None = None
+    buttons: KeyList | None = None
     button: Key | None = None
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BotOutput", "Message", "Output"]
+__all__ = ["BotOutput", "Output", "OutputMessage"]
 
-Message = tuple[str, Any]
+OutputMessage = tuple[str, Any]
 """Type and data."""
 
 
@@ -36,13 +36,13 @@ class BotOutput:
         """What has been heard since the previous state."""
         return self.text[self.before or 0 : self.done].strip() if self.done else ""
 
-    def messages(self, legacy: bool) -> Iterator[Message]:
+    def messages(self, legacy: bool) -> Iterator[OutputMessage]:
         """Yield the messages for a client of protocol 2, or of protocol 1 if `legacy`."""
         yield from self._version_1() if legacy else self._version_2()
         if self.words:
             yield "bot-tts-text", {"text": self.words}
 
-    def _version_2(self) -> Iterator[Message]:
+    def _version_2(self) -> Iterator[OutputMessage]:
         data: dict[str, Any] = {
             "text": self.text,
             "aggregated_by": "sentence",
@@ -57,7 +57,7 @@ class BotOutput:
             }
         yield "bot-output", data
 
-    def _version_1(self) -> Iterator[Message]:
+    def _version_1(self) -> Iterator[OutputMessage]:
         if self.words:
             yield "bot-output", {"text": self.words, "aggregated_by": "word", "spoken": True}
         elif self.before is None:

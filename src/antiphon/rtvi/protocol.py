@@ -31,7 +31,7 @@ from .messages import (
 )
 from .observing import OBSERVE, Observation
 from .output import BotOutput
-from .reporting import Figures, Report, ToolReports
+from .reporting import Figures, ToolReportLevel, ToolReports
 from .tools import Typed
 
 __all__ = ["RTVI"]
@@ -57,7 +57,7 @@ class RTVI:
         self,
         *,
         agent: str = "",
-        report: Report = "full",
+        report: ToolReportLevel = "full",
         observe: bool = False,
         also: Collection[Literal["vad", "levels"]] = (),
         version: str = VERSION,
@@ -78,7 +78,7 @@ class RTVI:
         """What the client and this agent can do, for `bot-ready`. Set by the transport."""
         self.media = "levels" in also
         self.agent = agent
-        self.report: Report = report
+        self.report: ToolReportLevel = report
         self.observe = observe
         self.vad = "vad" in also
         self.version = version

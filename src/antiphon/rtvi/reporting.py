@@ -23,11 +23,11 @@ from ..frames import (
 from ..processor import SessionPort
 from .tools import ClientTool
 
-__all__ = ["Figures", "Level", "Report", "ToolReports"]
+__all__ = ["Figures", "Level", "ToolReportLevel", "ToolReports"]
 
 Level: TypeAlias = Literal["disabled", "none", "name", "arguments", "full"]
 """How much of a tool call the client learns: nothing; its id; also its name; its arguments; its result."""
-Report: TypeAlias = Level | Mapping[str, Level]
+ToolReportLevel: TypeAlias = Level | Mapping[str, Level]
 """One level for all tools, or levels by the tool's name, with "*" for all others."""
 
 LEVELS_EVERY = 0.15  # seconds between two audio levels
@@ -40,7 +40,9 @@ class ToolReports:
     Calls of the client's own tools are always reported in full.
     """
 
-    def __init__(self, session: SessionPort, tell: Callable[[str, Any], None], report: Report) -> None:
+    def __init__(
+        self, session: SessionPort, tell: Callable[[str, Any], None], report: ToolReportLevel
+    ) -> None:
         self._session = session
         self._tell = tell
         self._report: Mapping[str, Level] = report if isinstance(report, Mapping) else {"*": report}

@@ -13,7 +13,7 @@ from ..transports.wire import Wire
 from .keys import Keys, Right, address_of, host_of
 from .limits import AddressShare, RateLimit, Throttle, read_body
 from .metrics import Metrics
-from .port import Host, HostedSession, Kind, OnReport, Opening, Refused, Report, SessionBegan
+from .port import Host, HostedSession, OnReport, Opening, OpeningKind, Refused, SessionBegan, SessionReport
 from .settings import ServerSettings
 from .tokens import Tokens
 
@@ -93,7 +93,7 @@ class Admission:
         return chosen
 
     def check_room(
-        self, kind: Kind | None = None, *, promised: bool = False, address: str | None = None
+        self, kind: OpeningKind | None = None, *, promised: bool = False, address: str | None = None
     ) -> None:
         """Raise Refused if no session of this kind can begin now for this address.
 
@@ -187,7 +187,7 @@ class Admission:
         self._unconnected.discard(session)
         self.address_share.release(session)
 
-    def _record(self, report: Report) -> None:
+    def _record(self, report: SessionReport) -> None:
         """Record a report of the host."""
         if isinstance(report, SessionBegan):
             self._unconnected.discard(report.session)

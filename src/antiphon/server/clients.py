@@ -14,8 +14,8 @@ from .keys import address_of
 from .port import (
     Candidate,
     Candidates,
-    Framing,
     HostedSession,
+    MessageFraming,
     Offer,
     OfferAnswer,
     Refused,
@@ -126,7 +126,7 @@ class ClientRoutes:
     async def socket(self, websocket: PendingWebSocket) -> None:
         """WS /ws: run a session over a websocket, with or without a token of /start."""
         asked = websocket.query_params.get("framing", "auto")
-        if asked not in get_args(Framing):
+        if asked not in get_args(MessageFraming):
             raise Refused(400, "framing is protobuf, json or auto")
         with self._joining(websocket, WebsocketOpening, None) as joined:
             opening = msgspec.structs.replace(joined, framing=asked)

@@ -18,15 +18,15 @@ from ..transports.wire import Wire
 from . import session_transport
 from .port import (
     Candidates,
-    Kind,
     Offer,
     OfferAnswer,
     OnReport,
     Opening,
+    OpeningKind,
     Refused,
-    Report,
     SessionBegan,
     SessionOver,
+    SessionReport,
     TurnAnswered,
 )
 from .redaction import without_numbers
@@ -44,8 +44,8 @@ logger = logging.getLogger("antiphon.server")
 class LoopHost:
     """A host whose sessions run in this event loop.
 
-    An error in one session does not affect the others. `on_report` is called with each `Report`; exceptions
-    that it raises are logged.
+    An error in one session does not affect the others. `on_report` is called with each `SessionReport`;
+    exceptions that it raises are logged.
     """
 
     def __init__(
@@ -288,11 +288,11 @@ class LoopSession:
         conversation.on(ReplyEnded, answered)
 
     @property
-    def _about(self) -> tuple[str, str, Kind]:
+    def _about(self) -> tuple[str, str, OpeningKind]:
         """The fields that every report has."""
         return self._opening.session, self._opening.agent, self._opening.kind
 
-    def _report(self, report: Report) -> None:
+    def _report(self, report: SessionReport) -> None:
         try:
             self._host.on_report(report)
         except Exception:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..telemetry.latency import PARTS
-from .port import Report, SessionBegan, SessionOver, TurnAnswered
+from .port import SessionBegan, SessionOver, SessionReport, TurnAnswered
 
 __all__ = ["Metrics"]
 
@@ -41,7 +41,7 @@ class Metrics:
         self._bucket_counts = [0] * (len(BUCKETS) + 1)
         self._latency_sum = 0.0
 
-    def record(self, report: Report) -> None:
+    def record(self, report: SessionReport) -> None:
         """Count a report of a session."""
         kind = ("kind", report.kind)
         match report:

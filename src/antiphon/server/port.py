@@ -3,7 +3,7 @@
 The server admits callers and describes each session by an `Opening`; a `Host` runs it and returns a
 `HostedSession`. To run sessions elsewhere (such as in containers of a cluster), write a `Host`; it only has
 to import this module. All that passes between the two is plain data, and msgspec encodes and decodes each
-union (`Opening`, `Report`) by its tag. There are two exceptions: the `Wire` that carries the caller's
+union (`Opening`, `SessionReport`) by its tag. There are two exceptions: the `Wire` that carries the caller's
 messages, and a ringing SIP call, which cannot leave the server's process.
 """
 
@@ -23,29 +23,29 @@ __all__ = [
     "CallDetails",
     "Candidate",
     "Candidates",
-    "Framing",
     "Host",
     "HostedSession",
-    "Kind",
+    "MessageFraming",
     "Offer",
     "OfferAnswer",
     "OnReport",
     "Opening",
+    "OpeningKind",
     "PhoneOpening",
     "Refusal",
     "Refused",
-    "Report",
     "SIPOpening",
     "SessionBegan",
     "SessionOver",
+    "SessionReport",
     "TurnAnswered",
     "WebRTCOpening",
     "WebsocketOpening",
     "Wire",
 ]
 
-Kind: TypeAlias = Literal["webrtc", "websocket", "phone", "sip"]
-Framing: TypeAlias = Literal["auto", "protobuf", "json"]
+OpeningKind: TypeAlias = Literal["webrtc", "websocket", "phone", "sip"]
+MessageFraming: TypeAlias = Literal["auto", "protobuf", "json"]
 
 # Openings ---------------------------------------------------------------------------------------------
 
@@ -72,21 +72,21 @@ class WebRTCOpening(_Opening, frozen=True, tag="webrtc"):
     It has no wire; its media flow once the client's `Offer` is answered.
     """
 
-    kind: ClassVar[Kind] = "webrtc"
+    kind: ClassVar[OpeningKind] = "webrtc"
 
 
 class WebsocketOpening(_Opening, frozen=True, tag="websocket"):
     """A session over a client's websocket."""
 
-    kind: ClassVar[Kind] = "websocket"
-    framing: Framing = "auto"
+    kind: ClassVar[OpeningKind] = "websocket"
+    framing: MessageFraming = "auto"
     """The encoding of messages; "auto" uses that of the client's first message."""
 
 
 class PhoneOpening(_Opening, frozen=True, kw_only=True, tag="phone"):
     """A phone call over a provider's websocket or socket."""
 
-    kind: ClassVar[Kind] = "phone"
+    kind: ClassVar[OpeningKind] = "phone"
     provider: str
     """The provider's name, such as "twilio"."""
     dialled: str = ""
@@ -101,7 +101,7 @@ class SIPOpening(_Opening, frozen=True, tag="sip"):
     `Host.open` gets the ringing call as a separate argument.
     """
 
-    kind: ClassVar[Kind] = "sip"
+    kind: ClassVar[OpeningKind] = "sip"
 
 
 Opening: TypeAlias = WebRTCOpening | WebsocketOpening | PhoneOpening | SIPOpening
@@ -116,7 +116,7 @@ class _Report(msgspec.Struct, frozen=True, tag=True):
 
     session: str
     agent: str
-    kind: Kind
+    kind: OpeningKind
 
 
 class SessionBegan(_Report, frozen=True, tag=True):
@@ -143,9 +143,9 @@ class SessionOver(_Report, frozen=True, tag=True):
     """The time since `SessionBegan`; 0 if the session never began."""
 
 
-Report: TypeAlias = SessionBegan | TurnAnswered | SessionOver
+SessionReport: TypeAlias = SessionBegan | TurnAnswered | SessionOver
 """An event of a session that the host reports to the server, for its metrics."""
-OnReport: TypeAlias = Callable[[Report], object]
+OnReport: TypeAlias = Callable[[SessionReport], object]
 
 
 # Requests to a WebRTC session --------------------------------------------------------------------------
@@ -242,8 +242,8 @@ class HostedSession(Protocol):
 class Host(Protocol):
     """The place where sessions run.
 
-    It is made with an `OnReport` callback, and calls it in the server's event loop with a `Report` when a
-    session begins, when a turn has been answered, and when the session is over.
+    It is made with an `OnReport` callback, which it calls in the server's event loop with a `SessionReport`
+    when a session begins, when a turn has been answered, and when the session is over.
     """
 
     @property

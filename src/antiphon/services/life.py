@@ -1,4 +1,4 @@
-"""Services that several sessions share: opened together, closed when the last user has left."""
+"""Opening and closing of services that several sessions share."""
 
 import asyncio
 import logging
@@ -15,7 +15,10 @@ CLOSED_WITHIN = 2.0  # seconds that services may take to close
 
 
 async def open_services(services: Sequence[Service]) -> None:
-    """Load and open services at the same time. If one fails, the others stop opening before it is raised."""
+    """Load and open services at the same time.
+
+    If one fails, the others stop opening before its error is raised.
+    """
     opening = [asyncio.ensure_future(ready(service)) for service in services]
     try:
         await asyncio.gather(*opening)
@@ -27,7 +30,7 @@ async def open_services(services: Sequence[Service]) -> None:
 
 
 async def close_services(services: Sequence[Service]) -> None:
-    """Close services at the same time, in about two seconds at most; a failure is only logged."""
+    """Close services at the same time, in two seconds at most; log failures."""
     closing = [asyncio.create_task(service.close()) for service in services]
     if not closing:
         return
@@ -53,7 +56,7 @@ class _Lease:
 
 
 class ServiceLeases:
-    """Counts the users of services, and closes each service when its last user has left.
+    """The users of services: a service is closed when its last user has left.
 
     Services are told apart by identity, so agents that share one may come and go in any order.
     """
@@ -62,7 +65,7 @@ class ServiceLeases:
         self._leases: dict[int, _Lease] = {}
 
     async def acquire(self, services: Sequence[Service]) -> None:
-        """Count one more user of each, and wait for those that are being closed: they can be opened again."""
+        """Count one more user of each, and wait for those that are being closed."""
         leases = [self._leases.setdefault(id(service), _Lease(service)) for service in services]
         for lease in leases:
             lease.users += 1

@@ -258,7 +258,7 @@ class ServicePort:
     """True if a pipeline can do without it."""
 
     def missing(self, service: object) -> list[str]:
-        """Return the members of the protocol that a service lacks; the main method must be its own."""
+        """Return the members that a service lacks; the main method must be its own."""
         missing = [name for name in _members(self.protocol) if not hasattr(service, name)]
         inherited = getattr(type(service), self.method, None) is vars(self.protocol)[self.method]
         return [*missing, self.method] if inherited else missing

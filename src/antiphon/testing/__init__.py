@@ -1,6 +1,6 @@
 """Virtual time, scripted services and conformance suites, for your own tests."""
 
-from .client import Told, WireClient
+from .client import ToldMessage, WireClient
 from .conformance.audio import check_eot, check_filter, check_stt, check_tts, check_vad
 from .conformance.llm import check_llm
 from .conformance.transport import FarSide, check_transport
@@ -15,7 +15,7 @@ __all__ = [
     "ScriptedSTT",
     "ScriptedTTS",
     "StreamingSTT",
-    "Told",
+    "ToldMessage",
     "VirtualLoop",
     "WireClient",
     "check_eot",

@@ -9,11 +9,11 @@ import msgspec
 
 from ..transports.framing import FramedAudio, FramedMessage, Framing, Json, Protobuf
 
-__all__ = ["Told", "WireClient"]
+__all__ = ["ToldMessage", "WireClient"]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldMessage:
     """A message that the client received, and when."""
 
     at: float
@@ -30,7 +30,7 @@ class WireClient:
 
     def __init__(self, framing: Framing | None = None) -> None:
         self.framing = framing or Protobuf()
-        self.told: list[Told] = []
+        self.told: list[ToldMessage] = []
         self.heard: list[tuple[float, FramedAudio]] = []
         """The time and audio of each piece of the agent's voice."""
         self.closed: int | None = None
@@ -76,7 +76,7 @@ class WireClient:
         """Return the data of the received messages of these types, in order."""
         return [told.data for told in self.told if told.type in kinds]
 
-    def answer(self, number: str) -> Told:
+    def answer(self, number: str) -> ToldMessage:
         """Return the answer to the message with this id."""
         return next(told for told in self.told if told.id == number)
 
@@ -105,7 +105,7 @@ class WireClient:
                     pcm = base64.b64decode(data["audio"])
                     self.heard.append((now, FramedAudio(pcm, data["sample_rate"], data["num_channels"])))
                 else:
-                    self.told.append(Told(now, said["type"], said.get("id", ""), data))
+                    self.told.append(ToldMessage(now, said["type"], said.get("id", ""), data))
             case None:
                 raise AssertionError(f"the client cannot read {message[:80]!r}")
 

@@ -25,7 +25,7 @@ from typing import cast
 from ..audio import g722
 from ..audio.g711 import decode_alaw, decode_mulaw, encode_alaw, encode_mulaw
 
-__all__ = ["Dialog", "Packet", "Softphone", "SoftphoneMedia", "free_port", "sdp", "softphone"]
+__all__ = ["Dialog", "SipPacket", "Softphone", "SoftphoneMedia", "free_port", "sdp", "softphone"]
 
 HERE = "127.0.0.1"
 CODECS = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000", 101: "telephone-event/8000"}
@@ -58,7 +58,7 @@ def _coding(kind: int) -> Coding:
 
 
 @dataclass(frozen=True)
-class Packet:
+class SipPacket:
     """One SIP message. `packet["CSeq"]` is the first header of that name, or ""."""
 
     first: str
@@ -66,7 +66,7 @@ class Packet:
     body: str
 
     @classmethod
-    def read(cls, data: bytes) -> "Packet":
+    def read(cls, data: bytes) -> "SipPacket":
         """Parse a message."""
         head, _, body = data.decode("utf-8", "replace").partition("\r\n\r\n")
         first, *lines = head.split("\r\n")
@@ -174,7 +174,7 @@ class Dialog:
         self.cseq += method not in ("ACK", "CANCEL")
         self.phone.request(self, method, body, headers)
 
-    async def invite(self, body: str) -> Packet:
+    async def invite(self, body: str) -> SipPacket:
         """Send a re-invitation with this SDP, and return the answer."""
         self.ask("INVITE", body, Content_Type="application/sdp")
         answer = await self.phone.expect("200 INVITE")
@@ -192,14 +192,14 @@ class Softphone(asyncio.DatagramProtocol):
     """One telephone at `phone.uri`."""
 
     name: str = "caller"
-    seen: list[Packet] = field(default_factory=list[Packet])
+    seen: list[SipPacket] = field(default_factory=list[SipPacket])
     """All packets that were received, in order, without retransmissions."""
 
     def __post_init__(self) -> None:
         self.port = 0
         self.accepts = True
         """True if re-invitations are accepted automatically."""
-        self._unread: list[Packet] = []
+        self._unread: list[SipPacket] = []
         self._arrived = asyncio.Event()
         self._received: set[tuple[str, str]] = set()
         self._tags: dict[str, str] = {}
@@ -223,7 +223,7 @@ class Softphone(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         if not data.strip():
             return  # RFC 5626 keep-alive
-        packet = Packet.read(data)
+        packet = SipPacket.read(data)
         mark = (packet["Via"], packet.what)
         if mark in self._received:
             return
@@ -236,7 +236,7 @@ class Softphone(asyncio.DatagramProtocol):
         self._unread.append(packet)
         self._arrived.set()
 
-    async def expect(self, what: str, within: float = 4.0) -> Packet:
+    async def expect(self, what: str, within: float = 4.0) -> SipPacket:
         """Wait for a message such as "INVITE" or "200 BYE", and return it.
 
         Each message is returned once, in order of arrival.
@@ -253,7 +253,7 @@ class Softphone(asyncio.DatagramProtocol):
         except TimeoutError:
             raise AssertionError(f"no {what} came, only {[packet.what for packet in self.seen]}") from None
 
-    def answer(self, request: Packet, status: str, body: str = "", **headers: str) -> None:
+    def answer(self, request: SipPacket, status: str, body: str = "", **headers: str) -> None:
         """Answer a request, with a status such as "486 Busy Here"."""
         to = request["To"]
         if "tag=" not in to:
@@ -307,7 +307,7 @@ class Softphone(asyncio.DatagramProtocol):
         dialog.ask("ACK")
         return dialog
 
-    async def accept(self, invite: Packet, body: str | None = None, **headers: str) -> Dialog:
+    async def accept(self, invite: SipPacket, body: str | None = None, **headers: str) -> Dialog:
         """Answer an incoming call."""
         media = await self._media()
         to = f"{invite['To']};tag={self._tags.setdefault(invite['Call-ID'], secrets.token_hex(4))}"

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-__all__ = ["ASKS_AGAIN", "PHRASES", "Kind", "Lexicon", "Phrases", "lexicon", "words_of"]
+__all__ = ["ASKS_AGAIN", "PHRASES", "Lexicon", "PhraseKind", "Phrases", "lexicon", "words_of"]
 
-Kind = Literal["backchannel", "command", "filler", "noise", "content", "begun"]
+PhraseKind = Literal["backchannel", "command", "filler", "noise", "content", "begun"]
 """What a word belongs to: a known phrase; "content" if to none; "begun" if it may begin one ("of ...")."""
 
 
@@ -159,7 +159,7 @@ class Lexicon:
         self, languages: Iterable[str] = (), backchannels: Iterable[str] = (), commands: Iterable[str] = ()
     ) -> None:
         chosen = [PHRASES[language] for language in languages] or PHRASES.values()
-        layers: tuple[tuple[Kind, Iterable[str]], ...] = (
+        layers: tuple[tuple[PhraseKind, Iterable[str]], ...] = (
             ("noise", [_NOISES]),
             ("filler", (phrases.fillers for phrases in chosen)),
             ("backchannel", (_MURMURS, *(phrases.backchannels for phrases in chosen))),
@@ -167,19 +167,19 @@ class Lexicon:
             ("backchannel", backchannels),
             ("command", commands),
         )
-        self._kinds: dict[tuple[str, ...], Kind] = {
+        self._kinds: dict[tuple[str, ...], PhraseKind] = {
             phrase: kind for kind, texts in layers for text in texts for phrase in _split(text)
         }
         self._longest = max(map(len, self._kinds))
         harmless = (phrase for phrase, kind in self._kinds.items() if kind in ("backchannel", "noise"))
         self._beginnings = {phrase[:end] for phrase in harmless for end in range(1, len(phrase))}
 
-    def kinds(self, words: tuple[str, ...], growing: bool = False) -> list[Kind]:
+    def kinds(self, words: tuple[str, ...], growing: bool = False) -> list[PhraseKind]:
         """Return the kind of each word: that of the longest phrase that it belongs to.
 
         If the transcript is still `growing`, the last words may be "begun".
         """
-        kinds: list[Kind] = []
+        kinds: list[PhraseKind] = []
         while rest := words[len(kinds) :]:
             for length in range(min(self._longest, len(rest)), 0, -1):
                 if kind := self._kinds.get(rest[:length]):

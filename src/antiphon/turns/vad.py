@@ -11,7 +11,7 @@ from ..frames import SoundHeard, SpeechPaused, SpeechResumed, SpeechStarted, Spe
 
 __all__ = ["SpeechRules", "VADSettings"]
 
-Event = SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped
+SpeechEvent = SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class SpeechRules:
         self.state: Literal["silent", "starting", "speaking", "pausing", "paused"] = "silent"
         self._since = 0.0
 
-    def feed(self, probability: float, begun: float, ended: float) -> Event | None:
+    def feed(self, probability: float, begun: float, ended: float) -> SpeechEvent | None:
         """Judge the window between two times; returns the event that it caused, if any."""
         rules = self.settings
         if self.state in ("silent", "starting"):

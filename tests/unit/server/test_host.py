@@ -19,9 +19,9 @@ from antiphon.server.port import (
     Opening,
     PhoneOpening,
     Refused,
-    Report,
     SessionBegan,
     SessionOver,
+    SessionReport,
     TurnAnswered,
     WebRTCOpening,
     WebsocketOpening,
@@ -86,7 +86,7 @@ def ready(pipe: Pipe) -> None:
 
 @virtual
 async def test_a_session_is_opened_talks_and_ends() -> None:
-    reports: list[Report] = []
+    reports: list[SessionReport] = []
     host = LoopHost({"agent": agent()}, on_report=reports.append)
     await host.start()
     pipe = Pipe()
@@ -179,7 +179,7 @@ async def test_a_session_that_fails_is_the_only_one() -> None:
 
 @virtual
 async def test_a_report_that_is_not_taken_ends_nothing() -> None:
-    def broken(_: Report) -> None:
+    def broken(_: SessionReport) -> None:
         raise RuntimeError("no disk")
 
     host = LoopHost({"agent": agent()}, on_report=broken)

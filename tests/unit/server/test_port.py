@@ -16,9 +16,9 @@ from antiphon.server.port import (
     Offer,
     Opening,
     PhoneOpening,
-    Report,
     SessionBegan,
     SessionOver,
+    SessionReport,
     SIPOpening,
     TurnAnswered,
     WebRTCOpening,
@@ -38,9 +38,9 @@ BODY = {"name": "Ada", "orders": [1, 2.5, None]}
         (PhoneOpening("s", "a", BODY, provider="twilio", dialled="+49301", placed="CA1"), Opening),
         (PhoneOpening("s", "a", call=CALL, provider="twilio"), Opening),
         (SIPOpening("s", "a", call=CALL), Opening),
-        (SessionBegan("s", "a", "webrtc"), Report),
-        (TurnAnswered("s", "a", "phone", 3, 0.7, {"stt": 0.1}, interrupted=True), Report),
-        (SessionOver("s", "a", "sip", "the caller hung up", 12.5), Report),
+        (SessionBegan("s", "a", "webrtc"), SessionReport),
+        (TurnAnswered("s", "a", "phone", 3, 0.7, {"stt": 0.1}, interrupted=True), SessionReport),
+        (SessionOver("s", "a", "sip", "the caller hung up", 12.5), SessionReport),
         (Offer("v=0", "pc", restart_pc=True), Offer | Candidates),
         (Candidates("pc", (Candidate("candidate:1", "0", 0), Candidate(""))), Offer | Candidates),
     ],
@@ -58,7 +58,7 @@ def test_the_kind_of_an_opening_is_its_tag() -> None:
 def test_a_report_of_another_shape_is_not_decoded() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(
-            b'{"type":"SessionOver","session":"s","agent":"a","kind":"tea","reason":""}', type=Report
+            b'{"type":"SessionOver","session":"s","agent":"a","kind":"tea","reason":""}', type=SessionReport
         )
 
 

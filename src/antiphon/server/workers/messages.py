@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from ..port import Candidates, Offer, OfferAnswer, Opening, Refusal, Report
+from ..port import Candidates, Offer, OfferAnswer, Opening, Refusal, SessionReport
 
 __all__ = [
     "AskAnswered",
@@ -79,7 +79,7 @@ class AskAnswered(msgspec.Struct, tag=True):
 class SessionReported(msgspec.Struct, tag=True):
     """A report for the server's metrics."""
 
-    report: Report
+    report: SessionReport
 
 
 class WorkerDone(msgspec.Struct, tag=True):

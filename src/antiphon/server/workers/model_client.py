@@ -28,6 +28,7 @@ from ...services.ports import (
 from ..port import Opening
 from .model_server import (
     REMOTE,
+    FromModelServer,
     ModelCall,
     ModelKey,
     ModelsLoaded,
@@ -36,7 +37,6 @@ from .model_server import (
     StreamFailed,
     StreamInput,
     StreamItem,
-    Told,
     error_named,
     item,
     key_of,
@@ -98,7 +98,7 @@ class ModelConnection:
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         end.setblocking(False)
         loaded = self._loaded = asyncio.get_running_loop().create_future()
-        pipe = Pipe[Any](msgspec.msgpack.Decoder(Told), self._handle)
+        pipe = Pipe[Any](msgspec.msgpack.Decoder(FromModelServer), self._handle)
         try:
             await asyncio.get_running_loop().sock_connect(end, self._address)
             await pipe.connect(end)
@@ -116,7 +116,7 @@ class ModelConnection:
             raise UnavailableError(problem)
         return pipe
 
-    def _handle(self, message: Told) -> None:
+    def _handle(self, message: FromModelServer) -> None:
         match message:
             case ModelsLoaded(problem):
                 if self._loaded is not None and not self._loaded.done():

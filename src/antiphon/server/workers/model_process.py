@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ...errors import AntiphonError, ConfigurationError
-from .model_server import ModelsLoaded, Told
+from .model_server import FromModelServer, ModelsLoaded
 from .pipe import Pipe
 from .processes import Child
 from .spawner import Spawner
@@ -70,7 +70,7 @@ class ModelProcess:
         """Wait until the models are loaded; return the problem if that fails, else ""."""
         answered: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-        def handle(message: Told) -> None:
+        def handle(message: FromModelServer) -> None:
             if isinstance(message, ModelsLoaded) and not answered.done():
                 answered.set_result(message.problem)
 
@@ -78,7 +78,7 @@ class ModelProcess:
         end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         end.setblocking(False)
         await asyncio.get_running_loop().sock_connect(end, self.address)
-        pipe = await Pipe[Any](msgspec.msgpack.Decoder(Told), handle).connect(end)
+        pipe = await Pipe[Any](msgspec.msgpack.Decoder(FromModelServer), handle).connect(end)
         await asyncio.wait(
             [answered, pipe.gone, self._child.ended],
             timeout=LOADED_WITHIN,

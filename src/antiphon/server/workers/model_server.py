@@ -105,8 +105,8 @@ class ModelsLoaded(msgspec.Struct, tag=True):
     problem: str = ""
 
 
-Asked: TypeAlias = ModelCall | StreamItem | StreamEnd | StopStream
-Told: TypeAlias = StreamItem | StreamEnd | StreamFailed | ModelsLoaded
+ToModelServer: TypeAlias = ModelCall | StreamItem | StreamEnd | StopStream
+FromModelServer: TypeAlias = StreamItem | StreamEnd | StreamFailed | ModelsLoaded
 
 VALUES: Mapping[str, type[Any]] = {
     kind.__name__: kind
@@ -252,7 +252,7 @@ class _Models:
         """Serve the streams of one connection."""
         streams: dict[int, tuple[asyncio.Task[None], StreamInput[Any]]] = {}
 
-        def handle(message: Asked) -> None:
+        def handle(message: ToModelServer) -> None:
             match message:
                 case ModelCall() if message.stream not in streams:
                     items = StreamInput[Any]()
@@ -271,7 +271,7 @@ class _Models:
                 case _:  # a message of a stream that has ended
                     pass
 
-        pipe: Pipe[Any] = await Pipe[Any](msgspec.msgpack.Decoder(Asked), handle).connect(end)
+        pipe: Pipe[Any] = await Pipe[Any](msgspec.msgpack.Decoder(ToModelServer), handle).connect(end)
         try:
             pipe.tell(ModelsLoaded(problem))
             await pipe.gone
@@ -280,7 +280,9 @@ class _Models:
             for task, _ in list(streams.values()):
                 task.cancel()
 
-    async def _stream(self, call: ModelCall, items: StreamInput[Any], tell: Callable[[Told], None]) -> None:
+    async def _stream(
+        self, call: ModelCall, items: StreamInput[Any], tell: Callable[[FromModelServer], None]
+    ) -> None:
         """Call the method, and send what it yields and how it ends."""
         try:
             service = self.service(call.key)
@@ -297,7 +299,9 @@ class _Models:
                 logger.exception("%s of %s failed", call.method, call.key)
             tell(StreamFailed(call.stream, type(error).__name__, str(error) or type(error).__name__))
 
-    async def _send(self, number: int, stream: AsyncIterator[Any], tell: Callable[[Told], None]) -> None:
+    async def _send(
+        self, number: int, stream: AsyncIterator[Any], tell: Callable[[FromModelServer], None]
+    ) -> None:
         async with closing(stream) as found:
             async for one in found:
                 tell(item(number, one))

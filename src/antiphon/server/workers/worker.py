@@ -13,7 +13,7 @@ import msgspec
 
 from ...agent_file import Agents
 from ..host import LoopHost
-from ..port import Candidates, HostedSession, Offer, OfferAnswer, Opening, Refusal, Refused, Report
+from ..port import Candidates, HostedSession, Offer, OfferAnswer, Opening, Refusal, Refused, SessionReport
 from .job import Job
 from .limits import limit_memory
 from .messages import (
@@ -132,5 +132,5 @@ class _Worker:
         else:
             await self._session.end(reason)
 
-    def _report(self, report: Report) -> None:
+    def _report(self, report: SessionReport) -> None:
         self._pipe.tell(SessionReported(report))

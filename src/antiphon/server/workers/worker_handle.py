@@ -14,7 +14,17 @@ from typing import Any
 import msgspec
 
 from ...transports.wire import Wire
-from ..port import Candidates, Offer, OfferAnswer, OnReport, Opening, Refusal, Refused, Report, SessionOver
+from ..port import (
+    Candidates,
+    Offer,
+    OfferAnswer,
+    OnReport,
+    Opening,
+    Refusal,
+    Refused,
+    SessionOver,
+    SessionReport,
+)
 from .limits import WorkerLimits
 from .messages import (
     AskAnswered,
@@ -265,7 +275,7 @@ class WorkerHandle:
                 logger.error("session %s was lost: %s", self.session, reason)
                 self._close_wire(INTERNAL_ERROR, reason)
 
-    def _report(self, report: Report) -> None:
+    def _report(self, report: SessionReport) -> None:
         """Pass a report on; its session is set here, since the worker is not trusted."""
         opening = self._opening
         if opening is None:

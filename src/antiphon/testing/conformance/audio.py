@@ -58,7 +58,7 @@ async def check_tts(make: Callable[[], TextToSpeech]) -> None:
 
 
 async def check_stt(make: Callable[[], SpeechToText], speech: bytes, words: str) -> None:
-    """Check a speech-to-text service. `speech` is at the service's rate and says `words`."""
+    """Check a speech-to-text service with `speech` (at its rate), which says `words`."""
     async with alive("stt", make) as service:
         pieces = [AudioChunk(speech[at : at + 640]) for at in range(0, len(speech), 640)]
         heard = await _transcribe(service, [*pieces, Flush(True)])
@@ -107,7 +107,7 @@ async def check_vad(make: Callable[[], VoiceActivity], speech: bytes) -> None:
 
 
 async def check_eot(make: Callable[[], EndOfTurn], finished: bytes) -> None:
-    """Check an end-of-turn service. `finished` is a complete turn at the service's rate."""
+    """Check an end-of-turn service with `finished`, a complete turn at its rate."""
     async with alive("eot", make) as service:
         scores = [
             await service.score(pcm)

@@ -15,7 +15,7 @@ S = TypeVar("S", bound=Service)
 
 @asynccontextmanager
 async def alive(port: str, make: Callable[[], S]) -> AsyncGenerator[S, None]:
-    """Make a service of a port and lead it through its life, with the caller's checks in the middle.
+    """Make a service and lead it through its life, around the caller's checks.
 
     It is loaded and opened twice, closed and opened again; on leaving it is closed twice and leaves no task.
     """

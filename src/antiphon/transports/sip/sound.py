@@ -13,7 +13,7 @@ from ...audio.resample import Resampler
 __all__ = ["CallAudio"]
 
 MOST = 16000 * 2  # bytes read at once: a second at 16 kHz
-Convert = Callable[[bytes], bytes]
+ConvertSamples = Callable[[bytes], bytes]
 
 
 class CallAudio:
@@ -29,8 +29,8 @@ class CallAudio:
         self._sip = sip
         self._call = call
         self._agreed: tuple[int, ...] = ()
-        self._hear: Convert = bytes
-        self._speak: Convert = bytes
+        self._hear: ConvertSamples = bytes
+        self._speak: ConvertSamples = bytes
         self._adapt(info)
 
     def read(self) -> bytes:

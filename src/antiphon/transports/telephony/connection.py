@@ -10,13 +10,13 @@ from ..wire import Wire
 from .port import (
     Account,
     CallDetails,
+    CallEvent,
     CallStopped,
     Codec,
     Document,
-    Event,
-    Message,
     SendBack,
     TransferRequest,
+    WireMessage,
 )
 from .providers import account, missing, provider
 from .rest import Rest
@@ -53,7 +53,7 @@ class CallConnection:
         self._rest = rest
         self._publish = publish
 
-    def send(self, message: Message | None) -> bool:
+    def send(self, message: WireMessage | None) -> bool:
         """Send a codec's message.
 
         Returns False if it is None, because the protocol has no such message.
@@ -99,7 +99,7 @@ class CallConnection:
             raise
         self.handed_to = wish.to
 
-    async def read_until(self, wanted: Callable[[Event], bool]) -> None:
+    async def read_until(self, wanted: Callable[[CallEvent], bool]) -> None:
         """Read on after the input has stopped, until a wanted event comes.
 
         Also returns when the wire ends, or PATIENCE seconds have passed.

@@ -7,10 +7,10 @@ from .port import AudioFormat
 
 __all__ = ["decoder", "encoder"]
 
-Convert = Callable[[bytes], bytes]
+ConvertAudio = Callable[[bytes], bytes]
 
 
-def encoder(audio_format: AudioFormat) -> Convert:
+def encoder(audio_format: AudioFormat) -> ConvertAudio:
     """Return a streaming encoder from PCM at the format's rate.
 
     The one for Opus makes one packet of each 20 ms.
@@ -37,7 +37,7 @@ def encoder(audio_format: AudioFormat) -> Convert:
             return lambda pcm: b"".join(opus(pcm))
 
 
-def decoder(audio_format: AudioFormat) -> Convert:
+def decoder(audio_format: AudioFormat) -> ConvertAudio:
     """Return a streaming decoder to PCM at the format's rate.
 
     The decoder raises BadResponseError for data that is not in this encoding.

@@ -14,7 +14,7 @@ import msgspec
 
 from ...errors import BadResponseError
 from .messages import decode_base64, decode_message, json_string, key_pressed, text_at
-from .port import CallDetails, CallerAudio, CallStarted, CallStopped, Event, MarkPlayed, Message
+from .port import CallDetails, CallerAudio, CallEvent, CallStarted, CallStopped, MarkPlayed, WireMessage
 from .reordering import ReorderBuffer
 
 __all__ = ["Dialect", "JsonEvents", "ProviderMessage"]
@@ -81,7 +81,7 @@ class JsonEvents:
         self._reorder = None if dialect.ordered else ReorderBuffer()
         self._fill_in_templates(CallDetails("", ""))
 
-    def feed(self, message: Message) -> Sequence[Event]:
+    def feed(self, message: WireMessage) -> Sequence[CallEvent]:
         """Parse a message.
 
         Raises BadResponseError if it is malformed or reports an error.
@@ -144,7 +144,7 @@ class JsonEvents:
         self._mark = _split_template(dialect.mark, "NAME", values)
         self._clear = dialect.clear.replace("STREAM", stream)
 
-    def _caller_audio(self, media: MediaMessage) -> Sequence[Event]:
+    def _caller_audio(self, media: MediaMessage) -> Sequence[CallEvent]:
         if not media.track.startswith("inbound"):
             return ()
         data = decode_base64(media.payload)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ...errors import BadResponseError
-from .port import AudioFormat, KeyPressed, Message
+from .port import AudioFormat, KeyPressed, WireMessage
 
 __all__ = [
     "LONGEST",
@@ -37,7 +37,7 @@ ENCODINGS: dict[str, Any] = {
 RATES = frozenset((8000, 16000, 24000, 32000, 48000))
 
 
-def decode_message(decoder: "msgspec.json.Decoder[Any]", message: Message) -> Any:
+def decode_message(decoder: "msgspec.json.Decoder[Any]", message: WireMessage) -> Any:
     """Decode a JSON message to the decoder's type.
 
     Raises BadResponseError if it does not fit.

@@ -24,7 +24,7 @@ from ...stage import Stage, Work
 from ..intake import Intake
 from .connection import CallConnection
 from .encoding import decoder, encoder
-from .port import CallerAudio, CallStopped, Event, KeyPressed, MarkPlayed, SendBack
+from .port import CallerAudio, CallEvent, CallStopped, KeyPressed, MarkPlayed, SendBack
 
 __all__ = ["TelephoneInput", "TelephoneOutput"]
 
@@ -268,7 +268,7 @@ class TelephoneOutput(Stage):
         finally:
             await connection.wire.close()
 
-    def _is_heard_out(self, event: Event) -> bool:
+    def _is_heard_out(self, event: CallEvent) -> bool:
         if isinstance(event, MarkPlayed):
             self.mark_played(event.name)
         return not self._marks

@@ -17,18 +17,17 @@ __all__ = [
     "Account",
     "AudioFormat",
     "CallDetails",
+    "CallEvent",
     "CallStarted",
     "CallStopped",
     "CallerAudio",
     "Codec",
     "DialRequest",
     "Document",
-    "Event",
     "Flow",
     "IncomingCall",
     "KeyPressed",
     "MarkPlayed",
-    "Message",
     "Proof",
     "Provider",
     "RestRequest",
@@ -36,9 +35,10 @@ __all__ = [
     "TransferRequest",
     "WebhookAnswer",
     "WebhookRequest",
+    "WireMessage",
 ]
 
-Message = bytes | str
+WireMessage = bytes | str
 Encoding = Literal["mulaw", "alaw", "l16", "l16be", "g722", "opus"]
 
 
@@ -109,7 +109,7 @@ class MarkPlayed:
 class SendBack:
     """A message that the protocol requires in reply, immediately."""
 
-    message: Message
+    message: WireMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class CallStopped:
     reason: str = "the caller hung up"
 
 
-Event = CallStarted | CallerAudio | KeyPressed | MarkPlayed | SendBack | CallStopped
+CallEvent = CallStarted | CallerAudio | KeyPressed | MarkPlayed | SendBack | CallStopped
 
 
 class Codec(Protocol):
@@ -131,43 +131,43 @@ class Codec(Protocol):
     packet: float
     """Seconds of audio that one message should carry."""
 
-    def feed(self, message: Message) -> Sequence[Event]:
+    def feed(self, message: WireMessage) -> Sequence[CallEvent]:
         """Parse a message; a kind that we do not know yields no events.
 
         Raises BadResponseError if the message violates the protocol, and nothing else.
         """
         ...
 
-    def media(self, data: bytes) -> Message:
+    def media(self, data: bytes) -> WireMessage:
         """Return the message that plays audio, in the format `CallDetails.spoken`."""
         ...
 
-    def clear(self) -> Message | None:
+    def clear(self) -> WireMessage | None:
         """Return the message that discards audio which has not been played yet."""
         ...
 
-    def mark(self, name: str) -> Message | None:
+    def mark(self, name: str) -> WireMessage | None:
         """Return the message that asks for a MarkPlayed.
 
         That event comes once everything sent so far has been played.
         """
         ...
 
-    def keys(self, keys: str) -> Message | None:
+    def keys(self, keys: str) -> WireMessage | None:
         """Return the message that presses keys.
 
         If it is None, the transport plays them as DTMF tones.
         """
         ...
 
-    def end(self) -> Message | None:
+    def end(self) -> WireMessage | None:
         """Return the message that hangs up.
 
         If it is None, a REST request does that, or closing the socket.
         """
         ...
 
-    def transfer(self, to: str) -> Message | None:
+    def transfer(self, to: str) -> WireMessage | None:
         """Return the message that transfers the call.
 
         If it is None, a REST request does that.

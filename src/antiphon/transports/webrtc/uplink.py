@@ -19,7 +19,7 @@ ASTRAY = 100  # a sequence number that is further off than this starts a new str
 LONGEST_GAP = int(0.3 * HEARD_HZ)  # samples that are concealed; in a longer gap nothing was sent
 FADE = int(0.02 * HEARD_HZ) * 2  # bytes
 
-Packet = tuple[int, bytes]
+WaitingPacket = tuple[int, bytes]
 """RTP timestamp and payload."""
 
 
@@ -45,7 +45,7 @@ class Uplink:
         self._on_audio = on_audio
         self._next: int | None = None  # the expected sequence number
         self._due: int | None = None  # the expected timestamp
-        self._early: dict[int, Packet] = {}  # packets after a missing one, at most WAIT + 1
+        self._early: dict[int, WaitingPacket] = {}  # packets after a missing one, at most WAIT + 1
         self._last = b""
 
     def add(self, sequence: int, timestamp: int, payload: bytes) -> None:

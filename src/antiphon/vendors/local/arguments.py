@@ -67,14 +67,14 @@ class _Grammar:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """`grammar` allows the JSON object of the arguments; without it, `missing` names what was not said."""
+    """What a call may say: a `grammar` of its arguments, or what is `missing`."""
 
     grammar: str
     missing: tuple[str, ...] = ()
 
 
 def arguments(tool: ToolSpec, said: Sequence[str]) -> Arguments:
-    """What the arguments of a call may be, after these turns of the conversation, the newest last."""
+    """Return what the arguments of a call may be, after these turns (newest last)."""
     known = words(tool.name.replace("_", " ")) + words(tool.description)
     rules: list[str] = []
     starts = [start for turn in said for start in _spans(turn, frozenset(map(_stem, known)), rules)]
@@ -96,7 +96,10 @@ def words(text: str) -> list[str]:
 
 
 def spoken_numbers(text: str) -> list[int | float]:
-    """The numbers in a text, in digits or in words up to 99, and digits said one by one as one number."""
+    """Return the numbers in a text, in digits or in words up to 99.
+
+    Digits that are said one by one are one number.
+    """
     found: list[int | float] = []
     digits = ""
     last_ten = 0
@@ -129,7 +132,7 @@ def _stem(word: str) -> str:
 
 
 def _spans(turn: str, known: frozenset[str], rules: list[str]) -> list[str]:
-    """Add rules for the runs of words in a turn, and name those with which a run may begin.
+    """Add rules for the runs of words in a turn; return those that may begin one.
 
     A run neither begins nor ends with an empty word or one that the tool's own description uses.
     """

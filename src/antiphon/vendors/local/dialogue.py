@@ -56,7 +56,7 @@ def messages(context: Context, missing: Sequence[str] = ()) -> list[ChatMessage]
 
 
 def callable_tools(context: Context) -> tuple[ToolSpec, ...]:
-    """The tools that may be called now: none if the newest turn has called one already."""
+    """Return the tools that may be called: none if this turn has called one."""
     for entry in reversed(context.entries):
         match entry:
             case UserSaid():
@@ -69,7 +69,7 @@ def callable_tools(context: Context) -> tuple[ToolSpec, ...]:
 
 
 def newest(context: Context, tokens: int) -> Context:
-    """The context without its oldest turns, so that it is read in about this many tokens.
+    """Return the context without its oldest turns, in about this many tokens.
 
     They are left out in large steps: what is kept begins with the same turn for a long while.
     """
@@ -93,7 +93,7 @@ def one_line(text: str) -> str:
 
 
 def _add(chat: list[ChatMessage], role: str, content: str) -> None:
-    """Add to the chat so that it alternates: two turns of the user become one message.
+    """Add to the chat so that roles alternate: two turns of the user are joined.
 
     Where the agent speaks first, or twice, it answers an empty message of the user.
     """

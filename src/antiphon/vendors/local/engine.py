@@ -1,4 +1,4 @@
-"""llama.cpp inside this process, and which conversation lies in which part of its memory.
+"""llama.cpp in this process: which conversation uses which of its slots.
 
 https://github.com/xorbitsai/xllamacpp wraps llama.cpp's server, which is called here as a library. The server
 insists on listening somewhere: it is given a socket file that is gone before anybody can connect to it.
@@ -47,7 +47,7 @@ class Slot:
     """Set, it stops the warming at hand, which any other work on the slot makes needless."""
 
     def shared(self, prompt: list[ChatMessage]) -> int:
-        """How many messages of a prompt are in memory; -1 if it would displace another conversation.
+        """Return how many messages of a prompt are in memory; -1 for another's slot.
 
         The last message in memory may have become another one: it was what the user was thought to have said,
         or more than was heard of the agent. That it is the same conversation shows in what the user said
@@ -72,7 +72,10 @@ def _first_word(message: ChatMessage) -> str:
 
 
 class LlamaEngine:
-    """A model in memory, with slots for the conversations that spoke last, and one for short questions."""
+    """A model in memory, with slots for recent conversations.
+
+    One more slot is for short questions.
+    """
 
     def __init__(self, file: Path, slots: int, threads: int, context_tokens: int) -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
@@ -107,7 +110,7 @@ class LlamaEngine:
     async def answer(
         self, conversation: list[ChatMessage], request: dict[str, Any], *, warm: bool = False
     ) -> AsyncGenerator[Chunk, None]:
-        """The chunks of a streamed chat completion. Closing the generator stops the model.
+        """Yield the chunks of a chat completion; closing the generator stops it.
 
         `conversation` is the whole one, of which the request may hold only the end.
         """
@@ -135,7 +138,7 @@ class LlamaEngine:
                 yield chunk
 
     def tokens_a_second(self) -> float:
-        """How fast the model would write here if nothing else ran, at its best of three short tries.
+        """Return the tokens per second on an idle machine: the best of three tries.
 
         Counted in processor time, so that a machine that is busy just now is not taken for a slow one. The
         rest of this process must be idle.
@@ -157,7 +160,7 @@ class LlamaEngine:
     async def _work(
         self, slot: Slot, request: dict[str, Any], stop: threading.Event
     ) -> AsyncGenerator[Chunk, None]:
-        """Run a request in a slot's thread and give its chunks. Closing the generator sets `stop`."""
+        """Run a request in a slot's thread; yield its chunks. Closing sets `stop`."""
         loop = asyncio.get_running_loop()
         in_place = getattr(loop, "virtual", False)
         chunks: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue()

@@ -1,4 +1,7 @@
-"""A language model on this machine: whether a turn needs a tool, the tool's arguments, and what to say."""
+"""A language model on this machine.
+
+It decides whether a turn needs a tool, then the tool's arguments or what to say.
+"""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -49,7 +52,7 @@ class _Spent:
 
 
 class Llama(LanguageModel):
-    """Answers with a model of the catalogue, or with the chat model in any .gguf file.
+    """A model of the catalogue, or the chat model in any .gguf file.
 
     Without a name it is qwen2.5-coder-1.5b if that has been pulled and this machine writes more than 15
     tokens a second with it, and qwen2.5-coder-0.5b otherwise. An answer ends after `max_tokens`; the model
@@ -85,7 +88,7 @@ class Llama(LanguageModel):
         await self._resident.get()
 
     async def measure(self) -> float:
-        """How many tokens the model writes in a second on this machine; remembered beside the models."""
+        """Measure how many tokens per second the model writes here; remember it."""
         from ...models import Store
 
         engine, folder = await self._resident.get(), Store.here().folder
@@ -140,7 +143,7 @@ class Llama(LanguageModel):
         return next((tool for tool in tools if tool.name in names), None)
 
     async def _neutral_scores(self, tools: Sequence[ToolSpec], spent: _Spent) -> Scores:
-        """The mean score of each tool for utterances that need none; computed once for these tools."""
+        """Return each tool's mean score for utterances that need none; cached."""
         key = tuple(f"{tool.name} {tool.description}" for tool in tools)
         if key not in self._neutral:
             self._neutral[key] = mean(
@@ -257,7 +260,7 @@ def _file(model: str) -> Path:
 
 
 def _load(model: str, slots: int, threads: int, context_tokens: int) -> LlamaEngine:
-    """The engine for a model, or for the better of the two default ones that is quick enough here."""
+    """Return the engine for a model; "" is the better default that is fast enough."""
     from ...models import Store
 
     def made(name: str) -> LlamaEngine:

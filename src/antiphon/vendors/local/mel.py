@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import UsageError
 
-Floats = NDArray[np.float32]
+FloatArray = NDArray[np.float32]
 
 SAMPLE_RATE = 16000
 HOP = 160
@@ -22,14 +22,14 @@ WINDOW = 400
 BANDS = 80
 
 
-def samples(pcm: bytes) -> Floats:
+def samples(pcm: bytes) -> FloatArray:
     """Return 16-bit samples as floats between -1 and 1."""
     if len(pcm) % 2:
         raise UsageError(f"audio is 16-bit samples, two bytes each; these are {len(pcm)} bytes")
     return np.frombuffer(pcm, "<i2").astype(np.float32) * np.float32(1 / 32768)
 
 
-def features(audio: Floats, frames: int) -> Floats:
+def features(audio: FloatArray, frames: int) -> FloatArray:
     """Return (80, frames) of the audio, padded with at least 0.04 s of silence."""
     heard = mel_power(np.concatenate([audio, np.zeros(WINDOW, np.float32)]))
     power = np.zeros((frames, BANDS), np.float32)
@@ -37,7 +37,7 @@ def features(audio: Floats, frames: int) -> Floats:
     return compressed(power)
 
 
-def standardised_features(audio: Floats, frames: int) -> Floats:
+def standardised_features(audio: FloatArray, frames: int) -> FloatArray:
     """Return (80, frames) of silence followed by the audio.
 
     The whole is first scaled to mean 0 and variance 1.
@@ -55,7 +55,7 @@ def standardised_features(audio: Floats, frames: int) -> Floats:
     return compressed(np.concatenate([np.repeat(power[:1], alike, axis=0), power]))
 
 
-def mel_power(audio: Floats) -> Floats:
+def mel_power(audio: FloatArray) -> FloatArray:
     """Return (frames, 80): the energy of each band around every 160th sample.
 
     The first and the last sample are included.
@@ -66,7 +66,7 @@ def mel_power(audio: Floats) -> Floats:
     return energy.astype(np.float32, copy=False) @ _bands()
 
 
-def compressed(power: Floats) -> Floats:
+def compressed(power: FloatArray) -> FloatArray:
     """Return (80, frames): the energies in decibels, scaled to about -1 to 1.
 
     They are clipped at 80 dB below the loudest.
@@ -76,12 +76,12 @@ def compressed(power: Floats) -> Floats:
 
 
 @cache
-def _hann() -> Floats:
+def _hann() -> FloatArray:
     return np.hanning(WINDOW + 1)[:-1].astype(np.float32)
 
 
 @cache
-def _bands() -> Floats:
+def _bands() -> FloatArray:
     """Return (201, 80): the weights of the frequencies in each band.
 
     They are triangles of equal area, evenly spaced on Slaney's mel scale, 0 to 8 kHz.

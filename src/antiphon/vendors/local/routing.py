@@ -1,4 +1,4 @@
-"""Which tool does an utterance need, if any? A prompt for the question, and how its answer is judged.
+"""Tool routing: the prompt that asks for a tool, and how its answer is judged.
 
 A small model that holds a conversation with tools in its prompt calls them for everything, or copies what it
 did last. So the choice is a prompt of its own: examples from other fields, in which most utterances need no
@@ -63,7 +63,7 @@ def routing_prompt(tools: Sequence[ToolSpec], said: str, agent_said: str = "") -
 
 @dataclass(frozen=True, slots=True)
 class LastExchange:
-    """The end of a conversation: the newest turn of the user, and what was said before it."""
+    """The newest turn of the user, and what was said before it."""
 
     earlier: str = ""
     """The user's turn before the newest."""
@@ -94,7 +94,7 @@ def last_exchange(context: Context) -> LastExchange:
 
 
 def scores(tools: Sequence[ToolSpec], first_token: Mapping[str, float]) -> Scores:
-    """The score of each tool, given the logarithms of the probabilities of the likeliest first tokens."""
+    """Return each tool's score, from the log probabilities of the first token."""
     floor = min(first_token.values(), default=0.0)
 
     def beginning(name: str) -> float:
@@ -112,7 +112,7 @@ def mean(neutral: Sequence[Scores]) -> Scores:
 
 
 def needed(found: Scores, neutral: Scores, margin: float = MARGIN) -> tuple[str, ...]:
-    """The tool that an utterance needs, or none; several if their scores are the same."""
+    """Return the tool that an utterance needs, or none; several if scores tie."""
     net = {name: score - SHARE_OF_NEUTRAL * neutral[name] for name, score in found.items()}
     best = max(net.values(), default=-math.inf)
     return tuple(name for name, score in net.items() if score == best) if best > margin else ()

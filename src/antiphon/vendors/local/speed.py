@@ -1,4 +1,4 @@
-"""How fast a language model writes on this machine: measured once, and kept beside the models.
+"""The speed of language models on this machine, measured once and remembered.
 
 FOLDER/.speeds.json maps a model, the processor, its cores and the threads used to tokens a second. Whoever
 removes the file, or the model's line in it, has it measured again. It is what a quiet machine would do, by
@@ -34,7 +34,7 @@ class Measurement(TypedDict):
 
 
 def speed_of(engine: Measurable, folder: Path, model: str, threads: int) -> float:
-    """Measure a model and remember the result; a folder that cannot be written is no error."""
+    """Measure a model, and remember the result if the folder can be written."""
     speed = engine.tokens_a_second()
     known = _read(folder) | {_key(model, threads): Measurement(tokens_a_second=speed, when=time.time())}
     with suppress(OSError):
@@ -45,7 +45,7 @@ def speed_of(engine: Measurable, folder: Path, model: str, threads: int) -> floa
 
 
 def remembered(folder: Path, model: str, threads: int | None = None) -> float | None:
-    """Tokens a second as they were measured here; with no `threads` given, the best that was."""
+    """Return the measured tokens per second; the best, if `threads` is None."""
     found = [
         one
         for key, one in _read(folder).items()
@@ -58,7 +58,7 @@ def remembered(folder: Path, model: str, threads: int | None = None) -> float | 
 
 
 def machine() -> str:
-    """The processor and its cores, in words; a folder of models may be carried to another machine."""
+    """Return the processor's name and cores: the folder may move to another machine."""
     name = platform.processor() or platform.machine()
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -30,7 +30,7 @@ NO_SPEECH, UNSURE = 0.6, -1.0  # thresholds: probability of no speech, mean log 
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class WhisperWords:
     """The words of a stretch of audio."""
 
     text: str
@@ -47,11 +47,11 @@ class _Utterance:
 
     pcm: bytearray = field(default_factory=bytearray)
     fresh: bool = False
-    settled: list[Words] = field(default_factory=list[Words])
-    words: asyncio.Task[Words] | None = None
+    settled: list[WhisperWords] = field(default_factory=list[WhisperWords])
+    words: asyncio.Task[WhisperWords] | None = None
 
 
-_Ask = tuple[_Utterance, asyncio.Task[Words], bool]
+_Ask = tuple[_Utterance, asyncio.Task[WhisperWords], bool]
 
 
 class _Tokenizer(Protocol):
@@ -78,7 +78,7 @@ class _Model:
     def knows(self, language: str) -> bool:
         return self._tokenizer.token_to_id(f"<|{language}|>") is not None
 
-    def words(self, pcm: bytes, language: str | None) -> Words:
+    def words(self, pcm: bytes, language: str | None) -> WhisperWords:
         """Transcribe at most SPEECH samples."""
         audio = samples(pcm)
         seconds = len(audio) / SAMPLE_RATE
@@ -102,8 +102,8 @@ class _Model:
         doubt, score = result.no_speech_prob, result.scores[0]
         text = self._tokenizer.decode(ids[:kept]).strip()
         if noise(doubt, score, looped=kept < len(ids)) or not any(map(str.isalnum, text)):
-            return Words("", language)
-        return Words(text, language)
+            return WhisperWords("", language)
+        return WhisperWords(text, language)
 
     def _prompt(self, language: str) -> list[int | None]:
         task = [f"<|{language}|>", "<|transcribe|>"] if self._whisper.is_multilingual else []
@@ -194,7 +194,7 @@ class Whisper(SpeechToText):
             if item.final:
                 utterance = _Utterance()
 
-    async def _words(self, utterance: _Utterance, pcm: bytes) -> Words:
+    async def _words(self, utterance: _Utterance, pcm: bytes) -> WhisperWords:
         """Transcribe an utterance.
 
         If it is too long for a window, the words of its beginning become final.
@@ -210,7 +210,7 @@ class Whisper(SpeechToText):
         if len(pcm) > 2 * NOTHING:
             parts.append(await run(model.words, pcm, language))
         text = " ".join(words.text for words in parts if words.text)
-        return Words(text, parts[0].language if parts else language)
+        return WhisperWords(text, parts[0].language if parts else language)
 
 
 def quiet_place(pcm: bytes) -> int:

@@ -20,7 +20,7 @@ import numpy as np
 
 from ...errors import ConfigurationError, UnavailableError
 from ...services.ports import Speech, TextToSpeech, Word
-from .mel import Floats
+from .mel import FloatArray
 from .resident import Resident, library
 
 SAMPLE_RATE = 24000
@@ -123,7 +123,7 @@ class _Voice:
         phonemes[-1] = 0
         inputs = {"ids": np.array([phonemes], np.int64), "speed": np.array([speed], np.float32)}
         outputs = self._hibari.sess.run(None, inputs)
-        audio: Floats = self._wave(*(part[0] for part in outputs[:6]), np.random.default_rng(0))
+        audio: FloatArray = self._wave(*(part[0] for part in outputs[:6]), np.random.default_rng(0))
         loud = np.flatnonzero(np.abs(audio) > FAINT)
         if not len(loud):
             return b"", []

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import ConfigurationError, UsageError
 from ...services.ports import VoiceActivity
-from .mel import Floats
+from .mel import FloatArray
 from .resident import OnnxSession, Resident, onnx_session
 
 WINDOWS = {16000: 512, 8000: 256}
@@ -78,7 +78,7 @@ class _Stream:
     def __init__(self, window: int) -> None:
         self.window_bytes = 2 * window
         self.row = bytes(self.window_bytes // 8)  # context and window; silence before the first
-        self.state: Floats = np.zeros((2, 1, 128), np.float32)
+        self.state: FloatArray = np.zeros((2, 1, 128), np.float32)
 
     def advance(self, window: bytes) -> None:
         if len(window) != self.window_bytes:

@@ -19,9 +19,9 @@ from antiphon.transports.telephony.port import (
     AudioFormat,
     CallDetails,
     CallerAudio,
+    CallEvent,
     CallStarted,
     Codec,
-    Event,
     SendBack,
 )
 from antiphon.transports.telephony.providers import available, provider
@@ -179,7 +179,7 @@ def test_half_a_sample_is_refused(written: AudioFormat) -> None:
 
 def heard(codec: Codec, *chunks: int) -> list[int]:
     """Which chunks come out, when these come in."""
-    events: list[Event] = []
+    events: list[CallEvent] = []
     for chunk in chunks:
         payload = b64encode(bytes([chunk % 256]) * 160).decode()
         message = {"event": "media", "media": {"track": "inbound", "chunk": str(chunk), "payload": payload}}

@@ -9,7 +9,7 @@ from antiphon.errors import UsageError
 from antiphon.testing import run_virtual
 from antiphon.vendors.local import eot
 from antiphon.vendors.local.eot import SmartTurn
-from antiphon.vendors.local.mel import Floats
+from antiphon.vendors.local.mel import FloatArray
 from antiphon.vendors.local.resident import Resident
 
 
@@ -17,7 +17,7 @@ class Shown:
     """Remembers what it is shown, and answers 0.75."""
 
     def __init__(self) -> None:
-        self.features: list[Floats] = []
+        self.features: list[FloatArray] = []
 
     def run(self, output_names: None, inputs: dict[str, Any]) -> list[Any]:
         assert inputs["input_features"].shape == (1, 80, 800)

@@ -7,7 +7,7 @@ from antiphon.errors import UsageError
 from antiphon.vendors.local.mel import (
     BANDS,
     HOP,
-    Floats,
+    FloatArray,
     compressed,
     features,
     mel_power,
@@ -16,7 +16,7 @@ from antiphon.vendors.local.mel import (
 )
 
 
-def chirp() -> Floats:
+def chirp() -> FloatArray:
     """Two seconds from 100 Hz upwards, swelling three times a second."""
     t = np.arange(32000) / 16000
     wave = 0.3 * np.sin(2 * np.pi * (100 * t + 900 * t * t)) * (1 + np.sin(2 * np.pi * 3 * t)) / 2

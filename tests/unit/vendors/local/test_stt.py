@@ -14,7 +14,7 @@ from antiphon.services.ports import AudioChunk, Flush, Recognized
 from antiphon.testing import run_virtual
 from antiphon.vendors.local import stt
 from antiphon.vendors.local.resident import Resident
-from antiphon.vendors.local.stt import SPEECH, Whisper, Words, noise, quiet_place, without_loop
+from antiphon.vendors.local.stt import SPEECH, Whisper, WhisperWords, noise, quiet_place, without_loop
 
 SECOND = AudioChunk(b"\x01\x00" * 16000)
 
@@ -31,12 +31,12 @@ class Lengths:
     def knows(self, language: str) -> bool:
         return language in ("en", "de")
 
-    def words(self, pcm: bytes, language: str | None) -> Words:
+    def words(self, pcm: bytes, language: str | None) -> WhisperWords:
         seconds = len(pcm) / 32000
         self.asked.append(seconds)
         self.begun.set()
         assert self.free.wait(10)
-        return Words(f"{seconds:g} s", language or "fr")
+        return WhisperWords(f"{seconds:g} s", language or "fr")
 
 
 @pytest.fixture

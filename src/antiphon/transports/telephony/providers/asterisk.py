@@ -20,15 +20,15 @@ from ..port import (
     AudioFormat,
     CallDetails,
     CallerAudio,
+    CallEvent,
     CallStarted,
     DialRequest,
-    Event,
     Flow,
     MarkPlayed,
-    Message,
     Provider,
     RestRequest,
     TransferRequest,
+    WireMessage,
 )
 from ..rest import require_text
 from ..signatures import basic_auth
@@ -51,7 +51,7 @@ class Asterisk:
         self._json = False
         self._pending_marks: list[str] = []
 
-    def feed(self, message: Message) -> Sequence[Event]:
+    def feed(self, message: WireMessage) -> Sequence[CallEvent]:
         """Parse media, or an event in either form of control."""
         if len(message) > LONGEST:
             raise BadResponseError(f"a message of {len(message)} bytes; the limit is {LONGEST}")

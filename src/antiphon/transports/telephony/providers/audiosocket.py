@@ -15,7 +15,16 @@ from uuid import UUID
 from ....errors import BadResponseError
 from ...wire import Wire
 from ..messages import key_pressed
-from ..port import AudioFormat, CallDetails, CallerAudio, CallStarted, CallStopped, Event, Message, Provider
+from ..port import (
+    AudioFormat,
+    CallDetails,
+    CallerAudio,
+    CallEvent,
+    CallStarted,
+    CallStopped,
+    Provider,
+    WireMessage,
+)
 
 __all__ = ["PROVIDER", "AudioSocketWire", "serve"]
 
@@ -31,7 +40,7 @@ class AudioSocket:
 
     packet = 0.02
 
-    def feed(self, message: Message) -> Sequence[Event]:
+    def feed(self, message: WireMessage) -> Sequence[CallEvent]:
         """Parse a message."""
         if isinstance(message, str) or len(message) < 3 or len(message) != 3 + int.from_bytes(message[1:3]):
             raise BadResponseError("this is not a message of AudioSocket")

@@ -17,19 +17,19 @@ from ..port import (
     Account,
     CallDetails,
     CallerAudio,
+    CallEvent,
     CallStarted,
     CallStopped,
     DialRequest,
     Document,
-    Event,
     Flow,
     IncomingCall,
-    Message,
     Provider,
     RestRequest,
     TransferRequest,
     WebhookAnswer,
     WebhookRequest,
+    WireMessage,
 )
 from ..rest import require_text
 from ..signatures import basic_auth
@@ -58,7 +58,7 @@ class Bandwidth:
 
     packet = 0.02
 
-    def feed(self, message: Message) -> Sequence[Event]:
+    def feed(self, message: WireMessage) -> Sequence[CallEvent]:
         """Parse a message. Raises BadResponseError if it is malformed."""
         said: BandwidthMessage = decode_message(_said, message)
         match said:

@@ -15,7 +15,7 @@ import msgspec
 
 from ....errors import BadResponseError
 from ..messages import LONGEST, audio_format, decode_message, text_at, text_values
-from ..port import CallDetails, CallerAudio, CallStarted, Event, Message, Provider
+from ..port import CallDetails, CallerAudio, CallEvent, CallStarted, Provider, WireMessage
 from ..signatures import basic_auth
 
 __all__ = ["PROVIDER"]
@@ -32,7 +32,7 @@ class FreeSwitch:
         self._started = False
         self._before = MEDIA.replace("RATE", "8000")
 
-    def feed(self, message: Message) -> Sequence[Event]:
+    def feed(self, message: WireMessage) -> Sequence[CallEvent]:
         """Parse audio, or the call's metadata, which is the first text message."""
         if len(message) > LONGEST:
             raise BadResponseError(f"a message of {len(message)} bytes; the limit is {LONGEST}")

@@ -21,14 +21,14 @@ from ..port import (
     Account,
     CallDetails,
     CallerAudio,
+    CallEvent,
     CallStarted,
     CallStopped,
-    Event,
-    Message,
     Proof,
     Provider,
     SendBack,
     WebhookRequest,
+    WireMessage,
 )
 from ..signatures import account_secret, equal
 
@@ -63,7 +63,7 @@ class Genesys:
         self._is_probe = False
         self._channels = 1
 
-    def feed(self, message: Message) -> Sequence[Event]:
+    def feed(self, message: WireMessage) -> Sequence[CallEvent]:
         """Parse audio or an event."""
         if isinstance(message, bytes):
             if len(message) > LONGEST:
@@ -115,7 +115,7 @@ class Genesys:
     def _disconnect(self, variables: dict[str, str]) -> str:
         return self._message("disconnect", {"reason": "completed", "outputVariables": variables})
 
-    def _open(self, said: GenesysMessage) -> Sequence[Event]:
+    def _open(self, said: GenesysMessage) -> Sequence[CallEvent]:
         about = said.parameters or {}
         spoken = [offer for offer in _listed(about.get("media")) if _is_supported(offer)]
         chosen = min(spoken, key=lambda offer: len(offer["channels"]), default=None)

@@ -23,20 +23,20 @@ from ..port import (
     Account,
     CallDetails,
     CallerAudio,
+    CallEvent,
     CallStarted,
     DialRequest,
     Document,
-    Event,
     Flow,
     IncomingCall,
     MarkPlayed,
-    Message,
     Proof,
     Provider,
     RestRequest,
     TransferRequest,
     WebhookAnswer,
     WebhookRequest,
+    WireMessage,
 )
 from ..rest import require_text
 from ..signatures import account_secret, equal, missing_package
@@ -55,7 +55,7 @@ class Vonage:
 
     packet = 0.02
 
-    def feed(self, message: Message) -> Sequence[Event]:
+    def feed(self, message: WireMessage) -> Sequence[CallEvent]:
         """Parse audio or an event."""
         if isinstance(message, bytes):
             if len(message) > LONGEST:
