@@ -99,6 +99,7 @@ class LoopHost:
         except BaseException:
             await session.abandon()
             raise
+        await asyncio.sleep(0)  # when many callers come at once, running calls go on between two of them
         return session
 
     async def agent(self, opening: Opening) -> AgentDefinition:

@@ -3,35 +3,40 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from ..errors import BadResponseError, TheyErred
+from ..errors import BadResponseError, NothingSaidError, RateLimitError, TheyErred
 from ..frames import Failed, Frame, Generated, Prime, Prompt, Signal, Text, ToolCall, Usage
 from ..processor import on
 from ..stage import Stage, Work
 from .ports import LanguageModel, TextDelta, TokenUsage
-from .streams import closing, ready
+from .streams import closing, has_words, ready
+from .vendor_values import token_count
 
 __all__ = ["LLM"]
 
 TRIES = 2
 RETRY_AFTER = 0.2  # seconds
+MOST_TEXT = 100_000  # characters of one answer
+MOST_CALLS = 128  # tool calls of one answer
 
 
 class LLM(Stage):
     """A stage that answers a Prompt with Text, then Generated with the tool calls.
 
-    `first_within`, `next_within`: seconds that the first token and each further one may take. A retryable
-    failure is tried again, as long as nothing has been said.
+    `first_within`: seconds, all tries together, that the first word may take; None means the service's own.
+    `next_within`: seconds that each further token may take. A retryable failure is tried again, as long as
+    nothing has been said; an answer without words or tool calls is such a failure.
     """
 
     scope = "reply"
 
     def __init__(
-        self, service: LanguageModel, *, first_within: float = 10.0, next_within: float = 5.0
+        self, service: LanguageModel, *, first_within: float | None = None, next_within: float = 5.0
     ) -> None:
         self.service = service
-        self.first_within = first_within
+        self.first_within = service.first_within if first_within is None else first_within
         self.next_within = next_within
         self._priming: Work | None = None
+        self._worded = 0  # the last reply in which the model said a word
 
     async def open(self) -> None:
         """Load the model and connect."""
@@ -64,44 +69,68 @@ class LLM(Stage):
 
     async def _answer(self, work: Work, prompt: Prompt, at: int) -> AsyncGenerator[Frame | Signal, None]:
         calls: list[ToolCall] = []
-        for attempt in range(TRIES):
+        due = self.session.clock.now() + self.first_within
+        work.expect("the first word", self.first_within)
+        for tries_left in reversed(range(TRIES)):
             said = False
-            work.expect("the first token", self.first_within)
             try:
                 async with aclosing(self._ask(prompt, at, calls)) as answer:
                     async for frame in answer:
-                        work.relax()
-                        said = True
+                        if isinstance(frame, Text):
+                            said = True
+                            work.relax()  # the queue behind may hold it
                         yield frame
                         await self.session.clock.sleep(0)  # lets the TTS stage run during a burst of tokens
-                        work.expect("the next token", self.next_within)
+                        if said:
+                            work.expect("the next token", self.next_within)
+                if not said and not calls:
+                    raise NothingSaidError("the language model ended its answer without a word")
                 break
             except TheyErred as error:
-                if not work.alive or said or calls or not error.retryable or attempt + 1 == TRIES:
+                asked = error.retry_after if isinstance(error, RateLimitError) else None
+                wait = max(RETRY_AFTER, asked or 0.0)
+                again = tries_left and error.retryable and self.session.clock.now() + wait < due
+                if not work.alive or said or calls or not again:
+                    if isinstance(error, NothingSaidError) and self._worded == prompt.reply:
+                        break  # after a tool's result there may be nothing to add
                     raise
                 self.session.signals.report(
                     self, Failed(self.name, type(error).__name__, str(error), prompt.reply, True, True, True)
                 )
-            finally:
-                work.relax()
-            await self.session.clock.sleep(RETRY_AFTER)
+            await self.session.clock.sleep(wait)
+        work.relax()
         yield Generated(prompt.reply, tuple(calls))
 
     async def _ask(
         self, prompt: Prompt, at: int, calls: list[ToolCall]
     ) -> AsyncGenerator[Frame | Signal, None]:
+        """Yield what the service answers, checked. Text is held back until there is a word in it."""
+        reply = self.session.reply
+        voiced = reply is None or reply.voiced
+        start, held, worded = at, "", False
         async with closing(self.service.generate(prompt.context)) as answer:
             async for item in answer:
                 match item:
-                    case TextDelta(text):
-                        if text:
+                    case TextDelta(str(text)):
+                        held += text
+                        worded = worded or has_words(held, voiced)
+                        if at - start + len(held) > MOST_TEXT:
+                            raise BadResponseError(f"an answer of more than {MOST_TEXT} characters")
+                        if held and worded:
+                            text, held = held if at > start else held.lstrip(), ""
+                            self._worded = prompt.reply
                             yield Text(prompt.reply, text, at)
                             at += len(text)
-                    case ToolCall():
+                    case ToolCall(str(), str(), str()):
+                        if len(calls) == MOST_CALLS:
+                            raise BadResponseError(f"an answer with more than {MOST_CALLS} tool calls")
                         calls.append(item)
-                    case TokenUsage(read, written, cached):
-                        yield Usage(self.name, "tokens read", read, prompt.reply)
-                        yield Usage(self.name, "tokens written", written, prompt.reply)
-                        yield Usage(self.name, "tokens cached", cached, prompt.reply)
+                    case TokenUsage():
+                        for unit, amount in (
+                            ("tokens read", item.read),
+                            ("tokens written", item.written),
+                            ("tokens cached", item.cached),
+                        ):
+                            yield Usage(self.name, unit, token_count(amount), prompt.reply)
                     case _:
-                        raise BadResponseError(f"the language model yielded a {type(item).__name__}")
+                        raise BadResponseError(f"the language model yielded {str(item)[:80]}")

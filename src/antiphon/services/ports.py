@@ -200,6 +200,9 @@ class TokenUsage:
 class LanguageModel(Service, Protocol):
     """A service that continues a conversation."""
 
+    first_within: float = 7.0
+    """Seconds, all tries together, that the first word may take before the service counts as stalled."""
+
     def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Answer the context: text and tool calls in any order, then its usage."""
         ...
