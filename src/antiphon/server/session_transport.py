@@ -158,7 +158,7 @@ def _rtvi(opening: Opening, settings: ServerSettings) -> "RTVI":
     """The client protocol of a session; it also measures the session's latency."""
     from ..rtvi import RTVI
 
-    return RTVI(agent=opening.agent, report=settings.report, observe=settings.observed)
+    return RTVI(agent=opening.agent, report=settings.reported, observe=settings.observed)
 
 
 def _required(what: T | None, opening: Opening) -> T:

@@ -1,16 +1,21 @@
 """The stage that asks the language model."""
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from ..encodable import encodable_data
 from ..errors import BadResponseError, TheyErred
-from ..frames import Failed, Frame, Generated, Prime, Prompt, Signal, Text, ToolCall, Usage
+from ..frames import Failed, Frame, Generated, Measured, Prime, Prompt, Signal, Text, ToolCall, Usage
 from ..processor import on
 from ..stage import Stage, Work
 from .ports import LanguageModel, TextDelta, TokenUsage
-from .streams import closing, ready
+from .reasoning import ReasoningFilter, answers
+from .streams import ready
 
 __all__ = ["LLM"]
+
+logger = logging.getLogger("antiphon.llm")
 
 TRIES = 2
 RETRY_AFTER = 0.2  # seconds
@@ -58,7 +63,7 @@ class LLM(Stage):
             self.push(Generated(signal.reply, failed=True))
 
     async def _prime(self, frame: Prime) -> AsyncGenerator[Frame | Signal, None]:
-        await self.service.warm(frame.context)
+        await self.service.warm(encodable_data(frame.context))
         return
         yield
 
@@ -68,7 +73,7 @@ class LLM(Stage):
             said = False
             work.expect("the first token", self.first_within)
             try:
-                async with aclosing(self._ask(prompt, at, calls)) as answer:
+                async with aclosing(self._ask(work, prompt, at, calls)) as answer:
                     async for frame in answer:
                         work.relax()
                         said = True
@@ -88,13 +93,22 @@ class LLM(Stage):
         yield Generated(prompt.reply, tuple(calls))
 
     async def _ask(
-        self, prompt: Prompt, at: int, calls: list[ToolCall]
+        self, work: Work, prompt: Prompt, at: int, calls: list[ToolCall]
     ) -> AsyncGenerator[Frame | Signal, None]:
-        async with closing(self.service.generate(prompt.context)) as answer:
+        reasoning, asked = ReasoningFilter(), self.session.clock.now()
+        reasons = False
+        stream = self.service.generate(encodable_data(prompt.context))
+        async with aclosing(answers(stream, reasoning)) as answer:
             async for item in answer:
                 match item:
                     case TextDelta(text):
-                        if text:
+                        if reasoning.length and not text:  # it is at work
+                            reasons = True
+                            work.expect("the next token", self.next_within)
+                        elif text:
+                            if reasons:
+                                reasons = False
+                                yield self._reasoned(reasoning, asked, prompt.reply)
                             yield Text(prompt.reply, text, at)
                             at += len(text)
                     case ToolCall():
@@ -105,3 +119,10 @@ class LLM(Stage):
                         yield Usage(self.name, "tokens cached", cached, prompt.reply)
                     case _:
                         raise BadResponseError(f"the language model yielded a {type(item).__name__}")
+
+    def _reasoned(self, reasoning: ReasoningFilter, asked: float, reply: int) -> Measured:
+        """Log what the model reasoned before its answer; returns how long it took."""
+        logger.debug(
+            "the model reasoned before its answer, which is not spoken: %s", reasoning.reasoning.strip()
+        )
+        return Measured(self.name, "reasoning", self.session.clock.now() - asked, reply)

@@ -18,7 +18,7 @@ from antiphon.vendors.local.tts import LONGEST, Hibari, Reading, as_output, port
 class Syllables:
     """Speaks every letter for 0.05 s, sentence by sentence, and times each word."""
 
-    def sentences(self, text: str) -> list[str]:
+    def sentences(self, text: str, before: str = "") -> list[str]:
         return [sentence for sentence in re.findall(r"[^.]+\.?", text) if re.search(r"\w", sentence)]
 
     def say(self, sentence: str, speed: float) -> tuple[bytes, list[tuple[int, int]]]:
@@ -108,7 +108,7 @@ def test_words_are_found_in_the_text_that_they_are_read_from(
         ("$12345678.90", "$12345678.90"),
         ("9" * 40, " ".join("9" * 40)),
         ("➊ 20 m² İzmir é", "1 20 m² Izmir é"),
-        ("-" * 200, f"{'-' * 60} {'-' * 60} {'-' * 60} {'-' * 20}"),
+        ("ab" * 100, " ".join(["ab" * 30] * 3 + ["ab" * 10])),
         ("1" + ",000" * 20, " ".join("1" + "000" * 20)),
     ],
 )
