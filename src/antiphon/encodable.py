@@ -5,10 +5,10 @@ was cut in UTF-16. One of them in the history would make every later request fai
 enters a session, and once more where a request, a message or a line of the journal is written.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -53,32 +53,42 @@ def encodable_data(value: T) -> T:
     Returns the very same object if there is nothing to mend. Fields of dataclasses that may hold any value
     are left alone, since they are mended when they are read from JSON or written as JSON.
     """
-    mended: Any = value
-    if isinstance(value, str):
-        mended = encodable(value)
-    elif isinstance(value, dict):
-        mended = _dict(value)  # pyright: ignore[reportUnknownArgumentType]
-    elif isinstance(value, list | tuple):
-        items: list[Any] = [encodable_data(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-        if any(new is not old for new, old in zip(items, value, strict=True)):  # pyright: ignore[reportUnknownArgumentType]
-            mended = items if isinstance(value, list) else tuple(items)
-    elif is_dataclass(value) and not isinstance(value, type):
-        kind: type = type(value)
-        changes: dict[str, Any] = {}
-        for name in _fields(kind):
-            old: Any = getattr(value, name)
-            if (new := encodable_data(old)) is not old:
-                changes[name] = new
-        mended = replace(value, **changes) if changes else value
+    mended: Any = _mended(value)
     return mended
 
 
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return _dict(cast(dict[Any, Any], value))
+    if isinstance(value, list | tuple):
+        old = cast(Sequence[Any], value)
+        items = [_mended(item) for item in old]
+        if all(new is same for new, same in zip(items, old, strict=True)):
+            return old
+        return items if isinstance(value, list) else tuple(items)
+    if is_dataclass(value) and not isinstance(value, type):
+        return _dataclass(value)
+    return value
+
+
 def _dict(value: dict[Any, Any]) -> dict[Any, Any]:
-    items = [(encodable_data(key), encodable_data(item)) for key, item in value.items()]
+    items = [(_mended(key), _mended(item)) for key, item in value.items()]
     same = all(
         new is old and now is then for (new, now), (old, then) in zip(items, value.items(), strict=True)
     )
     return value if same else dict(items)
+
+
+def _dataclass(value: Any) -> Any:
+    kind: Any = type(value)
+    changes: dict[str, Any] = {}
+    for name in _fields(kind):
+        old: Any = getattr(value, name)
+        if (new := _mended(old)) is not old:
+            changes[name] = new
+    return replace(value, **changes) if changes else value
 
 
 @cache

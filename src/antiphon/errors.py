@@ -9,6 +9,7 @@
         ├── RateLimitError      too many requests; `retry_after` seconds, if they said so
         ├── UnavailableError    could not be reached, or is broken
         ├── BadResponseError    answered with something that the protocol does not allow
+        ├── NothingSaidError    ended an answer that has no words
         └── ServiceTimeoutError did not answer in time
 
 A message says what happened, why, and what to do. In a session an error is data: `frames.Failed`.
@@ -61,6 +62,12 @@ class UnavailableError(TheyErred):
 
 class BadResponseError(TheyErred):
     """The service answered with something that its protocol does not allow."""
+
+
+class NothingSaidError(TheyErred):
+    """The model ended its answer without a word or a tool call: filtered, cut off, or simply empty."""
+
+    retryable = True
 
 
 class ServiceTimeoutError(TheyErred):

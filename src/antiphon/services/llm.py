@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from ..encodable import encodable_data
-from ..errors import BadResponseError, TheyErred
+from ..errors import BadResponseError, NothingSaidError, RateLimitError, TheyErred
 from ..frames import Failed, Frame, Generated, Measured, Prime, Prompt, Signal, Text, ToolCall, Usage
 from ..processor import on
 from ..stage import Stage, Work
 from .ports import LanguageModel, TextDelta, TokenUsage
 from .reasoning import ReasoningFilter, answers
-from .streams import ready
+from .streams import has_words, ready
+from .vendor_values import token_count
 
 __all__ = ["LLM"]
 
@@ -19,24 +20,29 @@ logger = logging.getLogger("antiphon.llm")
 
 TRIES = 2
 RETRY_AFTER = 0.2  # seconds
+REASONING_WITHIN = 30.0  # seconds that a model may reason in its answer before the first word
+MOST_TEXT = 100_000  # characters of one answer
+MOST_CALLS = 128  # tool calls of one answer
 
 
 class LLM(Stage):
     """Answers a Prompt: Text as it comes, then Generated with the tools that the model wants called.
 
-    `first_within`, `next_within`: seconds that the first token and each further one may take. A retryable
-    failure is tried again, as long as nothing has been said.
+    `first_within`: seconds, all tries together, that the first word may take; None means the service's own.
+    `next_within`: seconds that each further token may take. A retryable failure is tried again, as long as
+    nothing has been said; an answer without words or tool calls is such a failure.
     """
 
     scope = "reply"
 
     def __init__(
-        self, service: LanguageModel, *, first_within: float = 10.0, next_within: float = 5.0
+        self, service: LanguageModel, *, first_within: float | None = None, next_within: float = 5.0
     ) -> None:
         self.service = service
-        self.first_within = first_within
+        self.first_within = service.first_within if first_within is None else first_within
         self.next_within = next_within
         self._priming: Work | None = None
+        self._worded = 0  # the last reply in which the model said a word
 
     async def open(self) -> None:
         """Load the model and connect."""
@@ -69,60 +75,81 @@ class LLM(Stage):
 
     async def _answer(self, work: Work, prompt: Prompt, at: int) -> AsyncGenerator[Frame | Signal, None]:
         calls: list[ToolCall] = []
-        for attempt in range(TRIES):
+        due = self.session.clock.now() + self.first_within
+        work.expect("the first word", self.first_within)
+        for tries_left in reversed(range(TRIES)):
             said = False
-            work.expect("the first token", self.first_within)
             try:
                 async with aclosing(self._ask(work, prompt, at, calls)) as answer:
                     async for frame in answer:
-                        work.relax()
-                        said = True
+                        if isinstance(frame, Text):
+                            said = True
+                            work.relax()  # the queue behind may hold it
                         yield frame
                         await self.session.clock.sleep(0)  # lets the TTS stage run during a burst of tokens
-                        work.expect("the next token", self.next_within)
+                        if said:
+                            work.expect("the next token", self.next_within)
+                if not said and not calls:
+                    raise NothingSaidError("the language model ended its answer without a word")
                 break
             except TheyErred as error:
-                if not work.alive or said or calls or not error.retryable or attempt + 1 == TRIES:
+                asked = error.retry_after if isinstance(error, RateLimitError) else None
+                wait = max(RETRY_AFTER, asked or 0.0)
+                again = tries_left and error.retryable and self.session.clock.now() + wait < due
+                if not work.alive or said or calls or not again:
+                    if isinstance(error, NothingSaidError) and self._worded == prompt.reply:
+                        break  # after a tool's result there may be nothing to add
                     raise
                 self.session.signals.report(
                     self, Failed(self.name, type(error).__name__, str(error), prompt.reply, True, True, True)
                 )
-            finally:
-                work.relax()
-            await self.session.clock.sleep(RETRY_AFTER)
+            await self.session.clock.sleep(wait)
+        work.relax()
         yield Generated(prompt.reply, tuple(calls))
 
     async def _ask(
         self, work: Work, prompt: Prompt, at: int, calls: list[ToolCall]
     ) -> AsyncGenerator[Frame | Signal, None]:
+        """Yield what the service answers, checked. Text is held back until there is a word in it."""
+        reply = self.session.reply
+        voiced = reply is None or reply.voiced
+        start, held, worded = at, "", False
         reasoning, asked = ReasoningFilter(), self.session.clock.now()
-        reasons = False
-        stream = self.service.generate(encodable_data(prompt.context))
-        async with aclosing(answers(stream, reasoning)) as answer:
+        stream = answers(self.service.generate(encodable_data(prompt.context)), reasoning)
+        async with aclosing(stream) as answer:
             async for item in answer:
                 match item:
-                    case TextDelta(text):
-                        if reasoning.length and not text:  # it is at work
-                            reasons = True
-                            work.expect("the next token", self.next_within)
-                        elif text:
-                            if reasons:
-                                reasons = False
+                    case TextDelta(str(text)):
+                        held += text
+                        worded = worded or has_words(held, voiced)
+                        if reasoning.spans and not worded:
+                            left = asked + REASONING_WITHIN - self.session.clock.now()
+                            work.expect("the end of its reasoning", max(0.0, min(self.next_within, left)))
+                        if at - start + len(held) > MOST_TEXT:
+                            raise BadResponseError(f"an answer of more than {MOST_TEXT} characters")
+                        if held and worded:
+                            text, held = held if at > start else held.lstrip(), ""
+                            self._worded = prompt.reply
+                            if reasoning.spans and at == start:
                                 yield self._reasoned(reasoning, asked, prompt.reply)
                             yield Text(prompt.reply, text, at)
                             at += len(text)
-                    case ToolCall():
+                    case ToolCall(str(), str(), str()):
+                        if len(calls) == MOST_CALLS:
+                            raise BadResponseError(f"an answer with more than {MOST_CALLS} tool calls")
                         calls.append(item)
-                    case TokenUsage(read, written, cached):
-                        yield Usage(self.name, "tokens read", read, prompt.reply)
-                        yield Usage(self.name, "tokens written", written, prompt.reply)
-                        yield Usage(self.name, "tokens cached", cached, prompt.reply)
+                    case TokenUsage():
+                        for unit, amount in (
+                            ("tokens read", item.read),
+                            ("tokens written", item.written),
+                            ("tokens cached", item.cached),
+                        ):
+                            yield Usage(self.name, unit, token_count(amount), prompt.reply)
                     case _:
-                        raise BadResponseError(f"the language model yielded a {type(item).__name__}")
+                        raise BadResponseError(f"the language model yielded {str(item)[:80]}")
 
     def _reasoned(self, reasoning: ReasoningFilter, asked: float, reply: int) -> Measured:
         """Log what the model reasoned before its answer; returns how long it took."""
-        logger.debug(
-            "the model reasoned before its answer, which is not spoken: %s", reasoning.reasoning.strip()
-        )
-        return Measured(self.name, "reasoning", self.session.clock.now() - asked, reply)
+        seconds = self.session.clock.now() - asked
+        logger.debug("reasoning that is not spoken (%.1f s): %s", seconds, reasoning.reasoning.strip())
+        return Measured(self.name, "reasoning", seconds, reply)

@@ -1,44 +1,50 @@
 """A driver for all language models that speak OpenAI's chat completions: such a vendor is mostly data.
 
-Protocol: https://platform.openai.com/docs/api-reference/chat/create, streamed as server-sent events. A tool
-call comes in fragments by index: its id and name first, then pieces of its arguments.
+Protocol: https://platform.openai.com/docs/api-reference/chat/create, streamed as server-sent events. What
+endpoints that "speak OpenAI" send differs, and is read leniently where its meaning is plain.
 """
 
-import json
+import logging
 import os
-from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator, Sequence
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..context import AgentSaid, Attachment, Context, ToolAnswered, UserSaid
-from ..errors import (
-    AuthenticationError,
-    BadResponseError,
-    ConfigurationError,
-    RateLimitError,
-    ServiceTimeoutError,
-    TheyErred,
-    UnavailableError,
-    UsageError,
-)
+from ..context import Context
+from ..errors import BadResponseError, ConfigurationError, NothingSaidError, TheyErred, UnavailableError
 from ..frames import ToolCall
+from .chat_messages import messages, tools, with_strict_turns
+from .event_stream import MOST, ServerEvent
+from .http_client import HttpClient, body, events, refusal
 from .ports import LanguageModel, TextDelta, TokenUsage
+from .streams import has_words
+from .tool_call_fragments import ToolCallFragments
+from .vendor_values import fields, items, json_object, plain_text, reason_in, token_count
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["ChatCompletions", "messages"]
+__all__ = ["ChatCompletions"]
 
-CONNECT_WITHIN = 5.0  # seconds
-INTERRUPTED = " […]"  # follows what was heard of a reply that the user interrupted
+logger = logging.getLogger("antiphon.services")
+
+USAGE_WITHIN = 0.5  # seconds after the answer's end in which its usage may come
+CLOSED_WITHIN = (
+    0.1  # seconds after the last event in which the response may end, so that its connection is kept
+)
+STRICT_TURNS = re.compile(r"roles? must alternate|alternat\w+ (between )?(roles|user)", re.IGNORECASE)
 
 
 class ChatCompletions(LanguageModel):
     """A model behind an HTTP endpoint. `options` are further fields of the request, such as temperature.
 
-    The key is `key`, or else the environment variable `key_variable`; an endpoint without keys needs neither.
+    An option replaces what the driver would send under that name; None leaves the field out. The key is
+    `key`, or else the environment variable `key_variable`; an endpoint without keys needs neither.
     `answer_within`: seconds that the first piece of an answer and each further one may take.
+    `strict_turns`: for endpoints whose user and assistant must take turns, the user first; set by itself once
+    the endpoint says so.
     """
 
     def __init__(
@@ -51,195 +57,197 @@ class ChatCompletions(LanguageModel):
         key_variable: str | None = None,
         options: dict[str, Any] | None = None,
         answer_within: float = 30.0,
+        strict_turns: bool = False,
     ) -> None:
         self.model = model
         self.vendor = vendor
         self.base_url = base_url.rstrip("/")
         self.options = options or {}
         self.answer_within = answer_within
-        self._key = key or (os.environ.get(key_variable) if key_variable else None)
+        self.strict_turns = strict_turns
+        self._key = (key or (os.environ.get(key_variable) if key_variable else None) or "").strip()
         self._key_variable = key_variable
-        self._client: httpx.AsyncClient | None = None
+        self._http = HttpClient(vendor, extra="openai", key_name=key_variable or "the key")
+
+    async def load(self) -> None:
+        """Import the HTTP library and read the system's certificates."""
+        await self._http.load()
 
     async def open(self) -> None:
-        """Check that there is a key and that httpx is installed, and make the connection pool."""
-        if self._key is None and self._key_variable is not None:
+        """Check that there is a key and that httpx is installed."""
+        if not self._key and self._key_variable is not None:
             raise ConfigurationError(
                 f"{self.vendor} needs a key: set {self._key_variable} in the environment, or pass key="
             )
-        self._connected()
+        if not self._key.isascii():
+            raise ConfigurationError(f"the key for {self.vendor} has characters that no key has")
+        await self._http.open()
 
     async def close(self) -> None:
-        """Close the connection pool."""
-        client, self._client = self._client, None  # an answer that begins meanwhile gets a new pool
-        if client is not None:
-            await client.aclose()
+        """Leave the shared connections."""
+        await self._http.close()
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Answer; closing the iterator closes the connection, so that the vendor stops generating."""
-        import httpx
-
         await self.open()
-        request = {"model": self.model, "messages": messages(context), "stream": True} | self.options
-        request["stream_options"] = {"include_usage": True}
-        if context.tools:
-            request["tools"] = [
-                {
-                    "type": "function",
-                    "function": {
-                        "name": tool.name,
-                        "description": tool.description,
-                        "parameters": tool.parameters,
-                    },
-                }
-                for tool in context.tools
-            ]
-        answer = _Answer()
-        try:
-            async with self._connected().stream("POST", "/chat/completions", json=request) as response:
-                if response.status_code != 200:
-                    raise self._refused(response.status_code, await response.aread(), response.headers)
-                async for line in response.aiter_lines():
-                    for item in answer.read(line):
+        while True:
+            strict, begun = self.strict_turns, False
+            try:
+                async with aclosing(self._answer(self._request(context, strict))) as answer:
+                    async for item in answer:
+                        begun = True
                         yield item
-        except httpx.TimeoutException as error:
-            raise ServiceTimeoutError(
-                f"{self.vendor} did not answer in time ({type(error).__name__})"
-            ) from error
-        except httpx.HTTPError as error:
-            raise UnavailableError(
-                f"{self.vendor} at {self.base_url}: {error or type(error).__name__}"
-            ) from error
-        if not answer.done:
+                return
+            except TheyErred as error:
+                if strict or begun or not STRICT_TURNS.search(str(error)):
+                    raise
+                logger.info("%s wants user and assistant to take turns: from now on they do", self.vendor)
+                self.strict_turns = True
+
+    def _request(self, context: Context, strict: bool) -> dict[str, Any]:
+        chat = messages(context)
+        request = {
+            "model": self.model,
+            "messages": with_strict_turns(chat) if strict else chat,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "tools": tools(context) or None,
+        } | self.options
+        return {name: value for name, value in request.items() if value is not None}
+
+    async def _answer(self, request: dict[str, Any]) -> AsyncGenerator[TextDelta | ToolCall | TokenUsage]:
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        answer = _Answer(self.vendor)
+        url = f"{self.base_url}/chat/completions"
+        async with (
+            self._http.stream(
+                "POST", url, json=request, headers=headers, within=self.answer_within
+            ) as response,
+            aclosing(_events(response, answer)) as received,
+        ):
+            async for event in received:
+                for item in answer.read(event):
+                    yield item
+        if not answer.ended:
             raise UnavailableError(f"{self.vendor} closed the connection in the middle of an answer")
         if answer.usage is not None:
             yield answer.usage
+        if not answer.said:
+            raise NothingSaidError(f"{self.vendor} ended its answer without a word ({answer.why_silent})")
 
-    def _connected(self) -> "httpx.AsyncClient":
-        if self._client is None:
-            try:
-                import httpx
-            except ModuleNotFoundError as error:
-                raise ConfigurationError(
-                    f'{self.vendor} needs httpx, which is not installed: pip install "antiphon[openai]"'
-                ) from error
-            headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-            self._client = httpx.AsyncClient(
-                base_url=self.base_url,
-                headers=headers,
-                timeout=httpx.Timeout(self.answer_within, connect=CONNECT_WITHIN),
-            )
-        return self._client
 
-    def _refused(self, status: int, body: bytes, headers: "httpx.Headers") -> TheyErred:
-        said = f"{self.vendor} answered {status}: {_reason(body)}"
-        if status in (401, 403):
-            return AuthenticationError(f"{said}. Is {self._key_variable or 'the key'} right?")
-        if status == 429:
-            return RateLimitError(said, _seconds(headers.get("retry-after")))
-        return UnavailableError(said) if status >= 500 else BadResponseError(said)
+async def _events(response: "httpx.Response", answer: "_Answer") -> AsyncGenerator[ServerEvent]:
+    """The events of a response; one that is not streamed, as some gateways answer, is a single event."""
+    if "json" in response.headers.get("content-type", ""):
+        yield ServerEvent((await body(response, MOST)).decode(errors="replace"))
+        return
+    async with aclosing(events(response, answer.patience)) as received:
+        async for event in received:
+            yield event
 
 
 @dataclass(slots=True)
 class _Answer:
     """The state of a streamed answer that is being read."""
 
-    done: bool = False
+    vendor: str
     usage: TokenUsage | None = None
     """The last one that came: some endpoints send it in every chunk."""
-    calls: dict[int, dict[str, str]] = field(default_factory=dict[int, dict[str, str]])
+    said: bool = False
+    """True once there was a word or a tool call."""
+    ended: bool = False
+    """True once the vendor said that nothing comes any more but usage."""
+    closed: bool = False
+    """True after the last event."""
+    finish: str = ""
+    reasoned: bool = False
+    unread: str = ""
+    """The last chunk that has nothing in it that a chunk has."""
+    _calls: ToolCallFragments = field(default_factory=ToolCallFragments)
 
-    def read(self, line: str) -> Iterator[TextDelta | ToolCall]:
-        """Yield what a line of the event stream adds."""
-        if not line.startswith("data:"):
-            return
-        data = line[5:].strip()
-        if data == "[DONE]":
-            yield from self._whole_calls()
-            self.done = True
-            return
+    def patience(self) -> float | None:
+        """Seconds to wait for the next piece; None while the answer goes on."""
+        return CLOSED_WITHIN if self.closed else USAGE_WITHIN if self.ended else None
+
+    @property
+    def why_silent(self) -> str:
+        """What is known of an answer without words."""
+        known = (
+            f"finish_reason {self.finish[:40]!r}" if self.finish else "",
+            "it only reasoned" if self.reasoned else "",
+            f"it sent {self.unread[:120]}" if self.unread else "",
+        )
+        return ", ".join(filter(None, known)) or "no reason given"
+
+    def read(self, event: ServerEvent) -> Iterator[TextDelta | ToolCall]:
+        """Yield what an event adds."""
+        for data in _documents(event.data):
+            if data.strip() == "[DONE]":
+                yield from self._end()
+                self.closed = True
+            elif event.name == "error":
+                raise self._error(data)
+            elif data.strip():
+                yield from self._chunk(json_object(data, "a chunk of a chat completion"), data)
+
+    def _chunk(self, chunk: dict[str, Any], data: str) -> Iterator[TextDelta | ToolCall]:
+        for choice in items(chunk.get("choices")):
+            yield from self._choice(fields(choice), data)
+        if usage := fields(chunk.get("usage")):
+            self._count(usage)
+        elif "choices" not in chunk:
+            self.unread = data
+        if chunk.get("error") or "error" in (chunk.get("object"), chunk.get("type")):
+            raise self._error(data)
+
+    def _choice(self, choice: dict[str, Any], data: str) -> Iterator[TextDelta | ToolCall]:
+        if not choice:
+            raise BadResponseError(f"not a chunk of a chat completion: {data[:120]!r}")
+        delta = fields(choice.get("delta") or choice.get("message"))
+        self.reasoned |= bool(delta.get("reasoning_content") or delta.get("reasoning"))
+        # A refusal is what the model says to the user instead of an answer.
+        if text := plain_text(delta.get("content")) or plain_text(delta.get("refusal")):
+            self.said |= has_words(text, voiced=False)
+            yield TextDelta(text)
+        for fragment in items(delta.get("tool_calls")):
+            self._calls.add(fragment)
+        if finish := choice.get("finish_reason"):
+            self.finish = str(finish)
+            if choice.get("error") or self.finish == "error":
+                raise self._error(data)
+            yield from self._end()
+
+    def _end(self) -> Iterator[ToolCall]:
+        self.ended = True
+        for call in self._calls.calls():
+            self.said = True
+            yield call
+
+    def _count(self, usage: dict[str, Any]) -> None:
+        cached = fields(usage.get("prompt_tokens_details")).get("cached_tokens")
+        counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"), cached)
+        self.usage = TokenUsage(*map(token_count, counts))
+
+    def _error(self, data: str) -> TheyErred:
+        """The error that was told in the middle of a stream."""
+        reason, code = reason_in(data), None
         try:
-            chunk: dict[str, Any] = json.loads(data)
-            failed = "error" in chunk
-            choices: list[dict[str, Any]] = chunk.get("choices") or []
-            usage: dict[str, Any] = chunk.get("usage") or {}
-            for choice in choices:
-                delta: dict[str, Any] = choice.get("delta") or {}
-                if text := delta.get("content"):
-                    yield TextDelta(text)
-                fragments: list[dict[str, Any]] = delta.get("tool_calls") or []
-                for fragment in fragments:
-                    self._add(fragment)
-                if choice.get("finish_reason"):
-                    yield from self._whole_calls()
-                    self.done = True
-            if usage:
-                details: dict[str, int] = usage.get("prompt_tokens_details") or {}
-                cached = details.get("cached_tokens") or 0
-                self.usage = TokenUsage(usage["prompt_tokens"], usage["completion_tokens"], cached)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadResponseError(f"not a chunk of a chat completion: {data[:120]!r}") from error
-        if failed:
-            raise UnavailableError(f"the answer ended with an error: {_reason(data.encode())}")
-
-    def _add(self, fragment: dict[str, Any]) -> None:
-        call = self.calls.setdefault(fragment.get("index", 0), {"id": "", "name": "", "arguments": ""})
-        function: dict[str, str] = fragment.get("function") or {}
-        call["id"] = fragment.get("id") or call["id"]
-        call["name"] += function.get("name") or ""
-        call["arguments"] += function.get("arguments") or ""
-
-    def _whole_calls(self) -> Iterator[ToolCall]:
-        for index, call in sorted(self.calls.items()):
-            yield ToolCall(call["id"] or f"call-{index}", call["name"], call["arguments"] or "{}")
-        self.calls.clear()
+            told = json_object(data)
+            choice = fields(next(iter(items(told.get("choices"))), None))
+            code = (fields(told.get("error") or choice.get("error")) or told).get("code")
+        except BadResponseError:
+            pass
+        if isinstance(code, int) and 400 <= code < 600:
+            return refusal(self.vendor, code, reason)
+        return UnavailableError(f"{self.vendor} ended its answer with an error: {reason}")
 
 
-def messages(context: Context) -> list[dict[str, Any]]:
-    """Return the context as chat messages."""
-    chat: list[dict[str, Any]] = [{"role": "system", "content": context.instructions}]
-    for entry in context.entries:
-        match entry:
-            case UserSaid(text, attachments):
-                chat.append({"role": "user", "content": _content(text, attachments)})
-            case AgentSaid(text, calls, interrupted, attachments):
-                if attachments:
-                    raise UsageError("a chat completion takes pictures of the user, none of the agent")
-                message: dict[str, Any] = {"role": "assistant", "content": text + INTERRUPTED * interrupted}
-                if calls:
-                    message["tool_calls"] = [
-                        {
-                            "id": call.id,
-                            "type": "function",
-                            "function": {"name": call.name, "arguments": call.arguments},
-                        }
-                        for call in calls
-                    ]
-                chat.append(message)
-            case ToolAnswered(call, result):
-                chat.append({"role": "tool", "tool_call_id": call.id, "content": result})
-    return chat
-
-
-def _content(text: str, attachments: Sequence[Attachment]) -> str | list[dict[str, Any]]:
-    """The content of a message: plain text, or a list of parts if there are pictures."""
-    if not attachments:
-        return text
-    urls = [f"data:{image.media_type};base64,{b64encode(image.data).decode()}" for image in attachments]
-    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
-    return [*([{"type": "text", "text": text}] if text else []), *pictures]
-
-
-def _reason(body: bytes) -> str:
+def _documents(data: str) -> list[str]:
+    """The chunks of an event: one, but some servers leave out the blank lines between events."""
+    if "\n" not in data:
+        return [data]
     try:
-        error = json.loads(body)["error"]
-        return str(error.get("message") or error)[:300]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return body[:200].decode(errors="replace").strip() or "nothing"
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    try:
-        return float(retry_after) if retry_after else None
-    except ValueError:
-        return None  # an HTTP date: the caller then uses a delay of its own
+        json_object(data)
+    except BadResponseError:
+        return data.split("\n")
+    return [data]

@@ -197,6 +197,9 @@ class TokenUsage:
 class LanguageModel(Service, Protocol):
     """A conversation so far to what comes next."""
 
+    first_within: float = 7.0
+    """Seconds, all tries together, that the first word may take before the service counts as stalled."""
+
     def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Answer the context. Text and tool calls in any order; usage at most once, last."""
         ...

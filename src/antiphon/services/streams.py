@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from .ports import Service
 
-__all__ = ["Backoff", "closing", "is_probability", "ready"]
+__all__ = ["Backoff", "closing", "has_words", "is_probability", "ready"]
 
 T = TypeVar("T")
 DELAYS = (0.1, 0.3, 1.0, 3.0, 10.0)  # seconds before a service that failed is tried again; the last repeats
@@ -47,3 +47,13 @@ class Backoff:
 def is_probability(value: object) -> bool:
     """Return True for a number from 0 to 1."""
     return isinstance(value, int | float) and 0 <= value <= 1
+
+
+def has_words(text: str, voiced: bool = True) -> bool:
+    """Return True if a text says something: a letter or digit for the ear, any visible sign for the eye.
+
+    This is the one rule for "nothing was said".
+    """
+    if voiced:
+        return any(map(str.isalnum, text))
+    return any(char.isprintable() and not char.isspace() for char in text)

@@ -13,7 +13,10 @@ OFFICIAL = "https://api.openai.com/v1"
 
 
 class LLM(ChatCompletions):
-    """A chat model. `options` are further fields of each request, such as temperature."""
+    """A chat model. `options` are further fields of each request, such as temperature.
+
+    An option replaces what would be sent under its name; None leaves that field out: `stream_options=None`.
+    """
 
     def __init__(
         self,
@@ -22,6 +25,7 @@ class LLM(ChatCompletions):
         base_url: str | None = None,
         key: str | None = None,
         answer_within: float = 30.0,
+        strict_turns: bool = False,
         **options: Any,
     ) -> None:
         base_url = base_url or os.environ.get("OPENAI_BASE_URL") or OFFICIAL
@@ -34,6 +38,7 @@ class LLM(ChatCompletions):
             key_variable="OPENAI_API_KEY" if official else None,
             options=options,
             answer_within=answer_within,
+            strict_turns=strict_turns,
         )
 
 

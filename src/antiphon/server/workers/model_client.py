@@ -176,7 +176,8 @@ class RemoteSpeechToText(SpeechToText):
 class RemoteLanguageModel(LanguageModel):
     """A proxy for a language model in another process."""
 
-    def __init__(self, key: ModelKey, connection: ModelConnection) -> None:
+    def __init__(self, service: LanguageModel, key: ModelKey, connection: ModelConnection) -> None:
+        self.first_within = service.first_within
         self._key, self._connection = key, connection
 
     async def warm(self, context: Context) -> None:
@@ -208,7 +209,7 @@ def with_remote_models(agents: Agents, connection: ModelConnection) -> Agents:
             proxies[port] = (
                 RemoteSpeechToText(agent.service(port), key, connection)
                 if port == "stt"
-                else RemoteLanguageModel(key, connection)
+                else RemoteLanguageModel(agent.service(port), key, connection)
             )
         return agent.with_services(**proxies) if proxies else agent
 

@@ -5,7 +5,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
 from time import time
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,11 +18,10 @@ from ...errors import (
     TheyErred,
     UnavailableError,
 )
+from ...services.http_client import tls_context
 from .port import Abandoned, Flow, RestRequest
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
 __all__ = ["Rest", "require_text"]
@@ -113,7 +111,7 @@ class Rest:
         headers = dict(request.headers)
         if request.bearer is not None:
             headers["Authorization"] = f"Bearer {request.bearer(self._now())}"
-        client = self._client or httpx.AsyncClient(timeout=WITHIN, verify=_tls_context())
+        client = self._client or httpx.AsyncClient(timeout=WITHIN, verify=tls_context())
         try:
             response = await client.request(
                 request.method, request.url, auth=request.login, headers=headers, **body
@@ -132,17 +130,6 @@ class Rest:
         except (ValueError, RecursionError):
             return {}
         return cast(dict[str, Any], answer) if isinstance(answer, dict) else {}
-
-
-@cache
-def _tls_context() -> "ssl.SSLContext":
-    """Returns the TLS context.
-
-    Loading the certificates is slow, so that all requests share one.
-    """
-    import httpx
-
-    return httpx.create_ssl_context()
 
 
 def require_text(answer: Mapping[str, Any], *path: str) -> str:

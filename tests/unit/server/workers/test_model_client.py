@@ -122,7 +122,7 @@ def test_a_language_model_answers_from_there(tmp_path: Path) -> None:
     mind = Mind(TextDelta("From nine"), TextDelta(" to five."), CALL, TokenUsage(10, 5, 2))
 
     async def test(connection: ModelConnection) -> None:
-        model = RemoteLanguageModel(ModelKey("llm", agent="shop"), connection)
+        model = RemoteLanguageModel(ScriptedLLM([]), ModelKey("llm", agent="shop"), connection)
         await model.warm(CONTEXT)
         assert [item async for item in model.generate(CONTEXT)] == list(mind.answers)
         assert mind.contexts[-2:] == [CONTEXT, CONTEXT]
@@ -140,7 +140,7 @@ def test_a_language_model_answers_from_there(tmp_path: Path) -> None:
 )
 def test_errors_are_the_same_here(raised: Exception, here: type[Exception], tmp_path: Path) -> None:
     async def test(connection: ModelConnection) -> None:
-        model = RemoteLanguageModel(ModelKey("llm", agent="shop"), connection)
+        model = RemoteLanguageModel(ScriptedLLM([]), ModelKey("llm", agent="shop"), connection)
         with pytest.raises(here, match=str(raised)):
             _ = [item async for item in model.generate(CONTEXT)]
         with pytest.raises(here):
@@ -153,7 +153,7 @@ def test_what_nobody_wants_stops_there(tmp_path: Path) -> None:
     mind = Mind(*[TextDelta("on and on")] * 100_000)
 
     async def test(connection: ModelConnection) -> None:
-        model = RemoteLanguageModel(ModelKey("llm", agent="shop"), connection)
+        model = RemoteLanguageModel(ScriptedLLM([]), ModelKey("llm", agent="shop"), connection)
         async with aclosing(cast(AsyncGenerator[Any, None], model.generate(CONTEXT))) as answer:
             assert await anext(answer) == TextDelta("on and on")
         await mind.stopped.wait()
@@ -196,7 +196,7 @@ def test_what_fails_in_the_audio_fails_here(tmp_path: Path) -> None:
 
 def test_a_service_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     async def test(connection: ModelConnection) -> None:
-        model = RemoteLanguageModel(ModelKey("llm", agent="nobody"), connection)
+        model = RemoteLanguageModel(ScriptedLLM([]), ModelKey("llm", agent="nobody"), connection)
         with pytest.raises(Exception, match="no agent 'nobody'"):
             await model.warm(CONTEXT)
 
@@ -213,7 +213,7 @@ def test_strangers_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nobody_there_is_said(tmp_path: Path) -> None:
     async def test() -> None:
-        model = RemoteLanguageModel(ModelKey("llm", agent="shop"), ModelConnection(str(tmp_path / "nothing")))
+        model = RemoteLanguageModel(ScriptedLLM([]), ModelKey("llm", agent="shop"), ModelConnection(str(tmp_path / "nothing")))
         with pytest.raises(UnavailableError, match="cannot be reached"):
             await model.warm(CONTEXT)
 

@@ -1,0 +1,95 @@
+"""A context as the messages of OpenAI's chat completions."""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import Any
+
+from ..context import AgentSaid, Attachment, Context, ToolAnswered, UserSaid
+from ..errors import UsageError
+
+__all__ = ["messages", "tools", "with_strict_turns"]
+
+INTERRUPTED = " […]"  # follows what was heard of a reply that the user interrupted
+BEGINNING = "[The conversation begins.]"  # stands for the user's turn before a greeting
+TAKES_TURNS = ("user", "assistant")
+
+
+def messages(context: Context) -> list[dict[str, Any]]:
+    """Return the context as chat messages."""
+    chat: list[dict[str, Any]] = [{"role": "system", "content": context.instructions}]
+    for entry in context.entries:
+        match entry:
+            case UserSaid(text, attachments):
+                chat.append({"role": "user", "content": _content(text, attachments)})
+            case AgentSaid(text, calls, interrupted, attachments):
+                if attachments:
+                    raise UsageError("a chat completion takes pictures of the user, none of the agent")
+                message: dict[str, Any] = {"role": "assistant", "content": text + INTERRUPTED * interrupted}
+                if calls:
+                    message["tool_calls"] = [
+                        {
+                            "id": call.id,
+                            "type": "function",
+                            "function": {"name": call.name, "arguments": call.arguments},
+                        }
+                        for call in calls
+                    ]
+                chat.append(message)
+            case ToolAnswered(call, result):
+                chat.append({"role": "tool", "tool_call_id": call.id, "content": result})
+    return chat
+
+
+def tools(context: Context) -> list[dict[str, Any]]:
+    """Return the context's tools as chat completions describe them."""
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+            },
+        }
+        for tool in context.tools
+    ]
+
+
+def with_strict_turns(chat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages in which user and assistant take turns, the user first.
+
+    The chat templates of Gemma and Mistral, among others, refuse anything else.
+    """
+    turns: list[dict[str, Any]] = []
+    for message in chat:
+        last = turns[-1] if turns else None
+        if message["role"] == "assistant" and (last is None or last["role"] == "system"):
+            turns.append({"role": "user", "content": BEGINNING})
+        elif last is not None and _joinable(last, message):
+            turns[-1] = message | {"content": _joined(last["content"], message["content"])}
+            continue
+        turns.append(message)
+    return turns
+
+
+def _joinable(last: dict[str, Any], message: dict[str, Any]) -> bool:
+    return last["role"] == message["role"] in TAKES_TURNS and "tool_calls" not in last
+
+
+def _joined(first: Any, second: Any) -> Any:
+    if isinstance(first, str) and isinstance(second, str):
+        return f"{first}\n{second}"
+    return [*_parts(first), *_parts(second)]
+
+
+def _parts(content: Any) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+def _content(text: str, attachments: Sequence[Attachment]) -> str | list[dict[str, Any]]:
+    """The content of a message: plain text, or a list of parts if there are pictures."""
+    if not attachments:
+        return text
+    urls = [f"data:{image.media_type};base64,{b64encode(image.data).decode()}" for image in attachments]
+    pictures = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return [*([{"type": "text", "text": text}] if text else []), *pictures]

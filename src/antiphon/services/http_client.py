@@ -1,0 +1,319 @@
+"""HTTP to services: one pool of connections per event loop, which all services of the process share.
+
+A service keeps an `HttpClient`, opens it in its `open`, and closes it in its `close`:
+
+    async with self._http.stream("POST", url, json=request, headers=headers, within=30) as response:
+        async for event in events(response):
+            ...
+
+The library's defaults suit batch work: five seconds of keep-alive, a hundred connections, a TLS context for
+each client. In a conversation people speak and think between two requests, so connections are kept for
+minutes; hundreds of conversations may ask at once; and a TLS context, some 50 ms of work, is made once.
+"""
+
+import asyncio
+import json
+import socket
+import ssl
+import urllib.request
+import zlib
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from functools import cache
+from typing import TYPE_CHECKING, cast
+from weakref import WeakSet
+
+from ..clock import offload
+from ..errors import (
+    AuthenticationError,
+    BadResponseError,
+    ConfigurationError,
+    RateLimitError,
+    ServiceTimeoutError,
+    TheyErred,
+    UnavailableError,
+    UsageError,
+)
+from .event_stream import EventReader, ServerEvent
+from .vendor_values import reason_in, seconds_in
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["HttpClient", "body", "events", "pieces", "refusal", "tls_context"]
+
+CONNECT_WITHIN = 5.0  # seconds
+KEPT = 300.0  # seconds that a connection without a request stays open
+PROBED = 30  # seconds of quiet after which TCP asks whether the other side still exists
+SHARD = 16  # requests at a time that one pool of the library serves
+PIECE = 8192  # bytes of a body that are handled in one turn of the event loop
+REASON = 1 << 16  # bytes of a refusal that are read
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Return the TLS context of this process; the first call reads the system's certificates."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
+class HttpClient:
+    """One service's access to the connections that all services of the running event loop share.
+
+    `vendor` and `extra` are for messages: who is asked, and what installs what is needed.
+    """
+
+    def __init__(self, vendor: str, *, extra: str, key_name: str = "the key") -> None:
+        self.vendor = vendor
+        self.extra = extra
+        self.key_name = key_name
+
+    async def load(self) -> None:
+        """Import the library and make the TLS context, both beside the event loop."""
+        try:
+            await offload(None, tls_context)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"{self.vendor} needs {error.name}, which is not installed: "
+                f'pip install "antiphon[{self.extra}]"'
+            ) from error
+
+    async def open(self) -> None:
+        """Join the pool of the running event loop; it stays until its last user has closed."""
+        if not tls_context.cache_info().currsize:
+            await self.load()
+        _pool().users.add(self)
+
+    async def close(self) -> None:
+        """Leave the pool; the last to leave closes its connections."""
+        loop = asyncio.get_running_loop()
+        pool = _POOLS.get(loop)
+        if pool is None:
+            return
+        pool.users.discard(self)
+        if not pool.users:
+            del _POOLS[loop]
+            await pool.close()
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        within: float,
+        headers: Mapping[str, str] | None = None,
+        json: object = None,
+        content: bytes | None = None,
+    ) -> AsyncGenerator["httpx.Response"]:
+        """Send a request; yields the response once its head is here, to be read with `events` or `pieces`.
+
+        `within`: seconds that the head and each further piece may take. Leaving closes the connection unless
+        the response was read to its end, so that the vendor stops. Raises TheyErred, also for a status that
+        is not 2xx.
+        """
+        import httpx
+
+        await self.open()
+        sent = {"Accept-Encoding": "identity", **(headers or {})}
+        if json is not None:
+            content, sent["Content-Type"] = _encoded(json), "application/json"
+        timeout = httpx.Timeout(within, connect=min(CONNECT_WITHIN, within), pool=None)
+        try:
+            async with (
+                _pool().client() as client,
+                client.stream(method, url, headers=sent, content=content, timeout=timeout) as response,
+            ):
+                if not response.is_success:
+                    raise await self._refused(response)
+                yield response
+        except httpx.TimeoutException as error:
+            raise ServiceTimeoutError(
+                f"{self.vendor} did not answer in time ({type(error).__name__})"
+            ) from error
+        except httpx.HTTPError as error:
+            where = url.partition("?")[0]
+            raise UnavailableError(f"{self.vendor} at {where}: {error or type(error).__name__}") from error
+        except httpx.InvalidURL as error:
+            raise ConfigurationError(f"{self.vendor}: {url!r} is no address: {error}") from error
+
+    async def _refused(self, response: "httpx.Response") -> TheyErred:
+        try:
+            said = reason_in(await body(response, REASON))
+        except BadResponseError:
+            said = "more than can be read"
+        after = seconds_in(response.headers.get("retry-after"))
+        return refusal(self.vendor, response.status_code, said, after, self.key_name)
+
+
+def refusal(
+    vendor: str, status: int, reason: str, retry_after: float | None = None, key_name: str = "the key"
+) -> TheyErred:
+    """Return the error that a status stands for, whether it came as HTTP or inside a stream."""
+    said = f"{vendor} answered {status}: {reason}"
+    if status in (401, 403):
+        return AuthenticationError(f"{said}. Is {key_name} right?")
+    if status == 429:
+        return RateLimitError(said, retry_after)
+    if status == 408:
+        return ServiceTimeoutError(said)
+    return UnavailableError(said) if status >= 500 else BadResponseError(said)
+
+
+# Reading a response ----------------------------------------------------------------------------------
+
+
+async def pieces(response: "httpx.Response") -> AsyncGenerator[bytes]:
+    """Yield the body in pieces of a bounded size, each in its own turn of the event loop."""
+    inflate = _inflater(response.headers.get("content-encoding", ""))
+    async with aclosing(cast(AsyncGenerator[bytes], response.aiter_raw())) as raw:
+        async for received in raw:
+            for piece in inflate(received):
+                yield piece
+                await asyncio.sleep(0)
+
+
+async def body(response: "httpx.Response", most: int) -> bytes:
+    """Return the whole body. Raises BadResponseError if it has more than `most` bytes."""
+    read = bytearray()
+    async with aclosing(pieces(response)) as parts:
+        async for piece in parts:
+            read += piece
+            if len(read) > most:
+                raise BadResponseError(f"a response of more than {most} bytes")
+    return bytes(read)
+
+
+async def events(
+    response: "httpx.Response", patience: Callable[[], float | None] = lambda: None
+) -> AsyncGenerator[ServerEvent]:
+    """Yield the server-sent events of a response.
+
+    `patience` is asked before each read: so many seconds may pass until more comes, then the events end as
+    if the response had ended; None waits as long as the request's `within`.
+    """
+    reader = EventReader()
+    async with aclosing(pieces(response)) as parts:
+        while True:
+            try:
+                async with asyncio.timeout(patience()):
+                    piece = await anext(parts, b"")
+            except TimeoutError:
+                return
+            if not piece:
+                break
+            for event in reader.feed(piece):
+                yield event
+    for event in reader.end():
+        yield event
+
+
+def _inflater(encoding: str) -> Callable[[bytes], Iterator[bytes]]:
+    """A function that decodes what a vendor compressed although nobody asked it to, in bounded pieces."""
+    if encoding.strip().lower() in ("", "identity"):
+        return lambda data: (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        raise BadResponseError(f"the response is compressed with {encoding[:40]!r}, which was not asked for")
+    inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)
+
+    def inflate(data: bytes) -> Iterator[bytes]:
+        try:
+            while data:
+                if piece := inflating.decompress(data, PIECE):
+                    yield piece
+                data = inflating.unconsumed_tail
+        except zlib.error as error:
+            raise BadResponseError(f"the response is not {encoding}: {error}") from error
+
+    return inflate
+
+
+def _encoded(value: object) -> bytes:
+    """A request's JSON. Half a surrogate pair, which no encoding allows, becomes U+FFFD."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"a request cannot be sent as JSON: {error}") from error
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+# The connections -------------------------------------------------------------------------------------
+
+
+class _Shard:
+    """One client of the library, with a pool of its own."""
+
+    def __init__(self) -> None:
+        import httpx
+
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEPT)
+        direct = (
+            None
+            if urllib.request.getproxies()
+            else httpx.AsyncHTTPTransport(verify=tls_context(), limits=limits, socket_options=_probes())
+        )  # with a transport of our own, the library ignores the proxies of the environment
+        self.client = httpx.AsyncClient(verify=tls_context(), limits=limits, transport=direct)
+        self.busy = 0
+        self.used = 0.0  # when a request ended last
+
+
+class _Pool:
+    """The connections of one event loop.
+
+    The library's pool looks at all its connections, for each one, at each request: 150 ms with 500 of them.
+    So requests are spread over pools that hold a few each. The first with room is used, so that little
+    traffic keeps to connections that are open.
+    """
+
+    def __init__(self) -> None:
+        self.users = WeakSet[HttpClient]()  # a service that nobody closed goes with its agent
+        self._shards: list[_Shard] = []
+
+    @asynccontextmanager
+    async def client(self) -> AsyncGenerator["httpx.AsyncClient"]:
+        """Reserve room for one request."""
+        shard = next((shard for shard in self._shards if shard.busy < SHARD), None)
+        if shard is None:
+            self._shards.append(shard := _Shard())
+        shard.busy += 1
+        try:
+            yield shard.client
+        finally:
+            shard.busy -= 1
+            shard.used = asyncio.get_running_loop().time()
+            await self._close_unused(shard.used - KEPT)
+
+    async def _close_unused(self, since: float) -> None:
+        while len(self._shards) > 1 and not (last := self._shards[-1]).busy and last.used < since:
+            self._shards.remove(last)
+            await last.client.aclose()
+
+    async def close(self) -> None:
+        """Close all connections; requests that are still running fail."""
+        shards, self._shards = self._shards, []
+        for shard in shards:
+            await shard.client.aclose()
+
+
+_POOLS: dict[asyncio.AbstractEventLoop, _Pool] = {}
+
+
+def _pool() -> _Pool:
+    """The pool of the running event loop. Those of loops that are closed are of no use to anybody."""
+    for loop in [loop for loop in _POOLS if loop.is_closed()]:
+        _POOLS.pop(loop, None)
+    return _POOLS.setdefault(asyncio.get_running_loop(), _Pool())
+
+
+def _probes() -> list[tuple[int, int, int]]:
+    """Socket options that keep a quiet connection known to routers, and notice one that is dead."""
+    wanted = {"TCP_KEEPIDLE": PROBED, "TCP_KEEPALIVE": PROBED, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+    known = [(number, value) for name, value in wanted.items() if (number := getattr(socket, name, None))]
+    return [
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        *((socket.IPPROTO_TCP, number, value) for number, value in known),
+    ]

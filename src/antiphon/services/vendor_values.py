@@ -1,0 +1,87 @@
+"""Reads values that a vendor sent; none of them is believed."""
+
+import json
+import math
+from typing import Any, cast
+
+from ..errors import BadResponseError
+
+__all__ = ["fields", "items", "json_object", "plain_text", "reason_in", "seconds_in", "token_count"]
+
+LARGEST = 1 << 53  # what every reader of JSON can count to
+TEXT_PARTS = ("text", "output_text", "")
+
+
+def json_object(text: str | bytes, what: str = "a message") -> dict[str, Any]:
+    """Return the JSON object. Raises BadResponseError, which says that `what` is none."""
+    try:
+        value: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadResponseError(f"not {what}: {text[:120]!r}") from error
+    if not isinstance(value, dict):
+        raise BadResponseError(f"not {what}: {text[:120]!r}")
+    return cast(dict[str, Any], value)
+
+
+def fields(value: object) -> dict[str, Any]:
+    """Return the fields of an object; none for what is no object."""
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Any]:
+    """Return the items of a list; none for what is no list."""
+    return cast(list[Any], value) if isinstance(value, list) else []
+
+
+def token_count(value: object) -> int:
+    """Return a number for the bill; 0 for what cannot be counted, which never spoils an answer."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value < LARGEST else 0
+
+
+def plain_text(value: object) -> str:
+    """Return the text of a message's content: a string, or a list of parts of which some are text.
+
+    Parts of other types, such as reasoning, are no text. Raises BadResponseError for what is no content.
+    """
+    parts = cast(list[object], value) if isinstance(value, list) else [value]
+    return "".join(_text_of(part) for part in parts)
+
+
+def _text_of(part: object) -> str:
+    match part:
+        case None:
+            return ""
+        case str():
+            return part
+        case int() | float() if not isinstance(part, bool):
+            return json.dumps(part)  # a gateway that took "42" for a number
+        case {"text": str(text)} if cast(dict[str, object], part).get("type", "") in TEXT_PARTS:
+            return text
+        case dict():
+            return ""
+        case _:
+            raise BadResponseError(f"the content of a message is neither text nor parts: {str(part)[:80]!r}")
+
+
+def reason_in(body: str | bytes) -> str:
+    """Return what a response says about an error, in one of the usual places of JSON or as plain text."""
+    try:
+        said = json_object(body)
+    except BadResponseError:
+        text = body.decode(errors="replace") if isinstance(body, bytes) else body
+        return text[:200].strip() or "nothing"
+    error: Any = said.get("error")
+    places = fields(error) or said
+    found = [places[name] for name in ("message", "detail", "details") if places.get(name)]
+    return str(found[0] if found else error or said)[:300]
+
+
+def seconds_in(header: str | None) -> float | None:
+    """Return the seconds of a retry-after header; None for a date, or for what is no time to wait."""
+    try:
+        seconds = float(header or "")
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
