@@ -82,9 +82,8 @@ def _dict(value: dict[Any, Any]) -> dict[Any, Any]:
 
 
 def _dataclass(value: Any) -> Any:
-    kind: Any = type(value)
     changes: dict[str, Any] = {}
-    for name in _fields(kind):
+    for name in _fields(value.__class__):
         old: Any = getattr(value, name)
         if (new := _mended(old)) is not old:
             changes[name] = new

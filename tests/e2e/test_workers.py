@@ -494,7 +494,9 @@ def test_local_models_are_served(tmp_path: Path) -> None:
             await check_stt(
                 lambda: RemoteSpeechToText(whisper, ModelKey("stt", "local"), connection), speech, SAID
             )
-            await check_llm(lambda: RemoteLanguageModel(ScriptedLLM([]), ModelKey("llm", "local"), connection))
+            await check_llm(
+                lambda: RemoteLanguageModel(ScriptedLLM([]), ModelKey("llm", "local"), connection)
+            )
             connection.close()
 
     run(test())

@@ -20,7 +20,8 @@ LONGEST = 200_000  # characters of arguments that are read
 _FENCE = re.compile(r"\A\s*```[\w-]*\s*(.*?)\s*(?:```)?\s*\Z", re.DOTALL)
 _STRING = r'"(?:[^"\\]|\\.)*+"'
 _COMMA = re.compile(rf"({_STRING})|,(?=\s*[}}\]])", re.DOTALL)
-_YES, _NO = frozenset({"yes", "y", "on"}), frozenset({"no", "n", "off"})
+_YES = frozenset({"true", "1", "1.0", "yes", "y", "on"})
+_NO = frozenset({"false", "0", "0.0", "no", "n", "off"})
 _Sequences = (kinds.ListType, kinds.SetType, kinds.FrozenSetType, kinds.VarTupleType)
 _Objects = (kinds.StructType, kinds.DataclassType, kinds.TypedDictType)
 
@@ -46,7 +47,7 @@ def decode(text: str, into: type[msgspec.Struct]) -> msgspec.Struct:
     """Decode the arguments that a model wrote. Raises ValueError if they do not fit, and says why."""
     try:
         given = _object(text)
-        return msgspec.convert(_fitted(given, kinds.type_info(into)), type=into, strict=False)
+        return msgspec.convert(_fitted(given, kinds.type_info(into)), type=into, str_keys=True)
     except RecursionError:
         raise ValueError("they are nested too deeply") from None
 
@@ -279,11 +280,12 @@ def _boolean(value: Any) -> bool:
     value = _single(value)
     if isinstance(value, bool):
         return value
-    word = value.strip().casefold() if isinstance(value, str) else value
-    if word in ("true", "1", 1) or word in _YES:
-        return True
-    if word in ("false", "0", 0) or word in _NO:
-        return False
+    if isinstance(value, str | int | float):
+        word = str(value).strip().casefold()
+        if word in _YES:
+            return True
+        if word in _NO:
+            return False
     raise _NotPlainError
 
 

@@ -130,8 +130,8 @@ class Cutter:
             return False
         text = word.group()
         if text.isdigit() and len(text) <= 2 and "\n" not in match.string[match.end() : match.end() + 1]:
-            line, _, item = match.string[: match.start()].rpartition("\n")
-            return item.strip() == text and (bool(line) or self._begins_line)  # "1. Open it" of a list
+            _, newline, item = match.string[: match.start()].rpartition("\n")
+            return item.strip() == text and (bool(newline) or self._begins_line)  # "1. Open it" of a list
         return text.lower() in _ABBREVIATIONS or (len(text) == 1 and text.isupper() and text != "I")
 
     def _piece(self, end: int) -> Iterator[Piece]:

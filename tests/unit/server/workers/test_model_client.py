@@ -213,7 +213,9 @@ def test_strangers_are_not_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nobody_there_is_said(tmp_path: Path) -> None:
     async def test() -> None:
-        model = RemoteLanguageModel(ScriptedLLM([]), ModelKey("llm", agent="shop"), ModelConnection(str(tmp_path / "nothing")))
+        model = RemoteLanguageModel(
+            ScriptedLLM([]), ModelKey("llm", agent="shop"), ModelConnection(str(tmp_path / "nothing"))
+        )
         with pytest.raises(UnavailableError, match="cannot be reached"):
             await model.warm(CONTEXT)
 
