@@ -17,6 +17,7 @@ from typing import IO, Any
 import msgspec
 
 from .clock import Timer
+from .encodable import to_json
 from .errors import ConfigurationError
 from .flow import Frame, Signal
 from .frames import AgentAudio, AgentVideo, Failed, Prime, Prompt, replace
@@ -40,8 +41,12 @@ class JournalLine(msgspec.Struct, array_like=True, frozen=True):
     is_input: int = 0
 
 
-_encode = msgspec.json.Encoder(enc_hook=repr).encode
+_encoder = msgspec.json.Encoder(enc_hook=repr)
 _decode = msgspec.json.Decoder(JournalLine).decode
+
+
+def _encode(line: tuple[Any, ...]) -> bytes:
+    return to_json(line, _encoder.encode, repr)
 
 
 @cache

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Generator
 from typing import Any, Literal
 
+from .encodable import encodable
+
 __all__ = ["Reply"]
 
 
@@ -40,7 +42,7 @@ class Reply:
     def write(self, text: str) -> int:
         """Add to the text; returns the offset of this piece."""
         at = len(self.text)
-        self.text += text
+        self.text += encodable(text)
         return at
 
     def interrupt(self, reason: str = "asked to") -> None:

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from .client import Client
 from .clock import Clock, LoopClock, Timer
+from .encodable import encodable, encodable_data
 from .errors import UsageError, YouErred
-from .flow import Frame, Signal
+from .flow import Audio, Frame, Picture, Signal
 from .frames import SessionEnded, SessionStarted, Text, TextEnded
 from .inputs import Inputs
 from .lifecycle import Startup, close_all
@@ -113,7 +114,8 @@ class Session:
         self.inputs.enter(self.door, frame)
 
     def say(self, text: str, *, interruptible: bool = True) -> Reply:
-        """Speak this text, once the replies before it have ended."""
+        """Speak this text, after the reply that is being spoken, if any."""
+        text = encodable(text)
 
         def speak(reply: Reply) -> None:
             self.door.push(Text(reply.number, text, reply.write(text)))
@@ -252,7 +254,9 @@ class Session:
         self.replies.abandon()
 
     def _put(self, part: PartPort, frame: Frame | Signal) -> None:
-        """Handle a frame as an input at a part's place."""
+        """Handle a frame as an input at a part's place, with its text made encodable."""
+        if not isinstance(frame, Audio | Picture):
+            frame = encodable_data(frame)
         if type(frame) is Text:
             self.replies.record(frame)
         self.observers.entering = self.observers.sees(type(frame))

@@ -16,7 +16,7 @@ import antiphon
 PACKAGE = Path(antiphon.__file__).parent
 
 LAYERS = [
-    "version flow context frames client clock errors audio",
+    "version encodable flow context frames client clock errors audio",
     "reply ports observers inputs signals media_queue work replies",
     "processor stage",
     "pipeline lifecycle session journal",

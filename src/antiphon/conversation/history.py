@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..context import Context, Entry, ToolAnswered, ToolCall, UserSaid
+from ..encodable import encodable_data
 from ..errors import ConfigurationError
 from ..frames import ReplyEnded
 from ..reply import Reply
@@ -20,11 +21,11 @@ class History:
     """
 
     def __init__(self, instructions: str, tools: Sequence[Tool] = (), entries: Sequence[Entry] = ()) -> None:
-        self.instructions = instructions
+        self.instructions = encodable_data(instructions)
         self.tools = {tool.spec.name: tool for tool in tools}
         if len(self.tools) < len(tools):
             raise ConfigurationError("two tools have the same name; rename one with @tool(name=...)")
-        self.entries: list[Entry] = list(entries)
+        self.entries: list[Entry] = list(encodable_data(tuple(entries)))
         self.in_progress: ReplyInProgress | None = None
         self._specs = tuple(tool.spec for tool in tools)
 

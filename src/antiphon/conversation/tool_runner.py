@@ -6,6 +6,7 @@ from ..clock import Timer
 from ..context import ToolCall
 from ..frames import Frame, Signal, ToolEnded, ToolStarted, replace
 from ..stage import Stage, Work
+from .arguments import as_json
 from .scope import Scope
 from .tools import Tool
 
@@ -27,13 +28,16 @@ class ToolRunner:
         self._watchdogs: dict[str, Timer] = {}  # by the id of the running call
 
     def with_unique_id(self, call: ToolCall) -> ToolCall:
-        """Return the call with a unique id: some models count from 1 in each answer."""
+        """Returns the call with an id that no other has, and with arguments that are JSON if possible.
+
+        Some models count from 1 in each answer, and an endpoint refuses a history whose JSON is broken.
+        """
         name = base = call.id or "call"
         count = 1
         while name in self._ids:
             name = f"{base}-{(count := count + 1)}"
         self._ids.add(name)
-        return replace(call, id=name)
+        return replace(call, id=name, arguments=as_json(call.arguments))
 
     def start(self, call: ToolCall, reply: int) -> None:
         """Run a call of a reply."""

@@ -22,8 +22,10 @@ import msgspec
 
 from ..clock import offload
 from ..context import ToolSpec
+from ..encodable import encodable, to_json
 from ..errors import ConfigurationError
 from ..session import Session
+from .arguments import decode
 from .scope import Scope
 
 __all__ = ["Tool", "tool"]
@@ -31,6 +33,9 @@ __all__ = ["Tool", "tool"]
 logger = logging.getLogger("antiphon.tools")
 
 OnInterrupt = Literal["finish", "cancel"]
+
+LONGEST = 50_000
+"""Characters of a tool's result that the model reads, at most: it reads them again at every turn."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +60,8 @@ class Tool:
         """Run a call; returns what the model reads, and whether the call failed."""
         name = self.spec.name
         try:
-            arguments = msgspec.json.decode(scope.call.arguments or "{}", type=self.arguments, strict=False)
-        except (msgspec.MsgspecError, ValueError) as error:
+            arguments = decode(scope.call.arguments, self.arguments)
+        except ValueError as error:  # msgspec's are ValueErrors too
             return f"The arguments of {name} do not fit: {error}.", True
         keywords = msgspec.structs.asdict(arguments)
         for parameter, kind in self.injected.items():
@@ -65,7 +70,7 @@ class Tool:
         try:
             async with limit:
                 result = await self._run(keywords)
-            return result if isinstance(result, str) else msgspec.json.encode(result).decode(), False
+            return self.readable(result), False
         except (Exception, asyncio.CancelledError) as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
@@ -73,6 +78,16 @@ class Tool:
                 return self.timed_out()
             logger.exception("tool %s failed", name)
             return f"{name} failed: {str(error).partition(chr(10))[0][:200] or type(error).__name__}.", True
+
+    def readable(self, result: Any) -> str:
+        """The result as the model reads it. Raises TypeError or ValueError if JSON cannot express it."""
+        text = encodable(result if isinstance(result, str) else to_json(result).decode())
+        if len(text) <= LONGEST:
+            return text
+        logger.warning(
+            "tool %s returned %d characters; the model reads %d of them", self.spec.name, len(text), LONGEST
+        )
+        return f"{text[:LONGEST]} [cut off: {LONGEST} of {len(text)} characters]"
 
     def timed_out(self) -> tuple[str, bool]:
         """Log that a call took too long; returns its result for the model, and True."""

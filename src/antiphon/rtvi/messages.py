@@ -4,10 +4,13 @@ An envelope is {"label": "rtvi-ai", "type": ..., "id": ..., "data": {...}}. Publ
 https://docs.pipecat.ai/api-reference/standards/rtvi-standard
 """
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
+
+from ..encodable import encodable, from_json, to_json
 
 __all__ = [
     "LABEL",
@@ -41,6 +44,9 @@ LARGEST = 1 << 20
 """Characters of a message, at most."""
 MOST_PARTS = 20_000  # lists and objects in a message, at most: to decode a megabyte of them takes 0.1 s
 
+_ESCAPED_HALF = re.compile(  # of a surrogate pair, without its other half
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 Words: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
 Key: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-D*#]\Z")]
@@ -204,9 +210,8 @@ def decode(text: str) -> Received | BadMessage | None:
     if text.count("[") + text.count("{") > MOST_PARTS:
         why = f"a message has too many lists and objects; the limit is {MOST_PARTS}"
         return BadMessage("", why) if LABEL in text else None
-    try:
-        envelope = msgspec.json.decode(text, type=_Envelope)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    envelope = _envelope(text)
+    if envelope is None:
         return None
     if envelope.label != LABEL:
         return None
@@ -223,6 +228,20 @@ def decode(text: str) -> Received | BadMessage | None:
         return BadMessage(number, f"Invalid {envelope.type}: {str(error)[:200]}")
 
 
+def _envelope(text: str) -> _Envelope | None:
+    """Read a message whose data is not decoded yet; one with half of an emoji is mended."""
+    try:
+        return msgspec.json.decode(_mended(text), type=_Envelope)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
+def _mended(text: str) -> str | bytes:
+    """The text with halves of surrogate pairs mended; JSON that has them escaped is written anew."""
+    lone = _ESCAPED_HALF.search(text) is not None
+    return to_json(from_json(text)) if lone else encodable(text)
+
+
 def encode(kind: str, data: Any, number: str) -> str:
     """Encode a message to the client.
 
@@ -231,7 +250,7 @@ def encode(kind: str, data: Any, number: str) -> str:
     message = {"label": LABEL, "type": kind, "id": number}
     if data is not None:
         message["data"] = data
-    return msgspec.json.encode(message).decode()
+    return to_json(message).decode()
 
 
 def major(version: str) -> int | None:

@@ -14,6 +14,7 @@ from ..version import __version__
 from .actions import AudioSink, ClientActions
 from .events import ConversationEvents
 from .messages import (
+    LARGEST,
     VERSION,
     AppendToContext,
     BadMessage,
@@ -218,6 +219,13 @@ class RTVI:
                 logger.warning("a %s was not sent, since it cannot be encoded as JSON: %s", name, error)
                 if number:
                     self._refuse(number, "the answer could not be encoded")
+                continue
+            if len(text) > LARGEST:
+                logger.warning(
+                    "a %s of %d characters was not sent; the limit is %d", name, len(text), LARGEST
+                )
+                if number:
+                    self._refuse(number, "the answer is too long")
                 continue
             self.send(text)
 

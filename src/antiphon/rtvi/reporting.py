@@ -30,6 +30,8 @@ Level: TypeAlias = Literal["disabled", "none", "name", "arguments", "full"]
 ToolReportLevel: TypeAlias = Level | Mapping[str, Level]
 """One level for all tools, or levels by the tool's name, with "*" for all others."""
 
+LONGEST = 16_000  # characters of a call's arguments or result that the client is told, at most
+FAILED = "failed: the server's log says why"  # never the text of an exception, which may tell secrets
 LEVELS_EVERY = 0.15  # seconds between two audio levels
 QUIETEST = -60.0  # dBFS that is reported as level 0
 
@@ -54,8 +56,8 @@ class ToolReports:
             case ToolStarted(reply, call):
                 self._running[call.id] = reply, call
                 self._report_begin(call)
-            case ToolEnded(_, call, result):
-                self._report_end(call, result)
+            case ToolEnded(_, call, result, failed):
+                self._report_end(call, FAILED if failed else result)
             case ReplyEnded(interrupted=True):
                 for reply, call in list(self._running.values()):
                     tool = self._tool(call.name)
@@ -74,6 +76,8 @@ class ToolReports:
         if level in ("arguments", "full"):
             arguments = _value(call.arguments or "{}")
             told["arguments"] = arguments if isinstance(arguments, dict) else {}
+            if len(call.arguments) > LONGEST:
+                told["truncated"] = True
         self._tell("llm-function-call-in-progress", told)
 
     def _report_end(self, call: ToolCall, result: str | None) -> None:
@@ -86,6 +90,8 @@ class ToolReports:
             told["function_name"] = call.name
         if level == "full" and result is not None:
             told["result"] = _value(result)
+            if len(result) > LONGEST:
+                told["truncated"] = True
         self._tell("llm-function-call-stopped", told)
 
     def _level(self, name: str) -> Level:
@@ -188,7 +194,9 @@ class Figures:
 
 
 def _value(text: str) -> Any:
-    """Decode JSON; returns the text itself if it is not JSON."""
+    """Decode JSON; returns the text itself if it is not JSON, or its beginning if it is too long."""
+    if len(text) > LONGEST:
+        return text[:LONGEST]
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):

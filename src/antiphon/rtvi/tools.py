@@ -15,9 +15,6 @@ from ..frames import ServerMessage
 
 __all__ = ["Typed", "client_tool", "job_group", "ui_command"]
 
-LONGEST = 32_000
-"""Characters of a client's result that the model reads, at most."""
-
 
 class _Arguments(msgspec.Struct):
     """No arguments: the client's function reads those of the model itself."""
@@ -43,8 +40,7 @@ class ClientTool(Tool):
             return self.timed_out()
         except UnavailableError:
             return missing, True
-        text = result if isinstance(result, str) else msgspec.json.encode(result).decode()
-        return text[:LONGEST], False
+        return self.readable(result), False
 
 
 def client_tool(

@@ -160,7 +160,7 @@ def _rtvi(opening: Opening, settings: ServerSettings) -> "RTVI":
     """Return a session's client protocol, which also measures its latency."""
     from ..rtvi import RTVI
 
-    return RTVI(agent=opening.agent, report=settings.report, observe=settings.observed)
+    return RTVI(agent=opening.agent, report=settings.reported, observe=settings.observed)
 
 
 def _required(what: T | None, opening: Opening) -> T:

@@ -45,8 +45,11 @@ class ServerSettings:
     """Whether the web page is served."""
     observe: Literal["development", "always", "never"] = "development"
     """When clients may see the floor's state and every turn's latency ("development": without keys)."""
-    report: Literal["none", "name", "full"] = "full"
-    """What clients receive about tool calls: nothing, the name, or also arguments and results."""
+    report: Literal["development", "none", "name", "full"] = "development"
+    """What clients are told of tool calls: nothing, the name, or the name with arguments and results.
+
+    "development" is "full" without keys, and "name" with keys.
+    """
     secret: str = field(default_factory=lambda: token_hex(32), repr=False)
     """The key that signs URLs which the server issues. Servers that share a public URL must share it."""
 
@@ -176,6 +179,13 @@ class ServerSettings:
     def observed(self) -> bool:
         """True if clients may see the floor's state and the latencies (see `observe`)."""
         return self.observe == "always" or (self.observe == "development" and not self.keyed)
+
+    @property
+    def reported(self) -> Literal["none", "name", "full"]:
+        """What clients are told of tool calls."""
+        if self.report == "development":
+            return "name" if self.keyed else "full"
+        return self.report
 
     @property
     def scheme(self) -> str:

@@ -6,13 +6,14 @@ on writing, so waiting for whole sentences then costs no time.
 
 import re
 from collections.abc import Iterator
+from unicodedata import category
 
 from ..frames import frame
 
-__all__ = ["Cutter", "Piece"]
+__all__ = ["Cutter", "Piece", "bounded"]
 
 SPOKEN = 14.0  # characters that a voice speaks per second, roughly
-LONGEST = 240  # characters after which a sentence is cut at a clause, or at a space
+LONGEST = 240  # characters of a piece, at most: a longer sentence is cut at a clause, or at a space
 EARLY = (2, 6)  # least words of the first and the second piece if they end before a new phrase
 AT_ONCE = 3  # least words of the first piece if it ends anywhere else, but never after a word of _LEANS
 
@@ -26,7 +27,8 @@ _PHRASE = re.compile(
     r"where|which|while|who|with|without)\b)",
     re.IGNORECASE,
 )
-_SPACE = re.compile(r"(?<=\w)\s+")
+_SPACE = re.compile(r"(?<=[^\W\d])\s+|(?<=\d)\s+(?=[^\s\d(.–-])")  # none within a number such as 555 123
+_BREAK = re.compile(r"\s+(?=\S)|(?<=[-–—/])(?=\w)")
 _LEANS = re.compile(
     r"\b(?:a|an|the|my|your|our|his|her|its|their|this|that|these|those|very|no|not|is|are|was|were|be|am|has|"
     r"have|had|do|does|did|can|could|will|would|should|may|might|must|i|we|you|he|she|it|they|mr|mrs|ms|dr)$",
@@ -42,6 +44,8 @@ class Piece:
     text: str
     start: int
     end: int
+    begins_line: bool = True
+    ends_line: bool = False
 
     @property
     def seconds(self) -> float:
@@ -50,29 +54,48 @@ class Piece:
 
 
 class Cutter:
-    """A cutter for the text of one reply: feed it as it comes, then flush."""
+    """Cuts the text of one reply: feed it as it comes, then flush.
 
-    def __init__(self) -> None:
+    With `early` the first two pieces may end before their sentence does.
+    """
+
+    def __init__(self, *, early: bool = True) -> None:
         self._text = ""
         self._start = 0
-        self._count = 0
+        self._count = 0 if early else len(EARLY)
+        self._begins_line = True  # the text that waits begins at a line's start
 
     def feed(self, text: str, at: int) -> Iterator[Piece]:
         """Add the reply's text from offset `at` on; yields the pieces that are ready."""
         if not self._text:
             self._start = at
-        self._text += text
-        while (end := self._cut()) is not None:
-            yield from self._piece(end)
+        for begin in range(0, len(text), LONGEST):  # so that little is searched, however long the text is
+            self._text += text[begin : begin + LONGEST]
+            while (end := self._cut()) is not None:
+                yield from self._piece(end)
 
     def flush(self) -> Iterator[Piece]:
-        """Yield the rest, since the text is complete."""
-        yield from self._piece(len(self._text))
+        """Yield the rest: the sentence is complete."""
+        while self._text:
+            yield from self._piece(len(self._text) if len(self._text) <= LONGEST else self._limit())
 
     def _cut(self) -> int | None:
+        """Return where the next piece ends; None if more text is needed to tell."""
+        end = self._sentence_end()
+        if end is None or end > LONGEST:
+            end = self._early_end()
+        if end is None or end > LONGEST:
+            return self._limit() if len(self._text) > LONGEST else None
+        return end
+
+    def _sentence_end(self) -> int | None:
         for match in _SENTENCE.finditer(self._text):
             if self._text[: match.end()].strip() and not self._abbreviates(match):
                 return match.end()
+        return None
+
+    def _early_end(self) -> int | None:
+        """Return where the first piece or the second may end before its sentence does."""
         if self._count < len(EARLY):
             least = EARLY[self._count]
             if (clause := _CLAUSE.search(self._text)) is not None:
@@ -84,10 +107,19 @@ class Cutter:
             for count, match in enumerate(_SPACE.finditer(self._text.lstrip()), 1):
                 if count >= AT_ONCE and not _LEANS.search(self._text.lstrip()[: match.start()]):
                     return match.end() + len(self._text) - len(self._text.lstrip())
-        if len(self._text) > LONGEST:
-            clauses = [match.end() for match in _CLAUSE.finditer(self._text)]
-            return clauses[-1] if clauses else self._text.rfind(" ") + 1 or len(self._text)
         return None
+
+    def _limit(self) -> int:
+        """Return the best place to end a piece within the limit: a clause, a space, or between characters."""
+        text = self._text[: LONGEST + 1]
+        for pattern in (_SENTENCE, _CLAUSE, _BREAK):
+            ends = [match.end() for match in pattern.finditer(text) if text[: match.end()].strip()]
+            if (end := max((end for end in ends if end <= LONGEST), default=0)) > LONGEST // 4:
+                return end
+        end = LONGEST
+        while end > LONGEST // 2 and (_belongs_to_last(text[end]) or text[end - 1] == "\u200d"):
+            end -= 1
+        return end
 
     def _abbreviates(self, match: re.Match[str]) -> bool:
         """Return True if a full stop belongs to its word, as in "Dr.", "p.m." or "J."."""
@@ -97,11 +129,38 @@ class Cutter:
         if word is None:
             return False
         text = word.group()
+        if text.isdigit() and len(text) <= 2 and "\n" not in match.string[match.end() : match.end() + 1]:
+            _, newline, item = match.string[: match.start()].rpartition("\n")
+            return item.strip() == text and (bool(newline) or self._begins_line)  # "1. Open it" of a list
         return text.lower() in _ABBREVIATIONS or (len(text) == 1 and text.isupper() and text != "I")
 
     def _piece(self, end: int) -> Iterator[Piece]:
         cut, self._text = self._text[:end], self._text[end:]
         start, self._start = self._start, self._start + end
-        if text := cut.strip():
+        text, blanks = cut.strip(), len(cut) - len(cut.lstrip())
+        begins = self._begins_line or "\n" in cut[:blanks]
+        if text:
             self._count += 1
-            yield Piece(text, start + len(cut) - len(cut.lstrip()), start + end)
+            ends = "\n" in cut[len(cut.rstrip()) :] or self._text[:1] == "\n"
+            yield Piece(text, start + blanks, start + end, begins, ends)
+            begins = False
+        self._begins_line = begins or "\n" in cut[len(cut.rstrip()) :]
+
+
+def bounded(text: str) -> Iterator[Piece]:
+    """Yield a text in pieces of bounded length; one that is short enough is one piece."""
+    if len(text) <= LONGEST:
+        yield Piece(text, 0, len(text))
+    else:
+        cutter = Cutter(early=False)
+        yield from cutter.feed(text, 0)
+        yield from cutter.flush()
+
+
+def _belongs_to_last(character: str) -> bool:
+    """Whether a character is drawn together with the one before it: a vowel sign, a part of an emoji."""
+    return (
+        category(character)[0] == "M"
+        or character in "\u200d\ufe0f"
+        or "\U0001f3fb" <= character <= "\U0001f3ff"
+    )

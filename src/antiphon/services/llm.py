@@ -1,20 +1,26 @@
 """The stage that asks the language model."""
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from ..encodable import encodable_data
 from ..errors import BadResponseError, NothingSaidError, RateLimitError, TheyErred
-from ..frames import Failed, Frame, Generated, Prime, Prompt, Signal, Text, ToolCall, Usage
+from ..frames import Failed, Frame, Generated, Measured, Prime, Prompt, Signal, Text, ToolCall, Usage
 from ..processor import on
 from ..stage import Stage, Work
 from .ports import LanguageModel, TextDelta, TokenUsage
-from .streams import closing, has_words, ready
+from .reasoning import ReasoningFilter, answers
+from .streams import has_words, ready
 from .vendor_values import token_count
 
 __all__ = ["LLM"]
 
+logger = logging.getLogger("antiphon.llm")
+
 TRIES = 2
 RETRY_AFTER = 0.2  # seconds
+REASONING_WITHIN = 30.0  # seconds that a model may reason in its answer before the first word
 MOST_TEXT = 100_000  # characters of one answer
 MOST_CALLS = 128  # tool calls of one answer
 
@@ -63,7 +69,7 @@ class LLM(Stage):
             self.push(Generated(signal.reply, failed=True))
 
     async def _prime(self, frame: Prime) -> AsyncGenerator[Frame | Signal, None]:
-        await self.service.warm(frame.context)
+        await self.service.warm(encodable_data(frame.context))
         return
         yield
 
@@ -74,7 +80,7 @@ class LLM(Stage):
         for tries_left in reversed(range(TRIES)):
             said = False
             try:
-                async with aclosing(self._ask(prompt, at, calls)) as answer:
+                async with aclosing(self._ask(work, prompt, at, calls)) as answer:
                     async for frame in answer:
                         if isinstance(frame, Text):
                             said = True
@@ -102,23 +108,30 @@ class LLM(Stage):
         yield Generated(prompt.reply, tuple(calls))
 
     async def _ask(
-        self, prompt: Prompt, at: int, calls: list[ToolCall]
+        self, work: Work, prompt: Prompt, at: int, calls: list[ToolCall]
     ) -> AsyncGenerator[Frame | Signal, None]:
         """Yield what the service answers, checked. Text is held back until there is a word in it."""
         reply = self.session.reply
         voiced = reply is None or reply.voiced
         start, held, worded = at, "", False
-        async with closing(self.service.generate(prompt.context)) as answer:
+        reasoning, asked = ReasoningFilter(), self.session.clock.now()
+        stream = answers(self.service.generate(encodable_data(prompt.context)), reasoning)
+        async with aclosing(stream) as answer:
             async for item in answer:
                 match item:
                     case TextDelta(str(text)):
                         held += text
                         worded = worded or has_words(held, voiced)
+                        if reasoning.spans and not worded:
+                            left = asked + REASONING_WITHIN - self.session.clock.now()
+                            work.expect("the end of its reasoning", max(0.0, min(self.next_within, left)))
                         if at - start + len(held) > MOST_TEXT:
                             raise BadResponseError(f"an answer of more than {MOST_TEXT} characters")
                         if held and worded:
                             text, held = held if at > start else held.lstrip(), ""
                             self._worded = prompt.reply
+                            if reasoning.spans and at == start:
+                                yield self._reasoned(reasoning, asked, prompt.reply)
                             yield Text(prompt.reply, text, at)
                             at += len(text)
                     case ToolCall(str(), str(), str()):
@@ -134,3 +147,9 @@ class LLM(Stage):
                             yield Usage(self.name, unit, token_count(amount), prompt.reply)
                     case _:
                         raise BadResponseError(f"the language model yielded {str(item)[:80]}")
+
+    def _reasoned(self, reasoning: ReasoningFilter, asked: float, reply: int) -> Measured:
+        """Log what the model reasoned before its answer; returns how long it took."""
+        seconds = self.session.clock.now() - asked
+        logger.debug("reasoning that is not spoken (%.1f s): %s", seconds, reasoning.reasoning.strip())
+        return Measured(self.name, "reasoning", seconds, reply)

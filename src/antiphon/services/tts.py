@@ -1,5 +1,6 @@
 """The stage that turns the agent's text into audio."""
 
+import re
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 
@@ -21,14 +22,18 @@ from ..frames import (
 from ..processor import on
 from ..stage import MediaQueue, Stage, Work
 from .cutting import Cutter, Piece
+from .digits import CONTEXT, digit_by_digit
+from .markup import without_markup
 from .ports import Speech, TextToSpeech, Word
+from .respelling import Respelled
 from .streams import closing, ready
 
 __all__ = ["TTS"]
 
 ASIDE_WITHIN = 5.0  # seconds that the audio of a backchannel may take
 ASIDE_TIMELY = 0.4  # seconds after which a backchannel comes too late to be said; it is kept for next time
-SILENT = 1000  # items in a row without audio: only a broken service sends so many
+SENTENCE_END = re.compile(r"(?<=\w)\Z")
+SILENT = 1000  # items without audio in a row that only a service out of order sends
 
 
 @dataclass(slots=True)
@@ -39,18 +44,20 @@ class ReplySpeech:
     cutter: Cutter
     pieces: MediaQueue[Piece]
     given: list[Piece] = field(default_factory=list[Piece])
-    """The pieces that the service has taken."""
+    """The pieces that were taken, those without anything to say among them."""
+    asked: list[tuple[int, Respelled]] = field(default_factory=list[tuple[int, Respelled]])
+    """What the service was asked to speak: an index into `given`, and how it is said."""
     at: int = -1
     """The piece that is being spoken, as an index into `given`; -1 before the first."""
     sounded: int = -1
-    """The last piece that had any audio, as an index; -1 before the first."""
+    """The last text that had any audio, as an index into `asked`; -1 before the first."""
     begun: float = 0.0
     """When the service took its first piece."""
     whole: bool = False
     """True once the service has taken all of the text."""
 
     def reach(self, piece: int, reply: int) -> Iterator[Frame]:
-        """Yield the frames that end the pieces before this one and start it."""
+        """Yield the frames that end the pieces before this one, of `given`, and start it."""
         while self.at < piece:
             if self.at >= 0:
                 yield SegmentEnded(reply)
@@ -60,22 +67,33 @@ class ReplySpeech:
     @property
     def unspoken(self) -> str:
         """The text that was given to the service and had no audio."""
-        return "".join(piece.text for piece in self.given[self.sounded + 1 :])
+        return "".join(said.text for _, said in self.asked[self.sounded + 1 :])
+
+    @property
+    def before(self) -> str:
+        """The newest text that was taken."""
+        return "".join(piece.text + " " for piece in self.given[-4:])[-CONTEXT:]
 
 
 class TTS(Stage):
     """A stage that turns the text of a reply into audio, clause by clause.
 
-    SegmentStarted says which text the audio speaks. `within`: seconds that audio may take once there is text
-    to speak. `ahead`: seconds of speech that may wait as text before back-pressure holds the language model.
+    `within`: seconds that audio may take once there is text to speak. `ahead`: seconds of speech that may
+    wait as text before back-pressure holds the language model. `spell_numbers` is for a voice that reads
+    "555 123 4567" as three quantities: it gets the numbers of telephones, accounts, codes digit by digit.
+
+    Markdown and emoji are never given to a voice; what was heard is counted in the text as it was written.
     """
 
     scope = "reply"
 
-    def __init__(self, service: TextToSpeech, *, within: float = 5.0, ahead: float = 60.0) -> None:
+    def __init__(
+        self, service: TextToSpeech, *, within: float = 5.0, ahead: float = 60.0, spell_numbers: bool = False
+    ) -> None:
         self.service = service
         self.within = within
         self.ahead = ahead
+        self.spell_numbers = spell_numbers
         self._voice: ReplySpeech | None = None
         self._asides: dict[str, bytes] = {}  # text to audio of the backchannels that were made
 
@@ -150,14 +168,24 @@ class TTS(Stage):
     async def _text(self, voice: ReplySpeech) -> AsyncGenerator[str, None]:
         """Yield the pieces as the service takes them, and expect audio for each."""
         async for piece in voice.pieces:
-            voice.begun = voice.begun if voice.given else self.session.clock.now()
+            said = self._as_said(piece, voice)
             voice.given.append(piece)
-            voice.work.expect("the agent's voice", self.within)
-            yield piece.text
-            if not voice.pieces and voice.sounded == len(voice.given) - 1:
+            if said.text:
+                voice.begun = voice.begun if voice.asked else self.session.clock.now()
+                voice.asked.append((len(voice.given) - 1, said))
+                voice.work.expect("the agent's voice", self.within)
+                yield said.text
+            if not voice.pieces and voice.sounded == len(voice.asked) - 1:
                 voice.work.relax()
         voice.whole = True
         voice.work.expect("the end of the agent's voice", self.within)
+
+    def _as_said(self, piece: Piece, voice: ReplySpeech) -> Respelled:
+        """Return what the service is asked to speak; without text if there is nothing to say."""
+        said = without_markup(piece.text, begins_line=piece.begins_line)
+        if self.spell_numbers:
+            said = digit_by_digit(said, voice.before)
+        return said.sub(SENTENCE_END, ".") if piece.ends_line else said
 
     async def _speak(self, reply: int, voice: ReplySpeech) -> AsyncGenerator[Frame | Signal, None]:
         rate, silent = self.service.sample_rate, 0
@@ -171,19 +199,18 @@ class TTS(Stage):
                             if voice.sounded < 0:
                                 took = self.session.clock.now() - voice.begun
                                 yield Measured(self.name, "first audio", took, reply)
-                            for frame in voice.reach(piece, reply):
+                            for frame in voice.reach(voice.asked[piece][0], reply):
                                 yield frame
                             yield AgentAudio(reply, pcm, rate)
                             voice.sounded, silent = piece, 0
                             voice.work.expect("the agent's voice", self.within)
-                    case Word(piece, end, seconds) if 0 <= piece < len(voice.given):
-                        for frame in voice.reach(piece, reply):
+                    case Word(piece, end, seconds) if 0 <= piece < len(voice.asked):
+                        place, said = voice.asked[piece]
+                        for frame in voice.reach(place, reply):
                             yield frame
-                        if piece == voice.at:
-                            spoken_to = voice.given[piece].start + end
-                            yield WordTimed(
-                                reply, min(spoken_to, voice.given[piece].end), int(seconds * rate)
-                            )
+                        if place == voice.at:
+                            spoken_to = voice.given[place].start + said.written(end)
+                            yield WordTimed(reply, spoken_to, int(seconds * rate))
                     case _:
                         raise BadResponseError(
                             f"text to speech yielded {str(item)[:60]}, neither Speech nor Word"
@@ -201,5 +228,5 @@ class TTS(Stage):
 
     @staticmethod
     def _fits(piece: int, voice: ReplySpeech) -> bool:
-        """Return True if audio may belong to this piece: the current one or a later one."""
-        return max(0, voice.at) <= piece < len(voice.given)
+        """Return True if audio may belong to this piece: one that was given, not before the current one."""
+        return 0 <= piece < len(voice.asked) and voice.at <= voice.asked[piece][0]

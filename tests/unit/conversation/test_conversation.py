@@ -590,3 +590,48 @@ async def test_context_is_a_snapshot() -> None:
         talk.type("ho")
         await talk.quiet()
     assert before == (UserSaid("hi"),)
+
+
+HALF = "\ud83d"  # of an emoji
+
+
+@virtual
+async def test_text_that_cannot_be_encoded_enters_no_history_and_no_request() -> None:
+    """From the model, in two pieces or for good; from a tool, and the program."""
+
+    @tool
+    async def look_up() -> str:
+        """Look something up."""
+        return f"found {HALF}"
+
+    call = ToolCall(f"c{HALF}", "look_up", "{}")
+    talk = Talk(
+        [call],
+        ["Nice \ud83d", "\ude00 to hear."],
+        [f"Nice {HALF} day."],
+        "Fine.",
+        tools=[look_up],
+        apology=None,
+    )
+    async with talk:
+        for text in ("one", f"two {HALF}", "three"):
+            talk.type(text)
+            await talk.sleep(8)
+        await talk.session.say(f"said {HALF}")
+    assert not talk.all(Failed)
+    assert [entry.text for entry in talk.conversation.history.entries if isinstance(entry, AgentSaid)] == [
+        "",
+        "Nice \U0001f600 to hear.",
+        "Nice \ufffd day.",
+        "Fine.",
+        "said \ufffd",
+    ]
+    for context in talk.model.contexts:
+        str(context).encode()
+    assert replay(talk.journal.lines, talk_again(look_up)) == talk.journal.lines
+
+
+def talk_again(*tools: Tool) -> list[Any]:
+    """The parts of a `Talk`, for a replay."""
+    conversation = Conversation("Be brief.", tools, apology=None)
+    return [conversation, LLM(ScriptedLLM([])), TTS(ScriptedTTS()), Playout()]

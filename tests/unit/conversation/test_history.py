@@ -65,3 +65,8 @@ def test_a_result_that_comes_after_its_reply_is_settled() -> None:
 def test_two_tools_of_one_name_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="two tools have the same name"):
         History("x", [look, look])
+
+
+def test_an_earlier_conversation_is_mended() -> None:
+    history = History("Be \ud83d.", entries=[UserSaid("hi \ud83d")])
+    assert history.context == Context("Be \ufffd.", (UserSaid("hi \ufffd"),))

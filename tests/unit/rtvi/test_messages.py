@@ -190,3 +190,22 @@ def test_a_message_of_countless_parts_is_not_read(many: str) -> None:
     told = decode(f'{{"label":"rtvi-ai","type":"client-message","id":"1","data":{{"t":"x","d":{many}}}}}')
     assert isinstance(told, BadMessage)
     assert "too many" in told.why
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("hi \\ud83d", "hi \ufffd"),
+        ("\\udE00 hi", "\ufffd hi"),
+        ("\\uD83D\\uDE00", "\U0001f600"),
+        ("\\\\ud83d", "\\ud83d"),
+        ("\ud83d", "\ufffd"),
+    ],
+)
+def test_half_an_emoji_is_mended(written: str, read: str) -> None:
+    text = '{"label": "rtvi-ai", "type": "send-text", "id": "7", "data": {"content": "%s"}}' % written  # noqa: UP031
+    assert decode(text) == Received("7", SendText(read))
+
+
+def test_half_an_emoji_is_sent_to_no_client() -> None:
+    assert json.loads(encode("server-message", {"a": ["\ud83d"]}, "1"))["data"] == {"a": ["\ufffd"]}

@@ -18,7 +18,8 @@ from antiphon.conversation.tools import tool
 from antiphon.frames import ClientMessage, ServerMessage, ToolCall, Transcript, UserKey
 from antiphon.processor import Processor, on
 from antiphon.rtvi import RTVI, Typed, client_tool, job_group, ui_command
-from antiphon.rtvi.messages import TYPES
+from antiphon.rtvi.messages import LARGEST, TYPES
+from antiphon.rtvi.reporting import FAILED, LONGEST
 from antiphon.services.ports import Recognized
 from antiphon.services.tts import TTS
 from antiphon.session import Session
@@ -580,6 +581,47 @@ def test_a_tool_is_told_as_far_as_it_may(level: Any, told: str) -> None:
     assert client.all("llm-function-call-stopped") == [
         {"tool_call_id": "c1", "cancelled": False, **name, **result}
     ]
+
+
+@pytest.mark.parametrize("level", ["full", "arguments", "name"])
+def test_the_text_of_an_exception_is_told_to_nobody(level: Any) -> None:
+    @tool
+    async def where() -> str:
+        """Where the user is."""
+        raise RuntimeError("password is hunter2")
+
+    client = talk(
+        ask, [], [[ToolCall("c1", "where", "{}")], "I do not know."], tools=[where], rtvi=RTVI(report=level)
+    )
+    (stopped,) = client.all("llm-function-call-stopped")
+    assert stopped.get("result") == (FAILED if level == "full" else None)
+    assert "hunter2" not in str(client.told)
+
+
+def test_what_a_client_is_told_of_a_call_is_bounded() -> None:
+    @tool
+    async def where(near: str) -> str:
+        """Where the user is."""
+        return "x" * 40_000
+
+    call = ToolCall("c1", "where", '{"near": "%s"}' % ("y" * 40_000))
+    client = talk(ask, [], [[call], "In Berlin."], tools=[where])
+    (begun,), (stopped,) = (
+        client.all("llm-function-call-in-progress"),
+        client.all("llm-function-call-stopped"),
+    )
+    assert (begun["arguments"], begun["truncated"]) == ({}, True)
+    assert (stopped["result"], stopped["truncated"]) == ("x" * LONGEST, True)
+
+
+def test_a_message_over_the_limit_is_not_sent() -> None:
+    async def tell(client: WireClient, session: Session) -> None:
+        session.send(ServerMessage("x" * (LARGEST + 1)))
+        session.send(ServerMessage("short"))
+        await wait(0.1)
+
+    client = talk(tell)
+    assert client.all("server-message") == ["short"]
 
 
 def test_a_tool_that_is_not_told() -> None:

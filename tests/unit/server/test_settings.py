@@ -96,3 +96,10 @@ def test_the_guide_has_every_setting() -> None:
     guide = (Path(__file__).parents[3] / "docs" / "guides" / "serve.md").read_text()
     for field in fields(ServerSettings):
         assert f"`ANTIPHON_{field.name.upper()}`" in guide, field.name
+
+
+def test_with_keys_clients_are_told_the_names_of_tools_alone() -> None:
+    assert ServerSettings().reported == "full"
+    assert ServerSettings(**KEYS).reported == "name"
+    assert ServerSettings(**KEYS, report="full").reported == "full"
+    assert ServerSettings(report="none").reported == "none"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon.services.cutting import LONGEST, Cutter, Piece
+from antiphon.services.cutting import LONGEST, Cutter, Piece, bounded
 
 
 def cut(chunks: list[str], begin: int = 0) -> list[Piece]:
@@ -73,3 +73,48 @@ def test_nothing_is_no_piece() -> None:
 def test_piece_says_how_long_it_takes_to_speak() -> None:
     (piece,) = cut(["x" * 140])
     assert 5 < piece.seconds < 15
+
+
+LONG = "the bicycle that you brought in last week has been looked at " * 85
+
+
+@pytest.mark.parametrize(
+    "text", [LONG, LONG.replace(" has", ", has"), "ก" * 5000, "😀" * 5000, "ab-" * 2000, "\n " * 3000]
+)
+@pytest.mark.parametrize("size", [1, 5, 1000, 10_000])
+def test_no_piece_is_over_the_limit_in_any_script(text: str, size: int) -> None:
+    pieces = cut([text[at : at + size] for at in range(0, len(text), size)])
+    assert all(len(piece.text) <= LONGEST for piece in pieces)
+    assert "".join(piece.text for piece in pieces).replace(" ", "") == "".join(text.split())
+    whole = list(bounded(text))
+    assert all(len(piece.text) <= LONGEST and text[piece.start :].startswith(piece.text) for piece in whole)
+    assert "".join(piece.text for piece in whole).replace(" ", "") == "".join(text.split())
+
+
+def test_a_short_text_is_one_piece_as_it_is() -> None:
+    assert [piece.text for piece in bounded(" One. Two. ")] == [" One. Two. "]
+
+
+def test_a_long_text_is_not_cut_within_a_character() -> None:
+    text = "".join("e\u0301" for _ in range(400))
+    assert not any(piece.text[0] == "\u0301" for piece in cut([text]))
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_a_number_of_several_groups_stays_whole(size: int) -> None:
+    text = "Please call 555 123 4567 today before five, or 030 90 18 20."
+    pieces = [piece.text for piece in cut([text[at : at + size] for at in range(0, len(text), size)])]
+    assert any("555 123 4567" in piece for piece in pieces)
+    assert any("030 90 18 20" in piece for piece in pieces)
+
+
+def test_lines_are_known_and_a_number_of_a_list_is_no_sentence() -> None:
+    pieces = cut(list("# Hours\n1. Open it.\n2. Close it.\nIn 5. Yes."))
+    lines = [(piece.text, piece.begins_line, piece.ends_line) for piece in pieces]
+    assert lines == [
+        ("# Hours", True, True),
+        ("1. Open it.", True, True),
+        ("2. Close it.", True, True),
+        ("In 5.", True, False),
+        ("Yes.", False, False),
+    ]

@@ -705,6 +705,55 @@ async def test_tts_says_which_audio_speaks_which_text(words: bool) -> None:
         assert [word.end for word in call.all(WordTimed)] == [5, 12, 16, 20, 25]
 
 
+@pytest.mark.parametrize("words", [False, True])
+@virtual
+async def test_tts_speaks_no_markup_and_counts_what_was_heard_as_it_was_written(words: bool) -> None:
+    tts = ScriptedTTS(rate=20.0, words=words)
+    written = "# Hours\n👍 **Nine** to five 👍🏽\n👍\n- call 555 123 4567\n\n🚲"
+    async with HeldCall([TTS(tts, spell_numbers=True), Playout()]) as call:
+        texts(call, *written.splitlines(keepends=True))
+        await call.session.clock.sleep(20)
+    check(call)
+    assert tts.spoken == ["Hours.", "Nine to five.", "call 5 5 5, 1 2 3, 4 5 6 7."]
+    assert call.all(ReplyEnded)[0].heard == written
+    if words:
+        ends = [word.end for word in call.all(WordTimed)]
+        assert ends == sorted(ends)
+        assert [written[:end].split()[-1] for end in ends[:4]] == ["Hours", "**Nine**", "to", "👍🏽"]
+        assert written[: ends[-1]].endswith("4567")
+
+
+@virtual
+async def test_what_was_heard_of_a_spelled_number_is_a_part_of_it() -> None:
+    tts = ScriptedTTS(first=0.0, rate=20.0, words=True)
+    async with HeldCall([TTS(tts, spell_numbers=True), Playout()]) as call:
+        texts(call, "Call 555 123 4567 now.")
+        await call.session.clock.sleep(0.85)
+        call.session.interrupt()
+        await sleep(0)
+    assert call.all(ReplyEnded)[0].heard == "Call 555 12"
+
+
+@virtual
+async def test_a_reply_of_nothing_to_say_ends() -> None:
+    tts = ScriptedTTS()
+    async with HeldCall([TTS(tts), Playout()]) as call:
+        texts(call, "👍\n", "---\n", "😀")
+        await call.session.clock.sleep(5)
+    check(call)
+    assert (tts.spoken, call.all(Failed)) == ([], [])
+    assert len(call.all(ReplyEnded)) == 1
+
+
+@virtual
+async def test_a_voice_is_given_no_numbers_digit_by_digit_unless_it_needs_them() -> None:
+    tts = ScriptedTTS(rate=50.0)
+    async with HeldCall([TTS(tts), Playout()]) as call:
+        texts(call, "Call 555 123 4567.")
+        await call.session.clock.sleep(5)
+    assert tts.spoken == ["Call 555 123 4567."]
+
+
 @virtual
 async def test_tts_begins_to_speak_before_the_text_is_complete() -> None:
     tts = ScriptedTTS()

@@ -19,6 +19,9 @@ from unicodedata import digit
 import numpy as np
 
 from ...errors import ConfigurationError, UnavailableError
+from ...services.cutting import bounded
+from ...services.digits import CONTEXT, digit_by_digit
+from ...services.markup import without_markup
 from ...services.ports import Speech, TextToSpeech, Word
 from .mel import FloatArray
 from .resident import Resident, library
@@ -35,15 +38,15 @@ WEEK = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 DAYS = {day[:3]: day for day in WEEK}
 DAY = rf"\b({'|'.join(DAYS)})(?:r?s|r|(?:s|nes|rs|ur)?day)?\b"
 READ_AS: list[tuple[str, str | Callable[[re.Match[str]], str]]] = [  # corrections of hibari's own rules
+    (r"\bhttps?://(?:www\.)?(?=\w)", ""),  # "aitch tee tee pee ess slash slash"
+    (r"#(?=\d)", "number "),
     (r"(\S{60})(?=\S)", r"\1 "),  # it would take minutes for pages without a space
     (r"(?<=\d)(?=[.!?](?:\s|$))", " "),  # the full stop of a sentence is not part of its last number
     (r"(\d[\d.,]*)\s?([€£$])(?!\d)", r"\2\1"),
     (r"\b24/7\b", "24 7"),
     (rf"{DAY}\.?\s?[-–]\s?{DAY}", lambda days: f"{DAYS[days[1]]} to {DAYS[days[2]]}"),
-    (
-        r"(?<![\d.,:/$€£])(0\d\d+|\d{8,})(?![.,]?\d)|\d[\d,]{20,}",
-        lambda digits: " ".join(re.findall(r"\d", digits[0])),
-    ),
+    (r"(?<![\d\w])([1-9]\d{0,2})(?:[ \u00a0\u202f](?=\d{3}(?!\d)))", r"\1,"),  # 10 000 euros
+    (r"\d[\d,]{20,}", lambda digits: " ".join(re.findall(r"\d", digits[0]))),
     ("İ", "I"),  # the only letter that it cannot read; below, digits such as ➊
     (r"[^\W\d_²³]", lambda sign: str(digit(sign[0], sign[0]))),
 ]
@@ -96,14 +99,14 @@ class _Voice:
         self._space: int = self._hibari.vocab[" "]
         self.say(self.sentences("Ready.")[0], 1.0)  # reads the dictionaries
 
-    def sentences(self, text: str) -> list[_Sentence]:
-        """Return what to speak of a piece of text.
+    def sentences(self, text: str, before: str = "") -> list[_Sentence]:
+        """Return what to speak of a piece of text; empty if there is nothing to pronounce.
 
-        Empty if there is nothing to pronounce.
+        `before`: what was said before it, which may say that a number is read digit by digit.
         """
         spoken = [
             words
-            for line in readable(text).splitlines()
+            for line in readable(text, before).splitlines()
             for sentence in self._hibari.split_sentences(self._normalize(line))
             for words in portions(list(self._read(sentence)))
             if any(word.sounded for word in words)
@@ -185,23 +188,26 @@ class Hibari(TextToSpeech):
         A piece without phonemes has no audio.
         """
         run, voice = self._resident.run, await self._resident.get()
-        piece = -1
+        piece, said = -1, ""
         async for written in text:
             piece += 1
-            before = 0  # samples of this piece that have been spoken
-            for sentence in await run(voice.sentences, written):
-                pcm, times = await run(voice.say, sentence, self._speed)
-                words = deque(times)
-                for at in range(0, len(pcm) // 2, CHUNK):
-                    yield Speech(pcm[2 * at : 2 * (at + CHUNK)], piece)
-                    while words and words[0][1] <= at + CHUNK:
-                        end, sample = words.popleft()
-                        yield Word(piece, end, (before + sample) / SAMPLE_RATE)
-                before += len(pcm) // 2
+            spoken = 0  # samples of this piece that have been spoken
+            for part in bounded(written):
+                for sentence in await run(voice.sentences, part.text, said):
+                    pcm, times = await run(voice.say, sentence, self._speed)
+                    words = deque(times)
+                    for at in range(0, len(pcm) // 2, CHUNK):
+                        yield Speech(pcm[2 * at : 2 * (at + CHUNK)], piece)
+                        while words and words[0][1] <= at + CHUNK:
+                            end, sample = words.popleft()
+                            yield Word(piece, part.start + end, (spoken + sample) / SAMPLE_RATE)
+                    spoken += len(pcm) // 2
+                said = f"{said} {part.text}"[-CONTEXT:]
 
 
-def readable(text: str) -> str:
+def readable(text: str, before: str = "") -> str:
     """Return the text with everything spelled out that hibari would read wrong."""
+    text = digit_by_digit(without_markup(text), before).text
     for pattern, said in READ_AS:
         text = re.sub(pattern, said, text)
     return text

@@ -1,0 +1,127 @@
+"""Text that can be encoded: what comes from outside may hold half of a surrogate pair, which has no UTF-8.
+
+Python's strings can hold such halves: JSON with an emoji cut in two, a file name that is not UTF-8, text that
+was cut in UTF-16. One of them in the history would make every later request fail. So text is mended where it
+enters a session, and once more where a request, a message or a line of the journal is written.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from functools import cache
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+__all__ = ["SurrogateJoiner", "encodable", "encodable_data", "from_json", "to_json"]
+
+T = TypeVar("T")
+
+
+def encodable(text: str) -> str:
+    """The text with the halves of a pair joined, and a lone half replaced by U+FFFD."""
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+class SurrogateJoiner:
+    """Makes a stream of text encodable; a pair whose halves come in two pieces is joined."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """Returns what is complete: the first half of a pair waits for the next piece."""
+        text, self._held = self._held + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._held = text[:-1], text[-1]
+        return encodable(text)
+
+    def flush(self) -> str:
+        """Returns what is left when the stream is over."""
+        held, self._held = self._held, ""
+        return encodable(held)
+
+
+def encodable_data(value: T) -> T:
+    """The value with all text in it made encodable: in dicts, lists, tuples and dataclasses.
+
+    Returns the very same object if there is nothing to mend. Fields of dataclasses that may hold any value
+    are left alone, since they are mended when they are read from JSON or written as JSON.
+    """
+    mended: Any = _mended(value)
+    return mended
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return _dict(cast(dict[Any, Any], value))
+    if isinstance(value, list | tuple):
+        old = cast(Sequence[Any], value)
+        items = [_mended(item) for item in old]
+        if all(new is same for new, same in zip(items, old, strict=True)):
+            return old
+        return items if isinstance(value, list) else tuple(items)
+    if is_dataclass(value) and not isinstance(value, type):
+        return _dataclass(value)
+    return value
+
+
+def _dict(value: dict[Any, Any]) -> dict[Any, Any]:
+    items = [(_mended(key), _mended(item)) for key, item in value.items()]
+    same = all(
+        new is old and now is then for (new, now), (old, then) in zip(items, value.items(), strict=True)
+    )
+    return value if same else dict(items)
+
+
+def _dataclass(value: Any) -> Any:
+    changes: dict[str, Any] = {}
+    for name in _fields(value.__class__):
+        old: Any = getattr(value, name)
+        if (new := _mended(old)) is not old:
+            changes[name] = new
+    return replace(value, **changes) if changes else value
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.init and field.type is not Any)
+
+
+def to_json(
+    value: Any,
+    encode: Callable[[Any], bytes] = msgspec.json.encode,
+    enc_hook: Callable[[Any], Any] | None = None,
+) -> bytes:
+    """Encode as JSON, with text that cannot be encoded mended. Raises TypeError or ValueError as `encode`."""
+    try:
+        return encode(value)
+    except UnicodeEncodeError:
+        return encode(encodable_data(msgspec.to_builtins(value, enc_hook=enc_hook)))
+
+
+def from_json(text: str) -> Any:
+    """Decode JSON; lone halves of a surrogate pair, written out or escaped, are mended. Raises ValueError."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeEncodeError):
+        if not _has_surrogates(text):
+            raise
+    import json
+
+    return encodable_data(json.loads(text, parse_constant=_no_number))
+
+
+def _has_surrogates(text: str) -> bool:
+    return "\\ud" in text or "\\uD" in text or encodable(text) is not text
+
+
+def _no_number(name: str) -> Mapping[str, Any]:
+    raise ValueError(f"{name} is not a number in JSON")

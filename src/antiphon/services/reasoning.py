@@ -1,0 +1,119 @@
+"""Reasoning that a model writes in tags before its answer: it is not spoken and not part of the reply.
+
+Models and endpoints that have no field of their own for it write `<think>...</think>` before the answer, and
+so does a local model behind a server without a parser for it. The tags come in pieces, as all text does.
+"""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+from ..encodable import SurrogateJoiner
+from ..errors import BadResponseError
+from .ports import TextDelta
+from .streams import closing
+
+__all__ = ["ReasoningFilter", "answers"]
+
+KEPT = 20_000  # characters of reasoning that are kept, for the log
+LONGEST = 200_000  # characters of reasoning after which no answer is expected any more
+
+_WORDS = ("think", "thinking", "thought", "thoughts", "reasoning", "reflection", "analysis", "scratchpad")
+TAGS: dict[str, str] = {
+    **{f"<{word}>": f"</{word}>" for word in _WORDS},
+    "<seed:think>": "</seed:think>",
+    "<|channel|>analysis<|message|>": "<|end|>",
+    "[think]": "[/think]",
+    "◁think▷": "◁/think▷",
+    "<|begin_of_thought|>": "<|end_of_thought|>",
+}
+"""What opens a span of reasoning, in lower case, and what closes it."""
+SHELLS = ("<|start|>assistant", "<|channel|>final<|message|>")
+"""What stands around the answer itself: it is dropped."""
+_LONGEST_TAG = max(map(len, (*TAGS, *TAGS.values(), *SHELLS)))
+
+
+class ReasoningFilter:
+    """Separates the spans of reasoning at the beginning of one answer from the answer."""
+
+    def __init__(self) -> None:
+        self.reasoning = ""
+        """What was written in the spans, up to a limit."""
+        self.length = 0
+        """How many characters that is in all."""
+        self.spans = 0
+        """How many spans there were."""
+        self._held: str = ""  # blanks and what may become a tag
+        self._closing: str = ""  # what closes the open span
+        self._begun = False  # the answer itself has begun
+
+    def feed(self, text: str) -> str:
+        """Add a piece of the answer; returns what of it is to be said."""
+        if self._begun:
+            return text
+        self._held += text
+        while self._held:
+            step = self._close() if self._closing else self._open()
+            if not step:
+                break
+        if not self._begun:
+            return ""
+        return self.flush()
+
+    def flush(self) -> str:
+        """Returns what was held back; a span that is still open stays reasoning."""
+        held, self._held = self._held, ""
+        if self._closing:
+            self._record(held)
+            return ""
+        return held
+
+    def _open(self) -> bool:
+        """Look for what opens a span, or for the answer; returns False if more text is needed."""
+        blanks = len(self._held) - len(self._held.lstrip())
+        rest = self._held[blanks : blanks + _LONGEST_TAG].lower()
+        for tag in (*TAGS, *SHELLS):
+            if rest.startswith(tag):
+                self._closing = TAGS.get(tag, "")
+                self.spans += bool(self._closing)
+                self._held = self._held[blanks + len(tag) :]
+                return True
+        if rest and not any(tag.startswith(rest) for tag in (*TAGS, *SHELLS)):
+            self._begun = True
+            if self.spans:
+                self._held = self._held.lstrip()
+        return False
+
+    def _close(self) -> bool:
+        found = re.search(re.escape(self._closing), self._held, re.IGNORECASE)
+        if found is None:
+            kept = len(self._held) - len(self._closing) + 1
+            if kept > 0:
+                self._record(self._held[:kept])
+                self._held = self._held[kept:]
+            return False
+        self._record(self._held[: found.start()])
+        self._held, self._closing = self._held[found.end() :], ""
+        return True
+
+    def _record(self, text: str) -> None:
+        self.length += len(text)
+        self.reasoning += text[: max(0, KEPT - len(self.reasoning))]
+
+
+async def answers(items: AsyncIterator[Any], reasoning: ReasoningFilter) -> AsyncGenerator[Any, None]:
+    """Yield what a language model answers without its reasoning, and with all text encodable.
+
+    While it reasons an empty TextDelta tells that it is at work. Raises BadResponseError if it does so
+    without end.
+    """
+    joiner = SurrogateJoiner()
+    async with closing(items) as stream:
+        async for item in stream:
+            if isinstance(item, TextDelta) and isinstance(item.text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+                yield TextDelta(reasoning.feed(joiner.feed(item.text)))
+                if reasoning.length > LONGEST:
+                    raise BadResponseError(f"the language model reasoned for {reasoning.length} characters")
+            else:
+                yield item
+    yield TextDelta(reasoning.feed(joiner.flush()) + reasoning.flush())
