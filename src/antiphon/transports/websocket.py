@@ -22,8 +22,8 @@ from ..processor import Processor, Route, SessionPort, on
 from ..rtvi import RTVI
 from ..stage import Stage, Work
 from .framing import FramedAudio, FramedMessage, Framing, Json, Protobuf
-from .intake import Intake
-from .wire import Wire
+from .intake import Arrivals, Intake
+from .wire import Wire, WireReader
 
 if TYPE_CHECKING:
     from ..audio.resample import Resampler
@@ -121,7 +121,8 @@ class WebsocketInput(Stage):
         self._link = link
         self._rtvi = rtvi
         self._convert = _MonoConverter(sample_rate)
-        self._intake = Intake(sample_rate)
+        self._arrivals = Arrivals(self, Intake(sample_rate))
+        self._reader = WireReader(link.receive, lambda: self.session.elapsed())
         self._first: bytes | str | None = None
         rtvi.audio = self._push_audio
 
@@ -138,6 +139,7 @@ class WebsocketInput(Stage):
 
     async def close(self) -> None:
         """Closes the wire."""
+        self._arrivals.close()
         await self._link.wire.close()
 
     @on(SessionStarted)
@@ -147,7 +149,7 @@ class WebsocketInput(Stage):
     async def _listen(self) -> AsyncGenerator[Frame | Signal, None]:
         try:
             message, self._first = self._first, None
-            while message is not None or (message := await self._link.receive()) is not None:
+            while message is not None or (message := await self._reader.receive()) is not None:
                 match self._link.decode(message):
                     case FramedAudio(pcm, rate, channels):
                         if (frame := self._place(pcm, rate, channels)) is not None:
@@ -170,7 +172,7 @@ class WebsocketInput(Stage):
             self.malformed += 1
         if not mono:
             return None
-        return self._intake.place(mono, self.session.elapsed())
+        return self._arrivals.place(mono, backlog=self._reader.backlog)
 
 
 class _MonoConverter:

@@ -21,7 +21,8 @@ from ...frames import (
 )
 from ...processor import on
 from ...stage import Stage, Work
-from ..intake import Intake
+from ..intake import Arrivals, Intake
+from ..wire import WireReader
 from .connection import CallConnection
 from .encoding import decoder, encoder
 from .port import CallerAudio, CallStopped, Event, KeyPressed, MarkPlayed, SendBack
@@ -49,21 +50,24 @@ class TelephoneInput(Stage):
         self._decode = decoder(connection.call.heard)
         self._malformed = 0
         self.intake = Intake(connection.call.heard.sample_rate, steady=True)
+        self._arrivals = Arrivals(self, self.intake)
+        self._reader = WireReader(connection.wire.receive, lambda: self.session.elapsed())
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
         self.run(Work(self), self._listen())
 
     async def _listen(self) -> AsyncGenerator[Frame | Signal, None]:
-        connection, session = self._connection, self.session
+        connection = self._connection
         reason = "the caller hung up"
         connection.unread.clear()
         try:
-            while not connection.gone and (message := await connection.wire.receive()) is not None:
+            while not connection.gone and (message := await self._reader.receive()) is not None:
                 try:
                     for event in connection.codec.feed(message):
                         if type(event) is CallerAudio:
-                            placed = self.intake.place(self._decode(event.data), session.elapsed())
+                            pcm = self._decode(event.data)
+                            placed = self._arrivals.place(pcm, backlog=self._reader.backlog)
                             if placed is not None:
                                 yield placed
                         elif type(event) is CallStopped:
@@ -79,6 +83,7 @@ class TelephoneInput(Stage):
             else:
                 connection.gone = True
         finally:
+            self._arrivals.close()
             connection.unread.set()
         await self.session.cancel(
             f"transferred to {connection.handed_to}" if connection.handed_to else reason

@@ -32,7 +32,7 @@ class WebRTCLink:
         self.channel = DataChannel(protocol)
         self.connected = asyncio.Event()
         self.wants_video = False
-        self.on_audio: Callable[[bytes], object] = lambda pcm: None
+        self.on_audio: Callable[[bytes, int], object] = lambda pcm, skipped: None
         self.on_picture: Callable[[bytes, int, int, str], object] = lambda pixels, width, height, source: None
         self.disconnected: str = ""
         """Why the connection ended; "" while there is one, or before the first."""
@@ -150,9 +150,9 @@ class _Connection:
         if self._is_current:
             self.link.channel.opened(self.engine.send_message)
 
-    def on_audio(self, pcm: bytes) -> None:
+    def on_audio(self, pcm: bytes, skipped: int = 0) -> None:
         if self._is_current:
-            self.link.on_audio(pcm)
+            self.link.on_audio(pcm, skipped)
 
     def on_picture(self, pixels: bytes, width: int, height: int, source: str) -> None:
         if self._is_current and source not in self.link.channel.silenced:

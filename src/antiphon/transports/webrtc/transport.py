@@ -113,7 +113,7 @@ class WebRTCInput(Processor):
         self._settings = link.settings
         self._intake = Intake(HEARD_HZ)
         self._running = False  # True from the session's start until the part is closed
-        self._audio_until = 0.0  # up to when there is audio, in the session's time
+        self._audio_at = 0.0  # when audio last arrived, in the session's time
         self._packets: object = None
         self._checked = 0.0  # when `_check` last ran
         self._silent_for = 0.0  # seconds in which nothing at all came from the client
@@ -159,11 +159,11 @@ class WebRTCInput(Processor):
         else:
             self._check()
 
-    def _push_audio(self, pcm: bytes) -> None:
+    def _push_audio(self, pcm: bytes, skipped: int) -> None:
         if not self._running:
             return
-        self._audio_until = now = self.session.elapsed()
-        if (frame := self._intake.place(pcm, now)) is not None:
+        self._audio_at = now = self.session.elapsed()
+        if (frame := self._intake.place(pcm, now, skipped=skipped)) is not None:
             self.push(frame)
 
     def _push_picture(self, pixels: bytes, width: int, height: int, source: str) -> None:
@@ -180,8 +180,11 @@ class WebRTCInput(Processor):
             self._packets, self._silent_for, self._vanished = packets, 0.0, False
         else:
             self._silent_for += min(elapsed, 2 * CHECK)  # a longer time is that of a stalled event loop
-        if (quiet := now - self._audio_until) >= QUIET:
-            self._push_audio(bytes(int(min(quiet, 2 * QUIET) * HEARD_HZ) * 2))
+        frame = self._intake.release(now)
+        if frame is None and now - self._audio_at >= QUIET:
+            frame = self._intake.fill(now)
+        if frame is not None:
+            self.push(frame)
         if self._link.unsent > MOST_UNSENT:
             self._end("the client does not read its messages")
         self._handle_silence(self._silent_for)

@@ -52,6 +52,30 @@ async def test_the_caller_is_heard_in_the_time_of_the_session(far: Any, answered
     assert call.failures == []
 
 
+@virtual
+async def test_a_line_that_falls_silent_is_heard_in_the_present_and_a_stall_in_the_past(
+    far: Any, answered: Answered
+) -> None:
+    call = await answered(far)
+    async with call.session:
+        await call.talk(VOICE * far.rate)
+        await call.wait(3.0)
+        begun = call.session.elapsed()
+        await call.talk(VOICE * far.rate)
+        new = [frame for frame in call.audio if frame.at > far.rate * 1.5]
+        assert sum(len(frame.pcm) // 2 for frame in new) == far.rate, "no sample is lost"
+        assert new[0].at == pytest.approx(begun * far.rate, abs=0.021 * far.rate)
+        await call.wait(2.0)
+        heard = len(call.audio)
+        for number in range(100):
+            call.wire.put(far.says(VOICE * (far.rate // 50), number))
+        await call.wait(0.01)
+        late = call.audio[heard:]
+        assert late[0].at == new[-1].at + len(new[-1].pcm) // 2
+        assert sum(len(frame.pcm) // 2 for frame in late) == 2 * far.rate
+    assert call.failures == []
+
+
 class Slow(Stage):
     """Works on the first frame that it gets, and never finishes."""
 
