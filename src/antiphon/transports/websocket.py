@@ -23,7 +23,8 @@ from ..rtvi import RTVI
 from ..stage import Stage, Work
 from .framing import FramedAudio, FramedMessage, Framing, Json, Protobuf
 from .intake import Arrivals, Intake
-from .wire import Wire, WireReader
+from .wire import Wire
+from .wire_reader import WireReader
 
 if TYPE_CHECKING:
     from ..audio.resample import Resampler

@@ -22,7 +22,7 @@ from ...frames import (
 from ...processor import on
 from ...stage import Stage, Work
 from ..intake import Arrivals, Intake
-from ..wire import WireReader
+from ..wire_reader import WireReader
 from .connection import CallConnection
 from .encoding import decoder, encoder
 from .port import CallerAudio, CallStopped, Event, KeyPressed, MarkPlayed, SendBack
