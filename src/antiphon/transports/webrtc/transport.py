@@ -74,7 +74,7 @@ class WebRTC:
                 raise UsageError("this session has a connection; give its pc_id, or ask to restart_pc")
             try:
                 async with asyncio.timeout(ANSWER_WITHIN):
-                    sdp = await self._link.answer(offer.sdp, anew=offer.restart)
+                    sdp = await self._link.answer(offer)
             except TimeoutError as error:
                 raise ServiceTimeoutError(
                     "no answer was ready in time: can the STUN and TURN servers be reached?"
