@@ -37,6 +37,7 @@ HANG_UP_WITHIN = 15.0  # seconds that hanging up may take in all
 TONES_AHEAD = 0.1  # seconds ahead of their time that DTMF tones are sent
 MOST_MARKS = 100  # marks that may be outstanding; one that is 20 s late will not come back
 MOST_MALFORMED = 20  # messages that cannot be parsed, after which the call ends
+FORGIVEN = 0.2  # of those, for each message that can be parsed: a line that is bad now and then goes on
 
 
 class TelephoneInput(Stage):
@@ -48,7 +49,7 @@ class TelephoneInput(Stage):
         self._connection = connection
         self._output = output
         self._decode = decoder(connection.call.heard)
-        self._malformed = 0
+        self._malformed = 0.0
         self.intake = Intake(connection.call.heard.sample_rate, steady=True)
         self._arrivals = Arrivals(self, self.intake)
         self._reader = WireReader(connection.wire.receive, lambda: self.session.elapsed())
@@ -74,6 +75,7 @@ class TelephoneInput(Stage):
                             connection.gone, reason = True, event.reason
                         elif (frame := self._frame(event)) is not None:
                             yield frame
+                    self._malformed = max(0.0, self._malformed - FORGIVEN)
                 except BadResponseError as error:
                     self._malformed += 1
                     self.session.failed(self, error)

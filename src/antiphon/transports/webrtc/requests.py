@@ -57,14 +57,16 @@ class SdpOffer:
             raise UsageError("the pc_id must be the text from the first answer, or null")
         found = [line for line in lines if line.startswith(CANDIDATE)]
         kept = [line for line in found if not names_a_host(line)][:MOST_CANDIDATES]
-        left_out = set(found) - set(kept) | ({END_OF_CANDIDATES} if len(kept) < len(found) else set())
+        left_out = set(found).difference(kept)
+        if left_out:
+            left_out.add(END_OF_CANDIDATES)
         lines = [line for line in lines if line not in left_out]
         return cls(
             "".join(f"{line}\r\n" for line in lines),
             pc_id or None,
             request.get("restart_pc") is True,
             frozenset(" ".join(line.split()[2:6]) for line in kept),
-            len(kept) < len(found),
+            bool(left_out),
         )
 
 

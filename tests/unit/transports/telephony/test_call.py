@@ -267,6 +267,17 @@ async def test_rubbish_is_reported_and_too_much_of_it_ends_the_call(far: Any, an
 
 
 @virtual
+async def test_a_line_that_is_bad_now_and_then_goes_on(fars: Any, answered: Answered) -> None:
+    call = await answered(fars["twilio"]())
+    async with call.session:
+        for _ in range(40):
+            call.wire.put("{")
+            await call.talk(VOICE * 8000)
+        assert call.ended == []
+        assert len(call.failures) == 40
+
+
+@virtual
 async def test_a_handshake_that_does_not_come_is_given_up(far: Any) -> None:
     codec, wire = provider(far.name).codec(), _Silent()
     with pytest.raises(ServiceTimeoutError):
