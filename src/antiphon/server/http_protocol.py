@@ -10,7 +10,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from .limits import Pace
+from .limits import ReadRate
 from .port import Refused
 from .responses import refused
 
@@ -44,7 +44,7 @@ class HttpProtocol(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.conn = self._bounded = _BoundedConnection(config.h11_max_incomplete_event_size or MAX_HEAD)
-        self._pace = Pace(READ_RATE, READ_BURST)
+        self._rate = ReadRate(READ_RATE, READ_BURST)
         self._timeout: asyncio.TimerHandle | None = None
         self._started = 0.0  # when the request at hand began to arrive
         self._put_off: asyncio.TimerHandle | None = None  # goes on with what was not parsed yet
@@ -70,7 +70,7 @@ class HttpProtocol(H11Protocol):
             return
         if self._put_off is None:
             self._bounded.renew()
-        self._pace.spend(len(data), self.loop.time())
+        self._rate.spend(len(data), self.loop.time())
         super().data_received(data)
 
     def handle_events(self) -> None:
@@ -79,7 +79,7 @@ class HttpProtocol(H11Protocol):
         if self._upgraded or self._discarded is not None or self.transport.is_closing():
             return
         self._watch()
-        wait = self._pace.spend(EVENT_COST * self._bounded.pop_count(), self.loop.time())
+        wait = self._rate.spend(EVENT_COST * self._bounded.pop_count(), self.loop.time())
         if self._bounded.is_cut or wait or self._put_off is not None:
             self.transport.pause_reading()
             if self._put_off is None:

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from .port import Refused
 from .settings import is_loopback
 
-__all__ = ["AddressShare", "Pace", "RateLimit", "Throttle", "read_body"]
+__all__ = ["AddressShare", "RateLimit", "ReadRate", "Throttle", "read_body"]
 
 MOST_ADDRESSES = 10_000  # that are remembered; beyond it, the least recently seen one is forgotten
 BODY_WITHIN = 10.0  # seconds that a body may take to arrive
@@ -84,7 +84,7 @@ class AddressShare:
         return len(self._network_of)
 
 
-class Pace:
+class ReadRate:
     """How far a sender is ahead of `rate` (in bytes a second), of which `burst` bytes are free."""
 
     def __init__(self, rate: float, burst: float) -> None:

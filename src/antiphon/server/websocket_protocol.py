@@ -17,8 +17,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.protocol import State
 
+from ..errors import UnavailableError
+from ..transports.wire import READS_TOO_SLOWLY
 from .asgi_wire import CLOSE_WITHIN, TOO_SLOW, fit
-from .limits import Pace
+from .limits import ReadRate
 from .websocket_route import DIRECT
 
 try:
@@ -236,14 +238,20 @@ class DirectWire:
         self._pauses: set[str] = set()
         """Why reading is paused: "unread" (the session is behind), "fast" (the client exceeds READ_RATE),
         "much" (this turn of the loop has handled enough)."""
-        self._pace = Pace(READ_RATE, READ_BURST)
+        self._rate = ReadRate(READ_RATE, READ_BURST)
         self._over = False
+        self._is_slow = False  # True once too much was queued for the client
         self._reader: asyncio.Future[None] | None = None
         self._lost: asyncio.Future[None] = protocol.loop.create_future()
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the other side has gone or `close` was called."""
+        """Return the next message; None once the other side has gone or `close` was called.
+
+        Raises UnavailableError if it read too slowly.
+        """
         while not self._received:
+            if self._is_slow:
+                raise UnavailableError(READS_TOO_SLOWLY)
             if self._over:
                 return None
             self._reader = self._protocol.loop.create_future()
@@ -270,6 +278,7 @@ class DirectWire:
         transport.write(head + content)
         if (waiting := transport.get_write_buffer_size()) > self._queue_limit:
             logger.warning("a client reads too slowly: %d bytes were queued for it", waiting)
+            self._is_slow = True
             self._protocol.finish(TOO_SLOW, "too slow")
             self._end()
 
@@ -291,14 +300,14 @@ class DirectWire:
 
     def count(self, cost: int) -> None:
         """Count received bytes; reading pauses while a client exceeds READ_RATE, to spare other calls."""
-        self._pace.spend(cost, self._protocol.loop.time())
+        self._rate.spend(cost, self._protocol.loop.time())
         if self.ahead() and not self._over and "fast" not in self._pauses:
             self.pause("fast")
             self._end_pause()
 
     def ahead(self) -> float:
         """Seconds in which no more should be handled, by READ_RATE; 0 for none."""
-        return self._pace.spend(0.0, self._protocol.loop.time())
+        return self._rate.spend(0.0, self._protocol.loop.time())
 
     def _end_pause(self) -> None:
         """End the pause of a fast client once it is ahead no more."""

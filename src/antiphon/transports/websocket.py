@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, UnavailableError
 from ..frames import (
     AgentAudio,
     Frame,
@@ -123,7 +123,7 @@ class WebsocketInput(Stage):
         self._rtvi = rtvi
         self._convert = _MonoConverter(sample_rate)
         self._arrivals = Arrivals(self, Intake(sample_rate))
-        self._reader = WireReader(link.receive, lambda: self.session.elapsed())
+        self._reader = WireReader(link, lambda: self.session.elapsed())
         self._first: bytes | str | None = None
         rtvi.audio = self._push_audio
 
@@ -148,6 +148,7 @@ class WebsocketInput(Stage):
         self.run(Work(self), self._listen())
 
     async def _listen(self) -> AsyncGenerator[Frame | Signal, None]:
+        reason = "the client left"
         try:
             message, self._first = self._first, None
             while message is not None or (message := await self._reader.receive()) is not None:
@@ -160,8 +161,10 @@ class WebsocketInput(Stage):
                     case None:
                         self.malformed += 1
                 message = None
+        except UnavailableError as error:
+            reason = str(error)
         finally:
-            await self.session.cancel("the client left")
+            await self.session.cancel(reason)
 
     def _push_audio(self, pcm: bytes, sample_rate: int, channels: int) -> None:
         if (frame := self._place(pcm, sample_rate, channels)) is not None:

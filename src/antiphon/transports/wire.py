@@ -2,7 +2,9 @@
 
 from typing import Protocol
 
-__all__ = ["Wire"]
+__all__ = ["READS_TOO_SLOWLY", "Wire"]
+
+READS_TOO_SLOWLY = "the other side reads too slowly"
 
 
 class Wire(Protocol):
@@ -14,7 +16,8 @@ class Wire(Protocol):
     async def receive(self) -> bytes | str | None:
         """Returns the next message.
 
-        None once the other side has closed, or `close` was called.
+        None once the other side has closed, or `close` was called. Raises UnavailableError (READS_TOO_SLOWLY)
+        if the wire has ended because the other side did not read.
         """
         ...
 

@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 from antiphon.clock import LoopClock
 from antiphon.server.http_protocol import EVENT_COST, EVENTS_AT_ONCE, READ_BURST, READ_RATE, HttpProtocol
-from antiphon.server.limits import Pace
+from antiphon.server.limits import ReadRate
 from antiphon.testing.virtual import virtual
 
 from .network import Network
@@ -194,7 +194,7 @@ async def test_a_malformed_chunk_beside_a_running_request_is_no_error_of_ours(
 
 
 def test_a_pace_is_free_for_a_burst_and_then_by_its_rate() -> None:
-    pace = Pace(rate=100, burst=50)
+    pace = ReadRate(rate=100, burst=50)
     assert pace.spend(50, 0.0) == 0
     assert pace.spend(100, 0.0) == 1.0
     assert pace.spend(0, 0.5) == 0.5

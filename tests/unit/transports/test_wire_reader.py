@@ -14,6 +14,10 @@ async def test_a_flood_is_read_in_batches_and_known_as_a_backlog() -> None:
         queue.put_nowait(str(number))
     turns = 0
 
+    class Source:
+        async def receive(self) -> str | None:
+            return await queue.get()
+
     async def others() -> None:
         nonlocal turns
         while True:
@@ -21,7 +25,7 @@ async def test_a_flood_is_read_in_batches_and_known_as_a_backlog() -> None:
             await asyncio.sleep(0)
 
     task = asyncio.create_task(others())
-    reader = WireReader(queue.get, LoopClock().now)
+    reader = WireReader(Source(), LoopClock().now)
     for number in range(100):
         assert await reader.receive() == str(number)
         assert reader.backlog

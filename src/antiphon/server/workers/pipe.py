@@ -17,7 +17,8 @@ from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
-from ...transports.wire import Wire
+from ...errors import UnavailableError
+from ...transports.wire import READS_TOO_SLOWLY, Wire
 
 __all__ = ["BINARY", "CLOSE", "CONTROL", "TEXT", "Pipe", "PipeWire", "decode_close", "encode_close", "relay"]
 
@@ -126,10 +127,12 @@ class PipeWire:
         self._received_bytes = 0
         self._changed = asyncio.Event()
         self._over = False
+        self._is_slow = False  # True if the other side read too slowly
 
     def feed(self, kind: int, content: bytes) -> None:
         """Queue a message that came through the pipe; ends the wire if too many are unread."""
         if kind == CLOSE or self._received_bytes > BEHIND:
+            self._is_slow = kind == CLOSE and decode_close(content)[1] == READS_TOO_SLOWLY
             self.end()
         elif not self._over:
             self._received.append(content if kind == BINARY else content.decode(errors="replace"))
@@ -142,8 +145,13 @@ class PipeWire:
         self._changed.set()
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the other side has gone or `close` was called."""
+        """Return the next message; None once the other side has gone or `close` was called.
+
+        Raises UnavailableError if it read too slowly.
+        """
         while not self._received:
+            if self._is_slow:
+                raise UnavailableError(READS_TOO_SLOWLY)
             if self._over:
                 return None
             self._changed.clear()
@@ -170,12 +178,16 @@ class PipeWire:
 
 async def relay(wire: Wire, pipe: Pipe[Any]) -> None:
     """Send a wire's messages through the pipe, to a `PipeWire`, until the wire's far end has gone."""
-    while (message := await wire.receive()) is not None:
-        if isinstance(message, str):
-            pipe.send(TEXT, message.encode())
-        else:
-            pipe.send(BINARY, message)
-    pipe.send(CLOSE, encode_close(1000, ""))
+    reason = ""
+    try:
+        while (message := await wire.receive()) is not None:
+            if isinstance(message, str):
+                pipe.send(TEXT, message.encode())
+            else:
+                pipe.send(BINARY, message)
+    except UnavailableError as error:
+        reason = str(error)
+    pipe.send(CLOSE, encode_close(1000, reason))
 
 
 def encode_close(code: int, reason: str) -> bytes:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator
 
 from ...clock import Timer
-from ...errors import BadResponseError, ConfigurationError, TheyErred
+from ...errors import BadResponseError, ConfigurationError, TheyErred, UnavailableError
 from ...frames import (
     AgentAudio,
     AgentKeys,
@@ -52,7 +52,7 @@ class TelephoneInput(Stage):
         self._malformed = 0.0
         self.intake = Intake(connection.call.heard.sample_rate, steady=True)
         self._arrivals = Arrivals(self, self.intake)
-        self._reader = WireReader(connection.wire.receive, lambda: self.session.elapsed())
+        self._reader = WireReader(connection.wire, lambda: self.session.elapsed())
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
@@ -84,6 +84,8 @@ class TelephoneInput(Stage):
                         break
             else:
                 connection.gone = True
+        except UnavailableError as error:
+            connection.gone, reason = True, str(error)
         finally:
             self._arrivals.close()
             connection.unread.set()

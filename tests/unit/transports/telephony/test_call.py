@@ -18,6 +18,7 @@ from antiphon.transports.telephony.port import Document
 from antiphon.transports.telephony.providers import provider
 from antiphon.transports.telephony.rest import Rest
 from antiphon.transports.telephony.transport import greet
+from antiphon.transports.wire import READS_TOO_SLOWLY
 
 Answered = Callable[..., Any]
 
@@ -264,6 +265,21 @@ async def test_rubbish_is_reported_and_too_much_of_it_ends_the_call(far: Any, an
         async with asyncio.timeout(10.0):
             await call.session.wait()
     assert call.ended == ["the provider could not be understood"]
+
+
+@virtual
+async def test_a_slow_reader_is_not_said_to_have_hung_up(
+    far: Any, answered: Answered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def receive() -> None:
+        raise UnavailableError(READS_TOO_SLOWLY)
+
+    call = await answered(far)
+    monkeypatch.setattr(call.wire, "receive", receive)
+    async with call.session:
+        await call.wait(0.1)
+    await call.telephone.close()
+    assert call.ended == [READS_TOO_SLOWLY]
 
 
 @virtual
