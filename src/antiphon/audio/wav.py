@@ -73,6 +73,12 @@ _PIECE = 1 << 20  # samples decoded at a time
 _STANDARD_GUID = bytes.fromhex("000000001000800000aa00389b71")  # follows the encoding in an extensible format
 _CONVERT = "most sound files become wav by: ffmpeg -i FILE -c:a pcm_s16le FILE.wav"
 
+_CHUNKS = frozenset(
+    b"fmt |data|LIST|fact|bext|iXML|axml|aXML|_PMX|JUNK|junk|PAD |FLLR|cue |plst|smpl|inst|acid|strc|DISP|"
+    b"PEAK|levl|cart|id3 |ID3 |afsp|chna|minf|elm1|regn|umid|DGDA|ds64".split(b"|")
+)
+"""The usual names of chunks."""
+
 _Raw = NDArray[np.uint8]  # (samples, bytes of one)
 
 
@@ -126,10 +132,6 @@ _CODINGS = {
 
 _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ID3", "an MP3 file"),
-    (0, b"\xff\xfb", "an MP3 file"),
-    (0, b"\xff\xf3", "an MP3 file"),
-    (0, b"\xff\xf2", "an MP3 file"),
-    (0, b"\xff\xf1", "an AAC file"),
     (0, b"OggS", "an Ogg file (Opus or Vorbis)"),
     (0, b"fLaC", "a FLAC file"),
     (0, b"\x1aE\xdf\xa3", "a WebM or Matroska file"),
@@ -146,6 +148,8 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"version https://git-lfs", "a Git LFS pointer (git lfs pull fetches the file itself)"),
 )
 """Signatures of other file formats: offset, bytes, and name."""
+_MPEG = {0xF0: "an AAC file"} | dict.fromkeys((0xE2, 0xE4, 0xF2, 0xF4), "an MP3 file")
+"""By the second byte of a frame, behind 0xff, without the bits for version and checksum."""
 
 
 class _RefusedError(Exception):
@@ -157,6 +161,7 @@ class _Format:
     sample_rate: int
     channels: int
     width: int
+    spare: int  # bytes of the width that the samples do not need
     decode: Callable[[_Raw], bytes]
 
 
@@ -184,26 +189,63 @@ def read(path: str | os.PathLike[str]) -> WavAudio:
 def _read(file: BinaryIO, size: int) -> WavAudio:
     if not size:
         raise _RefusedError("it is empty: record or copy it again")
+    begin = _after_id3(file)
     head = file.read(12)
     if not b"RIFFWAVE".startswith(head[:4] + head[8:]):
-        raise _RefusedError(f"it is not a wav but looks like {_kind(head + file.read(500))}; {_CONVERT}")
-    promised = int.from_bytes(head[4:8], "little") + 8
+        raise _RefusedError(f"it is not a wav but looks like {_kind(file)}; {_CONVERT}")
+    promised = begin + int.from_bytes(head[4:8], "little") + 8
 
     form = None
     while len(head := file.read(8)) == 8:
         name, length = head[:4], int.from_bytes(head[4:], "little")
         left = max(0, size - file.tell())
-        if name == b"data" and form:
+        if name == b"data" and form and (length or not _is_at_a_chunk(file, size == promised)):
             if length >= _UNTIL_THE_END or (length == 0 and abs(promised - size) > 1):
                 length = min(length or left, left)
             return _samples(file, form, length, left)
-        end = file.tell() + length + length % 2
+        end = file.tell() + length
         if name == b"fmt ":
             form = _format(file.read(min(length, 40)))
-        file.seek(end)
+        file.seek(_next_chunk(file, end, length))
     if promised > size:
         raise _RefusedError(f"it is cut short: it ends after {size} bytes, before any samples; copy it again")
     raise _RefusedError("it has no samples (no data chunk after a fmt chunk): record or copy it again")
+
+
+def _after_id3(file: BinaryIO) -> int:
+    """Goes to where a file begins behind an ID3 tag, if it has one, and returns that position.
+
+    https://id3.org/id3v2.4.0-structure, section 3.1
+    """
+    tag = file.read(10)
+    begin = 0
+    if tag[:3] == b"ID3" and len(tag) == 10:
+        begin = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
+    file.seek(begin)
+    if file.read(4) != b"RIFF":
+        begin = 0
+    file.seek(begin)
+    return begin
+
+
+def _next_chunk(file: BinaryIO, end: int, length: int) -> int:
+    """Returns where the chunk behind one of this length, which ends at `end`, begins.
+
+    Odd lengths are padded, but some writers forget to pad, or count the padding or the header.
+    """
+    due = end + length % 2
+    for at in (due, end, due - 1, due + 1, due - 2, due + 2):
+        file.seek(max(0, at))
+        if file.read(4) in _CHUNKS:
+            return at
+    return due
+
+
+def _is_at_a_chunk(file: BinaryIO, sized: bool) -> bool:
+    """Returns True if another chunk follows, in a file whose sizes are known to be right or not."""
+    name = file.read(4)
+    file.seek(-len(name), os.SEEK_CUR)
+    return name == b"data" or (sized and name in _CHUNKS)
 
 
 def _format(body: bytes) -> _Format:
@@ -214,8 +256,9 @@ def _format(body: bytes) -> _Format:
         code = int.from_bytes(body[24:26], "little")
     coding = _CODINGS.get(code, "an unknown coding")
     width = -(bits // -8)
-    decode = _DECODERS.get((coding, width))
-    if decode is None or block_bytes != width * channels:
+    spare = int(coding == "PCM" and width == 3 and block_bytes == 4 * channels)
+    decode = _DECODERS.get((coding, width + spare))
+    if decode is None or block_bytes != (width + spare) * channels:
         raise _RefusedError(
             f"its samples are {coding} (format 0x{code:04x}, {bits} bits, {channels} channels in "
             f"{block_bytes} bytes), which is not supported; {_CONVERT}"
@@ -225,7 +268,7 @@ def _format(body: bytes) -> _Format:
             f"its header says {channels} channels at {sample_rate} Hz, but 1 to {_CHANNELS[-1]} channels at "
             f"{RATES[0]} to {RATES[-1]} Hz are supported; {_CONVERT}"
         )
-    return _Format(sample_rate, channels, width, decode)
+    return _Format(sample_rate, channels, width + spare, spare, decode)
 
 
 def _samples(file: BinaryIO, form: _Format, length: int, left: int) -> WavAudio:
@@ -240,11 +283,23 @@ def _samples(file: BinaryIO, form: _Format, length: int, left: int) -> WavAudio:
     raw = np.frombuffer(coded, np.uint8, length - length % moment).reshape(-1, form.width)
     if not len(raw):
         raise _RefusedError("it has no samples: record or copy it again")
+    if form.spare and _is_padded_above(raw, form.spare):
+        raw = raw[:, : -form.spare]
     pcm = b"".join([form.decode(raw[at : at + _PIECE]) for at in range(0, len(raw), _PIECE)])
     return WavAudio(pcm, form.sample_rate, form.channels)
 
 
-def _kind(start: bytes) -> str:
+def _is_padded_above(raw: _Raw, spare: int) -> bool:
+    """Returns True if the spare bytes of integers are the upper ones (by the standard they are the lower)."""
+    sign = np.where(raw[:, -spare - 1] >= 0x80, 0xFF, 0)[:, None]
+    return bool((raw[:, -spare:] == sign).all())
+
+
+def _kind(file: BinaryIO) -> str:
+    file.seek(0)
+    start = file.read(512)
+    if start[:1] == b"\xff" and (kind := _MPEG.get(start[1] & 0xF6 if len(start) > 1 else 0)):
+        return kind
     for at, mark, kind in _KINDS:
         if start.startswith(mark, at):
             return kind

@@ -6,6 +6,9 @@ from collections import deque
 
 from starlette.types import Receive, Send
 
+from ..errors import UnavailableError
+from ..transports.wire import READS_TOO_SLOWLY
+
 __all__ = ["CLOSE_WITHIN", "TOO_SLOW", "AsgiWire", "fit"]
 
 logger = logging.getLogger("antiphon.server")
@@ -28,10 +31,14 @@ class AsgiWire:
         self._queued_bytes = 0
         self._queued = asyncio.Event()
         self._over = False
+        self._is_slow = False  # True once too much was queued for the client
         self._writer = asyncio.create_task(self._write(), name="antiphon socket")
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the websocket is closed."""
+        """Return the next message; None once the other side has gone or `close` was called.
+
+        Raises UnavailableError if it read too slowly.
+        """
         while not self._over:
             message = await self._receive()
             if message["type"] == "websocket.receive":
@@ -39,6 +46,8 @@ class AsgiWire:
                 return message.get("text") if data is None else data
             if message["type"] == "websocket.disconnect":
                 self._end()
+        if self._is_slow:
+            raise UnavailableError(READS_TOO_SLOWLY)
         return None
 
     def send(self, message: bytes | str) -> None:
@@ -49,6 +58,7 @@ class AsgiWire:
         self._queued_bytes += len(message)
         if self._queued_bytes > self._queue_limit:
             logger.warning("a client reads too slowly: %d bytes were queued for it", self._queued_bytes)
+            self._is_slow = True
             self._end()
             self._writer = asyncio.create_task(self._send_close(TOO_SLOW, "too slow"), name="antiphon socket")
         else:

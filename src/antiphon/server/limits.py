@@ -1,4 +1,4 @@
-"""Limits per address, of offers per second, and of the size of a body."""
+"""Limits: requests and sessions of one address, spacing of offers, pace of a connection, size of a body."""
 
 import asyncio
 import math
@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from .port import Refused
 from .settings import is_loopback
 
-__all__ = ["AddressShare", "RateLimit", "Throttle", "read_body"]
+__all__ = ["AddressShare", "RateLimit", "ReadRate", "Throttle", "read_body"]
 
 MOST_ADDRESSES = 10_000  # whose buckets are kept; beyond that, the least recently seen one is dropped
 BODY_WITHIN = 10.0  # seconds for a body to arrive
@@ -84,6 +84,21 @@ class AddressShare:
 
     def __len__(self) -> int:
         return len(self._network_of)
+
+
+class ReadRate:
+    """How far a sender is ahead of `rate` (in bytes a second), of which `burst` bytes are free."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._spent, self._spent_at = 0.0, 0.0
+
+    def spend(self, cost: float, now: float) -> float:
+        """Count what was received; returns the seconds for which no more should be read, 0 for none."""
+        self._spent = max(0.0, self._spent - (now - self._spent_at) * self._rate) + cost
+        self._spent_at = now
+        return max(0.0, (self._spent - self._burst) / self._rate)
 
 
 class Throttle:

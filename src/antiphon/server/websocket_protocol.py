@@ -17,7 +17,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.protocol import State
 
+from ..errors import UnavailableError
+from ..transports.wire import READS_TOO_SLOWLY
 from .asgi_wire import CLOSE_WITHIN, TOO_SLOW, fit
+from .limits import ReadRate
 from .websocket_route import DIRECT
 
 try:
@@ -34,7 +37,8 @@ READ_SIZE = 16_384  # bytes; asyncio's own 262144 are mapped and unmapped at eac
 MESSAGE_OVERHEAD = 64  # bytes of memory that a queued message takes besides its content
 MOST_FRAGMENTS = 1024  # frames of one message
 READ_RATE, READ_BURST = 1_048_576, 4_194_304  # bytes a second, and at once, that one connection may send
-FRAME_COST = 512  # bytes added per frame when the rate is computed, since small frames cost time as well
+FRAMES_AT_ONCE = 32  # frames handled in one turn of the loop
+FRAME_COST = 512  # bytes added for each frame when the rate is counted, since small frames are work as well
 SEND_BUFFER = 131_072  # bytes of the kernel's send buffer: 2 s of audio
 TEXT, BINARY = 0x81, 0x82  # the first byte of a whole message in one frame
 MASKED = 0x80
@@ -44,8 +48,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     """A websocket connection, which the ASGI extension DIRECT turns into a Wire."""
 
     _wire: "DirectWire | None" = None
-    _needed = 0  # size in bytes of the frame that `_rest` begins with; 0 if not known yet
-    _data_since_ping = False
+    _needed = 0  # bytes of the frame that `_rest` begins with; 0 if not known yet
+    _heard = False  # True once anything has come since the last ping
+    _put_off: asyncio.TimerHandle | None = None  # goes on with the frames that were not handled yet
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Limit the kernel's send buffer, so that a slow reader is noticed."""
@@ -108,8 +113,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._wire is None:
             super().data_received(data)
             return
-        self._data_since_ping = True
-        cost = len(data)
+        self._heard = True
+        self._wire.count(len(data))
+        if self._put_off is not None:
+            self._rest += data
+        else:
+            self._handle_frames(data)
+
+    def _handle_frames(self, data: bytes) -> None:
+        """Handle the frames that are complete, as many as one turn of the loop may; the rest waits."""
+        assert self._wire is not None
+        frames = 0
         if self._rest:
             self._rest += data
             if len(self._rest) < self._needed:
@@ -118,6 +132,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._rest.clear()
         begin, end = 0, len(data)
         while begin < end and not self.transport.is_closing():
+            if frames == FRAMES_AT_ONCE:
+                self._needed = 0
+                self._wire.pause("much")
+                self._put_off = self.loop.call_later(self._wire.ahead(), self._go_on)
+                break
             frame = _frame(data, begin, end)
             if frame is None:
                 self._needed = 0
@@ -133,9 +152,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if not self._feed_wire(data, begin, at, stop):
                 super().data_received(data[begin:stop])
             begin = stop
-            cost += FRAME_COST
+            frames += 1
+            self._wire.count(FRAME_COST)
         self._rest += data[begin:]
-        self._wire.count(cost)
+
+    def _go_on(self) -> None:
+        """Handle more of what came in an earlier turn of the loop."""
+        self._put_off = None
+        if self._wire is not None and not self.transport.is_closing():
+            self._wire.resume("much")
+            self._handle_frames(b"")
 
     def _feed_wire(self, data: bytes, begin: int, at: int, stop: int) -> bool:
         """Feed a frame's message to the wire; False if the frame is not a whole message."""
@@ -213,16 +239,22 @@ class DirectWire:
         self._received: deque[bytes | str] = deque()
         self._received_bytes = 0
         self._pauses: set[str] = set()
-        """The reasons why reading is paused: "unread" (over READ_AHEAD) or "fast" (over READ_RATE)."""
-        self._excess, self._counted_at = 0.0, 0.0
-        """Bytes received in excess of READ_RATE, and when they were counted."""
+        """Why reading is paused: "unread" (the session is behind), "fast" (the client exceeds READ_RATE),
+        "much" (this turn of the loop has handled enough)."""
+        self._rate = ReadRate(READ_RATE, READ_BURST)
         self._over = False
+        self._is_slow = False  # True once too much was queued for the client
         self._reader: asyncio.Future[None] | None = None
         self._lost: asyncio.Future[None] = protocol.loop.create_future()
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the websocket is closed."""
+        """Return the next message; None once the other side has gone or `close` was called.
+
+        Raises UnavailableError if it read too slowly.
+        """
         while not self._received:
+            if self._is_slow:
+                raise UnavailableError(READS_TOO_SLOWLY)
             if self._over:
                 return None
             self._reader = self._protocol.loop.create_future()
@@ -230,7 +262,7 @@ class DirectWire:
         message = self._received.popleft()
         self._received_bytes -= len(message) + MESSAGE_OVERHEAD
         if self._pauses and not self._received:
-            self._resume("unread")
+            self.resume("unread")
         return message
 
     def send(self, message: bytes | str) -> None:
@@ -249,6 +281,7 @@ class DirectWire:
         transport.write(head + content)
         if (waiting := transport.get_write_buffer_size()) > self._queue_limit:
             logger.warning("a client reads too slowly: %d bytes were queued for it", waiting)
+            self._is_slow = True
             self._protocol.finish(TOO_SLOW, "too slow")
             self._end()
 
@@ -265,17 +298,26 @@ class DirectWire:
         self._received.append(message)
         self._received_bytes += len(message) + MESSAGE_OVERHEAD
         if self._received_bytes > READ_AHEAD:
-            self._pause("unread")
+            self.pause("unread")
         self._wake()
 
     def count(self, cost: int) -> None:
-        """Count received bytes, and pause reading while the client exceeds READ_RATE."""
-        now = self._protocol.loop.time()
-        self._excess = max(0.0, self._excess - (now - self._counted_at) * READ_RATE) + cost
-        self._counted_at = now
-        if (ahead := self._excess - READ_BURST) > 0 and not self._over:
-            self._pause("fast")
-            self._protocol.loop.call_later(ahead / READ_RATE, self._resume, "fast")
+        """Count received bytes; reading pauses while a client exceeds READ_RATE, to spare other calls."""
+        self._rate.spend(cost, self._protocol.loop.time())
+        if self.ahead() and not self._over and "fast" not in self._pauses:
+            self.pause("fast")
+            self._end_pause()
+
+    def ahead(self) -> float:
+        """Seconds in which no more should be handled, by READ_RATE; 0 for none."""
+        return self._rate.spend(0.0, self._protocol.loop.time())
+
+    def _end_pause(self) -> None:
+        """End the pause of a fast client once it is ahead no more."""
+        if wait := self.ahead():
+            self._protocol.loop.call_later(wait, self._end_pause)
+        else:
+            self.resume("fast")
 
     def lost(self) -> None:
         """End the wire after the connection was lost."""
@@ -289,13 +331,15 @@ class DirectWire:
         self._received.clear()
         self._wake()
         for why in list(self._pauses):
-            self._resume(why)
+            self.resume(why)
 
-    def _pause(self, why: str) -> None:
+    def pause(self, why: str) -> None:
+        """Read no more from the socket, for this reason."""
         self._pauses.add(why)
         self._protocol.transport.pause_reading()
 
-    def _resume(self, why: str) -> None:
+    def resume(self, why: str) -> None:
+        """Read again, if there is no other reason not to."""
         if why in self._pauses:
             self._pauses.discard(why)
             if not self._pauses and not self._protocol.transport.is_closing():

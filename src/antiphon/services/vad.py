@@ -18,6 +18,7 @@ __all__ = ["VAD"]
 
 MUTED = 0.5  # seconds without any audio in mid-speech after which the line counts as silent
 RECENT = 0.4  # seconds of audio before the final silence that are searched for the last sound of speech
+UNJUDGED = 12.0  # seconds of audio that may wait: what a stall of the line held up comes all at once
 WITHIN = 1.5  # seconds that a window may wait to be judged
 
 
@@ -37,7 +38,10 @@ class VAD(Stage):
         self._began = 0.0  # when the speech began, by the detector
         self._windows = self._channel()
         self._unjudged = 0  # windows whose probability has not come
-        self._until = 0.0  # where the audio so far ends
+        self._until = 0.0  # where the audio so far ends, with the silence that filled its gaps
+        self._arrived = (
+            0.0  # when audio last came, wherever it belongs: what was held up is placed in the past
+        )
         self._watch: Timer | None = None
         self._work: Work | None = None
         self._backoff = Backoff()
@@ -60,7 +64,7 @@ class VAD(Stage):
             self.after(self._backoff.next(), self._begin)
 
     def _channel(self) -> MediaQueue[tuple[float, bytes]]:
-        return MediaQueue(2.0, lambda window: self._seconds, "drop oldest")
+        return MediaQueue(UNJUDGED, lambda window: self._seconds, "drop oldest")
 
     def _begin(self) -> None:
         if self._work is None or not self._work.alive:
@@ -74,7 +78,8 @@ class VAD(Stage):
         if self._work is None:
             self._tune(frame.sample_rate)
             self._begin()
-        ended = self._until = frame.at / frame.sample_rate + seconds(frame)
+        ended = frame.at / frame.sample_rate + seconds(frame)
+        self._until, self._arrived = ended, self.session.now
         self._hear(self._matched(frame), ended)
         if self._watch is None:
             self._watch = self.after(MUTED, self._fill_gap)
@@ -82,11 +87,11 @@ class VAD(Stage):
     def _fill_gap(self) -> None:
         """Fill a gap with silence: a microphone that was switched off sends no audio."""
         now = self.session.now
-        if (gap := now - self._until) >= MUTED - 1e-6:
-            self._until = now
+        if now - self._arrived >= MUTED - 1e-6:
+            gap, self._until = max(0.0, now - self._until), now
             if self.rules.state != "silent":
                 self._hear(bytes(int(gap / self._seconds) * self._bytes), now)
-        self._watch = self.after(max(MUTED - (now - self._until), self._seconds), self._fill_gap)
+        self._watch = self.after(max(MUTED - (now - self._arrived), self._seconds), self._fill_gap)
 
     def _hear(self, fresh: bytes, ended: float) -> None:
         """Cut new samples, which end at time `ended`, into windows and have those judged."""
@@ -106,8 +111,9 @@ class VAD(Stage):
         self._recent = self._recent[-self._kept :] + window
         self._judged = ended
         if self._work is not None and self._work.alive:
+            dropped = self._windows.dropped
             self._windows.put((ended, window))
-            self._unjudged += 1
+            self._unjudged += 1 - (self._windows.dropped - dropped)
             if self._unjudged == 1:
                 self._work.expect("the probability of speech", WITHIN)
 

@@ -66,7 +66,7 @@ class Browser:
         self.pc = pc = aiortc.RTCPeerConnection(self._configuration)
         self.open = asyncio.Event()
         voice = pc.addTransceiver(self.microphone, "sendrecv")
-        replace_jitter_buffer(voice.receiver, RtpReceiver(self.heard.extend))
+        replace_jitter_buffer(voice.receiver, RtpReceiver(lambda pcm, skipped: self.heard.extend(pcm)))
         pc.addTransceiver(self.camera, "sendrecv")
         if self.screen is not None:
             pc.addTransceiver(self.screen, "sendonly")

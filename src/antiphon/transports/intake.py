@@ -1,64 +1,136 @@
 """The position of audio from a network on the session's timeline."""
 
+from ..clock import Timer
 from ..frames import UserAudio
+from ..processor import Processor
 
-__all__ = ["Intake"]
+__all__ = ["EVIDENCE", "Arrivals", "Intake"]
 
 AHEAD = 0.04  # seconds that samples may be ahead of the session's time (nothing arrives before it was spoken)
 SET_BACK = 1.0  # seconds of budget for moving the position back; beyond it the oldest samples are dropped
 EARNED = 0.01  # seconds of that budget regained in each second of the session
 BEHIND = 0.3  # lateness in seconds from which samples may have been lost, or never sent
 STALLED = {True: 10.0, False: 2.0}
-"""Lateness treated as a network stall (the delayed samples will still arrive), keyed by `steady`."""
-CATCHING_UP = {True: 2.0, False: 0.2}
-"""Seconds that a stall may take to catch up before the samples count as missing, keyed by `steady`."""
+"""Lateness that may be a network stall (the delayed samples will still arrive), keyed by `steady`."""
+EVIDENCE = 0.06
+"""Seconds of audio, or of waiting for it, that tell a burst from the line's usual pace."""
+LONGEST_SILENCE = 1.0  # seconds of silence that `fill` returns at once
 
 
 class Intake:
     """The session positions of samples that arrive early, late or in bursts.
 
     A position counts samples from the session's start, so that jitter does not move it: what arrives late
-    keeps its place, since it was spoken then. The position jumps forward only if the lateness lasts, because
-    a microphone was switched off or packets were lost. Samples that seem to arrive before their time (they
-    waited while the session started) move the position back, within a budget.
+    keeps its place, since it was spoken then. Samples that seem to arrive before their time (they waited
+    while the session started) move the position back, within a budget.
 
-    `steady` marks a line that never stops sending, such as a telephone's: it must be late for longer before
-    samples count as lost. `dropped` counts samples beyond the budget, the oldest first; `missed` counts
-    samples that never arrived.
+    The first samples after a long pause are ambiguous. Held up by a stall, they belong to the past; after a
+    pause in transmission (silence suppression, hold, a microphone that was off), to the present. The pace of
+    what follows decides, so they are held until EVIDENCE has come: a burst keeps its place, and what comes at
+    the pace of speech is new. If nothing follows at all, `release` decides.
+
+    `steady`: the line sends all the time, as a telephone's, so a stall may be longer.
+    `dropped` counts samples beyond the budget, the oldest first; `missed` counts samples that never arrived.
     """
 
     def __init__(self, sample_rate: int, *, steady: bool = False) -> None:
         self.sample_rate = sample_rate
         self.dropped = 0
         self.missed = 0
-        self._stalled, self._catching_up = STALLED[steady], CATCHING_UP[steady]
-        self._at: int | None = None
-        self._late_since: float | None = None
+        self._stalled = STALLED[steady]
+        self._at: int | None = None  # where the next samples belong, if no time has passed without any
+        self._filled = 0  # up to where `fill` has returned silence
+        self._held = b""  # samples whose place is not decided
+        self._held_at = 0.0  # when the newest of them arrived
+        self._since = 0.0  # when the first of them arrived
+        self._followed = 0  # samples that followed the first of them
+        self._waited = 0.0  # seconds that those were waited for
         self._budget = SET_BACK
         self._budget_at = 0.0
 
-    def place(self, pcm: bytes, now: float) -> UserAudio | None:
-        """Return the next samples (mono 16-bit) at their position, or None if dropped.
+    def place(self, pcm: bytes, now: float, *, backlog: bool = False, skipped: int = 0) -> UserAudio | None:
+        """Returns the next samples (mono 16-bit) at their position, after any that were held.
 
-        `now` is the session's time at which they arrived.
+        None if they are held, or were all dropped.
+
+        `now` is the session's time at which they arrived. `backlog`: they had arrived already when they were
+        asked for, so that it is our delay, and no pace of the line's. `skipped`: by the sender's own
+        timestamps, so many samples were not sent before these.
         """
         rate, count = self.sample_rate, len(pcm) // 2
         arrived = round(now * rate)
         if self._at is None:
             self._at = max(0, arrived - count)
-        late = arrived - (self._at + count)
+        if skipped and not self._held:
+            self._skip(min(skipped, arrived - self._at - count))
+        late = arrived - self._at - len(self._held) // 2 - count
         if late > BEHIND * rate:
-            self._late_since = now if self._late_since is None else self._late_since
-            if late > self._stalled * rate or now - self._late_since >= self._catching_up:
-                self._at += late
-                self.missed += late
+            return self._hold(pcm, now, backlog) if late <= self._stalled * rate else self._jump(pcm, now)
+        pcm, self._held = self._held + pcm, b""
+        if -late > AHEAD * rate:
+            pcm = pcm[2 * self._set_back(-late, len(pcm) // 2, now) :]
+        return self._emit(pcm)
+
+    def release(self, now: float) -> UserAudio | None:
+        """Returns what was held for EVIDENCE seconds and not followed by a burst: it is new.
+
+        None if there is no such audio.
+        """
+        if not self._held or now - self._since < EVIDENCE - 1e-6:
+            return None
+        return self._jump(b"", self._held_at)
+
+    @property
+    def holding(self) -> bool:
+        """True if samples are held, so that `release` should be called after EVIDENCE seconds."""
+        return bool(self._held)
+
+    def fill(self, now: float) -> UserAudio | None:
+        """Returns silence up to `now`, since nothing has come; None if there is no gap, or samples are held.
+
+        Samples that were held up and come later still keep their place, over that silence.
+        """
+        end = round(now * self.sample_rate)
+        begin = max(self._at or 0, self._filled, end - int(LONGEST_SILENCE * self.sample_rate))
+        count = end - begin
+        if self._held or count <= 0:
+            return None
+        self._filled = begin + count
+        return UserAudio(bytes(2 * count), self.sample_rate, begin)
+
+    def _hold(self, pcm: bytes, now: float, backlog: bool) -> UserAudio | None:
+        """Holds late samples until their pace is known, and returns them then."""
+        if not self._held:
+            self._since, self._followed, self._waited = now, 0, 0.0
         else:
-            self._late_since = None
-            if -late > AHEAD * rate:
-                pcm = pcm[2 * self._set_back(-late, count, now) :]
-                if not pcm:
-                    return None
-        frame = UserAudio(pcm, rate, self._at)
+            self._followed += len(pcm) // 2
+            self._waited += 0.0 if backlog else now - self._held_at
+        self._held, self._held_at = self._held + pcm, now
+        rate = self.sample_rate
+        if self._followed - self._waited * rate >= EVIDENCE * rate - 1:
+            held, self._held = self._held, b""
+            return self._emit(held)
+        return self._jump(b"", now) if self._waited >= EVIDENCE - 1e-6 else None
+
+    def _jump(self, pcm: bytes, arrived: float) -> UserAudio | None:
+        """Returns what was held and these samples in the present: the last of them ended when it arrived."""
+        assert self._at is not None
+        pcm, self._held = self._held + pcm, b""
+        self._skip(round(arrived * self.sample_rate) - len(pcm) // 2 - self._at)
+        return self._emit(pcm)
+
+    def _skip(self, count: int) -> None:
+        """Moves the position over samples that were never sent."""
+        assert self._at is not None
+        if count > 0:
+            self._at += count
+            self.missed += count
+
+    def _emit(self, pcm: bytes) -> UserAudio | None:
+        assert self._at is not None
+        if not pcm:
+            return None
+        frame = UserAudio(pcm, self.sample_rate, self._at)
         self._at += len(pcm) // 2
         return frame
 
@@ -76,3 +148,35 @@ class Intake:
         drop = min(max(0, early - back - int(AHEAD * self.sample_rate)), count)
         self.dropped += drop
         return drop
+
+
+class Arrivals:
+    """An intake at work in a part: tells it the time, and has the part push what was held in time."""
+
+    def __init__(self, part: Processor, intake: Intake) -> None:
+        self._part = part
+        self._intake = intake
+        self._timer: Timer | None = None
+
+    def place(self, pcm: bytes, *, backlog: bool) -> UserAudio | None:
+        """Returns samples that are read now at their position; None if they are held or dropped."""
+        frame = self._intake.place(pcm, self._part.session.elapsed(), backlog=backlog)
+        if self._intake.holding and self._timer is None:
+            self._start()
+        return frame
+
+    def close(self) -> None:
+        """Discards what is held."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _start(self) -> None:
+        clock = self._part.session.clock
+        self._timer = clock.call_at(clock.now() + EVIDENCE, self._release)
+
+    def _release(self) -> None:
+        self._timer = None
+        if (frame := self._intake.release(self._part.session.elapsed())) is not None:
+            self._part.push(frame)
+        elif self._intake.holding:
+            self._start()

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, UnavailableError
 from ..frames import (
     AgentAudio,
     Frame,
@@ -22,8 +22,9 @@ from ..processor import Processor, Route, SessionPort, on
 from ..rtvi import RTVI
 from ..stage import Stage, Work
 from .framing import FramedAudio, FramedMessage, Framing, Json, Protobuf
-from .intake import Intake
+from .intake import Arrivals, Intake
 from .wire import Wire
+from .wire_reader import WireReader
 
 if TYPE_CHECKING:
     from ..audio.resample import Resampler
@@ -121,7 +122,8 @@ class WebsocketInput(Stage):
         self._link = link
         self._rtvi = rtvi
         self._convert = _MonoConverter(sample_rate)
-        self._intake = Intake(sample_rate)
+        self._arrivals = Arrivals(self, Intake(sample_rate))
+        self._reader = WireReader(link, lambda: self.session.elapsed())
         self._first: bytes | str | None = None
         rtvi.audio = self._push_audio
 
@@ -140,7 +142,8 @@ class WebsocketInput(Stage):
                 self._first = await self._link.receive()
 
     async def close(self) -> None:
-        """Close the wire."""
+        """Closes the wire."""
+        self._arrivals.close()
         await self._link.wire.close()
 
     @on(SessionStarted)
@@ -148,9 +151,10 @@ class WebsocketInput(Stage):
         self.run(Work(self), self._listen())
 
     async def _listen(self) -> AsyncGenerator[Frame | Signal, None]:
+        reason = "the client left"
         try:
             message, self._first = self._first, None
-            while message is not None or (message := await self._link.receive()) is not None:
+            while message is not None or (message := await self._reader.receive()) is not None:
                 match self._link.decode(message):
                     case FramedAudio(pcm, rate, channels):
                         if (frame := self._place(pcm, rate, channels)) is not None:
@@ -160,8 +164,10 @@ class WebsocketInput(Stage):
                     case None:
                         self.malformed += 1
                 message = None
+        except UnavailableError as error:
+            reason = str(error)
         finally:
-            await self.session.cancel("the client left")
+            await self.session.cancel(reason)
 
     def _push_audio(self, pcm: bytes, sample_rate: int, channels: int) -> None:
         if (frame := self._place(pcm, sample_rate, channels)) is not None:
@@ -173,7 +179,7 @@ class WebsocketInput(Stage):
             self.malformed += 1
         if not mono:
             return None
-        return self._intake.place(mono, self.session.elapsed())
+        return self._arrivals.place(mono, backlog=self._reader.backlog)
 
 
 class _MonoConverter:

@@ -2,7 +2,9 @@
 
 from typing import Protocol
 
-__all__ = ["Wire"]
+__all__ = ["READS_TOO_SLOWLY", "Wire"]
+
+READS_TOO_SLOWLY = "the other side reads too slowly"
 
 
 class Wire(Protocol):
@@ -12,7 +14,11 @@ class Wire(Protocol):
     """
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message, or None once either side has closed."""
+        """Returns the next message.
+
+        None once the other side has closed, or `close` was called. Raises UnavailableError (READS_TOO_SLOWLY)
+        if the wire has ended because the other side did not read.
+        """
         ...
 
     def send(self, message: bytes | str) -> None:

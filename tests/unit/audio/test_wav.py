@@ -144,6 +144,50 @@ def test_a_piped_file_is_read_to_its_end(read: Callable[[bytes], WavAudio], size
         assert read(content).pcm == SAMPLES.tobytes()
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"LIST\x07\0\0\0INFOodd",
+        b"LIST\x07\0\0\0INFOodd\0",
+        b"LIST\x07\0\0\0INFOodd?",
+        b"LIST\x09\0\0\0INFOeven",
+        b"LIST\x07\0\0\0INFOeven",
+        b"LIST\x0a\0\0\0INFOeven",
+        b"LIST\x06\0\0\0INFOeven",
+        b"LIST\0\0\0\0",
+    ],
+)
+def test_a_chunk_with_a_wrong_length_or_padding_is_passed(
+    read: Callable[[bytes], WavAudio], odd: bytes
+) -> None:
+    data = chunk(b"data", SAMPLES.tobytes())
+    assert read(riff(form(1, 16), odd, data)).pcm == SAMPLES.tobytes()
+    assert read(riff(odd, form(1, 16), data)).pcm == SAMPLES.tobytes()
+
+
+@pytest.mark.parametrize("size", [None, 0, 36, 0xFFFFFFFF])
+def test_an_empty_data_chunk_before_the_samples_is_passed(
+    read: Callable[[bytes], WavAudio], size: int | None
+) -> None:
+    samples = chunk(b"data", SAMPLES.tobytes())
+    assert read(riff(form(1, 16), chunk(b"data", b""), samples, size=size)).pcm == SAMPLES.tobytes()
+
+
+@pytest.mark.parametrize("above", [True, False])
+def test_24_bits_in_blocks_of_4_bytes(read: Callable[[bytes], WavAudio], above: bool) -> None:
+    """By the standard the spare byte is the lowest; many writers have it on top."""
+    wide = (SAMPLES.astype("<i4") << (8 if above else 16)).tobytes()
+    fields = struct.pack("<HHIIHH", 1, 1, 16_000, 64_000, 4, 24)
+    assert read(riff(chunk(b"fmt ", fields), chunk(b"data", wide))).pcm == SAMPLES.tobytes()
+
+
+def test_an_id3_tag_in_front_is_passed(read: Callable[[bytes], WavAudio]) -> None:
+    tag = b"ID3\x03\0\0\0\0\x01\x02" + bytes(130)
+    assert read(tag + plain()).pcm == SAMPLES.tobytes()
+    with pytest.raises(ConfigurationError, match="cut short"):
+        read((tag + plain())[:-2])
+
+
 def test_part_of_a_moment_at_the_end_is_left_out(read: Callable[[bytes], WavAudio]) -> None:
     sound = read(riff(form(1, 16, 2), chunk(b"data", SAMPLES.tobytes() + b"\x01\x02\x03")))
     assert sound.pcm == SAMPLES.tobytes()
@@ -158,6 +202,10 @@ def test_part_of_a_moment_at_the_end_is_left_out(read: Callable[[bytes], WavAudi
         (b"", "empty"),
         (b"ID3\x04" + bytes(200), "MP3"),
         (b"\xff\xfb\x90\x44" + bytes(200), "MP3"),
+        (b"\xff\xfa\x90\x64" + bytes(200), "MP3"),  # with checksums
+        (b"\xff\xe3\x18\xc4" + bytes(200), "MP3"),  # MPEG 2.5
+        (b"\xff\xf1\x50\x80" + bytes(200), "AAC"),
+        (b"\xff\xfe<\0h\0" + bytes(200), "nothing known"),
         (b"OggS" + bytes(200), "Ogg"),
         (b"fLaC" + bytes(200), "FLAC"),
         (b"\0\0\0\x20ftypM4A " + bytes(200), "M4A"),

@@ -3,9 +3,11 @@
 import asyncio
 from typing import Any
 
+import pytest
 from starlette.types import Message
 
 from antiphon.clock import LoopClock
+from antiphon.errors import UnavailableError
 from antiphon.server.asgi_wire import AsgiWire, fit
 from antiphon.testing.virtual import virtual
 
@@ -63,7 +65,8 @@ async def test_a_reader_that_is_too_slow_is_sent_away() -> None:
     wire = AsgiWire(peer.receive, peer.send, 1000)
     for _ in range(30):
         wire.send(b"x" * 100)
-    assert await wire.receive() is None
+    with pytest.raises(UnavailableError, match="too slowly"):
+        await wire.receive()
     await LoopClock().sleep(5)
     assert peer.closed == 1013
     assert len(peer.got) < 15

@@ -4,6 +4,7 @@ import asyncio
 import json
 import struct
 from collections.abc import Callable, Coroutine, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,66 +15,21 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from antiphon.clock import LoopClock
+from antiphon.errors import UnavailableError
 from antiphon.server.http_protocol import HttpProtocol
 from antiphon.server.port import Refused
-from antiphon.server.websocket_protocol import WebSocketProtocol
+from antiphon.server.websocket_protocol import FRAMES_AT_ONCE, WebSocketProtocol
 from antiphon.server.websocket_route import PendingWebSocket, SocketRoute
 from antiphon.testing.virtual import run_virtual
 from antiphon.transports.wire import Wire
+
+from .network import Network
 
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
 TEXT, BINARY, CONTINUED, CLOSE, PING = 1, 2, 0, 8, 9
-
-
-class Network(asyncio.Transport):
-    """The connection; what is sent stays in its buffer where the other side does not read."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.protocol: asyncio.Protocol
-        self.sent = b""
-        self.reads = False
-        self.closed = self.aborted = self.paused = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.sent += bytes(data)
-
-    def get_write_buffer_size(self) -> int:
-        return 0 if self.reads else len(self.sent)
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return {"peername": ("127.0.0.1", 5), "sockname": ("127.0.0.1", 7860)}.get(name, default)
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        """Which takes for ever, if the other side does not read."""
-        if not self.closed and self.reads:
-            asyncio.get_running_loop().call_soon(self._lost)
-        self.closed = True
-
-    def abort(self) -> None:
-        if not self.aborted:
-            self.aborted = self.closed = True
-            asyncio.get_running_loop().call_soon(self._lost)
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        assert isinstance(protocol, asyncio.Protocol)
-        self.protocol = protocol
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
-
-    def _lost(self) -> None:
-        protocol, self.protocol = self.protocol, asyncio.Protocol()
-        protocol.connection_lost(None)
 
 
 def frame(content: bytes, opcode: int = BINARY, *, last: bool = True, mask: bytes = b"\1\2\3\4") -> bytes:
@@ -227,7 +183,9 @@ def test_who_reads_nothing_is_sent_away() -> None:
     async def serve(wire: Wire) -> None:
         for _ in range(20):
             wire.send(b"x" * 100)
-        after.append(await wire.receive())
+        with pytest.raises(UnavailableError, match="too slowly"):
+            await wire.receive()
+        after.append(None)
         wire.send(b"more")
         await wire.close()
 
@@ -407,3 +365,20 @@ def test_what_is_no_request_is_refused_in_json(said: bytes) -> None:
     assert b"application/json" in head
     assert set(json.loads(body)) == {"detail", "info"}
     assert network.closed
+
+
+def test_a_turn_of_the_loop_handles_few_of_many_small_frames() -> None:
+    """Pings cost the most; the loop's other tasks go on between them."""
+    pongs: list[int] = []
+
+    async def serve(wire: Any) -> None:
+        await wire.receive()
+        while len(pongs) < 100:
+            pongs.append(wire._protocol.transport.sent.count(b"\x8a\x00"))
+            await LoopClock().sleep(0)
+        await LoopClock().sleep(1)
+        pongs.append(wire._protocol.transport.sent.count(b"\x8a\x00"))
+
+    connected(serve, [frame(b"begin") + frame(b"", PING) * 1000])
+    assert max(now - before for before, now in pairwise(pongs[:100])) <= FRAMES_AT_ONCE
+    assert pongs[-1] == 1000

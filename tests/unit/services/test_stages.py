@@ -577,6 +577,34 @@ async def test_speech_ends_when_the_microphone_is_switched_off() -> None:
 
 
 @virtual
+async def test_speech_that_is_placed_in_the_past_is_not_cut_by_silence() -> None:
+    """What a stall held up belongs to the past, but it is there: the line is not silent."""
+    async with HeldCall([VAD(LoudVAD())]) as call:
+        ear = Ear(call.session)
+        await ear.hear(bytes(32000) + loud(1.0))
+        await call.session.clock.sleep(4)
+        for n in range(100):
+            call.session.send(UserAudio(loud(0.02), 16000, 2 * 16000 + n * 320))
+            await call.session.clock.sleep(0.015)
+        await call.session.clock.sleep(2)
+    assert [round(fact.at, 1) for fact in call.all(SpeechStarted)] == [1.0, 2.0]
+    assert [round(fact.at, 1) for fact in call.all(SpeechStopped)] == [2.0, 4.0]
+
+
+@virtual
+async def test_all_that_a_stall_held_up_is_judged() -> None:
+    async with HeldCall([VAD(LoudVAD())]) as call:
+        await Ear(call.session).hear(bytes(32000))
+        await call.session.clock.sleep(8)
+        for n in range(400):
+            call.session.send(UserAudio(loud(0.02) if n < 350 else bytes(640), 16000, 16000 + n * 320))
+        await call.session.clock.sleep(0.1)
+    (started,), (stopped,) = call.all(SpeechStarted), call.all(SpeechStopped)
+    assert (started.at, stopped.at) == (pytest.approx(1.0, abs=0.05), pytest.approx(8.0, abs=0.05))
+    assert not call.all(Failed)
+
+
+@virtual
 async def test_the_last_sound_is_before_the_detector_hears_the_end() -> None:
     tone = (8000 * np.sin(2 * np.pi * 200 * np.arange(16000) / 16000)).astype("<i2").tobytes()
     async with HeldCall([VAD(LoudVAD())]) as call:

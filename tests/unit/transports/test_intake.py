@@ -2,19 +2,25 @@
 
 from itertools import accumulate, pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.transports.intake import AHEAD, BEHIND, SET_BACK, Intake
+from antiphon.frames import UserAudio
+from antiphon.transports.intake import AHEAD, BEHIND, EVIDENCE, SET_BACK, Intake
 
 RATE, FRAME = 8000, 160
 SOUND = bytes(range(1, 161)) * 2
 
 
-def places(intake: Intake, arrivals: list[float]) -> list[int]:
+def split(frame: UserAudio | None) -> list[int]:
+    """Where each 20 ms of a frame are."""
+    return [] if frame is None else [frame.at + n for n in range(0, len(frame.pcm) // 2, FRAME)]
+
+
+def places(intake: Intake, arrivals: list[float], *, backlog: bool = False) -> list[int]:
     """Where each 20 ms were put, that arrived at these times; those that were dropped are left out."""
-    frames = [intake.place(SOUND, at) for at in arrivals]
-    return [frame.at for frame in frames if frame is not None]
+    return [at for arrived in arrivals for at in split(intake.place(SOUND, arrived, backlog=backlog))]
 
 
 def steady(begin: float, seconds: float) -> list[float]:
@@ -42,25 +48,73 @@ def test_what_a_stall_held_up_is_not_lost() -> None:
     assert intake.dropped == intake.missed == 0
 
 
-def test_time_goes_on_where_nothing_was_sent() -> None:
-    for silent in (1.0, 60.0):
-        intake = Intake(RATE)
-        places(intake, steady(0, 1.0))
-        found = places(intake, steady(1.0 + silent, 1.0))
-        true = [round((1.0 + silent) * RATE) + n * FRAME for n in range(50)]
-        assert found[11:] == true[11:], "within 0.2 s it is known that nothing was held up"
-        assert abs(intake.missed - silent * RATE) <= FRAME
+@pytest.mark.parametrize("steady_line", [True, False])
+@pytest.mark.parametrize("silent", [0.5, 0.8, 1.5, 3.0, 6.0, 9.0, 60.0])
+def test_a_line_that_falls_silent_goes_on_in_the_present(silent: float, steady_line: bool) -> None:
+    intake = Intake(RATE, steady=steady_line)
+    places(intake, steady(0, 1.0))
+    for at in steady(1.0 + silent, 1.0):
+        for place in split(intake.place(SOUND, at)):
+            assert 0 <= round(at * RATE) - place - FRAME <= EVIDENCE * RATE, "held for 60 ms at most"
+    assert abs(intake.missed - silent * RATE) <= FRAME
+    assert intake.dropped == 0
 
 
-def test_a_line_that_never_stops_is_believed_to_be_late_for_longer() -> None:
-    """An overloaded machine reads what is there already late, again and again."""
+@pytest.mark.parametrize("stall", [0.5, 2.0, 6.0, 9.0])
+def test_a_burst_keeps_its_place_without_a_hole_or_an_overlap(stall: float) -> None:
     intake = Intake(RATE, steady=True)
     places(intake, steady(0, 1.0))
-    found = places(intake, [at + 0.6 for at in steady(1.0, 1.5)] + [3.1] * 30 + steady(3.1, 1.0))
-    assert found == [RATE + n * FRAME for n in range(75 + 30 + 50)]
+    found = places(intake, [1.0 + stall] * round(stall * 50) + steady(1.0 + stall, 1.0))
+    assert found == [RATE + n * FRAME for n in range(len(found))]
+    assert len(found) == round(stall * 50) + 50
     assert intake.dropped == intake.missed == 0
-    places(intake, steady(64.1, 5.0))
-    assert intake.missed > 55 * RATE
+
+
+def test_a_backlog_that_is_read_slowly_is_a_burst() -> None:
+    """An overloaded machine takes as long for each piece as the piece lasts, but they came long ago."""
+    intake = Intake(RATE, steady=True)
+    places(intake, steady(0, 1.0))
+    found = places(intake, [at + 2.0 for at in steady(1.0, 2.0)], backlog=True)
+    assert found[:90] == [RATE + n * FRAME for n in range(90)]
+    assert intake.dropped == intake.missed == 0
+
+
+def test_after_a_burst_that_did_not_fill_the_pause_time_goes_on() -> None:
+    intake = Intake(RATE, steady=True)
+    places(intake, steady(0, 1.0))
+    places(intake, [4.0] * 25)
+    assert places(intake, steady(4.0, 1.0))[-1] == round(4.98 * RATE)
+
+
+def test_what_nothing_follows_is_new() -> None:
+    intake = Intake(RATE, steady=True)
+    places(intake, steady(0, 1.0))
+    assert intake.place(SOUND, 3.0) is None
+    assert intake.holding
+    assert intake.release(3.0 + EVIDENCE / 2) is None
+    assert split(intake.release(3.0 + EVIDENCE)) == [3 * RATE - FRAME]
+    assert not intake.holding
+    assert intake.release(9.0) is None
+
+
+def test_silence_that_filled_a_gap_leaves_what_was_held_up_its_place() -> None:
+    intake = Intake(RATE)
+    places(intake, steady(0, 1.0))
+    filled = [intake.fill(1.5), intake.fill(1.75), intake.fill(9.0)]
+    assert [(f.at, len(f.pcm) // 2) for f in filled if f] == [(8000, 4000), (12000, 2000), (64000, 8000)]
+    assert intake.fill(9.0) is None
+
+    late = Intake(RATE)
+    places(late, steady(0, 1.0))
+    late.fill(1.5)
+    assert places(late, [2.0] * 50) == [RATE + n * FRAME for n in range(50)]
+
+
+def test_the_timestamps_of_the_sender_say_what_was_never_sent() -> None:
+    intake = Intake(RATE)
+    places(intake, steady(0, 1.0))
+    assert split(intake.place(SOUND, 3.02, skipped=2 * RATE)) == [3 * RATE]
+    assert split(intake.place(SOUND, 3.04, skipped=2**31)) == [3 * RATE + FRAME], "never into the future"
 
 
 def test_what_waited_while_the_session_began_is_kept_and_is_not_in_the_future() -> None:

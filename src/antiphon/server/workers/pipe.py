@@ -17,7 +17,8 @@ from typing import Any, Generic, Self, TypeVar
 
 import msgspec
 
-from ...transports.wire import Wire
+from ...errors import UnavailableError
+from ...transports.wire import READS_TOO_SLOWLY, Wire
 
 __all__ = ["BINARY", "CLOSE", "CONTROL", "TEXT", "Pipe", "PipeWire", "decode_close", "encode_close", "relay"]
 
@@ -129,10 +130,12 @@ class PipeWire:
         self._received_bytes = 0
         self._changed = asyncio.Event()
         self._over = False
+        self._is_slow = False  # True if the other side read too slowly
 
     def feed(self, kind: int, content: bytes) -> None:
         """Queue a message from the pipe; too many unread ones end the wire."""
         if kind == CLOSE or self._received_bytes > BEHIND:
+            self._is_slow = kind == CLOSE and decode_close(content)[1] == READS_TOO_SLOWLY
             self.end()
         elif not self._over:
             self._received.append(content if kind == BINARY else content.decode(errors="replace"))
@@ -145,8 +148,13 @@ class PipeWire:
         self._changed.set()
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the wire has ended."""
+        """Return the next message; None once the other side has gone or `close` was called.
+
+        Raises UnavailableError if it read too slowly.
+        """
         while not self._received:
+            if self._is_slow:
+                raise UnavailableError(READS_TOO_SLOWLY)
             if self._over:
                 return None
             self._changed.clear()
@@ -172,13 +180,17 @@ class PipeWire:
 
 
 async def relay(wire: Wire, pipe: Pipe[Any]) -> None:
-    """Forward a wire's messages and end to the `PipeWire` at the pipe's other end."""
-    while (message := await wire.receive()) is not None:
-        if isinstance(message, str):
-            pipe.send(TEXT, message.encode())
-        else:
-            pipe.send(BINARY, message)
-    pipe.send(CLOSE, encode_close(1000, ""))
+    """Send a wire's messages through the pipe, to a `PipeWire`, until the wire's far end has gone."""
+    reason = ""
+    try:
+        while (message := await wire.receive()) is not None:
+            if isinstance(message, str):
+                pipe.send(TEXT, message.encode())
+            else:
+                pipe.send(BINARY, message)
+    except UnavailableError as error:
+        reason = str(error)
+    pipe.send(CLOSE, encode_close(1000, reason))
 
 
 def encode_close(code: int, reason: str) -> bytes:

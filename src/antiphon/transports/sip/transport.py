@@ -164,7 +164,8 @@ class SIPInput(Stage):
         sip_call, clock = self._sip_call, self.session.clock
         while not sip_call.over:
             pcm = sip_call.sound.read()
-            if pcm and (frame := self._intake.place(pcm, self.session.now)) is not None:
+            now = self.session.elapsed()
+            if (frame := self._intake.place(pcm, now) if pcm else self._intake.release(now)) is not None:
                 yield frame
             await clock.sleep(PIECE)
         if sip_call.endpoint.closed:

@@ -4,13 +4,15 @@ Everything here comes from outside, so each function either returns a checked va
 BadResponseError.
 """
 
+import logging
+import re
 from binascii import a2b_base64
 from typing import Any
 
 import msgspec
 
 from ...errors import BadResponseError
-from .port import AudioFormat, KeyPressed, WireMessage
+from .port import AudioFormat, Encoding, KeyPressed, WireMessage
 
 __all__ = [
     "LONGEST",
@@ -23,18 +25,24 @@ __all__ = [
     "text_values",
 ]
 
+logger = logging.getLogger("antiphon.telephony")
+
 LONGEST = 1 << 18
 """The most characters or bytes in a message; five seconds of audio need less."""
 KEYS = frozenset("0123456789*#ABCD")
 ENCODINGS: dict[str, Any] = {
-    **dict.fromkeys(("audio/x-mulaw", "pcmu", "mulaw", "ulaw", "audio/pcmu", ""), "mulaw"),
+    **dict.fromkeys(("audio/x-mulaw", "pcmu", "mulaw", "ulaw", "audio/pcmu"), "mulaw"),
     **dict.fromkeys(("audio/x-alaw", "pcma", "alaw", "audio/pcma"), "alaw"),
-    **dict.fromkeys(("audio/x-l16", "audio/l16", "audio/x-raw", "raw/slin", "slin", "l16"), "l16"),
+    **dict.fromkeys(("audio/x-l16", "audio/l16", "audio/x-raw", "raw/slin", "slin", "l16", "pcm"), "l16"),
     "g722": "g722",
     "opus": "opus",
 }
 """The providers' names for each encoding of `AudioFormat`."""
+OTHERS = re.compile("g\\.?72[236689]|gsm|ilbc|amr|evs|silk|speex|mpeg|mp3|aac|vorbis|flac")
+"""Codecs that are not supported; any other unknown name is no codec's, and says nothing."""
 RATES = frozenset((8000, 16000, 24000, 32000, 48000))
+HERTZ = re.compile(r"(\d{1,6}(?:\.\d+)?)\s*(k?)", re.IGNORECASE)
+FROM_URL_SAFE = str.maketrans("-_", "+/", " \t\r\n")
 
 
 def decode_message(decoder: "msgspec.json.Decoder[Any]", message: WireMessage) -> Any:
@@ -51,9 +59,17 @@ def decode_message(decoder: "msgspec.json.Decoder[Any]", message: WireMessage) -
 
 
 def decode_base64(payload: str) -> bytes:
-    """Decode audio in base64. Raises BadResponseError if it is malformed."""
+    """Decodes audio in base64: in lines or not, padded or not, in either alphabet.
+
+    Raises BadResponseError if it is malformed.
+    """
     try:
         return a2b_base64(payload, strict_mode=True)
+    except ValueError:
+        pass
+    text = payload.translate(FROM_URL_SAFE).rstrip("=")
+    try:
+        return a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except ValueError as error:
         raise BadResponseError(f"audio is not base64: {error}") from error
 
@@ -85,21 +101,35 @@ def text_values(data: Any) -> dict[str, str]:
     return {str(name): text_at(data, name) for name in data if text_at(data, name)}  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
-def audio_format(encoding: str, rate: str | int = "") -> AudioFormat:
-    """Parse a provider's name for a format, such as "audio/l16;rate=16000" or "PCMU".
+def audio_format(encoding: str, rate: str | int = "", *, default: Encoding = "mulaw") -> AudioFormat:
+    """Parses a provider's name of a format, such as "audio/l16;rate=16000" or "PCMU".
 
-    `rate` is used if the name has none, and 8000 Hz if neither is given. Raises BadResponseError for an
-    encoding or a rate that we do not support.
+    A name that is no codec's ("base64") means the protocol's own encoding, the `default`. `rate` is used if
+    the name has none, and 8000 Hz if neither is given. Raises BadResponseError for a codec or a rate that we
+    do not support.
     """
     word, _, rest = encoding.lower().replace("@", ";").partition(";")
-    hz = "".join(filter(str.isdigit, rest.partition(";")[0]))[:6] or str(rate)[:6]
-    known = ENCODINGS.get(word.strip())
-    sample_rate = int(hz) if hz.isdecimal() else 8000
+    word = word.strip()
+    sample_rate = _hertz(rest.partition(";")[0]) or _hertz(str(rate)) or 8000
+    known: Encoding | None = ENCODINGS.get(word)
+    if known is None and OTHERS.search(word) is None:
+        known = default
+        if word:
+            logger.warning("a provider calls its audio %r, no codec: it is read as %s", word[:40], default)
     if known == "g722":
         sample_rate = 16000  # RTP, and so many providers, state 8000 (RFC 3551 section 4.5.2)
     if known is None or sample_rate not in RATES:
-        raise BadResponseError(f"audio as {encoding[:40]!r} at {hz} Hz is not supported")
+        raise BadResponseError(f"audio as {encoding[:40]!r} at {sample_rate} Hz is not supported")
     return AudioFormat(known, sample_rate)
+
+
+def _hertz(text: str) -> int:
+    """Reads a sample rate, also one in kHz ("16", "16 kHz"); 0 if there is none."""
+    found = HERTZ.search(text)
+    if found is None:
+        return 0
+    value = float(found[1])
+    return round(value * 1000 if found[2] or value < 100 else value)
 
 
 def json_string(value: str) -> str:

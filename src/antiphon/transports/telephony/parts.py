@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator
 
 from ...clock import Timer
-from ...errors import BadResponseError, ConfigurationError, TheyErred
+from ...errors import BadResponseError, ConfigurationError, TheyErred, UnavailableError
 from ...frames import (
     AgentAudio,
     AgentKeys,
@@ -21,7 +21,8 @@ from ...frames import (
 )
 from ...processor import on
 from ...stage import Stage, Work
-from ..intake import Intake
+from ..intake import Arrivals, Intake
+from ..wire_reader import WireReader
 from .connection import CallConnection
 from .encoding import decoder, encoder
 from .port import CallerAudio, CallEvent, CallStopped, KeyPressed, MarkPlayed, SendBack
@@ -36,6 +37,7 @@ HANG_UP_WITHIN = 15.0  # seconds that hanging up may take in all
 TONES_AHEAD = 0.1  # seconds ahead of their time that DTMF tones are sent
 MOST_MARKS = 100  # marks that may be outstanding; one that is 20 s late will not come back
 MOST_MALFORMED = 20  # messages that cannot be parsed, after which the call ends
+FORGIVEN = 0.2  # of those, for each message that can be parsed: a line that is bad now and then goes on
 
 
 class TelephoneInput(Stage):
@@ -47,29 +49,33 @@ class TelephoneInput(Stage):
         self._connection = connection
         self._output = output
         self._decode = decoder(connection.call.heard)
-        self._malformed = 0
+        self._malformed = 0.0
         self.intake = Intake(connection.call.heard.sample_rate, steady=True)
+        self._arrivals = Arrivals(self, self.intake)
+        self._reader = WireReader(connection.wire, lambda: self.session.elapsed())
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
         self.run(Work(self), self._listen())
 
     async def _listen(self) -> AsyncGenerator[Frame | Signal, None]:
-        connection, session = self._connection, self.session
+        connection = self._connection
         reason = "the caller hung up"
         connection.unread.clear()
         try:
-            while not connection.gone and (message := await connection.wire.receive()) is not None:
+            while not connection.gone and (message := await self._reader.receive()) is not None:
                 try:
                     for event in connection.codec.feed(message):
                         if type(event) is CallerAudio:
-                            placed = self.intake.place(self._decode(event.data), session.elapsed())
+                            pcm = self._decode(event.data)
+                            placed = self._arrivals.place(pcm, backlog=self._reader.backlog)
                             if placed is not None:
                                 yield placed
                         elif type(event) is CallStopped:
                             connection.gone, reason = True, event.reason
                         elif (frame := self._frame(event)) is not None:
                             yield frame
+                    self._malformed = max(0.0, self._malformed - FORGIVEN)
                 except BadResponseError as error:
                     self._malformed += 1
                     self.session.failed(self, error)
@@ -78,7 +84,10 @@ class TelephoneInput(Stage):
                         break
             else:
                 connection.gone = True
+        except UnavailableError as error:
+            connection.gone, reason = True, str(error)
         finally:
+            self._arrivals.close()
             connection.unread.set()
         await self.session.cancel(
             f"transferred to {connection.handed_to}" if connection.handed_to else reason

@@ -295,7 +295,7 @@ def _connection(transport: "RTCDtlsTransport") -> "Connection":
 class RtpReceiver:
     """A replacement for aiortc's jitter buffer, which passes packets to `Uplink`."""
 
-    def __init__(self, on_audio: Callable[[bytes], object]) -> None:
+    def __init__(self, on_audio: Callable[[bytes, int], object]) -> None:
         self.packets = 0
         self._uplink = Uplink(opus.OpusDecoder(HEARD_HZ), on_audio)
 

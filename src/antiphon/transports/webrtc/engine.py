@@ -46,8 +46,11 @@ class EngineListener(Protocol):
         """Handle the opening of the data channel."""
         ...
 
-    def on_audio(self, pcm: bytes) -> None:
-        """Handle mono 16-bit samples at HEARD_HZ, in order and without gaps."""
+    def on_audio(self, pcm: bytes, skipped: int = 0) -> None:
+        """Mono 16-bit samples at HEARD_HZ, in order.
+
+        `skipped`: by the client's timestamps, so many samples before these were never sent.
+        """
         ...
 
     def on_picture(self, pixels: bytes, width: int, height: int, source: str) -> None:

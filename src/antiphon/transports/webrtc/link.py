@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ...errors import UsageError
 from .data_channel import ClientProtocol, DataChannel
 from .engine import Engine, IceCandidate, MakeEngine
+from .requests import SdpOffer, names_a_host
 from .settings import WebRTCSettings
 
 __all__ = ["WebRTCLink"]
@@ -32,7 +33,7 @@ class WebRTCLink:
         self.channel = DataChannel(protocol)
         self.connected = asyncio.Event()
         self.wants_video = False
-        self.on_audio: Callable[[bytes], object] = lambda pcm: None
+        self.on_audio: Callable[[bytes, int], object] = lambda pcm, skipped: None
         self.on_picture: Callable[[bytes, int, int, str], object] = lambda pixels, width, height, source: None
         self.disconnected: str = ""
         """Why the connection ended; "" while there is one, and before the first."""
@@ -51,19 +52,21 @@ class WebRTCLink:
         """Bytes of messages that wait to be sent."""
         return self._connection.engine.unsent if self._connection is not None else 0
 
-    async def answer(self, offer: str, *, anew: bool) -> str:
-        """Return the answer to an offer; `anew` makes a new connection for it.
+    async def answer(self, offer: SdpOffer) -> str:
+        """Returns the answer to an offer, by a new connection if it asks for one.
 
         Raises UsageError if the offer is invalid or the session is over.
         """
         if self._closed:
             raise UsageError(OVER)
         before = self._connection
-        if before is not None and not anew and not self.disconnected:
-            return await before.engine.answer(offer)
+        if before is not None and not offer.restart and not self.disconnected:
+            before.accept(offer)
+            return await before.engine.answer(offer.sdp)
         connection = _Connection(self)
         try:
-            sdp = await connection.engine.answer(offer)
+            connection.accept(offer)
+            sdp = await connection.engine.answer(offer.sdp)
         except BaseException:
             await connection.close()
             raise
@@ -78,17 +81,19 @@ class WebRTCLink:
         return sdp
 
     async def add_candidates(self, candidates: Sequence[IceCandidate]) -> None:
-        """Add addresses of the client.
+        """Adds addresses of the client; those with host names are ignored.
 
         Raises UsageError if one is invalid or there are too many.
         """
         connection = self._connection
         if connection is None:
-            raise UsageError("candidates belong to an offer: send an offer first")
-        connection.candidates += len(candidates)
-        if connection.candidates > MOST_CANDIDATES:
-            raise UsageError(f"over {MOST_CANDIDATES} candidates came for one connection")
-        await asyncio.gather(*(connection.engine.add_candidate(candidate) for candidate in candidates))
+            raise UsageError("candidates belong to an offer: make that first")
+        connection.count(len(candidates))
+        known = [one for one in candidates if not names_a_host(one.candidate)]
+        connection.hides |= len(known) < len(candidates)
+        if connection.hides:  # the engine would give up at the end of the candidates if it has none
+            known = [one for one in known if one.candidate]
+        await asyncio.gather(*(connection.engine.add_candidate(candidate) for candidate in known))
 
     def send_audio(self, pcm: bytes | None) -> None:
         """Send PIECE seconds of audio if the client is connected; None is silence."""
@@ -125,8 +130,23 @@ class _Connection:
 
     def __init__(self, link: WebRTCLink) -> None:
         self.link = link
-        self.candidates = 0
+        self.hides = False
+        """True if the client has addresses that are not known, since their host names are not looked up."""
+        self._candidates = 0
+        self._addresses: frozenset[str] = frozenset()
         self.engine: Engine = link._make(link.settings, self)  # pyright: ignore[reportPrivateUsage]
+
+    def accept(self, offer: SdpOffer) -> None:
+        """Counts the candidates of an offer that were not offered before. Raises UsageError if too many."""
+        self.hides |= offer.hides
+        self.count(len(offer.addresses - self._addresses))
+        self._addresses |= offer.addresses
+
+    def count(self, candidates: int) -> None:
+        """Counts candidates. Raises UsageError if there are too many for one connection."""
+        self._candidates += candidates
+        if self._candidates > MOST_CANDIDATES:
+            raise UsageError(f"over {MOST_CANDIDATES} candidates came for one connection")
 
     async def close(self) -> None:
         """Close the engine and drop the reference to it, which would form a cycle."""
@@ -150,9 +170,9 @@ class _Connection:
         if self._is_current:
             self.link.channel.opened(self.engine.send_message)
 
-    def on_audio(self, pcm: bytes) -> None:
+    def on_audio(self, pcm: bytes, skipped: int = 0) -> None:
         if self._is_current:
-            self.link.on_audio(pcm)
+            self.link.on_audio(pcm, skipped)
 
     def on_picture(self, pixels: bytes, width: int, height: int, source: str) -> None:
         if self._is_current and source not in self.link.channel.silenced:

@@ -2,31 +2,38 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, cast
 
 from ...errors import UsageError
 from .engine import IceCandidate
 
-__all__ = ["SdpOffer", "candidates"]
+__all__ = ["SdpOffer", "candidates", "names_a_host"]
 
 LONGEST_OFFER = 100_000  # characters; a browser with two cameras sends 20,000
 KINDS = ("audio", "video", "application")
 BUNDLE = "a=group:BUNDLE"
 MOST_MEDIA = 8  # media sections, each of which costs a thread
 LONGEST_CANDIDATE = 1_000
-MOST_CANDIDATES = 50
+MOST_CANDIDATES = 50  # in one request
+CANDIDATE, END_OF_CANDIDATES = "a=candidate:", "a=end-of-candidates"
 
 
 @dataclass(frozen=True, slots=True)
 class SdpOffer:
     """An SDP offer.
 
-    `pc_id` names an existing connection, and `restart` asks for a new one in its place.
+    `pc_id` names an existing connection, and `restart` asks for a new one in its place. `addresses` are those
+    of its ICE candidates, MOST_CANDIDATES at most; further ones are left out of `sdp`. So are host names,
+    which are not looked up for strangers: then `hides` is True, and the end of candidates is left out, too,
+    since the client may be found by its own checks.
     """
 
     sdp: str
     pc_id: str | None
     restart: bool
+    addresses: frozenset[str] = frozenset()
+    hides: bool = False
 
     @classmethod
     def read(cls, request: Mapping[str, Any]) -> "SdpOffer":
@@ -39,20 +46,30 @@ class SdpOffer:
             raise UsageError("an offer needs an sdp, a text that begins with v=0")
         if len(sdp) > LONGEST_OFFER:
             raise UsageError(f"the offer has {len(sdp)} characters; the limit is {LONGEST_OFFER}")
-        _check_media(sdp)
+        lines = sdp.splitlines()  # as aiortc's parser does, at more than line feeds
+        _check_media("\n".join(lines))
         if request.get("type") != "offer":
             raise UsageError(f"the type must be 'offer', not {request.get('type')!r:.40}")
         if pc_id is not None and not isinstance(pc_id, str):
             raise UsageError("the pc_id must be the text from the first answer, or null")
-        return cls(sdp, pc_id or None, request.get("restart_pc") is True)
+        found = [line for line in lines if line.startswith(CANDIDATE)]
+        kept = [line for line in found if not names_a_host(line)][:MOST_CANDIDATES]
+        left_out = set(found).difference(kept)
+        if left_out:
+            left_out.add(END_OF_CANDIDATES)
+        lines = [line for line in lines if line not in left_out]
+        return cls(
+            "".join(f"{line}\r\n" for line in lines),
+            pc_id or None,
+            request.get("restart_pc") is True,
+            frozenset(" ".join(line.split()[2:6]) for line in kept),
+            bool(left_out),
+        )
 
 
 def _check_media(sdp: str) -> None:
-    """Check the media sections before an engine parses them.
-
-    Raises UsageError if one is invalid.
-    """
-    head, *sections = sdp.replace("\r\n", "\n").split("\nm=")
+    """Checks the media sections before an engine parses them. Raises UsageError."""
+    head, *sections = sdp.split("\nm=")
     if not 1 <= len(sections) <= MOST_MEDIA:
         raise UsageError(f"the offer has {len(sections)} media sections; 1 to {MOST_MEDIA} are allowed")
     mids: list[str] = []
@@ -64,6 +81,18 @@ def _check_media(sdp: str) -> None:
     bundled = [mid for line in head.split("\n") if line.startswith(BUNDLE) for mid in line.split()[1:]]
     if len(set(mids)) != len(sections) or not set(bundled) <= set(mids):
         raise UsageError("each section of an offer has an a=mid of its own, and a=group:BUNDLE lists those")
+
+
+def names_a_host(candidate: str) -> bool:
+    """Returns True if a candidate has a host name in place of an IP address."""
+    fields = candidate.split()
+    if len(fields) < 6:
+        return False  # no candidate at all, as the engine will say
+    try:
+        ip_address(fields[4])
+    except ValueError:
+        return True
+    return False
 
 
 def candidates(request: Mapping[str, Any]) -> list[IceCandidate]:

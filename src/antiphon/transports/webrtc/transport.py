@@ -73,7 +73,7 @@ class WebRTC:
                 raise UsageError("this session has a connection; give its pc_id, or ask to restart_pc")
             try:
                 async with asyncio.timeout(ANSWER_WITHIN):
-                    sdp = await self._link.answer(offer.sdp, anew=offer.restart)
+                    sdp = await self._link.answer(offer)
             except TimeoutError as error:
                 raise ServiceTimeoutError(
                     "no answer was ready in time: can the STUN and TURN servers be reached?"
@@ -115,7 +115,7 @@ class WebRTCInput(Processor):
         self._settings = link.settings
         self._intake = Intake(HEARD_HZ)
         self._running = False  # True from the session's start until the part is closed
-        self._audio_until = 0.0  # up to when there is audio, in the session's time
+        self._audio_at = 0.0  # when audio last arrived, in the session's time
         self._packets: object = None
         self._checked = 0.0  # when `_check` last ran
         self._silent_for = 0.0  # seconds in which nothing at all came from the client
@@ -161,11 +161,11 @@ class WebRTCInput(Processor):
         else:
             self._check()
 
-    def _push_audio(self, pcm: bytes) -> None:
+    def _push_audio(self, pcm: bytes, skipped: int) -> None:
         if not self._running:
             return
-        self._audio_until = now = self.session.elapsed()
-        if (frame := self._intake.place(pcm, now)) is not None:
+        self._audio_at = now = self.session.elapsed()
+        if (frame := self._intake.place(pcm, now, skipped=skipped)) is not None:
             self.push(frame)
 
     def _push_picture(self, pixels: bytes, width: int, height: int, source: str) -> None:
@@ -184,9 +184,12 @@ class WebRTCInput(Processor):
         if (packets := self._link.packets) != self._packets:
             self._packets, self._silent_for, self._vanished = packets, 0.0, False
         else:
-            self._silent_for += min(elapsed, 2 * CHECK)  # a longer time means that the event loop stalled
-        if (quiet := now - self._audio_until) >= QUIET:
-            self._push_audio(bytes(int(min(quiet, 2 * QUIET) * HEARD_HZ) * 2))
+            self._silent_for += min(elapsed, 2 * CHECK)  # a longer time is that of a stalled event loop
+        frame = self._intake.release(now)
+        if frame is None and now - self._audio_at >= QUIET:
+            frame = self._intake.fill(now)
+        if frame is not None:
+            self.push(frame)
         if self._link.unsent > MOST_UNSENT:
             self._end("the client does not read its messages")
         self._handle_silence(self._silent_for)

@@ -35,10 +35,11 @@ class Decode(Protocol):
 class Uplink:
     """A jitter buffer that turns Opus packets into mono 16-bit samples at HEARD_HZ.
 
-    It passes the samples to `on_audio`.
+    Mono 16-bit samples at HEARD_HZ out, to `on_audio`, with the number of samples that were never sent before
+    them: discontinuous transmission leaves a gap in the timestamps, but none in the sequence numbers.
     """
 
-    def __init__(self, decode: Decode, on_audio: Callable[[bytes], object]) -> None:
+    def __init__(self, decode: Decode, on_audio: Callable[[bytes, int], object]) -> None:
         self.lost = 0
         """Packets that never came, or could not be decoded."""
         self._decode = decode
@@ -86,15 +87,15 @@ class Uplink:
         except BadResponseError:
             self.lost += 1
             return
-        concealment = self._conceal(timestamp)
+        gap = 0 if self._due is None else (timestamp - self._due) & 0xFFFFFFFF
+        missing = gap * HEARD_HZ // RTP_HZ if gap < 0x80000000 else 0  # or its timestamps went back
+        concealment = self._conceal(missing)
         self._last = pcm
         self._due = timestamp + len(pcm) // 2 * RTP_HZ // HEARD_HZ
-        self._on_audio(concealment + pcm)
+        self._on_audio(concealment + pcm, 0 if concealment else missing)
 
-    def _conceal(self, timestamp: int) -> bytes:
-        """Return the samples that replace those missing before this timestamp."""
-        gap = 0 if self._due is None else (timestamp - self._due) & 0xFFFFFFFF
-        size = gap * HEARD_HZ // RTP_HZ * 2
-        if not 0 < size <= LONGEST_GAP * 2:
+    def _conceal(self, missing: int) -> bytes:
+        """Returns the samples that replace missing ones; none for a gap that is too long."""
+        if not 0 < missing <= LONGEST_GAP:
             return b""
-        return faded(self._last[-FADE:])[:size].ljust(size, b"\0")
+        return faded(self._last[-FADE:])[: 2 * missing].ljust(2 * missing, b"\0")

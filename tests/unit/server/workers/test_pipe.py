@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from antiphon.errors import UnavailableError
 from antiphon.server.workers.pipe import (
     BEHIND,
     BINARY,
@@ -20,7 +21,9 @@ from antiphon.server.workers.pipe import (
     Pipe,
     PipeWire,
     decode_close,
+    relay,
 )
+from antiphon.transports.wire import READS_TOO_SLOWLY
 
 
 class Word(msgspec.Struct, tag=True):
@@ -164,6 +167,29 @@ def test_a_wire_gives_what_came_and_then_its_end() -> None:
         here.pipe.close()
         await there.pipe.gone
         assert there.messages == []
+
+    run(test())
+
+
+def test_a_reader_that_is_too_slow_is_named_at_the_other_end_of_the_pipe() -> None:
+    class Slow:
+        async def receive(self) -> bytes | str | None:
+            raise UnavailableError(READS_TOO_SLOWLY)
+
+        def send(self, message: bytes | str) -> None: ...
+
+        async def close(self, code: int = 1000, reason: str = "") -> None: ...
+
+    async def test() -> None:
+        here, there = await joined()
+        await relay(Slow(), here.pipe)
+        here.pipe.close()
+        await there.pipe.gone
+        wire = PipeWire(here.pipe)
+        for kind, content in there.messages:
+            wire.feed(kind, content)
+        with pytest.raises(UnavailableError, match="too slowly"):
+            await wire.receive()
 
     run(test())
 

@@ -18,6 +18,7 @@ from antiphon.transports.telephony.port import Document
 from antiphon.transports.telephony.providers import provider
 from antiphon.transports.telephony.rest import Rest
 from antiphon.transports.telephony.transport import greet
+from antiphon.transports.wire import READS_TOO_SLOWLY
 
 Answered = Callable[..., Any]
 
@@ -49,6 +50,30 @@ async def test_the_caller_is_heard_in_the_time_of_the_session(far: Any, answered
     assert [frame.at for frame in call.audio] == [
         far.rate + index * far.rate // 50 for index in range(len(call.audio))
     ]
+    assert call.failures == []
+
+
+@virtual
+async def test_a_line_that_falls_silent_is_heard_in_the_present_and_a_stall_in_the_past(
+    far: Any, answered: Answered
+) -> None:
+    call = await answered(far)
+    async with call.session:
+        await call.talk(VOICE * far.rate)
+        await call.wait(3.0)
+        begun = call.session.elapsed()
+        await call.talk(VOICE * far.rate)
+        new = [frame for frame in call.audio if frame.at > far.rate * 1.5]
+        assert sum(len(frame.pcm) // 2 for frame in new) == far.rate, "no sample is lost"
+        assert new[0].at == pytest.approx(begun * far.rate, abs=0.021 * far.rate)
+        await call.wait(2.0)
+        heard = len(call.audio)
+        for number in range(100):
+            call.wire.put(far.says(VOICE * (far.rate // 50), number))
+        await call.wait(0.01)
+        late = call.audio[heard:]
+        assert late[0].at == new[-1].at + len(new[-1].pcm) // 2
+        assert sum(len(frame.pcm) // 2 for frame in late) == 2 * far.rate
     assert call.failures == []
 
 
@@ -240,6 +265,32 @@ async def test_rubbish_is_reported_and_too_much_of_it_ends_the_call(far: Any, an
         async with asyncio.timeout(10.0):
             await call.session.wait()
     assert call.ended == ["the provider could not be understood"]
+
+
+@virtual
+async def test_a_slow_reader_is_not_said_to_have_hung_up(
+    far: Any, answered: Answered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def receive() -> None:
+        raise UnavailableError(READS_TOO_SLOWLY)
+
+    call = await answered(far)
+    monkeypatch.setattr(call.wire, "receive", receive)
+    async with call.session:
+        await call.wait(0.1)
+    await call.telephone.close()
+    assert call.ended == [READS_TOO_SLOWLY]
+
+
+@virtual
+async def test_a_line_that_is_bad_now_and_then_goes_on(fars: Any, answered: Answered) -> None:
+    call = await answered(fars["twilio"]())
+    async with call.session:
+        for _ in range(40):
+            call.wire.put("{")
+            await call.talk(VOICE * 8000)
+        assert call.ended == []
+        assert len(call.failures) == 40
 
 
 @virtual

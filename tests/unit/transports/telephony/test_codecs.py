@@ -1,7 +1,7 @@
 """Codecs: what they negotiate, what they leave alone, and that nothing that comes in can break them."""
 
 import json
-from base64 import b64encode
+from base64 import b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from antiphon.audio.g711 import decode_alaw, encode_alaw
 from antiphon.errors import BadResponseError
 from antiphon.testing import virtual
 from antiphon.transports.telephony.encoding import decoder, encoder
-from antiphon.transports.telephony.messages import LONGEST, audio_format
+from antiphon.transports.telephony.messages import LONGEST, audio_format, decode_base64
 from antiphon.transports.telephony.port import (
     AudioFormat,
     CallDetails,
@@ -128,11 +128,58 @@ def test_plivo_says_how_its_audio_is_written() -> None:
     assert media == {"contentType": "audio/x-l16", "sampleRate": 16000, "payload": "AQI="}
 
 
-@pytest.mark.parametrize("encoding", ["", "opus ", "audio/mpeg", "AMR-WB", "l16;rate=44100", "x" * 1000])
+@pytest.mark.parametrize(
+    ("encoding", "rate", "wanted"),
+    [
+        ("", "", AudioFormat("l16", 8000)),
+        ("base64", "8000", AudioFormat("l16", 8000)),
+        ("base64", 16000, AudioFormat("l16", 16000)),
+        ("x" * 1000, "none", AudioFormat("l16", 8000)),
+        ("pcm", "16 kHz", AudioFormat("l16", 16000)),
+        ("audio/x-mulaw", "8", AudioFormat("mulaw", 8000)),
+        ("opus ", "48000.0", AudioFormat("opus", 48000)),
+        ("L16@24k", "8000", AudioFormat("l16", 24000)),
+    ],
+)
+def test_a_name_that_is_no_codec_means_the_own_format_of_the_protocol(
+    encoding: str, rate: str | int, wanted: AudioFormat, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert audio_format(encoding, rate, default="l16") == wanted
+    assert len(caplog.records) == (encoding[:1] in ("b", "x"))
+
+
+def test_exotel_says_base64_and_means_samples() -> None:
+    start = {"stream_sid": "s", "media_format": {"encoding": "base64", "sample_rate": "16000"}}
+    _, call = started("exotel", {"event": "start", "start": start})
+    assert call.heard == call.spoken == AudioFormat("l16", 16000)
+
+
+AUDIO = bytes(range(256))[90:250]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b64encode(AUDIO),
+        b64encode(AUDIO).rstrip(b"="),
+        encodebytes(AUDIO),
+        encodebytes(AUDIO).replace(b"\n", b"\r\n"),
+        urlsafe_b64encode(AUDIO),
+        urlsafe_b64encode(AUDIO).rstrip(b"="),
+    ],
+)
+def test_base64_is_read_as_others_write_it(written: bytes) -> None:
+    assert decode_base64(written.decode()) == AUDIO
+
+
+@pytest.mark.parametrize("written", ["AAAAA", "AA$A", "AA=A", "\ud800AAA", "ÄAAA"])
+def test_what_is_no_base64_is_refused(written: str) -> None:
+    with pytest.raises(BadResponseError, match="base64"):
+        decode_base64(written)
+
+
+@pytest.mark.parametrize("encoding", ["audio/mpeg", "AMR-WB", "G729", "l16;rate=44100"])
 def test_what_is_not_spoken_here_is_refused(encoding: str) -> None:
-    if encoding in ("", "opus "):
-        assert audio_format(encoding)
-        return
     with pytest.raises(BadResponseError, match="is not supported"):
         audio_format(encoding)
 

@@ -43,6 +43,41 @@ def test_what_is_no_offer_is_refused_in_a_sentence(wrong: dict[str, Any], why: s
         SdpOffer.read(GOOD | wrong)
 
 
+def offering(*candidates: str, more: str = "", line: str = "\r\n") -> SdpOffer:
+    return SdpOffer.read(GOOD | {"sdp": SDP + "".join(f"a={one}{line}" for one in candidates) + more})
+
+
+def test_an_offer_has_a_bounded_number_of_candidates() -> None:
+    offer = offering(*(f"candidate:{n} 1 udp 1 10.0.{n // 200}.{n % 200} 5000 typ host" for n in range(1400)))
+    assert offer.sdp.count("a=candidate:") == len(offer.addresses) == 50
+    assert "candidate:49 " in offer.sdp
+    assert offer.hides
+
+
+@pytest.mark.parametrize("line", ["\r\n", "\n", "\r", "\x0b", "\x85", "\u2028"])
+def test_host_names_of_strangers_are_not_looked_up(line: str) -> None:
+    """However the lines end: the parser behind this splits at all of these."""
+    offer = offering(
+        "candidate:1 1 udp 1 1e0b44cd-7b4d.local 5000 typ host",
+        "candidate:2 1 udp 1 example.com 5000 typ host",
+        "candidate:3 1 udp 1 10.0.0.1 5000 typ host",
+        "candidate:4 1 udp 1 2001:db8::1 5000 typ host",
+        "end-of-candidates",
+        line=line,
+    )
+    assert ".local" not in offer.sdp
+    assert "example" not in offer.sdp
+    assert "end-of-candidates" not in offer.sdp, "it may still be found by its own checks"
+    assert offer.hides
+    assert offer.addresses == {"udp 1 10.0.0.1 5000", "udp 1 2001:db8::1 5000"}
+
+
+def test_an_offer_that_hides_nothing_is_left_as_it_is() -> None:
+    offer = offering("candidate:3 1 udp 1 10.0.0.1 5000 typ host", "end-of-candidates")
+    assert offer.sdp.endswith("typ host\r\na=end-of-candidates\r\n")
+    assert not offer.hides
+
+
 def test_candidates_are_read() -> None:
     several = [
         {"candidate": "candidate:1 1 udp 1 10.0.0.1 1 typ host", "sdp_mid": "0", "sdp_mline_index": 0},

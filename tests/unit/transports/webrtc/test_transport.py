@@ -372,6 +372,30 @@ async def test_candidates_go_to_the_connection_and_are_not_without_number() -> N
 
 
 @virtual
+async def test_host_names_of_candidates_are_ignored_and_so_is_their_end() -> None:
+    async with room() as made:
+        texts = ["candidate:1 1 udp 1 a.local 1 typ host", "candidate:2 1 udp 1 10.0.0.1 1 typ host", ""]
+        several = [{"candidate": text, "sdp_mid": "0"} for text in texts]
+        await made.line.candidates({"pc_id": made.line.pc_id, "candidates": several})
+        await made.line.candidates({"pc_id": made.line.pc_id, "candidates": several[2:]})
+        assert made.engines[0].tried == [IceCandidate(texts[1], "0", None)]
+
+
+@virtual
+async def test_offers_of_one_connection_share_its_candidates() -> None:
+    def with_candidates(first: int) -> dict[str, Any]:
+        lines = [f"a=candidate:1 1 udp 1 10.0.0.{first + n} 1 typ host\r\n" for n in range(50)]
+        return OFFER | {"pc_id": made.line.pc_id, "sdp": OFFER["sdp"] + "".join(lines)}
+
+    async with room() as made:
+        for _ in range(5):  # the same ones
+            await made.line.offer(with_candidates(0))
+        await made.line.offer(with_candidates(50))
+        with pytest.raises(UsageError, match="over 100"):
+            await made.line.offer(with_candidates(100))
+
+
+@virtual
 async def test_candidates_before_an_offer_are_refused() -> None:
     with pytest.raises(UsageError, match="pc_id"):
         await Room().line.candidates({"pc_id": None, "candidates": []})

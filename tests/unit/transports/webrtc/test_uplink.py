@@ -24,7 +24,7 @@ def decode(packet: bytes) -> bytes:
 
 def listen() -> tuple[Uplink, list[bytes]]:
     heard: list[bytes] = []
-    return Uplink(decode, heard.append), heard
+    return Uplink(decode, lambda pcm, skipped: heard.append(pcm)), heard
 
 
 def send(uplink: Uplink, *numbers: int, first: int = 0) -> None:

@@ -137,3 +137,16 @@ def test_what_is_not_a_window_is_refused(model: Counting, samples: int) -> None:
 def test_other_rates_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="not at 44100"):
         Silero(sample_rate=44100)
+
+
+def test_one_service_serves_one_loop_after_another(model: Counting) -> None:
+    """Programs run a loop for each conversation; one may end in the middle of a window."""
+    silero = Silero()
+
+    async def broken_off() -> None:
+        stream = silero.detect(windows([0.1] * 10))
+        await anext(stream)
+
+    for _ in range(2):
+        asyncio.run(broken_off())
+        assert len(run_virtual(detect([0.1, 0.2], silero=silero))) == 2

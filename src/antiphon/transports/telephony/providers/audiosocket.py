@@ -8,12 +8,13 @@ discarded, so little is sent ahead of its time.
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from uuid import UUID
 
-from ....errors import BadResponseError
-from ...wire import Wire
+from ....errors import BadResponseError, UnavailableError
+from ...wire import READS_TOO_SLOWLY, Wire
 from ..messages import key_pressed
 from ..port import (
     AudioFormat,
@@ -31,7 +32,7 @@ __all__ = ["PROVIDER", "AudioSocketWire", "serve"]
 logger = logging.getLogger("antiphon.telephony")
 
 HANG_UP, NAME, KEY, AUDIO, ERROR = 0x00, 0x01, 0x03, 0x10, 0xFF
-BOUND = 1 << 18  # bytes that may wait to be sent; with more Asterisk reads too slowly
+BOUND = 1 << 15  # bytes (2 s of audio) that may wait to be sent; with more Asterisk reads too slowly
 CLOSING = 2.0  # seconds that the last bytes may take to be sent
 
 
@@ -88,13 +89,22 @@ class AudioSocketWire:
         self._reader = reader
         self._writer = writer
         self._open = True
+        self._is_slow = False  # True once too much was queued for Asterisk
+        raw: socket.socket | None = writer.get_extra_info("socket")
+        if raw is not None:  # or the kernel would buffer a minute of audio for who does not read
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BOUND)
 
     async def receive(self) -> bytes | None:
-        """Return the next message with its header, or None at the end."""
+        """Returns the next message with its header; None at the end.
+
+        Raises UnavailableError if Asterisk read too slowly.
+        """
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             head = await self._reader.readexactly(3)
             return head + await self._reader.readexactly(int.from_bytes(head[1:3]))
         self._open = False
+        if self._is_slow:
+            raise UnavailableError(READS_TOO_SLOWLY)
         return None
 
     def send(self, message: bytes | str) -> None:
@@ -103,7 +113,7 @@ class AudioSocketWire:
             return
         self._writer.write(message)
         if self._writer.transport.get_write_buffer_size() > BOUND:
-            self._open = False
+            self._open, self._is_slow = False, True
             self._writer.transport.abort()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:

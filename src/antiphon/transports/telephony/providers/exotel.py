@@ -31,13 +31,10 @@ LONGEST_QUERY = 256  # characters
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """Parse `start`.
-
-    "audio/x-raw" is PCM, which is also the default if no encoding is stated.
-    """
+    """Parses `start`. "audio/x-raw" is PCM, and so is everything that is no codec ("base64" for example)."""
     start = said.start or {}
-    encoding = text_at(start, "media_format", "encoding") or "audio/x-raw"
-    spoken = audio_format(encoding, text_at(start, "media_format", "sample_rate"))
+    encoding, rate = (text_at(start, "media_format", name) for name in ("encoding", "sample_rate"))
+    spoken = audio_format(encoding, rate, default="l16")
     return CallDetails(
         provider="exotel",
         call=text_at(start, "call_sid"),

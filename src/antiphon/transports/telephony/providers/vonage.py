@@ -100,7 +100,7 @@ _said = msgspec.json.Decoder(dict[str, Any])
 
 def _call(said: Mapping[str, Any]) -> CallDetails:
     given = text_values(said)
-    spoken = audio_format(given.pop("content-type", CONTENT))
+    spoken = audio_format(given.pop("content-type", CONTENT), default="l16")
     given.pop("event", None)
     return CallDetails(
         provider="vonage",
