@@ -14,6 +14,7 @@ from antiphon.errors import (
     AuthenticationError,
     BadResponseError,
     ConfigurationError,
+    NothingSaidError,
     RateLimitError,
     ServiceTimeoutError,
     UnavailableError,
@@ -56,7 +57,7 @@ class Endpoint:
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
-    async def service(self, *, answer_within: float = 30.0) -> AsyncGenerator[LLM, None]:
+    async def service(self, *, answer_within: float = 30.0, **options: Any) -> AsyncGenerator[LLM, None]:
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         service = LLM(
@@ -64,7 +65,7 @@ class Endpoint:
             base_url=f"http://127.0.0.1:{port}/v1",
             key="secret",
             answer_within=answer_within,
-            temperature=0,
+            **dict[str, Any](temperature=0) | options,
         )
         try:
             yield service
@@ -88,7 +89,6 @@ class Endpoint:
         length = int(head.split("content-length: ")[1].split("\r\n")[0])
         request = json.loads(await reader.readexactly(length))
         assert request["stream"] is True
-        assert request["stream_options"] == {"include_usage": True}
         assert request["messages"][0]["role"] == "system"
         self.requests.append(request)
         head_out = f"HTTP/1.1 {self.status} X\r\ncontent-type: text/event-stream\r\n{self.headers}"
@@ -108,9 +108,11 @@ def refused(status: int, headers: str = "") -> Endpoint:
     return Endpoint(status, headers, lambda request: ['{"error": {"message": "no, because"}}'])
 
 
-def answer(endpoint: Endpoint, context: Context = PLAIN) -> list[TextDelta | ToolCall | TokenUsage]:
+def answer(
+    endpoint: Endpoint, context: Context = PLAIN, **options: Any
+) -> list[TextDelta | ToolCall | TokenUsage]:
     async def ask() -> list[TextDelta | ToolCall | TokenUsage]:
-        async with endpoint.service() as service:
+        async with endpoint.service(**options) as service:
             return [item async for item in service.generate(context)]
 
     return asyncio.run(ask())
@@ -145,6 +147,7 @@ def test_what_is_sent() -> None:
     (request,) = endpoint.requests
     assert request["model"] == "small"
     assert request["temperature"] == 0
+    assert request["stream_options"] == {"include_usage": True}
     assert request["tools"][0]["function"]["parameters"] == TOOL.parameters
     system, user, agent, result, cut = request["messages"]
     assert (system["content"], user["content"]) == ("Be brief.", "Monday?")
@@ -234,6 +237,180 @@ def test_an_error_within_the_answer() -> None:
     error = 'data: {"error": {"message": "overloaded"}}\n\n'
     with pytest.raises(UnavailableError, match="overloaded"):
         answer(Endpoint(body=lambda request: [chunk(content="Well, "), error]))
+
+
+def streamed(*pieces: str) -> Endpoint:
+    return Endpoint(body=lambda request: list(pieces))
+
+
+def finished(reason: str, **delta: Any) -> str:
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    return f"data: {json.dumps({'choices': [choice]})}\n\n"
+
+
+DONE = "data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\u0085"])
+def test_signs_that_are_no_line_ends(sign: str) -> None:
+    text = f"Nine to five.{sign}Closed on Sunday."
+    body = json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]}, ensure_ascii=False)
+    assert answer(streamed(f"data: {body}\n\n", finished("stop"), DONE)) == [TextDelta(text)]
+
+
+def test_event_in_several_lines_and_events_without_blank_lines() -> None:
+    body = json.dumps({"choices": [{"index": 0, "delta": {"content": "Hi"}}]}, indent=1)
+    lines = "".join(f"data: {line}\n" for line in body.split("\n"))
+    assert answer(streamed(lines + "\n", END))[0] == TextDelta("Hi")
+    close = chunk(content="Hi").strip() + "\n" + finished("stop").strip() + "\n" + DONE
+    assert answer(streamed(close)) == [TextDelta("Hi")]
+
+
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 5, "completion_tokens": None}, TokenUsage(5, 0)),
+        ({"prompt_tokens": 5}, TokenUsage(5, 0)),
+        ({"total_tokens": 7}, TokenUsage(0, 0)),
+        ({"prompt_tokens": "5", "completion_tokens": -1}, TokenUsage(0, 0)),
+        ({"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": 3}, TokenUsage(5, 2)),
+        (
+            {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": "4"}},
+            TokenUsage(5, 2),
+        ),
+        (None, None),
+        (7, None),
+        ([], None),
+    ],
+)
+def test_usage_that_cannot_be_counted_costs_no_answer(usage: Any, counted: TokenUsage | None) -> None:
+    last = json.dumps({"choices": [], "usage": usage, "error": None})
+    said = answer(streamed(chunk(content="Hi"), finished("stop"), f"data: {last}\n\n", DONE))
+    assert said == [TextDelta("Hi"), *([counted] if counted else [])]
+
+
+@pytest.mark.parametrize(
+    ("told", "error"),
+    [
+        ('event: error\ndata: {"code": 503, "details": "queue full"}\n\n', UnavailableError),
+        ("event: error\ndata: queue full\n\n", UnavailableError),
+        ('data: {"error": {"message": "queue full", "code": 503}}\n\n', UnavailableError),
+        ('data: {"error": {"message": "queue full", "code": 429}}\n\n', RateLimitError),
+        ('data: {"error": {"message": "queue full", "code": 400}}\n\n', BadResponseError),
+        ('data: {"error": "queue full"}\n\n', UnavailableError),
+        ('data: {"object": "error", "message": "queue full", "code": 503}\n\n', UnavailableError),
+        ('data: {"type": "error", "message": "queue full"}\n\n', UnavailableError),
+        (
+            'data: {"choices": [{"finish_reason": "error", "error": {"message": "queue full"}}]}\n\n',
+            UnavailableError,
+        ),
+    ],
+)
+def test_errors_that_are_told_in_the_stream(told: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match="queue full"):
+        answer(streamed(told, DONE))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "why"),
+    [
+        ([DONE], "no reason given"),
+        ([chunk(role="assistant", content=""), finished("stop"), DONE], "'stop'"),
+        ([chunk(content=" \n"), finished("stop"), DONE], "'stop'"),
+        ([finished("content_filter"), DONE], "'content_filter'"),
+        ([chunk(reasoning_content="Hm."), finished("length"), DONE], "'length', it only reasoned"),
+        (['data: {"code": 503, "text": "busy"}\n\n', DONE], "busy"),
+    ],
+)
+def test_nothing_said_is_an_error_that_says_why(pieces: list[str], why: str) -> None:
+    with pytest.raises(NothingSaidError, match=why):
+        answer(streamed(*pieces))
+
+
+def test_refusal_is_what_the_model_says() -> None:
+    pieces = (chunk(content=None, refusal="I cannot help with that."), finished("stop"), DONE)
+    assert answer(streamed(*pieces)) == [TextDelta("I cannot help with that.")]
+
+
+def test_content_in_parts() -> None:
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "They ask."}]}
+    pieces = (chunk(content=[thinking]), chunk(content=[{"type": "text", "text": "Nine."}]), END)
+    assert answer(streamed(*pieces))[0] == TextDelta("Nine.")
+
+
+def test_answer_that_is_not_streamed() -> None:
+    message = {
+        "role": "assistant",
+        "content": "Nine.",
+        "tool_calls": [{"id": "c", "function": {"name": "f"}}],
+    }
+    body = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": USAGE}
+    endpoint = Endpoint(headers="content-type: application/json\r\n", body=lambda request: [json.dumps(body)])
+    assert answer(endpoint) == [TextDelta("Nine."), ToolCall("c", "f", "{}"), TokenUsage(12, 3, 8)]
+
+
+@pytest.mark.parametrize("pieces", [[chunk(content="Hi"), finished("stop")], [chunk(content="Hi"), DONE]])
+def test_answer_is_over_although_the_connection_stays_open(pieces: list[str]) -> None:
+    async def ask() -> list[Any]:
+        async with Endpoint(body=lambda request: pieces, holds=True).service() as service, asyncio.timeout(5):
+            return [item async for item in service.generate(PLAIN)]
+
+    assert asyncio.run(ask()) == [TextDelta("Hi")]
+
+
+def test_line_without_an_end_is_refused() -> None:
+    with pytest.raises(BadResponseError, match="more than 1048576 bytes"):
+        answer(streamed("data: ", *["x" * 65536] * 40))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"stream_options": None}, None),
+        ({"stream_options": {}}, {}),
+        ({"stream_options": {"include_usage": False}}, {"include_usage": False}),
+        ({"temperature": None}, {"include_usage": True}),
+    ],
+)
+def test_options_win_and_none_takes_a_field_out(options: dict[str, Any], expected: Any) -> None:
+    endpoint = Endpoint()
+    answer(endpoint, **options)
+    (request,) = endpoint.requests
+    assert request.get("stream_options") == expected
+    assert None not in request.values()
+    assert ("temperature" in request) == ("temperature" not in options)
+
+
+GREETED = Context("Be brief.", (AgentSaid("Welcome."), UserSaid("Hello.")))
+
+
+def test_strict_turns() -> None:
+    endpoint = Endpoint()
+    answer(endpoint, GREETED, strict_turns=True)
+    roles = [message["role"] for message in endpoint.requests[0]["messages"]]
+    assert roles == ["system", "user", "assistant", "user"]
+
+
+def test_endpoint_that_wants_strict_turns_gets_them_from_then_on() -> None:
+    def strict(request: dict[str, Any]) -> list[str]:
+        if request["messages"][1]["role"] == "assistant":
+            return ['data: {"error": {"message": "Conversation roles must alternate", "code": 400}}\n\n']
+        return [chunk(content="Hi"), END]
+
+    async def ask() -> None:
+        endpoint = Endpoint(body=strict)
+        async with endpoint.service() as service:
+            for _ in range(2):
+                assert TextDelta("Hi") in [item async for item in service.generate(GREETED)]
+        assert len(endpoint.requests) == 3
+
+    asyncio.run(ask())
+
+
+def test_key_with_blanks_around_it_is_read_and_a_strange_one_refused() -> None:
+    assert LLM(key=" secret\n")._key == "secret"  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(ConfigurationError, match="characters that no key has"):
+        asyncio.run(LLM(key="gehëim").open())
 
 
 def test_too_slow() -> None:

@@ -36,7 +36,7 @@ from antiphon.server.workers import WorkerHost, WorkerLimits
 from antiphon.server.workers.model_client import ModelConnection, RemoteLanguageModel, RemoteSpeechToText
 from antiphon.server.workers.model_server import ModelKey
 from antiphon.services.ports import Speech
-from antiphon.testing import check_llm, check_stt
+from antiphon.testing import ScriptedLLM, check_llm, check_stt
 from antiphon.vendors.local.stt import Whisper
 from antiphon.vendors.local.tts import Hibari
 

@@ -334,7 +334,14 @@ def failures_are_those_of_services(call: HeldCall) -> None:
     assert not bugs, bugs
 
 
-KNOWN = {"RateLimitError", "AuthenticationError", "UnavailableError", "ServiceTimeoutError", "BrokenError"}
+KNOWN = {
+    "NothingSaidError",
+    "RateLimitError",
+    "AuthenticationError",
+    "UnavailableError",
+    "ServiceTimeoutError",
+    "BrokenError",
+}
 CHECKS: list[Callable[[HeldCall], None]] = [check, tools_are_told_of_once, failures_are_those_of_services]
 
 

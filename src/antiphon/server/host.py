@@ -90,6 +90,7 @@ class LoopHost:
         except BaseException:
             session.forget()
             raise
+        await asyncio.sleep(0)  # when many callers come at once, running calls go on between two of them
         return session
 
     async def agent(self, opening: Opening) -> AgentDefinition:

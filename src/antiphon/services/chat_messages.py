@@ -78,7 +78,7 @@ def _joinable(last: dict[str, Any], message: dict[str, Any]) -> bool:
 
 def _joined(first: Any, second: Any) -> Any:
     if isinstance(first, str) and isinstance(second, str):
-        return f"{first}\n{second}"
+        return "\n".join(filter(None, (first, second)))
     return [*_parts(first), *_parts(second)]
 
 

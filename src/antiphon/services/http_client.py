@@ -72,7 +72,7 @@ class HttpClient:
     async def load(self) -> None:
         """Import the library and make the TLS context, both beside the event loop."""
         try:
-            await offload(None, tls_context)
+            await offload(None, _prepare)
         except ModuleNotFoundError as error:
             raise ConfigurationError(
                 f"{self.vendor} needs {error.name}, which is not installed: "
@@ -145,6 +145,12 @@ class HttpClient:
             said = "more than can be read"
         after = seconds_in(response.headers.get("retry-after"))
         return refusal(self.vendor, response.status_code, said, after, self.key_name)
+
+
+def _prepare() -> None:
+    import httpx
+
+    httpx.AsyncClient(verify=tls_context())  # the first one imports a lot
 
 
 def refusal(

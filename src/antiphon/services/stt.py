@@ -161,8 +161,8 @@ class STT(Stage):
                         )
                     yield TurnHinted(heard.probability, self.session.now, heard.final)
                     continue
-                if not isinstance(heard, Recognized):  # pyright: ignore[reportUnnecessaryIsInstance]
-                    raise BadResponseError(f"speech to text yielded a {type(heard).__name__}, not words")
+                if not isinstance(heard, Recognized) or not isinstance(heard.text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+                    raise BadResponseError(f"speech to text yielded {str(heard)[:60]}, not words")
                 self._backoff.reset()
                 if heard.final:
                     work.relax()

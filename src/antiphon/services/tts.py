@@ -193,7 +193,7 @@ class TTS(Stage):
             async for item in spoken:
                 silent += 1
                 match item:
-                    case Speech(pcm, piece) if self._fits(piece, voice) and len(pcm) % 2 == 0:
+                    case Speech(bytes(pcm), piece) if self._fits(piece, voice) and len(pcm) % 2 == 0:
                         if pcm:
                             voice.work.relax()
                             if voice.sounded < 0:

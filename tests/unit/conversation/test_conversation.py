@@ -543,12 +543,30 @@ async def test_model_that_never_answers_is_apologised_for() -> None:
 
 
 @virtual
-async def test_empty_answer_is_no_reply_to_wait_for() -> None:
-    async with Talk("", [], "Now.") as talk:
+async def test_model_that_says_nothing_is_asked_again_and_then_apologised_for() -> None:
+    async with Talk("", "Now.", "", [], "Then.") as talk:
         for text in ("one", "two", "three"):
             talk.type(text)
             await talk.quiet()
-    assert asked(talk.entries) == ["U one", "U two", "U three", "A Now."]
+    assert asked(talk.entries) == ["U one", "A Now.", "U two", f"A {SORRY}", "U three", "A Then."]
+    assert [failed.error for failed in talk.all(Failed)] == ["NothingSaidError"] * 3
+
+
+@virtual
+async def test_model_may_have_nothing_to_add_to_a_result_if_it_has_spoken_before() -> None:
+    async with Talk(["I note that.", call("quick")], "", [], tools=[quick]) as talk:
+        talk.type("one")
+        await talk.quiet()
+    assert [ended.heard.strip() for ended in talk.all(ReplyEnded)] == ["I note that."]
+    assert [failed.retried for failed in talk.all(Failed)] == [True]
+
+
+@virtual
+async def test_model_that_only_calls_a_tool_and_then_says_nothing_is_apologised_for() -> None:
+    async with Talk([call("quick")], "", [], tools=[quick]) as talk:
+        talk.type("one")
+        await talk.quiet()
+    assert [ended.heard.strip() for ended in talk.all(ReplyEnded)] == [SORRY]
 
 
 @virtual

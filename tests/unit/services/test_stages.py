@@ -122,7 +122,12 @@ class Hears(ScriptedSTT):
             self.erred = True
             if self.way in WAYS:
                 await WAYS[self.way]()
-            for out in {"nonsense": [42], "flood": [Recognized("on", False)] * 5000, "ends": []}[self.way]:
+            for out in {
+                "nonsense": [42],
+                "a list": [Recognized(["one"], True)],  # type: ignore[arg-type]
+                "flood": [Recognized("on", False)] * 5000,
+                "ends": [],
+            }[self.way]:
                 yield out  # type: ignore[misc]
             if self.way == "ends":
                 return
@@ -221,6 +226,7 @@ class Speaks(ScriptedTTS):
         outs: dict[str, list[Any]] = {
             "nonsense": [b"pcm"],
             "half a sample": [Speech(b"123", 0)],
+            "samples as numbers": [Speech([1, 2], 0)],  # type: ignore[arg-type]
             "another piece": [Speech(b"12", 5)],
             "piece before": [Speech(b"12", -1)],
             "flood": [Speech(bytes(480), 0)] * 2000,
@@ -259,17 +265,17 @@ FLOODS = ("flood", "flood of nothing")
 SILENT = {
     ("stt", "flood"),
     *(("eot", way) for way in STUCK),
-    *(("llm", way) for way in (*FLOODS, "flood of usage", "ends")),
+    *(("llm", way) for way in (*FLOODS, "flood of usage")),
 }
 """No failure at all: it was answered all the same, or nothing was wrong."""
 
 CASES = [
-    *(("stt", way) for way in (*WAYS, "nonsense", "flood", "ends")),
+    *(("stt", way) for way in (*WAYS, "nonsense", "a list", "flood", "ends")),
     *(("vad", way) for way in (*WAYS, "nonsense", "flood", "twice", "ends")),
     *(("eot", way) for way in (*WAYS, "nonsense", "none", "out of range", "not a number")),
     *(("llm", way) for way in (*WAYS, *LATER, *FLOODS, "flood of usage", "nonsense", "ends")),
     *(("tts", way) for way in (*WAYS, *LATER, *FLOODS, "flood of words", "nonsense", "ends")),
-    *(("tts", way) for way in ("half a sample", "another piece", "piece before")),
+    *(("tts", way) for way in ("half a sample", "samples as numbers", "another piece", "piece before")),
 ]
 
 
