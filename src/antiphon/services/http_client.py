@@ -70,7 +70,9 @@ class HttpClient:
         self.key_name = key_name
 
     async def load(self) -> None:
-        """Import the library and make the TLS context, both beside the event loop."""
+        """Import the library and make the TLS context, both beside the event loop; once in a process."""
+        if tls_context.cache_info().currsize:
+            return
         try:
             await offload(None, _prepare)
         except ModuleNotFoundError as error:
@@ -81,8 +83,7 @@ class HttpClient:
 
     async def open(self) -> None:
         """Join the pool of the running event loop; it stays until its last user has closed."""
-        if not tls_context.cache_info().currsize:
-            await self.load()
+        await self.load()
         _pool().users.add(self)
 
     async def close(self) -> None:

@@ -184,6 +184,8 @@ def test_client_serves_one_event_loop_after_another() -> None:
 
 
 def test_certificates_are_read_once() -> None:
+    tls_context.cache_clear()
+
     async def main() -> None:
         for http in (client(), client()):
             await http.load()
@@ -213,6 +215,7 @@ def test_leaving_a_response_closes_its_connection() -> None:
 
 def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "httpx", None)
+    tls_context.cache_clear()
     with pytest.raises(ConfigurationError, match=r'acme needs httpx.*pip install "antiphon\[acme\]"'):
         asyncio.run(client().load())
 
