@@ -1,8 +1,9 @@
-"""Text that can be encoded: what comes from outside may hold half of a surrogate pair, which has no UTF-8.
+"""Repair of text that cannot be encoded as UTF-8.
 
-Python's strings can hold such halves: JSON with an emoji cut in two, a file name that is not UTF-8, text that
-was cut in UTF-16. One of them in the history would make every later request fail. So text is mended where it
-enters a session, and once more where a request, a message or a line of the journal is written.
+Text from outside may hold one half of a surrogate pair, which has no UTF-8 form. Python's strings can hold
+such halves: JSON with an emoji cut in two, a file name that is not UTF-8, text that was cut in UTF-16. One of
+them in the history would make every later request fail. So text is mended where it enters a session, and once
+more where a request, a message or a line of the journal is written.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,10 @@ def encodable(text: str) -> str:
 
 
 class SurrogateJoiner:
-    """Makes a stream of text encodable; a pair whose halves come in two pieces is joined."""
+    """A filter that makes a stream of text encodable.
+
+    It joins a surrogate pair whose halves come in two pieces.
+    """
 
     def __init__(self) -> None:
         self._held = ""
@@ -48,10 +52,11 @@ class SurrogateJoiner:
 
 
 def encodable_data(value: T) -> T:
-    """The value with all text in it made encodable: in dicts, lists, tuples and dataclasses.
+    """Return the value with all the text in it made encodable.
 
-    Returns the very same object if there is nothing to mend. Fields of dataclasses that may hold any value
-    are left alone, since they are mended when they are read from JSON or written as JSON.
+    Text is mended in dicts, lists, tuples and dataclasses. Returns the very same object if there is nothing
+    to mend. Fields of dataclasses that may hold any value are left alone, since they are mended when they are
+    read from JSON or written as JSON.
     """
     mended: Any = _mended(value)
     return mended
@@ -100,7 +105,10 @@ def to_json(
     encode: Callable[[Any], bytes] = msgspec.json.encode,
     enc_hook: Callable[[Any], Any] | None = None,
 ) -> bytes:
-    """Encode as JSON, with text that cannot be encoded mended. Raises TypeError or ValueError as `encode`."""
+    """Encode a value as JSON, and mend text that cannot be encoded.
+
+    Raises TypeError or ValueError if `encode` does.
+    """
     try:
         return encode(value)
     except UnicodeEncodeError:
@@ -108,7 +116,10 @@ def to_json(
 
 
 def from_json(text: str) -> Any:
-    """Decode JSON; lone halves of a surrogate pair, written out or escaped, are mended. Raises ValueError."""
+    """Decode JSON, and mend lone halves of surrogate pairs in it.
+
+    The halves may be escaped or not. Raises ValueError if the text is not JSON.
+    """
     try:
         return msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeEncodeError):

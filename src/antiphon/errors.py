@@ -68,7 +68,10 @@ class BadResponseError(TheyErred):
 
 
 class NothingSaidError(TheyErred):
-    """The model ended its answer without a word or a tool call: filtered, cut off, or simply empty."""
+    """The model ended its answer without a word or a tool call.
+
+    The answer was filtered, cut off, or simply empty.
+    """
 
     retryable = True
 

@@ -132,3 +132,14 @@ def test_the_name_of_a_class_or_alias_stands_in_one_place() -> None:
             if not (found.startswith("_") or (name.startswith("vendors/") and found in PORT_CLASSES)):
                 homes.setdefault(found, []).append(name)
     assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_docstrings_begin_with_a_short_line() -> None:
+    long = [
+        f"{name}: {first}"
+        for name, text in sources(SRC)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and len(first := (ast.get_docstring(node) or "").partition("\n")[0]) >= 80
+    ]
+    assert long == []

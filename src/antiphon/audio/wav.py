@@ -213,7 +213,7 @@ def _read(file: BinaryIO, size: int) -> WavAudio:
 
 
 def _after_id3(file: BinaryIO) -> int:
-    """Goes to where a file begins behind an ID3 tag, if it has one, and returns that position.
+    """Skip an ID3 tag at the start of the file, and return the new position.
 
     https://id3.org/id3v2.4.0-structure, section 3.1
     """
@@ -242,7 +242,10 @@ def _next_chunk(file: BinaryIO, end: int, length: int) -> int:
 
 
 def _is_at_a_chunk(file: BinaryIO, sized: bool) -> bool:
-    """Returns True if another chunk follows, in a file whose sizes are known to be right or not."""
+    """Return True if another chunk follows at the file's current position.
+
+    `sized` is True if the sizes in the file are known to be right.
+    """
     name = file.read(4)
     file.seek(-len(name), os.SEEK_CUR)
     return name == b"data" or (sized and name in _CHUNKS)
@@ -290,7 +293,10 @@ def _samples(file: BinaryIO, form: _Format, length: int, left: int) -> WavAudio:
 
 
 def _is_padded_above(raw: _Raw, spare: int) -> bool:
-    """Returns True if the spare bytes of integers are the upper ones (by the standard they are the lower)."""
+    """Return True if the spare bytes of the integers are the upper ones.
+
+    The standard puts them in the lower bytes.
+    """
     sign = np.where(raw[:, -spare - 1] >= 0x80, 0xFF, 0)[:, None]
     return bool((raw[:, -spare:] == sign).all())
 

@@ -1,6 +1,7 @@
-"""The arguments of a tool call, as models give them: read if the meaning is plain, else refused.
+"""The arguments of a tool call, decoded from the text that a model wrote.
 
-A call that is refused costs the caller a second of silence, and some models repeat it word for word.
+Arguments that are not quite right are accepted if their meaning is plain, and refused otherwise. A refusal
+costs the caller a second of silence, and some models repeat the refused call word for word.
 """
 
 import re
@@ -27,11 +28,17 @@ _Objects = (kinds.StructType, kinds.DataclassType, kinds.TypedDictType)
 
 
 class _NotPlainError(Exception):
-    """A value whose meaning is not plain; it is left as it is, and refused if its type does not fit."""
+    """A value whose meaning is not plain.
+
+    The value is left unchanged, and is refused if its type does not fit.
+    """
 
 
 def as_json(text: str) -> str:
-    """The arguments as the text of a JSON object, for the history; what cannot be read stays as it is."""
+    """Return the arguments as the text of a JSON object, for the history.
+
+    Returns text that cannot be read unchanged.
+    """
     try:
         if isinstance(msgspec.json.decode(text), dict):
             return text
@@ -44,7 +51,10 @@ def as_json(text: str) -> str:
 
 
 def decode(text: str, into: type[msgspec.Struct]) -> msgspec.Struct:
-    """Decode the arguments that a model wrote. Raises ValueError if they do not fit, and says why."""
+    """Decode the arguments that a model wrote.
+
+    Raises ValueError, with the reason, if they do not fit the type.
+    """
     try:
         given = _object(text)
         return msgspec.convert(_fitted(given, kinds.type_info(into)), type=into, str_keys=True)
@@ -100,7 +110,7 @@ def _read(text: str) -> Any:
 
 
 def _fitted(value: Any, kind: kinds.Type) -> Any:
-    """The value as this type wants it, if what it means is plain; else the value itself."""
+    """Convert a value to a type if its meaning is plain, else return it unchanged."""
     try:
         return _fit(value, kind)
     except _NotPlainError:
@@ -136,7 +146,10 @@ def _fit(value: Any, kind: kinds.Type) -> Any:
 
 
 def _fields(given: Mapping[str, Any], fields: Sequence[kinds.Field]) -> dict[str, Any]:
-    """The members of an object by their right names; null is left out where it means "the default"."""
+    """Return the members of an object under the names of the fields.
+
+    Leaves out a null that stands for the default value.
+    """
     by_name = {_simple(name): name for name in reversed(list(given))}
     fitted: dict[str, Any] = {}
     for field in fields:
@@ -168,7 +181,10 @@ def _admits_none(kind: kinds.Type) -> bool:
 
 
 def _union(value: Any, types: Sequence[kinds.Type]) -> Any:
-    """The value as the first type of a union that takes it; as it is, if one of them does."""
+    """Convert a value to the first type of a union that accepts it.
+
+    A value that already has one of the types keeps that type.
+    """
     if any(_is_of(value, kind) for kind in types):
         return next((_fit(value, kind) for kind in types if _is_of(value, kind)), value)
     for kind in types:
@@ -298,7 +314,10 @@ _SCALARS: dict[type, Callable[[Any], Any]] = {
 
 
 def _choice(value: Any, choices: Mapping[str, Any]) -> Any:
-    """The one of several choices that is meant: exactly, or but for case, blanks and separators."""
+    """Return the choice that a value stands for.
+
+    If no choice is equal to the value, case, blanks and separators are ignored.
+    """
     value = _single(value)
     if any(value == one and type(value) is type(one) for one in choices.values()):
         return value

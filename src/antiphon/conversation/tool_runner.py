@@ -28,7 +28,7 @@ class ToolRunner:
         self._watchdogs: dict[str, Timer] = {}  # by the id of the running call
 
     def with_unique_id(self, call: ToolCall) -> ToolCall:
-        """Returns the call with an id that no other has, and with arguments that are JSON if possible.
+        """Return the call with a unique id and, if possible, with valid JSON arguments.
 
         Some models count from 1 in each answer, and an endpoint refuses a history whose JSON is broken.
         """

@@ -80,7 +80,10 @@ class Tool:
             return f"{name} failed: {str(error).partition(chr(10))[0][:200] or type(error).__name__}.", True
 
     def readable(self, result: Any) -> str:
-        """The result as the model reads it. Raises TypeError or ValueError if JSON cannot express it."""
+        """Return the result as the text that the model reads.
+
+        Raises TypeError or ValueError if JSON cannot express the result.
+        """
         text = encodable(result if isinstance(result, str) else to_json(result).decode())
         if len(text) <= LONGEST:
             return text

@@ -229,7 +229,10 @@ def decode(text: str) -> Received | BadMessage | None:
 
 
 def _envelope(text: str) -> _Envelope | None:
-    """Read a message whose data is not decoded yet; one with half of an emoji is mended."""
+    """Read a message without decoding its data.
+
+    Mends text that holds only half of an emoji.
+    """
     try:
         return msgspec.json.decode(_mended(text), type=_Envelope)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -237,7 +240,10 @@ def _envelope(text: str) -> _Envelope | None:
 
 
 def _mended(text: str) -> str | bytes:
-    """The text with halves of surrogate pairs mended; JSON that has them escaped is written anew."""
+    """Return the text with lone halves of surrogate pairs mended.
+
+    JSON with escaped halves is decoded and encoded again.
+    """
     lone = _ESCAPED_HALF.search(text) is not None
     return to_json(from_json(text)) if lone else encodable(text)
 

@@ -194,7 +194,10 @@ class Figures:
 
 
 def _value(text: str) -> Any:
-    """Decode JSON; returns the text itself if it is not JSON, or its beginning if it is too long."""
+    """Decode JSON, or return the text itself if it is not JSON.
+
+    Returns the beginning of a text that is too long.
+    """
     if len(text) > LONGEST:
         return text[:LONGEST]
     try:

@@ -35,9 +35,9 @@ class AsgiWire:
         self._writer = asyncio.create_task(self._write(), name="antiphon socket")
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the other side has gone or `close` was called.
+        """Return the next message, or None after the connection has closed.
 
-        Raises UnavailableError if it read too slowly.
+        Either side may have closed it. Raises UnavailableError if the other side read too slowly.
         """
         while not self._over:
             message = await self._receive()

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with bounded work, time and patience for what strangers send."""
+"""uvicorn's HTTP protocol with limits on the work and time of each client."""
 
 import asyncio
 from asyncio.transports import BaseTransport
@@ -28,11 +28,11 @@ ANSWERABLE = (h11.IDLE, h11.SEND_RESPONSE)
 
 
 class HttpProtocol(H11Protocol):
-    """Reads requests at a bounded pace, and closes a connection whose request is late, broken or unread.
+    """An HTTP protocol that limits the pace and duration of requests.
 
-    A turn of the loop parses at most EVENTS_AT_ONCE parts, the rest waits for the next turns; a connection
-    that sends faster than READ_RATE is not read from for a while. A body that the application has not read
-    when it has answered is not parsed: the connection closes.
+    A turn of the event loop parses at most EVENTS_AT_ONCE parts, and the rest waits for the next turns. A
+    connection that sends faster than READ_RATE is not read from for a while. A connection closes if its
+    request is late or broken, or if the application has answered without reading the whole body.
     """
 
     def __init__(
@@ -102,7 +102,10 @@ class HttpProtocol(H11Protocol):
             self._hang_up()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP with JSON, as all errors are, unless a response has begun already."""
+        """Answer a request that is not valid HTTP with an error in JSON.
+
+        If a response has begun already, only close the connection.
+        """
         running = cast(RequestResponseCycle | None, self.cycle)
         if running is not None and not running.response_complete:
             running.disconnected = True
@@ -129,9 +132,10 @@ class HttpProtocol(H11Protocol):
         self.handle_events()
 
     def _hang_up(self) -> None:
-        """Close after a while in which the client may read the answer; what it sends is discarded.
+        """Close the connection once the client has had time to read the answer.
 
-        If the connection closed at once with bytes unread, the client could lose the answer.
+        What the client sends meanwhile is discarded. If the connection closed at once with bytes unread, the
+        client could lose the answer.
         """
         self._stop()
         self._unset_keepalive_if_required()
@@ -169,7 +173,10 @@ class HttpProtocol(H11Protocol):
 
 
 class _BoundedConnection(h11.Connection):
-    """An h11 connection that returns at most EVENTS_AT_ONCE events until `renew` is called."""
+    """An h11 connection that returns a limited number of events.
+
+    It returns at most EVENTS_AT_ONCE events until `renew` is called.
+    """
 
     def __init__(self, max_head: int) -> None:
         super().__init__(h11.SERVER, max_head)

@@ -1,4 +1,8 @@
-"""Limits: requests and sessions of one address, spacing of offers, pace of a connection, size of a body."""
+"""Limits on what clients may send, and how often.
+
+They cover the requests and sessions of one address, the spacing of offers, the pace of a connection, and the
+size of a body.
+"""
 
 import asyncio
 import math
@@ -87,7 +91,10 @@ class AddressShare:
 
 
 class ReadRate:
-    """How far a sender is ahead of `rate` (in bytes a second), of which `burst` bytes are free."""
+    """A measure of how far a sender exceeds a rate.
+
+    `rate` is in bytes a second. The first `burst` bytes are free.
+    """
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
@@ -95,7 +102,10 @@ class ReadRate:
         self._spent, self._spent_at = 0.0, 0.0
 
     def spend(self, cost: float, now: float) -> float:
-        """Count what was received; returns the seconds for which no more should be read, 0 for none."""
+        """Count received bytes, and return the seconds for which to stop reading.
+
+        Returns 0 if the sender is within its rate.
+        """
         self._spent = max(0.0, self._spent - (now - self._spent_at) * self._rate) + cost
         self._spent_at = now
         return max(0.0, (self._spent - self._burst) / self._rate)

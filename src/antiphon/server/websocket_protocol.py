@@ -121,7 +121,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._handle_frames(data)
 
     def _handle_frames(self, data: bytes) -> None:
-        """Handle the frames that are complete, as many as one turn of the loop may; the rest waits."""
+        """Handle the complete frames, but at most FRAMES_AT_ONCE of them.
+
+        The rest waits for a later turn of the event loop.
+        """
         assert self._wire is not None
         frames = 0
         if self._rest:
@@ -248,9 +251,9 @@ class DirectWire:
         self._lost: asyncio.Future[None] = protocol.loop.create_future()
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the other side has gone or `close` was called.
+        """Return the next message, or None after the connection has closed.
 
-        Raises UnavailableError if it read too slowly.
+        Either side may have closed it. Raises UnavailableError if the other side read too slowly.
         """
         while not self._received:
             if self._is_slow:
@@ -302,7 +305,10 @@ class DirectWire:
         self._wake()
 
     def count(self, cost: int) -> None:
-        """Count received bytes; reading pauses while a client exceeds READ_RATE, to spare other calls."""
+        """Count received bytes, and pause reading if the client exceeds READ_RATE.
+
+        This protects other calls from a client that sends too much.
+        """
         self._rate.spend(cost, self._protocol.loop.time())
         if self.ahead() and not self._over and "fast" not in self._pauses:
             self.pause("fast")

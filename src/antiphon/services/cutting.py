@@ -110,7 +110,11 @@ class Cutter:
         return None
 
     def _limit(self) -> int:
-        """Return the best place to end a piece within the limit: a clause, a space, or between characters."""
+        """Return the best place to end a piece within the length limit.
+
+        The end of a sentence is preferred to that of a clause, then a space, then a place between two
+        characters.
+        """
         text = self._text[: LONGEST + 1]
         for pattern in (_SENTENCE, _CLAUSE, _BREAK):
             ends = [match.end() for match in pattern.finditer(text) if text[: match.end()].strip()]
@@ -148,7 +152,10 @@ class Cutter:
 
 
 def bounded(text: str) -> Iterator[Piece]:
-    """Yield a text in pieces of bounded length; one that is short enough is one piece."""
+    """Yield a text in pieces of bounded length.
+
+    A text that is short enough is a single piece.
+    """
     if len(text) <= LONGEST:
         yield Piece(text, 0, len(text))
     else:
@@ -158,7 +165,10 @@ def bounded(text: str) -> Iterator[Piece]:
 
 
 def _belongs_to_last(character: str) -> bool:
-    """Whether a character is drawn together with the one before it: a vowel sign, a part of an emoji."""
+    """Return True if a character is drawn together with the one before it.
+
+    Such characters are vowel signs and parts of an emoji, for example.
+    """
     return (
         category(character)[0] == "M"
         or character in "\u200d\ufe0f"

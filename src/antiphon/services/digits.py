@@ -1,7 +1,8 @@
-"""Numbers that are read out digit by digit: of telephones, cards, accounts, orders, codes.
+"""Numbers that are read out digit by digit, such as those of telephones.
 
-A voice that reads "555 123 4567" as quantities says "five hundred fifty-five, one hundred...". Which numbers
-are no quantities is told by how they are grouped, and by the words before them.
+Other examples are the numbers of cards, accounts, orders and codes. A voice that reads "555 123 4567" as
+quantities says "five hundred fifty-five, one hundred...". Such numbers are recognized by how they are
+grouped, and by the words before them.
 """
 
 import re
@@ -79,7 +80,10 @@ def _is_spelled(written: str, before: str, after: str) -> bool:
 
 
 def _looks_grouped(written: str, groups: list[str], *, noun: bool) -> bool:
-    """Whether several groups, with no word before that says what they are, are one number to be spelled."""
+    """Return True if several groups of digits form one number to be spelled.
+
+    Decides by the groups alone, since no word before them says what they are.
+    """
     sizes = [len(group) for group in groups]
     if groups[0][0] == "0" and sizes[0] > 1:
         return sum(sizes) >= 6
@@ -95,7 +99,10 @@ def _looks_grouped(written: str, groups: list[str], *, noun: bool) -> bool:
 
 
 def _is_date(groups: list[str], separators: set[str]) -> bool:
-    """Whether the groups are a day, a month and a year in some order: 2025-03-04, 3.4.25."""
+    """Return True if the groups are a day, a month and a year in some order.
+
+    Examples are 2025-03-04 and 3.4.25.
+    """
     if len(groups) != 3 or not separators or separators & {"–"}:
         return False
     first, second, third = groups

@@ -41,7 +41,10 @@ class EventReader:
         self._size = 0  # bytes of the event's lines so far
 
     def feed(self, data: bytes) -> Iterator[ServerEvent]:
-        """Yield the events that these bytes complete. Iterate to the end before the next call."""
+        """Yield the events that these bytes complete.
+
+        Iterate to the end before the next call.
+        """
         if self._after_return and data:
             data = data.removeprefix(b"\n")
             self._after_return = False
@@ -56,7 +59,10 @@ class EventReader:
         self._after_return = data.endswith(b"\r")
 
     def end(self) -> Iterator[ServerEvent]:
-        """Yield the last event, if the stream ended without the blank line that completes it."""
+        """Yield the last event if the stream ended without completing it.
+
+        A blank line normally completes an event.
+        """
         whole = bytes(self._line)
         self._line.clear()
         yield from self._read(whole)

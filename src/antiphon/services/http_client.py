@@ -1,4 +1,4 @@
-"""HTTP to services: one pool of connections per event loop, which all services of the process share.
+"""An HTTP client for services, with one shared connection pool per event loop.
 
 A service keeps an `HttpClient`, opens it in its `open`, and closes it in its `close`:
 
@@ -52,16 +52,20 @@ REASON = 1 << 16  # bytes of a refusal that are read
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """Return the TLS context of this process; the first call reads the system's certificates."""
+    """Return the TLS context that the whole process shares.
+
+    The first call reads the system's certificates.
+    """
     import httpx
 
     return httpx.create_ssl_context()
 
 
 class HttpClient:
-    """One service's access to the connections that all services of the running event loop share.
+    """One service's access to the shared connections of the running event loop.
 
-    `vendor` and `extra` are for messages: who is asked, and what installs what is needed.
+    All services of the event loop share them. Messages name the `vendor` that is asked, and the `extra` of
+    the package that installs what it needs.
     """
 
     def __init__(self, vendor: str, *, extra: str, key_name: str = "the key") -> None:
@@ -70,7 +74,10 @@ class HttpClient:
         self.key_name = key_name
 
     async def load(self) -> None:
-        """Import the library and make the TLS context, both beside the event loop; once in a process."""
+        """Import the HTTP library and make the TLS context, once per process.
+
+        Both are done outside the event loop.
+        """
         if tls_context.cache_info().currsize:
             return
         try:
@@ -82,7 +89,10 @@ class HttpClient:
             ) from error
 
     async def open(self) -> None:
-        """Join the pool of the running event loop; it stays until its last user has closed."""
+        """Join the connection pool of the running event loop.
+
+        The pool stays until its last user has closed.
+        """
         await self.load()
         _pool().users.add(self)
 
@@ -108,11 +118,11 @@ class HttpClient:
         json: object = None,
         content: bytes | None = None,
     ) -> AsyncGenerator["httpx.Response"]:
-        """Send a request; yields the response once its head is here, to be read with `events` or `pieces`.
+        """Send a request, and yield the response once its head has arrived.
 
-        `within`: seconds that the head and each further piece may take. Leaving closes the connection unless
-        the response was read to its end, so that the vendor stops. Raises TheyErred, also for a status that
-        is not 2xx.
+        Read the body with `events` or `pieces`. The head and each further piece may take `within` seconds.
+        Leaving the context closes the connection unless the response was read to its end, so that the vendor
+        stops. Raises TheyErred, also for a status that is not 2xx.
         """
         import httpx
 
@@ -157,7 +167,10 @@ def _prepare() -> None:
 def refusal(
     vendor: str, status: int, reason: str, retry_after: float | None = None, key_name: str = "the key"
 ) -> TheyErred:
-    """Return the error that a status stands for, whether it came as HTTP or inside a stream."""
+    """Return the error that stands for a status code.
+
+    The status may come as that of an HTTP response, or inside a stream.
+    """
     said = f"{vendor} answered {status}: {reason}"
     if status in (401, 403):
         return AuthenticationError(f"{said}. Is {key_name} right?")
@@ -172,7 +185,10 @@ def refusal(
 
 
 async def pieces(response: "httpx.Response") -> AsyncGenerator[bytes]:
-    """Yield the body in pieces of a bounded size, each in its own turn of the event loop."""
+    """Yield the body of a response in pieces of a bounded size.
+
+    Each piece takes its own turn of the event loop.
+    """
     inflate = _inflater(response.headers.get("content-encoding", ""))
     async with aclosing(cast(AsyncGenerator[bytes], response.aiter_raw())) as raw:
         async for received in raw:
@@ -182,7 +198,10 @@ async def pieces(response: "httpx.Response") -> AsyncGenerator[bytes]:
 
 
 async def body(response: "httpx.Response", most: int) -> bytes:
-    """Return the whole body. Raises BadResponseError if it has more than `most` bytes."""
+    """Return the whole body of a response.
+
+    Raises BadResponseError if it has more than `most` bytes.
+    """
     read = bytearray()
     async with aclosing(pieces(response)) as parts:
         async for piece in parts:
@@ -217,7 +236,10 @@ async def events(
 
 
 def _inflater(encoding: str) -> Callable[[bytes], Iterator[bytes]]:
-    """A function that decodes what a vendor compressed although nobody asked it to, in bounded pieces."""
+    """Return a function that decodes a response's bytes in bounded pieces.
+
+    Some vendors compress a response although the request does not allow it.
+    """
     if encoding.strip().lower() in ("", "identity"):
         return lambda data: (data[at : at + PIECE] for at in range(0, len(data), PIECE))
     if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
@@ -237,7 +259,10 @@ def _inflater(encoding: str) -> Callable[[bytes], Iterator[bytes]]:
 
 
 def _encoded(value: object) -> bytes:
-    """A request's JSON. Half a surrogate pair, which no encoding allows, becomes U+FFFD."""
+    """Encode the JSON of a request.
+
+    Half of a surrogate pair, which no encoding allows, becomes U+FFFD.
+    """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
@@ -310,14 +335,20 @@ _POOLS: dict[asyncio.AbstractEventLoop, _Pool] = {}
 
 
 def _pool() -> _Pool:
-    """The pool of the running event loop. Those of loops that are closed are of no use to anybody."""
+    """Return the connection pool of the running event loop.
+
+    Discards the pools of event loops that are closed.
+    """
     for loop in [loop for loop in _POOLS if loop.is_closed()]:
         _POOLS.pop(loop, None)
     return _POOLS.setdefault(asyncio.get_running_loop(), _Pool())
 
 
 def _probes() -> list[tuple[int, int, int]]:
-    """Socket options that keep a quiet connection known to routers, and notice one that is dead."""
+    """Return the socket options for TCP keep-alive probes.
+
+    The probes keep a quiet connection known to routers, and detect one that is dead.
+    """
     wanted = {"TCP_KEEPIDLE": PROBED, "TCP_KEEPALIVE": PROBED, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
     known = [(number, value) for name, value in wanted.items() if (number := getattr(socket, name, None))]
     return [

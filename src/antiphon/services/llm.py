@@ -110,7 +110,10 @@ class LLM(Stage):
     async def _ask(
         self, work: Work, prompt: Prompt, at: int, calls: list[ToolCall]
     ) -> AsyncGenerator[Frame | Signal, None]:
-        """Yield what the service answers, checked. Text is held back until there is a word in it."""
+        """Yield the service's answer after checking it.
+
+        Text is held back until it contains a word.
+        """
         reply = self.session.reply
         voiced = reply is None or reply.voiced
         start, held, worded = at, "", False

@@ -1,4 +1,7 @@
-"""Markdown and emoji, which models write although they are asked not to, as a voice should read them."""
+"""Removal of Markdown and emoji from text that is to be spoken.
+
+Models write them although they are asked not to.
+"""
 
 import re
 from typing import NamedTuple
@@ -54,9 +57,10 @@ _RULES = (
 
 
 def without_markup(written: str, *, begins_line: bool = True) -> Respelled:
-    """The text without marks that are not said: headings, lists, emphasis, links, tables, code, emoji.
+    """Return the text without markup that should not be spoken.
 
-    `begins_line`: whether the text begins at a line's start, where "# " is a heading and "- " a list's item.
+    This covers headings, lists, emphasis, links, tables, code and emoji. `begins_line` is True if the text
+    begins at the start of a line, where "# " is a heading and "- " an item of a list.
     """
     text = Respelled.of(written).sub(_SURROGATE, lambda half: encodable(half[0]))
     if begins_line or "\n" in written:

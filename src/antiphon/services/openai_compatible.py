@@ -88,7 +88,10 @@ class ChatCompletions(LanguageModel):
         await self._http.close()
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """Answer; closing the iterator closes the connection, so that the vendor stops generating."""
+        """Yield the model's answer to the conversation so far.
+
+        Closing the iterator closes the connection, so that the vendor stops generating.
+        """
         await self.open()
         while True:
             strict, begun = self.strict_turns, False
@@ -137,7 +140,10 @@ class ChatCompletions(LanguageModel):
 
 
 async def _events(response: "httpx.Response", answer: "_Answer") -> AsyncGenerator[ServerEvent]:
-    """The events of a response; one that is not streamed, as some gateways answer, is a single event."""
+    """Yield the events of a response.
+
+    A response that is not streamed, as some gateways answer, is a single event.
+    """
     if "json" in response.headers.get("content-type", ""):
         yield ServerEvent((await body(response, MOST)).decode(errors="replace"))
         return
@@ -243,7 +249,10 @@ class _Answer:
 
 
 def _documents(data: str) -> list[str]:
-    """The chunks of an event: one, but some servers leave out the blank lines between events."""
+    """Split the data of an event into chunks.
+
+    There is usually one, but some servers leave out the blank lines between events.
+    """
     if "\n" not in data:
         return [data]
     try:

@@ -1,7 +1,8 @@
-"""Reasoning that a model writes in tags before its answer: it is not spoken and not part of the reply.
+"""Removal of the reasoning that a model writes in tags before its answer.
 
-Models and endpoints that have no field of their own for it write `<think>...</think>` before the answer, and
-so does a local model behind a server without a parser for it. The tags come in pieces, as all text does.
+Reasoning is not spoken and is not part of the reply. Models and endpoints that have no field of their own for
+it write `<think>...</think>` before the answer, and so does a local model behind a server without a parser
+for it. The tags come in pieces, as all text does.
 """
 
 import re
@@ -34,7 +35,7 @@ _LONGEST_TAG = max(map(len, (*TAGS, *TAGS.values(), *SHELLS)))
 
 
 class ReasoningFilter:
-    """Separates the spans of reasoning at the beginning of one answer from the answer."""
+    """A filter that removes the reasoning from the beginning of an answer."""
 
     def __init__(self) -> None:
         self.reasoning = ""
@@ -69,7 +70,10 @@ class ReasoningFilter:
         return held
 
     def _open(self) -> bool:
-        """Look for what opens a span, or for the answer; returns False if more text is needed."""
+        """Look for a tag that opens a span of reasoning, or for the answer.
+
+        Returns True if it has consumed a tag, so that the rest of the text must be looked at.
+        """
         blanks = len(self._held) - len(self._held.lstrip())
         rest = self._held[blanks : blanks + _LONGEST_TAG].lower()
         for tag in (*TAGS, *SHELLS):
@@ -102,10 +106,10 @@ class ReasoningFilter:
 
 
 async def answers(items: AsyncIterator[Any], reasoning: ReasoningFilter) -> AsyncGenerator[Any, None]:
-    """Yield what a language model answers without its reasoning, and with all text encodable.
+    """Yield a language model's answer without its reasoning.
 
-    While it reasons an empty TextDelta tells that it is at work. Raises BadResponseError if it does so
-    without end.
+    All text in it is made encodable. While the model reasons, an empty TextDelta shows that it is at work.
+    Raises BadResponseError if the reasoning is too long.
     """
     joiner = SurrogateJoiner()
     async with closing(items) as stream:

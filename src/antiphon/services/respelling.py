@@ -1,4 +1,4 @@
-"""Text as a voice should read it, together with where each character stands in the written text."""
+"""Text that was changed for a voice, mapped back to the written text."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,10 @@ __all__ = ["Respelled"]
 
 @dataclass(frozen=True, slots=True)
 class Respelled:
-    """A text that was changed for the voice. Offset `n` of it is offset `offsets[n]` of the written text."""
+    """A text that was changed for the voice.
+
+    The character at offset `n` stands at offset `offsets[n]` of the written text.
+    """
 
     text: str
     offsets: tuple[int, ...]
@@ -20,11 +23,17 @@ class Respelled:
         return cls(written, tuple(range(len(written) + 1)))
 
     def written(self, end: int) -> int:
-        """How much of the written text has been spoken once `end` characters of this one have."""
+        """Return how many characters of the written text have been spoken.
+
+        `end` is the number of characters of the changed text that have been spoken.
+        """
         return self.offsets[min(max(0, end), len(self.text))]
 
     def sub(self, pattern: re.Pattern[str], by: str | Callable[[re.Match[str]], str]) -> "Respelled":
-        """Replace what matches. Characters that a replacement keeps, in their order, keep their places."""
+        """Replace all matches of a pattern, and keep track of the offsets.
+
+        Characters that a replacement keeps, in their order, keep their offsets in the written text.
+        """
         parts, offsets, at = list[str](), list[int](), 0
         for match in pattern.finditer(self.text):
             new = match.expand(by) if isinstance(by, str) else by(match)

@@ -50,9 +50,10 @@ def is_probability(value: object) -> bool:
 
 
 def has_words(text: str, voiced: bool = True) -> bool:
-    """Return True if a text says something: a letter or digit for the ear, any visible sign for the eye.
+    """Return True if a text says something.
 
-    This is the one rule for "nothing was said".
+    A spoken text needs a letter or a digit; a text that is only shown needs any visible character. This is
+    the one rule for "nothing was said".
     """
     if voiced:
         return any(map(str.isalnum, text))

@@ -1,8 +1,9 @@
-"""Joins the fragments of streamed tool calls, which vendors of the same protocol send in different shapes.
+"""Assembly of tool calls from the fragments that vendors stream.
 
-OpenAI sends a call's id and name first, then pieces of its arguments, all with the call's index. Others give
-all calls one index, or none; repeat id and name in each fragment; send empty ids; or send the arguments as an
-object. What they agree on: a new id begins a call, and so does a name that comes with whole arguments.
+Vendors of the same protocol send fragments in different shapes. OpenAI sends a call's id and name first, then
+pieces of its arguments, all with the call's index. Others give all calls one index, or none; repeat id and
+name in each fragment; send empty ids; or send the arguments as an object. All agree on this: a new id begins
+a call, and so does a name that comes with whole arguments.
 """
 
 import json
@@ -78,7 +79,10 @@ class ToolCallFragments:
         self._characters = 0
 
     def add(self, fragment: object) -> None:
-        """Read one element of `tool_calls`. Raises BadResponseError if it is none or they are too many."""
+        """Read one element of `tool_calls`.
+
+        Raises BadResponseError if it is not a fragment of a tool call, or if the calls exceed a limit.
+        """
         found = fields(fragment)
         if not found:
             raise BadResponseError(f"not a fragment of a tool call: {str(fragment)[:80]!r}")

@@ -181,7 +181,10 @@ class TTS(Stage):
         voice.work.expect("the end of the agent's voice", self.within)
 
     def _as_said(self, piece: Piece, voice: ReplySpeech) -> Respelled:
-        """Return what the service is asked to speak; without text if there is nothing to say."""
+        """Return the text that the service is asked to speak for a piece.
+
+        The text is empty if there is nothing to say.
+        """
         said = without_markup(piece.text, begins_line=piece.begins_line)
         if self.spell_numbers:
             said = digit_by_digit(said, voice.before)
@@ -228,5 +231,8 @@ class TTS(Stage):
 
     @staticmethod
     def _fits(piece: int, voice: ReplySpeech) -> bool:
-        """Return True if audio may belong to this piece: one that was given, not before the current one."""
+        """Return True if audio may belong to this piece.
+
+        The piece must have been sent to the service, and must not precede the current one.
+        """
         return 0 <= piece < len(voice.asked) and voice.at <= voice.asked[piece][0]

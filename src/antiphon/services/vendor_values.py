@@ -13,7 +13,10 @@ TEXT_PARTS = ("text", "output_text", "")
 
 
 def json_object(text: str | bytes, what: str = "a message") -> dict[str, Any]:
-    """Return the JSON object. Raises BadResponseError, which says that `what` is none."""
+    """Return the JSON object that a text holds.
+
+    Raises BadResponseError, which says that the text is not `what`, if it holds none.
+    """
     try:
         value: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -34,16 +37,20 @@ def items(value: object) -> list[Any]:
 
 
 def token_count(value: object) -> int:
-    """Return a number for the bill; 0 for what cannot be counted, which never spoils an answer."""
+    """Return a count of tokens for the bill.
+
+    Returns 0 for a value that is not a count, since that should not spoil an answer.
+    """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if type(value) is int and 0 <= value < LARGEST else 0
 
 
 def plain_text(value: object) -> str:
-    """Return the text of a message's content: a string, or a list of parts of which some are text.
+    """Return the text of a message's content.
 
-    Parts of other types, such as reasoning, are no text. Raises BadResponseError for what is no content.
+    The content is a string, or a list of parts. Parts of other types than text, such as reasoning, are left
+    out. Raises BadResponseError for a value that cannot be content.
     """
     parts = cast(list[object], value) if isinstance(value, list) else [value]
     return "".join(_text_of(part) for part in parts)
@@ -66,7 +73,10 @@ def _text_of(part: object) -> str:
 
 
 def reason_in(body: str | bytes) -> str:
-    """Return what a response says about an error, in one of the usual places of JSON or as plain text."""
+    """Return the reason for an error that a response states.
+
+    The reason stands in one of the usual places of JSON, or is plain text.
+    """
     try:
         said = json_object(body)
     except BadResponseError:
@@ -79,7 +89,10 @@ def reason_in(body: str | bytes) -> str:
 
 
 def seconds_in(header: str | None) -> float | None:
-    """Return the seconds of a retry-after header; None for a date, or for what is no time to wait."""
+    """Return the number of seconds in a retry-after header.
+
+    Returns None for a date, or for a value that is not a time to wait.
+    """
     try:
         seconds = float(header or "")
     except ValueError:

@@ -49,13 +49,13 @@ class Intake:
         self._budget_at = 0.0
 
     def place(self, pcm: bytes, now: float, *, backlog: bool = False, skipped: int = 0) -> UserAudio | None:
-        """Returns the next samples (mono 16-bit) at their position, after any that were held.
+        """Return the next samples (mono 16-bit) at their position in the session.
 
-        None if they are held, or were all dropped.
+        Samples that were held come first. Returns None if all samples are held or dropped.
 
-        `now` is the session's time at which they arrived. `backlog`: they had arrived already when they were
-        asked for, so that it is our delay, and no pace of the line's. `skipped`: by the sender's own
-        timestamps, so many samples were not sent before these.
+        `now` is the session's time at which the samples arrived. `backlog` is True if they had arrived before
+        they were asked for, so that the delay is ours and does not show the line's pace. `skipped` is the
+        number of samples that, by the sender's own timestamps, were not sent before these.
         """
         rate, count = self.sample_rate, len(pcm) // 2
         arrived = round(now * rate)
@@ -72,9 +72,9 @@ class Intake:
         return self._emit(pcm)
 
     def release(self, now: float) -> UserAudio | None:
-        """Returns what was held for EVIDENCE seconds and not followed by a burst: it is new.
+        """Return the held samples as new audio if no burst has followed them.
 
-        None if there is no such audio.
+        Returns None if no samples have been held for EVIDENCE seconds.
         """
         if not self._held or now - self._since < EVIDENCE - 1e-6:
             return None
@@ -82,13 +82,17 @@ class Intake:
 
     @property
     def holding(self) -> bool:
-        """True if samples are held, so that `release` should be called after EVIDENCE seconds."""
+        """Return True if samples are held.
+
+        Call `release` after EVIDENCE seconds in that case.
+        """
         return bool(self._held)
 
     def fill(self, now: float) -> UserAudio | None:
-        """Returns silence up to `now`, since nothing has come; None if there is no gap, or samples are held.
+        """Return silence up to `now` for a gap in which no audio has arrived.
 
-        Samples that were held up and come later still keep their place, over that silence.
+        Returns None if there is no gap, or if samples are held. Samples that were held up and come later
+        still keep their position, over that silence.
         """
         end = round(now * self.sample_rate)
         begin = max(self._at or 0, self._filled, end - int(LONGEST_SILENCE * self.sample_rate))
@@ -113,7 +117,10 @@ class Intake:
         return self._jump(b"", now) if self._waited >= EVIDENCE - 1e-6 else None
 
     def _jump(self, pcm: bytes, arrived: float) -> UserAudio | None:
-        """Returns what was held and these samples in the present: the last of them ended when it arrived."""
+        """Return the held samples and these, moved to the present.
+
+        The last sample ended at the time `arrived`.
+        """
         assert self._at is not None
         pcm, self._held = self._held + pcm, b""
         self._skip(round(arrived * self.sample_rate) - len(pcm) // 2 - self._at)
@@ -151,7 +158,10 @@ class Intake:
 
 
 class Arrivals:
-    """An intake at work in a part: tells it the time, and has the part push what was held in time."""
+    """An intake used by a processor, with the session's clock and a timer.
+
+    It tells the intake the time, and has the processor push held samples when they are due.
+    """
 
     def __init__(self, part: Processor, intake: Intake) -> None:
         self._part = part
@@ -159,7 +169,10 @@ class Arrivals:
         self._timer: Timer | None = None
 
     def place(self, pcm: bytes, *, backlog: bool) -> UserAudio | None:
-        """Returns samples that are read now at their position; None if they are held or dropped."""
+        """Return samples that have just been read, at their position.
+
+        Returns None if they are held or dropped.
+        """
         frame = self._intake.place(pcm, self._part.session.elapsed(), backlog=backlog)
         if self._intake.holding and self._timer is None:
             self._start()

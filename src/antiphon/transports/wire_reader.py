@@ -19,10 +19,10 @@ class Source(Protocol):
 
 
 class WireReader:
-    """Reads messages in bounded batches: a flood, or what waits after a stall, leaves others their turn.
+    """A reader that takes messages in bounded batches.
 
-    `now` is a clock in seconds. `backlog` is True if the newest message had arrived
-    before it was asked for.
+    A flood of messages, or those that wait after a stall, cannot keep the event loop from other work. `now`
+    is a clock in seconds. `backlog` is True if the newest message had arrived before it was asked for.
     """
 
     def __init__(self, source: Source, now: Callable[[], float]) -> None:

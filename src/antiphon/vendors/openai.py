@@ -15,9 +15,10 @@ OFFICIAL = "https://api.openai.com/v1"
 
 
 class LLM(ChatCompletions):
-    """A chat model. `options` are further fields of each request, such as temperature.
+    """A chat model.
 
-    An option replaces what would be sent under its name; None leaves that field out: `stream_options=None`.
+    `options` are further fields of each request, such as temperature. An option replaces what would be sent
+    under its name; None leaves that field out: `stream_options=None`.
     """
 
     def __init__(

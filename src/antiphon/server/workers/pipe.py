@@ -148,9 +148,9 @@ class PipeWire:
         self._changed.set()
 
     async def receive(self) -> bytes | str | None:
-        """Return the next message; None once the other side has gone or `close` was called.
+        """Return the next message, or None after the connection has closed.
 
-        Raises UnavailableError if it read too slowly.
+        Either side may have closed it. Raises UnavailableError if the other side read too slowly.
         """
         while not self._received:
             if self._is_slow:
@@ -180,7 +180,10 @@ class PipeWire:
 
 
 async def relay(wire: Wire, pipe: Pipe[Any]) -> None:
-    """Send a wire's messages through the pipe, to a `PipeWire`, until the wire's far end has gone."""
+    """Send a wire's messages through the pipe until the wire has closed.
+
+    A `PipeWire` at the other end of the pipe receives them.
+    """
     reason = ""
     try:
         while (message := await wire.receive()) is not None:

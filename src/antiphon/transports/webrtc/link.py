@@ -137,7 +137,10 @@ class _Connection:
         self.engine: Engine = link._make(link.settings, self)  # pyright: ignore[reportPrivateUsage]
 
     def accept(self, offer: SdpOffer) -> None:
-        """Counts the candidates of an offer that were not offered before. Raises UsageError if too many."""
+        """Count the candidates of an offer that were not offered before.
+
+        Raises UsageError if there are too many.
+        """
         self.hides |= offer.hides
         self.count(len(offer.addresses - self._addresses))
         self._addresses |= offer.addresses

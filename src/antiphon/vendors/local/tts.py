@@ -100,9 +100,10 @@ class _Voice:
         self.say(self.sentences("Ready.")[0], 1.0)  # reads the dictionaries
 
     def sentences(self, text: str, before: str = "") -> list[_Sentence]:
-        """Return what to speak of a piece of text; empty if there is nothing to pronounce.
+        """Return the sentences to speak for a piece of text.
 
-        `before`: what was said before it, which may say that a number is read digit by digit.
+        The list is empty if there is nothing to pronounce. `before` is the text that was said before this
+        piece. It may show that a number is read digit by digit.
         """
         spoken = [
             words

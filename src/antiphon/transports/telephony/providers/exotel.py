@@ -31,7 +31,10 @@ LONGEST_QUERY = 256  # characters
 
 
 def started(said: ProviderMessage) -> CallDetails:
-    """Parses `start`. "audio/x-raw" is PCM, and so is everything that is no codec ("base64" for example)."""
+    """Parse the `start` message.
+
+    The encoding "audio/x-raw" is PCM, and so is any name that is not a codec's, such as "base64".
+    """
     start = said.start or {}
     encoding, rate = (text_at(start, "media_format", name) for name in ("encoding", "sample_rate"))
     spoken = audio_format(encoding, rate, default="l16")
