@@ -49,7 +49,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     _wire: "DirectWire | None" = None
     _needed = 0  # bytes of the frame that `_rest` begins with; 0 if not known yet
-    _heard = False  # True once anything has come since the last ping
+    _data_since_ping = False  # True once anything has come since the last ping
     _put_off: asyncio.TimerHandle | None = None  # goes on with the frames that were not handled yet
 
     def connection_made(self, transport: BaseTransport) -> None:
@@ -113,7 +113,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._wire is None:
             super().data_received(data)
             return
-        self._heard = True
+        self._data_since_ping = True
         self._wire.count(len(data))
         if self._put_off is not None:
             self._rest += data

@@ -53,7 +53,7 @@ __all__ = ["PARTS", "Latency", "ReplyTiming", "Summary", "ToolRun", "TurnTiming"
 PARTS: tuple[str, ...] = ("endpointing", "stt", "first_token", "first_sentence", "first_audio", "playout")
 SURE = 0.5  # the end-of-turn model's probability from which it says that the turn is over
 
-Source = Literal["recording", "vad", "typed"]
+SpeechEndSource = Literal["recording", "vad", "typed"]
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class TurnTiming:
     started: float
     ended: float
     """When its last sound was heard; `measured_from` says how that is known."""
-    measured_from: Source
+    measured_from: SpeechEndSource
     certain: float
     """When it was certain that the turn was over, words aside."""
     closed: float
@@ -219,7 +219,7 @@ class Latency:
         turn.number = len(self.turns)
         self._asked = turn
 
-    def _end_of_speech(self, detected: float, certain: float) -> tuple[float, Source]:
+    def _end_of_speech(self, detected: float, certain: float) -> tuple[float, SpeechEndSource]:
         """Return the end of the last stretch of known speech in the turn.
 
         If no speech is known, it is the end that the detector heard.

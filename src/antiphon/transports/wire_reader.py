@@ -10,7 +10,7 @@ AT_ONCE = 0.001  # seconds: a message that comes sooner than this was there befo
 BATCH = 8  # messages that are read without letting the event loop do anything else
 
 
-class Source(Protocol):
+class MessageSource(Protocol):
     """What messages are read from: a wire, or what parses it."""
 
     async def receive(self) -> bytes | str | None:
@@ -25,7 +25,7 @@ class WireReader:
     is a clock in seconds. `backlog` is True if the newest message had arrived before it was asked for.
     """
 
-    def __init__(self, source: Source, now: Callable[[], float]) -> None:
+    def __init__(self, source: MessageSource, now: Callable[[], float]) -> None:
         self.backlog = False
         self._source = source
         self._now = now
