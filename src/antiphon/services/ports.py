@@ -15,6 +15,7 @@ the stages resample. Blocking work goes through `clock.offload`, never on the ev
 import inspect
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, Protocol
 
 from ..context import Context
@@ -279,10 +280,11 @@ CLEANING = ServicePort(AudioFilter, "process", "cleaning of what is heard", opti
 """The port "cleaning", whose filters are made for each conversation."""
 
 
-def _members(protocol: type) -> list[str]:
+@cache
+def _members(protocol: type) -> tuple[str, ...]:
     kinds = [kind for kind in protocol.__mro__ if kind not in (object, Protocol, Generic)]
     names = (name for kind in kinds for name in (*inspect.get_annotations(kind), *vars(kind)))
-    return sorted({name for name in names if not name.startswith("_")})
+    return tuple(sorted({name for name in names if not name.startswith("_")}))
 
 
 @dataclass(frozen=True)
