@@ -16,6 +16,8 @@ import msgspec
 __all__ = ["SurrogateJoiner", "encodable", "encodable_data", "from_json", "to_json"]
 
 T = TypeVar("T")
+WITHOUT_TEXT = (Any, int, float, bool, bytes, int | None, float | None)
+"""Types of fields that are not looked into."""
 
 
 def encodable(text: str) -> str:
@@ -97,7 +99,8 @@ def _dataclass(value: Any) -> Any:
 
 @cache
 def _fields(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.init and field.type is not Any)
+    """Return the fields of a dataclass in which text may be."""
+    return tuple(field.name for field in fields(kind) if field.init and field.type not in WITHOUT_TEXT)
 
 
 def to_json(

@@ -4,7 +4,6 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from ..encodable import encodable_data
 from ..errors import BadResponseError, NothingSaidError, RateLimitError, TheyErred
 from ..frames import Failed, Frame, Generated, Measured, Prime, Prompt, Signal, Text, ToolCall, Usage
 from ..processor import on
@@ -69,7 +68,7 @@ class LLM(Stage):
             self.push(Generated(signal.reply, failed=True))
 
     async def _prime(self, frame: Prime) -> AsyncGenerator[Frame | Signal, None]:
-        await self.service.warm(encodable_data(frame.context))
+        await self.service.warm(frame.context)
         return
         yield
 
@@ -118,7 +117,7 @@ class LLM(Stage):
         voiced = reply is None or reply.voiced
         start, held, worded = at, "", False
         reasoning, asked = ReasoningFilter(), self.session.clock.now()
-        stream = answers(self.service.generate(encodable_data(prompt.context)), reasoning)
+        stream = answers(self.service.generate(prompt.context), reasoning)
         async with aclosing(stream) as answer:
             async for item in answer:
                 match item:

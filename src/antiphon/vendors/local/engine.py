@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from ...encodable import encodable_data
 from ...errors import BadResponseError, ConfigurationError
 from .dialogue import ChatMessage
 from .resident import library
@@ -164,7 +165,7 @@ class LlamaEngine:
         loop = asyncio.get_running_loop()
         in_place = getattr(loop, "virtual", False)
         chunks: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue()
-        request = request | {"id_slot": slot.number, "stream": True, "return_progress": True}
+        request = encodable_data(request) | {"id_slot": slot.number, "stream": True, "return_progress": True}
         # Models that can reason aloud must not: somebody waits for the answer.
         request["chat_template_kwargs"] = {"enable_thinking": False}
 
