@@ -5,6 +5,7 @@ import type { Turn } from "./types.ts";
 type Data = Record<string, any>;
 
 const PATIENCE = 1000; // ms that a turn may come after its sound, or its sound after the turn
+const NEAR = 0.06; // seconds by which the two ends may judge the same sound apart
 const FARTHEST = 1; // seconds that network and devices may add to the server's own figure
 
 /** What the server tells of turns and of the floor, joined with what was measured at the ear. */
@@ -79,13 +80,14 @@ export function observation(emit: Emit) {
 
 /**
  * The turn's latency at the ear: from what the server calls its last sound, or from the typed text. Nothing where
- * both ends do not mean the same: the way there and back takes no negative time, and not for ever.
+ * both ends do not mean the same: the way there and back takes no negative time, and not for ever. They judge the last
+ * sound in blocks of 10 and of 32 ms, so a way of less than no time by NEAR is none.
  */
 function measured({ typed, user, voiceToVoice }: Turn, { at, acts }: Onset): number | undefined {
   const served = voiceToVoice!;
   const act = acts.findLast(({ start, text }) => (typed ? text?.trim() === user.trim() : text === undefined && at - start > served));
   const atEar = act && at - act.end;
-  return atEar! >= served && atEar! < served + FARTHEST ? atEar : undefined;
+  return atEar! > served - NEAR && atEar! < served + FARTHEST ? Math.max(atEar!, served) : undefined;
 }
 
 /** The same with the names of its fields in camel case. */
