@@ -349,7 +349,7 @@ def test_workers_do_not_see_the_servers_keys(monkeypatch: pytest.MonkeyPatch) ->
     async def test() -> None:
         async with calls() as it:
             caller, _ = await it.begin()
-            assert await caller.ask("keys") == "[]"
+            assert await caller.ask("keys") == "none"
 
     run(test())
 

@@ -154,7 +154,7 @@ ORDERS: dict[str, Callable[[], str]] = {
     "child": lambda: str(subprocess.Popen(["sleep", "1000"]).pid),
     "daemon": lambda: str(subprocess.Popen(["sleep", "1"], start_new_session=True).pid),
     "nice": lambda: str(os.getpriority(os.PRIO_PROCESS, 0)),
-    "keys": lambda: str(sorted(name for name in os.environ if "KEYS" in name)),
+    "keys": lambda: " ".join(sorted(name for name in os.environ if "KEYS" in name)) or "none",
     "random": lambda: str(__import__("numpy").random.random()),
 }
 
