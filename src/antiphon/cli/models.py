@@ -20,14 +20,12 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_def
 @app.command("list")
 def list_models(
     long: Annotated[
-        bool, typer.Option("--long", help="Also show speed here, files, hashes and sources.")
+        bool, typer.Option("--long", help="Also show files, SHA-256 hashes and sources.")
     ] = False,
 ) -> None:
     """List the models, and which of them are on this machine."""
     from rich.console import Console
     from rich.table import Table
-
-    from ..vendors.local.speed import remembered
 
     with _reporting_errors():
         store = Store.here()
@@ -44,7 +42,7 @@ def list_models(
             typer.echo("  ".join(map(str.ljust, row, widths)).rstrip())
     if long:
         for model in CATALOGUE.values():
-            typer.echo(_details(model, remembered(store.folder, model.name)))
+            typer.echo(_details(model))
 
 
 @app.command()
@@ -85,26 +83,6 @@ def verify(names: Names = None) -> None:
 
 
 @app.command()
-def measure(names: Names = None) -> None:
-    """Measure how fast language models write on this machine, and remember it.
-
-    A model that is absent is pulled first.
-    """
-    import asyncio
-
-    from ..vendors.local.llm import Llama
-    from ..vendors.local.speed import FAST_ENOUGH
-
-    with _reporting_errors():
-        if not names:
-            raise ConfigurationError("name the language models to measure")
-        for name in names:
-            speed = asyncio.run(Llama(named(name).name).measure())
-            verdict = "quick enough for a conversation" if speed > FAST_ENOUGH else "slow for a conversation"
-            typer.echo(f"{name}: {speed:.1f} tokens a second, {verdict}")
-
-
-@app.command()
 def path(name: str) -> None:
     """Print the folder of a model, downloading the model first if necessary."""
     with _reporting_errors():
@@ -128,10 +106,8 @@ def _say(what: object) -> None:
     typer.echo(f"antiphon: {what}", err=True)
 
 
-def _details(model: Model, speed: float | None) -> str:
+def _details(model: Model) -> str:
     lines = [f"\n{model.name}: {model.purpose}", f"  licence  {model.licence}; checked in: {model.checked}"]
-    if speed is not None:
-        lines.append(f"  speed    {speed:.1f} tokens a second, measured on this machine")
     lines += [f"  file     {file.name}  {file.size} bytes  sha256 {file.sha256}" for file in model.files]
     for source in model.sources:
         note = " (not from the model's makers: trusted by its hash alone)" if _is_third_party(source) else ""

@@ -8,7 +8,6 @@ from typer.testing import CliRunner, Result
 
 from antiphon.cli.models import app
 from antiphon.models import CATALOGUE
-from antiphon.vendors.local.speed import speed_of
 
 
 @pytest.fixture
@@ -26,11 +25,6 @@ def altered(folder: Path) -> Path:
     path.parent.mkdir()
     path.write_bytes(bytes(file.size))
     return path
-
-
-class Measured:
-    def tokens_a_second(self) -> float:
-        return 16.4
 
 
 def run(*line: str) -> Result:
@@ -55,17 +49,6 @@ def test_the_long_list_has_every_hash_and_source_and_marks_strangers(folder: Pat
         assert all(str(source) in result.stdout for source in model.sources)
     strange = [line for line in result.stdout.splitlines() if "trusted by its hash alone" in line]
     assert len(strange) == 4
-
-
-def test_the_long_list_has_the_speed_where_it_was_measured(folder: Path) -> None:
-    assert "tokens a second" not in run("list", "--long").stdout
-    speed_of(Measured(), folder, "qwen2.5-coder-1.5b", 2)
-    assert run("list", "--long").stdout.count("16.4 tokens a second, measured on this machine") == 1
-
-
-def test_measure_wants_to_know_which_language_model(folder: Path) -> None:
-    assert "name the language models" in run("measure").stderr
-    assert "no local language model" in run("measure", "silero-vad").stderr
 
 
 def test_verify_says_what_is_wrong_and_fails(altered: Path) -> None:

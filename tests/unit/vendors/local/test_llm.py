@@ -12,13 +12,10 @@ import pytest
 from antiphon.context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
 from antiphon.errors import BadResponseError, ConfigurationError
 from antiphon.frames import ToolCall
-from antiphon.models import Store
 from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.testing import run_virtual
-from antiphon.vendors.local import engine, llm
+from antiphon.vendors.local import llm
 from antiphon.vendors.local.llm import Llama
-from antiphon.vendors.local.routing import NEUTRAL
-from antiphon.vendors.local.speed import FILE, remembered
 
 HELLO = Context("Be brief.", (UserSaid("Hello?"),))
 TOOL = ToolSpec("hours", "The hours.", {"type": "object", "properties": {"day": {"type": "string"}}})
@@ -39,11 +36,7 @@ class Llamacpp:
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
-        self.routed: list[dict[str, Any]] = []
         self.pieces = ["Good", " day."]
-        self.arguments = ['{"day":', ' "Monday"}']
-        self.likely = {"none": -0.1}
-        self.when_asked: dict[str, float] = {}
         self.most = 1000
         self.hold: threading.Event | None = None
         self.stopped = threading.Event()
@@ -63,15 +56,11 @@ class Llamacpp:
     def handle_chat_completions(self, request: dict[str, Any], take: Take) -> None:
         if "stream" not in request:
             return
-        if "logprobs" in request:
-            self.answer_in_a_token(request, take)
-            return
         self.requests.append(request)
         if len(request["messages"]) > self.most:
             take({"error": {"type": "exceed_context_size_error", "message": "9 tokens of 5"}})
             return
-        last = request["messages"][-1]
-        for text in self.arguments if last["role"] == "assistant" else self.pieces:
+        for text in self.pieces:
             if take(piece(text)):
                 self.stopped.set()
                 return
@@ -82,20 +71,11 @@ class Llamacpp:
                 return
         take(END)
 
-    def answer_in_a_token(self, request: dict[str, Any], take: Take) -> None:
-        """Neutral utterances need no tool; others what `when_asked` says."""
-        self.routed.append(request)
-        neutral = request["messages"][-1]["content"].removeprefix("Caller: ") in NEUTRAL
-        first = self.likely if neutral else self.likely | self.when_asked
-        tokens = [{"token": token, "logprob": value} for token, value in first.items()]
-        take({"choices": [{"delta": {}, "logprobs": {"content": [{"top_logprobs": tokens}]}}]})
-        take(END)
-
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Llamacpp:
     fake = Llamacpp()
-    monkeypatch.setattr(engine, "library", lambda name: fake)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(llm, "library", lambda name: fake)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     llm._resident.cache_clear()  # pyright: ignore[reportPrivateUsage]
     return fake
 
@@ -126,82 +106,29 @@ def test_one_model_for_all_who_ask(server: Llamacpp, file: str) -> None:
     assert server.loads == 1
 
 
-def test_small_talk_is_one_generation_after_one_token(server: Llamacpp, file: str) -> None:
-    model, context = Llama(file), Context("Be brief.", HELLO.entries, (TOOL,))
-    assert run_virtual(items(model, context))[0] == TextDelta("Good")
-    assert len(server.routed) == len(NEUTRAL) + 1
-    run_virtual(items(model, context))
-    assert len(server.routed) == len(NEUTRAL) + 2, "neutral utterances are asked about once"
-    assert len(server.requests) == 2
-    assert all(request["max_tokens"] == 1 for request in server.routed)
+def test_tools_bring_a_grammar_and_the_only_one_a_push(server: Llamacpp, file: str) -> None:
+    server.pieces = ["-", " Good day."]
+    other = ToolSpec("price", "The price.", {"type": "object"})
+    for tools in ((), (TOOL,), (TOOL, other)):
+        run_virtual(items(Llama(file), Context("", HELLO.entries, tools)))
+    plain, single, both = server.requests
+    assert "grammar" not in plain
+    assert '"price "' in both["grammar"]
+    assert single["logit_bias"][0][1] < both["logit_bias"][0][1] < 0
 
 
 def test_a_call(server: Llamacpp, file: str) -> None:
-    server.when_asked = {"hours": 0.0, "none": -3.0}
-    call, usage = run_virtual(items(Llama(file), Context("", ANSWERED[:1], (TOOL,))))
-    assert call == ToolCall("call-1", "hours", '{"day": "Monday"}')
-    assert isinstance(usage, TokenUsage)
-    (request,) = server.requests
-    assert request["messages"][-1] == {"role": "assistant", "content": "hours "}
-    assert '"Monday"' in request["grammar"]
+    server.pieces = ["hours", ' {"day":', ' "Monday"}']
+    first, _ = run_virtual(items(Llama(file), Context("", HELLO.entries, (TOOL,))))
+    assert first == ToolCall("call-1", "hours", '{"day": "Monday"}')
 
 
-def test_a_tool_without_arguments_is_called_at_once(server: Llamacpp, file: str) -> None:
-    server.when_asked = {"time": 0.0, "none": -3.0}
-    now = ToolSpec("time", "The time.", {"type": "object", "properties": {}})
-    call, _ = run_virtual(items(Llama(file), Context("", HELLO.entries, (now,))))
-    assert call == ToolCall("call-1", "time", "{}")
-    assert not server.requests
-
-
-def test_of_tools_that_begin_alike_the_model_writes_the_name(server: Llamacpp, file: str) -> None:
-    server.when_asked = {"time": 0.0, "none": -3.0}
-    server.pieces = ["time_there"]
-    tools = tuple(ToolSpec(f"time_{at}", f"Time {at}.", {"type": "object"}) for at in ("here", "there"))
-    call, _ = run_virtual(items(Llama(file), Context("", HELLO.entries, tools)))
-    assert call == ToolCall("call-1", "time_there", "{}")
-    assert 'start: "time_here" | "time_there"' in server.requests[0]["grammar"]
-
-
-def test_what_was_not_said_is_asked_for(server: Llamacpp, file: str) -> None:
-    server.when_asked = {"hours": 0.0, "none": -3.0}
-    required = ToolSpec(TOOL.name, TOOL.description, TOOL.parameters | {"required": ["day"]})
-    said = run_virtual(items(Llama(file), Context("", (UserSaid("What are your hours?"),), (required,))))
-    assert said[0] == TextDelta("Good")
-    assert "Ask me for the day" in server.requests[0]["messages"][-1]["content"]
-
-
-def test_a_call_that_breaks_off_is_an_error(server: Llamacpp, file: str) -> None:
-    server.when_asked = {"hours": 0.0, "none": -3.0}
-    server.arguments = ['{"day": "Mon']
-    with pytest.raises(BadResponseError, match="no whole call"):
-        run_virtual(items(Llama(file), Context("", ANSWERED[:1], (TOOL,))))
-
-
-def test_after_a_tool_the_model_speaks(server: Llamacpp, file: str) -> None:
+def test_after_its_only_tool_the_model_must_speak(server: Llamacpp, file: str) -> None:
     said = run_virtual(items(Llama(file), Context("", ANSWERED, (TOOL,))))
+    (request,) = server.requests
+    assert "grammar" not in request
+    assert request["messages"][-1] == {"role": "assistant", "content": "-"}
     assert said[0] == TextDelta("Good")
-    assert not server.routed
-    assert "Result: nine" in server.requests[0]["messages"][-1]["content"]
-
-
-def test_warming_asks_about_neutral_utterances_first(server: Llamacpp, file: str) -> None:
-    run_virtual(Llama(file).warm(Context("Be brief.", (), (TOOL,))))
-    assert len(server.routed) == len(NEUTRAL)
-    assert server.requests[0]["max_tokens"] == 0
-
-
-def test_an_answer_near_the_end_of_its_room_ends_with_a_sentence(server: Llamacpp, file: str) -> None:
-    server.pieces = [f"{word} " if at % 10 else f"{word}. " for at, word in enumerate(map(str, range(200)))]
-    said = [item for item in run_virtual(items(Llama(file, max_tokens=100))) if isinstance(item, TextDelta)]
-    assert 80 < len(said) < 95
-    assert said[-1].text.rstrip().endswith(".")
-
-
-def test_nobody_reasons_aloud(server: Llamacpp, file: str) -> None:
-    run_virtual(items(Llama(file), Context("", HELLO.entries, (TOOL,))))
-    for request in (*server.routed, *server.requests):
-        assert request["chat_template_kwargs"] == {"enable_thinking": False}
 
 
 def test_leaving_the_answer_stops_the_model(server: Llamacpp, file: str) -> None:
@@ -251,30 +178,6 @@ def test_a_turn_that_was_guessed_wrongly_stays_in_its_slot(server: Llamacpp, fil
 
     run_virtual(talk())
     assert [request["id_slot"] for request in server.requests] == [0] * 4
-
-
-def test_a_stopped_answer_keeps_the_slot_of_its_conversation(server: Llamacpp, file: str) -> None:
-    """An early reply that is dropped leaves what was read; the real turn goes on there, whatever it is."""
-
-    async def talk() -> None:
-        model = Llama(file)
-        await model.warm(Context("Be brief."))
-        for said in ("Sorry, wait", "How do I", "And on Sunday?"):
-            answer = cast(AsyncGenerator[Item, None], model.generate(Context("Be brief.", (UserSaid(said),))))
-            await anext(answer)
-            await answer.aclose()
-
-    run_virtual(talk())
-    assert {request["id_slot"] for request in server.requests} == {0}
-
-
-def test_a_finished_guess_of_a_later_turn_keeps_the_slot(server: Llamacpp, file: str) -> None:
-    async def talk() -> None:
-        for said in ("Sorry, wait.", "And on Sunday?"):
-            await items(Llama(file), Context("", (UserSaid("Hello."), AgentSaid("Hi."), UserSaid(said))))
-
-    run_virtual(talk())
-    assert {request["id_slot"] for request in server.requests} == {0}
 
 
 def test_a_conversation_keeps_its_slot_when_turns_are_left_out(server: Llamacpp, file: str) -> None:
@@ -333,47 +236,6 @@ def test_a_refusal(server: Llamacpp, file: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(server, "handle_chat_completions", refuse)
     with pytest.raises(BadResponseError, match="no memory"):
         run_virtual(items(model))
-
-
-def test_the_better_model_if_it_is_here_and_quick(
-    server: Llamacpp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded: list[str] = []
-    ready, speed = "absent", 20.0
-
-    def made(file: Path, *_: int) -> SimpleNamespace:
-        loaded.append(str(file))
-        return SimpleNamespace(tokens_a_second=lambda: speed)
-
-    monkeypatch.setenv("ANTIPHON_MODELS", str(tmp_path))
-    monkeypatch.delenv("ANTIPHON_OFFLINE", raising=False)
-    monkeypatch.setattr(Store, "state", lambda self, name: ready)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-    monkeypatch.setattr(llm, "LlamaEngine", made)
-    monkeypatch.setattr(llm, "_file", Path)
-
-    def choose() -> list[str]:
-        loaded.clear()
-        llm._load("", 2, 2, 4096)  # pyright: ignore[reportPrivateUsage]
-        return loaded[:]
-
-    assert choose() == [llm.SMALL]
-    ready = "ready"
-    assert choose() == [llm.BETTER]
-    speed = 9.0
-    assert choose() == [llm.BETTER], "the first measurement holds"
-    (tmp_path / FILE).unlink()
-    assert choose() == [llm.BETTER, llm.SMALL]
-    assert choose() == [llm.SMALL], "known to be slow, it is not loaded"
-
-
-def test_a_measured_speed_is_remembered(
-    server: Llamacpp, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ANTIPHON_MODELS", str(tmp_path))
-    monkeypatch.delenv("ANTIPHON_OFFLINE", raising=False)
-    model = Llama(file, threads=2)
-    assert run_virtual(model.measure()) > 0
-    assert remembered(tmp_path, file, 2)
 
 
 def test_wrong_models(server: Llamacpp, tmp_path: Path) -> None:
