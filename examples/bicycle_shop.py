@@ -9,7 +9,11 @@ async def opening_hours(day: str) -> str:
     return "closed" if day.lower() == "sunday" else "nine to five"
 
 
-agent = Agent("You answer the phone of a bicycle shop. One or two short sentences.", tools=[opening_hours])
+agent = Agent(
+    "You answer the phone of a bicycle shop. One or two short sentences.",
+    tools=[opening_hours],
+    greeting="Hello, this is the bicycle shop.",
+)
 
 if __name__ == "__main__":
     agent.run()

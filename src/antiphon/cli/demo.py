@@ -66,7 +66,7 @@ def demo(out: DemoOutFile = Path("antiphon-demo.wav"), page: ServePage = "CI" no
 
     async def call() -> CallOutcome:
         async with opened(agent, screen):
-            with step(screen, "Caller's voice synthesised"):
+            with step(screen, "Synthesising the caller's voice", "Caller's voice synthesised"):
                 lines = await caller_lines()
             screen.print()
             return await run_call(agent, lines, screen, record=out, linger=1.0, at_most=AT_MOST)

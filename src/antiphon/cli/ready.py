@@ -1,7 +1,7 @@
 """Downloading and opening an agent's models before its first call."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..agent import AgentDefinition
 
-__all__ = ["EXTRAS", "fetch", "models", "opened"]
+__all__ = ["EXTRAS", "fetch", "loading", "models", "opened"]
 
 EXTRAS: dict[str, dict[str, str]] = {
     "": {"numpy": "numpy", "msgspec": "msgspec", "rich": "rich", "typer": "typer"},
@@ -75,11 +75,19 @@ def fetch(agent: "AgentDefinition", *ports: str) -> None:
                 store.path(name, progress)
 
 
+def loading(agents: "Iterable[AgentDefinition]", out: "Console", *ports: str) -> AbstractContextManager[None]:
+    """Show which models of these agents load inside the `with` block."""
+    names = dict.fromkeys(name for agent in agents for name in models(agent, *ports))
+    if names:
+        return step(out, f"Loading {', '.join(names)}", "Models loaded")
+    return step(out, "Opening the agents' services", "Services opened")
+
+
 @asynccontextmanager
 async def opened(agent: "AgentDefinition", out: "Console") -> AsyncGenerator[None, None]:
     """Open the agent's models inside the `with` block."""
     try:
-        with step(out, "Models loaded"):
+        with loading([agent], out):
             await agent.open()
         yield
     finally:

@@ -136,6 +136,8 @@ class Screen:
         from rich.text import Text as Line
 
         said = answer.said.strip()
+        if answer.played is None and (answer.interrupted or not said):
+            return  # the caller went on speaking before any of it was heard, or there was nothing to say
         heard = answer.heard.strip() if answer.interrupted else said
         line = Line(heard)
         if rest := said[len(heard) :].strip():

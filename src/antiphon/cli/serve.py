@@ -97,7 +97,7 @@ def open_server(agents: "Agents | Path | None", settings: ServerSettings) -> Non
     """
     from ..agent import AgentDefinition
     from ..agent_file import served
-    from .ready import fetch
+    from .ready import fetch, loading
 
     try:
         from ..server.app import app
@@ -106,14 +106,19 @@ def open_server(agents: "Agents | Path | None", settings: ServerSettings) -> Non
         raise ConfigurationError(f'a server needs {error.name}: pip install "antiphon[server]"') from error
 
     found = agents if isinstance(agents, Mapping) else served(agents)
-    for agent in found.values():
-        if isinstance(agent, AgentDefinition):
-            fetch(agent)
+    definitions = [agent for agent in found.values() if isinstance(agent, AgentDefinition)]
+    for agent in definitions:
+        fetch(agent)
     served_by = found if isinstance(agents, Mapping) else _worker_host(agents, settings)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("antiphon").setLevel(logging.WARNING)
     logging.getLogger("antiphon.server").setLevel(logging.INFO)
-    serve_app(app(served_by, settings), settings, began=lambda: announce(settings))
+    serve_app(
+        app(served_by, settings),
+        settings,
+        starting=lambda: loading(definitions, console()),
+        began=lambda: announce(settings),
+    )
 
 
 def _worker_host(file: Path | None, settings: ServerSettings) -> "Callable[[OnReport], Host]":

@@ -81,12 +81,13 @@ def table(out: "Console", heads: Sequence[str], rows: Sequence[Sequence[str]], r
 
 
 @contextmanager
-def step(out: "Console", what: str) -> Generator[None]:
-    """Show a spinner inside the `with` block, then how long it took."""
+def step(out: "Console", doing: str, done: str) -> Generator[None]:
+    """Show what the `with` block does while it runs, then how long it took."""
     begun = time.monotonic()
     if out.is_terminal:
-        with out.status(f"{what} ..."):
+        with out.status(f"{doing} ..."):
             yield
     else:
+        out.print(f"{doing} ...", style="dim", soft_wrap=True)
         yield
-    out.print(f"{what}: {time.monotonic() - begun:.1f} s", style="dim", soft_wrap=True)
+    out.print(f"{done}: {time.monotonic() - begun:.1f} s", style="dim", soft_wrap=True)

@@ -77,8 +77,7 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
     from ..services.llm import LLM
     from ..services.streams import ready
     from ..session import Session
-    from .ready import fetch
-    from .show import step
+    from .ready import fetch, loading
 
     out = console()
     fetch(agent, "llm")
@@ -86,7 +85,7 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
 
     async def converse() -> None:
         conversation = agent.conversation()
-        with step(out, "Model loaded"):
+        with loading([agent], out, "llm"):
             await ready(model)
             await model.warm(conversation.context)
         page = WrittenPage(out, prompt=os.isatty(source))

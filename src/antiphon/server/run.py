@@ -6,6 +6,7 @@ import logging
 import resource
 import signal
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
 from socket import socket
@@ -31,14 +32,20 @@ POLL_EVERY = 1.0  # seconds between checks whether the server is idle
 CLOSE_WITHIN = 5  # seconds for connections to close at shutdown
 
 
-def serve(app: "Starlette", settings: ServerSettings, began: Callable[[], object] = lambda: None) -> None:
+def serve(
+    app: "Starlette",
+    settings: ServerSettings,
+    *,
+    starting: Callable[[], AbstractContextManager[object]] = nullcontext,
+    began: Callable[[], object] = lambda: None,
+) -> None:
     """Serve until SIGTERM, and then until running calls are over.
 
     A second SIGTERM (or the first Ctrl-C) ends each call after its agent's current sentence; a third stops at
-    once. `began` is called once the server listens. Raises ConfigurationError if uvicorn is not installed or
-    the port is in use.
+    once. The host starts, and loads its models, inside `starting`; `began` is called once the server listens.
+    Raises ConfigurationError if uvicorn is not installed or the port is in use.
     """
-    run(_serve(app, settings, began))
+    run(_serve(app, settings, starting, began))
 
 
 def run(main: Coroutine[Any, Any, object]) -> None:
@@ -51,11 +58,17 @@ def run(main: Coroutine[Any, Any, object]) -> None:
         runner.run(main)
 
 
-async def _serve(app: "Starlette", settings: ServerSettings, began: Callable[[], object]) -> None:
+async def _serve(
+    app: "Starlette",
+    settings: ServerSettings,
+    starting: Callable[[], AbstractContextManager[object]],
+    began: Callable[[], object],
+) -> None:
     admission: Admission = app.state.admission
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a WebRTC call has a dozen sockets
-    await admission.start()  # before listening, so that its errors are raised to the caller
+    with starting():
+        await admission.start()  # before listening, so that its errors are raised to the caller
     config = configured(app, settings)
     server = _draining(config, admission, settings.stop_idle_after, began)
     try:

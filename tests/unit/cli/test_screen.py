@@ -58,6 +58,35 @@ def test_the_summary_is_of_all_answers() -> None:
     assert "2 answers" in out.file.getvalue()
 
 
+def shown_of(agent: Agent, lines: Sequence[CallerLine], out: Console) -> str:
+    latency = Latency()
+
+    async def call() -> None:
+        with Screen(out, latency) as screen:
+            await agent.session(Caller(lines, 16000), observers=[latency, screen]).run()
+
+    run_virtual(call())
+    assert isinstance(out.file, io.StringIO)
+    return out.file.getvalue()
+
+
+def test_an_answer_of_which_nothing_was_audible_has_no_line() -> None:
+    """The caller goes on before the slow model has said a word; only the answer to the whole is shown."""
+    agent = Agent(
+        "Be brief.",
+        stt=ScriptedSTT(["I have a", "question about the opening hours of your shop"]),
+        llm=ScriptedLLM(["Never heard.", "We are open from nine to five."], first=2.5),
+        tts=ScriptedTTS(),
+        vad=LoudVAD(),
+        eot=ScriptedEOT(),
+    )
+    lines = [CallerLine(loud(1.0), 0.5, "now"), CallerLine(loud(2.0), 2.0, "now")]
+    shown = shown_of(agent, lines, Console(file=io.StringIO(), force_terminal=False, width=100))
+    said = [line.split(None, 2)[1:] for line in shown.splitlines() if line.split()[1] in ("agent", "caller")]
+    assert ["agent", "We are open from nine to five."] in said
+    assert [words for who, *words in said if who == "agent"] == [["We are open from nine to five."]]
+
+
 def test_on_a_terminal_it_is_in_colour_and_ends_clean() -> None:
     out = Console(file=io.StringIO(), force_terminal=True, width=100, legacy_windows=False)
     agent = Agent(
@@ -68,16 +97,7 @@ def test_on_a_terminal_it_is_in_colour_and_ends_clean() -> None:
         vad=LoudVAD(),
         eot=ScriptedEOT(),
     )
-    latency = Latency()
-    lines = [CallerLine(loud(1.0), 0.5, "now"), CallerLine(loud(0.6), 1.0, "barge-in")]
-
-    async def call() -> None:
-        with Screen(out, latency) as screen:
-            await agent.session(Caller(lines, 16000), observers=[latency, screen]).run()
-
-    run_virtual(call())
-    assert isinstance(out.file, io.StringIO)
-    shown = out.file.getvalue()
+    shown = shown_of(agent, [CallerLine(loud(1.0), 0.5, "now"), CallerLine(loud(0.6), 1.0, "barge-in")], out)
     for expected in ("caller", "agent", "‖", '("wait")', "endpointing", "\x1b[2;9m", "listening"):
         assert expected in shown
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h")  # the cursor is given back

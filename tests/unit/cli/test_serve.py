@@ -2,14 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from antiphon import Agent
 from antiphon.agent_file import served
 from antiphon.cli import app
+from antiphon.cli.serve import open_server
 from antiphon.errors import ConfigurationError
+from antiphon.server.settings import ServerSettings
+from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
 
 WriteAgent = Callable[..., Path]
 
@@ -116,3 +121,19 @@ def test_the_body_is_json(monkeypatch: pytest.MonkeyPatch) -> None:
     done, server = dialled(monkeypatch, httpx.Response(200, json={}), "--body", "{")
     assert done.exit_code == 2
     assert not server.asked
+
+
+def test_it_says_what_loads_before_it_serves(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def serve(app: object, settings: object, *, starting: Any, began: Any) -> None:
+        with starting():
+            assert capsys.readouterr().out == "Loading silero-vad ...\n"
+        assert capsys.readouterr().out.startswith("Models loaded: ")
+
+    monkeypatch.setattr("antiphon.server.run.serve", serve)
+    monkeypatch.setattr("antiphon.cli.ready.fetch", lambda agent: None)
+    agent = Agent(
+        "Be brief.", vad="local", stt=ScriptedSTT([]), llm=ScriptedLLM([]), tts=ScriptedTTS(), eot=None
+    )
+    open_server({"shop": agent, "other": agent, "made": lambda _: agent}, ServerSettings())

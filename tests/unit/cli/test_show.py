@@ -73,8 +73,8 @@ def test_a_table_fits_a_terminal() -> None:
     assert "─" in text(console)
 
 
-def test_a_step_says_how_long_it_took() -> None:
+def test_a_step_says_what_it_does_and_then_how_long_it_took() -> None:
     console = out(terminal=False)
-    with step(console, "Models loaded"):
-        pass
-    assert text(console) == "Models loaded: 0.0 s\n"
+    with step(console, "Loading silero-vad", "Models loaded"):
+        assert text(console) == "Loading silero-vad ...\n"
+    assert text(console) == "Loading silero-vad ...\nModels loaded: 0.0 s\n"

@@ -31,8 +31,9 @@ def piped(text: bytes) -> int:
 
 
 def after_loading(shown: str) -> str:
-    first, _, rest = shown.partition("\n")
-    assert first.startswith("Model loaded")
+    first, second, rest = shown.split("\n", 2)
+    assert first.startswith("Opening the agents' services")
+    assert second.startswith("Services opened")
     return rest
 
 
