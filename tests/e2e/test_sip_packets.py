@@ -61,12 +61,10 @@ class House:
     ear: Ear = field(default_factory=Ear)
 
     async def talk(self, body: str | None = None, **headers: str) -> tuple[Dialog, Session]:
-        """A call of the caller's that has been answered, and settled."""
+        """A call of the caller's that has been answered."""
         calling = asyncio.create_task(self.caller.call(self.where, body=body, **(REPLACES | headers)))
         session = await self.answer()
-        dialog = await calling
-        await asyncio.sleep(0.4)  # the stack agrees on the media once more, by itself
-        return dialog, session
+        return await calling, session
 
     async def answer(self) -> Session:
         """Take the next call."""
@@ -396,6 +394,7 @@ def test_a_caller_may_hold_the_call_and_take_it_up(direction: str) -> None:
 def test_another_codec_may_be_agreed_on_in_the_middle_of_a_call() -> None:
     async def play(here: House) -> None:
         call, session = await here.talk()
+        await here.until(lambda: call.media.heard)
         answer = await call.invite(sdp(call.media.port, (9, 101)))
         assert "a=rtpmap:9 G722/8000" in answer.body and "PCMU" not in answer.body
         call.media.kind = 9  # twice the samples a second
@@ -414,6 +413,62 @@ def test_another_codec_may_be_agreed_on_in_the_middle_of_a_call() -> None:
         await session.wait()
 
     run(play)
+
+
+@pytest.mark.parametrize("more", ["", "m=video 40010 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=sendrecv\r\n"])
+def test_the_media_are_agreed_on_once(more: str) -> None:
+    """The stack sends no re-INVITE by itself: to a caller who ignores it, it would hang up after 32 s."""
+
+    async def play(here: House) -> None:
+        dialling = asyncio.create_task(here.endpoint.dial(here.desk.uri))
+        ours = await here.desk.accept(await here.desk.expect("INVITE"))
+        line = await dialling
+        call, session = await here.talk(sdp(ours.media.port) + more if more else None)
+        await asyncio.sleep(0.4)  # it would come within 150 ms
+        assert whats(here.caller.seen) == ["180 INVITE", "200 INVITE"]
+        assert whats(here.desk.seen) == ["INVITE", "ACK"]
+        await call.hang_up()
+        await session.wait()
+        await line.close()
+
+    run(play)
+
+
+@pytest.mark.parametrize("protocol", ["udp", "tcp"])
+def test_calls_come_over_udp_and_over_tcp(protocol: str) -> None:
+    """A caller over TCP gets the answer over it, whatever protocol our own calls and registrations use."""
+
+    async def play(here: House) -> None:
+        await here.talk()
+        host, port = here.where.split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        body, us = sdp(free_port()), "{}:{}".format(*writer.get_extra_info("sockname"))
+        invite = [
+            f"INVITE sip:agent@{here.where} SIP/2.0",
+            f"Via: SIP/2.0/TCP {us};branch=z9hG4bK1;rport",
+            f"From: <sip:caller@{us}>;tag=1",
+            f"To: <sip:agent@{here.where}>",
+            "Call-ID: over-tcp",
+            "CSeq: 1 INVITE",
+            f"Contact: <sip:caller@{us};transport=tcp>",
+            "Content-Type: application/sdp",
+            f"Content-Length: {len(body)}",
+        ]
+        writer.write("\r\n".join([*invite, "", body]).encode())
+        ringing = await anext(here.endpoint.calls())
+        answering = asyncio.create_task(ringing.answer())
+        for status in ("180 Ringing", "200 Answering"):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            assert head.startswith(f"SIP/2.0 {status}"), head
+            size = next(line for line in head.splitlines() if line.startswith("Content-Length"))
+            await reader.readexactly(int(size.split()[1]))
+        to = next(line for line in head.splitlines() if line.startswith("To:"))
+        ack = [invite[0].replace("INVITE", "ACK"), *invite[1:3], to, invite[4], "CSeq: 1 ACK"]
+        writer.write("\r\n".join([*ack, "Content-Length: 0", "", ""]).encode())
+        await (await answering).close()
+        writer.close()
+
+    run(play, protocol=protocol)
 
 
 def test_the_last_words_go_out_before_the_call_is_hung_up() -> None:

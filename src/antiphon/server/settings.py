@@ -96,6 +96,7 @@ class ServerSettings:
     sip_registrar: str = ""
     """The outbound proxy, if it differs from the domain."""
     sip_protocol: Literal["udp", "tcp", "tls"] = "udp"
+    """How to register and to call. Calls come in over UDP and TCP, or else over TLS only."""
     sip_ports: str = ""
     """The UDP ports for SIP calls' audio, such as 10000-20000; empty for any."""
 

@@ -5,6 +5,7 @@ import importlib
 import logging
 import socket
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any, Self
 
 from ...errors import ConfigurationError, UnavailableError, UsageError
@@ -20,6 +21,13 @@ POLL = 0.02  # seconds between two checks of whether the media are connected
 MEDIA_WITHIN = 5.0  # seconds after the answer within which the media must be connected
 REGISTERED_FOR = 600  # seconds after which a registration is renewed
 ANYWHERE = ("0.0.0.0", "::")
+OTHER = {"udp": "tcp", "tcp": "udp"}  # the protocol that is answered as well, since the stack listens to both
+EXTRA = (
+    "catchall=yes",  # accept calls to any number
+    # without video: the stack would otherwise send a re-INVITE after each answer, since the video that it is
+    # ready for was not agreed on, and hang up on callers who ignore it (baresip 4, `call_need_modify`)
+    "video_codecs=none",
+)
 
 
 def _baresip() -> Any:
@@ -52,8 +60,9 @@ class Endpoint:
         self._runtime.on_dead = self._on_dead
         try:
             await self._runtime.start(config)
-            self._agent = await sip.UserAgent.create(self._runtime, account, transfer_policy="reject")
-            self._agent.on_incoming(self._on_incoming)
+            self._agent = await self._user_agent(account)
+            if other := OTHER.get(settings.protocol):
+                await self._user_agent(replace(account, transport=other, registrar=None, reg_interval=0))
             if settings.domain:
                 await self._agent.register()
                 self._agent.on(self._on_event)
@@ -69,6 +78,12 @@ class Endpoint:
 
     async def __aexit__(self, *_: object) -> None:
         await self._close()
+
+    async def _user_agent(self, account: Any) -> Any:
+        """Make a user agent, which gets the incoming calls of its account's protocol only."""
+        agent = await self.sip.UserAgent.create(self._runtime, account, transfer_policy="reject")
+        agent.on_incoming(self._on_incoming)
+        return agent
 
     def _configured(self) -> tuple[Any, Any]:
         settings, sip = self.settings, self.sip
@@ -90,7 +105,7 @@ class Endpoint:
                 reg_interval=REGISTERED_FOR if settings.domain else 0,
                 transport=settings.protocol,
                 audio_codecs=tuple(settings.codecs),
-                extra_params=("catchall=yes",),  # accept calls to any number
+                extra_params=EXTRA,
             )
         except (ValueError, TypeError) as error:
             raise ConfigurationError(f"the SIP settings are invalid: {error}") from error

@@ -30,7 +30,8 @@ class SIPSettings:
     password: str = ""
     registrar: str = ""
     """The outbound proxy, if it is not the domain itself."""
-    protocol: str = "udp"  # or "tcp", "tls"
+    protocol: str = "udp"
+    """How to register and to call: udp, tcp or tls. Calls come in over UDP and TCP, or else over TLS only."""
     codecs: Sequence[str] = ("g722/16000/1", "pcmu", "pcma")
     """In order of preference, as baresip names them."""
     calls: int = 8
