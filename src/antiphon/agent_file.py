@@ -85,7 +85,9 @@ def _run(path: Path) -> dict[str, object]:
         exec(code, vars(module))
     except AntiphonError:
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise  # Ctrl-C
+    except BaseException as error:
         raise ConfigurationError(f"{_place(error, path)}: {type(error).__name__}: {error}") from error
     finally:
         loading.reset(token)

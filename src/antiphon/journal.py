@@ -8,6 +8,7 @@ says that this is a journal. Audio, pictures and timers are left out unless `med
 can `replay` run the conversation again, and make the same journal.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import cache
@@ -27,6 +28,8 @@ from .session import Observer, Session
 from .work import Work, Works
 
 __all__ = ["Journal", "JournalLine", "read", "replay"]
+
+logger = logging.getLogger("antiphon.session")
 
 FORMAT = 1
 
@@ -75,19 +78,23 @@ def _line(now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_
 class Journal:
     """An observer that writes the journal to a file, or keeps it in `lines`.
 
-    With `media` it also has audio, pictures and timers, so that the session can be replayed.
+    With `media` it also has audio, pictures and timers, so that the session can be replayed. If the file
+    cannot be written any more, the session goes on without its journal, and `error` is set.
     """
 
     def __init__(self, file: str | Path | None = None, *, media: bool = False) -> None:
         self.media = media
         self.lines: list[bytes] = []
+        self.error: ConfigurationError | None = None
+        """Why the rest of the session is missing in the file; None if nothing is."""
         first = _encode((0.0, "journal", "Journal", {"format": FORMAT, "media": media}))
+        self._path = file
         self._file: IO[bytes] | None = None
         if file is not None:
             try:
                 self._file = Path(file).open("wb")  # noqa: SIM115  closed with the session
             except OSError as error:
-                raise ConfigurationError(f"the journal {file} cannot be written: {error.strerror}") from error
+                raise self._failed(error) from error
         self._write(first)
 
     def saw(self, now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_input: bool) -> None:
@@ -97,13 +104,27 @@ class Journal:
     def _write(self, line: bytes) -> None:
         if self._file is None:
             self.lines.append(line)
-        else:
-            self._file.write(line + b"\n")
+        elif not self.error:
+            try:
+                self._file.write(line + b"\n")
+            except OSError as error:
+                self._give_up(error)
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
-            self._file.close()
+            try:
+                self._file.close()
+            except OSError as error:  # what was buffered could not be written
+                self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        if not self.error:
+            self.error = self._failed(error)
+            logger.warning("%s; the session goes on without it", self.error)
+
+    def _failed(self, error: OSError) -> ConfigurationError:
+        return ConfigurationError(f"the journal {self._path} cannot be written: {error.strerror}")
 
 
 def read(journal: str | Path | Iterable[bytes]) -> Iterator[JournalLine]:

@@ -72,13 +72,15 @@ async def run_call(
         )
         latency = Latency(spoken)
         observers: list[Observer] = [latency, stack.enter_context(Screen(out, latency))]
-        if journal is not None:
-            observers.append(Journal(journal))
+        written = Journal(journal) if journal is not None else None
+        if written is not None:
+            observers.append(written)
         session = agent.session(caller, observers=observers)
         await session.run()
-    if recorder is not None and recorder.error is not None:
-        say(recorder.error)
-        latency.failures.append(str(recorder.error))
+    for file in (recorder, written):
+        if file is not None and file.error is not None:
+            say(file.error)
+            latency.failures.append(str(file.error))
     return CallOutcome(latency, session.now)
 
 

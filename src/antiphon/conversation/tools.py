@@ -71,7 +71,7 @@ class Tool:
             async with limit:
                 result = await self._run(keywords)
             return self.readable(result), False
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, asyncio.CancelledError, SystemExit) as error:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             if limit.expired():

@@ -50,6 +50,8 @@ class Admission:
         self.session_of: dict[str, str] = {}
         """The session of each WebRTC connection, by its `pc_id`."""
         self.draining = False
+        self.serves_audiosocket = False
+        """True once AudioSocket is served, by `antiphon serve` or else by the application itself."""
         self._started = False
         self._unconnected: set[str] = set()
         """WebRTC sessions whose client has not connected yet."""

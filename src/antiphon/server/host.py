@@ -163,7 +163,10 @@ class LoopSession:
             raise _refusal(error) from error
         except Refused:
             raise
-        except Exception as error:
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # the user's code may call sys.exit, which must end no server
             logger.exception("session %s could not be opened", self.session)
             raise Refused(500, "the agent could not be made") from error
         self._subscribe(self._conversation, transport.latency)

@@ -283,7 +283,10 @@ class PhoneRoutes:
 
 @asynccontextmanager
 async def audiosocket(admission: Admission) -> AsyncGenerator[None]:
-    """Serve Asterisk's AudioSocket inside the `with` block, if configured."""
+    """Serve Asterisk's AudioSocket inside the `with` block, if configured.
+
+    Does nothing if it is served already. Raises ConfigurationError.
+    """
     from ..transports.telephony.providers.audiosocket import serve
 
     async def run_call(wire: Wire) -> None:
@@ -292,11 +295,20 @@ async def audiosocket(admission: Admission) -> AsyncGenerator[None]:
         hosted = await admission.open(opening, wire)
         await hosted.wait()
 
-    if not admission.settings.audiosocket:
+    address = admission.settings.audiosocket
+    if not address or admission.serves_audiosocket:
         yield
         return
-    host, _, port = admission.settings.audiosocket.rpartition(":")
-    async with await serve(run_call, host.strip("[]"), int(port)):
+    host, _, port = address.rpartition(":")
+    try:
+        listening = await serve(run_call, host.strip("[]"), int(port))
+    except OSError as error:
+        raise ConfigurationError(
+            f"AudioSocket cannot listen on {address} ({error.strerror}): set ANTIPHON_AUDIOSOCKET to another "
+            "address"
+        ) from error
+    admission.serves_audiosocket = True
+    async with listening:
         yield
 
 

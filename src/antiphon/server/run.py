@@ -5,6 +5,7 @@ import gc
 import logging
 import resource
 import signal
+import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
 from .admission import Admission
+from .phone import audiosocket
 from .settings import ServerSettings
 from .sip import answering
 
@@ -43,7 +45,7 @@ def serve(
 
     A second SIGTERM (or the first Ctrl-C) ends each call after its agent's current sentence; a third stops at
     once. The host starts, and loads its models, inside `starting`; `began` is called once the server listens.
-    Raises ConfigurationError if uvicorn is not installed or the port is in use.
+    Raises ConfigurationError if uvicorn is not installed, or an address or a file of the settings is of no use.
     """
     run(_serve(app, settings, starting, began))
 
@@ -67,22 +69,26 @@ async def _serve(
     admission: Admission = app.state.admission
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a WebRTC call has a dozen sockets
-    with starting():
-        await admission.start()  # before listening, so that its errors are raised to the caller
     config = configured(app, settings)
     server = _draining(config, admission, settings.stop_idle_after, began)
     try:
-        async with answering(admission):
+        with starting():
+            await admission.start()  # before listening, so that its errors are raised to the caller
+        async with answering(admission), audiosocket(admission):
             await server.serve()
     except SystemExit:
-        await admission.close()
         raise ConfigurationError(
             f"cannot listen on {settings.host} port {settings.port}: is it taken? Choose another with --port"
         ) from None
+    finally:
+        await admission.close()
 
 
 def configured(app: "Starlette", settings: ServerSettings) -> "Config":
-    """Return uvicorn's configuration. Raises ConfigurationError if it is missing."""
+    """Return uvicorn's configuration.
+
+    Raises ConfigurationError if it is not installed, or the files for TLS cannot be used.
+    """
     try:
         import uvicorn
 
@@ -92,7 +98,7 @@ def configured(app: "Starlette", settings: ServerSettings) -> "Config":
         raise ConfigurationError(
             f'`antiphon serve` needs {error.name}: pip install "antiphon[server]"'
         ) from error
-    return uvicorn.Config(
+    config = uvicorn.Config(
         app,
         settings.host,
         settings.port,
@@ -113,6 +119,18 @@ def configured(app: "Starlette", settings: ServerSettings) -> "Config":
         ssl_certfile=settings.tls_cert or None,
         ssl_keyfile=settings.tls_key or None,
     )
+    try:
+        config.load()
+    except ssl.SSLError as error:
+        raise ConfigurationError(
+            f"TLS cannot use {settings.tls_cert} with the key {settings.tls_key} ({error.reason or error}): "
+            "name a certificate and its own key, both as PEM files"
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"TLS cannot read {settings.tls_cert} or {settings.tls_key}: {error.strerror}"
+        ) from error
+    return config
 
 
 def _draining(config: "Config", admission: Admission, idle: float, began: Callable[[], object]) -> "Server":

@@ -1,10 +1,10 @@
 """The server's settings, also read from environment variables ANTIPHON_<NAME>."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
-from re import fullmatch
 from secrets import token_hex
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
@@ -14,6 +14,9 @@ __all__ = ["PREFIX", "ServerSettings", "is_loopback"]
 
 PREFIX = "ANTIPHON_"
 SHORTEST_KEY = 16  # characters
+LAST_PORT = 65535
+ADDRESS = re.compile(r".+:\d{1,5}")
+PORTS = re.compile(r"\d{1,5}-\d{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +151,15 @@ class ServerSettings:
             )
         if bool(self.turn) != bool(self.turn_secret):
             raise ConfigurationError("TURN needs both the server (turn) and its shared secret (turn_secret)")
-        if self.audiosocket and not fullmatch(r".+:\d+", self.audiosocket):
-            raise ConfigurationError(f"audiosocket is {self.audiosocket!r}: write it as 127.0.0.1:9092")
-        if self.sip and not fullmatch(r".+:\d+", self.sip):
-            raise ConfigurationError(f"sip is {self.sip!r}: write it as 127.0.0.1:5060")
+        if not 0 < self.port <= LAST_PORT:
+            raise ConfigurationError(f"port is {self.port}: it must be 1 to {LAST_PORT}")
+        for name, example in (("audiosocket", "127.0.0.1:9092"), ("sip", "127.0.0.1:5060")):
+            address = getattr(self, name)
+            _, _, port = address.rpartition(":")
+            if address and not (ADDRESS.fullmatch(address) and 0 < int(port) <= LAST_PORT):
+                raise ConfigurationError(
+                    f"{name} is {address!r}: write an address and its port, as {example}"
+                )
         if not self.sip and (self.sip_domain or self.sip_password or self.sip_registrar):
             raise ConfigurationError(
                 "to register with a SIP provider, say where to listen as well: ANTIPHON_SIP=address:5060"
@@ -161,7 +169,7 @@ class ServerSettings:
                 "SIP calls run in the server's own process: use isolation loop; if other sessions need a "
                 "process each, run a second server for those"
             )
-        if self.udp_ports and not fullmatch(r"\d+-\d+", self.udp_ports):
+        if self.udp_ports and not PORTS.fullmatch(self.udp_ports):
             raise ConfigurationError(f"udp_ports is {self.udp_ports!r}: write a range such as 50000-50999")
         if bool(self.tls_cert) != bool(self.tls_key):
             raise ConfigurationError("TLS needs both the certificate (tls_cert) and its key (tls_key)")

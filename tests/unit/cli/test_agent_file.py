@@ -4,8 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from antiphon.agent_file import chosen, from_file
+from antiphon.cli import app
 from antiphon.errors import ConfigurationError, UsageError
 
 WriteAgent = Callable[..., Path]
@@ -68,6 +70,8 @@ def test_what_runs_it_does_not_run(write_agent: WriteAgent) -> None:
         ("x = 1\n\nprint(y)\n", r"other\.py, line 3: NameError: name 'y' is not defined"),
         ("\nopen('nothing')\n", r"other\.py, line 2: FileNotFoundError"),
         ("import sys\nsys.exit(3)\n", r"other\.py, line 2: SystemExit: 3"),
+        ("import asyncio\nraise asyncio.CancelledError\n", r"other\.py, line 2: CancelledError"),
+        ("class Stop(BaseException): ...\nraise Stop('now')\n", r"other\.py, line 2: Stop: now"),
         ("from antiphon import Agent\nagent = Agent('')\n", "an agent needs instructions"),
         ("\x00", "is not Python"),
     ],
@@ -75,6 +79,17 @@ def test_what_runs_it_does_not_run(write_agent: WriteAgent) -> None:
 def test_what_is_wrong_is_said(text: str, message: str, write_agent: WriteAgent) -> None:
     with pytest.raises(ConfigurationError, match=message):
         from_file(write_agent(text))
+
+
+def test_ctrl_c_while_a_file_loads_stays_ctrl_c(write_agent: WriteAgent) -> None:
+    path = write_agent("raise KeyboardInterrupt\n")
+    done = CliRunner().invoke(app, ["serve", str(path)])
+    assert (done.exit_code, done.stderr) == (130, "antiphon: stopped\n")
+    done = CliRunner().invoke(
+        app, ["serve", str(write_agent("class Stop(BaseException): ...\nraise Stop\n"))]
+    )
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_file_that_runs_its_agent_at_once_is_told_how_not_to(write_agent: WriteAgent) -> None:

@@ -161,3 +161,15 @@ def test_a_file_that_cannot_be_written_is_told_before_the_call(
         assert (result.exit_code, result.stdout) == (2, "")
         assert message in result.stderr
     assert read(caller).seconds == 19.0
+
+
+@pytest.mark.parametrize("option", ["--journal", "--json"])
+def test_a_full_disk_is_told_once_after_the_whole_call(caller: Path, shop: Path, option: str) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    result = converse(caller, "--agent", shop, option, full)
+    assert result.exit_code != 0
+    assert "Yes?" in result.stdout, "the call went on to its end"
+    assert result.stderr.count("No space left on device") == 1
+    assert result.stderr.count("\n") == 1

@@ -229,6 +229,7 @@ def failing(error: BaseException) -> Tool:
         (ExceptionGroup("things", [ValueError("a")]), "look_up failed: things (1 sub-exception)."),
         (asyncio.CancelledError(), "look_up failed: CancelledError."),
         (TimeoutError("the database"), "look_up failed: the database."),
+        (SystemExit("no more"), "look_up failed: no more."),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip

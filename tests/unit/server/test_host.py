@@ -148,8 +148,11 @@ async def test_what_cannot_be_opened_leaves_room(caplog: pytest.LogCaptureFixtur
     def not_set_up(_: Opening) -> Agent:
         return Agent("")
 
-    host = LoopHost({"broken": broken, "not set up": not_set_up})
-    for name, status in (("nobody", 404), ("broken", 500), ("not set up", 500)):
+    def leaving(_: Opening) -> Agent:
+        raise SystemExit("the password is swordfish")  # it would end the server with all its calls
+
+    host = LoopHost({"broken": broken, "not set up": not_set_up, "leaving": leaving})
+    for name, status in (("nobody", 404), ("broken", 500), ("not set up", 500), ("leaving", 500)):
         with pytest.raises(Refused) as refused:
             await host.open(opening(name), Pipe())
         assert refused.value.status == status

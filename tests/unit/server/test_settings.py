@@ -50,6 +50,12 @@ def test_what_the_environment_cannot_mean_is_named(name: str, value: str) -> Non
         ({"udp_ports": "50000"}, "50000-50999"),
         ({"public_url": "voice.example.com"}, "https://"),
         ({"burst": 0}, "1 or more"),
+        ({"port": 99999}, "1 to 65535"),
+        ({"port": 0}, "1 to 65535"),
+        ({"port": -1}, "1 to 65535"),
+        ({"audiosocket": "127.0.0.1:99999"}, "127.0.0.1:9092"),
+        ({"audiosocket": "9092"}, "127.0.0.1:9092"),
+        ({"sip": "127.0.0.1:0"}, "127.0.0.1:5060"),
     ],
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, object], said: str) -> None:

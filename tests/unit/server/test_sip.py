@@ -125,7 +125,7 @@ def test_without_the_setting_nothing_listens() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"sip": "5060"}, "write it as 127.0.0.1:5060"),
+        ({"sip": "5060"}, "its port, as 127.0.0.1:5060"),
         ({"sip": "127.0.0.1:5060", "isolation": "process"}, "SIP calls run in the server's own process"),
         ({"sip_domain": "sip.example.com"}, "say where to listen as well"),
     ],

@@ -80,7 +80,7 @@ class Endpoint:
         await self._close()
 
     async def _user_agent(self, account: Any) -> Any:
-        """Make a user agent, which gets the incoming calls of its account's protocol only."""
+        """Make a user agent, which gets the calls that come by its protocol."""
         agent = await self.sip.UserAgent.create(self._runtime, account, transfer_policy="reject")
         agent.on_incoming(self._on_incoming)
         return agent
