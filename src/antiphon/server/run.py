@@ -3,14 +3,26 @@
 import asyncio
 import gc
 import logging
+import os
 import resource
 import signal
 import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
+from errno import EACCES, EADDRINUSE
 from importlib import import_module
 from importlib.util import find_spec
-from socket import socket
+from socket import (
+    AF_INET6,
+    AI_PASSIVE,
+    IPPROTO_IPV6,
+    IPV6_V6ONLY,
+    SO_REUSEADDR,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    getaddrinfo,
+    socket,
+)
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +57,7 @@ def serve(
 
     A second SIGTERM (or the first Ctrl-C) ends each call after its agent's current sentence; a third stops at
     once. The host starts, and loads its models, inside `starting`; `began` is called once the server listens.
-    Raises ConfigurationError if uvicorn is not installed, or an address or a file of the settings is of no use.
+    Raises ConfigurationError if uvicorn is not installed, or an address or a file cannot be used.
     """
     run(_serve(app, settings, starting, began))
 
@@ -70,18 +82,44 @@ async def _serve(
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a WebRTC call has a dozen sockets
     config = configured(app, settings)
+    _check_address(settings)
     server = _draining(config, admission, settings.stop_idle_after, began)
     try:
         with starting():
             await admission.start()  # before listening, so that its errors are raised to the caller
         async with answering(admission), audiosocket(admission):
             await server.serve()
-    except SystemExit:
-        raise ConfigurationError(
-            f"cannot listen on {settings.host} port {settings.port}: is it taken? Choose another with --port"
-        ) from None
+    except SystemExit:  # for a reason that `_check_address` does not know
+        raise _cannot_listen(settings, "the log says why") from None
     finally:
         await admission.close()
+
+
+def _check_address(settings: ServerSettings) -> None:
+    """Raise ConfigurationError if the port is taken or forbidden.
+
+    uvicorn would find out only after the models have been loaded, and log it as well.
+    """
+    try:
+        found = getaddrinfo(settings.host, settings.port, type=SOCK_STREAM, flags=AI_PASSIVE)
+    except (OSError, UnicodeError) as error:  # no such host, or not even a name
+        raise _cannot_listen(settings, str(error)) from error
+    for family, kind, number, _, where in found:
+        try:
+            with socket(family, kind, number) as one:
+                one.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
+                if family == AF_INET6:
+                    one.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, 1)
+                one.bind(where)
+        except OSError as error:
+            if error.errno in (EADDRINUSE, EACCES):
+                raise _cannot_listen(settings, os.strerror(error.errno)) from error
+
+
+def _cannot_listen(settings: ServerSettings, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"cannot listen on {settings.host} port {settings.port} ({why}): choose others with --host and --port"
+    )
 
 
 def configured(app: "Starlette", settings: ServerSettings) -> "Config":

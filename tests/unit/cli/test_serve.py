@@ -132,7 +132,11 @@ def test_it_says_what_loads_before_it_serves(
         assert capsys.readouterr().out.startswith("Models loaded: ")
 
     monkeypatch.setattr("antiphon.server.run.serve", serve)
-    monkeypatch.setattr("antiphon.cli.ready.fetch", lambda agent: None)
+
+    def fetch(agent: Agent) -> None:
+        """Download nothing."""
+
+    monkeypatch.setattr("antiphon.cli.ready.fetch", fetch)
     agent = Agent(
         "Be brief.", vad="local", stt=ScriptedSTT([]), llm=ScriptedLLM([]), tts=ScriptedTTS(), eot=None
     )

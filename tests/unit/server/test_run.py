@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -18,6 +19,7 @@ from antiphon.server.run import configured, serve
 from antiphon.server.settings import ServerSettings
 from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
 
+KEYS: dict[str, Any] = {"private_keys": ("sk_0123456789abcdef",)}
 AGENT = Agent("Be brief.", stt=ScriptedSTT([]), llm=ScriptedLLM([]), tts=ScriptedTTS(), vad=None, eot=None)
 
 
@@ -58,6 +60,14 @@ def refused(settings: ServerSettings, starting: list[str]) -> str:
     with pytest.raises(ConfigurationError) as caught:
         serve(app({"shop": AGENT}, settings), settings, starting=start)
     return str(caught.value)
+
+
+def test_a_taken_port_is_told_before_models_load(taken: int, caplog: pytest.LogCaptureFixture) -> None:
+    loaded: list[str] = []
+    said = refused(ServerSettings(port=taken), loaded)
+    assert f"127.0.0.1 port {taken} (Address already in use): choose others" in said
+    assert (loaded, caplog.text) == ([], "")
+    assert "cannot listen on a..b" in refused(ServerSettings(host="a..b", port=free(), **KEYS), loaded)
 
 
 def test_a_missing_file_for_tls_is_named_before_models_load(tmp_path: Path) -> None:
