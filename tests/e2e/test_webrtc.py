@@ -36,7 +36,7 @@ from antiphon.processor import Processor, SessionPort, on
 from antiphon.session import Session
 from antiphon.testing.browser import Browser, BrowserCamera
 from antiphon.transports.webrtc import IceServer, TurnServer, WebRTC, WebRTCSettings
-from antiphon.transports.webrtc.aiortc import CONNECTING, ignore_close_while_connecting
+from antiphon.transports.webrtc.aiortc import CONNECTING, watch_connecting
 
 pytestmark = pytest.mark.e2e
 
@@ -615,8 +615,10 @@ def test_a_connection_that_is_closed_while_it_is_made_complains_to_nobody() -> N
     async def main() -> None:
         closed = aiortc.RTCPeerConnection()
         setattr(closed, CONNECTING, raising(InvalidStateError("RTCIceTransport is closed")))
-        ignore_close_while_connecting(closed)
+        told: list[Exception] = []
+        watch_connecting(closed, told.append)
         await getattr(closed, CONNECTING)()
+        assert told == []
         await closed.close()
 
     def raising(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:

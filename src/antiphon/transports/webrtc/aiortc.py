@@ -44,8 +44,8 @@ __all__ = [
     "RtpReceiver",
     "bound_video",
     "hang_up",
-    "ignore_close_while_connecting",
     "replace_jitter_buffer",
+    "watch_connecting",
 ]
 
 Encoded: TypeAlias = "Packet[Stream]"
@@ -74,7 +74,7 @@ class Aiortc:
     def __init__(self, settings: WebRTCSettings, listener: EngineListener) -> None:
         self._listener = listener
         self._pc = aiortc.RTCPeerConnection(_configuration(settings))
-        ignore_close_while_connecting(self._pc)
+        watch_connecting(self._pc, self._not_connected)
         self._pc.on("connectionstatechange", self._changed)
         self._pc.on("datachannel", self._channel_made)
         self._channel: aiortc.RTCDataChannel | None = None
@@ -153,6 +153,9 @@ class Aiortc:
         width, height = frame.width & ~1, frame.height & ~1
         picture = frame.reformat(width, height, "yuv420p")
         self._listener.on_picture(picture.to_ndarray().tobytes(), width, height, source)
+
+    def _not_connected(self, error: Exception) -> None:
+        self._listener.on_disconnected(f"no connection can be made with its offer ({error or repr(error)})")
 
     def _changed(self) -> None:
         state = self._pc.connectionState
@@ -267,16 +270,20 @@ def _ignore_hang_up(sctp: aiortc.RTCSctpTransport) -> None:
     setattr(sctp, TRANSMIT, transmitted)
 
 
-def ignore_close_while_connecting(pc: aiortc.RTCPeerConnection) -> None:
-    """Suppress the error of closing while the connection is being made.
+def watch_connecting(pc: aiortc.RTCPeerConnection, failed: Callable[[Exception], object]) -> None:
+    """Call `failed` if the connection cannot be made, unless it was closed meanwhile.
 
-    It would be raised in a task that is never awaited.
+    The error would be raised in a task that is never awaited: its cause may be anything that an offer lacks.
     """
     connect = getattr(pc, CONNECTING)
 
     async def connected() -> None:
-        with contextlib.suppress(InvalidStateError):
+        try:
             await connect()
+        except InvalidStateError:
+            pass
+        except Exception as error:  # noqa: BLE001  aiortc checks little of what it is offered
+            failed(error)
 
     setattr(pc, CONNECTING, connected)
 

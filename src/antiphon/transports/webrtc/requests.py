@@ -15,6 +15,7 @@ KINDS = ("audio", "video", "application")
 BUNDLE = "a=group:BUNDLE"
 MOST_MEDIA = 8  # media sections, each of which costs a thread
 LONGEST_CANDIDATE = 1_000
+LAST_PORT = 65535
 MOST_CANDIDATES = 50  # in one request
 CANDIDATE, END_OF_CANDIDATES = "a=candidate:", "a=end-of-candidates"
 
@@ -53,6 +54,8 @@ class SdpOffer:
         if pc_id is not None and not isinstance(pc_id, str):
             raise UsageError("the pc_id must be the text from the first answer, or null")
         found = [line for line in lines if line.startswith(CANDIDATE)]
+        for line in found:
+            _check_port(line)
         kept = [line for line in found if not names_a_host(line)][:MOST_CANDIDATES]
         left_out = set(found).difference(kept)
         if left_out:
@@ -77,7 +80,8 @@ def _check_media(sdp: str) -> None:
         kind = section.split(" ")[0]
         if kind not in KINDS:
             raise UsageError(f"the offer has a section of {kind!r:.40}; known are {', '.join(KINDS)}")
-        mids += [line[6:] for line in section.split("\n") if line.startswith("a=mid:")]
+        own = [line[6:] for line in section.split("\n") if line.startswith("a=mid:")]
+        mids += own if len(own) == 1 else []
     bundled = [mid for line in head.split("\n") if line.startswith(BUNDLE) for mid in line.split()[1:]]
     if len(set(mids)) != len(sections) or not set(bundled) <= set(mids):
         raise UsageError("each section of an offer has an a=mid of its own, and a=group:BUNDLE lists those")
@@ -93,6 +97,13 @@ def names_a_host(candidate: str) -> bool:
     except ValueError:
         return True
     return False
+
+
+def _check_port(candidate: str) -> None:
+    """Checks the port, which an engine would only do when it sends to it. Raises UsageError."""
+    port = next(iter(candidate.split()[5:]), "0")
+    if not (port.isdecimal() and len(port) <= len(str(LAST_PORT)) and int(port) <= LAST_PORT):
+        raise UsageError(f"{candidate[:100]!r} is not an ICE candidate: its port is not 0 to {LAST_PORT}")
 
 
 def candidates(request: Mapping[str, Any]) -> list[IceCandidate]:
@@ -120,4 +131,5 @@ def _candidate(given: object) -> IceCandidate:
         raise UsageError("sdp_mid must be a text and sdp_mline_index a number, or null")
     if text and mid is None and index is None:
         raise UsageError("a candidate needs sdp_mid or sdp_mline_index, to say which section it is for")
+    _check_port(text)
     return IceCandidate(text, mid, index)

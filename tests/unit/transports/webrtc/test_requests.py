@@ -32,6 +32,9 @@ def test_an_offer_is_read() -> None:
         ({"sdp": SDP.replace("a=mid:1", "a=mid:0")}, "mid"),
         ({"sdp": SDP.replace("a=mid:1", "")}, "mid"),
         ({"sdp": SDP.replace("BUNDLE 0 1", "BUNDLE 7")}, "mid"),
+        ({"sdp": SDP.replace("a=mid:1", "").replace("a=mid:0", "a=mid:0\r\na=mid:1")}, "mid"),
+        ({"sdp": f"{SDP}a=candidate:1 1 udp 1 10.0.0.1 65536 typ host\r\n"}, "port"),
+        ({"sdp": f"{SDP}a=candidate:1 1 udp 1 10.0.0.1 -1 typ host\r\n"}, "port"),
         ({"type": "answer"}, "offer"),
         ({"type": None}, "offer"),
         ({"pc_id": 7}, "pc_id"),
@@ -104,6 +107,8 @@ def test_candidates_are_read() -> None:
         [{"candidate": "x", "sdp_mid": None, "sdp_mline_index": True}],
         [{"candidate": "x", "sdp_mline_index": 1.5}],
         [{"candidate": ""}] * 51,
+        [{"candidate": "candidate:1 1 udp 1 10.0.0.1 65536 typ host", "sdp_mid": "0"}],
+        [{"candidate": "candidate:1 1 udp 1 10.0.0.1 999999999999 typ host", "sdp_mid": "0"}],
     ],
 )
 def test_what_are_no_candidates_is_refused(wrong: Any) -> None:
