@@ -100,7 +100,7 @@ def names_a_host(candidate: str) -> bool:
 
 
 def _check_port(candidate: str) -> None:
-    """Checks the port, which an engine would only do when it sends to it. Raises UsageError."""
+    """Check the port, as engines do too late. Raises UsageError."""
     port = next(iter(candidate.split()[5:]), "0")
     if not (port.isdecimal() and len(port) <= len(str(LAST_PORT)) and int(port) <= LAST_PORT):
         raise UsageError(f"{candidate[:100]!r} is not an ICE candidate: its port is not 0 to {LAST_PORT}")

@@ -73,7 +73,7 @@ async def intact() -> list[str]:
     return offers
 
 
-def known(sdp: str) -> list[tuple[str, str]]:
+def known(sdp: str) -> list[tuple[str, str, bool]]:
     """Offers, each with another one for its connection, that once did harm."""
     lines = sdp.split("\r\n")
     first, second = (line for line in lines if line.startswith("a=mid:"))
@@ -81,10 +81,11 @@ def known(sdp: str) -> list[tuple[str, str]]:
     without_mid.insert(without_mid.index(first), second)
     unsigned = [line for line in lines if not line.startswith("a=fingerprint")]
     far = re.sub(r"(a=candidate:.*) \d+ typ", r"\1 70000 typ", sdp)
-    return [(sdp, "\r\n".join(wrong)) for wrong in (without_mid, unsigned)] + [(far, ""), (sdp, far)]
+    again = ["\r\n".join(without_mid), "\r\n".join(unsigned), far]
+    return [*((sdp, one, False) for one in again), (far, "", False)]
 
 
-async def answered(sdp: str, again: str, restart: bool = False) -> bool:
+async def answered(sdp: str, again: str, restart: bool) -> bool:
     """Whether an offer, and another one for its connection if it is not "", were answered."""
     line = WebRTC()
     try:
@@ -108,7 +109,7 @@ def test_damaged_offers_are_answered_or_refused(caplog: pytest.LogCaptureFixture
         asyncio.get_running_loop().set_exception_handler(lambda _, context: lost.append(context))
         offers, doors = await intact(), asyncio.Semaphore(AT_ONCE)
 
-        async def one(sdp: str, again: str, restart: bool = False) -> bool:
+        async def one(sdp: str, again: str, restart: bool) -> bool:
             async with doors:
                 return await answered(sdp, again, restart)
 
