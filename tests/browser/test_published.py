@@ -16,7 +16,7 @@ CONNECT = """async ([kind, way, server, body]) => {
     }
     const url = kind === "webrtc"
         ? { webrtcRequestParams: { endpoint: server + "/api/offer", requestData: body } }
-        : { wsUrl: server.replace("http", "ws") + "/ws" };
+        : { wsUrl: server.replace("http", "ws") + "/ws-client" };
     return await client.connect(url);
 }"""
 

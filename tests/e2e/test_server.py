@@ -244,7 +244,7 @@ def test_tls(file: Path, certificate: tuple[str, str]) -> None:
             async with httpx.AsyncClient(verify=context) as client:
                 told = (await client.post(f"{server.url}/start", json={"transport": "websocket"})).json()
             assert told["wsUrl"].startswith("wss://")
-            async with connect(f"{told['wsUrl']}?token={told['token']}&framing=json", ssl=context) as client:
+            async with connect(f"{told['wsUrl']}&framing=json", ssl=context) as client:
                 await client.send(message("client-ready", {"version": "2.1.0", "about": {"library": "t"}}))
                 await until(client, "bot-ready")
                 server.tell(signal.SIGTERM)

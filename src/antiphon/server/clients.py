@@ -83,8 +83,8 @@ class ClientRoutes:
         admission.check_room(address=admission.keys.limited_address(request))
         token = admission.openings.mint(opening)
         if wanted.transport == "websocket":
-            # exactly these two fields: the published client rejects unknown ones
-            return answer({"wsUrl": admission.url(request, "/ws", socket=True), "token": token})
+            # this field only, with the token in it: published clients reject unknown fields, 1.6 even `token`
+            return answer({"wsUrl": admission.url(request, f"/ws?token={token}", socket=True)})
         settings = webrtc_settings(admission.settings)
         wants_ice = wanted.enableDefaultIceServers and settings.servers()
         ice = {"iceConfig": settings.ice_config()} if wants_ice else {}
@@ -124,7 +124,7 @@ class ClientRoutes:
         return answer({"status": "success"})
 
     async def socket(self, websocket: PendingWebSocket) -> None:
-        """WS /ws: run a session over a websocket, with or without a token of /start."""
+        """WS /ws, /ws-client: run a session over a websocket, with or without a token of /start."""
         asked = websocket.query_params.get("framing", "auto")
         if asked not in get_args(MessageFraming):
             raise Refused(400, "framing is protobuf, json or auto")
@@ -187,4 +187,4 @@ def routes(admission: Admission) -> list[BaseRoute]:
             Route(f"{home}/api/offer", clients.candidates, methods=["PATCH"]),
             SocketRoute(f"{home}/ws", clients.socket),
         ]
-    return found
+    return [*found, SocketRoute("/ws-client", clients.socket)]  # the default path of other RTVI clients

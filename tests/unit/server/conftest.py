@@ -27,6 +27,11 @@ class Server:
         """A websocket at a path, to be entered."""
         return self.client.websocket_connect(f"ws://localhost:7860{path}", headers=headers)
 
+    def start_socket(self, **headers: str) -> str:
+        """The path of a websocket that /start has prepared."""
+        told = self.client.post("/start", json={"transport": "websocket"}, headers=headers).json()
+        return told["wsUrl"].removeprefix("ws://localhost:7860")
+
     def come_from(self, address: str) -> None:
         """Let what the client asks from now on come from another address."""
         self.client._transport.client = (address, 50000)  # pyright: ignore

@@ -149,7 +149,7 @@ def test_a_token_lets_one_in_once(serve: Serve) -> None:
 
 def test_a_token_is_for_its_own_transport(serve: Serve) -> None:
     server = serve()
-    token = server.client.post("/start", json={"transport": "websocket"}).json()["token"]
+    token = server.start_socket().removeprefix("/ws?token=")
     assert server.client.post(f"/sessions/{token}/api/offer", json=OFFER).status_code == 403
     with pytest.raises(WebSocketDenialResponse), server.socket(f"/phone/twilio/{token}"):
         pass
@@ -208,7 +208,7 @@ def test_a_thousand_half_open_offers(serve: Serve) -> None:
 def test_one_address_cannot_take_all_lines(serve: Serve) -> None:
     server = serve(**KEYS, capacity=8, address="203.0.113.7")
     bearer = {"authorization": f"Bearer {PUBLIC}"}
-    token = server.client.post("/start", json={"transport": "websocket"}, headers=bearer).json()["token"]
+    path = server.start_socket(**bearer)
     with server.socket("/ws", **bearer), server.socket("/ws", **bearer):
         for refused in (
             server.client.post("/start", json={}, headers=bearer),
@@ -216,8 +216,8 @@ def test_one_address_cannot_take_all_lines(serve: Serve) -> None:
         ):
             assert (refused.status_code, set(refused.json())) == (429, {"detail", "info"})
             assert int(refused.headers["retry-after"]) > 0
-        for path in ("/ws", f"/ws?token={token}"):
-            with pytest.raises(WebSocketDenialResponse) as denied, server.socket(path, **bearer):
+        for joined in ("/ws", path):
+            with pytest.raises(WebSocketDenialResponse) as denied, server.socket(joined, **bearer):
                 pass
             assert denied.value.status_code == 429
         with server.socket("/ws", authorization=f"Bearer {PRIVATE}"):
@@ -226,7 +226,7 @@ def test_one_address_cannot_take_all_lines(serve: Serve) -> None:
         with server.socket("/ws", **bearer):
             pass
         server.come_from("203.0.113.7")
-    with server.socket(f"/ws?token={token}"):  # a line is free again, and the token was not used up
+    with server.socket(path):  # a line is free again, and the token was not used up
         assert len(server.admission.address_share) == 1
     assert len(server.admission.address_share) == 0
 
@@ -347,6 +347,6 @@ def test_framings_are_those_that_there_are(serve: Serve, framing: str) -> None:
 def test_headers_cannot_be_split(serve: Serve) -> None:
     server = serve()
     answer = server.client.post("/start", json={"transport": "websocket"}, headers={"host": "localhost:1"})
-    assert answer.json()["wsUrl"] == "ws://localhost:1/ws"
+    assert answer.json()["wsUrl"].startswith("ws://localhost:1/ws?token=")
     refused = server.client.post("/start", json={}, headers={"host": "localhost/evil?x=#y"})
     assert refused.status_code in (200, 403)

@@ -13,12 +13,13 @@ Serve = Callable[..., Any]
 OFFER = {"sdp": "v=0", "type": "offer", "pc_id": None, "restart_pc": False}
 
 
-def test_start_of_a_websocket_is_answered_with_two_fields_only(serve: Serve) -> None:
+def test_start_of_a_websocket_is_answered_with_one_field_only(serve: Serve) -> None:
     server = serve()
     told = server.client.post("/start", json={"transport": "websocket", "body": {"name": "Ada"}}).json()
-    assert set(told) == {"wsUrl", "token"}
-    assert told["wsUrl"] == "ws://localhost:7860/ws"
-    with server.socket(f"/ws?token={told['token']}") as socket:
+    assert set(told) == {"wsUrl"}
+    path = told["wsUrl"].removeprefix("ws://localhost:7860")
+    assert path.startswith("/ws?token=")
+    with server.socket(path) as socket:
         socket.send_bytes(b"hello")
         assert socket.receive_bytes() == b"hello"
         socket.send_text("hello")
@@ -74,6 +75,14 @@ def test_a_socket_may_come_directly(serve: Serve) -> None:
     assert (opening.agent, opening.framing) == ("other", "json")
 
 
+def test_the_default_path_of_other_clients_is_served(serve: Serve) -> None:
+    server = serve()
+    with server.socket("/ws-client?agent=other") as socket:
+        socket.send_bytes(b"hello")
+        assert socket.receive_bytes() == b"hello"
+    assert server.host.opened[0].opening.agent == "other"
+
+
 def test_a_connection_is_forgotten_with_its_session(serve: Serve) -> None:
     server = serve()
     answer = server.client.post("/api/offer", json=OFFER).json()
@@ -107,7 +116,7 @@ def test_an_agent_that_is_not_there_is_not_found(serve: Serve, agent: str) -> No
 
 def test_no_more_sessions_than_there_is_room_for(serve: Serve) -> None:
     server = serve(room=1)
-    token = server.client.post("/start", json={"transport": "websocket"}).json()["token"]
+    path = server.start_socket()
     with server.socket("/ws"):
         for full in (
             server.client.post("/start", json={}),
@@ -115,9 +124,9 @@ def test_no_more_sessions_than_there_is_room_for(serve: Serve) -> None:
         ):
             assert full.status_code == 429
             assert int(full.headers["retry-after"]) > 0
-        with pytest.raises(WebSocketDenialResponse) as refused, server.socket(f"/ws?token={token}"):
+        with pytest.raises(WebSocketDenialResponse) as refused, server.socket(path):
             pass
         assert refused.value.status_code == 429
         assert server.client.get("/ready").status_code == 503
-    with server.socket(f"/ws?token={token}"):  # the token was not used up by the refusal
+    with server.socket(path):  # the token was not used up by the refusal
         assert server.host.running == 1

@@ -48,8 +48,7 @@ def test_only_a_bearer_shows_a_key(serve: Serve) -> None:
 
 def test_who_joins_needs_the_token_alone(serve: Serve) -> None:
     server = serve(**KEYS)
-    told = server.client.post("/start", json={"transport": "websocket"}, headers=bearer(PUBLIC)).json()
-    with server.socket(f"/ws?token={told['token']}") as socket:
+    with server.socket(server.start_socket(**bearer(PUBLIC))) as socket:
         socket.send_text("hello")
         assert socket.receive_text() == "hello"
     with pytest.raises(WebSocketDenialResponse) as refused, server.socket("/ws"):
