@@ -156,7 +156,9 @@ class Room:
 @asynccontextmanager
 async def talking(engine: str, **options: Any) -> AsyncGenerator[tuple[Room, Browser]]:
     """A room and a browser that are connected."""
-    theirs = {name: options.pop(name) for name in ("screen", "trickle", "servers") if name in options}
+    theirs = {
+        name: options.pop(name) for name in ("screen", "trickle", "servers", "codec") if name in options
+    }
     relay = {"relay_only": True} if options.get("relay_only") else {}
     room = Room(engine, **options)
     browser = room.browser(**theirs, **relay)
@@ -213,6 +215,34 @@ def test_the_agent_hears_the_user_and_the_user_the_agent(engine: str) -> None:
             assert pitch(bytes(room.ears.pcm), 16000) == pytest.approx(440, abs=4)
             assert pitch(bytes(browser.heard), 16000) == pytest.approx(880, abs=4)
             assert {frame.sample_rate for frame in room.ears.frames} == {16000}
+
+    run(main())
+
+
+@Engines
+@pytest.mark.parametrize("codec", ["G722", "PCMU", "PCMA"])
+def test_a_client_may_speak_a_telephones_codec(engine: str, codec: str) -> None:
+    async def main() -> None:
+        async with talking(engine, codec=codec) as (room, browser):
+            assert codec in browser.answer and "opus" not in browser.answer
+            browser.microphone.say(tone(440, 1.0, 48000))
+            room.mouth.speak(tone(880, 1.0, 24000))
+            await until(lambda: len(room.ears.pcm) > 32000 * 1.6 and len(browser.heard) > 32000 * 1.6)
+            assert pitch(bytes(room.ears.pcm), 16000) == pytest.approx(440, abs=4)
+            assert pitch(bytes(browser.heard), 16000) == pytest.approx(880, abs=4)
+            spoken = sum(len(frame.pcm) / 32000 for frame in room.ears.frames if loud(frame.pcm))
+            assert spoken == pytest.approx(1.0, abs=0.1)
+
+    run(main())
+
+
+def test_what_a_loop_is_too_late_for_is_dropped_and_counted() -> None:
+    async def main() -> None:
+        async with talking("wrtc") as (room, _):
+            engine: Any = room.line._link._connection.engine  # pyright: ignore
+            assert engine.dropped == 0
+            time.sleep(2.5)  # noqa: ASYNC251  the loop stands still
+            await until(lambda: engine.dropped)
 
     run(main())
 

@@ -124,7 +124,7 @@ class ClientRoutes:
         return answer({"status": "success"})
 
     async def socket(self, websocket: PendingWebSocket) -> None:
-        """WS /ws, /ws-client: run a session over a websocket, with or without a token of /start."""
+        """WS /ws and /ws-client: run a session, with or without a token of /start."""
         asked = websocket.query_params.get("framing", "auto")
         if asked not in get_args(MessageFraming):
             raise Refused(400, "framing is protobuf, json or auto")

@@ -16,8 +16,8 @@ import aiortc
 from aiortc.mediastreams import MediaStreamError
 from av import Packet, VideoFrame
 
-from ..audio import opus
-from ..transports.webrtc.aiortc import SILENCE, RtpReceiver, hang_up, replace_jitter_buffer
+from ..transports.webrtc.aiortc import RtpReceiver, capability, hang_up, replace_jitter_buffer
+from ..transports.webrtc.codecs import CODECS, OPUS, AudioCodec
 
 if TYPE_CHECKING:
     from av.stream import Stream
@@ -36,6 +36,7 @@ class Browser:
 
     `offer` and `candidates` are called with the bodies of the requests and return those of the responses.
     `heard` is the audio that it received, mono 16-bit at 16 kHz; `seen` the pictures, `messages` the texts.
+    It offers one audio `codec`: "opus", "G722", "PCMU" or "PCMA".
     """
 
     def __init__(
@@ -47,13 +48,15 @@ class Browser:
         relay_only: bool = False,
         screen: bool = False,
         trickle: bool = True,
+        codec: str = "opus",
     ) -> None:
         self._offer, self._candidates = offer, candidates
         self._configuration = _configuration(servers or {}, relay_only)
         self._trickle = trickle
         self._tasks: list[asyncio.Task[None]] = []
         self.pc_id: str | None = None
-        self.microphone = BrowserMicrophone()
+        self._codec = next(one for one in CODECS if one.name == codec)
+        self.microphone = BrowserMicrophone(self._codec)
         self.camera = BrowserCamera()
         self.screen = BrowserCamera() if screen else None
         self.heard = bytearray()
@@ -66,7 +69,10 @@ class Browser:
         self.pc = pc = aiortc.RTCPeerConnection(self._configuration)
         self.open = asyncio.Event()
         voice = pc.addTransceiver(self.microphone, "sendrecv")
-        replace_jitter_buffer(voice.receiver, RtpReceiver(lambda pcm, skipped: self.heard.extend(pcm)))
+        voice.setCodecPreferences([capability(self._codec)])
+        received = RtpReceiver(lambda pcm, skipped: self.heard.extend(pcm))
+        received.use(self._codec)
+        replace_jitter_buffer(voice.receiver, received)
         pc.addTransceiver(self.camera, "sendrecv")
         if self.screen is not None:
             pc.addTransceiver(self.screen, "sendonly")
@@ -147,19 +153,22 @@ class BrowserMicrophone(aiortc.MediaStreamTrack):
 
     kind = "audio"
 
-    def __init__(self) -> None:
+    def __init__(self, codec: AudioCodec = OPUS) -> None:
         super().__init__()
+        self.codec = codec
         self.muted = False
         self.spoken: list[float] = []
         """The loop's times at which the first sample of each `say` was sent."""
         self._unsent: deque[tuple[bytes, bool]] = deque()  # pieces; True for the first of a `say`
-        self._encode = opus.OpusEncoder(HZ)
+        self._encode = codec.encoder(HZ, 32000)
+        if codec is not OPUS:
+            self._encode(bytes(PIECE * 2))  # what it holds back at the beginning
         self._begun: float | None = None
         self._count = 0
 
     def renewed(self) -> "BrowserMicrophone":
         """Return a new track that continues with what is still to be said."""
-        new = BrowserMicrophone()
+        new = BrowserMicrophone(self.codec)
         new._unsent, new.spoken = self._unsent, self.spoken
         return new
 
@@ -184,7 +193,7 @@ class BrowserMicrophone(aiortc.MediaStreamTrack):
 
     def _next(self, begun: float) -> bytes:
         if not self._unsent:
-            return SILENCE
+            return self.codec.silence or self._encode(bytes(PIECE * 2))[0]
         piece, is_first = self._unsent.popleft()
         if is_first:
             self.spoken.append(begun)

@@ -2,33 +2,30 @@
 
 Three parts of aiortc are replaced. Incoming audio bypasses its jitter buffer, which holds 80 ms back (320
 after a loss) and wakes a thread for each packet: `Uplink` decodes in place. Outgoing audio is encoded here,
-in mono, and handed over as packets: its own encoder makes stereo at 96 kbit/s, in a thread. And its queues of
-pictures, before and after the decoder, are unbounded: ours drop pictures if the machine cannot keep up.
+in mono, and handed over as packets: its own encoder of Opus makes stereo at 96 kbit/s, in a thread. And its
+queues of pictures, before and after the decoder, are unbounded: ours drop pictures if the machine is late.
 """
 
 import asyncio
 import contextlib
-import queue
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiortc
-import numpy as np
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.sdp import candidate_from_sdp
 from av import Packet, VideoFrame
 
-from ...audio import opus
 from ...errors import ConfigurationError, UnavailableError, UsageError
-from ..capture import CaptureBuffer
-from .engine import HEARD_HZ, EngineListener, IceCandidate
+from .aiortc_pictures import PictureQueue, PictureTrack, bound_video, picture_frame, replace_private
+from .codecs import OPUS, AudioCodec, offered
+from .engine import PIECE, EngineListener, IceCandidate
 from .settings import WebRTCSettings
-from .uplink import RTP_HZ, Uplink
+from .uplink import Uplink
 
 if TYPE_CHECKING:
     from aioice import Connection
@@ -37,12 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONNECTING",
-    "SILENCE",
     "Aiortc",
-    "BoundedDecoderQueue",
-    "PictureQueue",
     "RtpReceiver",
-    "bound_video",
+    "capability",
     "hang_up",
     "replace_jitter_buffer",
     "watch_connecting",
@@ -50,17 +44,9 @@ __all__ = [
 
 Encoded: TypeAlias = "Packet[Stream]"
 
-OPUS = RTCRtpCodecCapability(mimeType="audio/opus", clockRate=RTP_HZ, channels=2)
-SILENCE = b"\xf8\xff\xfe"
-"""An Opus packet of 20 ms of silence."""
-JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"  # private to aiortc, as the next three
-DECODER_QUEUE = "_RTCRtpReceiver__decoder_queue"
-DECODER_ERROR = "_RTCRtpReceiver__decoder_error"  # an event; when set, aiortc requests a keyframe
+JITTER_BUFFER = "_RTCRtpReceiver__jitter_buffer"  # private to aiortc, as the next
 ESTIMATOR = "_RTCRtpReceiver__remote_bitrate_estimator"  # a thousand objects, useful for video only
 MOST_UNSENT = 10  # packets, 200 ms; if more wait, the network accepts none
-MOST_ENCODED = 30  # pictures that wait for the decoder: one to two seconds
-MOST_DECODED = 2  # pictures that wait for the event loop, up to 3 MB each
-VIDEO_HZ = 90000
 SHORTEST = 12  # bytes in an RTP header; no packet on the connection is shorter
 SETTLE = 0.05  # seconds in which a connection that is being made notices that it was closed
 SOURCES = ("camera", "screen")
@@ -79,7 +65,8 @@ class Aiortc:
         self._pc.on("datachannel", self._channel_made)
         self._channel: aiortc.RTCDataChannel | None = None
         self._voice = _Voice(settings)
-        self._pictures = _Pictures()
+        self._pictures = PictureTrack()
+        self._codec = OPUS
         self._heard = RtpReceiver(listener.on_audio)
         self._filtered: set[Connection] = set()
         self._sctp: aiortc.RTCSctpTransport | None = None
@@ -103,9 +90,7 @@ class Aiortc:
         Raises UsageError if the offer is invalid.
         """
         pc = self._pc
-        if not pc.getTransceivers() and "m=audio" in offer:
-            # Added before the offer is set, so that it is matched with the offer's and negotiates Opus only.
-            pc.addTransceiver(self._voice, "sendrecv").setCodecPreferences([OPUS])
+        self._choose_codec(offered(offer))
         try:
             await pc.setRemoteDescription(aiortc.RTCSessionDescription(offer, "offer"))
             self._arrange()
@@ -125,6 +110,23 @@ class Aiortc:
         except Exception as error:  # its parser may raise anything if the SDP is broken
             raise UsageError("the offer cannot be answered: its SDP is broken or incomplete") from error
         return pc.localDescription.sdp
+
+    def _choose_codec(self, codecs: list[AudioCodec]) -> None:
+        """Choose the best codec for the first audio that is offered.
+
+        It stays that of the connection. Raises UsageError if a later offer lacks it.
+        """
+        if not codecs:
+            return
+        if self._pc.getTransceivers():
+            if self._codec not in codecs:
+                raise UsageError(f"the audio of this connection is {self._codec.name}: offer that again")
+            return
+        codec = self._codec = codecs[0]
+        self._voice.use(codec)
+        self._heard.use(codec)
+        # added before the offer is set, so that it is matched with the offer's and negotiates this codec only
+        self._pc.addTransceiver(self._voice, "sendrecv").setCodecPreferences([capability(codec)])
 
     def _arrange(self) -> None:
         """Assign the offer's media sections to our tracks.
@@ -155,7 +157,9 @@ class Aiortc:
         self._listener.on_picture(picture.to_ndarray().tobytes(), width, height, source)
 
     def _not_connected(self, error: Exception) -> None:
-        self._listener.on_disconnected(f"no connection can be made with its offer ({error or repr(error)})")
+        self._listener.on_disconnected(
+            f"no connection can be made with its offer ({str(error) or repr(error)})"
+        )
 
     def _changed(self) -> None:
         state = self._pc.connectionState
@@ -194,7 +198,7 @@ class Aiortc:
 
     def send_picture(self, pixels: bytes, width: int, height: int, at: float) -> None:
         """Send a picture, unless a later one replaces it before it is sent."""
-        self._pictures.show(_picture(pixels, width, height, at))
+        self._pictures.show(picture_frame(pixels, width, height, at))
 
     def send_message(self, text: str) -> None:
         """Send a message. Raises UsageError if it is too long for the client."""
@@ -240,6 +244,11 @@ async def hang_up(pc: aiortc.RTCPeerConnection) -> None:
     if pc.sctp is not None:
         pc.sctp.remove_all_listeners()
         vars(pc.sctp).pop(TRANSMIT, None)
+
+
+def capability(codec: AudioCodec) -> RTCRtpCodecCapability:
+    """Return a codec as aiortc describes it."""
+    return RTCRtpCodecCapability(f"audio/{codec.name}", codec.rtp_hz, codec.channels)
 
 
 def _filter_short_packets(connection: "Connection") -> None:
@@ -304,7 +313,12 @@ class RtpReceiver:
 
     def __init__(self, on_audio: Callable[[bytes, int], object]) -> None:
         self.packets = 0
-        self._uplink = Uplink(opus.OpusDecoder(HEARD_HZ), on_audio)
+        self._on_audio = on_audio
+        self.use(OPUS)
+
+    def use(self, codec: AudioCodec) -> None:
+        """Decode packets of this codec."""
+        self._uplink = Uplink(codec.decoder(), self._on_audio, codec.rtp_hz)
 
     def add(self, packet: Any) -> tuple[bool, None]:
         """Pass on an RTP packet.
@@ -316,58 +330,6 @@ class RtpReceiver:
         return False, None
 
 
-class BoundedDecoderQueue(queue.Queue[Any]):
-    """A bounded replacement for the queue before aiortc's video decoder.
-
-    The decoder runs in another thread and cannot skip single pictures. If it falls behind, all waiting
-    pictures are dropped, and `on_overflow` makes aiortc request a keyframe.
-    """
-
-    def __init__(self, on_overflow: Callable[[], object]) -> None:
-        super().__init__()
-        self.dropped = 0
-        self._on_overflow = on_overflow
-
-    def _put(self, item: Any) -> None:
-        if item is not None and len(self.queue) >= MOST_ENCODED:
-            self.dropped += len(self.queue)
-            self.queue.clear()
-            self._on_overflow()
-        super()._put(item)
-
-
-class PictureQueue(CaptureBuffer[VideoFrame]):
-    """A replacement for the queue after aiortc's video decoder.
-
-    It hands the newest pictures to the event loop.
-    """
-
-    def put(self, item: VideoFrame | None) -> Coroutine[Any, Any, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Add a picture; None marks the end.
-
-        The decoder's thread calls this, and schedules the coroutine that it returns.
-        """
-        if item is not None:
-            super().put(item)
-        return _nothing()
-
-
-async def _nothing() -> None:
-    pass
-
-
-def bound_video(receiver: aiortc.RTCRtpReceiver, handle: Callable[[VideoFrame], object]) -> PictureQueue:
-    """Bound the queues of a video receiver that has not started.
-
-    Returns the queue of decoded pictures.
-    """
-    decoded = PictureQueue(asyncio.get_running_loop(), handle, MOST_DECODED)
-    error: threading.Event = _private(receiver, DECODER_ERROR)
-    _replace(receiver, DECODER_QUEUE, BoundedDecoderQueue(error.set))
-    _replace(receiver.track, "_queue", decoded)
-    return decoded
-
-
 class _Voice(aiortc.MediaStreamTrack):
     """The agent's voice, as encoded packets that aiortc sends as they are."""
 
@@ -375,20 +337,28 @@ class _Voice(aiortc.MediaStreamTrack):
 
     def __init__(self, settings: WebRTCSettings) -> None:
         super().__init__()
-        self._encode = opus.OpusEncoder(settings.sample_rate, bitrate=settings.bitrate)
+        self._settings = settings
+        self._silence = bytes(2 * int(settings.sample_rate * PIECE))
         self._packets: asyncio.Queue[Encoded | None] = asyncio.Queue()
         self._at = 0
         self._is_read = False
+        self.use(OPUS)
+
+    def use(self, codec: AudioCodec) -> None:
+        """Encode with this codec."""
+        self._codec = codec
+        self._encode = codec.encoder(self._settings.sample_rate, self._settings.bitrate)
 
     def send(self, pcm: bytes | None) -> None:
         if (
             not self._is_read
         ):  # queued packets would leave in a burst, and the client's jitter buffer would grow
             return
-        for data in [SILENCE] if pcm is None else self._encode(pcm):
+        codec = self._codec
+        for data in [codec.silence] if pcm is None and codec.silence else self._encode(pcm or self._silence):
             packet = Packet(data)
-            packet.pts, packet.time_base = self._at, Fraction(1, RTP_HZ)
-            self._at += RTP_HZ // 50
+            packet.pts, packet.time_base = self._at, Fraction(1, codec.rtp_hz)
+            self._at += int(codec.rtp_hz * PIECE)
             if self._packets.qsize() < MOST_UNSENT:
                 self._packets.put_nowait(packet)
 
@@ -404,66 +374,12 @@ class _Voice(aiortc.MediaStreamTrack):
         self._packets.put_nowait(None)
 
 
-class _Pictures(aiortc.MediaStreamTrack):
-    """The agent's pictures: only the latest is sent, and only once."""
-
-    kind = "video"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._latest: VideoFrame | None = None
-        self._available = asyncio.Event()
-
-    def show(self, picture: VideoFrame) -> None:
-        self._latest = picture
-        self._available.set()
-
-    async def recv(self) -> VideoFrame:
-        await self._available.wait()
-        picture, self._latest = self._latest, None
-        if picture is None:
-            raise MediaStreamError
-        self._available.clear()
-        return picture
-
-    def stop(self) -> None:
-        super().stop()
-        self._latest = None
-        self._available.set()
-
-
-def _picture(pixels: bytes, width: int, height: int, at: float) -> VideoFrame:
-    planes = np.frombuffer(pixels, np.uint8).reshape(height * 3 // 2, width)
-    picture = VideoFrame.from_ndarray(planes, "yuv420p")
-    picture.pts, picture.time_base = round(at * VIDEO_HZ), Fraction(1, VIDEO_HZ)
-    return picture
-
-
 def replace_jitter_buffer(receiver: aiortc.RTCRtpReceiver, heard: RtpReceiver) -> None:
     """Make a receiver pass its packets to `heard` at once.
 
     Raises ConfigurationError if this version of aiortc does not allow that.
     """
-    _replace(receiver, JITTER_BUFFER, heard)
-
-
-def _private(part: object, name: str) -> Any:
-    """Return a private attribute of an aiortc object.
-
-    Raises ConfigurationError if this version of aiortc does not have it.
-    """
-    try:
-        return getattr(part, name)
-    except AttributeError as error:
-        raise ConfigurationError(
-            f"aiortc {aiortc.__version__} differs internally from the version that this engine was written "
-            'for: pip install "antiphon[webrtc]"'
-        ) from error
-
-
-def _replace(part: object, name: str, value: object) -> None:
-    _private(part, name)
-    setattr(part, name, value)
+    replace_private(receiver, JITTER_BUFFER, heard)
 
 
 def _configuration(settings: WebRTCSettings) -> aiortc.RTCConfiguration:

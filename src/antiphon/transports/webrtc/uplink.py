@@ -11,9 +11,8 @@ from ...audio.levels import faded
 from ...errors import BadResponseError
 from .engine import HEARD_HZ
 
-__all__ = ["RTP_HZ", "Uplink"]
+__all__ = ["Decode", "Uplink"]
 
-RTP_HZ = 48000  # the RTP clock rate of Opus, whatever rate it carries (RFC 7587)
 WAIT = 2  # packets that may overtake a missing one before it is given up
 ASTRAY = 100  # a sequence number that is further off than this starts a new stream
 LONGEST_GAP = int(0.3 * HEARD_HZ)  # samples that are concealed; in a longer gap nothing was sent
@@ -33,17 +32,18 @@ class Decode(Protocol):
 
 
 class Uplink:
-    """A jitter buffer that turns Opus packets into mono 16-bit samples at HEARD_HZ.
+    """A jitter buffer that turns RTP packets into mono 16-bit samples at HEARD_HZ.
 
     Mono 16-bit samples at HEARD_HZ out, to `on_audio`, with the number of samples that were never sent before
     them: discontinuous transmission leaves a gap in the timestamps, but none in the sequence numbers.
     """
 
-    def __init__(self, decode: Decode, on_audio: Callable[[bytes, int], object]) -> None:
+    def __init__(self, decode: Decode, on_audio: Callable[[bytes, int], object], rtp_hz: int = 48000) -> None:
         self.lost = 0
         """Packets that never came, or could not be decoded."""
         self._decode = decode
         self._on_audio = on_audio
+        self._rtp_hz = rtp_hz
         self._next: int | None = None  # the expected sequence number
         self._due: int | None = None  # the expected timestamp
         self._early: dict[int, WaitingPacket] = {}  # packets after a missing one, at most WAIT + 1
@@ -88,10 +88,10 @@ class Uplink:
             self.lost += 1
             return
         gap = 0 if self._due is None else (timestamp - self._due) & 0xFFFFFFFF
-        missing = gap * HEARD_HZ // RTP_HZ if gap < 0x80000000 else 0  # or its timestamps went back
+        missing = gap * HEARD_HZ // self._rtp_hz if gap < 0x80000000 else 0  # or its timestamps went back
         concealment = self._conceal(missing)
         self._last = pcm
-        self._due = timestamp + len(pcm) // 2 * RTP_HZ // HEARD_HZ
+        self._due = timestamp + len(pcm) // 2 * self._rtp_hz // HEARD_HZ
         self._on_audio(concealment + pcm, 0 if concealment else missing)
 
     def _conceal(self, missing: int) -> bytes:

@@ -16,6 +16,7 @@ import webrtc
 from ...audio.pcm import samples
 from ...audio.resample import Resampler
 from ...errors import UsageError
+from .codecs import OPUS, offered
 from .engine import HEARD_HZ, PIECE, EngineListener, IceCandidate
 from .settings import WebRTCSettings
 
@@ -59,6 +60,11 @@ class Wrtc:
         return self._latest + self._messages
 
     @property
+    def dropped(self) -> int:
+        """The number of chunks of 10 ms of audio, and of pictures, that were dropped."""
+        return sum(reading.dropped for reading in self._readings.values())
+
+    @property
     def unsent(self) -> int:
         """Bytes of messages that wait to be sent."""
         return 0 if self._channel is None else self._channel.buffered_amount
@@ -68,14 +74,15 @@ class Wrtc:
 
         Raises UsageError if the offer is invalid.
         """
-        pc = self._pc
+        pc, codecs = self._pc, offered(offer)
         try:
             await pc.set_remote_description(webrtc.RTCSessionDescriptionInit(type="offer", sdp=offer))
             await self._arrange()
             await pc.set_local_description(await pc.create_answer())
-            await self._limit_bitrate()
+            if OPUS in codecs:  # the others have one bitrate only
+                await self._limit_bitrate()
         except (webrtc.RTCException, TypeError, ValueError) as error:
-            raise UsageError(f"the offer cannot be answered: {error}") from error
+            raise UsageError(f"the offer cannot be answered: {str(error) or repr(error)}") from error
         await self._gathered()
         assert pc.local_description is not None
         return pc.local_description.sdp
@@ -228,6 +235,11 @@ class _Reading:
         self._processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track, most))
         self._reader = self._processor.readable.get_reader()
         self._task = asyncio.create_task(self._run(handle), name=f"antiphon {track.kind}")
+
+    @property
+    def dropped(self) -> int:
+        """The number of items that the library dropped, because the event loop was late."""
+        return int(self._processor.discarded_frames)
 
     async def _run(self, handle: Callable[[Any], object]) -> None:
         while not (result := await self._reader.read()).done:

@@ -11,14 +11,13 @@ import pytest
 from antiphon.clock import LoopClock
 from antiphon.errors import ConfigurationError
 from antiphon.testing import virtual
-from antiphon.transports.webrtc.aiortc import (
+from antiphon.transports.webrtc.aiortc import RtpReceiver, replace_jitter_buffer
+from antiphon.transports.webrtc.aiortc_pictures import (
     MOST_DECODED,
     MOST_ENCODED,
     BoundedDecoderQueue,
     PictureQueue,
-    RtpReceiver,
     bound_video,
-    replace_jitter_buffer,
 )
 
 
