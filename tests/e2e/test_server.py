@@ -190,6 +190,33 @@ def test_a_second_sigterm_lets_the_agent_finish_its_sentence(file: Path) -> None
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("isolation", ["loop", "process"])
+def test_after_the_server_stood_still_the_agent_goes_on_where_it_stopped(file: Path, isolation: str) -> None:
+    async def received(client: ClientConnection, seconds: float) -> float:
+        """The seconds of the agent's voice that come within this time."""
+        heard = 0.0
+        try:
+            async with asyncio.timeout(seconds):
+                async for text in client:
+                    said = json.loads(text)
+                    if said["type"] == "bot-tts-audio":
+                        heard += len(said["data"]["audio"]) * 3 / 4 / 2 / said["data"]["sample_rate"]
+        except TimeoutError:
+            pass
+        return heard
+
+    async def main() -> None:
+        async with served(*serving(file, "--isolation", isolation)) as server, call(server) as client:
+            await until(client, "bot-started-speaking")
+            server.tell(signal.SIGSTOP)
+            await received(client, 3.0)
+            server.tell(signal.SIGCONT)
+            assert await received(client, 0.3) < 1.5, "not all that was said meanwhile"
+            assert await received(client, 8.0) > 2.5, "but later"
+
+    asyncio.run(main())
+
+
 def test_calls_go_on_for_as_long_as_is_set(file: Path) -> None:
     async def main() -> None:
         async with served(*serving(file, "--drain", "0.5")) as server, call(server) as client:

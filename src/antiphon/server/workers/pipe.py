@@ -10,6 +10,8 @@ Workers run code that is not ours, so malformed data ends the pipe instead of ra
 """
 
 import asyncio
+import os
+import select
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +28,7 @@ TEXT, BINARY, CLOSE, CONTROL = b"tbcn"
 LARGEST = 16 << 20  # bytes of a frame's content
 BEHIND = 8 << 20  # unsent bytes above which the other end counts as stuck
 HEAD = 5  # bytes before the content
+IN_FLIGHT = 4096  # bytes, which the kernel doubles, that may be on their way: 80 ms of a voice
 
 M = TypeVar("M")
 
@@ -36,6 +39,9 @@ class Pipe(asyncio.Protocol, Generic[M]):
     `on_message` is called with each control message, which `decoder` decodes; `on_wire` with the kind and
     content of each message of the wire. `gone` is done once the pipe has ended; its result is the other end's
     error, or "".
+
+    An end that `waits` blocks its process in `send` while the other end does not read: a worker stands still
+    while its server does. Otherwise playout would go on, and take for heard what is still in the pipe.
     """
 
     def __init__(
@@ -43,27 +49,36 @@ class Pipe(asyncio.Protocol, Generic[M]):
         decoder: msgspec.msgpack.Decoder[M],
         on_message: Callable[[M], object],
         on_wire: Callable[[int, bytes], object] = lambda kind, content: None,
+        *,
+        waits: bool = False,
     ) -> None:
         self.gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._decoder, self._on_message, self._on_wire = decoder, on_message, on_wire
         self._encode = msgspec.msgpack.Encoder().encode
+        self._waits = waits
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 
     async def connect(self, end: socket.socket) -> Self:
         """Start reading from this socket, which the pipe now owns."""
         end.setblocking(False)
+        if self._waits:
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, IN_FLIGHT)
         await asyncio.get_running_loop().create_unix_connection(lambda: self, sock=end)
         return self
 
     def send(self, kind: int, content: bytes) -> None:
-        """Send a frame without waiting; does nothing after the pipe's end.
+        """Send a frame; does nothing after the pipe's end.
 
-        Ends the pipe if more than BEHIND bytes are unsent.
+        If this end does not wait, more than BEHIND unsent bytes end the pipe.
         """
         if self._transport is None or self.gone.done():
             return
-        self._transport.write(b"%b%c%b" % (len(content).to_bytes(4, "big"), kind, content))
+        frame = b"%b%c%b" % (len(content).to_bytes(4, "big"), kind, content)
+        if self._waits:
+            _write(self._transport.get_extra_info("socket").fileno(), frame)
+            return
+        self._transport.write(frame)
         if self._transport.get_write_buffer_size() > BEHIND:
             self.abort("it does not read what it is sent")
 
@@ -119,6 +134,20 @@ class Pipe(asyncio.Protocol, Generic[M]):
     def _end(self, reason: str) -> None:
         if not self.gone.done():
             self.gone.set_result(reason)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write to a socket, and wait while it is full; does nothing once the other end is closed."""
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(descriptor, rest) :]
+        except BlockingIOError:
+            ready = select.poll()
+            ready.register(descriptor, select.POLLOUT)
+            ready.poll()
+        except OSError:  # the pipe notices its end when it reads
+            return
 
 
 class PipeWire:

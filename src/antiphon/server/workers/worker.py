@@ -59,7 +59,9 @@ class _Worker:
 
     async def run(self, end: socket.socket) -> None:
         """Run until the session is over or the server is gone, then exit the process."""
-        self._pipe: Pipe[Any] = Pipe[Any](msgspec.msgpack.Decoder(FromServer), self._handle, self._feed_wire)
+        self._pipe: Pipe[Any] = Pipe[Any](
+            msgspec.msgpack.Decoder(FromServer), self._handle, self._feed_wire, waits=True
+        )
         self._wire = PipeWire(self._pipe)
         self._over = asyncio.Event()
         await self._pipe.connect(end)

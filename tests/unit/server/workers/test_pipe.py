@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ from antiphon.server.workers.pipe import (
     BINARY,
     CLOSE,
     CONTROL,
+    HEAD,
+    IN_FLIGHT,
     LARGEST,
     TEXT,
     Pipe,
@@ -37,13 +40,14 @@ class Number(msgspec.Struct, tag=True):
 class End:
     """One end of a pipe and what has come out of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, waits: bool = False) -> None:
         self.control: list[Any] = []
         self.messages: list[tuple[int, bytes]] = []
         self.pipe: Pipe[Any] = Pipe[Any](
             msgspec.msgpack.Decoder(Word | Number),
             self.control.append,
             lambda kind, content: self.messages.append((kind, content)),
+            waits=waits,
         )
         ENDS.append(self)
 
@@ -71,9 +75,9 @@ async def joined() -> tuple[End, End]:
     return ends
 
 
-async def raw() -> tuple[End, socket.socket]:
+async def raw(*, waits: bool = False) -> tuple[End, socket.socket]:
     one, other = socket.socketpair()
-    end = End()
+    end = End(waits=waits)
     await end.pipe.connect(one)
     other.setblocking(False)
     return end, other
@@ -149,6 +153,45 @@ def test_an_end_that_does_not_read_is_let_go() -> None:
                 end.pipe.send(BINARY, bytes(100_000))
             assert await end.pipe.gone == "it does not read what it is sent"
             end.pipe.send(BINARY, b"after the end")
+
+    run(test())
+
+
+def test_an_end_that_waits_is_never_far_ahead_of_the_other() -> None:
+    """A server that stands still and a worker that plays on: the worker stands still as well."""
+
+    async def test() -> None:
+        end, other = await raw(waits=True)
+        wire, piece, read = PipeWire(end.pipe), bytes(1000), 0
+
+        def read_slowly() -> None:
+            nonlocal read
+            other.setblocking(True)
+            while more := other.recv(700):
+                read += len(more)
+
+        with other, ThreadPoolExecutor(1) as server:
+            reading = server.submit(read_slowly)
+            for sent in range(1, 201):
+                wire.send(piece)
+                assert sent * (HEAD + len(piece)) - read < 4 * IN_FLIGHT
+            end.pipe.close()
+            await end.pipe.gone
+            reading.result()
+            assert read == 200 * (HEAD + len(piece))
+
+    run(test())
+
+
+def test_an_end_that_waits_is_let_go_by_the_other_ones_end() -> None:
+    async def test() -> None:
+        end, other = await raw(waits=True)
+        with ThreadPoolExecutor(1) as server:
+            closing = server.submit(lambda: (other.recv(1000), other.close()))
+            end.pipe.send(BINARY, bytes(1_000_000))
+            closing.result()
+        assert await end.pipe.gone == ""
+        end.pipe.send(BINARY, b"after the end")
 
     run(test())
 
