@@ -137,7 +137,7 @@ class Pipe(asyncio.Protocol, Generic[M]):
 
 
 def _write(descriptor: int, data: bytes) -> None:
-    """Write to a socket, and wait while it is full; does nothing once the other end is closed."""
+    """Write to a socket, and wait while it is full, unless its other end is closed."""
     rest = memoryview(data)
     while rest:
         try:
