@@ -3,8 +3,8 @@
 import asyncio
 import gc
 import logging
-import resource
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from uvicorn import Config, Server
 
-__all__ = ["run", "serve"]
+__all__ = ["allow_sockets", "run", "serve"]
 
 logger = logging.getLogger("antiphon.server")
 
 KEEP_ALIVE = 15  # seconds that a connection stays open between requests
 PING_EVERY = 20.0  # seconds between pings of a websocket, and for the pong to come
 POLL_EVERY = 1.0  # seconds between checks whether the server is idle
+MACOS_FILES = 10_240  # files that macOS lets a process open, even if it states no limit
 CLOSE_WITHIN = 5  # seconds for connections to close at shutdown
 
 
@@ -53,8 +54,7 @@ def run(main: Coroutine[Any, Any, object]) -> None:
 
 async def _serve(app: "Starlette", settings: ServerSettings, began: Callable[[], object]) -> None:
     admission: Admission = app.state.admission
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a WebRTC call has a dozen sockets
+    allow_sockets()
     await admission.start()  # before listening, so that its errors are raised to the caller
     config = configured(app, settings)
     server = _draining(config, admission, settings.stop_idle_after, began)
@@ -66,6 +66,18 @@ async def _serve(app: "Starlette", settings: ServerSettings, began: Callable[[],
         raise ConfigurationError(
             f"cannot listen on {settings.host} port {settings.port}: is it taken? Choose another with --port"
         ) from None
+
+
+def allow_sockets() -> None:
+    """Raise the limit of open files as far as possible: a WebRTC call has a dozen."""
+    if sys.platform == "win32":
+        return  # has no such limit
+    import resource
+
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(most, MACOS_FILES) if sys.platform == "darwin" else most
+    if wanted > now:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def configured(app: "Starlette", settings: ServerSettings) -> "Config":

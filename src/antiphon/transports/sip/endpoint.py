@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import logging
 import socket
+import sys
 from collections.abc import AsyncGenerator
 from typing import Any, Self
 
@@ -23,6 +24,11 @@ ANYWHERE = ("0.0.0.0", "::")
 
 
 def _baresip() -> Any:
+    if sys.platform == "win32":
+        raise ConfigurationError(
+            "SIP does not work on Windows, for which its library has no package: use Linux, or a phone "
+            "provider (docs/guides/telephone.md)"
+        )
     try:
         return importlib.import_module("baresip")
     except ImportError as error:
