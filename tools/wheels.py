@@ -14,11 +14,11 @@ ROOT = Path(__file__).parents[1]
 PLATFORMS = {
     "Linux x86_64": "x86_64-manylinux_2_28",
     "Linux arm64": "aarch64-manylinux_2_28",
-    "macOS 14 arm64": "aarch64-apple-darwin",
+    "macOS arm64": "aarch64-apple-darwin",
     "Windows x86_64": "x86_64-pc-windows-msvc",
 }
 PYTHONS = ("3.11", "3.13")
-OLDEST_MACOS = "14.0"
+OLDEST_MACOS = {"sip": "15.0"}  # else 14.0
 
 
 def resolve(
@@ -31,7 +31,7 @@ def resolve(
     return subprocess.run(
         [*command, "--constraint", "-"] if pins else command,
         cwd=ROOT,
-        env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": OLDEST_MACOS},
+        env={**os.environ, "MACOSX_DEPLOYMENT_TARGET": OLDEST_MACOS.get(extra, "14.0")},
         input=pins,
         capture_output=True,
         text=True,

@@ -288,8 +288,8 @@ def departure(session: SessionPort, part: Processor, kind: type, after: Route) -
 def _paced(session: SessionPort, part: Processor, hop: Hop) -> Hop:
     """Warn if a part after playout makes audio faster than it can be heard."""
     playout = session.playout
-    if playout is None or part is playout or playout in part.downstream:
-        return hop  # playout paces it, or is itself the part that does
+    if playout is None or playout in part.downstream | {part}:
+        return hop
     since, sent, warned = 0.0, 0.0, False
 
     def watched(frame: AgentAudio) -> None:
