@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 CLIENTS := clients/node_modules/.package-lock.json
 NODE   := PATH="$$PATH:$(abspath $(BIN))"
 
-.PHONY: demo test check clients fix bench bench-peers docs clean
+.PHONY: demo test check clients fix bench bench-peers wheels clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Antiphon needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11.") if sys.version_info < (3, 11) else None'
@@ -26,6 +26,8 @@ check: $(READY) clients   ## format, lint, types, layers, docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
+	$(BIN)/pyright --project tools/pyright-elsewhere.json --pythonplatform Darwin
+	$(BIN)/pyright --project tools/pyright-elsewhere.json --pythonplatform Windows
 	$(BIN)/python -m pytest tests/unit/test_layers.py tests/unit/test_docs.py
 
 clients: $(CLIENTS)       ## the JavaScript clients and the page: built, typed, tested, compared with what is committed
@@ -51,6 +53,10 @@ bench: $(READY)           ## our benchmarks, each beside its target
 
 bench-peers: $(READY)     ## the same work on the peers, side by side
 	$(BIN)/python -m benchmarks --peers
+
+wheels: $(READY)         ## whether every extra installs from wheels on Linux, macOS and Windows
+	$(BIN)/python -m pip install --quiet "uv>=0.9"
+	$(BIN)/python tools/wheels.py
 
 clean:
 	rm -rf $(VENV) .peers build dist .pytest_cache .ruff_cache

@@ -113,13 +113,17 @@ class Inputs:
             self._failed(part, error)
 
     def slow(self, part: PartPort, begun: float, ended: float) -> None:
-        """Count a slow call of a part, without the time of slow calls within it."""
+        """Count a slow call of a part, without the time of slow calls within it.
+
+        The log names the user's own parts only: about those of Antiphon he can do nothing.
+        """
         own = ended - begun - sum(took for at, took in self._slow_spans if at >= begun)
         if own > 0.001:
             self._slow_spans.append((begun, own))
             self.slow_calls[part.name] += 1
             count = self.slow_calls[part.name]
-            if count >= OFTEN and count & (count - 1) == 0:
+            own_code = type(part).__module__.partition(".")[0] != __package__
+            if own_code and count >= OFTEN and count & (count - 1) == 0:
                 logger.warning(
                     "%s took %.1f ms (%d slow calls): work that waits or computes belongs in a Stage",
                     part.name,

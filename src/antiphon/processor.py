@@ -22,7 +22,7 @@ from .client import Client
 from .clock import Clock, Timer
 from .errors import ConfigurationError, UsageError
 from .flow import Frame, Signal
-from .frames import Failed
+from .frames import AgentAudio, Failed
 from .inputs import Inputs
 from .observers import Observers
 from .ports import BranchPort, PartPort, PlayoutPort
@@ -43,6 +43,7 @@ Route = Callable[[type], Hop | None]
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
+MOMENT, AT_ONCE = 0.25, 1.0  # seconds of audio that a part after playout may send in one moment
 SLOW = 0.001  # seconds that a handler may take
 
 
@@ -271,6 +272,8 @@ def departure(session: SessionPort, part: Processor, kind: type, after: Route) -
     if not issubclass(kind, Frame):
         raise UsageError(f"{part.name} pushed a {kind.__name__}; only frames and signals can be pushed")
     hop, inputs, observers = after(kind), session.inputs, session.observers
+    if kind is AgentAudio and hop is not None:
+        hop = _paced(session, part, hop)
     if not observers.sees(kind):
         return hop
 
@@ -280,6 +283,31 @@ def departure(session: SessionPort, part: Processor, kind: type, after: Route) -
             hop(frame)
 
     return seen
+
+
+def _paced(session: SessionPort, part: Processor, hop: Hop) -> Hop:
+    """Warn if a part after playout makes audio faster than it can be heard."""
+    playout = session.playout
+    if playout is None or playout in part.downstream | {part}:
+        return hop
+    since, sent, warned = 0.0, 0.0, False
+
+    def watched(frame: AgentAudio) -> None:
+        nonlocal since, sent, warned
+        if session.now > since + MOMENT:
+            since, sent = session.now, 0.0
+        sent += len(frame.pcm) / 2 / frame.sample_rate
+        if sent > playout.lead + AT_ONCE and not warned:
+            warned = True
+            logger.warning(
+                "%s pushes audio after playout, %.1f s at once: nothing paces it there, and no interruption "
+                "stops it; put the part before Playout, its audio in a reply (docs/guides/play-audio.md)",
+                part.name,
+                sent,
+            )
+        hop(frame)
+
+    return watched
 
 
 def guarded(session: SessionPort, part: Processor, handler: Hop) -> Hop:

@@ -53,6 +53,7 @@ class Endpoint:
     ]
     holds: bool = False
     cut: bool = False
+    system: bool = True
     requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -89,7 +90,7 @@ class Endpoint:
         length = int(head.split("content-length: ")[1].split("\r\n")[0])
         request = json.loads(await reader.readexactly(length))
         assert request["stream"] is True
-        assert request["messages"][0]["role"] == "system"
+        assert request["messages"][0]["role"] == "system" or not self.system
         self.requests.append(request)
         head_out = f"HTTP/1.1 {self.status} X\r\ncontent-type: text/event-stream\r\n{self.headers}"
         writer.write((head_out + "transfer-encoding: chunked\r\n\r\n").encode())
@@ -403,6 +404,23 @@ def test_endpoint_that_wants_strict_turns_gets_them_from_then_on() -> None:
             for _ in range(2):
                 assert TextDelta("Hi") in [item async for item in service.generate(GREETED)]
         assert len(endpoint.requests) == 3
+
+    asyncio.run(ask())
+
+
+def test_endpoint_without_the_role_system_gets_its_text_from_the_user() -> None:
+    def template(request: dict[str, Any]) -> list[str]:
+        if request["messages"][0]["role"] == "system":
+            return ['data: {"error": {"message": "System role not supported", "code": 400}}\n\n']
+        return [chunk(content="Hi"), END]
+
+    async def ask() -> None:
+        endpoint = Endpoint(body=template, system=False)
+        async with endpoint.service() as service:
+            for _ in range(2):
+                assert TextDelta("Hi") in [item async for item in service.generate(GREETED)]
+        assert len(endpoint.requests) == 3
+        assert endpoint.requests[-1]["messages"][0] == {"role": "user", "content": "Be brief."}
 
     asyncio.run(ask())
 

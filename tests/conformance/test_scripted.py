@@ -1,9 +1,7 @@
 """The scripted services keep what their ports promise, and the suites notice services that do not."""
 
 import asyncio
-import runpy
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +12,6 @@ from antiphon.testing import (
     ScriptedSTT,
     ScriptedTTS,
     check_eot,
-    check_llm,
     check_stt,
     check_transport,
     check_tts,
@@ -36,11 +33,6 @@ class Constant(ScriptedSTT):
             else:
                 yield Recognized("hello" if size else "", item.final)
                 size = 0 if item.final else size
-
-
-def test_the_parrot_of_the_guide_conforms() -> None:
-    parrot = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "parrot.py"))
-    run_virtual(check_llm(parrot["Parrot"], tools=False))
 
 
 def test_scripted_services_conform() -> None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import wraps
+from itertools import count
 from typing import Any
 
 import pytest
@@ -562,6 +563,20 @@ async def test_slow_part_is_counted_and_named_not_those_around_it(
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         "Slow took 4.0 ms (8 slow calls)"
     ]
+
+
+@virtual
+async def test_slow_parts_of_antiphon_are_counted_and_not_named(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = count()
+    monkeypatch.setattr("antiphon.processor.perf_counter", lambda: float(next(times)))
+    caplog.set_level(logging.WARNING, "antiphon.session")
+    async with Session([Tap(lambda _: None, UserText), Sink()]) as session:
+        for _ in range(10):
+            session.send(UserText("x"))
+        assert session.inputs.slow_calls["Tap"] == 10
+    assert [record.getMessage().split(" ")[0] for record in caplog.records] == ["Sink"]  # this file's own
 
 
 @virtual

@@ -4,6 +4,7 @@ import importlib
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,13 +15,15 @@ import typer
 from ..models import CATALOGUE, Store
 from ..transports.terminal import PORTAUDIO, SoundDevice
 from ..version import __version__
-from .ready import EXTRAS, models
+from .ready import ABSENT, EXTRAS, models
 from .show import console, reports_errors, table
 
 __all__ = ["Finding", "doctor", "examine"]
 
 NEEDED = ("", "local")  # the extras that a local conversation needs
 CORES, MEMORY_GB = 2, 3  # below these, a local conversation is too slow
+
+SYSTEMS = {"linux": "Linux", "darwin": "macOS", "win32": "Windows"}
 
 FindingState = Literal["ok", "missing", "optional"]
 
@@ -56,18 +59,30 @@ def examine(store: Store | None = None) -> Iterator[Finding]:
     """Run all checks and yield their results, in the order to fix them."""
     store = store or Store.here()
     yield Finding("Python", "ok", f"{platform.python_version()}, antiphon {__version__}")
+    yield _system()
     for extra, packages in EXTRAS.items():
         for package, module in packages.items():
             yield _package(extra, package, module)
     yield from _models(store)
     yield from _folder(store)
     yield _cores()
-    yield _memory()
+    yield from _memory()
     yield from _sound()
+
+
+def _system() -> Finding:
+    """Tell what is known of this system, as the README does."""
+    here = f"{SYSTEMS.get(sys.platform, sys.platform)} {platform.machine()}"
+    if sys.platform == "linux":
+        return Finding("system", "ok", here)
+    lacks = "no SIP, no process per session" if sys.platform == "win32" else "no process per session"
+    return Finding("system", "optional", f"{here}: not tested; {lacks}")
 
 
 def _package(extra: str, package: str, module: str) -> Finding:
     what = f"{package} [{extra}]" if extra else package
+    if sys.platform in ABSENT.get(package, ()):
+        return Finding(what, "optional", f"has no package for {SYSTEMS[sys.platform]}")
     state: FindingState = "missing" if extra in NEEDED else "optional"
     fix = f'pip install "antiphon[{extra}]"' if extra else "pip install antiphon"
     try:
@@ -115,17 +130,20 @@ def _folder(store: Store) -> Iterator[Finding]:
 
 
 def _cores() -> Finding:
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     if count < CORES:
         return Finding("processor", "optional", f"{count} core", f"with {CORES} cores answers come sooner")
     return Finding("processor", "ok", f"{count} cores")
 
 
-def _memory() -> Finding:
+def _memory() -> Iterator[Finding]:
+    if sys.platform == "win32":
+        return  # which Python's library cannot ask for it
     gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     if gb < MEMORY_GB:
-        return Finding("memory", "optional", f"{gb:.1f} GB", f"the models need {MEMORY_GB} GB")
-    return Finding("memory", "ok", f"{gb:.0f} GB")
+        yield Finding("memory", "optional", f"{gb:.1f} GB", f"the models need {MEMORY_GB} GB")
+    else:
+        yield Finding("memory", "ok", f"{gb:.0f} GB")
 
 
 def _sound() -> Iterator[Finding]:

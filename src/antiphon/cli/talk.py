@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +28,7 @@ NoBargeIn = Annotated[
     typer.Option("--no-barge-in", help="Do not listen while the agent speaks, for use with a loudspeaker."),
 ]
 
+READ_SIZE = 1 << 16  # bytes
 HEADPHONES = "Use headphones, or the agent hears itself; with a loudspeaker, use --no-barge-in."
 
 
@@ -181,19 +184,26 @@ async def lines(source: int) -> AsyncGenerator[str, None]:
     """Yield the lines of a terminal, a pipe or a file as they arrive."""
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[bytes] = asyncio.Queue()
-    read = lambda: arrived.put_nowait(os.read(source, 65536))  # noqa: E731
+
+    def read() -> None:
+        arrived.put_nowait(os.read(source, READ_SIZE))
+
+    def read_all() -> None:
+        with suppress(RuntimeError):  # the conversation ended first, and the loop with it
+            more = b"..."
+            while more:
+                more = os.read(source, READ_SIZE)
+                loop.call_soon_threadsafe(arrived.put_nowait, more)
+
     try:
         loop.add_reader(source, read)
         watched = True
-    except PermissionError:  # a file: it cannot be watched, and is always ready
+    except (PermissionError, NotImplementedError):  # a file; or anything on Windows
+        threading.Thread(target=read_all, name="antiphon typing", daemon=True).start()
         watched = False
     rest = b""
     try:
-        while True:
-            if not watched:
-                read()
-            if not (more := await arrived.get()):
-                break
+        while more := await arrived.get():
             *whole, rest = (rest + more).split(b"\n")
             for line in whole:
                 yield line.decode(errors="replace")

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import re
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,7 @@ logger = logging.getLogger("antiphon.conversation")
 
 FILLER_AFTER = 0.8  # seconds that tools may run in silence before a filler is said
 PACE_WITHIN = 0.5  # seconds after the turn that an answer waits for an asynchronous response timing
+ENDED = re.compile(r"[.!?…。！？][\"'”’)\]]*\s*$")  # the end of a sentence
 ROUNDS = 8  # generations with tool calls in one reply, at most
 
 
@@ -232,8 +234,9 @@ class Conversation(Stage):
         if calls and len(current.generations) >= ROUNDS:
             logger.warning("the model called tools %d times in one reply; further calls are dropped", ROUNDS)
             calls = ()
-        if signal.failed and self.apology and not reply.text[current.unspoken_from :].strip():
-            self.push(Text(reply.number, self.apology, reply.write(self.apology)))
+        if signal.failed and self.apology and not ENDED.search(said := reply.text[current.unspoken_from :]):
+            sorry = f" {self.apology}" if said and not said[-1].isspace() else self.apology
+            self.push(Text(reply.number, sorry, reply.write(sorry)))
         current.generations.append(Generation(len(reply.text), calls))
         current.complete = not calls
         if calls and reply.text:

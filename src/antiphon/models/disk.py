@@ -1,17 +1,20 @@
-"""Disk operations of the model store: free space, errors, moves, hashes."""
+"""Disk operations of the model store: free space, errors, locks, moves, hashes."""
 
 import errno
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from ..errors import ConfigurationError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+_TAKEN = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}  # on Windows a lock is waited for at most ten seconds
 _ELSEWHERE = (
     "Free some, or set ANTIPHON_MODELS to a folder on another disk. "
     "What was downloaded is kept, and the next pull goes on from there"
@@ -50,9 +53,33 @@ def writing(folder: Path) -> Generator[None]:
         raise ConfigurationError(message) from error
 
 
+def take_lock(file: IO[str], *, wait: bool) -> bool:
+    """Lock a file until it is closed, and return whether it could be locked.
+
+    False if another process has locked it; with `wait`, wait for that one instead.
+    """
+    while True:
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+            if not wait:
+                return False
+        else:
+            return True
+
+
 def keep(part: Path, to: Path) -> None:
     """Move a finished file to its place, atomically even if the machine crashes."""
-    with part.open("rb") as file:
+    with part.open("rb+") as file:  # Windows flushes only what may be written
         os.fsync(file.fileno())
     part.replace(to)
 

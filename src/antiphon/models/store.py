@@ -6,7 +6,6 @@ FOLDER/.pulling/whisper-base.lock     held by the process that downloads the mod
 FOLDER/.pulling/whisper-base/         incomplete files, which the next download resumes
 """
 
-import fcntl
 import logging
 import os
 import shutil
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..errors import BadResponseError, ConfigurationError, TheyErred, UnavailableError
 from .catalogue import CATALOGUE, File, Model, Web, Wheels, named
-from .disk import digest, free_bytes, keep, room, size_of, writing
+from .disk import digest, free_bytes, keep, room, size_of, take_lock, writing
 from .progress import Progress, Tell, shown
 
 if TYPE_CHECKING:
@@ -159,11 +158,9 @@ class Store:
             work.parent.mkdir(parents=True, exist_ok=True)
             lock = work.with_name(f"{model.name}.lock").open("a")
         with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not take_lock(lock, wait=False):
                 tell("waiting for another process that downloads it", 0)
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                take_lock(lock, wait=True)
             yield work
 
     def _fetch(self, model: Model, work: Path, tell: Tell) -> None:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator, Sequence
@@ -20,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ..errors import BadResponseError, TheyErred, UnavailableError
 from .catalogue import File, Wheel, Wheels
@@ -169,7 +169,8 @@ def _wheel_file(
     """
     url, sha256 = index.locate(wheel) or ("", None)
     if url.startswith("file:"):
-        yield Path(url2pathname(urlsplit(url).path))
+        path = urlsplit(url).path
+        yield Path(urllib.request.url2pathname(path))  # pyright: ignore[reportDeprecated]  on Windows alone
         return
     reason = "the index does not report its URL"
     if url:

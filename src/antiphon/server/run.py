@@ -4,9 +4,9 @@ import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
 import ssl
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from errno import EACCES, EADDRINUSE
@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from uvicorn import Config, Server
 
-__all__ = ["run", "serve"]
+__all__ = ["allow_sockets", "run", "serve"]
 
 logger = logging.getLogger("antiphon.server")
 
 KEEP_ALIVE = 15  # seconds that a connection stays open between requests
 PING_EVERY = 20.0  # seconds between pings of a websocket, and for the pong to come
 POLL_EVERY = 1.0  # seconds between checks whether the server is idle
+MACOS_FILES = 10_240  # files that macOS lets a process open, even if it states no limit
 CLOSE_WITHIN = 5  # seconds for connections to close at shutdown
 
 
@@ -79,8 +80,7 @@ async def _serve(
     began: Callable[[], object],
 ) -> None:
     admission: Admission = app.state.admission
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a WebRTC call has a dozen sockets
+    allow_sockets()
     config = configured(app, settings)
     _check_address(settings)
     server = _draining(config, admission, settings.stop_idle_after, began)
@@ -120,6 +120,18 @@ def _cannot_listen(settings: ServerSettings, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"cannot listen on {settings.host} port {settings.port} ({why}): choose others with --host and --port"
     )
+
+
+def allow_sockets() -> None:
+    """Raise the limit of open files as far as possible: a WebRTC call has a dozen."""
+    if sys.platform == "win32":
+        return  # has no such limit
+    import resource
+
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(most, MACOS_FILES) if sys.platform == "darwin" else most
+    if wanted > now:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def configured(app: "Starlette", settings: ServerSettings) -> "Config":

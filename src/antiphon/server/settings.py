@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
@@ -169,6 +170,8 @@ class ServerSettings:
                 "SIP calls run in the server's own process: use isolation loop; if other sessions need a "
                 "process each, run a second server for those"
             )
+        if self.isolation == "process" and sys.platform != "linux":
+            raise ConfigurationError('isolation="process" needs Linux: use isolation="loop"')
         if self.udp_ports and not PORTS.fullmatch(self.udp_ports):
             raise ConfigurationError(f"udp_ports is {self.udp_ports!r}: write a range such as 50000-50999")
         if bool(self.tls_cert) != bool(self.tls_key):

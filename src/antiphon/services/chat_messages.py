@@ -7,7 +7,7 @@ from typing import Any
 from ..context import AgentSaid, Attachment, Context, ToolAnswered, UserSaid
 from ..errors import UsageError
 
-__all__ = ["messages", "tools", "with_strict_turns"]
+__all__ = ["messages", "tools", "with_strict_turns", "without_system"]
 
 INTERRUPTED = " […]"  # follows what was heard of a reply that the user interrupted
 BEGINNING = "[The conversation begins.]"  # stands for the user's turn before a greeting
@@ -69,6 +69,22 @@ def with_strict_turns(chat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             turns[-1] = message | {"content": _joined(last["content"], message["content"])}
             continue
         turns.append(message)
+    return turns
+
+
+def without_system(chat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return messages in which the user's first one begins with the system's text.
+
+    Some chat templates, those of Gemma 1 and 2 among them, refuse the role "system".
+    """
+    turns: list[dict[str, Any]] = []
+    for message in chat:
+        if message["role"] == "system":
+            message = message | {"role": "user"}
+        if len(turns) == 1 and message["role"] == "user":
+            turns = [message | {"content": _joined(turns[0]["content"], message["content"])}]
+        else:
+            turns.append(message)
     return turns
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..context import Context
 from ..errors import BadResponseError, ConfigurationError, NothingSaidError, TheyErred, UnavailableError
 from ..frames import ToolCall
-from .chat_messages import messages, tools, with_strict_turns
+from .chat_messages import messages, tools, with_strict_turns, without_system
 from .event_stream import MOST, ServerEvent
 from .http_client import HttpClient, body, events, refusal
 from .ports import LanguageModel, TextDelta, TokenUsage
@@ -35,6 +35,12 @@ CLOSED_WITHIN = (
     0.1  # seconds after the last event in which the response may end, so that its connection is kept
 )
 STRICT_TURNS = re.compile(r"roles? must alternate|alternat\w+ (between )?(roles|user)", re.IGNORECASE)
+NO_SYSTEM = re.compile(
+    r"\b(system|developer)\W{0,2} (role|message|prompt|instruction)s?( is| are)? not (support|allow|enabl)ed|"
+    r"not support (the |a )?\W?(system|developer)\b|unexpected role \W?system\b|"
+    r"only user and assistant roles",
+    re.IGNORECASE,
+)
 
 
 class ChatCompletions(LanguageModel):
@@ -44,7 +50,7 @@ class ChatCompletions(LanguageModel):
     `key`, or else the environment variable `key_variable`; an endpoint without keys needs neither.
     `answer_within`: seconds that the first piece of an answer and each further one may take.
     `strict_turns`: for endpoints whose user and assistant must take turns, the user first; set by itself once
-    the endpoint says so.
+    the endpoint says so, as is what suits endpoints without the role "system".
     """
 
     def __init__(
@@ -65,6 +71,8 @@ class ChatCompletions(LanguageModel):
         self.options = options or {}
         self.answer_within = answer_within
         self.strict_turns = strict_turns
+        self.system_role = True
+        """False once the endpoint has said that it does not know the role "system"."""
         self._key = (key or (os.environ.get(key_variable) if key_variable else None) or "").strip()
         self._key_variable = key_variable
         self._http = HttpClient(vendor, extra="openai", key_name=key_variable or "the key")
@@ -94,24 +102,34 @@ class ChatCompletions(LanguageModel):
         """
         await self.open()
         while True:
-            strict, begun = self.strict_turns, False
+            begun, strict, system = False, self.strict_turns, self.system_role
             try:
-                async with aclosing(self._answer(self._request(context, strict))) as answer:
+                async with aclosing(self._answer(self._request(context))) as answer:
                     async for item in answer:
                         begun = True
                         yield item
                 return
             except TheyErred as error:
-                if strict or begun or not STRICT_TURNS.search(str(error)):
+                if not begun and not strict and STRICT_TURNS.search(str(error)):
+                    logger.info("%s wants user and assistant to take turns: from now on they do", self.vendor)
+                    self.strict_turns = True
+                elif not begun and system and NO_SYSTEM.search(str(error)):
+                    logger.info(
+                        "%s knows no role system: the user's first message holds its text", self.vendor
+                    )
+                    self.system_role = False
+                else:
                     raise
-                logger.info("%s wants user and assistant to take turns: from now on they do", self.vendor)
-                self.strict_turns = True
 
-    def _request(self, context: Context, strict: bool) -> dict[str, Any]:
+    def _request(self, context: Context) -> dict[str, Any]:
         chat = messages(context)
+        if not self.system_role:
+            chat = without_system(chat)
+        if self.strict_turns:
+            chat = with_strict_turns(chat)
         request = {
             "model": self.model,
-            "messages": with_strict_turns(chat) if strict else chat,
+            "messages": chat,
             "stream": True,
             "stream_options": {"include_usage": True},
             "tools": tools(context) or None,

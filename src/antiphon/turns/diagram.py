@@ -69,4 +69,5 @@ def renewed(page: str) -> str:
 
 if __name__ == "__main__":
     for name in sys.argv[1:]:
-        Path(name).write_text(renewed(Path(name).read_text()))
+        page = Path(name)
+        page.write_text(renewed(page.read_text("utf-8")), "utf-8")

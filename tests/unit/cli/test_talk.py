@@ -95,3 +95,14 @@ def test_without_sound_it_says_what_to_do(shop: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("antiphon.transports.terminal.sound_device", silent)
     result = CliRunner().invoke(app, ["talk", "--agent", str(shop)])
     assert (result.exit_code, result.stderr) == (2, "antiphon: no sound: --text\n")
+
+
+def test_where_nothing_can_be_watched_a_thread_reads(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(*_: object) -> None:
+        raise NotImplementedError  # as in the event loop of Windows
+
+    monkeypatch.setattr("asyncio.selector_events.BaseSelectorEventLoop.add_reader", unable)
+    talk_by_text(from_file(shop), piped(b"hello\nwhen are you open?\n"))
+    assert after_loading(capsys.readouterr().out) == TALK

@@ -515,6 +515,28 @@ async def test_failure_after_the_first_words_speaks_what_there_is() -> None:
     assert asked(talk.entries) == ["U hi", "A This much I know."]
 
 
+@pytest.mark.parametrize("half", ["The shop opens at", "It is 9.30 to 6. On Sundays", "Well,"])
+@virtual
+async def test_failure_in_the_middle_of_a_sentence_is_apologised_for(half: str) -> None:
+    async with Talk([half, UnavailableError("gone")], "Back.") as talk:
+        talk.type("hi")
+        await talk.quiet()
+        talk.type("again")
+        await talk.quiet()
+    assert asked(talk.entries) == ["U hi", f"A {half} {SORRY}", "U again", "A Back."]
+
+
+@virtual
+async def test_model_that_stalls_after_some_words_is_apologised_for() -> None:
+    async with Talk("The shop opens at nine.") as talk:
+        talk.model.each = 1000.0
+        talk.type("hi")
+        await talk.quiet()
+        assert talk.session.now < 20
+    assert asked(talk.entries) == ["U hi", f"A The {SORRY}"]
+    assert [failed.error for failed in talk.all(Failed)] == ["ServiceTimeoutError"]
+
+
 @virtual
 async def test_failure_after_a_tool_is_apologised_for() -> None:
     async with Talk(["Let me look.", call("quick")], [ValueError("a bug")], tools=TOOLS) as talk:

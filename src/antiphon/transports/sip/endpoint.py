@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import logging
 import socket
+import sys
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import Any, Self
@@ -31,6 +32,11 @@ EXTRA = (
 
 
 def _baresip() -> Any:
+    if sys.platform == "win32":
+        raise ConfigurationError(
+            "SIP does not work on Windows, for which its library has no package: use Linux, or a phone "
+            "provider (docs/guides/telephone.md)"
+        )
     try:
         return importlib.import_module("baresip")
     except ImportError as error:

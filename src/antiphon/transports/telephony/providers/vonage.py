@@ -248,7 +248,7 @@ def _token(account: Account, now: float) -> str:
         raise missing_package("cryptography", "a request to Vonage") from error
     given = account["private_key"]
     try:
-        pem = given if "-----BEGIN" in given else Path(given).read_text()
+        pem = given if "-----BEGIN" in given else Path(given).read_text("ascii")
         private = load_pem_private_key(pem.replace("\\n", "\n").encode(), None)
     except (ValueError, OSError) as error:
         raise ConfigurationError(
