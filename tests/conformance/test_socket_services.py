@@ -47,11 +47,12 @@ def client(kind: Callable[..., Any], server: VendorServer) -> Any:
     return kind(key=KEY, base_url=server.url)
 
 
-async def hear(service: SocketSTT, *items: AudioChunk | Flush, then: float = 0.0) -> list[Recognized]:
+async def hear(service: SocketSTT, *items: AudioChunk | Flush, endless: bool = False) -> list[Recognized]:
     async def audio() -> AsyncIterator[AudioChunk | Flush]:
         for item in items:
             yield item
-        await asyncio.sleep(then)
+        if endless:
+            await asyncio.get_running_loop().create_future()
 
     return [heard async for heard in service.transcribe(audio()) if isinstance(heard, Recognized)]
 
@@ -107,7 +108,7 @@ def test_a_recogniser_names_what_went_wrong(
         async with server(fault) as vendor:
             service = client(kind, vendor)
             with pytest.raises(REFUSALS[fault]):
-                await hear(service, *SPEECH, *QUIET, Flush(True), then=1.0)
+                await hear(service, *SPEECH, *QUIET, Flush(True), endless=True)
             await service.close()
 
     asyncio.run(run())

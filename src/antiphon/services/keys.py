@@ -4,27 +4,29 @@ import os
 
 from ..errors import ConfigurationError
 
-__all__ = ["Key"]
+__all__ = ["VendorKey"]
 
 
-class Key:
+class VendorKey:
     """A key that `variable` of the environment holds, unless one is given.
 
     It is read when it is first needed, so that a service can be made before the environment is complete.
+    With `variable=None` there may be none: `value` is then "".
     """
 
-    def __init__(self, vendor: str, variable: str, given: str | None = None) -> None:
+    def __init__(self, vendor: str, variable: str | None, given: str | None = None) -> None:
         self.vendor = vendor
-        self.name = variable
+        self.name = variable or "the key"
+        self._variable = variable
         self._given = given
 
     @property
     def value(self) -> str:
         """The key. Raises ConfigurationError if it is missing, or cannot be one."""
-        key = (self._given or os.environ.get(self.name) or "").strip()
-        if not key:
+        key = (self._given or (os.environ.get(self._variable) if self._variable else None) or "").strip()
+        if not key and self._variable is not None:
             raise ConfigurationError(
-                f"{self.vendor} needs a key: set {self.name} in the environment, or pass key="
+                f"{self.vendor} needs a key: set {self._variable} in the environment, or pass key="
             )
         if not key.isascii() or not key.isprintable():
             raise ConfigurationError(f"the key for {self.vendor} has characters that no key has")

@@ -1,4 +1,4 @@
-"""Audio as vendors send it: cut in the middle of a sample, perhaps behind a WAV header."""
+"""Audio as vendors send it: cut anywhere, perhaps behind a WAV header."""
 
 from ..errors import BadResponseError
 
@@ -21,7 +21,10 @@ class PcmReader:
         self._in_header = True  # True until it is known that the header is over, or that there is none
 
     def feed(self, data: bytes) -> bytes:
-        """Return the whole samples that these bytes complete. Raises BadResponseError for another format."""
+        """Return the whole samples that these bytes complete.
+
+        Raises BadResponseError for another format.
+        """
         data, self._held = self._held + data, b""
         if self._in_header:
             if len(data) < 4 or data.startswith(b"RIFF"):
@@ -36,7 +39,7 @@ class PcmReader:
         return data
 
     def _after_header(self, data: bytes) -> bytes | None:
-        """Return what follows the header of a WAV file (RFC 2361); None while it is not complete."""
+        """Return what follows a WAV header (RFC 2361); None while it is not complete."""
         at = 12
         while at + 8 <= len(data):
             kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")

@@ -1,4 +1,4 @@
-"""The codec for streaming speech to text: what a vendor's websocket says, without input or output.
+"""The codec for streaming speech to text: what a vendor's websocket says.
 
 A vendor derives from `RecognitionCodec`; its driver is in `socket_stt.py`. Transcripts come in four
 shapes, and each is told by the same three events:
@@ -48,7 +48,7 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Tentative:
-    """Words after the settled ones that may still change; they replace earlier tentative words."""
+    """Words after the settled ones that may change; they replace earlier ones."""
 
     text: str
     joint: str = " "
@@ -56,7 +56,10 @@ class Tentative:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceEnded:
-    """The vendor has decided that an utterance is over. `text` is all of it, if the vendor repeats it."""
+    """The vendor has decided that an utterance is over.
+
+    `text` is all of it, if the vendor repeats it.
+    """
 
     text: str | None = None
     language: str | None = None
@@ -64,7 +67,10 @@ class UtteranceEnded:
 
 @dataclass(frozen=True, slots=True)
 class Flushed:
-    """The answer to a flush: the words until then have come. `text` is all of them, if repeated."""
+    """The answer to a flush: the words until then have come.
+
+    `text` is all of them, if repeated.
+    """
 
     text: str | None = None
     language: str | None = None
@@ -79,7 +85,7 @@ RecognitionEvent = Ready | Settled | Tentative | UtteranceEnded | Flushed | Drai
 
 
 class RecognitionCodec:
-    """What one connection to a vendor says: messages in both directions, without input or output.
+    """What one connection to a vendor says; it opens no socket and has no clock.
 
     Each method returns the messages to send. `read` raises errors of `errors.py` for what is fatal.
     """
@@ -108,7 +114,7 @@ class RecognitionCodec:
         return (pcm,)
 
     def flush(self) -> Iterable[Message]:
-        """Ask for the words of all audio so far; nothing if the vendor only decides by itself."""
+        """Ask for the words so far; nothing if the vendor only decides by itself."""
         return ()
 
     def keep_alive(self) -> Iterable[Message]:
@@ -116,7 +122,7 @@ class RecognitionCodec:
         return ()
 
     def end(self) -> Iterable[Message]:
-        """Say that no audio will come any more; `read` yields `Drained` for the vendor's last message."""
+        """Say that no audio will come; `read` yields `Drained` for the last message."""
         return ()
 
     def read(self, message: Message) -> Iterable[RecognitionEvent]:
@@ -124,5 +130,5 @@ class RecognitionCodec:
         raise NotImplementedError
 
     def closed(self, code: int, reason: str) -> TheyErred | None:
-        """Return the error that a close code of the vendor's own stands for; None for its general meaning."""
+        """Return the error of a vendor's own close code; None for the usual meaning."""
         return None

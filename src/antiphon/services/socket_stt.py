@@ -1,4 +1,4 @@
-"""The driver for speech to text over a websocket: all vendors, one connection for each conversation.
+"""The driver for speech to text over a websocket, one for each conversation.
 
 A vendor is a `SocketSTT`, which says how to connect, and a `RecognitionCodec`, which says what to send and
 what messages mean. The codec opens no socket and has no clock. Written once, here: connecting early, waiting
@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import suppress
 
 from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
-from .keys import Key
+from .keys import VendorKey
 from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
 from .recognition_codec import (
     Drained,
@@ -40,13 +40,16 @@ RENEWAL_DUE = 0.97  # the same, if there is no pause
 
 
 class SocketSTT(SpeechToText):
-    """Speech to text over a websocket. A vendor derives from it, and adds `handshake` and `codec`."""
+    """Speech to text over a websocket.
+
+    A vendor derives from it, and adds `handshake` and `codec`.
+    """
 
     sample_rate = 16000
     segmented = False
     chunk = 0.05
 
-    def __init__(self, vendor: str, key: Key) -> None:
+    def __init__(self, vendor: str, key: VendorKey) -> None:
         self.vendor = vendor
         self.key = key
 
@@ -136,8 +139,7 @@ class _Listener:
         self._ended_at = -NEWS  # when the vendor ended an utterance last
         self._drains = True  # False for a vendor that has no last message
         self._ending: float | None = None  # by when the last words must have come
-        self._kept = deque[bytes]()  # audio of the utterance, for another connection
-        self._kept_bytes = 0
+        self._kept = _KeptAudio(service.sample_rate * 2)
 
     async def feed(self, audio: AsyncIterator[AudioChunk | Flush]) -> None:
         """Put the conversation's audio into the inbox, until it ends."""
@@ -150,27 +152,7 @@ class _Listener:
 
     async def connect(self) -> None:
         """Open a connection, and wait until it takes audio."""
-        self._connection = await self._dial(self.service.codec())
-
-    async def _dial(self, codec: RecognitionCodec) -> _Connection:
-        service = self.service
-        socket = await dial(
-            service.vendor, await service.handshake(), key_name=service.key.name, closed=codec.closed
-        )
-        try:
-            await socket.send(codec.begin())
-            async with asyncio.timeout(READY_WITHIN):
-                while codec.waits_for_ready:
-                    if any(isinstance(event, Ready) for event in codec.read(await socket.receive())):
-                        break
-        except BaseException as error:
-            await socket.close()
-            if isinstance(error, TimeoutError):
-                raise ServiceTimeoutError(
-                    f"{service.vendor} was not ready within {READY_WITHIN:g} s"
-                ) from error
-            raise
-        return _Connection(socket, codec, self._inbox)
+        self._connection = await _connected(self.service, self._inbox)
 
     async def hang_up(self) -> None:
         """Close the connection."""
@@ -193,7 +175,7 @@ class _Listener:
     async def _handle(self, item: _Input) -> list[Recognized | TurnHint]:
         match item:
             case AudioChunk(pcm):
-                self._keep(pcm)
+                self._kept.add(pcm, KEPT if self._utterance.text or self._flushes else QUIET_KEPT)
                 await self._send_audio(pcm)
             case Flush(final):
                 return await self._flush(final)
@@ -243,14 +225,6 @@ class _Listener:
             raise UnavailableError(f"{self.service.vendor} is not connected")
         return self._connection
 
-    def _keep(self, pcm: bytes) -> None:
-        """Keep the audio of the utterance, in case that another connection must hear it."""
-        self._kept.append(pcm)
-        self._kept_bytes += len(pcm)
-        seconds = KEPT if self._utterance.text or self._flushes else QUIET_KEPT
-        while self._kept and self._kept_bytes - len(self._kept[0]) >= seconds * self.service.sample_rate * 2:
-            self._kept_bytes -= len(self._kept.popleft())
-
     # From the vendor
 
     def _heard(self, event: RecognitionEvent) -> Iterable[Recognized | TurnHint]:
@@ -282,11 +256,11 @@ class _Listener:
                 pass
 
     def _news(self, text: str) -> str:
-        """Return a text without the words that were answered already, if it begins with them."""
+        """Return a text without the words at its beginning that were answered already."""
         return text.removeprefix(self._answered) if self._answered else text
 
     def _complete(self, text: str | None, language: str | None) -> None:
-        """Note that the vendor has ended its utterance, and all its words if it repeats them."""
+        """Note that the vendor has ended its utterance, and its words if repeated."""
         self._utterance.whole(None if text is None else self._news(text), language)
         self._answered = ""
 
@@ -302,7 +276,6 @@ class _Listener:
         if not self._flushes:
             self._flush_due = None
             self._kept.clear()
-            self._kept_bytes = 0
             self.over = self.over or not self._drains
         return answer
 
@@ -354,8 +327,8 @@ class _Listener:
         return after is not None and connection.sent_at - connection.heard_at > after
 
     async def _renew(self, old: _Connection) -> None:
-        """Replace a connection before the vendor closes it: the new one is ready before the old one goes."""
-        self._connection = await self._dial(self.service.codec())
+        """Replace a connection before the vendor closes it, without a gap."""
+        self._connection = await _connected(self.service, self._inbox)
         if self._utterance.text or self._flushes:
             await self._send_again()
         await old.close()
@@ -376,12 +349,32 @@ class _Listener:
     async def _send_again(self) -> None:
         """Let a new connection hear the utterance from its beginning."""
         self._utterance = _Utterance()
-        for pcm in list(self._kept):
+        for pcm in self._kept.chunks():
             await self._send_audio(pcm)
         if self._flushes:
             connection = self._open()
             self._flush_due = self._clock() + connection.codec.flush_answered_within
             await connection.socket.send(connection.codec.flush())
+
+
+async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> _Connection:
+    """Open a connection, and wait until it takes audio."""
+    codec = service.codec()
+    socket = await dial(
+        service.vendor, await service.handshake(), key_name=service.key.name, closed=codec.closed
+    )
+    try:
+        await socket.send(codec.begin())
+        async with asyncio.timeout(READY_WITHIN):
+            while codec.waits_for_ready:
+                if any(isinstance(event, Ready) for event in codec.read(await socket.receive())):
+                    break
+    except BaseException as error:
+        await socket.close()
+        if isinstance(error, TimeoutError):
+            raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
+        raise
+    return _Connection(socket, codec, inbox)
 
 
 class _Utterance:
@@ -412,3 +405,28 @@ class _Utterance:
         if text is not None:
             self._settled, self.tentative = text, ""
         self.language = language or self.language
+
+
+class _KeptAudio:
+    """The audio of the utterance, in case that another connection must hear it."""
+
+    def __init__(self, bytes_per_second: int) -> None:
+        self._rate = bytes_per_second
+        self._chunks = deque[bytes]()
+        self._size = 0
+
+    def add(self, pcm: bytes, seconds: float) -> None:
+        """Keep samples, and forget those that are older than so many seconds."""
+        self._chunks.append(pcm)
+        self._size += len(pcm)
+        while self._chunks and self._size - len(self._chunks[0]) >= seconds * self._rate:
+            self._size -= len(self._chunks.popleft())
+
+    def chunks(self) -> list[bytes]:
+        """Return what is kept, in order."""
+        return list(self._chunks)
+
+    def clear(self) -> None:
+        """Forget all: the utterance was answered."""
+        self._chunks.clear()
+        self._size = 0

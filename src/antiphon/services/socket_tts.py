@@ -1,4 +1,4 @@
-"""The driver for text to speech over websockets: all vendors, connections shared by all conversations.
+"""The driver for text to speech over websockets, shared by all conversations.
 
 A vendor is a `SocketTTS`, which says how to connect, and a `VoiceCodec`, which says what to send for a
 piece of text and what messages mean. The codec opens no socket and has no clock. Written once, here: a
@@ -14,11 +14,20 @@ from itertools import count
 from typing import ClassVar
 
 from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
-from .keys import Key
+from .keys import VendorKey
 from .pcm_reader import PcmReader
 from .ports import Speech, TextToSpeech, Word
 from .spoken_pieces import SpeakingPace, SpokenPieces
-from .voice_codec import Finished, PieceEnded, Refused, Sound, SpokenWord, VoiceCodec, VoiceEvent, VoiceReady
+from .voice_codec import (
+    Finished,
+    PieceEnded,
+    Sound,
+    SpeechRefused,
+    SpokenWord,
+    VoiceCodec,
+    VoiceEvent,
+    VoiceReady,
+)
 from .websocket_client import Handshake, Message, VendorSocket, dial, load_websockets
 
 __all__ = ["SocketTTS"]
@@ -32,13 +41,16 @@ RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection ge
 
 
 class SocketTTS(TextToSpeech):
-    """Text to speech over websockets. A vendor derives from it, and adds `handshake` and `codec`."""
+    """Text to speech over websockets.
+
+    A vendor derives from it, and adds `handshake` and `codec`.
+    """
 
     sample_rate = 24000
     silent_for: ClassVar[float] = 2.0
     """Seconds that a vendor may take for the next audio while it has text to speak."""
 
-    def __init__(self, vendor: str, key: Key) -> None:
+    def __init__(self, vendor: str, key: VendorKey) -> None:
         self.vendor = vendor
         self.key = key
         self._connections: list[_Connection] = []
@@ -58,7 +70,7 @@ class SocketTTS(TextToSpeech):
         await load_websockets(self.vendor)
 
     async def open(self) -> None:
-        """Check the key, and begin to connect, so that the first reply need not wait for it."""
+        """Check the key, and begin to connect for the first reply."""
         self.key.check()
         await self.load()
         if not self._usable() and self._warming is None:
@@ -195,8 +207,8 @@ class _Utterance:
         self._asked_at: float | None = None  # since when the vendor has text to speak and was not heard
 
     def put(self, event: VoiceEvent | BaseException | None) -> None:
-        """Add what the vendor says of it, or what went wrong; None means that it has text now."""
-        self.over = self.over or isinstance(event, Finished | Refused | BaseException)
+        """Add what the vendor says of it, or an error; None means that it has text."""
+        self.over = self.over or isinstance(event, Finished | SpeechRefused | BaseException)
         if self.cancelled_at is None:
             self._events.put_nowait(event)
 
@@ -251,7 +263,7 @@ class _Utterance:
                     self._asked_at = self._asked_at or now()
                 case BaseException():
                     raise event
-                case Refused(error):
+                case SpeechRefused(error):
                     raise error
                 case _:
                     self._asked_at = now()
@@ -322,7 +334,10 @@ class _Connection:
             await self.socket.send(messages)
 
     async def release(self, utterance: _Utterance) -> None:
-        """End an utterance. If it was cancelled, its place is free once the vendor has confirmed that."""
+        """End an utterance.
+
+        If it was cancelled, its place is free once the vendor has confirmed that.
+        """
         if self.is_closed:
             return
         if utterance.over:
@@ -372,7 +387,7 @@ class _Connection:
                 del self._utterances[utterance.context]
 
     async def _tend(self) -> None:
-        """Keep the connection open while it is used, and give up what the vendor does not confirm."""
+        """Keep the connection open, and give up what the vendor does not confirm."""
         codec = self.codec
         try:
             while True:

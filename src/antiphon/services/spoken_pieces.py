@@ -82,7 +82,7 @@ class SpokenPieces:
         yield from self._reached()
 
     def word(self, text: str, start: float, end: float | None = None) -> Iterator[Word]:
-        """Note a word that is spoken from `start` to `end`, in seconds since the first audio.
+        """Note a word spoken from `start` to `end`, in seconds since the first audio.
 
         Without `end`, a word ends when the next one begins. Yields the words whose audio has come already.
         """
@@ -102,7 +102,7 @@ class SpokenPieces:
             self._begin(self._at + 1)
 
     def finish(self) -> Iterator[Word]:
-        """Yield the last words, when the reply is over, and learn how fast the voice speaks."""
+        """Yield the last words of the reply, and learn how fast the voice speaks."""
         seconds = self._samples / self._rate
         if self._open is not None:
             self._find(*self._open, seconds)
@@ -119,7 +119,7 @@ class SpokenPieces:
             self._begin(self._at + 1)
 
     def _end_of_piece(self) -> int | None:
-        """Return the sample at which the current piece ends, if that is known or must be guessed."""
+        """Return the sample at which the current piece ends, known or guessed."""
         if self._timed:
             return next((word.start for word in self._words if word.piece > self._at), None)
         if self._marked or self._at + 1 >= len(self._pieces):

@@ -1,4 +1,4 @@
-"""Values on the wire of a vendor: reads those that it sent, of which none is believed, and writes ours."""
+"""Values on the wire of a vendor: theirs are never believed."""
 
 import json
 import math
@@ -49,7 +49,10 @@ def json_text(**values: object) -> str:
 
 
 def address(url: str, query: Mapping[str, object]) -> str:
-    """Return a URL with a query: None is left out, a list is repeated, True is written as "true"."""
+    """Return a URL with a query.
+
+    None is left out, a list is repeated, True is written as "true".
+    """
     pairs = [
         (name, str(one).lower() if isinstance(one, bool) else str(one))
         for name, value in query.items()

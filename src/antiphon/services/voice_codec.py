@@ -1,4 +1,4 @@
-"""The codec for streaming text to speech: what a vendor's websocket says, without input or output.
+"""The codec for streaming text to speech: what a vendor's websocket says.
 
 A vendor derives from `VoiceCodec`; its driver is in `socket_tts.py`. A connection speaks one utterance or
 several at once, each under the name (`context`) that the driver gives it.
@@ -14,8 +14,8 @@ from .websocket_client import Message
 __all__ = [
     "Finished",
     "PieceEnded",
-    "Refused",
     "Sound",
+    "SpeechRefused",
     "SpokenWord",
     "VoiceCodec",
     "VoiceEvent",
@@ -55,24 +55,24 @@ class PieceEnded:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The utterance is over at the vendor, because it was spoken or because it was cancelled."""
+    """The utterance is over at the vendor: it was spoken, or cancelled."""
 
     context: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class SpeechRefused:
     """The vendor will not speak an utterance; the connection is still good."""
 
     error: TheyErred
     context: str | None = None
 
 
-VoiceEvent = VoiceReady | Sound | SpokenWord | PieceEnded | Finished | Refused
+VoiceEvent = VoiceReady | Sound | SpokenWord | PieceEnded | Finished | SpeechRefused
 
 
 class VoiceCodec:
-    """What one connection to a vendor says: messages in both directions, without input or output.
+    """What one connection to a vendor says; it opens no socket and has no clock.
 
     Each method returns the messages to send. `read` raises errors of `errors.py` for what ends a connection.
     """
@@ -109,7 +109,10 @@ class VoiceCodec:
         return ()
 
     def cancel(self, context: str) -> Iterable[Message]:
-        """Stop an utterance; `read` yields Finished once it is over. Nothing if the vendor cannot."""
+        """Stop an utterance; `read` yields Finished once it is over.
+
+        Nothing if the vendor cannot.
+        """
         return ()
 
     def keep_alive(self) -> Iterable[Message]:
@@ -121,5 +124,5 @@ class VoiceCodec:
         raise NotImplementedError
 
     def closed(self, code: int, reason: str) -> TheyErred | None:
-        """Return the error that a close code of the vendor's own stands for; None for its general meaning."""
+        """Return the error of a vendor's own close code; None for the usual meaning."""
         return None

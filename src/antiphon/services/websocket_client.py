@@ -1,4 +1,4 @@
-"""A websocket to a vendor: the connection that the drivers for streaming services share.
+"""A websocket to a vendor, as the drivers for streaming services use it.
 
     socket = await dial("deepgram", Handshake(url, {"Authorization": f"Token {key}"}), key_name="THE_KEY")
     await socket.send(['{"type": "KeepAlive"}'])
@@ -95,7 +95,10 @@ class VendorSocket:
         return asyncio.get_running_loop().time() - self.opened_at
 
     async def send(self, messages: Iterable[Message]) -> None:
-        """Send messages in order. Raises TheyErred if the connection is gone or not read any more."""
+        """Send messages in order.
+
+        Raises TheyErred if the connection is gone or not read any more.
+        """
         from websockets.exceptions import ConnectionClosed
 
         try:
@@ -127,7 +130,7 @@ class VendorSocket:
             self._connection.transport.abort()
 
     def _error(self, error: "ConnectionClosed") -> TheyErred:
-        """Return the error that stands for a close frame, or for a connection that just ended."""
+        """Return the error for a close frame, or for a connection that just ended."""
         frame = error.rcvd
         if frame is None:
             return UnavailableError(f"{self.vendor} closed the connection without saying why")
@@ -149,7 +152,10 @@ CloseReader = Callable[[int, str], TheyErred | None]
 async def dial(
     vendor: str, handshake: Handshake, *, key_name: str, closed: CloseReader | None = None
 ) -> VendorSocket:
-    """Open a websocket. Raises TheyErred, or ConfigurationError for an address that is none."""
+    """Open a websocket.
+
+    Raises TheyErred, or ConfigurationError for an address that is none.
+    """
     await load_websockets(vendor)
     from websockets.asyncio.client import connect
     from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
@@ -186,7 +192,7 @@ async def dial(
 
 @cache
 def _connection_class() -> "type[ClientConnection]":
-    """Return the library's connection, with a limit to how long a vendor may take to close one.
+    """Return the library's connection, with a time limit for its end.
 
     The library waits for the end of TCP after a close frame: a vendor that never ends it would look alive.
     """

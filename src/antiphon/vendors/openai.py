@@ -8,7 +8,7 @@ https://platform.openai.com/docs
 import os
 from typing import Any
 
-from ..services.openai_compatible import ChatCompletions
+from ..services.openai_compatible import ChatCompletions, ChatEndpoint
 from ..services.ports import Vendor
 
 OFFICIAL = "https://api.openai.com/v1"
@@ -31,18 +31,15 @@ class LLM(ChatCompletions):
         strict_turns: bool = False,
         **options: Any,
     ) -> None:
-        base_url = base_url or os.environ.get("OPENAI_BASE_URL") or OFFICIAL
-        official = base_url.rstrip("/") == OFFICIAL
-        super().__init__(
-            model,
-            vendor="openai",
-            base_url=base_url,
-            key=key or os.environ.get("OPENAI_API_KEY"),
-            key_variable="OPENAI_API_KEY" if official else None,
-            options=options,
-            answer_within=answer_within,
+        base_url = (base_url or os.environ.get("OPENAI_BASE_URL") or OFFICIAL).rstrip("/")
+        endpoint = ChatEndpoint(
+            "openai",
+            base_url,
+            "OPENAI_API_KEY" if base_url == OFFICIAL else None,
             strict_turns=strict_turns,
         )
+        key = key or os.environ.get("OPENAI_API_KEY")
+        super().__init__(model, endpoint, key=key, answer_within=answer_within, options=options)
 
 
 VENDOR = Vendor(
@@ -50,6 +47,6 @@ VENDOR = Vendor(
     provides={"llm": "LLM"},
     docs="https://platform.openai.com/docs/api-reference/chat",
     env="OPENAI_API_KEY",
-    extra="openai",
+    extra="services",
     default={"llm": "gpt-4.1-mini"},
 )

@@ -1,4 +1,4 @@
-"""Servers on loopback that speak a vendor's documented protocol, and check what they are sent.
+"""Servers on loopback that speak vendors' protocols, and check what is sent.
 
     async with DeepgramListen() as server:
         await check_stt(lambda: Nova(key=KEY, base_url=server.url), LOUD, WORDS)

@@ -9,7 +9,10 @@ __all__ = ["ElevenLabsScribe", "ElevenLabsVoices"]
 
 
 class ElevenLabsScribe(VendorServer):
-    """https://elevenlabs.io/docs/api-reference/speech-to-text/v-1-speech-to-text-realtime"""
+    """Scribe.
+
+    https://elevenlabs.io/docs/api-reference/speech-to-text/v-1-speech-to-text-realtime
+    """
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path, parameters and key."""
@@ -43,7 +46,10 @@ class ElevenLabsScribe(VendorServer):
 
 
 class ElevenLabsVoices(VendorServer):
-    """https://elevenlabs.io/docs/api-reference/text-to-speech/v-1-text-to-speech-voice-id-multi-stream-input"""
+    """Voices.
+
+    https://elevenlabs.io/docs/api-reference/text-to-speech/v-1-text-to-speech-voice-id-multi-stream-input
+    """
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path, parameters and key."""
@@ -53,7 +59,7 @@ class ElevenLabsVoices(VendorServer):
         self.sample_rate = int(query["output_format"].removeprefix("pcm_"))
 
     async def talk(self, connection: Connection) -> None:
-        """Speak what is flushed, with times of characters; a context that is closed is confirmed."""
+        """Speak what is flushed, with times of characters."""
         waiting: dict[str, str] = {}
         async for message in connection:
             match message:

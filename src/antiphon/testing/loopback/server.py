@@ -1,4 +1,4 @@
-"""What all servers on loopback share: connections, faults, and a rule for what is heard and spoken."""
+"""What all servers on loopback share: connections, faults, rules for speech."""
 
 import json
 from collections.abc import AsyncIterator, Mapping

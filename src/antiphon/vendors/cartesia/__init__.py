@@ -12,4 +12,5 @@ VENDOR = Vendor(
     env="CARTESIA_API_KEY",
     extra="services",
     default={"stt": "ink-2", "tts": "sonic-3"},
+    options={"tts": "voice", "stt": "language"},
 )

@@ -5,7 +5,7 @@ https://docs.cartesia.ai/api-reference/stt
 
 from collections.abc import Iterable
 
-from ...services.keys import Key
+from ...services.keys import VendorKey
 from ...services.ports import TurnHint
 from ...services.recognition_codec import (
     Drained,
@@ -26,7 +26,10 @@ __all__ = ["STT"]
 
 
 class STT(SocketSTT):
-    """Ink. `turns=True` lets it detect turns by itself; else words are asked for at the end of speech."""
+    """Ink.
+
+    `turns=True` lets it detect turns by itself; else words are asked for at the end of speech.
+    """
 
     chunk = 0.1
 
@@ -40,7 +43,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.cartesia.ai",
         **options: object,
     ) -> None:
-        super().__init__("cartesia", Key("cartesia", "CARTESIA_API_KEY", key))
+        super().__init__("cartesia", VendorKey("cartesia", "CARTESIA_API_KEY", key))
         self._turns = turns
         path = "/stt/turns/websocket" if turns else "/stt/websocket"
         query = {"model": model, "encoding": "pcm_s16le", "sample_rate": self.sample_rate,
@@ -55,7 +58,7 @@ class STT(SocketSTT):
 
 
 class InkCodec(RecognitionCodec):
-    """What a connection says that is asked for words: deltas, and commands in plain text."""
+    """A connection that is asked for words: deltas, and commands in plain text."""
 
     def flush(self) -> Iterable[Message]:
         return ("finalize",)
@@ -83,7 +86,7 @@ class InkCodec(RecognitionCodec):
 
 
 class TurnsCodec(RecognitionCodec):
-    """What a connection says that detects turns: all words of the turn each time."""
+    """A connection that detects turns: all words of the turn each time."""
 
     waits_for_ready = True
 

@@ -6,7 +6,7 @@ https://docs.cartesia.ai/api-reference/tts/websocket
 from collections.abc import Iterable
 from typing import Any
 
-from ...services.keys import Key
+from ...services.keys import VendorKey
 from ...services.socket_tts import SocketTTS
 from ...services.vendor_values import (
     address,
@@ -18,7 +18,7 @@ from ...services.vendor_values import (
     number,
     string,
 )
-from ...services.voice_codec import Finished, Refused, Sound, SpokenWord, VoiceCodec, VoiceEvent
+from ...services.voice_codec import Finished, Sound, SpeechRefused, SpokenWord, VoiceCodec, VoiceEvent
 from ...services.websocket_client import Handshake, Message
 from .wire import VERSION, error
 
@@ -28,7 +28,10 @@ KATIE = "f786b574-daa5-4673-aa0c-cbe3e8534c02"
 
 
 class TTS(SocketTTS):
-    """Sonic. `voice` is the id of a voice; `speed` is 0.6 to 1.5, `emotion` a word of the vendor's list."""
+    """Sonic.
+
+    `voice` is the id of a voice; `speed` is 0.6 to 1.5, `emotion` a word of the vendor's list.
+    """
 
     def __init__(
         self,
@@ -42,7 +45,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.cartesia.ai",
         **options: object,
     ) -> None:
-        super().__init__("cartesia", Key("cartesia", "CARTESIA_API_KEY", key))
+        super().__init__("cartesia", VendorKey("cartesia", "CARTESIA_API_KEY", key))
         self._url = address(f"{base_url}/tts/websocket", {"cartesia_version": VERSION})
         manner = {
             name: value for name, value in (("speed", speed), ("emotion", emotion)) if value is not None
@@ -65,7 +68,7 @@ class TTS(SocketTTS):
 
 
 class SonicCodec(VoiceCodec):
-    """What a connection says: several utterances at once, each a context."""
+    """A connection: several utterances at once, each a context."""
 
     contexts = 10
     unused_for = 280.0  # the vendor closes after 300
@@ -101,7 +104,7 @@ class SonicCodec(VoiceCodec):
             case "done":
                 yield Finished(context)
             case "error" if context is not None:
-                yield Refused(error(told), context)
+                yield SpeechRefused(error(told), context)
             case "error":
                 raise error(told)
             case _:

@@ -1,4 +1,4 @@
-"""What all of Cartesia's connections share: the version of the protocol, and errors."""
+"""What Cartesia's connections share: the protocol's version, and errors."""
 
 from typing import Any
 

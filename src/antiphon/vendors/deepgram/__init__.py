@@ -1,4 +1,4 @@
-"""Deepgram: speech to text with Nova, or with Flux, which detects turns by itself; text to speech with Aura.
+"""Deepgram: speech to text with Nova or Flux, text to speech with Aura.
 
 https://developers.deepgram.com/reference
 """
@@ -12,4 +12,5 @@ VENDOR = Vendor(
     env="DEEPGRAM_API_KEY",
     extra="services",
     default={"stt": "nova-3", "tts": "aura-2-thalia-en"},
+    options={"stt": "language"},
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...errors import TheyErred, UnavailableError
-from ...services.keys import Key
+from ...services.keys import VendorKey
 from ...services.ports import TurnHint
 from ...services.recognition_codec import (
     Drained,
@@ -34,7 +34,7 @@ def STT(model: str = "nova-3", **settings: Any) -> "Nova | Flux":  # noqa: N802 
 
 class _Deepgram(SocketSTT):
     def __init__(self, path: str, query: dict[str, object], key: str | None, base_url: str) -> None:
-        super().__init__("deepgram", Key("deepgram", "DEEPGRAM_API_KEY", key))
+        super().__init__("deepgram", VendorKey("deepgram", "DEEPGRAM_API_KEY", key))
         self._url = address(
             base_url + path, query | {"encoding": "linear16", "sample_rate": self.sample_rate}
         )
@@ -69,7 +69,7 @@ class Nova(_Deepgram):
 
 
 class NovaCodec(RecognitionCodec):
-    """What a connection to Nova says."""
+    """A connection to Nova."""
 
     keep_alive_every = 4.0
     mute_after = 5.0
@@ -108,7 +108,7 @@ class NovaCodec(RecognitionCodec):
 
 
 class Flux(_Deepgram):
-    """Flux: all words of the turn each time, and its own judgement of when the turn is over.
+    """Flux: all words of the turn each time, and its own judgement of its end.
 
     `eager`: the probability at which an answer may be begun early; None never asks for it. `certain`: the
     probability at which the turn is over. `languages` are hints for the multilingual model.
@@ -137,7 +137,7 @@ class Flux(_Deepgram):
 
 
 class FluxCodec(RecognitionCodec):
-    """What a connection to Flux says."""
+    """A connection to Flux."""
 
     waits_for_ready = True
     mute_after = 5.0

@@ -5,7 +5,7 @@ https://developers.deepgram.com/reference/text-to-speech/speak-streaming
 
 from collections.abc import Iterable
 
-from ...services.keys import Key
+from ...services.keys import VendorKey
 from ...services.socket_tts import SocketTTS
 from ...services.vendor_values import address, json_object, json_text
 from ...services.voice_codec import Finished, Sound, VoiceCodec, VoiceEvent
@@ -28,7 +28,7 @@ class TTS(SocketTTS):
         key: str | None = None,
         base_url: str = "wss://api.deepgram.com",
     ) -> None:
-        super().__init__("deepgram", Key("deepgram", "DEEPGRAM_API_KEY", key))
+        super().__init__("deepgram", VendorKey("deepgram", "DEEPGRAM_API_KEY", key))
         self.sample_rate = sample_rate
         query = {"model": model, "encoding": "linear16", "sample_rate": sample_rate, "speed": speed}
         self._url = address(f"{base_url}/v1/speak", query)
@@ -41,7 +41,7 @@ class TTS(SocketTTS):
 
 
 class AuraCodec(VoiceCodec):
-    """What a connection to Aura says: one utterance at a time, audio in binary messages."""
+    """A connection to Aura: one utterance at a time, audio in binary messages."""
 
     lasts = 3600.0
 

@@ -12,4 +12,5 @@ VENDOR = Vendor(
     env="ELEVENLABS_API_KEY",
     extra="services",
     default={"stt": "scribe_v2_realtime", "tts": "eleven_flash_v2_5"},
+    options={"tts": "voice", "stt": "language"},
 )

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 
 from ...errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
-from ...services.keys import Key
+from ...services.keys import VendorKey
 from ...services.recognition_codec import Flushed, Ready, RecognitionCodec, RecognitionEvent, Tentative
 from ...services.socket_stt import SocketSTT
 from ...services.vendor_values import (
@@ -49,7 +49,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.elevenlabs.io",
         **options: object,
     ) -> None:
-        super().__init__("elevenlabs", Key("elevenlabs", "ELEVENLABS_API_KEY", key))
+        super().__init__("elevenlabs", VendorKey("elevenlabs", "ELEVENLABS_API_KEY", key))
         query = {"model_id": model, "audio_format": f"pcm_{self.sample_rate}", "commit_strategy": "manual",
                  "language_code": language}  # fmt: skip
         self._url = address(f"{base_url}/v1/speech-to-text/realtime", query | options)
@@ -62,7 +62,7 @@ class STT(SocketSTT):
 
 
 class ScribeCodec(RecognitionCodec):
-    """What a connection says: cumulative words, settled by a commit."""
+    """A connection: cumulative words, settled by a commit."""
 
     waits_for_ready = True
     keep_alive_every = 10.0

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...errors import BadResponseError, RateLimitError, TheyErred
-from ...services.keys import Key
+from ...services.keys import VendorKey
 from ...services.socket_tts import SocketTTS
 from ...services.vendor_values import (
     address,
@@ -45,7 +45,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.elevenlabs.io",
         **options: object,
     ) -> None:
-        super().__init__("elevenlabs", Key("elevenlabs", "ELEVENLABS_API_KEY", key))
+        super().__init__("elevenlabs", VendorKey("elevenlabs", "ELEVENLABS_API_KEY", key))
         query = {"model_id": model, "output_format": f"pcm_{self.sample_rate}", "language_code": language,
                  "auto_mode": True, "sync_alignment": True, "inactivity_timeout": 180}  # fmt: skip
         self._url = address(f"{base_url}/v1/text-to-speech/{voice}/multi-stream-input", query | options)
@@ -59,7 +59,7 @@ class TTS(SocketTTS):
 
 
 class VoicesCodec(VoiceCodec):
-    """What a connection says: up to five utterances at once, each a context, with times of characters."""
+    """A connection: up to five utterances at once, with times of characters."""
 
     contexts = 5
     unused_for = 170.0  # the vendor closes after 180
@@ -103,7 +103,10 @@ SAMPLE_RATE = SocketTTS.sample_rate
 
 
 class _Alignment:
-    """Times of characters, collected into words. Those of a message count from its own audio."""
+    """Times of characters, collected into words.
+
+    Those of a message count from its own audio.
+    """
 
     def __init__(self) -> None:
         self.seconds = 0.0
