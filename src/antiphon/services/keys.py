@@ -4,7 +4,7 @@ import os
 
 from ..errors import ConfigurationError
 
-__all__ = ["VendorKey"]
+__all__ = ["VendorKey", "filled_in"]
 
 
 class VendorKey:
@@ -35,3 +35,16 @@ class VendorKey:
     def check(self) -> None:
         """Raise ConfigurationError if the key is missing."""
         _ = self.value
+
+
+def filled_in(vendor: str, url: str) -> str:
+    """Return an address, with names in braces replaced from the environment.
+
+    Raises ConfigurationError, which names it, if one is missing.
+    """
+    try:
+        return url.format_map(os.environ).rstrip("/")
+    except KeyError as error:
+        raise ConfigurationError(
+            f"{vendor} needs an address: set {error.args[0]} in the environment"
+        ) from error

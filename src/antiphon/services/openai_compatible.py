@@ -5,7 +5,6 @@ endpoints that "speak OpenAI" send differs, and is read leniently where its mean
 """
 
 import logging
-import os
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from .chat_messages import messages, tools, with_strict_turns
 from .event_stream import ServerEvent
 from .http_client import refusal
 from .http_llm import AnswerCodec, HttpLLM, HttpRequest
-from .keys import VendorKey
+from .keys import VendorKey, filled_in
 from .ports import TextDelta, TokenUsage
 from .streams import closing
 from .tool_call_fragments import ToolCallFragments
@@ -57,12 +56,7 @@ class ChatEndpoint:
 
     def url(self) -> str:
         """Return the address. Raises ConfigurationError if a variable in it is missing."""
-        try:
-            return self.base_url.format_map(os.environ).rstrip("/")
-        except KeyError as error:
-            raise ConfigurationError(
-                f"{self.vendor} needs an address: set {error.args[0]} in the environment"
-            ) from error
+        return filled_in(self.vendor, self.base_url)
 
     def fields_for(self, model: str) -> dict[str, Any]:
         """Return the fields that requests to this model have."""

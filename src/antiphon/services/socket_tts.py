@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from itertools import count
-from typing import ClassVar
 
 from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
 from .keys import VendorKey
@@ -47,7 +46,7 @@ class SocketTTS(TextToSpeech):
     """
 
     sample_rate = 24000
-    silent_for: ClassVar[float] = 2.0
+    silent_for = 2.0
     """Seconds that a vendor may take for the next audio while it has text to speak."""
 
     def __init__(self, vendor: str, key: VendorKey) -> None:

@@ -2,26 +2,34 @@
 
 `create("llm", "openai/gpt-4.1-mini")` imports the module `openai` of this folder, or the one that an
 installed package has registered as the entry point `openai` of the group "antiphon.vendors", and makes the
-service that its `VENDOR` record names. A vendor that is just another endpoint for chat completions is a row
-of `_chat_endpoints.py`.
+service that its `VENDOR` record names. A vendor that is just another endpoint like OpenAI's is a row of
+`_chat_endpoints.py` or `_speech_endpoints.py`; both may add to what a module provides.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
+from itertools import chain
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
 from ..services.ports import CLEANING, PORTS, Vendor
 
+if TYPE_CHECKING:
+    from ..services.http_stt import TranscriptionEndpoint
+    from ..services.openai_compatible import ChatEndpoint
+    from ..services.openai_speech import SpeechEndpoint
+
 __all__ = ["available", "create", "is_resident", "record"]
 
 GROUP = "antiphon.vendors"
+OPTIONS = {"tts": "voice", "stt": "language"}  # what a row's model may have behind a colon
+ROW = "a row"  # provides a port by a row of a table, in place of a class
 WORDS = {name: port.words for name, port in {**PORTS, "cleaning": CLEANING}.items()}
 
 
@@ -31,7 +39,7 @@ def create(port: str, spec: str) -> Any:
     What stands behind the colon is the voice of a text to speech, or the language of a speech to text.
     Raises ConfigurationError if there is no such name, or if the vendor lacks what it needs.
     """
-    name, _, model = spec.partition("/")
+    name, model = _parts(spec)
     vendor = record(name)
     if port not in vendor.provides:
         others = ", ".join(one.name for one in available() if port in one.provides)
@@ -39,7 +47,8 @@ def create(port: str, spec: str) -> Any:
             f"{name} provides {_listed(vendor)}, not {WORDS.get(port, port)}; for that there are: {others}"
         )
     options: dict[str, str] = {}
-    if option := (vendor.options or {}).get(port):
+    known = OPTIONS if vendor.provides.get(port) == ROW else vendor.options or {}
+    if option := known.get(port):
         model, _, value = model.partition(":")
         options = {option: value} if value else {}
     model = model or (vendor.default or {}).get(port, "")
@@ -47,12 +56,19 @@ def create(port: str, spec: str) -> Any:
     return make(model, **options) if model else make(**options)
 
 
+def _parts(spec: str) -> tuple[str, str]:
+    """Split "vendor/model:option" or "vendor:option" behind the vendor's name."""
+    name, _, model = spec.partition("/")
+    name, colon, option = name.partition(":")
+    return name, f":{option}" if colon else model
+
+
 def is_resident(port: str, spec: str) -> bool:
     """Return True if the vendor's record says that the service cannot be forked.
 
     `spec` is "vendor" or "vendor/model".
     """
-    return port in record(spec.partition("/")[0]).resident
+    return port in record(_parts(spec)[0]).resident
 
 
 def available() -> list[Vendor]:
@@ -62,21 +78,17 @@ def available() -> list[Vendor]:
 
 @cache
 def record(name: str) -> Vendor:
-    """Return the record of a vendor.
+    """Return the record of a vendor: of its module, and of rows of the tables.
 
-    Raises ConfigurationError, which names the nearest, if there is none.
+    Raises ConfigurationError, which names the nearest vendor, if there is none.
     """
     module = _module(name)
     vendor: Vendor | None = None if module is None else module.VENDOR
-    if vendor is not None and "llm" in vendor.provides:
-        return vendor
-    from ._chat_endpoints import CHAT_ENDPOINTS
-
-    row = CHAT_ENDPOINTS.get(name)
-    if row is not None:
-        vendor = vendor or Vendor(name, {}, row.docs, row.key_variable, "services", {})
-        default = {**(vendor.default or {}), "llm": row.default}
-        vendor = replace(vendor, provides={**vendor.provides, "llm": ""}, default=default)
+    for port, rows in _tables().items():
+        if (row := rows.get(name)) is not None and (vendor is None or port not in vendor.provides):
+            vendor = vendor or Vendor(name, {}, row.docs, row.key_variable, "services", {})
+            provides, default = {**vendor.provides, port: ROW}, {**(vendor.default or {}), port: row.default}
+            vendor = replace(vendor, provides=provides, default=default)
     if vendor is None:
         near = get_close_matches(name, _names(), 1)
         hint = f" Did you mean {near[0]}?" if near else ""
@@ -88,11 +100,8 @@ def record(name: str) -> Vendor:
 
 def _maker(vendor: Vendor, port: str) -> Callable[..., Any]:
     """Return what makes the service: a class of the vendor, or a row's driver."""
-    if not (place := vendor.provides[port]):
-        from ..services.openai_compatible import ChatCompletions
-        from ._chat_endpoints import CHAT_ENDPOINTS
-
-        return partial(ChatCompletions, endpoint=CHAT_ENDPOINTS[vendor.name])
+    if (place := vendor.provides[port]) == ROW:
+        return partial(_drivers()[port], endpoint=_tables()[port][vendor.name])
     home, _, name = place.rpartition(".")
     module = _module(vendor.name)
     assert module is not None, vendor
@@ -100,11 +109,29 @@ def _maker(vendor: Vendor, port: str) -> Callable[..., Any]:
 
 
 @cache
-def _names() -> frozenset[str]:
+def _tables() -> "Mapping[str, Mapping[str, ChatEndpoint | TranscriptionEndpoint | SpeechEndpoint]]":
+    """Return the rows of each port, by the name of the vendor."""
     from ._chat_endpoints import CHAT_ENDPOINTS
+    from ._speech_endpoints import SPEECH_ENDPOINTS, TRANSCRIPTION_ENDPOINTS
 
+    return {"llm": CHAT_ENDPOINTS, "stt": TRANSCRIPTION_ENDPOINTS, "tts": SPEECH_ENDPOINTS}
+
+
+def _drivers() -> Mapping[str, Callable[..., Any]]:
+    """Return the class that makes a service of a row, by its port."""
+    from ..services.http_stt import HttpSTT
+    from ..services.openai_compatible import ChatCompletions
+    from ..services.openai_speech import OpenAISpeech
+
+    return {"llm": ChatCompletions, "stt": HttpSTT, "tts": OpenAISpeech}
+
+
+@cache
+def _names() -> frozenset[str]:
     own = (found.name for found in iter_modules(__path__) if not found.name.startswith("_"))
-    return frozenset([*own, *CHAT_ENDPOINTS, *(entry.name for entry in entry_points(group=GROUP))])
+    return frozenset(
+        [*own, *chain.from_iterable(_tables().values()), *(entry.name for entry in entry_points(group=GROUP))]
+    )
 
 
 @cache
