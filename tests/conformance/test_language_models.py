@@ -16,12 +16,14 @@ from antiphon.testing.loopback import KEY, Fault
 from antiphon.testing.loopback.anthropic import AnthropicMessages
 from antiphon.testing.loopback.google import GeminiServer
 from antiphon.testing.loopback.http import HttpVendorServer
-from antiphon.vendors import anthropic
+from antiphon.testing.loopback.openai import OpenAIResponses
+from antiphon.vendors import anthropic, openai_responses
 from antiphon.vendors.google import llm as gemini
 
 MODELS: list[tuple[type[HttpLLM], type[HttpVendorServer]]] = [
     (anthropic.LLM, AnthropicMessages),
     (gemini.LLM, GeminiServer),
+    (openai_responses.LLM, OpenAIResponses),
 ]
 models = pytest.mark.parametrize(("kind", "server"), MODELS, ids=[server.__name__ for _, server in MODELS])
 

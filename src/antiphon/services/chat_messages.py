@@ -77,7 +77,8 @@ def alternating(
 ) -> list[tuple[bool, list[dict[str, Any]]]]:
     """Return turns for vendors that want user and agent to alternate, the user first.
 
-    Each turn says whether it is the agent's, and has the parts of all its entries; `parts` makes those of one.
+    Each turn says whether it is the agent's, and has the parts of all its entries. `parts` makes those of
+    one entry.
     """
     turns: list[tuple[bool, list[dict[str, Any]]]] = []
     for entry in entries:
