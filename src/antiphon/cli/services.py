@@ -1,4 +1,4 @@
-"""`antiphon services`: the vendors, what each can do, and whether it works with your key."""
+"""`antiphon services`: the vendors, and whether one works with your key."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ WITHIN = 20.0  # seconds that a check may take
 def list_services(
     port: Annotated[str | None, typer.Option(help=f"Only one kind: {', '.join(PORTS)}.")] = None,
 ) -> None:
-    """List the vendors: what each provides, by which name, and whether its key is set."""
+    """List the vendors: what each provides, and whether its key is set."""
     shown = CHECKED if port is None else (port,)
     rows = [_row(vendor) for vendor in available() if vendor.provides.keys() & set(shown)]
     table(console(), ("vendor", *CHECKED, "key"), rows)
@@ -49,7 +49,7 @@ def check(
     port: Annotated[str | None, typer.Option(help="Only this kind of service: stt, llm or tts.")] = None,
     wav: Annotated[Path | None, typer.Option(help="Speech for a speech to text.", exists=True)] = None,
 ) -> None:
-    """Make one short live call with your key, and say what works and how long it took."""
+    """Make one short live call with your key, and say what works and how fast."""
     failed = False
     for name in names:
         provided = record(vendor_of(name)).provides
