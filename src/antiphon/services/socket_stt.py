@@ -208,7 +208,7 @@ class _Listener:
             await connection.socket.send(connection.codec.audio(message))
 
     async def _send_flush(self, messages: list[Message]) -> None:
-        """Ask for the words so far: by messages, or by silence if the vendor knows none for it."""
+        """Ask for the words so far, by messages or by silence."""
         connection = self._open()
         self._flush_due = self._clock() + connection.codec.flush_answered_within
         silence = bytes(round(connection.codec.ended_by_silence * self.service.sample_rate) * 2)
@@ -394,7 +394,10 @@ async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> _Con
 
 
 def _after(answered: str, text: str) -> str:
-    """Return what a text says after words that were answered, however those are spelt by now."""
+    """Return what a text says after words that were answered.
+
+    The vendor may spell those differently by now.
+    """
     told, place = [sign for sign in answered.lower() if sign.isalnum()], 0
     for at, sign in enumerate(text):
         if place == len(told):
