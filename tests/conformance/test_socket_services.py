@@ -18,9 +18,13 @@ from antiphon.services.socket_stt import SocketSTT
 from antiphon.services.socket_tts import SocketTTS
 from antiphon.testing import check_stt, check_tts
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
+from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.soniox import SonioxTokens
+from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
+from antiphon.vendors import assemblyai, soniox, speechmatics
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import stt as listen
@@ -33,13 +37,18 @@ RECOGNISERS: list[tuple[type[SocketSTT], type[VendorServer]]] = [
     (listen.Flux, DeepgramFlux),
     (ink.STT, CartesiaInk),
     (scribe.STT, ElevenLabsScribe),
+    (assemblyai.STT, AssemblyAIUniversal),
+    (soniox.STT, SonioxTokens),
+    (speechmatics.STT, SpeechmaticsRealtime),
 ]
 VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (aura.TTS, DeepgramSpeak),
     (sonic.TTS, CartesiaSonic),
     (voice.TTS, ElevenLabsVoices),
 ]
-recognisers = pytest.mark.parametrize(("kind", "server"), RECOGNISERS, ids=lambda kind: kind.__name__)
+recognisers = pytest.mark.parametrize(
+    ("kind", "server"), RECOGNISERS, ids=[server.__name__ for _, server in RECOGNISERS]
+)
 voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=lambda kind: kind.__name__)
 
 
