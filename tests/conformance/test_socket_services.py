@@ -22,15 +22,18 @@ from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.gladia import GladiaLive
+from antiphon.testing.loopback.realtime_transcription import OpenAITranscription
 from antiphon.testing.loopback.soniox import SonioxTokens
 from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
-from antiphon.vendors import assemblyai, soniox, speechmatics
+from antiphon.vendors import assemblyai, gladia, soniox, speechmatics
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import stt as listen
 from antiphon.vendors.deepgram import tts as aura
 from antiphon.vendors.elevenlabs import stt as scribe
 from antiphon.vendors.elevenlabs import tts as voice
+from antiphon.vendors.openai import stt as transcription
 
 RECOGNISERS: list[tuple[type[SocketSTT], type[VendorServer]]] = [
     (listen.Nova, DeepgramListen),
@@ -40,6 +43,8 @@ RECOGNISERS: list[tuple[type[SocketSTT], type[VendorServer]]] = [
     (assemblyai.STT, AssemblyAIUniversal),
     (soniox.STT, SonioxTokens),
     (speechmatics.STT, SpeechmaticsRealtime),
+    (gladia.STT, GladiaLive),
+    (transcription.STT, OpenAITranscription),
 ]
 VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (aura.TTS, DeepgramSpeak),

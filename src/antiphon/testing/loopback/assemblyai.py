@@ -20,7 +20,7 @@ class AssemblyAIUniversal(VendorServer):
         assert query["format_turns"] == "true", query
 
     async def talk(self, connection: Connection) -> None:
-        """Tell words as they become final; the end of a turn twice, as its formatting comes later."""
+        """Tell words as they become final, and the end of a turn twice."""
         heard, turn = HeardAudio(), 0
         await connection.greet({"type": "Begin", "id": "1", "expires_at": 1759796682})
         async for message in connection:

@@ -173,16 +173,20 @@ class HeardAudio:
     def __init__(self) -> None:
         self.loud = False
         self.seconds = 0.0
+        self.quiet = 0.0
+        """Seconds since the last loud message."""
         self._told = 0.0
 
     def feed(self, pcm: bytes, sample_rate: int = 16000) -> None:
         """Hear samples."""
         assert len(pcm) % 2 == 0, "audio is cut in the middle of a sample"
         self.seconds += len(pcm) / 2 / sample_rate
-        self.loud = self.loud or pcm.count(0) < len(pcm) * 3 // 4
+        loud = pcm.count(0) < len(pcm) * 3 // 4
+        self.quiet = 0.0 if loud else self.quiet + len(pcm) / 2 / sample_rate
+        self.loud = self.loud or loud
 
     def due(self) -> bool:
-        """Return whether interim words should be told: if there are any, every 0.3 s of audio."""
+        """Return whether interim words should be told, as they are every 0.3 s."""
         if not self.loud or self.seconds - self._told < 0.3:
             return False
         self._told = self.seconds

@@ -8,7 +8,10 @@ __all__ = ["SonioxTokens"]
 
 
 class SonioxTokens(VendorServer):
-    """Speech to text in tokens: https://soniox.com/docs/stt/api-reference/websocket-api"""
+    """Speech to text in tokens.
+
+    https://soniox.com/docs/stt/api-reference/websocket-api
+    """
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path and key."""
@@ -17,7 +20,10 @@ class SonioxTokens(VendorServer):
         assert not query, query
 
     async def talk(self, connection: Connection) -> None:
-        """Tell tokens that may change, and final ones once; the beginning becomes final early."""
+        """Tell tokens that may change, and final ones once.
+
+        The first two become final early.
+        """
         heard, settled, setup = HeardAudio(), 0, False
         async for message in connection:
             match message:

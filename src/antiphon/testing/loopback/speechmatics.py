@@ -8,7 +8,10 @@ __all__ = ["SpeechmaticsRealtime"]
 
 
 class SpeechmaticsRealtime(VendorServer):
-    """Realtime: https://docs.speechmatics.com/api-ref/realtime-transcription-websocket"""
+    """Realtime.
+
+    https://docs.speechmatics.com/api-ref/realtime-transcription-websocket
+    """
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path and key."""
@@ -16,7 +19,7 @@ class SpeechmaticsRealtime(VendorServer):
         assert headers["authorization"] == f"Bearer {KEY}"
 
     async def talk(self, connection: Connection) -> None:
-        """Tell partial words, and at the forced end of an utterance final ones in two pieces."""
+        """Tell partial words, and at the end of an utterance final ones in two pieces."""
         heard, chunks = HeardAudio(), 0
         async for message in connection:
             match message:
