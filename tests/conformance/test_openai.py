@@ -426,7 +426,7 @@ def test_endpoint_without_the_role_system_gets_its_text_from_the_user() -> None:
 
 
 def test_key_with_blanks_around_it_is_read_and_a_strange_one_refused() -> None:
-    assert LLM(key=" secret\n")._key == "secret"  # pyright: ignore[reportPrivateUsage]
+    assert LLM(key=" secret\n").key.value == "secret"
     with pytest.raises(ConfigurationError, match="characters that no key has"):
         asyncio.run(LLM(key="gehëim").open())
 

@@ -5,35 +5,28 @@ endpoints that "speak OpenAI" send differs, and is read leniently where its mean
 """
 
 import logging
-import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..context import Context
-from ..errors import BadResponseError, ConfigurationError, NothingSaidError, TheyErred, UnavailableError
+from ..errors import BadResponseError, ConfigurationError, TheyErred, UnavailableError
 from ..frames import ToolCall
 from .chat_messages import messages, tools, with_strict_turns, without_system
-from .event_stream import MOST, ServerEvent
-from .http_client import HttpClient, body, events, refusal
-from .ports import LanguageModel, TextDelta, TokenUsage
-from .streams import has_words
+from .event_stream import ServerEvent
+from .http_client import refusal
+from .http_llm import AnswerCodec, HttpLLM, HttpRequest
+from .keys import VendorKey, filled_in
+from .ports import TextDelta, TokenUsage
+from .streams import closing
 from .tool_call_fragments import ToolCallFragments
 from .vendor_values import fields, items, json_object, plain_text, reason_in, token_count
 
-if TYPE_CHECKING:
-    import httpx
-
-__all__ = ["ChatCompletions"]
+__all__ = ["ChatCompletions", "ChatEndpoint"]
 
 logger = logging.getLogger("antiphon.services")
 
-USAGE_WITHIN = 0.5  # seconds after the answer's end in which its usage may come
-CLOSED_WITHIN = (
-    0.1  # seconds after the last event in which the response may end, so that its connection is kept
-)
 STRICT_TURNS = re.compile(r"roles? must alternate|alternat\w+ (between )?(roles|user)", re.IGNORECASE)
 NO_SYSTEM = re.compile(
     r"\b(system|developer)\W{0,2} (role|message|prompt|instruction)s?( is| are)? not (support|allow|enabl)ed|"
@@ -41,157 +34,139 @@ NO_SYSTEM = re.compile(
     r"only user and assistant roles",
     re.IGNORECASE,
 )
+UNKNOWN = {
+    "free turns": STRICT_TURNS,
+    "a system role": NO_SYSTEM,
+    **{
+        name: re.compile(rf"answered 400: .*\b{name}\b", re.DOTALL)
+        for name in ("stream_options", "reasoning_effort", "parallel_tool_calls", "thinking")
+    },
+}
+"""What an endpoint may not know, and how it says so: it is avoided from then on."""
 
 
-class ChatCompletions(LanguageModel):
-    """A language model behind an HTTP endpoint.
+@dataclass(frozen=True, slots=True)
+class ChatEndpoint:
+    """An endpoint for chat completions: what sets it apart from OpenAI's."""
 
-    An option replaces what the driver would send under that name; None leaves the field out. The key is
-    `key`, or else the environment variable `key_variable`; an endpoint without keys needs neither.
+    vendor: str
+    base_url: str
+    """Names in braces are variables of the environment: "https://{AZURE_OPENAI_RESOURCE}.openai.azure.com"."""
+    key_variable: str | None
+    """The environment variable with the key; None for an endpoint that needs none."""
+    default: str = ""
+    """The model that is used if only the vendor is named."""
+    docs: str = ""
+    key_header: str = "Authorization"
+    key_prefix: str = "Bearer "
+    sends_usage: bool = True
+    """False if it does not know `stream_options`."""
+    strict_turns: bool = False
+    """True if user and assistant must take turns, the user first. Found out by itself otherwise."""
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    """Fields of the request by what a model's name contains; those of "" are for all models. They turn
+    reasoning off where that is possible, since it delays the first word."""
+
+    def url(self) -> str:
+        """Return the address. Raises ConfigurationError if a variable in it is missing."""
+        return filled_in(self.vendor, self.base_url)
+
+    def fields_for(self, model: str) -> dict[str, Any]:
+        """Return the fields that requests to this model have."""
+        return {
+            name: value for part, more in self.fields.items() if part in model for name, value in more.items()
+        }
+
+
+class ChatCompletions(HttpLLM):
+    """A language model behind an endpoint for chat completions.
+
+    An option replaces what the driver would send under that name; None leaves the field out.
     `answer_within`: seconds that the first piece of an answer and each further one may take.
-    `strict_turns`: for endpoints whose user and assistant must take turns, the user first; set by itself once
-    the endpoint says so, as is what suits endpoints without the role "system".
     """
 
     def __init__(
         self,
         model: str,
+        endpoint: ChatEndpoint,
         *,
-        vendor: str,
-        base_url: str,
         key: str | None = None,
-        key_variable: str | None = None,
-        options: dict[str, Any] | None = None,
         answer_within: float = 30.0,
-        strict_turns: bool = False,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.model = model
-        self.vendor = vendor
-        self.base_url = base_url.rstrip("/")
-        self.options = options or {}
-        self.answer_within = answer_within
-        self.strict_turns = strict_turns
-        self.system_role = True
-        """False once the endpoint has said that it does not know the role "system"."""
-        self._key = (key or (os.environ.get(key_variable) if key_variable else None) or "").strip()
-        self._key_variable = key_variable
-        self._http = HttpClient(vendor, extra="openai", key_name=key_variable or "the key")
-
-    async def load(self) -> None:
-        """Import the HTTP library and read the system's certificates."""
-        await self._http.load()
-
-    async def open(self) -> None:
-        """Check that there is a key and that httpx is installed."""
-        if not self._key and self._key_variable is not None:
-            raise ConfigurationError(
-                f"{self.vendor} needs a key: set {self._key_variable} in the environment, or pass key="
-            )
-        if not self._key.isascii():
-            raise ConfigurationError(f"the key for {self.vendor} has characters that no key has")
-        await self._http.open()
-
-    async def close(self) -> None:
-        """Leave the shared connections."""
-        await self._http.close()
+        super().__init__(
+            endpoint.vendor,
+            VendorKey(endpoint.vendor, endpoint.key_variable, key),
+            answer_within=answer_within,
+        )
+        self.model = model or endpoint.default
+        if not self.model:
+            raise ConfigurationError(f"{endpoint.vendor} needs a model: write {endpoint.vendor}/MODEL")
+        self.endpoint = endpoint
+        self.options = dict(options or {})
+        self._fields = endpoint.fields_for(self.model)
+        self.avoided: set[str] = set() if endpoint.sends_usage else {"stream_options"}
+        """What the endpoint does not know, by the names in `UNKNOWN`."""
+        if endpoint.strict_turns:
+            self.avoided.add("free turns")
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Yield the model's answer to the conversation so far.
 
-        Closing the iterator closes the connection, so that the vendor stops generating.
+        Closing the iterator closes the connection, so that the vendor stops generating. A request that is
+        refused for something that not every endpoint knows is sent again without it.
         """
-        await self.open()
         while True:
-            begun, strict, system = False, self.strict_turns, self.system_role
+            begun, avoided = False, frozenset(self.avoided)
             try:
-                async with aclosing(self._answer(self._request(context))) as answer:
+                async with closing(super().generate(context)) as answer:
                     async for item in answer:
                         begun = True
                         yield item
                 return
             except TheyErred as error:
-                if not begun and not strict and STRICT_TURNS.search(str(error)):
-                    logger.info("%s wants user and assistant to take turns: from now on they do", self.vendor)
-                    self.strict_turns = True
-                elif not begun and system and NO_SYSTEM.search(str(error)):
-                    logger.info(
-                        "%s knows no role system: the user's first message holds its text", self.vendor
-                    )
-                    self.system_role = False
-                else:
+                unknown = {what for what, told in UNKNOWN.items() if told.search(str(error))}
+                unknown -= avoided | self.options.keys()
+                if begun or not unknown:
                     raise
+                logger.info("%s does not know %s: avoided from now on", self.vendor, ", ".join(unknown))
+                self.avoided |= unknown
 
-    def _request(self, context: Context) -> dict[str, Any]:
+    def request(self, context: Context) -> HttpRequest:
+        """Return the request: what the driver sends, replaced by the options."""
         chat = messages(context)
-        if not self.system_role:
+        if "a system role" in self.avoided:
             chat = without_system(chat)
-        if self.strict_turns:
+        if "free turns" in self.avoided:
             chat = with_strict_turns(chat)
-        request = {
+        request: dict[str, Any] = {
             "model": self.model,
             "messages": chat,
             "stream": True,
             "stream_options": {"include_usage": True},
             "tools": tools(context) or None,
-        } | self.options
-        return {name: value for name, value in request.items() if value is not None}
+        } | self._fields
+        request = {name: value for name, value in request.items() if name not in self.avoided}
+        sent = {name: value for name, value in (request | self.options).items() if value is not None}
+        endpoint, key = self.endpoint, self.key.value
+        headers = {endpoint.key_header: endpoint.key_prefix + key} if key else {}
+        return HttpRequest(f"{endpoint.url()}/chat/completions", sent, headers)
 
-    async def _answer(self, request: dict[str, Any]) -> AsyncGenerator[TextDelta | ToolCall | TokenUsage]:
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        answer = _Answer(self.vendor)
-        url = f"{self.base_url}/chat/completions"
-        async with (
-            self._http.stream(
-                "POST", url, json=request, headers=headers, within=self.answer_within
-            ) as response,
-            aclosing(_events(response, answer)) as received,
-        ):
-            async for event in received:
-                for item in answer.read(event):
-                    yield item
-        if not answer.ended:
-            raise UnavailableError(f"{self.vendor} closed the connection in the middle of an answer")
-        if answer.usage is not None:
-            yield answer.usage
-        if not answer.said:
-            raise NothingSaidError(f"{self.vendor} ended its answer without a word ({answer.why_silent})")
+    def answer(self) -> AnswerCodec:
+        """Return the reader of a new answer."""
+        return _ChatAnswer(self.vendor)
 
 
-async def _events(response: "httpx.Response", answer: "_Answer") -> AsyncGenerator[ServerEvent]:
-    """Yield the events of a response.
-
-    A response that is not streamed, as some gateways answer, is a single event.
-    """
-    if "json" in response.headers.get("content-type", ""):
-        yield ServerEvent((await body(response, MOST)).decode(errors="replace"))
-        return
-    async with aclosing(events(response, answer.patience)) as received:
-        async for event in received:
-            yield event
-
-
-@dataclass(slots=True)
-class _Answer:
+class _ChatAnswer(AnswerCodec):
     """The state of a streamed answer that is being read."""
 
-    vendor: str
-    usage: TokenUsage | None = None
-    """The last one that came: some endpoints send it in every chunk."""
-    said: bool = False
-    """True once there was a word or a tool call."""
-    ended: bool = False
-    """True once the vendor said that nothing comes any more but usage."""
-    closed: bool = False
-    """True after the last event."""
-    finish: str = ""
-    reasoned: bool = False
-    unread: str = ""
-    """The last chunk that has nothing in it that a chunk has."""
-    _calls: ToolCallFragments = field(default_factory=ToolCallFragments)
-
-    def patience(self) -> float | None:
-        """Seconds to wait for the next piece; None while the answer goes on."""
-        return CLOSED_WITHIN if self.closed else USAGE_WITHIN if self.ended else None
+    def __init__(self, vendor: str) -> None:
+        super().__init__(vendor)
+        self.finish = ""
+        self.reasoned = False
+        self.unread = ""
+        """The last chunk that has nothing in it that a chunk has."""
+        self._calls = ToolCallFragments()
 
     @property
     def why_silent(self) -> str:
@@ -231,8 +206,7 @@ class _Answer:
         self.reasoned |= bool(delta.get("reasoning_content") or delta.get("reasoning"))
         # A refusal is what the model says to the user instead of an answer.
         if text := plain_text(delta.get("content")) or plain_text(delta.get("refusal")):
-            self.said |= has_words(text, voiced=False)
-            yield TextDelta(text)
+            yield self.text(text)
         for fragment in items(delta.get("tool_calls")):
             self._calls.add(fragment)
         if finish := choice.get("finish_reason"):
@@ -244,8 +218,7 @@ class _Answer:
     def _end(self) -> Iterator[ToolCall]:
         self.ended = True
         for call in self._calls.calls():
-            self.said = True
-            yield call
+            yield self.call(call)
 
     def _count(self, usage: dict[str, Any]) -> None:
         cached = fields(usage.get("prompt_tokens_details")).get("cached_tokens")

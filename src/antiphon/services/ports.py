@@ -301,6 +301,8 @@ class Vendor:
     """The extra of Antiphon that installs what the vendor needs."""
     default: dict[str, str] | None = None
     """Port to the model used when only the vendor is named."""
+    options: dict[str, str] | None = None
+    """Port to the parameter that is written behind a colon: {"tts": "voice"} for "vendor/model:voice"."""
     resident: tuple[str, ...] = ()
     """The ports whose services are `resident`, which must be known before one is made."""
 

@@ -1,12 +1,29 @@
-"""Reads values that a vendor sent; none of them is believed."""
+"""Values on the wire of a vendor: theirs are never believed."""
 
 import json
 import math
+from base64 import b64decode
+from collections.abc import Mapping
 from typing import Any, cast
+from urllib.parse import urlencode
 
+from ..encodable import to_json
 from ..errors import BadResponseError
 
-__all__ = ["fields", "items", "json_object", "plain_text", "reason_in", "seconds_in", "token_count"]
+__all__ = [
+    "address",
+    "base64_bytes",
+    "fields",
+    "items",
+    "json_object",
+    "json_text",
+    "number",
+    "plain_text",
+    "reason_in",
+    "seconds_in",
+    "string",
+    "token_count",
+]
 
 LARGEST = 1 << 53  # what every reader of JSON can count to
 TEXT_PARTS = ("text", "output_text", "")
@@ -24,6 +41,48 @@ def json_object(text: str | bytes, what: str = "a message") -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadResponseError(f"not {what}: {text[:120]!r}")
     return cast(dict[str, Any], value)
+
+
+def json_text(**values: object) -> str:
+    """Return a JSON object as text, without the values that are None."""
+    return to_json({name: value for name, value in values.items() if value is not None}).decode()
+
+
+def address(url: str, query: Mapping[str, object]) -> str:
+    """Return a URL with a query.
+
+    None is left out, a list is repeated, True is written as "true".
+    """
+    pairs = [
+        (name, str(one).lower() if isinstance(one, bool) else str(one))
+        for name, value in query.items()
+        for one in (cast(list[object], value) if isinstance(value, list | tuple) else [value])
+        if one is not None
+    ]
+    return f"{url}?{urlencode(pairs)}" if pairs else url
+
+
+def string(value: object) -> str:
+    """Return a text; "" for what is no text."""
+    return value if isinstance(value, str) else ""
+
+
+def base64_bytes(value: object) -> bytes:
+    """Return the bytes that a text holds as base64; b"" for no text.
+
+    Raises BadResponseError for a text that is not base64.
+    """
+    try:
+        return b64decode(string(value), validate=True)
+    except ValueError as error:
+        raise BadResponseError(f"not base64: {string(value)[:40]!r}") from error
+
+
+def number(value: object) -> float | None:
+    """Return a finite number; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
 
 
 def fields(value: object) -> dict[str, Any]:

@@ -1,47 +1,71 @@
-"""The vendors, one file each, found by name: no list of them stands in the code.
+"""The vendors, found by name: a module or folder each, or a row of a table.
 
 `create("llm", "openai/gpt-4.1-mini")` imports the module `openai` of this folder, or the one that an
 installed package has registered as the entry point `openai` of the group "antiphon.vendors", and makes the
-service that its `VENDOR` record names.
+service that its `VENDOR` record names. A vendor that is just another endpoint like OpenAI's is a row of
+`_chat_endpoints.py` or `_speech_endpoints.py`; both may add to what a module provides.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
+from itertools import chain
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
 from ..services.ports import CLEANING, PORTS, Vendor
 
-__all__ = ["available", "create", "is_resident"]
+if TYPE_CHECKING:
+    from ..services.http_stt import TranscriptionEndpoint
+    from ..services.openai_compatible import ChatEndpoint
+    from ..services.openai_speech import SpeechEndpoint
+
+__all__ = ["available", "create", "is_resident", "record", "vendor_of"]
 
 GROUP = "antiphon.vendors"
+OPTIONS = {"tts": "voice", "stt": "language"}  # what a row's model may have behind a colon
+ROW = "a row"  # provides a port by a row of a table, in place of a class
 WORDS = {name: port.words for name, port in {**PORTS, "cleaning": CLEANING}.items()}
 
 
 def create(port: str, spec: str) -> Any:
-    """Make the service of a port that "vendor" or "vendor/model" names.
+    """Make the service of a port that a text like "vendor/model:option" names.
 
+    What stands behind the colon is the voice of a text to speech, or the language of a speech to text.
     Raises ConfigurationError if there is no such name, or if the vendor lacks what it needs.
     """
-    name, _, model = spec.partition("/")
-    module = _module(name)
-    vendor: Vendor = module.VENDOR
+    name, model = _parts(spec)
+    vendor = record(name)
     if port not in vendor.provides:
         others = ", ".join(one.name for one in available() if port in one.provides)
         raise ConfigurationError(
             f"{name} provides {_listed(vendor)}, not {WORDS.get(port, port)}; for that there are: {others}"
         )
-    home, _, name = vendor.provides[port].rpartition(".")
-    if home:
-        module = import_module(f"{module.__name__}.{home}")
-    make: Callable[..., Any] = getattr(module, name)
+    options: dict[str, str] = {}
+    known = OPTIONS if vendor.provides.get(port) == ROW else vendor.options or {}
+    if option := known.get(port):
+        model, _, value = model.partition(":")
+        options = {option: value} if value else {}
     model = model or (vendor.default or {}).get(port, "")
-    return make(model) if model else make()
+    make = _maker(vendor, port)
+    return make(model, **options) if model else make(**options)
+
+
+def _parts(spec: str) -> tuple[str, str]:
+    """Split "vendor/model:option" or "vendor:option" behind the vendor's name."""
+    name, _, model = spec.partition("/")
+    name, colon, option = name.partition(":")
+    return name, f":{option}" if colon else model
+
+
+def vendor_of(spec: str) -> str:
+    """Return the name of the vendor in "vendor/model:option"."""
+    return _parts(spec)[0]
 
 
 def is_resident(port: str, spec: str) -> bool:
@@ -49,30 +73,79 @@ def is_resident(port: str, spec: str) -> bool:
 
     `spec` is "vendor" or "vendor/model".
     """
-    vendor: Vendor = _module(spec.partition("/")[0]).VENDOR
-    return port in vendor.resident
+    return port in record(vendor_of(spec)).resident
 
 
 def available() -> list[Vendor]:
     """Return the records of all vendors, sorted by name."""
-    return [_module(name).VENDOR for name in sorted(_names())]
+    return [record(name) for name in sorted(_names())]
+
+
+@cache
+def record(name: str) -> Vendor:
+    """Return the record of a vendor: of its module, and of rows of the tables.
+
+    Raises ConfigurationError, which names the nearest vendor, if there is none.
+    """
+    module = _module(name)
+    vendor: Vendor | None = None if module is None else module.VENDOR
+    for port, rows in _tables().items():
+        if (row := rows.get(name)) is not None and (vendor is None or port not in vendor.provides):
+            vendor = vendor or Vendor(name, {}, row.docs, row.key_variable, "services", {})
+            provides, default = {**vendor.provides, port: ROW}, {**(vendor.default or {}), port: row.default}
+            vendor = replace(vendor, provides=provides, default=default)
+    if vendor is None:
+        near = get_close_matches(name, _names(), 1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ConfigurationError(
+            f"there is no vendor {name!r}.{hint} There are: {', '.join(sorted(_names()))}"
+        )
+    return vendor
+
+
+def _maker(vendor: Vendor, port: str) -> Callable[..., Any]:
+    """Return what makes the service: a class of the vendor, or a row's driver."""
+    if (place := vendor.provides[port]) == ROW:
+        return partial(_drivers()[port], endpoint=_tables()[port][vendor.name])
+    home, _, name = place.rpartition(".")
+    module = _module(vendor.name)
+    assert module is not None, vendor
+    return getattr(import_module(f"{module.__name__}.{home}") if home else module, name)
+
+
+@cache
+def _tables() -> "Mapping[str, Mapping[str, ChatEndpoint | TranscriptionEndpoint | SpeechEndpoint]]":
+    """Return the rows of each port, by the name of the vendor."""
+    from ._chat_endpoints import CHAT_ENDPOINTS
+    from ._speech_endpoints import SPEECH_ENDPOINTS, TRANSCRIPTION_ENDPOINTS
+
+    return {"llm": CHAT_ENDPOINTS, "stt": TRANSCRIPTION_ENDPOINTS, "tts": SPEECH_ENDPOINTS}
+
+
+def _drivers() -> Mapping[str, Callable[..., Any]]:
+    """Return the class that makes a service of a row, by its port."""
+    from ..services.http_stt import HttpSTT
+    from ..services.openai_compatible import ChatCompletions
+    from ..services.openai_speech import OpenAISpeech
+
+    return {"llm": ChatCompletions, "stt": HttpSTT, "tts": OpenAISpeech}
 
 
 @cache
 def _names() -> frozenset[str]:
-    own = (found.name for found in iter_modules(__path__))
-    return frozenset([*own, *(entry.name for entry in entry_points(group=GROUP))])
+    own = (found.name for found in iter_modules(__path__) if not found.name.startswith("_"))
+    return frozenset(
+        [*own, *chain.from_iterable(_tables().values()), *(entry.name for entry in entry_points(group=GROUP))]
+    )
 
 
 @cache
-def _module(name: str) -> ModuleType:
+def _module(name: str) -> ModuleType | None:
+    """Return the module of a vendor; None if it has none."""
     for entry in entry_points(group=GROUP, name=name):
         return entry.load()
-    if name in _names():
-        return import_module(f"{__name__}.{name}")
-    near = get_close_matches(name, _names(), 1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise ConfigurationError(f"there is no vendor {name!r}.{hint} There are: {', '.join(sorted(_names()))}")
+    own = {found.name for found in iter_modules(__path__)}
+    return import_module(f"{__name__}.{name}") if name in own and not name.startswith("_") else None
 
 
 def _listed(vendor: Vendor) -> str:

@@ -36,7 +36,8 @@ def test_unknown_local_model_names_those_there_are() -> None:
 def test_records_say_what_is_resident() -> None:
     for vendor in available():
         for port in set(vendor.provides) & set(PORTS):
-            assert create(port, vendor.name).resident == (port in vendor.resident), (vendor.name, port)
+            spec = vendor.name if (vendor.default or {}).get(port, "x") else f"{vendor.name}/some-model"
+            assert create(port, spec).resident == (port in vendor.resident), (vendor.name, port)
             assert is_resident(port, vendor.name) == (port in vendor.resident)
 
 

@@ -1,0 +1,161 @@
+"""The driver for text to speech over HTTP: a request for each piece of a reply.
+
+A vendor is an `HttpTTS`, which says how a text becomes a request. Written once, here: the next piece is asked
+for while the last one is still spoken, audio that is cut anywhere or stands behind a WAV header, a vendor
+that goes silent.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from ..errors import BadResponseError, ServiceTimeoutError
+from .http_client import HttpClient, pieces
+from .http_llm import HttpRequest
+from .keys import VendorKey
+from .pcm_reader import PcmReader
+from .ports import Speech, TextToSpeech, Word
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["HttpTTS"]
+
+AHEAD = 2  # pieces that are asked for at once
+WAITING = 32  # items of a piece that wait until the pieces before it are spoken
+NO_AUDIO = ("application/json", "text/")
+
+
+class HttpTTS(TextToSpeech):
+    """Text to speech over HTTP. A vendor derives from it, and adds `request`."""
+
+    sample_rate = 24000
+    silent_for = 4.0
+    """Seconds that a vendor may take for the first audio of a piece, and for each further part of it."""
+
+    def __init__(self, vendor: str, key: VendorKey) -> None:
+        self.vendor = vendor
+        self.key = key
+        self._http = HttpClient(vendor, extra="services", key_name=key.name)
+
+    def request(self, text: str) -> HttpRequest:
+        """Return the request for the audio of a piece."""
+        raise NotImplementedError
+
+    async def audio(self, response: "httpx.Response") -> AsyncGenerator[bytes | Word]:
+        """Yield the audio of a response; the default is a body of samples, or a WAV file.
+
+        A `Word` counts from the first audio of the piece; its `piece` is set by the driver.
+        """
+        kind = response.headers.get("content-type", "")
+        if kind.startswith(NO_AUDIO):
+            raise BadResponseError(f"{self.vendor} answered with {kind[:60]}, not with audio")
+        async with aclosing(pieces(response)) as parts:
+            async for part in parts:
+                yield part
+
+    async def load(self) -> None:
+        """Import the HTTP library and read the system's certificates."""
+        await self._http.load()
+
+    async def open(self) -> None:
+        """Check that there is a key and that httpx is installed."""
+        self.key.check()
+        await self._http.open()
+
+    async def close(self) -> None:
+        """Leave the shared connections."""
+        await self._http.close()
+
+    async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word]:
+        """Speak the pieces of one reply; closing the iterator closes its requests."""
+        await self.open()
+        reply = _Reply(self, text)
+        try:
+            while (piece := await reply.next()) is not None:
+                async for item in piece.speech(self.silent_for):
+                    yield item
+        finally:
+            await reply.close()
+
+    def fetch(self, text: str) -> AsyncGenerator[bytes | Word]:
+        """Yield the audio of a piece."""
+        return self._fetch(self.request(text))
+
+    async def _fetch(self, request: HttpRequest) -> AsyncGenerator[bytes | Word]:
+        async with (
+            self._http.stream(
+                "POST", request.url, json=request.body, headers=request.headers, within=self.silent_for
+            ) as response,
+            aclosing(self.audio(response)) as parts,
+        ):
+            async for part in parts:
+                yield part
+
+
+class _Reply:
+    """The pieces of a reply, of which `AHEAD` are asked for at once."""
+
+    def __init__(self, service: HttpTTS, text: AsyncIterator[str]) -> None:
+        self._begun = asyncio.Queue[_Piece | None](AHEAD - 1)
+        self._pieces: list[_Piece] = []
+        self._asking = asyncio.create_task(self._ask(service, text))
+
+    async def next(self) -> "_Piece | None":
+        """Return the next piece; None after the last one."""
+        return await self._begun.get()
+
+    async def close(self) -> None:
+        """Stop all requests."""
+        tasks = {self._asking, *(piece.fetching for piece in self._pieces)}
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+    async def _ask(self, service: HttpTTS, text: AsyncIterator[str]) -> None:
+        async for words in text:
+            piece = _Piece(service, words, len(self._pieces))
+            self._pieces.append(piece)
+            await self._begun.put(piece)
+        await self._begun.put(None)
+
+
+class _Piece:
+    """A piece of a reply, whose audio is fetched while those before it are spoken."""
+
+    def __init__(self, service: HttpTTS, text: str, index: int) -> None:
+        self.index = index
+        self._service = service
+        self._items = asyncio.Queue[bytes | Word | BaseException | None](WAITING)
+        self.fetching = asyncio.create_task(self._fetch(text))
+
+    async def _fetch(self, text: str) -> None:
+        try:
+            async with aclosing(self._service.fetch(text)) as parts:
+                async for part in parts:
+                    await self._items.put(part)
+            await self._items.put(None)
+        except Exception as error:  # noqa: BLE001  raised where the speech is read
+            await self._items.put(error)
+
+    async def speech(self, silent_for: float) -> AsyncGenerator[Speech | Word]:
+        """Yield the audio and the words of the piece. Raises TheyErred."""
+        vendor = self._service.vendor
+        samples = PcmReader(self._service.sample_rate, vendor)
+        while True:
+            try:
+                async with asyncio.timeout(silent_for):
+                    item = await self._items.get()
+            except TimeoutError as error:
+                raise ServiceTimeoutError(f"{vendor} sent no audio for {silent_for:g} s") from error
+            match item:
+                case None:
+                    return
+                case bytes():
+                    if pcm := samples.feed(item):
+                        yield Speech(pcm, self.index)
+                case Word(_, end, seconds):
+                    yield Word(self.index, end, seconds)
+                case _:
+                    raise item

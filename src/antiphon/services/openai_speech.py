@@ -1,0 +1,65 @@
+"""A driver for all voices behind OpenAI's endpoint for speech.
+
+https://platform.openai.com/docs/api-reference/audio/createSpeech
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .http_llm import HttpRequest
+from .http_tts import HttpTTS
+from .keys import VendorKey, filled_in
+
+__all__ = ["OpenAISpeech", "SpeechEndpoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEndpoint:
+    """An endpoint for speech: what sets it apart from OpenAI's."""
+
+    vendor: str
+    base_url: str
+    key_variable: str | None
+    default: str
+    """The model that is used if only the vendor is named."""
+    voice: str
+    docs: str = ""
+    sample_rate: int = 24000
+    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def url(self) -> str:
+        """Return the address. Raises ConfigurationError if a variable in it is missing."""
+        return filled_in(self.vendor, self.base_url)
+
+
+class OpenAISpeech(HttpTTS):
+    """A voice behind an endpoint for speech.
+
+    `options` are further fields of each request.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        endpoint: SpeechEndpoint,
+        *,
+        voice: str | None = None,
+        key: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(endpoint.vendor, VendorKey(endpoint.vendor, endpoint.key_variable, key))
+        self.sample_rate = endpoint.sample_rate
+        self._endpoint = endpoint
+        self._fields = {
+            "model": model or endpoint.default,
+            "voice": voice or endpoint.voice,
+            "response_format": "pcm",
+            **endpoint.fields,
+            **(options or {}),
+        }
+
+    def request(self, text: str) -> HttpRequest:
+        key = self.key.value
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return HttpRequest(f"{self._endpoint.url()}/audio/speech", {**self._fields, "input": text}, headers)

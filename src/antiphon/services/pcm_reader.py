@@ -1,0 +1,62 @@
+"""Audio as vendors send it: cut anywhere, perhaps behind a WAV header."""
+
+from ..errors import BadResponseError
+
+__all__ = ["PcmReader"]
+
+MOST_HEADER = 4096  # bytes; what has no "data" by then is no WAV file
+
+
+class PcmReader:
+    """Bytes in, whole 16-bit samples out.
+
+    A stream that begins with "RIFF" is a WAV file: its header is left out, and its sample rate is compared
+    with the one that was asked for, since audio at another rate would be heard at another pitch.
+    """
+
+    def __init__(self, sample_rate: int, vendor: str) -> None:
+        self.sample_rate = sample_rate
+        self.vendor = vendor
+        self._held = b""
+        self._in_header = True  # True until it is known that the header is over, or that there is none
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the whole samples that these bytes complete.
+
+        Raises BadResponseError for another format.
+        """
+        data, self._held = self._held + data, b""
+        if self._in_header:
+            if len(data) < 4 or data.startswith(b"RIFF"):
+                body = self._after_header(data)
+                if body is None:
+                    self._held = data
+                    return b""
+                data = body
+            self._in_header = False
+        if len(data) % 2:
+            data, self._held = data[:-1], data[-1:]
+        return data
+
+    def _after_header(self, data: bytes) -> bytes | None:
+        """Return what follows a WAV header (RFC 2361); None while it is not complete."""
+        at = 12
+        while at + 8 <= len(data):
+            kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+            if kind == b"data":
+                return data[at + 8 :]
+            if kind == b"fmt " and at + 24 <= len(data):
+                self._check(data[at + 8 : at + 24])
+            at += 8 + size + size % 2
+        if len(data) > MOST_HEADER:
+            raise BadResponseError(f"{self.vendor} sent a WAV file without audio")
+        return None
+
+    def _check(self, form: bytes) -> None:
+        coding, channels = int.from_bytes(form[:2], "little"), int.from_bytes(form[2:4], "little")
+        rate, bits = int.from_bytes(form[4:8], "little"), int.from_bytes(form[14:16], "little")
+        if (coding, channels, bits) not in ((1, 1, 16), (0xFFFE, 1, 16)) or rate != self.sample_rate:
+            raise BadResponseError(
+                f"{self.vendor} sent {bits}-bit audio of {channels} channels at {rate} Hz in format "
+                f"{coding}, not 16-bit mono at {self.sample_rate} Hz"
+            )

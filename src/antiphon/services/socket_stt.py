@@ -1,0 +1,464 @@
+"""The driver for speech to text over a websocket, one for each conversation.
+
+A vendor is a `SocketSTT`, which says how to connect, and a `RecognitionCodec`, which says what to send and
+what messages mean. The codec opens no socket and has no clock. Written once, here: connecting early, waiting
+for the vendor's first message, keep-alive, the answer to a Flush also from a vendor that does not answer it,
+a lost connection that is opened again and hears the utterance once more, renewal before the vendor's time
+limit, messages of the length that the vendor wants, silence for a vendor that ends an utterance only by it,
+the words that are still to come when the conversation ends.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import suppress
+
+from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
+from .keys import VendorKey
+from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
+from .recognition_codec import (
+    Drained,
+    Flushed,
+    Ready,
+    RecognitionCodec,
+    RecognitionEvent,
+    Settled,
+    Tentative,
+    UtteranceEnded,
+)
+from .websocket_client import Handshake, Message, VendorSocket, dial, load_websockets
+
+__all__ = ["SocketSTT"]
+
+READY_WITHIN = 3.0  # seconds until the vendor's first message, if it must be waited for
+DRAINED_WITHIN = 2.0  # seconds for the last words when the conversation is over
+STABLE = 5.0  # seconds after which a connection that is lost is opened again at once
+KEPT = 30.0  # seconds of audio of one utterance that are sent again over a new connection
+QUIET_KEPT = 1.0  # seconds of audio kept while there are no words
+NEWS = 1.0  # seconds after the end of an utterance in which a flush brings no more words
+RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
+RENEWAL_DUE = 0.97  # the same, if there is no pause
+
+
+class SocketSTT(SpeechToText):
+    """Speech to text over a websocket.
+
+    A vendor derives from it, and adds `handshake` and `codec`.
+    """
+
+    sample_rate = 16000
+    segmented = False
+    chunk = 0.05
+    """Seconds of audio in one message; only the last before a flush is shorter."""
+
+    def __init__(self, vendor: str, key: VendorKey) -> None:
+        self.vendor = vendor
+        self.key = key
+
+    async def handshake(self) -> Handshake:
+        """Return what opens a connection."""
+        raise NotImplementedError
+
+    def codec(self) -> RecognitionCodec:
+        """Return the codec of a new connection."""
+        raise NotImplementedError
+
+    async def load(self) -> None:
+        """Import the websocket library."""
+        await load_websockets(self.vendor)
+
+    async def open(self) -> None:
+        """Check the key; connections are made by each conversation."""
+        self.key.check()
+        await self.load()
+
+    async def transcribe(
+        self, audio: AsyncIterator[AudioChunk | Flush]
+    ) -> AsyncGenerator[Recognized | TurnHint]:
+        """Transcribe one conversation over a connection of its own.
+
+        A connection that is lost after five seconds or more is replaced, and hears the utterance again. If it
+        is lost sooner, the error is raised: the stage tries again later, or a `Switch` elsewhere.
+        """
+        await self.open()
+        listener = _Listener(self)
+        feeding = asyncio.create_task(listener.feed(audio))
+        try:
+            await listener.connect()
+            while not listener.over:
+                for heard in await listener.step():
+                    yield heard
+        finally:
+            feeding.cancel()
+            await listener.hang_up()
+            with suppress(asyncio.CancelledError, Exception):
+                await feeding
+
+
+# The driver ------------------------------------------------------------------------------------------
+
+
+class _Connection:
+    """A connection and the task that reads it."""
+
+    def __init__(self, socket: VendorSocket, codec: RecognitionCodec, inbox: "asyncio.Queue[_Input]") -> None:
+        self.socket = socket
+        self.codec = codec
+        self.sent_at = self.heard_at = socket.opened_at
+        """When audio was sent last, and when any message came last."""
+        self._inbox = inbox
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                await self._inbox.put((self, await self.socket.receive()))
+        except TheyErred as error:
+            await self._inbox.put((self, error))
+
+    async def close(self) -> None:
+        self._reading.cancel()
+        await self.socket.close()
+
+
+_Input = tuple[_Connection, Message | TheyErred] | AudioChunk | Flush | BaseException | None
+"""A message or the end of a connection; an item of the conversation, its failure, or None at its end."""
+
+
+class _Listener:
+    """One conversation: handles audio, messages and time one after another."""
+
+    def __init__(self, service: SocketSTT) -> None:
+        self.service = service
+        self.over = False
+        self._inbox = asyncio.Queue[_Input](256)
+        self._clock = asyncio.get_running_loop().time
+        self._connection: _Connection | None = None
+        self._utterance = _Utterance()
+        self._answered = ""  # words that were answered before the vendor had ended its utterance
+        self._flushes = 0  # final flushes that have not been answered
+        self._flush_due: float | None = None
+        self._ended_at = -NEWS  # when the vendor ended an utterance last
+        self._drains = True  # False for a vendor that has no last message
+        self._ending: float | None = None  # by when the last words must have come
+        self._kept = _KeptAudio(service.sample_rate * 2)
+        self._unsent = bytearray()  # audio that is not yet as long as a message
+        self._message = round(service.chunk * service.sample_rate) * 2
+
+    async def feed(self, audio: AsyncIterator[AudioChunk | Flush]) -> None:
+        """Put the conversation's audio into the inbox, until it ends."""
+        try:
+            async for item in audio:
+                await self._inbox.put(item)
+            await self._inbox.put(None)
+        except Exception as error:  # noqa: BLE001  raised where the conversation is handled
+            await self._inbox.put(error)
+
+    async def connect(self) -> None:
+        """Open a connection, and wait until it takes audio."""
+        self._connection = await _connected(self.service, self._inbox)
+
+    async def hang_up(self) -> None:
+        """Close the connection."""
+        if (connection := self._connection) is not None:
+            self._connection = None
+            await connection.close()
+
+    async def step(self) -> list[Recognized | TurnHint]:
+        """Wait for the next input or time limit, and return what is heard by it."""
+        try:
+            try:
+                async with asyncio.timeout_at(self._next_due()):
+                    item = await self._inbox.get()
+            except TimeoutError:
+                return await self._time()
+            return await self._handle(item)
+        except TheyErred as error:
+            return await self._lost(error)
+
+    async def _handle(self, item: _Input) -> list[Recognized | TurnHint]:
+        match item:
+            case AudioChunk(pcm):
+                self._kept.add(pcm, KEPT if self._utterance.text or self._flushes else QUIET_KEPT)
+                await self._send_audio(pcm)
+            case Flush(final):
+                return await self._flush(final)
+            case (_Connection() as connection, said):
+                if connection is self._connection:
+                    connection.heard_at = self._clock()
+                    if isinstance(said, TheyErred):
+                        raise said
+                    return [heard for event in connection.codec.read(said) for heard in self._heard(event)]
+            case None:
+                await self._end()
+            case error:
+                raise error
+        return []
+
+    # Towards the vendor
+
+    async def _send_audio(self, pcm: bytes, *, rest: bool = False) -> None:
+        """Send samples in messages of one length; with `rest`, a shorter last one too."""
+        connection = self._open()
+        self._unsent += pcm
+        while self._unsent and (rest or len(self._unsent) >= self._message):
+            connection.sent_at = self._clock()
+            message = bytes(self._unsent[: self._message])
+            del self._unsent[: self._message]
+            await connection.socket.send(connection.codec.audio(message))
+
+    async def _send_flush(self, messages: list[Message]) -> None:
+        """Ask for the words so far, by messages or by silence."""
+        connection = self._open()
+        self._flush_due = self._clock() + connection.codec.flush_answered_within
+        silence = bytes(round(connection.codec.ended_by_silence * self.service.sample_rate) * 2)
+        await self._send_audio(silence, rest=True)
+        await connection.socket.send(messages)
+
+    async def _flush(self, final: bool) -> list[Recognized | TurnHint]:
+        connection = self._open()
+        if final:
+            self._flushes += 1
+        if final or connection.codec.flushes_at_pauses:
+            messages = list(connection.codec.flush())
+            if not messages and not self._utterance.text and self._clock() - self._ended_at < NEWS:
+                return [self._final()]  # the vendor has just ended the utterance by itself
+            await self._send_flush(messages)
+        elif self._utterance.text:
+            return [Recognized(self._utterance.text, False, self._utterance.language)]
+        return []
+
+    async def _end(self) -> None:
+        connection = self._open()
+        self._ending = self._clock() + DRAINED_WITHIN
+        await self._send_audio(b"", rest=True)
+        messages = list(connection.codec.end())
+        await connection.socket.send(messages)
+        self._drains = bool(messages)
+        self.over = not self._drains and not self._flushes
+
+    def _open(self) -> _Connection:
+        if self._connection is None:
+            raise UnavailableError(f"{self.service.vendor} is not connected")
+        return self._connection
+
+    # From the vendor
+
+    def _heard(self, event: RecognitionEvent) -> Iterable[Recognized | TurnHint]:
+        utterance = self._utterance
+        match event:
+            case Settled(text, joint, language):
+                utterance.settle(text, joint, language)
+                yield from self._interim()
+            case Tentative(text, joint):
+                utterance.guess(self._news(text), joint)
+                yield from self._interim()
+            case UtteranceEnded(text, language):
+                self._complete(text, language)
+                self._ended_at = self._clock()
+                if self._flushes or utterance.text:
+                    yield self._final()
+            case Flushed(text, language):
+                self._complete(text, language)
+                if self._flushes:
+                    yield self._final()
+                else:
+                    self._flush_due = None
+                    yield from self._interim()
+            case TurnHint():
+                yield event
+            case Drained():
+                yield from self._over()
+            case Ready():
+                pass
+
+    def _news(self, text: str) -> str:
+        """Return a text without the words at its beginning that were answered already."""
+        return _after(self._answered, text) if self._answered else text
+
+    def _complete(self, text: str | None, language: str | None) -> None:
+        """Note that the vendor has ended its utterance, and its words if repeated."""
+        self._utterance.whole(None if text is None else self._news(text), language)
+        self._answered = ""
+
+    def _interim(self) -> Iterable[Recognized]:
+        if self._utterance.text:
+            yield Recognized(self._utterance.text, False, self._utterance.language)
+
+    def _final(self) -> Recognized:
+        """Return the utterance as the answer to the oldest flush, and begin another."""
+        answer = Recognized(self._utterance.text, True, self._utterance.language)
+        self._utterance = _Utterance()
+        self._flushes = max(0, self._flushes - 1)
+        if not self._flushes:
+            self._flush_due = None
+            self._kept.clear()
+            self.over = self.over or not self._drains
+        return answer
+
+    def _over(self) -> Iterable[Recognized]:
+        """End the conversation: whatever was asked is answered with what was heard."""
+        self.over = True
+        while self._flushes:
+            yield self._final()
+        if self._utterance.text:
+            yield self._final()
+
+    # Time
+
+    def _next_due(self) -> float | None:
+        dues = [self._flush_due, self._ending]
+        if (connection := self._connection) is not None:
+            codec = connection.codec
+            if codec.keep_alive_every is not None:
+                dues.append(connection.sent_at + codec.keep_alive_every)
+            if codec.lasts is not None:
+                dues.append(connection.socket.opened_at + codec.lasts * self._renewed_at())
+        return min((due for due in dues if due is not None), default=None)
+
+    def _renewed_at(self) -> float:
+        return RENEWAL_DUE if self._utterance.text or self._flushes else RENEWED_AT
+
+    async def _time(self) -> list[Recognized | TurnHint]:
+        now, connection = self._clock(), self._open()
+        codec = connection.codec
+        if self._ending is not None and now >= self._ending:
+            return list(self._over())
+        if self._flush_due is not None and now >= self._flush_due:
+            self._flush_due = None
+            if not self._utterance.text and self._is_mute(connection):
+                raise UnavailableError(f"{self.service.vendor} says nothing any more")
+            if self._flushes:
+                self._answered += " " + self._utterance.tentative
+            return [self._final() for _ in range(self._flushes)]
+        if codec.lasts is not None and connection.socket.age >= codec.lasts * self._renewed_at():
+            await self._renew(connection)
+        elif codec.keep_alive_every is not None and now >= connection.sent_at + codec.keep_alive_every:
+            connection.sent_at = now
+            await connection.socket.send(codec.keep_alive())
+        return []
+
+    def _is_mute(self, connection: _Connection) -> bool:
+        """Return whether a connection gets audio and yet says nothing."""
+        after = connection.codec.mute_after
+        return after is not None and connection.sent_at - connection.heard_at > after
+
+    async def _renew(self, old: _Connection) -> None:
+        """Replace a connection before the vendor closes it, without a gap."""
+        self._connection = await _connected(self.service, self._inbox)
+        if self._utterance.text or self._flushes:
+            await self._send_again()
+        await old.close()
+
+    async def _lost(self, error: TheyErred) -> list[Recognized | TurnHint]:
+        """Open the connection again after a failure, or raise it."""
+        lost, self._connection = self._connection, None
+        if lost is not None:
+            await lost.close()
+        if self._ending is not None:
+            return list(self._over())
+        if lost is None or not error.retryable or lost.socket.age < STABLE or not lost.codec.hears_faster:
+            raise error
+        await self.connect()
+        await self._send_again()
+        return []
+
+    async def _send_again(self) -> None:
+        """Let a new connection hear the utterance from its beginning."""
+        self._utterance = _Utterance()
+        self._unsent.clear()
+        for pcm in self._kept.chunks():
+            await self._send_audio(pcm)
+        if self._flushes:
+            await self._send_flush(list(self._open().codec.flush()))
+
+
+async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> _Connection:
+    """Open a connection, and wait until it takes audio."""
+    codec = service.codec()
+    socket = await dial(
+        service.vendor, await service.handshake(), key_name=service.key.name, closed=codec.closed
+    )
+    try:
+        await socket.send(codec.begin())
+        async with asyncio.timeout(READY_WITHIN):
+            while codec.waits_for_ready:
+                if any(isinstance(event, Ready) for event in codec.read(await socket.receive())):
+                    break
+    except BaseException as error:
+        await socket.close()
+        if isinstance(error, TimeoutError):
+            raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
+        raise
+    return _Connection(socket, codec, inbox)
+
+
+def _after(answered: str, text: str) -> str:
+    """Return what a text says after words that were answered.
+
+    The vendor may spell those differently by now.
+    """
+    told, place = [sign for sign in answered.lower() if sign.isalnum()], 0
+    for at, sign in enumerate(text):
+        if place == len(told):
+            return text[at:].lstrip(" .,;:!?…")
+        if sign.isalnum():
+            if sign.lower() != told[place]:
+                return " ".join(text.split()[len(answered.split()) :])
+            place += 1
+    return ""
+
+
+class _Utterance:
+    """The words of an utterance: those that are settled, and those that may change."""
+
+    def __init__(self) -> None:
+        self.language: str | None = None
+        self._settled = ""
+        self.tentative = ""
+
+    @property
+    def text(self) -> str:
+        """All words so far."""
+        return (self._settled + self.tentative).strip()
+
+    def settle(self, text: str, joint: str, language: str | None) -> None:
+        """Add words that stay."""
+        self._settled += joint * bool(self._settled and text) + text
+        self.tentative = ""
+        self.language = language or self.language
+
+    def guess(self, text: str, joint: str) -> None:
+        """Replace the words that may change."""
+        self.tentative = joint * bool(self._settled and text) + text
+
+    def whole(self, text: str | None, language: str | None) -> None:
+        """Replace all words, if the vendor repeats them at the end."""
+        if text is not None:
+            self._settled, self.tentative = text, ""
+        self.language = language or self.language
+
+
+class _KeptAudio:
+    """The audio of the utterance, in case that another connection must hear it."""
+
+    def __init__(self, bytes_per_second: int) -> None:
+        self._rate = bytes_per_second
+        self._chunks = deque[bytes]()
+        self._size = 0
+
+    def add(self, pcm: bytes, seconds: float) -> None:
+        """Keep samples, and forget those that are older than so many seconds."""
+        self._chunks.append(pcm)
+        self._size += len(pcm)
+        while self._chunks and self._size - len(self._chunks[0]) >= seconds * self._rate:
+            self._size -= len(self._chunks.popleft())
+
+    def chunks(self) -> list[bytes]:
+        """Return what is kept, in order."""
+        return list(self._chunks)
+
+    def clear(self) -> None:
+        """Forget all: the utterance was answered."""
+        self._chunks.clear()
+        self._size = 0

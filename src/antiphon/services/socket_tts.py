@@ -1,0 +1,406 @@
+"""The driver for text to speech over websockets, shared by all conversations.
+
+A vendor is a `SocketTTS`, which says how to connect, and a `VoiceCodec`, which says what to send for a
+piece of text and what messages mean. The codec opens no socket and has no clock. Written once, here: a
+connection that is ready before the first reply, many utterances on one socket or one on each, their true
+number until the vendor has acknowledged the end, cancelling at the vendor, keep-alive, audio of an utterance
+that is gone, which audio speaks which piece, a vendor that goes silent.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from itertools import count
+
+from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
+from .keys import VendorKey
+from .pcm_reader import PcmReader
+from .ports import Speech, TextToSpeech, Word
+from .spoken_pieces import SpeakingPace, SpokenPieces
+from .voice_codec import (
+    Finished,
+    PieceEnded,
+    Sound,
+    SpeechRefused,
+    SpokenWord,
+    VoiceCodec,
+    VoiceEvent,
+    VoiceReady,
+)
+from .websocket_client import Handshake, Message, VendorSocket, dial, load_websockets
+
+__all__ = ["SocketTTS"]
+
+logger = logging.getLogger("antiphon.services")
+
+READY_WITHIN = 3.0  # seconds until the vendor's first message, if it must be waited for
+RELEASED_WITHIN = 2.0  # seconds that the vendor may take to confirm that an utterance was cancelled
+TICK = 0.5  # seconds between two looks at what is due on a connection
+RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection gets no new utterance
+
+
+class SocketTTS(TextToSpeech):
+    """Text to speech over websockets.
+
+    A vendor derives from it, and adds `handshake` and `codec`.
+    """
+
+    sample_rate = 24000
+    silent_for = 2.0
+    """Seconds that a vendor may take for the next audio while it has text to speak."""
+
+    def __init__(self, vendor: str, key: VendorKey) -> None:
+        self.vendor = vendor
+        self.key = key
+        self._connections: list[_Connection] = []
+        self._warming: asyncio.Task[None] | None = None
+        self._pace = SpeakingPace()
+
+    async def handshake(self) -> Handshake:
+        """Return what opens a connection."""
+        raise NotImplementedError
+
+    def codec(self) -> VoiceCodec:
+        """Return the codec of a new connection."""
+        raise NotImplementedError
+
+    async def load(self) -> None:
+        """Import the websocket library."""
+        await load_websockets(self.vendor)
+
+    async def open(self) -> None:
+        """Check the key, and begin to connect for the first reply."""
+        self.key.check()
+        await self.load()
+        if not self._usable() and self._warming is None:
+            self._warming = asyncio.create_task(self._warm(), name=f"antiphon {self.vendor}")
+
+    async def close(self) -> None:
+        """Close the connections; replies that are still spoken fail."""
+        if (warming := self._warming) is not None:
+            warming.cancel()
+            await asyncio.wait([warming])
+        connections, self._connections = self._usable(), []
+        for connection in connections:
+            await connection.close(UnavailableError(f"the connection to {self.vendor} was closed"))
+
+    async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word]:
+        """Speak the pieces of one reply; closing the iterator stops the vendor.
+
+        A connection that fails before there was any audio is replaced once: it may have died unnoticed.
+        """
+        await self.open()
+        given = _GivenText(text)
+        try:
+            for tries_left in (1, 0):
+                utterance = (await self._with_room()).begin(self)
+                try:
+                    async for item in utterance.speak(given, self.silent_for):
+                        yield item
+                    return
+                except UnavailableError:
+                    if utterance.sounded or not tries_left:
+                        raise
+                finally:
+                    await utterance.release()
+        finally:
+            await given.close()
+
+    def pieces(self, codec: VoiceCodec) -> SpokenPieces:
+        """Return the pieces of a new utterance."""
+        return SpokenPieces(self.sample_rate, self._pace, marked=codec.marks_pieces)
+
+    def _usable(self) -> "list[_Connection]":
+        """Return the connections that are open, in this event loop."""
+        loop = asyncio.get_running_loop()
+        self._connections = [one for one in self._connections if one.loop is loop and not one.is_closed]
+        return self._connections
+
+    async def _with_room(self) -> "_Connection":
+        """Return a connection that can begin an utterance."""
+        if self._warming is not None:
+            await asyncio.wait([self._warming])
+        for connection in self._usable():
+            if connection.has_room:
+                return connection
+        return await self._connect()
+
+    async def _connect(self) -> "_Connection":
+        codec = self.codec()
+        socket = await dial(self.vendor, await self.handshake(), key_name=self.key.name, closed=codec.closed)
+        connection = _Connection(socket, codec)
+        try:
+            await connection.make_ready()
+        except BaseException:
+            await socket.close()
+            raise
+        self._connections.append(connection)
+        return connection
+
+    async def _warm(self) -> None:
+        try:
+            await self._connect()
+        except TheyErred as error:  # the first reply tries again, and fails aloud
+            logger.info("%s: could not connect early: %s", self.vendor, error)
+        finally:
+            self._warming = None
+
+
+# The driver ------------------------------------------------------------------------------------------
+
+
+class _GivenText:
+    """The pieces of a reply, as they come; they can be read again from the beginning."""
+
+    def __init__(self, text: AsyncIterator[str]) -> None:
+        self._pieces: list[str] = []
+        self._more = asyncio.Event()
+        self._over = False
+        self._error: Exception | None = None
+        self._pulling = asyncio.create_task(self._pull(text))
+
+    async def _pull(self, text: AsyncIterator[str]) -> None:
+        try:
+            async for piece in text:
+                self._pieces.append(piece)
+                self._more.set()
+        except Exception as error:  # noqa: BLE001  raised where the text is read
+            self._error = error
+        self._over = True
+        self._more.set()
+
+    async def __aiter__(self) -> AsyncGenerator[str]:
+        at = 0
+        while True:
+            while at < len(self._pieces):
+                yield self._pieces[at]
+                at += 1
+            if self._over:
+                break
+            self._more.clear()
+            await self._more.wait()
+        if self._error is not None:
+            raise self._error
+
+    async def close(self) -> None:
+        """Take no more pieces."""
+        self._pulling.cancel()
+        await asyncio.wait([self._pulling])
+
+
+class _Utterance:
+    """One reply, or one try of it, that a connection speaks."""
+
+    def __init__(self, connection: "_Connection", context: str, service: SocketTTS) -> None:
+        self.context = context
+        self.sounded = False
+        """True once there was audio."""
+        self.over = False
+        """True once it is over at the vendor."""
+        self.cancelled_at: float | None = None
+        self._connection = connection
+        self._pieces = service.pieces(connection.codec)
+        self._samples = PcmReader(service.sample_rate, service.vendor)
+        self._events = asyncio.Queue[VoiceEvent | BaseException | None]()
+        self._begun = False
+        self._asked_at: float | None = None  # since when the vendor has text to speak and was not heard
+
+    def put(self, event: VoiceEvent | BaseException | None) -> None:
+        """Add what the vendor says of it, or an error; None means that it has text."""
+        self.over = self.over or isinstance(event, Finished | SpeechRefused | BaseException)
+        if self.cancelled_at is None:
+            self._events.put_nowait(event)
+
+    async def speak(self, text: _GivenText, silent_for: float) -> AsyncGenerator[Speech | Word]:
+        """Send the text, and yield its speech."""
+        feeding = asyncio.create_task(self._feed(text))
+        try:
+            while not isinstance(event := await self._next(silent_for), Finished):
+                for item in self._read(event):
+                    self.sounded = self.sounded or isinstance(item, Speech)
+                    yield item
+            for word in self._pieces.finish():
+                yield word
+        finally:
+            feeding.cancel()
+            await asyncio.wait([feeding])
+
+    async def release(self) -> None:
+        """Give back its place; an utterance that is not over is cancelled at the vendor."""
+        await self._connection.release(self)
+
+    async def _feed(self, text: _GivenText) -> None:
+        connection, codec = self._connection, self._connection.codec
+        try:
+            async for piece in text:
+                self._pieces.add(piece)
+                start = () if self._begun else codec.start(self.context)
+                self._begun = True
+                self.put(None)
+                await connection.send([*start, *codec.text(self.context, piece)])
+            if self._begun:
+                await connection.send(codec.finish(self.context))
+            else:
+                self.put(Finished())
+        except Exception as error:  # noqa: BLE001  raised where the speech is read
+            self.put(error)
+
+    async def _next(self, silent_for: float) -> VoiceEvent:
+        """Return the next event. Raises ServiceTimeoutError if the vendor goes silent."""
+        now = asyncio.get_running_loop().time
+        while True:
+            due = None if self._asked_at is None else self._asked_at + silent_for
+            try:
+                async with asyncio.timeout_at(due):
+                    event = await self._events.get()
+            except TimeoutError as error:
+                raise ServiceTimeoutError(
+                    f"{self._connection.socket.vendor} sent no audio for {silent_for:g} s"
+                ) from error
+            match event:
+                case None:
+                    self._asked_at = self._asked_at or now()
+                case BaseException():
+                    raise event
+                case SpeechRefused(error):
+                    raise error
+                case _:
+                    self._asked_at = now()
+                    return event
+
+    def _read(self, event: VoiceEvent) -> Iterable[Speech | Word]:
+        match event:
+            case Sound(pcm):
+                yield from self._pieces.sound(self._samples.feed(pcm))
+            case SpokenWord(text, start, end):
+                yield from self._pieces.word(text, start, end)
+            case PieceEnded():
+                self._pieces.end_piece()
+            case _:
+                pass
+
+
+class _Connection:
+    """A connection, its utterances, and the tasks that read it and keep it open."""
+
+    def __init__(self, socket: VendorSocket, codec: VoiceCodec) -> None:
+        self.socket = socket
+        self.codec = codec
+        self.loop = asyncio.get_running_loop()
+        self.is_closed = False
+        self._utterances: dict[str, _Utterance] = {}
+        self._ids = count(1)
+        self._used = False
+        self._sent_at = self.loop.time()
+        self._sending = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def has_room(self) -> bool:
+        """True if it can begin an utterance."""
+        codec = self.codec
+        return (
+            not self.is_closed
+            and len(self._utterances) < codec.contexts
+            and (codec.reusable or not self._used)
+            and (codec.lasts is None or self.socket.age < codec.lasts * RENEWED_AT)
+        )
+
+    async def make_ready(self) -> None:
+        """Begin the conversation with the vendor, and wait until it takes text."""
+        codec, socket = self.codec, self.socket
+        await socket.send(codec.begin())
+        try:
+            async with asyncio.timeout(READY_WITHIN):
+                while codec.waits_for_ready:
+                    if any(isinstance(event, VoiceReady) for event in codec.read(await socket.receive())):
+                        break
+        except TimeoutError as error:
+            raise ServiceTimeoutError(f"{socket.vendor} was not ready within {READY_WITHIN:g} s") from error
+        self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._tend())]
+
+    def begin(self, service: SocketTTS) -> _Utterance:
+        """Begin an utterance."""
+        self._used = True
+        context = f"antiphon-{next(self._ids)}"
+        utterance = self._utterances[context] = _Utterance(self, context, service)
+        return utterance
+
+    async def send(self, messages: Iterable[Message]) -> None:
+        """Send messages that belong together."""
+        async with self._sending:
+            self._sent_at = self.loop.time()
+            await self.socket.send(messages)
+
+    async def release(self, utterance: _Utterance) -> None:
+        """End an utterance.
+
+        If it was cancelled, its place is free once the vendor has confirmed that.
+        """
+        if self.is_closed:
+            return
+        if utterance.over:
+            self._utterances.pop(utterance.context, None)
+            if not self.codec.reusable:
+                await self.close()
+            return
+        utterance.cancelled_at = self.loop.time()
+        messages = list(self.codec.cancel(utterance.context))
+        if not messages and self.codec.contexts == 1:
+            await self.close()
+            return
+        try:
+            await self.send(messages)
+        except TheyErred as error:
+            await self.close(error)
+
+    async def close(self, error: TheyErred | None = None) -> None:
+        """Close the connection; its utterances fail with the error."""
+        self.is_closed = True
+        for utterance in self._utterances.values():
+            utterance.put(error or UnavailableError(f"the connection to {self.socket.vendor} was closed"))
+        self._utterances.clear()
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        await self.socket.close()
+
+    async def _receive(self) -> None:
+        try:
+            while True:
+                for event in self.codec.read(await self.socket.receive()):
+                    self._dispatch(event)
+        except TheyErred as error:
+            await self.close(error)
+
+    def _dispatch(self, event: VoiceEvent) -> None:
+        if isinstance(event, VoiceReady):
+            return
+        if event.context is None:
+            utterance = next(iter(self._utterances.values()), None)
+        else:
+            utterance = self._utterances.get(event.context)
+        if utterance is not None:  # else it is over, and this came late
+            utterance.put(event)
+            if utterance.cancelled_at is not None and utterance.over:
+                del self._utterances[utterance.context]
+
+    async def _tend(self) -> None:
+        """Keep the connection open, and give up what the vendor does not confirm."""
+        codec = self.codec
+        try:
+            while True:
+                await asyncio.sleep(TICK)
+                now = self.loop.time()
+                for utterance in list(self._utterances.values()):
+                    if utterance.cancelled_at is not None and now > utterance.cancelled_at + RELEASED_WITHIN:
+                        del self._utterances[utterance.context]
+                        if codec.contexts == 1:
+                            raise UnavailableError(f"{self.socket.vendor} does not stop speaking")
+                if not self._utterances and now > self._sent_at + codec.unused_for:
+                    await self.close()
+                    return
+                if codec.keep_alive_every is not None and now > self._sent_at + codec.keep_alive_every:
+                    await self.send(codec.keep_alive())
+        except TheyErred as error:
+            await self.close(error)

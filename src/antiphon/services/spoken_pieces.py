@@ -1,0 +1,158 @@
+"""Where in the pieces of a reply a vendor's audio and its word times belong.
+
+A vendor that is sent a reply piece by piece answers with one stream of audio. Which audio speaks which piece
+is known from its word times, from a message at the end of each piece, or else from the number of characters.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .ports import Speech, Word
+
+__all__ = ["SpeakingPace", "SpokenPieces"]
+
+CHARACTERS_PER_SECOND = 14.0
+AHEAD = 40  # characters in which a word is searched after the last one
+PAUSE = 4  # characters that the pause after a piece lasts
+
+
+class SpeakingPace:
+    """How fast a voice speaks, learned from the replies that it has finished."""
+
+    def __init__(self) -> None:
+        self._characters, self._seconds = CHARACTERS_PER_SECOND, 1.0
+
+    def learn(self, characters: int, seconds: float) -> None:
+        """Include a finished reply."""
+        self._characters += characters
+        self._seconds += seconds
+
+    def seconds(self, text: str) -> float:
+        """Return how long a text probably lasts."""
+        return (len(text) + PAUSE) * self._seconds / self._characters
+
+
+@dataclass(frozen=True, slots=True)
+class _TimedWord:
+    """A word whose place in the text is known, in samples since the first audio."""
+
+    piece: int
+    place: int
+    """The characters of the piece up to its end."""
+    start: int
+    end: int
+
+
+class SpokenPieces:
+    """The pieces of one reply and its audio so far.
+
+    `marked`: True if the vendor says where each piece ends, and `end_piece` will be called. Word times may
+    come before their audio or after it; once there is one, the words decide which piece is spoken.
+    """
+
+    def __init__(self, sample_rate: int, pace: SpeakingPace, *, marked: bool) -> None:
+        self._rate = sample_rate
+        self._pace = pace
+        self._marked = marked
+        self._pieces: list[str] = []
+        self._at = 0  # the piece that is spoken now
+        self._begun = 0  # the sample at which it began
+        self._samples = 0
+        self._timed = False  # True once there was a word time
+        self._searched = (0, 0)  # the piece and the character up to which words were found
+        self._words = deque[_TimedWord]()  # found words whose audio has not come
+        self._open: tuple[str, float] | None = (
+            None  # a word, and its start, that ends when the next one begins
+        )
+
+    def add(self, text: str) -> None:
+        """Note that a piece was sent to the vendor."""
+        self._pieces.append(text)
+
+    def sound(self, pcm: bytes) -> Iterator[Speech | Word]:
+        """Yield audio with the pieces that it speaks, and the words that it reaches."""
+        while pcm:
+            yield from self._reached()
+            until = self._end_of_piece()
+            size = len(pcm) if until is None else min(len(pcm), (until - self._samples) * 2)
+            self._samples += size // 2
+            yield Speech(pcm[:size], self._at)
+            pcm = pcm[size:]
+        yield from self._reached()
+
+    def word(self, text: str, start: float, end: float | None = None) -> Iterator[Word]:
+        """Note a word spoken from `start` to `end`, in seconds since the first audio.
+
+        Without `end`, a word ends when the next one begins. Yields the words whose audio has come already.
+        """
+        self._timed = True
+        if self._open is not None:
+            self._find(*self._open, start)
+            self._open = None
+        if end is None:
+            self._open = (text, start)
+        else:
+            self._find(text, start, end)
+        yield from self._reached()
+
+    def end_piece(self) -> None:
+        """Note that what comes next speaks the next piece."""
+        if not self._timed:
+            self._begin(self._at + 1)
+
+    def finish(self) -> Iterator[Word]:
+        """Yield the last words of the reply, and learn how fast the voice speaks."""
+        seconds = self._samples / self._rate
+        if self._open is not None:
+            self._find(*self._open, seconds)
+        while self._words:
+            yield self._spoken(self._words.popleft())
+        if self._samples:
+            self._pace.learn(sum(len(text) + PAUSE for text in self._pieces), seconds)
+
+    def _reached(self) -> Iterator[Word]:
+        """Yield the words whose audio has begun, and begin the pieces that are due."""
+        while self._words and self._words[0].start <= self._samples:
+            yield self._spoken(self._words.popleft())
+        if not self._timed and (until := self._end_of_piece()) is not None and self._samples >= until:
+            self._begin(self._at + 1)
+
+    def _end_of_piece(self) -> int | None:
+        """Return the sample at which the current piece ends, known or guessed."""
+        if self._timed:
+            return next((word.start for word in self._words if word.piece > self._at), None)
+        if self._marked or self._at + 1 >= len(self._pieces):
+            return None
+        return max(self._samples, self._begun + int(self._pace.seconds(self._pieces[self._at]) * self._rate))
+
+    def _begin(self, piece: int) -> None:
+        if self._at < piece < len(self._pieces):
+            self._at, self._begun = piece, self._samples
+
+    def _spoken(self, word: _TimedWord) -> Word:
+        self._begin(word.piece)
+        begun = self._begun if word.piece == self._at else 0
+        return Word(word.piece, word.place, max(0, word.end - begun) / self._rate)
+
+    def _find(self, text: str, start: float, end: float) -> None:
+        """Find a word's place behind the last one, or at the beginning of the next piece."""
+        piece, cursor = self._searched
+        for index, begin in ((piece, cursor), (piece + 1, 0)):
+            if index < len(self._pieces) and (place := _found(text, self._pieces[index], begin)) is not None:
+                self._searched = (index, place)
+                self._words.append(_TimedWord(index, place, int(start * self._rate), int(end * self._rate)))
+                return
+
+
+def _found(word: str, text: str, begin: int) -> int | None:
+    """Return where a spoken word ends in a text, if it stands soon after `begin`."""
+    wanted = "".join(filter(str.isalnum, word)).casefold()
+    if not wanted:
+        return None
+    letters = [(at, char.casefold()) for at, char in enumerate(text[begin : begin + AHEAD + len(word)], begin)
+               if char.isalnum()]  # fmt: skip
+    at = "".join(char[:1] for _, char in letters).find(wanted)
+    if at < 0:
+        return None
+    return letters[at + len(wanted) - 1][0] + 1

@@ -1,0 +1,128 @@
+"""The codec for streaming text to speech: what a vendor's websocket says.
+
+A vendor derives from `VoiceCodec`; its driver is in `socket_tts.py`. A connection speaks one utterance or
+several at once, each under the name (`context`) that the driver gives it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..errors import TheyErred
+from .websocket_client import Message
+
+__all__ = [
+    "Finished",
+    "PieceEnded",
+    "Sound",
+    "SpeechRefused",
+    "SpokenWord",
+    "VoiceCodec",
+    "VoiceEvent",
+    "VoiceReady",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceReady:
+    """The vendor's first message: from now on it takes text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Audio of an utterance; `context` is None if a connection speaks one at a time."""
+
+    pcm: bytes
+    context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word and when it is spoken, in seconds since the utterance's first audio."""
+
+    text: str
+    start: float
+    end: float | None = None
+    context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PieceEnded:
+    """All audio of a piece has come."""
+
+    context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The utterance is over at the vendor: it was spoken, or cancelled."""
+
+    context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRefused:
+    """The vendor will not speak an utterance; the connection is still good."""
+
+    error: TheyErred
+    context: str | None = None
+
+
+VoiceEvent = VoiceReady | Sound | SpokenWord | PieceEnded | Finished | SpeechRefused
+
+
+class VoiceCodec:
+    """What one connection to a vendor says; it opens no socket and has no clock.
+
+    Each method returns the messages to send. `read` raises errors of `errors.py` for what ends a connection.
+    """
+
+    waits_for_ready: ClassVar[bool] = False
+    """True if no text may be sent before `read` has yielded VoiceReady."""
+    contexts: ClassVar[int] = 1
+    """How many utterances a connection can speak at once."""
+    reusable: ClassVar[bool] = True
+    """False if the vendor closes the connection after an utterance."""
+    marks_pieces: ClassVar[bool] = False
+    """True if `read` yields PieceEnded after the audio of each piece."""
+    keep_alive_every: ClassVar[float | None] = None
+    """Seconds after the last message to the vendor at which `keep_alive` is sent."""
+    lasts: ClassVar[float | None] = None
+    """Seconds after which the vendor closes any connection."""
+    unused_for: ClassVar[float] = 300.0
+    """Seconds after which a connection without utterances is closed."""
+
+    def begin(self) -> Iterable[Message]:
+        """Open the connection's conversation with the vendor."""
+        return ()
+
+    def start(self, context: str) -> Iterable[Message]:
+        """Begin an utterance."""
+        return ()
+
+    def text(self, context: str, text: str) -> Iterable[Message]:
+        """Speak a piece, a clause or a sentence, without waiting for more."""
+        raise NotImplementedError
+
+    def finish(self, context: str) -> Iterable[Message]:
+        """End an utterance: all of its text was sent."""
+        return ()
+
+    def cancel(self, context: str) -> Iterable[Message]:
+        """Stop an utterance; `read` yields Finished once it is over.
+
+        Nothing if the vendor cannot.
+        """
+        return ()
+
+    def keep_alive(self) -> Iterable[Message]:
+        """Keep a connection open on which nothing is said."""
+        return ()
+
+    def read(self, message: Message) -> Iterable[VoiceEvent]:
+        """Yield what a message means; nothing for one that is not known."""
+        raise NotImplementedError
+
+    def closed(self, code: int, reason: str) -> TheyErred | None:
+        """Return the error of a vendor's own close code; None for the usual meaning."""
+        return None

@@ -1,0 +1,66 @@
+"""Anthropic's messages."""
+
+from typing import Any
+
+from .http import HttpAnswer, HttpVendorServer, VendorRequest, asks_for_tool
+from .server import KEY
+
+__all__ = ["AnthropicMessages"]
+
+
+class AnthropicMessages(HttpVendorServer):
+    """Claude by rule.
+
+    https://docs.anthropic.com/en/api/messages-streaming
+    """
+
+    def check(self, request: VendorRequest) -> None:
+        """Check the headers, and that user and assistant take turns."""
+        assert (request.method, request.path) == ("POST", "/v1/messages"), request
+        assert request.headers["x-api-key"] == KEY
+        assert request.headers["anthropic-version"] == "2023-06-01"
+        asked = request.json
+        assert asked["stream"] is True
+        assert asked["max_tokens"] > 0, "max_tokens is required"
+        assert [turn["role"] for turn in asked["messages"]][:2] in (["user"], ["user", "assistant"])
+        open_calls: set[str] = set()
+        for before, turn in zip([None, *asked["messages"]], asked["messages"], strict=False):
+            assert before is None or before["role"] != turn["role"], "roles must alternate"
+            assert turn["content"], "a turn is empty"
+            for block in turn["content"]:
+                assert block["type"] != "text" or block["text"].strip(), "a text is empty"
+            answered = {b["tool_use_id"] for b in turn["content"] if b["type"] == "tool_result"}
+            assert answered == open_calls, "every tool call is answered in the next turn, and no other"
+            open_calls = {b["id"] for b in turn["content"] if b["type"] == "tool_use"}
+            assert all(isinstance(b["input"], dict) for b in turn["content"] if b["type"] == "tool_use")
+        assert not open_calls, "a tool call was not answered"
+        for tool in asked.get("tools", ()):
+            assert tool["input_schema"]["type"] == "object", tool
+
+    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        """Answer with two words, or with a call of the first tool."""
+        asked = request.json
+        last = asked["messages"][-1]["content"][-1]
+        await answer.begin("text/event-stream")
+        usage = {"input_tokens": 12, "cache_read_input_tokens": 8, "output_tokens": 1}
+        await _tell(answer, {"type": "message_start", "message": {"id": "1", "usage": usage}})
+        await _tell(answer, {"type": "ping"})
+        calls = last["type"] == "text" and asks_for_tool(last["text"], asked.get("tools"))
+        block: dict[str, Any] = {"type": "text", "text": ""}
+        pieces = [{"type": "text_delta", "text": text} for text in ("Good ", "day.")]
+        if calls:
+            block = {"type": "tool_use", "id": "toolu_1", "name": asked["tools"][0]["name"], "input": {}}
+            parts = ("", '{"day": ', '"Monday"}')
+            pieces = [{"type": "input_json_delta", "partial_json": part} for part in parts]
+        await _tell(answer, {"type": "content_block_start", "index": 0, "content_block": block})
+        for piece in pieces:
+            await _tell(answer, {"type": "content_block_delta", "index": 0, "delta": piece})
+        await _tell(answer, {"type": "content_block_stop", "index": 0})
+        reason = "tool_use" if calls else "end_turn"
+        delta = {"stop_reason": reason}
+        await _tell(answer, {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 3}})
+        await _tell(answer, {"type": "message_stop"})
+
+
+async def _tell(answer: HttpAnswer, told: dict[str, Any]) -> None:
+    await answer.event(told, told["type"])

@@ -1,0 +1,90 @@
+"""Cartesia: Ink and Sonic."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+
+from .server import KEY, Connection, HeardAudio, VendorServer, spoken
+
+__all__ = ["CartesiaInk", "CartesiaSonic"]
+
+VOICE_RATES = (8000, 16000, 22050, 24000, 44100, 48000)
+
+
+class CartesiaInk(VendorServer):
+    """Ink, asked for words: https://docs.cartesia.ai/api-reference/stt"""
+
+    def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        """Check path, parameters and key."""
+        assert path == "/stt/websocket", path
+        assert headers["x-api-key"] == KEY
+        assert headers["cartesia-version"] >= "2026", headers
+        assert query["encoding"] == "pcm_s16le", query
+        assert query["sample_rate"] == "16000", query
+
+    async def talk(self, connection: Connection) -> None:
+        """Answer "finalize" with the words that were not told yet, in two deltas."""
+        heard = HeardAudio()
+        async for message in connection:
+            match message:
+                case bytes():
+                    heard.feed(message)
+                case "finalize" | "close":
+                    if words := heard.answer():
+                        for delta in (words[:7], words[7:]):
+                            await connection.send({"type": "transcript", "text": delta, "is_final": True})
+                    done = "flush_done" if message == "finalize" else "done"
+                    await connection.send({"type": done})
+                    if message == "close":
+                        await connection.close()
+                case _:
+                    raise AssertionError(f"not a message of the protocol: {message}")
+
+
+class CartesiaSonic(VendorServer):
+    """Sonic: https://docs.cartesia.ai/api-reference/tts/websocket"""
+
+    def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        """Check path, version and key."""
+        assert path == "/tts/websocket", path
+        assert query["cartesia_version"] >= "2026", query
+        assert headers["x-api-key"] == KEY
+
+    async def talk(self, connection: Connection) -> None:
+        """Speak each transcript of a context at once, with the times of its words."""
+        seconds: dict[str, float] = {}
+        settings: dict[str, object] = {}
+        async for message in connection:
+            match message:
+                case {"context_id": str(context), "cancel": True}:
+                    assert set(message) == {"context_id", "cancel"}, message
+                    self.cancelled += 1
+                    seconds.pop(context, None)
+                    await connection.send({"type": "done", "context_id": context, "done": True})
+                case {"context_id": str(context), "transcript": str(text), "continue": bool(more)}:
+                    fixed = {k: v for k, v in message.items() if k not in ("transcript", "continue")}
+                    assert settings.setdefault(context, fixed) == fixed, "a context's settings are locked"
+                    form = message["output_format"]
+                    assert form["container"] == "raw", form
+                    assert form["encoding"] == "pcm_s16le", form
+                    assert form["sample_rate"] in VOICE_RATES, form
+                    assert message["voice"]["mode"] == "id", message
+                    await self._speak(connection, context, text, form["sample_rate"], seconds)
+                    if not more:
+                        await connection.send({"type": "done", "context_id": context, "done": True})
+                case _:
+                    raise AssertionError(f"not a message of the protocol: {message}")
+
+    async def _speak(
+        self, connection: Connection, context: str, text: str, rate: int, seconds: dict[str, float]
+    ) -> None:
+        begun = seconds.setdefault(context, 0.0)
+        words = text.split()
+        each = len(text.strip()) * 0.05 / max(1, len(words))
+        starts = [begun + each * place for place in range(len(words))]
+        if words:
+            times = {"words": words, "start": starts, "end": [start + each for start in starts]}
+            await connection.send({"type": "timestamps", "context_id": context, "word_timestamps": times})
+        for pcm in spoken(text.strip(), rate):
+            seconds[context] += len(pcm) / 2 / rate
+            data = b64encode(pcm).decode()
+            await connection.send({"type": "chunk", "context_id": context, "data": data, "done": False})

@@ -1,0 +1,211 @@
+"""What all servers on loopback share: connections, faults, rules for speech."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import Server, ServerConnection
+    from websockets.http11 import Request, Response
+
+__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "spoken"]
+
+KEY = "the-key"
+WORDS = "the words of the caller"
+LOUD = b"\x00\x40" * 16000
+"""One second of audio at 16 kHz that a server hears as `WORDS`."""
+SECONDS_PER_CHARACTER = 0.05
+NOVELTY = '{"type": "Novelty", "message_type": "novelty", "event": "novelty", "message": "Novelty"}'
+
+
+class Fault(StrEnum):
+    """What goes wrong."""
+
+    REFUSED = "the key is refused at the handshake"
+    LIMITED = "there are too many connections"
+    MALFORMED = "an answer is not what the protocol says"
+    CUT = "the connection ends in the middle of an utterance, without a close frame"
+    CLOSED = "the vendor closes the connection in the middle of an utterance"
+    SILENT = "the vendor answers nothing"
+    STRANGE = "there are messages and fields that nobody knows"
+
+
+class VendorServer:
+    """A websocket server on loopback. A vendor's derives from it, and adds `talk`.
+
+    The first `faulty` connections have the fault, those after them are good.
+    """
+
+    def __init__(self, fault: Fault | None = None, *, faulty: int = 1000) -> None:
+        self.fault = fault
+        self.faulty = faulty
+        self.url = ""
+        self.connections = 0
+        """How many were opened."""
+        self.open = 0
+        """How many are open now."""
+        self.cancelled = 0
+        """How many utterances were cancelled by the client."""
+        self.failure: AssertionError | None = None
+        self._server: Server | None = None
+
+    def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        """Check the handshake."""
+        raise NotImplementedError
+
+    async def talk(self, connection: "Connection") -> None:
+        """Speak the protocol, until the client has gone."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        """Listen on a free port of loopback."""
+        from websockets.asyncio.server import serve
+
+        self._server = await serve(
+            self._serve,
+            "127.0.0.1",
+            0,
+            process_request=self._answer,
+            compression=None,
+            max_size=1 << 24,
+            close_timeout=0.2,
+        )
+        self.url = f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop, and raise what was wrong with the client's messages."""
+        assert self._server is not None
+        self._server.close()
+        await self._server.wait_closed()
+        if self.failure is not None:
+            raise self.failure
+
+    def _answer(self, connection: "ServerConnection", request: "Request") -> "Response | None":
+        self.connections += 1
+        fault = self.fault if self.connections <= self.faulty else None
+        if fault is Fault.REFUSED:
+            return connection.respond(HTTPStatus.UNAUTHORIZED, '{"error": {"message": "no such key"}}')
+        if fault is Fault.LIMITED:
+            response = connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "too many")
+            response.headers["Retry-After"] = "7"
+            return response
+        address = urlsplit(request.path)
+        query = {name: values[-1] for name, values in parse_qs(address.query).items()}
+        headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        try:
+            self.check(address.path, query, headers)
+        except AssertionError as error:
+            self.failure = error
+            return connection.respond(HTTPStatus.BAD_REQUEST, str(error))
+        return None
+
+    async def _serve(self, websocket: "ServerConnection") -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        fault = self.fault if self.connections <= self.faulty else None
+        connection = Connection(websocket, fault)
+        self.open += 1
+        try:
+            with suppress(ConnectionClosed):
+                await self.talk(connection)
+        except AssertionError as error:
+            self.failure = error
+            await websocket.close(1008, str(error)[:100])
+        finally:
+            self.open -= 1
+
+
+class Connection:
+    """One connection of a client, which fails as the fault says."""
+
+    def __init__(self, websocket: "ServerConnection", fault: Fault | None) -> None:
+        self.fault = fault
+        self.novelty: str | bytes = NOVELTY
+        """A message that nobody knows."""
+        self._websocket = websocket
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        """Yield messages: bytes, an object that was sent as JSON, or other text."""
+        async for message in self._websocket:
+            if isinstance(message, str) and message.startswith("{"):
+                yield json.loads(message)
+            else:
+                yield message
+
+    async def greet(self, message: dict[str, Any] | str) -> None:
+        """Send a first message, which no fault spoils."""
+        await self._websocket.send(message if isinstance(message, str) else json.dumps(message))
+
+    async def send(self, message: dict[str, Any] | bytes | str) -> None:
+        """Send an answer, or what the fault makes of it."""
+        websocket = self._websocket
+        match self.fault:
+            case Fault.SILENT:
+                return
+            case Fault.MALFORMED:
+                await websocket.send('{"type": ')
+                return
+            case Fault.CUT:
+                websocket.transport.abort()
+            case Fault.CLOSED:
+                await websocket.close(1011, "internal error")
+            case Fault.STRANGE:
+                await websocket.send(self.novelty)
+                if isinstance(message, dict):
+                    message = message | {"novel_field": {"nested": [None, 1, "two"]}}
+            case _:
+                pass
+        await websocket.send(json.dumps(message) if isinstance(message, dict) else message)
+
+    async def close(self) -> None:
+        """Close in good order."""
+        await self._websocket.close()
+
+
+class HeardAudio:
+    """Recognition by rule: what was loud since the last answer is `WORDS`."""
+
+    def __init__(self) -> None:
+        self.loud = False
+        self.seconds = 0.0
+        self.quiet = 0.0
+        """Seconds since the last loud message."""
+        self._told = 0.0
+
+    def feed(self, pcm: bytes, sample_rate: int = 16000) -> None:
+        """Hear samples."""
+        assert len(pcm) % 2 == 0, "audio is cut in the middle of a sample"
+        self.seconds += len(pcm) / 2 / sample_rate
+        loud = pcm.count(0) < len(pcm) * 3 // 4
+        self.quiet = 0.0 if loud else self.quiet + len(pcm) / 2 / sample_rate
+        self.loud = self.loud or loud
+
+    def due(self) -> bool:
+        """Return whether interim words should be told, as they are every 0.3 s."""
+        if not self.loud or self.seconds - self._told < 0.3:
+            return False
+        self._told = self.seconds
+        return True
+
+    @property
+    def words(self) -> str:
+        """What would be heard now."""
+        return WORDS if self.loud else ""
+
+    def answer(self) -> str:
+        """Return what was heard, and forget it."""
+        words, self.loud = self.words, False
+        return words
+
+
+def spoken(text: str, sample_rate: int) -> list[bytes]:
+    """Return the audio of a text by rule, in pieces of 100 ms."""
+    samples = round(len(text) * SECONDS_PER_CHARACTER * sample_rate)
+    pcm = b"\x00\x20" * samples
+    size = sample_rate // 5
+    return [pcm[at : at + size] for at in range(0, len(pcm), size)]

@@ -1,0 +1,133 @@
+"""ElevenLabs' text to speech over websockets, with several utterances on each.
+
+https://elevenlabs.io/docs/api-reference/text-to-speech/v-1-text-to-speech-voice-id-multi-stream-input
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ...errors import BadResponseError, RateLimitError, TheyErred
+from ...services.keys import VendorKey
+from ...services.socket_tts import SocketTTS
+from ...services.vendor_values import (
+    address,
+    base64_bytes,
+    fields,
+    items,
+    json_object,
+    json_text,
+    number,
+    string,
+)
+from ...services.voice_codec import Finished, Sound, SpokenWord, VoiceCodec, VoiceEvent
+from ...services.websocket_client import Handshake, Message
+
+__all__ = ["TTS"]
+
+GEORGE = "JBFqnCBsd6RMkjVDRZzb"
+
+
+class TTS(SocketTTS):
+    """Text to speech. `voice` is the id of a voice.
+
+    `settings` are the vendor's `voice_settings`, such as {"stability": 0.5, "speed": 1.1}; `options` further
+    parameters of the connection.
+    """
+
+    def __init__(
+        self,
+        model: str = "eleven_flash_v2_5",
+        *,
+        voice: str = GEORGE,
+        language: str | None = None,
+        settings: dict[str, float | bool] | None = None,
+        key: str | None = None,
+        base_url: str = "wss://api.elevenlabs.io",
+        **options: object,
+    ) -> None:
+        super().__init__("elevenlabs", VendorKey("elevenlabs", "ELEVENLABS_API_KEY", key))
+        query = {"model_id": model, "output_format": f"pcm_{self.sample_rate}", "language_code": language,
+                 "auto_mode": True, "sync_alignment": True, "inactivity_timeout": 180}  # fmt: skip
+        self._url = address(f"{base_url}/v1/text-to-speech/{voice}/multi-stream-input", query | options)
+        self._settings = settings
+
+    async def handshake(self) -> Handshake:
+        return Handshake(self._url, {"xi-api-key": self.key.value})
+
+    def codec(self) -> VoiceCodec:
+        return VoicesCodec(self._settings)
+
+
+class VoicesCodec(VoiceCodec):
+    """A connection: up to five utterances at once, with times of characters."""
+
+    contexts = 5
+    unused_for = 170.0  # the vendor closes after 180
+
+    def __init__(self, settings: dict[str, float | bool] | None) -> None:
+        self._settings = settings
+        self._alignments: dict[str | None, _Alignment] = {}
+
+    def start(self, context: str) -> Iterable[Message]:
+        return (json_text(text=" ", context_id=context, voice_settings=self._settings),)
+
+    def text(self, context: str, text: str) -> Iterable[Message]:
+        return (json_text(text=text + " ", context_id=context, flush=True),)
+
+    def finish(self, context: str) -> Iterable[Message]:
+        return (json_text(context_id=context, close_context=True),)
+
+    def cancel(self, context: str) -> Iterable[Message]:
+        return self.finish(context)
+
+    def read(self, message: Message) -> Iterable[VoiceEvent]:
+        told = json_object(message)
+        context = string(told.get("contextId") or told.get("context_id")) or None
+        if "error" in told:
+            raise BadResponseError(f"elevenlabs: {string(told.get('message') or told.get('error'))[:200]}")
+        if audio := base64_bytes(told.get("audio")):
+            alignment = self._alignments.setdefault(context, _Alignment())
+            yield from alignment.read(fields(told.get("alignment")), context)
+            yield Sound(audio, context)
+            alignment.seconds += len(audio) / 2 / SAMPLE_RATE
+        if told.get("isFinal") or told.get("is_final"):
+            if (alignment := self._alignments.pop(context, None)) is not None:
+                yield from alignment.end(context)
+            yield Finished(context)
+
+    def closed(self, code: int, reason: str) -> TheyErred | None:
+        return RateLimitError(f"elevenlabs: {reason[:200]}") if "exceeded" in reason else None
+
+
+SAMPLE_RATE = SocketTTS.sample_rate
+
+
+class _Alignment:
+    """Times of characters, collected into words.
+
+    Those of a message count from its own audio.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        """The audio of the messages before this one."""
+        self._word = ""
+        self._begun = self._ended = 0.0
+
+    def read(self, told: dict[str, Any], context: str | None) -> Iterable[SpokenWord]:
+        lengths = items(told.get("charDurationsMs") or told.get("charsDurationsMs"))
+        times = zip(items(told.get("chars")), items(told.get("charStartTimesMs")), lengths, strict=False)
+        for char, start, length in times:
+            if string(char).isspace():
+                yield from self.end(context)
+                continue
+            at = self.seconds + (number(start) or 0.0) / 1000
+            self._begun = self._begun if self._word else at
+            self._word += string(char)
+            self._ended = at + (number(length) or 0.0) / 1000
+
+    def end(self, context: str | None) -> Iterable[SpokenWord]:
+        """Yield the word that was begun."""
+        if self._word:
+            yield SpokenWord(self._word, self._begun, self._ended, context)
+            self._word = ""

@@ -1,0 +1,89 @@
+"""Every voice over HTTP against its vendor's protocol on loopback, with what goes wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from antiphon.errors import (
+    AuthenticationError,
+    BadResponseError,
+    RateLimitError,
+    ServiceTimeoutError,
+    UnavailableError,
+)
+from antiphon.services.http_tts import HttpTTS
+from antiphon.services.ports import Speech, Word
+from antiphon.testing import check_tts
+from antiphon.testing.loopback import KEY, Fault
+from antiphon.testing.loopback.http import HttpVendorServer
+from antiphon.testing.loopback.openai import OpenAISpeechServer
+from antiphon.vendors.openai.tts import TTS
+
+
+def openai(url: str) -> HttpTTS:
+    return TTS(key=KEY, base_url=url)
+
+
+VOICES: list[tuple[Callable[[str], HttpTTS], type[HttpVendorServer]]] = [(openai, OpenAISpeechServer)]
+voices = pytest.mark.parametrize(("make", "server"), VOICES, ids=lambda made: made.__name__)
+
+REFUSALS = {
+    Fault.REFUSED: AuthenticationError,
+    Fault.LIMITED: RateLimitError,
+    Fault.MALFORMED: BadResponseError,
+    Fault.CUT: UnavailableError,
+    Fault.SILENT: ServiceTimeoutError,
+}
+
+
+async def say(service: HttpTTS, *pieces: str) -> list[Speech | Word]:
+    async def text() -> AsyncIterator[str]:
+        for piece in pieces:
+            yield piece
+
+    return [item async for item in service.speak(text())]
+
+
+@voices
+def test_a_voice_does_what_all_must(make: Callable[[str], HttpTTS], server: type[HttpVendorServer]) -> None:
+    async def run() -> None:
+        async with server() as vendor:
+            await check_tts(lambda: make(vendor.url))
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+@voices
+def test_a_voice_names_what_went_wrong(
+    make: Callable[[str], HttpTTS], server: type[HttpVendorServer], fault: Fault
+) -> None:
+    async def run() -> None:
+        async with server(fault) as vendor:
+            service = make(vendor.url)
+            service.silent_for = 0.2
+            with pytest.raises(REFUSALS[fault]):
+                await say(service, "Good morning.", "Who is this?")
+            await service.close()
+
+    asyncio.run(run())
+
+
+@voices
+def test_a_reply_that_is_left_stops_the_vendor(
+    make: Callable[[str], HttpTTS], server: type[HttpVendorServer]
+) -> None:
+    async def run() -> None:
+        async with server(Fault.SILENT) as vendor:
+            service = make(vendor.url)
+            saying = asyncio.create_task(say(service, "Good morning."))
+            while not vendor.requests:
+                await asyncio.sleep(0)
+            saying.cancel()
+            await asyncio.wait([saying])
+            while not vendor.cancelled:
+                await asyncio.sleep(0)
+            await service.close()
+
+    asyncio.run(run())

@@ -1,0 +1,125 @@
+"""Every language model over HTTP against its vendor's protocol on loopback, with what goes wrong."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from antiphon.context import AgentSaid, Context, Image, ToolAnswered, UserSaid
+from antiphon.errors import AuthenticationError, BadResponseError, RateLimitError, UnavailableError
+from antiphon.frames import ToolCall
+from antiphon.services.http_llm import HttpLLM
+from antiphon.services.ports import TextDelta, TokenUsage
+from antiphon.testing import check_llm
+from antiphon.testing.conformance.llm import TOOL
+from antiphon.testing.loopback import KEY, Fault
+from antiphon.testing.loopback.anthropic import AnthropicMessages
+from antiphon.testing.loopback.google import GeminiServer
+from antiphon.testing.loopback.http import HttpVendorServer
+from antiphon.testing.loopback.openai import OpenAIResponses
+from antiphon.vendors import anthropic, openai_responses
+from antiphon.vendors.google import llm as gemini
+
+MODELS: list[tuple[type[HttpLLM], type[HttpVendorServer]]] = [
+    (anthropic.LLM, AnthropicMessages),
+    (gemini.LLM, GeminiServer),
+    (openai_responses.LLM, OpenAIResponses),
+]
+models = pytest.mark.parametrize(("kind", "server"), MODELS, ids=[server.__name__ for _, server in MODELS])
+
+PLAIN = Context("Be brief.", (UserSaid("Hello?"),))
+
+
+def client(kind: type[Any], server: HttpVendorServer) -> Any:
+    return kind(key=KEY, base_url=server.url)
+
+
+def answer(
+    kind: type[HttpLLM], server: HttpVendorServer, context: Context = PLAIN
+) -> list[TextDelta | ToolCall | TokenUsage]:
+    async def ask() -> list[TextDelta | ToolCall | TokenUsage]:
+        async with server:
+            service = client(kind, server)
+            try:
+                return [item async for item in service.generate(context)]
+            finally:
+                await service.close()
+
+    return asyncio.run(ask())
+
+
+@models
+def test_a_model_does_what_all_must(kind: type[HttpLLM], server: type[HttpVendorServer]) -> None:
+    async def run() -> None:
+        async with server() as vendor:
+            await check_llm(lambda: client(kind, vendor))
+
+    asyncio.run(run())
+
+
+@models
+def test_words_and_usage(kind: type[HttpLLM], server: type[HttpVendorServer]) -> None:
+    said = answer(kind, server())
+    assert said[:2] == [TextDelta("Good "), TextDelta("day.")]
+    assert isinstance(said[2], TokenUsage)
+    assert (said[2].written, said[2].cached) == (3, 8)
+
+
+@models
+def test_a_conversation_with_everything_in_it(kind: type[HttpLLM], server: type[HttpVendorServer]) -> None:
+    """The server checks what it is sent."""
+    call = ToolCall("call-1|signature|c2ln", TOOL.name, '{"day": "Monday"}')
+    entries = (
+        AgentSaid("Good morning."),
+        UserSaid("What is this, and when", (Image(b"\xff\xd8", "image/jpeg"),)),
+        UserSaid("are you there?"),
+        AgentSaid("One moment.", (call,)),
+        ToolAnswered(call, "nine to five"),
+        AgentSaid("From nine", interrupted=True),
+        UserSaid("Thanks."),
+    )
+    said = answer(kind, server(), Context("Be brief.", entries, (TOOL,)))
+    assert "".join(item.text for item in said if isinstance(item, TextDelta)) == "Good day."
+
+
+@models
+def test_messages_that_are_not_known_are_passed_over(
+    kind: type[HttpLLM], server: type[HttpVendorServer]
+) -> None:
+    assert answer(kind, server(Fault.STRANGE))[:2] == [TextDelta("Good "), TextDelta("day.")]
+
+
+REFUSALS = {
+    Fault.REFUSED: AuthenticationError,
+    Fault.LIMITED: RateLimitError,
+    Fault.MALFORMED: BadResponseError,
+    Fault.CUT: UnavailableError,
+}
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+@models
+def test_a_model_names_what_went_wrong(
+    kind: type[HttpLLM], server: type[HttpVendorServer], fault: Fault
+) -> None:
+    with pytest.raises(REFUSALS[fault]) as raised:
+        answer(kind, server(fault))
+    if isinstance(raised.value, RateLimitError):
+        assert raised.value.retry_after == 7
+
+
+@models
+def test_leaving_an_answer_stops_the_vendor(kind: type[HttpLLM], server: type[HttpVendorServer]) -> None:
+    async def run() -> None:
+        async with server(Fault.SILENT) as vendor:
+            service = client(kind, vendor)
+            asking = asyncio.create_task(anext(service.generate(PLAIN)))
+            while not vendor.requests:
+                await asyncio.sleep(0)
+            asking.cancel()
+            await asyncio.wait([asking])
+            while not vendor.cancelled:
+                await asyncio.sleep(0)
+            await service.close()
+
+    asyncio.run(run())

@@ -1,0 +1,190 @@
+"""Every service over websockets against its vendor's protocol on loopback, with what goes wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from antiphon.errors import (
+    AuthenticationError,
+    BadResponseError,
+    RateLimitError,
+    ServiceTimeoutError,
+    UnavailableError,
+)
+from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, Word
+from antiphon.services.socket_stt import SocketSTT
+from antiphon.services.socket_tts import SocketTTS
+from antiphon.testing import check_stt, check_tts
+from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
+from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
+from antiphon.testing.loopback.aws import AwsTranscribe
+from antiphon.testing.loopback.azure import AzureRecognition
+from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
+from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramListen, DeepgramSpeak
+from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.gladia import GladiaLive
+from antiphon.testing.loopback.realtime_transcription import OpenAITranscription
+from antiphon.testing.loopback.soniox import SonioxTokens
+from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
+from antiphon.vendors import assemblyai, gladia, soniox, speechmatics
+from antiphon.vendors.aws import stt as transcribe
+from antiphon.vendors.azure import stt as azure
+from antiphon.vendors.cartesia import stt as ink
+from antiphon.vendors.cartesia import tts as sonic
+from antiphon.vendors.deepgram import stt as listen
+from antiphon.vendors.deepgram import tts as aura
+from antiphon.vendors.elevenlabs import stt as scribe
+from antiphon.vendors.elevenlabs import tts as voice
+from antiphon.vendors.openai import stt as transcription
+
+RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
+    (listen.Nova, DeepgramListen),
+    (listen.Flux, DeepgramFlux),
+    (ink.STT, CartesiaInk),
+    (scribe.STT, ElevenLabsScribe),
+    (assemblyai.STT, AssemblyAIUniversal),
+    (soniox.STT, SonioxTokens),
+    (speechmatics.STT, SpeechmaticsRealtime),
+    (gladia.STT, GladiaLive),
+    (transcription.STT, OpenAITranscription),
+    (azure.STT, AzureRecognition),
+    (partial(transcribe.STT, secret="secret", region="eu-central-1"), AwsTranscribe),
+]
+VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
+    (aura.TTS, DeepgramSpeak),
+    (sonic.TTS, CartesiaSonic),
+    (voice.TTS, ElevenLabsVoices),
+]
+recognisers = pytest.mark.parametrize(
+    ("kind", "server"), RECOGNISERS, ids=[server.__name__ for _, server in RECOGNISERS]
+)
+voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=lambda kind: kind.__name__)
+
+
+def client(kind: Callable[..., Any], server: VendorServer) -> Any:
+    return kind(key=KEY, base_url=server.url)
+
+
+async def hear(service: SocketSTT, *items: AudioChunk | Flush, endless: bool = False) -> list[Recognized]:
+    async def audio() -> AsyncIterator[AudioChunk | Flush]:
+        for item in items:
+            yield item
+        if endless:
+            await asyncio.get_running_loop().create_future()
+
+    return [heard async for heard in service.transcribe(audio()) if isinstance(heard, Recognized)]
+
+
+async def say(service: SocketTTS, *pieces: str) -> list[Speech | Word]:
+    async def text() -> AsyncIterator[str]:
+        for piece in pieces:
+            yield piece
+
+    return [item async for item in service.speak(text())]
+
+
+SPEECH = [AudioChunk(LOUD[at : at + 1600]) for at in range(0, len(LOUD), 1600)]
+QUIET = [AudioChunk(bytes(1600))] * 20
+
+
+@recognisers
+def test_a_recogniser_does_what_all_must(kind: Callable[..., SocketSTT], server: type[VendorServer]) -> None:
+    async def run() -> None:
+        async with server() as vendor:
+            await check_stt(lambda: client(kind, vendor), LOUD, WORDS)
+            await asyncio.sleep(0)
+            assert not vendor.open, "connections were left open"
+
+    asyncio.run(run())
+
+
+@voices
+def test_a_voice_does_what_all_must(kind: type[SocketTTS], server: type[VendorServer]) -> None:
+    async def run() -> None:
+        async with server() as vendor:
+            await check_tts(lambda: client(kind, vendor))
+            assert vendor.cancelled or vendor.connections > 1, "a cancelled reply went on at the vendor"
+
+    asyncio.run(run())
+
+
+REFUSALS = {
+    Fault.REFUSED: AuthenticationError,
+    Fault.LIMITED: RateLimitError,
+    Fault.MALFORMED: BadResponseError,
+    Fault.CUT: UnavailableError,
+    Fault.CLOSED: UnavailableError,
+}
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+@recognisers
+def test_a_recogniser_names_what_went_wrong(
+    kind: Callable[..., SocketSTT], server: type[VendorServer], fault: Fault
+) -> None:
+    async def run() -> None:
+        async with server(fault) as vendor:
+            service = client(kind, vendor)
+            with pytest.raises(REFUSALS[fault]):
+                await hear(service, *SPEECH, *QUIET, Flush(True), endless=True)
+            await service.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("fault", REFUSALS)
+@voices
+def test_a_voice_names_what_went_wrong(
+    kind: type[SocketTTS], server: type[VendorServer], fault: Fault
+) -> None:
+    async def run() -> None:
+        async with server(fault) as vendor:
+            service = client(kind, vendor)
+            with pytest.raises(REFUSALS[fault]):
+                await say(service, "Good morning.")
+            await service.close()
+
+    asyncio.run(run())
+
+
+@recognisers
+def test_unknown_messages_are_passed_over(kind: Callable[..., SocketSTT], server: type[VendorServer]) -> None:
+    async def run() -> None:
+        async with server(Fault.STRANGE) as vendor:
+            service = client(kind, vendor)
+            heard = await hear(service, *SPEECH, *QUIET, Flush(True))
+            assert [item.text for item in heard if item.final] == [WORDS]
+            await service.close()
+
+    asyncio.run(run())
+
+
+@voices
+def test_a_voice_that_dies_before_its_first_audio_is_asked_again(
+    kind: type[SocketTTS], server: type[VendorServer]
+) -> None:
+    async def run() -> None:
+        async with server(Fault.CUT, faulty=1) as vendor:
+            service = client(kind, vendor)
+            said = await say(service, "Good morning.", "Who is this?")
+            assert {item.piece for item in said if isinstance(item, Speech)} == {0, 1}
+            assert vendor.connections == 2
+            await service.close()
+
+    asyncio.run(run())
+
+
+@voices
+def test_a_voice_that_goes_silent_is_noticed(kind: type[SocketTTS], server: type[VendorServer]) -> None:
+    async def run() -> None:
+        async with server(Fault.SILENT) as vendor:
+            service = client(kind, vendor)
+            service.silent_for = 0.05
+            with pytest.raises(ServiceTimeoutError):
+                await say(service, "Good morning.")
+            await service.close()
+
+    asyncio.run(run())
