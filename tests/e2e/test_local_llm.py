@@ -33,6 +33,38 @@ def test_small_talk_calls_no_tool() -> None:
     assert any(isinstance(item, TextDelta) for item in items)
 
 
+def test_a_dropped_early_reply_leaves_what_was_read() -> None:
+    """The turn that comes instead reads no more than what is new in it, whenever the reply was dropped."""
+    long = f"{SHOP} {' '.join(f'Model number {n} costs {n * 70} euros.' for n in range(1, 13))}"
+    before = (UserSaid("Do you sell bells?"), AgentSaid("Yes, we have many bells."))
+
+    async def dropped(model: Llama, said: str, turns: int) -> None:
+        """Stop the reading of a reply after some turns of the loop."""
+        reading = asyncio.create_task(usage(model, said))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+    async def usage(model: Llama, said: str) -> TokenUsage:
+        context = Context(long, (*before, UserSaid(said)))
+        (used,) = [item async for item in model.generate(context) if isinstance(item, TokenUsage)]
+        return used
+
+    async def talk() -> list[TokenUsage]:
+        model = Llama(max_tokens=40)
+        await usage(model, "Good.")
+        usages: list[TokenUsage] = []
+        for turns, said in enumerate(("And on Sunday?", "What is a good tire?", "Where are you?"), start=2):
+            await dropped(model, "Sorry, wait a moment, how do I choose a touring bike?", turns)
+            usages.append(await usage(model, said))
+        return usages
+
+    for used in asyncio.run(talk()):
+        assert used.read > 150
+        assert used.read - used.cached < 32, "the beginning was read again"
+
+
 def test_virtual_time_gives_the_same_words_and_takes_none() -> None:
     async def answer() -> tuple[str, float]:
         context = Context(SHOP, (UserSaid("Do you sell helmets?"),))

@@ -14,7 +14,7 @@ from antiphon.errors import BadResponseError, ConfigurationError
 from antiphon.frames import ToolCall
 from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.testing import run_virtual
-from antiphon.vendors.local import llm
+from antiphon.vendors.local import engine, llm
 from antiphon.vendors.local.llm import Llama
 
 HELLO = Context("Be brief.", (UserSaid("Hello?"),))
@@ -75,7 +75,7 @@ class Llamacpp:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Llamacpp:
     fake = Llamacpp()
-    monkeypatch.setattr(llm, "library", lambda name: fake)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(engine, "library", lambda name: fake)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     llm._resident.cache_clear()  # pyright: ignore[reportPrivateUsage]
     return fake
 
@@ -178,6 +178,30 @@ def test_a_turn_that_was_guessed_wrongly_stays_in_its_slot(server: Llamacpp, fil
 
     run_virtual(talk())
     assert [request["id_slot"] for request in server.requests] == [0] * 4
+
+
+def test_a_stopped_answer_keeps_the_slot_of_its_conversation(server: Llamacpp, file: str) -> None:
+    """An early reply that is dropped leaves what was read; the real turn goes on there, whatever it is."""
+
+    async def talk() -> None:
+        model = Llama(file)
+        await model.warm(Context("Be brief."))
+        for said in ("Sorry, wait", "How do I", "And on Sunday?"):
+            answer = cast(AsyncGenerator[Item, None], model.generate(Context("Be brief.", (UserSaid(said),))))
+            await anext(answer)
+            await answer.aclose()
+
+    run_virtual(talk())
+    assert {request["id_slot"] for request in server.requests} == {0}
+
+
+def test_a_finished_guess_of_a_later_turn_keeps_the_slot(server: Llamacpp, file: str) -> None:
+    async def talk() -> None:
+        for said in ("Sorry, wait.", "And on Sunday?"):
+            await items(Llama(file), Context("", (UserSaid("Hello."), AgentSaid("Hi."), UserSaid(said))))
+
+    run_virtual(talk())
+    assert {request["id_slot"] for request in server.requests} == {0}
 
 
 def test_a_conversation_keeps_its_slot_when_turns_are_left_out(server: Llamacpp, file: str) -> None:
