@@ -65,6 +65,19 @@ def test_a_dropped_early_reply_leaves_what_was_read() -> None:
         assert used.read - used.cached < 32, "the beginning was read again"
 
 
+def test_after_a_barge_in_the_answer_is_whole() -> None:
+    async def answer() -> str:
+        said = AgentSaid("To choose a good bike, think about where you", interrupted=True)
+        entries = (UserSaid("How do I choose a good bike?"), said, UserSaid("Do you sell helmets, too?"))
+        items = [item async for item in Llama().generate(Context(SHOP, entries, (TOOL,)))]
+        assert not any(isinstance(item, ToolCall) for item in items)
+        return "".join(item.text for item in items if isinstance(item, TextDelta))
+
+    said = asyncio.run(answer())
+    assert said.endswith((".", "!", "?"))
+    assert "..." not in said
+
+
 def test_virtual_time_gives_the_same_words_and_takes_none() -> None:
     async def answer() -> tuple[str, float]:
         context = Context(SHOP, (UserSaid("Do you sell helmets?"),))

@@ -27,7 +27,6 @@ CHATTER = (
     ("Thanks, bye.", "You are welcome. Goodbye!"),
 )
 WORDS = ("alpha", "bravo", "delta")  # arguments of the examples, which nobody says in earnest
-CUT_OFF = "..."
 A_MESSAGE, A_TOKEN = 8, 3  # to overestimate tokens: those around each message, and bytes per token
 ROUND_AND_ROUND = re.compile(r"(.{4,80}?)\1{3}$", re.DOTALL)
 
@@ -42,6 +41,7 @@ class ChatMessage(TypedDict):
 def messages(context: Context) -> list[ChatMessage]:
     """Return the context as a chat of alternating roles, the user last.
 
+    Of a reply that was interrupted it has what was heard, without a mark: a small model copies any mark.
     Raises UsageError if an entry has attachments.
     """
     chat = _head(context)
@@ -54,10 +54,10 @@ def messages(context: Context) -> list[ChatMessage]:
                 _add(chat, "user", text)
             case ToolAnswered(_, result):
                 _add(chat, "user", f"Result: {result.rstrip('.')}. Tell me in a sentence.")
-            case AgentSaid(text, calls, interrupted):
+            case AgentSaid(text, calls):
                 lines = [f"{call.name} {call.arguments}" for call in calls]
                 if text:
-                    lines.insert(0, said + text + (CUT_OFF if interrupted else ""))
+                    lines.insert(0, said + text)
                 if lines:
                     _add(chat, "assistant", "\n".join(lines))
     if chat[-1]["role"] != "user":

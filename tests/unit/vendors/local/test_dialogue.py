@@ -76,8 +76,8 @@ def test_two_turns_in_a_row_are_one() -> None:
     assert chat(UserSaid("Hello?"), UserSaid("Are you there?"))[1:] == [("user", "Hello?\nAre you there?")]
 
 
-def test_of_an_interrupted_reply_it_reads_what_was_heard() -> None:
-    assert chat(AgentSaid("We are open from", interrupted=True))[2] == ("assistant", "We are open from...")
+def test_of_an_interrupted_reply_it_reads_what_was_heard_without_a_mark() -> None:
+    assert chat(AgentSaid("We are open from", interrupted=True))[2] == ("assistant", "We are open from")
     assert chat(AgentSaid("", interrupted=True)) == chat()
 
 
