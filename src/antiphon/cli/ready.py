@@ -46,6 +46,7 @@ EXTRAS: dict[str, dict[str, str]] = {
 """The packages of each extra ("" is always installed), and the module that each is imported as."""
 
 LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # the models of ports that have only one
+TOOLS = "minilm"  # chooses tools for every local language model
 
 
 def models(agent: "AgentDefinition", *ports: str) -> list[str]:
@@ -55,6 +56,8 @@ def models(agent: "AgentDefinition", *ports: str) -> list[str]:
     chosen = [(port, str(agent.chosen(port)).partition("/")) for port in ports or PORTS]
     known = LOCAL | (VENDOR.default or {})
     names = [model or known.get(port, "") for port, (vendor, _, model) in chosen if vendor == "local"]
+    if any(port == "llm" and vendor == "local" for port, (vendor, _, _) in chosen):
+        names.append(TOOLS)
     return [name for name in names if name in CATALOGUE]
 
 

