@@ -45,7 +45,9 @@ EXTRAS: dict[str, dict[str, str]] = {
 }
 """The packages of each extra ("" is always installed), and the module that each is imported as."""
 
-LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # the models of ports that have only one
+LOCAL = {"vad": "silero-vad", "eot": "smart-turn", "llm": "qwen2.5-coder-0.5b"}
+"""The models that are fetched for ports whose spec names none. A better language model is used by itself only
+if it is here already, so that a first run fetches no more than it needs."""
 TOOLS = "minilm"  # chooses tools for every local language model
 
 

@@ -3,7 +3,8 @@
 The hash decides, not the source: a file with the hash below is accepted from anywhere, and any other file is
 refused. The hashes were computed from the packages, and are equal to those that others have published for the
 same files of the official repositories at the revisions below, except that of the 8-bit `minilm`, which its
-packager made. A source marked `stranger` belongs to somebody
+packager made, and those of language models that no package holds, which several unrelated projects publish
+alike. A source marked `stranger` belongs to somebody
 unrelated to the makers of the model: nothing in it is executed, and only the hash makes its data trustworthy.
 """
 
@@ -142,6 +143,76 @@ _WHISPER_TINY_EN = (
     File("model.bin", 75_537_502, "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"),
 )
 
+
+def _from_hub(name: str, purpose: str, checked: str, repository: str, revision: str, file: File) -> Model:
+    """Return a language model that only the hub has."""
+    source = _hub(repository, revision)
+    return Model(name, purpose, licence="Apache-2.0", checked=checked, files=(file,), sources=(source,))
+
+
+_BETTER = (
+    _from_hub(
+        "qwen3.5-0.8b",
+        "language model: chat, 100 languages; for any machine",
+        "model card of Qwen/Qwen3.5-0.8B",
+        "bartowski/Qwen_Qwen3.5-0.8B-GGUF",
+        "f36b1ea49a332ede8fe5f389bbf5b3575ef71f48",
+        File(
+            "Qwen_Qwen3.5-0.8B-Q4_K_M.gguf",
+            579_615_840,
+            "fb044e93939a70469c905781334f5de1e6c8b608ced6cbc8c9249bd4127d9526",
+        ),
+    ),
+    _from_hub(
+        "qwen3-1.7b",
+        "language model: chat, 100 languages; for four quick cores",
+        "model card of Qwen/Qwen3-1.7B",
+        "unsloth/Qwen3-1.7B-GGUF",
+        "d7f544eead698dbd1f15126ef60b45a1e1933222",
+        File(
+            "Qwen3-1.7B-Q4_K_M.gguf",
+            1_107_409_472,
+            "b139949c5bd74937ad8ed8c8cf3d9ffb1e99c866c823204dc42c0d91fa181897",
+        ),
+    ),
+    _from_hub(
+        "qwen3.5-2b",
+        "language model: better chat, 100 languages; for four quick cores",
+        "model card of Qwen/Qwen3.5-2B",
+        "bartowski/Qwen_Qwen3.5-2B-GGUF",
+        "7d26695454df6de5fbcce2e58681e62dae06ce43",
+        File(
+            "Qwen_Qwen3.5-2B-Q4_K_M.gguf",
+            1_396_198_496,
+            "57a1085840f497d764a7fc5d346922dbde961efb54cc792ea81d694fd846a1d8",
+        ),
+    ),
+    _from_hub(
+        "qwen3-4b",
+        "language model: good answers and tools; for eight quick cores",
+        "model card of Qwen/Qwen3-4B",
+        "unsloth/Qwen3-4B-GGUF",
+        "22c9fc8a8c7700b76a1789366280a6a5a1ad1120",
+        File(
+            "Qwen3-4B-Q4_K_M.gguf",
+            2_497_281_312,
+            "f6f851777709861056efcdad3af01da38b31223a3ba26e61a4f8bf3a2195813a",
+        ),
+    ),
+    _from_hub(
+        "qwen3.5-4b",
+        "language model: the best answers here; for eight quick cores",
+        "model card of Qwen/Qwen3.5-4B",
+        "bartowski/Qwen_Qwen3.5-4B-GGUF",
+        "4168f45a16a1290d65a4ec0fa312ae917a4c15d6",
+        File(
+            "Qwen_Qwen3.5-4B-Q4_K_M.gguf",
+            3_013_027_808,
+            "13c16f426047e2de38cd075bdade4a7bcbc8c774384876f677740cda65f8a983",
+        ),
+    ),
+)
+
 _MODELS = (
     Model(
         "silero-vad",
@@ -226,7 +297,7 @@ _MODELS = (
     ),
     Model(
         "qwen2.5-coder-0.5b",
-        "language model: small, quick",
+        "language model: the default; quick, short answers, English",
         licence="Apache-2.0",
         checked="model card of Qwen/Qwen2.5-Coder-0.5B-Instruct; the packages name no licence",
         files=(_QWEN_05,),
@@ -237,7 +308,7 @@ _MODELS = (
     ),
     Model(
         "qwen2.5-coder-1.5b",
-        "language model: better answers, slower",
+        "language model: better answers, half as quick; used by itself where it is quick",
         licence="Apache-2.0",
         checked="model card of Qwen/Qwen2.5-Coder-1.5B-Instruct; the packages name no licence",
         files=(_QWEN_15,),
@@ -266,6 +337,7 @@ _MODELS = (
             ),
         ),
     ),
+    *_BETTER,
 )
 
 CATALOGUE: Mapping[str, Model] = MappingProxyType({model.name: model for model in _MODELS})

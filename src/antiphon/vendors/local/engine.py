@@ -8,10 +8,12 @@ import asyncio
 import os
 import tempfile
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +24,8 @@ from .resident import library
 
 BATCH = 32  # prompt tokens read at a time; between two batches, others are served and reading can be stopped
 SPINS = "1000"  # how long llama.cpp's threads busy-wait for each other; more is no faster, and bad under load
+TRIED, AT_LEAST = 9, 4  # tokens that are written to measure how quickly the model writes
+AT_MOST = 0.8  # seconds for that, beyond AT_LEAST
 
 Chunk = dict[str, Any]
 
@@ -123,6 +127,25 @@ class LlamaEngine:
                         # What was read stays in memory, but no prompt will continue from the last message.
                         slot.prompt = conversation[:-1]
 
+    def tokens_a_second(self) -> float:
+        """Measure how many tokens per second the model writes, in about a second.
+
+        The quicker tokens count: other programs on the machine delay most tokens, but seldom all.
+        """
+        times: list[float] = []
+
+        def take(chunk: Chunk) -> bool:
+            if any(choice["delta"].get("content") for choice in chunk.get("choices", ())):
+                times.append(time.perf_counter())
+            return len(times) >= AT_LEAST and times[-1] - times[0] > AT_MOST
+
+        count = {"messages": [{"role": "user", "content": "Count to one hundred in words."}]}
+        self._server.handle_chat_completions(
+            count | {"max_tokens": TRIED, "temperature": 0, "ignore_eos": True, "stream": True}, take
+        )
+        each = sorted(later - earlier for earlier, later in pairwise(times))
+        return 1 / max(each[len(each) // 4], 1e-6) if each else 0.0
+
     async def _work(
         self, slot: Slot, request: dict[str, Any], stop: threading.Event
     ) -> AsyncGenerator[Chunk, None]:
@@ -130,6 +153,8 @@ class LlamaEngine:
         loop = asyncio.get_running_loop()
         in_place = getattr(loop, "virtual", False)
         chunks: asyncio.Queue[Chunk | Exception | None] = asyncio.Queue()
+        # A model that can reason must not: the caller waits.
+        request["chat_template_kwargs"] = {"enable_thinking": False}
         request = encodable_data(request) | {"id_slot": slot.number, "stream": True, "return_progress": True}
 
         def give(item: Chunk | Exception | None) -> bool:

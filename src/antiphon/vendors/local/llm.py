@@ -16,13 +16,18 @@ from .engine import Chunk, LlamaEngine
 from .meaning import MODEL as MEANING
 from .resident import PROCESSORS, Resident
 from .routing import callable_tools, last_exchange, needed_tool
+from .speed import FAST_ENOUGH, remembered, speed_of
 
+SMALL, BETTER = "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
 ROOMS = (1.0, 0.5, 0.25, 0.0)  # shares of the context window to fill, tried in turn; 0 keeps the last turn
 MOST_OF_A_CALL = 128  # tokens
 
 
 class Llama(LanguageModel):
     """A model of the catalogue, or the chat model in any .gguf file.
+
+    Without a name it is qwen2.5-coder-1.5b if that has been pulled and this machine writes more than 15
+    tokens per second with it, and qwen2.5-coder-0.5b otherwise.
 
     An answer ends after `max_tokens`; the model reads as much of a conversation as fits into
     `context_tokens`. The newest `slots` conversations stay in memory, so that a turn only costs reading what
@@ -34,7 +39,7 @@ class Llama(LanguageModel):
 
     def __init__(
         self,
-        model: str = "qwen2.5-coder-0.5b",
+        model: str = "",
         *,
         max_tokens: int = 256,
         context_tokens: int = 4096,
@@ -43,11 +48,12 @@ class Llama(LanguageModel):
     ) -> None:
         if not 0 < max_tokens < context_tokens:
             raise ConfigurationError(f"max_tokens must be between 0 and context_tokens ({context_tokens})")
-        if not model.endswith(".gguf") and model not in (known := _catalogued()):
+        if model and not model.endswith(".gguf") and model not in (known := _catalogued()):
             raise ConfigurationError(
                 f"there is no local language model {model!r}: choose from {', '.join(known)}, or a .gguf file"
             )
         self._max_tokens = max_tokens
+        self._model, self._threads = model, threads
         self._room = context_tokens - max_tokens
         self._resident = _resident(model, slots, threads, context_tokens)
 
@@ -55,6 +61,13 @@ class Llama(LanguageModel):
         """Load the models into memory, where they stay until the process ends."""
         await self._resident.get()
         await MEANING.get()
+
+    async def measure(self) -> float:
+        """Measure how many tokens per second the model writes here; remember it."""
+        from ...models import Store
+
+        engine, folder = await self._resident.get(), Store.here().folder
+        return await self._resident.run(speed_of, engine, folder, self._model or SMALL, self._threads)
 
     async def warm(self, context: Context) -> None:
         """Read a context, so that contexts which begin with it are answered sooner."""
@@ -177,6 +190,25 @@ def _file(model: str) -> Path:
     return next(path(model).glob("*.gguf"))
 
 
+def _load(model: str, slots: int, threads: int, context_tokens: int) -> LlamaEngine:
+    """Return the engine for a model; "" is the better default that is fast enough."""
+    from ...models import Store
+
+    def made(name: str) -> LlamaEngine:
+        return LlamaEngine(_file(name), slots, threads, context_tokens)
+
+    if model:
+        return made(model)
+    store = Store.here()
+    if store.state(BETTER) == "ready":
+        speed = remembered(store.folder, BETTER, threads)
+        if speed is None or speed > FAST_ENOUGH:
+            engine = made(BETTER)
+            if (speed or speed_of(engine, store.folder, BETTER, threads)) > FAST_ENOUGH:
+                return engine
+    return made(SMALL)
+
+
 @cache
 def _resident(model: str, slots: int, threads: int, context_tokens: int) -> Resident[LlamaEngine]:
-    return Resident("llm", lambda: LlamaEngine(_file(model), slots, threads, context_tokens))
+    return Resident("llm", lambda: _load(model, slots, threads, context_tokens))

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,11 +14,13 @@ import pytest
 from antiphon.context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
 from antiphon.errors import BadResponseError, ConfigurationError
 from antiphon.frames import ToolCall
+from antiphon.models import Store
 from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.testing import run_virtual
 from antiphon.vendors.local import engine, llm
 from antiphon.vendors.local.llm import Llama
 from antiphon.vendors.local.resident import Resident
+from antiphon.vendors.local.speed import FILE, remembered
 
 from .word_model import WordModel
 
@@ -284,6 +288,66 @@ def test_a_refusal(server: Llamacpp, file: str, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(server, "handle_chat_completions", refuse)
     with pytest.raises(BadResponseError, match="no memory"):
         run_virtual(items(model))
+
+
+def test_the_better_model_if_it_is_here_and_quick(
+    server: Llamacpp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    ready, speed = "absent", 20.0
+
+    def made(file: Path, *_: int) -> SimpleNamespace:
+        loaded.append(str(file))
+        return SimpleNamespace(tokens_a_second=lambda: speed)
+
+    monkeypatch.setenv("ANTIPHON_MODELS", str(tmp_path))
+    monkeypatch.delenv("ANTIPHON_OFFLINE", raising=False)
+    monkeypatch.setattr(Store, "state", lambda self, name: ready)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(llm, "LlamaEngine", made)
+    monkeypatch.setattr(llm, "_file", Path)
+
+    def choose() -> list[str]:
+        loaded.clear()
+        llm._load("", 2, 2, 4096)  # pyright: ignore[reportPrivateUsage]
+        return loaded[:]
+
+    assert choose() == [llm.SMALL]
+    ready = "ready"
+    assert choose() == [llm.BETTER]
+    speed = 9.0
+    assert choose() == [llm.BETTER], "the first measurement holds"
+    (tmp_path / FILE).unlink()
+    assert choose() == [llm.BETTER, llm.SMALL]
+    assert choose() == [llm.SMALL], "known to be slow, it is not loaded"
+
+
+def test_a_measured_speed_is_remembered(
+    server: Llamacpp, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTIPHON_MODELS", str(tmp_path))
+    monkeypatch.delenv("ANTIPHON_OFFLINE", raising=False)
+    model = Llama(file, threads=2)
+    assert run_virtual(model.measure()) > 0
+    assert remembered(tmp_path, file, 2)
+
+
+@pytest.mark.parametrize("busy", [0.0, 0.3])
+def test_the_speed_is_that_of_the_quicker_tokens_and_takes_no_long(
+    server: Llamacpp, file: str, monkeypatch: pytest.MonkeyPatch, busy: float
+) -> None:
+    """Other programs that hold up most of the tokens change nothing."""
+    times = accumulate([0.0, 0.05, busy + 0.05, 0.05, *[busy + 0.05] * 100])
+    server.pieces = ["One,"] * 9
+    model = Llama(file)
+    run_virtual(model.load())
+    monkeypatch.setattr(engine.time, "perf_counter", partial(next, times))
+    assert run_virtual(model.measure()) == pytest.approx(20)
+    assert server.stopped.is_set() == (busy > 0)
+
+
+def test_nobody_reasons_aloud(server: Llamacpp, file: str) -> None:
+    run_virtual(items(Llama(file)))
+    assert server.requests[0]["chat_template_kwargs"] == {"enable_thinking": False}
 
 
 def test_wrong_models(server: Llamacpp, tmp_path: Path) -> None:
