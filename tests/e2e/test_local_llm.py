@@ -14,6 +14,8 @@ from antiphon.testing import check_llm
 from antiphon.testing.conformance.llm import TOOL
 from antiphon.testing.virtual import run_virtual
 from antiphon.vendors.local.llm import Llama
+from antiphon.vendors.local.meaning import MODEL
+from antiphon.vendors.local.routing import LastExchange, needed_tool
 
 pytestmark = pytest.mark.e2e
 
@@ -31,6 +33,24 @@ def test_small_talk_calls_no_tool() -> None:
     items = asyncio.run(answer())
     assert not any(isinstance(item, ToolCall) for item in items)
     assert any(isinstance(item, TextDelta) for item in items)
+
+
+@pytest.mark.parametrize(
+    ("said", "called"),
+    [
+        ("When are you open on Monday?", True),
+        ("uh what time do you close on friday", True),
+        ("We are sure that one war is enough.", False),
+        ("How do I choose a good bike?", False),
+        ("Thanks, bye.", False),
+    ],
+)
+def test_a_tool_is_needed_for_what_it_is_about(said: str, called: bool) -> None:
+    async def needed() -> bool:
+        model = await MODEL.get()
+        return needed_tool((TOOL,), LastExchange(newest=said), model) is not None
+
+    assert asyncio.run(needed()) == called
 
 
 def test_a_dropped_early_reply_leaves_what_was_read() -> None:

@@ -99,6 +99,7 @@ class LlamaEngine:
             Slot(number, ThreadPoolExecutor(1, thread_name_prefix=f"antiphon-llm-{number}"))
             for number in range(slots)
         ]
+        self._threads = threads
         self._choosing = threading.Lock()
         self._uses = 0
         # The first grammar takes a second: compile one now.
@@ -130,20 +131,21 @@ class LlamaEngine:
     def tokens_a_second(self) -> float:
         """Measure how many tokens per second the model writes, in about a second.
 
-        The quicker tokens count: other programs on the machine delay most tokens, but seldom all.
+        It is what an idle machine would do: of each token counts the time, or the processor time if that is
+        less, and of all tokens the quicker ones, since other programs seldom delay all.
         """
-        times: list[float] = []
+        times: list[tuple[float, float]] = []
 
         def take(chunk: Chunk) -> bool:
             if any(choice["delta"].get("content") for choice in chunk.get("choices", ())):
-                times.append(time.perf_counter())
-            return len(times) >= AT_LEAST and times[-1] - times[0] > AT_MOST
+                times.append((time.perf_counter(), time.process_time() / self._threads))
+            return len(times) >= AT_LEAST and times[-1][0] - times[0][0] > AT_MOST
 
         count = {"messages": [{"role": "user", "content": "Count to one hundred in words."}]}
         self._server.handle_chat_completions(
             count | {"max_tokens": TRIED, "temperature": 0, "ignore_eos": True, "stream": True}, take
         )
-        each = sorted(later - earlier for earlier, later in pairwise(times))
+        each = sorted(min(end - start for start, end in zip(*pair, strict=True)) for pair in pairwise(times))
         return 1 / max(each[len(each) // 4], 1e-6) if each else 0.0
 
     async def _work(
