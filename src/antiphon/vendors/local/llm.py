@@ -192,21 +192,26 @@ def _file(model: str) -> Path:
 
 def _load(model: str, slots: int, threads: int, context_tokens: int) -> LlamaEngine:
     """Return the engine for a model; "" is the better default that is fast enough."""
-    from ...models import Store
+    from ...models import CATALOGUE, Store
 
     def made(name: str) -> LlamaEngine:
         return LlamaEngine(_file(name), slots, threads, context_tokens)
 
-    if model:
-        return made(model)
     store = Store.here()
-    if store.state(BETTER) == "ready":
-        speed = remembered(store.folder, BETTER, threads)
-        if speed is None or speed > FAST_ENOUGH:
-            engine = made(BETTER)
-            if (speed or speed_of(engine, store.folder, BETTER, threads)) > FAST_ENOUGH:
-                return engine
-    return made(SMALL)
+    if model or store.state(BETTER) != "ready":
+        return made(model or SMALL)
+    if (speed := remembered(store.folder, BETTER, threads)) is not None:
+        return made(BETTER if speed > FAST_ENOUGH else SMALL)
+    # The time goes into reading the weights, so the small one tells whether the other is worth loading.
+    enough, small = FAST_ENOUGH * CATALOGUE[BETTER].size / CATALOGUE[SMALL].size, None
+    if (speed := remembered(store.folder, SMALL, threads, enough)) is None:
+        small = made(SMALL)
+        speed = speed_of(small, store.folder, SMALL, threads)
+    if speed > enough:
+        better = made(BETTER)
+        if speed_of(better, store.folder, BETTER, threads) > FAST_ENOUGH:
+            return better
+    return small or made(SMALL)
 
 
 @cache

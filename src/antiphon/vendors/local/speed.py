@@ -43,15 +43,20 @@ def speed_of(engine: Measurable, folder: Path, model: str, threads: int) -> floa
     return speed
 
 
-def remembered(folder: Path, model: str, threads: int | None = None) -> float | None:
-    """Return the measured tokens per second; the best, if `threads` is None."""
+def remembered(
+    folder: Path, model: str, threads: int | None = None, enough: float = FAST_ENOUGH
+) -> float | None:
+    """Return the measured tokens per second; the best, if `threads` is None.
+
+    A value that is not above `enough` is forgotten after a week.
+    """
     found = [
         one
         for key, one in _read(folder).items()
         if (key == _key(model, threads) if threads else key.startswith(f"{model} on {machine()}"))
     ]
     best = max(found, key=lambda one: one["tokens_a_second"], default=None)
-    if best is None or (best["tokens_a_second"] <= FAST_ENOUGH and time.time() - best["when"] > WEEK):
+    if best is None or (best["tokens_a_second"] <= enough and time.time() - best["when"] > WEEK):
         return None
     return best["tokens_a_second"]
 
