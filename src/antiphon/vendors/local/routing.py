@@ -3,8 +3,7 @@
 A small language model that reads tools calls them for everything, or repeats its last call. So sentence
 embeddings decide, the same for every language model: a tool is needed if the turn is near the tool's
 description and name in meaning, and if it has words that are near the names of the parameters. The weights
-are those of a logistic regression over some 140 sentences to eleven agents, none of them held out in
-`benchmarks/local_dialogue`.
+are learnt in `benchmarks/tool_routing` from some 140 sentences to eleven agents.
 """
 
 import re
