@@ -50,6 +50,7 @@ bench: $(READY)           ## our benchmarks, each beside its target
 	$(BIN)/python -m benchmarks.webrtc
 	$(BIN)/python -m benchmarks.workers
 	$(BIN)/python -m benchmarks.cleaning
+	$(BIN)/python -m benchmarks.local_dialogue
 
 bench-peers: $(READY)     ## the same work on the peers, side by side
 	$(BIN)/python -m benchmarks --peers

@@ -23,14 +23,14 @@ def list_models(
         bool, typer.Option("--long", help="Also show files, SHA-256 hashes and sources.")
     ] = False,
 ) -> None:
-    """List the models, and which of them are on this machine."""
+    """List the models, which of them are on this machine, and how fast they are."""
     from rich.console import Console
     from rich.table import Table
 
     with _reporting_errors():
         store = Store.here()
     heads = ("name", "purpose", "licence", "size", "state")
-    rows = [(m.name, m.purpose, m.licence, _mb(m.size), store.state(m.name)) for m in CATALOGUE.values()]
+    rows = [(m.name, m.purpose, m.licence, _mb(m.size), _state(store, m.name)) for m in CATALOGUE.values()]
     if sys.stdout.isatty():
         table = Table(*heads, caption=f"in {store.folder}", caption_justify="left")
         for row in rows:
@@ -83,6 +83,26 @@ def verify(names: Names = None) -> None:
 
 
 @app.command()
+def measure(names: Names = None) -> None:
+    """Measure how fast language models write on this machine, and remember it.
+
+    A model that is absent is pulled first.
+    """
+    import asyncio
+
+    from ..vendors.local.llm import Llama
+    from ..vendors.local.speed import FAST_ENOUGH
+
+    with _reporting_errors():
+        if not names:
+            raise ConfigurationError("name the language models to measure")
+        for name in names:
+            speed = asyncio.run(Llama(named(name).name).measure())
+            verdict = "quick enough for a conversation" if speed > FAST_ENOUGH else "slow for a conversation"
+            typer.echo(f"{name}: {speed:.0f} tokens per second, {verdict}")
+
+
+@app.command()
 def path(name: str) -> None:
     """Print the folder of a model, downloading the model first if necessary."""
     with _reporting_errors():
@@ -104,6 +124,14 @@ def _reporting_errors() -> Generator[None]:
 
 def _say(what: object) -> None:
     typer.echo(f"antiphon: {what}", err=True)
+
+
+def _state(store: Store, name: str) -> str:
+    """Return whether the model is here and, if it was measured, how fast it writes."""
+    from ..vendors.local.speed import remembered
+
+    speed = remembered(store.folder, name)
+    return store.state(name) + ("" if speed is None else f", {speed:.0f} tokens per second here")
 
 
 def _details(model: Model) -> str:

@@ -48,7 +48,10 @@ EXTRAS: dict[str, dict[str, str]] = {
 ABSENT: dict[str, tuple[str, ...]] = {"uvloop": ("win32",), "baresip-python": ("win32",)}
 """The platforms (as in `sys.platform`) that an extra leaves a package out on, as in pyproject.toml."""
 
-LOCAL = {"vad": "silero-vad", "eot": "smart-turn"}  # the models of ports that have only one
+LOCAL = {"vad": "silero-vad", "eot": "smart-turn", "llm": "qwen2.5-coder-0.5b"}
+"""The models that are fetched for ports whose spec names none. A better language model is used by itself only
+if it is here already, so that a first run fetches no more than it needs."""
+TOOLS = "minilm"  # chooses tools for every local language model
 
 
 def models(agent: "AgentDefinition", *ports: str) -> list[str]:
@@ -58,6 +61,8 @@ def models(agent: "AgentDefinition", *ports: str) -> list[str]:
     chosen = [(port, str(agent.chosen(port)).partition("/")) for port in ports or PORTS]
     known = LOCAL | (VENDOR.default or {})
     names = [model or known.get(port, "") for port, (vendor, _, model) in chosen if vendor == "local"]
+    if any(port == "llm" and vendor == "local" for port, (vendor, _, _) in chosen):
+        names.append(TOOLS)
     return [name for name in names if name in CATALOGUE]
 
 

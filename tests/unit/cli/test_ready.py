@@ -11,7 +11,13 @@ from antiphon.testing import ScriptedLLM, ScriptedSTT
 
 
 def test_an_agent_needs_the_models_that_it_names() -> None:
-    assert models(Agent("Be brief.")) == ["silero-vad", "smart-turn", "whisper-tiny.en", "qwen2.5-coder-0.5b"]
+    assert models(Agent("Be brief.")) == [
+        "silero-vad",
+        "smart-turn",
+        "whisper-tiny.en",
+        "qwen2.5-coder-0.5b",
+        "minilm",
+    ]
     chosen = Agent("Be brief.", stt="local/whisper-tiny.en", llm="openai/gpt-4.1-mini", eot=None)
     assert models(chosen) == ["silero-vad", "whisper-tiny.en"]
     assert models(chosen, "llm", "tts") == []

@@ -9,6 +9,8 @@ from antiphon.models.catalogue import Web, Wheels
 
 MODELS = [pytest.param(model, id=name) for name, model in CATALOGUE.items()]
 
+PACKAGED_ONLY = {"minilm"}  # its packager made the 8-bit form of the official model
+
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_says_all_that_is_asked_of_it(model: Model) -> None:
@@ -21,7 +23,7 @@ def test_a_model_says_all_that_is_asked_of_it(model: Model) -> None:
     assert len({file.sha256 for file in model.files}) == len(model.files)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [model for model in MODELS if model.id not in PACKAGED_ONLY])
 def test_a_model_has_an_official_place_first_pinned_to_a_revision(model: Model) -> None:
     official = model.sources[0]
     assert isinstance(official, Web)

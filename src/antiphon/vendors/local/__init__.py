@@ -16,6 +16,6 @@ VENDOR = Vendor(
     },
     docs="docs/guides/models.md",
     extra="local",
-    default={"stt": "whisper-tiny.en", "llm": "qwen2.5-coder-0.5b"},
+    default={"stt": "whisper-tiny.en"},
     resident=("stt", "llm"),
 )

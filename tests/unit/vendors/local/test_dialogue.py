@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from antiphon.context import AgentSaid, Context, Entry, Image, ToolAnswered, ToolSpec, UserSaid
-from antiphon.errors import BadResponseError, UsageError
+from antiphon.errors import UsageError
 from antiphon.frames import ToolCall
-from antiphon.services.ports import TextDelta
-from antiphon.vendors.local.dialogue import Writing, callable_tools, grammar, messages, newest
+from antiphon.vendors.local.dialogue import goes_round, messages, newest
 
 
 def spec(name: str, **properties: dict[str, Any]) -> ToolSpec:
@@ -30,13 +29,6 @@ ANSWERED = ToolAnswered(MONDAY, "nine to five.")
 
 def chat(*entries: Entry, tools: tuple[ToolSpec, ...] = ()) -> list[tuple[str, str]]:
     return [(m["role"], m["content"]) for m in messages(Context("Be brief.", entries, tools))]
-
-
-def written(*pieces: str, speaking: bool = False) -> list[TextDelta | ToolCall]:
-    writing = Writing(speaking=speaking)
-    items = [item for piece in pieces for item in writing.read(piece)]
-    writing.end()
-    return items
 
 
 # What it reads ---------------------------------------------------------------------------------------
@@ -76,8 +68,8 @@ def test_two_turns_in_a_row_are_one() -> None:
     assert chat(UserSaid("Hello?"), UserSaid("Are you there?"))[1:] == [("user", "Hello?\nAre you there?")]
 
 
-def test_of_an_interrupted_reply_it_reads_what_was_heard() -> None:
-    assert chat(AgentSaid("We are open from", interrupted=True))[2] == ("assistant", "We are open from...")
+def test_of_an_interrupted_reply_it_reads_what_was_heard_without_a_mark() -> None:
+    assert chat(AgentSaid("We are open from", interrupted=True))[2] == ("assistant", "We are open from")
     assert chat(AgentSaid("", interrupted=True)) == chat()
 
 
@@ -87,30 +79,17 @@ def test_calls_are_read_as_they_are_written() -> None:
         ("user", ASKED.text),
         ("assistant", 'hours {"day": "Monday"}'),
         ("user", "Result: nine to five. Tell me in a sentence."),
-        ("assistant", "- From nine."),
+        ("assistant", "From nine."),
     ]
 
 
-def test_each_tool_has_an_example() -> None:
-    examples = chat(tools=(HOURS, PRICE))
-    assert ("assistant", 'hours {"day": "alpha"}') in examples
-    assert ("user", "The price of a day: bravo, 7, yes.") in examples
-    assert ("assistant", 'price {"item": "bravo", "count": 7, "new": true}') in examples
+def test_the_tools_are_not_read() -> None:
+    assert chat(ASKED, tools=(HOURS,)) == chat(ASKED)
 
 
-def test_examples_follow_any_schema() -> None:
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {
-            "size": {"enum": ["s", "l"]},
-            "who": {"$ref": "#/$defs/Person"},
-            "days": {"type": "array", "items": {"type": "string"}},
-            "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-        },
-        "$defs": {"Person": {"type": "object", "properties": {"name": {"type": "string"}}}},
-    }
-    said = [content for _, content in chat(tools=(ToolSpec("order", "Order it.", schema),))]
-    assert 'order {"size": "l", "who": {"name": "bravo"}, "days": ["delta"], "note": "alpha"}' in said
+def test_what_is_missing_is_to_be_asked_for() -> None:
+    (*_, last) = messages(Context("", (UserSaid("A table, please."),)), ["number_of_people", "day"])
+    assert last["content"].endswith("Ask me for the number of people and the day, in one short question.")
 
 
 def test_a_turn_begins_with_the_whole_turn_before() -> None:
@@ -120,65 +99,12 @@ def test_a_turn_begins_with_the_whole_turn_before() -> None:
         assert after[: len(before)] == before
 
 
-# What it may write -----------------------------------------------------------------------------------
-
-
-def test_a_tool_is_called_once_in_a_turn() -> None:
-    context = Context("", (ASKED, CALLED, ANSWERED), (HOURS, PRICE))
-    assert callable_tools(context) == (PRICE,)
-    again = Context("", (*context.entries, UserSaid("And on Sunday?")), (HOURS, PRICE))
-    assert callable_tools(again) == (HOURS, PRICE)
-
-
-def test_the_grammar_has_speech_and_each_call_with_its_schema() -> None:
-    text = grammar((HOURS, PRICE))
-    assert 'start: said | call ("\\n" call)*' in text
-    assert '"hours " %json {"additionalProperties": false, "type": "object"' in text
-    assert '| "price " %json' in text
-
-
 # What it wrote ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("pieces", [("-", " From", " nine."), ("- From nine.",), ("-", " ", "From nine.")])
-def test_words_come_at_once(pieces: tuple[str, ...]) -> None:
-    items = written(*pieces)
-    assert "".join(item.text for item in items if isinstance(item, TextDelta)) == "From nine."
-    assert len(items) == len([piece for piece in pieces if piece.strip(" -")])
-
-
-def test_without_tools_every_word_is_speech() -> None:
-    assert written("-5", " degrees", speaking=True) == [TextDelta("-5"), TextDelta(" degrees")]
-
-
-def test_a_call_comes_once_and_whole_however_it_is_split() -> None:
-    text = 'hours {"day": "a } or {\\"b\\""}\nprice {"item": "x", "count": {"n": 1}}'
-    calls = [
-        ToolCall("call-1", "hours", '{"day": "a } or {\\"b\\""}'),
-        ToolCall("call-2", "price", '{"item": "x", "count": {"n": 1}}'),
-    ]
-    for size in range(1, len(text) + 1):
-        assert written(*(text[at : at + size] for at in range(0, len(text), size))) == calls
-
-
-def test_a_call_comes_before_the_next_begins() -> None:
-    writing = Writing(speaking=False)
-    assert len([*writing.read("hours {}")]) == 1
-    assert not [*writing.read("\nprice ")]
-
-
-def test_a_call_that_breaks_off_is_an_error() -> None:
-    with pytest.raises(BadResponseError, match="incomplete call"):
-        written('hours {"day": "Mon')
-
-
 def test_going_round_is_noticed() -> None:
-    writing = Writing(speaking=True)
-    noticed: list[bool] = []
-    for _ in range(6):
-        assert list(writing.read(" I am open."))
-        noticed.append(writing.goes_round)
-    assert noticed == [False] * 4 + [True] * 2
+    noticed = [goes_round("Well. " + " I am open." * times) for times in range(1, 7)]
+    assert noticed == [False] * 3 + [True] * 3
 
 
 # A conversation that is too long ---------------------------------------------------------------------
