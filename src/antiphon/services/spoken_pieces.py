@@ -47,14 +47,19 @@ class _TimedWord:
 class SpokenPieces:
     """The pieces of one reply and its audio so far.
 
-    `marked`: True if the vendor says where each piece ends, and `end_piece` will be called. Word times may
-    come before their audio or after it; once there is one, the words decide which piece is spoken.
+    `marked`: True if the vendor says where each piece ends, and `end_piece` will be called. `restarting`:
+    True if word times count from there. Word times may come before their audio or after it; once there is
+    one, the words decide which piece is spoken.
     """
 
-    def __init__(self, sample_rate: int, pace: SpeakingPace, *, marked: bool) -> None:
+    def __init__(
+        self, sample_rate: int, pace: SpeakingPace, *, marked: bool, restarting: bool = False
+    ) -> None:
         self._rate = sample_rate
         self._pace = pace
         self._marked = marked
+        self._restarting = restarting
+        self._offset = 0.0  # seconds of audio at which the vendor's clock was zero
         self._pieces: list[str] = []
         self._at = 0  # the piece that is spoken now
         self._begun = 0  # the sample at which it began
@@ -87,9 +92,8 @@ class SpokenPieces:
         Without `end`, a word ends when the next one begins. Yields the words whose audio has come already.
         """
         self._timed = True
-        if self._open is not None:
-            self._find(*self._open, start)
-            self._open = None
+        start, end = start + self._offset, None if end is None else end + self._offset
+        self._end_open(start)
         if end is None:
             self._open = (text, start)
         else:
@@ -98,18 +102,26 @@ class SpokenPieces:
 
     def end_piece(self) -> None:
         """Note that what comes next speaks the next piece."""
+        if self._restarting:
+            self._offset = self._samples / self._rate
+            self._end_open(self._offset)
         if not self._timed:
             self._begin(self._at + 1)
 
     def finish(self) -> Iterator[Word]:
         """Yield the last words of the reply, and learn how fast the voice speaks."""
         seconds = self._samples / self._rate
-        if self._open is not None:
-            self._find(*self._open, seconds)
+        self._end_open(seconds)
         while self._words:
             yield self._spoken(self._words.popleft())
         if self._samples:
             self._pace.learn(sum(len(text) + PAUSE for text in self._pieces), seconds)
+
+    def _end_open(self, end: float) -> None:
+        """Note when the word that is open ends."""
+        if self._open is not None:
+            self._find(*self._open, end)
+            self._open = None
 
     def _reached(self) -> Iterator[Word]:
         """Yield the words whose audio has begun, and begin the pieces that are due."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
 
-__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "spoken"]
+__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "spoken", "word_times"]
 
 KEY = "the-key"
 WORDS = "the words of the caller"
@@ -194,3 +194,14 @@ def spoken(text: str, sample_rate: int) -> list[bytes]:
     pcm = b"\x00\x20" * samples
     size = sample_rate // 5
     return [pcm[at : at + size] for at in range(0, len(pcm), size)]
+
+
+def word_times(text: str, begun: float = 0.0) -> tuple[list[str], list[float], list[float]]:
+    """Return the words of a text by rule, and when each begins and ends in seconds."""
+    words = text.split()
+    each = len(text.strip()) * SECONDS_PER_CHARACTER / max(1, len(words))
+    return (
+        words,
+        [begun + each * place for place in range(len(words))],
+        [begun + each * (place + 1) for place in range(len(words))],
+    )
