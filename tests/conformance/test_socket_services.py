@@ -19,7 +19,7 @@ from antiphon.services.socket_tts import SocketTTS
 from antiphon.testing import check_stt, check_tts
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
-from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramListen, DeepgramSpeak
+from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.cartesia import tts as sonic
@@ -35,7 +35,8 @@ RECOGNISERS: list[tuple[type[SocketSTT], type[VendorServer]]] = [
     (scribe.STT, ElevenLabsScribe),
 ]
 VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
-    (aura.TTS, DeepgramSpeak),
+    (aura.Aura, DeepgramSpeak),
+    (aura.FluxVoice, DeepgramFluxSpeak),
     (sonic.TTS, CartesiaSonic),
     (voice.TTS, ElevenLabsVoices),
 ]
