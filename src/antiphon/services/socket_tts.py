@@ -384,6 +384,8 @@ class _Connection:
                 await self.close()
             return
         utterance.cancelled_at = self.loop.time()
+        if not self.codec.confirms_cancel:
+            del self._utterances[utterance.context]
         messages = list(self.codec.cancel(utterance.context))
         if not messages and self.codec.contexts == 1:
             await self.close()

@@ -100,6 +100,8 @@ class VoiceCodec:
     """True if the end of the last piece is all that the vendor says of the end of an utterance."""
     times_restart: ClassVar[bool] = False
     """True if the times of words count from the first audio of their piece."""
+    confirms_cancel: ClassVar[bool] = True
+    """False if the vendor says nothing of an utterance that was cancelled."""
     keep_alive_every: ClassVar[float | None] = None
     """Seconds after the last message to the vendor at which `keep_alive` is sent."""
     lasts: ClassVar[float | None] = None

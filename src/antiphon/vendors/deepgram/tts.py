@@ -64,7 +64,8 @@ class Aura(_DeepgramVoice):
 class FluxVoice(_DeepgramVoice):
     """Flux, which decides by itself when it has enough text to speak.
 
-    The name of the model is that of the voice. `options` are further parameters of the connection, such as `speed` or `expressivity`.
+    The name of the model is that of the voice. `options` are further parameters of the connection, such as
+    `speed` or `expressivity`.
     """
 
     def __init__(
