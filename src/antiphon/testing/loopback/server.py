@@ -160,8 +160,9 @@ class Connection:
         await websocket.send(message if isinstance(message, bytes) else json.dumps(message))
 
     async def close(self) -> None:
-        """Close in good order."""
-        await self._websocket.close()
+        """Close in good order, unless the vendor is silent."""
+        if self.fault is not Fault.SILENT:
+            await self._websocket.close()
 
 
 class HeardAudio:
