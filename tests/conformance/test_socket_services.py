@@ -21,8 +21,11 @@ from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.inworld import InworldVoices
+from antiphon.testing.loopback.lmnt import LmntSessions
+from antiphon.testing.loopback.minimax import MiniMaxVoices
 from antiphon.testing.loopback.rime import RimeVoices
-from antiphon.vendors import rime
+from antiphon.vendors import inworld, lmnt, minimax, rime
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import stt as listen
@@ -42,6 +45,9 @@ VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (sonic.TTS, CartesiaSonic),
     (voice.TTS, ElevenLabsVoices),
     (rime.TTS, RimeVoices),
+    (inworld.TTS, InworldVoices),
+    (lmnt.TTS, LmntSessions),
+    (minimax.TTS, MiniMaxVoices),
 ]
 recognisers = pytest.mark.parametrize(("kind", "server"), RECOGNISERS, ids=lambda kind: kind.__name__)
 voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=lambda kind: kind.__name__)
