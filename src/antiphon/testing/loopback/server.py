@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
 
-__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "spoken", "word_times"]
+__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "graph", "spoken", "word_times"]
 
 KEY = "the-key"
 WORDS = "the words of the caller"
@@ -206,3 +206,10 @@ def word_times(text: str, begun: float = 0.0) -> tuple[list[str], list[float], l
         [begun + each * place for place in range(len(words))],
         [begun + each * (place + 1) for place in range(len(words))],
     )
+
+
+def graph(text: str, begin: int = 0) -> dict[str, list[Any]]:
+    """Return the times of characters by rule, from the `begin`th of a text on."""
+    each = SECONDS_PER_CHARACTER
+    times = [[at * each, (at + 1) * each] for at in range(begin, begin + len(text))]
+    return {"graph_chars": list(text), "graph_times": times}
