@@ -21,11 +21,14 @@ from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.fish import FishVoices
+from antiphon.testing.loopback.hume import HumeOctave
 from antiphon.testing.loopback.inworld import InworldVoices
 from antiphon.testing.loopback.lmnt import LmntSessions
 from antiphon.testing.loopback.minimax import MiniMaxVoices
 from antiphon.testing.loopback.rime import RimeVoices
-from antiphon.vendors import inworld, lmnt, minimax, rime
+from antiphon.testing.loopback.xai import XaiVoices
+from antiphon.vendors import fish, hume, inworld, lmnt, minimax, rime, xai
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import stt as listen
@@ -48,6 +51,9 @@ VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (inworld.TTS, InworldVoices),
     (lmnt.TTS, LmntSessions),
     (minimax.TTS, MiniMaxVoices),
+    (fish.TTS, FishVoices),
+    (xai.TTS, XaiVoices),
+    (hume.TTS, HumeOctave),
 ]
 recognisers = pytest.mark.parametrize(("kind", "server"), RECOGNISERS, ids=lambda kind: kind.__name__)
 voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=lambda kind: kind.__name__)
