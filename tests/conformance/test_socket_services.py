@@ -22,13 +22,33 @@ from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
 from antiphon.testing.loopback.fish import FishVoices
+from antiphon.testing.loopback.gradium import GradiumVoices
 from antiphon.testing.loopback.hume import HumeOctave
 from antiphon.testing.loopback.inworld import InworldVoices
 from antiphon.testing.loopback.lmnt import LmntSessions
 from antiphon.testing.loopback.minimax import MiniMaxVoices
+from antiphon.testing.loopback.murf import MurfVoices
+from antiphon.testing.loopback.neuphonic import NeuphonicVoices
+from antiphon.testing.loopback.resemble import ResembleVoices
 from antiphon.testing.loopback.rime import RimeVoices
+from antiphon.testing.loopback.sarvam import SarvamBulbul
+from antiphon.testing.loopback.smallest import SmallestWaves
 from antiphon.testing.loopback.xai import XaiVoices
-from antiphon.vendors import fish, hume, inworld, lmnt, minimax, rime, xai
+from antiphon.vendors import (
+    fish,
+    gradium,
+    hume,
+    inworld,
+    lmnt,
+    minimax,
+    murf,
+    neuphonic,
+    resemble,
+    rime,
+    sarvam,
+    smallest,
+    xai,
+)
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import stt as listen
@@ -54,6 +74,12 @@ VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (fish.TTS, FishVoices),
     (xai.TTS, XaiVoices),
     (hume.TTS, HumeOctave),
+    (gradium.TTS, GradiumVoices),
+    (neuphonic.TTS, NeuphonicVoices),
+    (resemble.TTS, ResembleVoices),
+    (smallest.TTS, SmallestWaves),
+    (murf.TTS, MurfVoices),
+    (sarvam.TTS, SarvamBulbul),
 ]
 recognisers = pytest.mark.parametrize(("kind", "server"), RECOGNISERS, ids=lambda kind: kind.__name__)
 voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=lambda kind: kind.__name__)
