@@ -13,16 +13,16 @@ from antiphon.errors import (
     UnavailableError,
 )
 from antiphon.services.http_tts import HttpTTS
-from antiphon.services.openai_speech import OpenAISpeech, SpeechEndpoint
 from antiphon.services.ports import Speech, Word
 from antiphon.testing import check_tts
 from antiphon.testing.loopback import KEY, Fault
 from antiphon.testing.loopback.http import HttpVendorServer
 from antiphon.testing.loopback.openai import OpenAISpeechServer
+from antiphon.vendors.openai.tts import TTS
 
 
 def openai(url: str) -> HttpTTS:
-    return OpenAISpeech("", SpeechEndpoint("openai", url, "OPENAI_API_KEY", "tts-1", "alloy"), key=KEY)
+    return TTS(key=KEY, base_url=url)
 
 
 VOICES: list[tuple[Callable[[str], HttpTTS], type[HttpVendorServer]]] = [(openai, OpenAISpeechServer)]

@@ -18,10 +18,12 @@ from antiphon.services.socket_stt import SocketSTT
 from antiphon.services.socket_tts import SocketTTS
 from antiphon.testing import check_stt, check_tts
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
+from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
 from antiphon.testing.loopback.fish import FishVoices
+from antiphon.testing.loopback.gladia import GladiaLive
 from antiphon.testing.loopback.gradium import GradiumVoices
 from antiphon.testing.loopback.hume import HumeOctave
 from antiphon.testing.loopback.inworld import InworldVoices
@@ -29,13 +31,18 @@ from antiphon.testing.loopback.lmnt import LmntSessions
 from antiphon.testing.loopback.minimax import MiniMaxVoices
 from antiphon.testing.loopback.murf import MurfVoices
 from antiphon.testing.loopback.neuphonic import NeuphonicVoices
+from antiphon.testing.loopback.realtime_transcription import OpenAITranscription
 from antiphon.testing.loopback.resemble import ResembleVoices
 from antiphon.testing.loopback.rime import RimeVoices
 from antiphon.testing.loopback.sarvam import SarvamBulbul
 from antiphon.testing.loopback.smallest import SmallestWaves
+from antiphon.testing.loopback.soniox import SonioxTokens
+from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
 from antiphon.testing.loopback.xai import XaiVoices
 from antiphon.vendors import (
+    assemblyai,
     fish,
+    gladia,
     gradium,
     hume,
     inworld,
@@ -47,6 +54,8 @@ from antiphon.vendors import (
     rime,
     sarvam,
     smallest,
+    soniox,
+    speechmatics,
     xai,
 )
 from antiphon.vendors.cartesia import stt as ink
@@ -55,12 +64,18 @@ from antiphon.vendors.deepgram import stt as listen
 from antiphon.vendors.deepgram import tts as aura
 from antiphon.vendors.elevenlabs import stt as scribe
 from antiphon.vendors.elevenlabs import tts as voice
+from antiphon.vendors.openai import stt as transcription
 
 RECOGNISERS: list[tuple[type[SocketSTT], type[VendorServer]]] = [
     (listen.Nova, DeepgramListen),
     (listen.Flux, DeepgramFlux),
     (ink.STT, CartesiaInk),
     (scribe.STT, ElevenLabsScribe),
+    (assemblyai.STT, AssemblyAIUniversal),
+    (soniox.STT, SonioxTokens),
+    (speechmatics.STT, SpeechmaticsRealtime),
+    (gladia.STT, GladiaLive),
+    (transcription.STT, OpenAITranscription),
 ]
 VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (aura.Aura, DeepgramSpeak),
@@ -81,8 +96,10 @@ VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (murf.TTS, MurfVoices),
     (sarvam.TTS, SarvamBulbul),
 ]
-recognisers = pytest.mark.parametrize(("kind", "server"), RECOGNISERS, ids=lambda kind: kind.__name__)
-voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=lambda kind: kind.__name__)
+recognisers = pytest.mark.parametrize(
+    ("kind", "server"), RECOGNISERS, ids=[server.__name__ for _, server in RECOGNISERS]
+)
+voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=[server.__name__ for _, server in VOICES])
 
 
 def client(kind: Callable[..., Any], server: VendorServer) -> Any:

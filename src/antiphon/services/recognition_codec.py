@@ -96,6 +96,8 @@ class RecognitionCodec:
     """Seconds without audio after which `keep_alive` is sent."""
     flush_answered_within: ClassVar[float] = 1.0
     """Seconds for `Flushed`, or for an `UtteranceEnded` of the vendor; then what was heard is the answer."""
+    ended_by_silence: float = 0.0
+    """Seconds of silence after which a vendor that has no flush ends an utterance; they are sent at once."""
     flushes_at_pauses: ClassVar[bool] = False
     """True if a pause in the middle of an utterance is flushed too; False: interim words are the answer."""
     mute_after: ClassVar[float | None] = None

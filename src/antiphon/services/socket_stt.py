@@ -4,7 +4,8 @@ A vendor is a `SocketSTT`, which says how to connect, and a `RecognitionCodec`, 
 what messages mean. The codec opens no socket and has no clock. Written once, here: connecting early, waiting
 for the vendor's first message, keep-alive, the answer to a Flush also from a vendor that does not answer it,
 a lost connection that is opened again and hears the utterance once more, renewal before the vendor's time
-limit, the words that are still to come when the conversation ends.
+limit, messages of the length that the vendor wants, silence for a vendor that ends an utterance only by it,
+the words that are still to come when the conversation ends.
 """
 
 import asyncio
@@ -48,6 +49,7 @@ class SocketSTT(SpeechToText):
     sample_rate = 16000
     segmented = False
     chunk = 0.05
+    """Seconds of audio in one message; only the last before a flush is shorter."""
 
     def __init__(self, vendor: str, key: VendorKey) -> None:
         self.vendor = vendor
@@ -140,6 +142,8 @@ class _Listener:
         self._drains = True  # False for a vendor that has no last message
         self._ending: float | None = None  # by when the last words must have come
         self._kept = _KeptAudio(service.sample_rate * 2)
+        self._unsent = bytearray()  # audio that is not yet as long as a message
+        self._message = round(service.chunk * service.sample_rate) * 2
 
     async def feed(self, audio: AsyncIterator[AudioChunk | Flush]) -> None:
         """Put the conversation's audio into the inbox, until it ends."""
@@ -193,10 +197,23 @@ class _Listener:
 
     # Towards the vendor
 
-    async def _send_audio(self, pcm: bytes) -> None:
+    async def _send_audio(self, pcm: bytes, *, rest: bool = False) -> None:
+        """Send samples in messages of one length; with `rest`, a shorter last one too."""
         connection = self._open()
-        connection.sent_at = self._clock()
-        await connection.socket.send(connection.codec.audio(pcm))
+        self._unsent += pcm
+        while self._unsent and (rest or len(self._unsent) >= self._message):
+            connection.sent_at = self._clock()
+            message = bytes(self._unsent[: self._message])
+            del self._unsent[: self._message]
+            await connection.socket.send(connection.codec.audio(message))
+
+    async def _send_flush(self, messages: list[Message]) -> None:
+        """Ask for the words so far, by messages or by silence."""
+        connection = self._open()
+        self._flush_due = self._clock() + connection.codec.flush_answered_within
+        silence = bytes(round(connection.codec.ended_by_silence * self.service.sample_rate) * 2)
+        await self._send_audio(silence, rest=True)
+        await connection.socket.send(messages)
 
     async def _flush(self, final: bool) -> list[Recognized | TurnHint]:
         connection = self._open()
@@ -206,8 +223,7 @@ class _Listener:
             messages = list(connection.codec.flush())
             if not messages and not self._utterance.text and self._clock() - self._ended_at < NEWS:
                 return [self._final()]  # the vendor has just ended the utterance by itself
-            self._flush_due = self._clock() + connection.codec.flush_answered_within
-            await connection.socket.send(messages)
+            await self._send_flush(messages)
         elif self._utterance.text:
             return [Recognized(self._utterance.text, False, self._utterance.language)]
         return []
@@ -215,6 +231,7 @@ class _Listener:
     async def _end(self) -> None:
         connection = self._open()
         self._ending = self._clock() + DRAINED_WITHIN
+        await self._send_audio(b"", rest=True)
         messages = list(connection.codec.end())
         await connection.socket.send(messages)
         self._drains = bool(messages)
@@ -257,7 +274,7 @@ class _Listener:
 
     def _news(self, text: str) -> str:
         """Return a text without the words at its beginning that were answered already."""
-        return text.removeprefix(self._answered) if self._answered else text
+        return _after(self._answered, text) if self._answered else text
 
     def _complete(self, text: str | None, language: str | None) -> None:
         """Note that the vendor has ended its utterance, and its words if repeated."""
@@ -312,7 +329,7 @@ class _Listener:
             if not self._utterance.text and self._is_mute(connection):
                 raise UnavailableError(f"{self.service.vendor} says nothing any more")
             if self._flushes:
-                self._answered += self._utterance.tentative
+                self._answered += " " + self._utterance.tentative
             return [self._final() for _ in range(self._flushes)]
         if codec.lasts is not None and connection.socket.age >= codec.lasts * self._renewed_at():
             await self._renew(connection)
@@ -349,12 +366,11 @@ class _Listener:
     async def _send_again(self) -> None:
         """Let a new connection hear the utterance from its beginning."""
         self._utterance = _Utterance()
+        self._unsent.clear()
         for pcm in self._kept.chunks():
             await self._send_audio(pcm)
         if self._flushes:
-            connection = self._open()
-            self._flush_due = self._clock() + connection.codec.flush_answered_within
-            await connection.socket.send(connection.codec.flush())
+            await self._send_flush(list(self._open().codec.flush()))
 
 
 async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> _Connection:
@@ -375,6 +391,22 @@ async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> _Con
             raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
         raise
     return _Connection(socket, codec, inbox)
+
+
+def _after(answered: str, text: str) -> str:
+    """Return what a text says after words that were answered.
+
+    The vendor may spell those differently by now.
+    """
+    told, place = [sign for sign in answered.lower() if sign.isalnum()], 0
+    for at, sign in enumerate(text):
+        if place == len(told):
+            return text[at:].lstrip(" .,;:!?…")
+        if sign.isalnum():
+            if sign.lower() != told[place]:
+                return " ".join(text.split()[len(answered.split()) :])
+            place += 1
+    return ""
 
 
 class _Utterance:

@@ -19,6 +19,7 @@ WORDS = "the words of the caller"
 LOUD = b"\x00\x40" * 16000
 """One second of audio at 16 kHz that a server hears as `WORDS`."""
 SECONDS_PER_CHARACTER = 0.05
+NOVELTY = '{"type": "Novelty", "message_type": "novelty", "event": "novelty", "message": "Novelty"}'
 
 
 class Fault(StrEnum):
@@ -124,6 +125,8 @@ class Connection:
 
     def __init__(self, websocket: "ServerConnection", fault: Fault | None) -> None:
         self.fault = fault
+        self.novelty: str | bytes = NOVELTY
+        """A message that nobody knows."""
         self._websocket = websocket
 
     async def __aiter__(self) -> AsyncIterator[Any]:
@@ -134,11 +137,11 @@ class Connection:
             else:
                 yield message
 
-    async def greet(self, message: dict[str, Any]) -> None:
+    async def greet(self, message: dict[str, Any] | str) -> None:
         """Send a first message, which no fault spoils."""
-        await self._websocket.send(json.dumps(message))
+        await self._websocket.send(message if isinstance(message, str) else json.dumps(message))
 
-    async def send(self, message: dict[str, Any] | bytes) -> None:
+    async def send(self, message: dict[str, Any] | bytes | str) -> None:
         """Send an answer, or what the fault makes of it."""
         websocket = self._websocket
         match self.fault:
@@ -152,12 +155,12 @@ class Connection:
             case Fault.CLOSED:
                 await websocket.close(1011, "internal error")
             case Fault.STRANGE:
-                await websocket.send('{"type": "Novelty", "message_type": "novelty", "event": "novelty"}')
+                await websocket.send(self.novelty)
                 if isinstance(message, dict):
                     message = message | {"novel_field": {"nested": [None, 1, "two"]}}
             case _:
                 pass
-        await websocket.send(message if isinstance(message, bytes) else json.dumps(message))
+        await websocket.send(json.dumps(message) if isinstance(message, dict) else message)
 
     async def close(self) -> None:
         """Close in good order, unless the vendor is silent."""
@@ -171,12 +174,24 @@ class HeardAudio:
     def __init__(self) -> None:
         self.loud = False
         self.seconds = 0.0
+        self.quiet = 0.0
+        """Seconds since the last loud message."""
+        self._told = 0.0
 
     def feed(self, pcm: bytes, sample_rate: int = 16000) -> None:
         """Hear samples."""
         assert len(pcm) % 2 == 0, "audio is cut in the middle of a sample"
         self.seconds += len(pcm) / 2 / sample_rate
-        self.loud = self.loud or pcm.count(0) < len(pcm) * 3 // 4
+        loud = pcm.count(0) < len(pcm) * 3 // 4
+        self.quiet = 0.0 if loud else self.quiet + len(pcm) / 2 / sample_rate
+        self.loud = self.loud or loud
+
+    def due(self) -> bool:
+        """Return whether interim words should be told, as they are every 0.3 s."""
+        if not self.loud or self.seconds - self._told < 0.3:
+            return False
+        self._told = self.seconds
+        return True
 
     @property
     def words(self) -> str:

@@ -1,6 +1,6 @@
-"""OpenAI, and every other endpoint for chat completions.
+"""OpenAI's chat models, and every other endpoint for chat completions.
 
-https://platform.openai.com/docs
+https://platform.openai.com/docs/api-reference/chat
 
 `base_url` or OPENAI_BASE_URL sets another endpoint (a local server, a gateway), which may need no key.
 """
@@ -8,8 +8,9 @@ https://platform.openai.com/docs
 import os
 from typing import Any
 
-from ..services.openai_compatible import ChatCompletions, ChatEndpoint
-from ..services.ports import Vendor
+from ...services.openai_compatible import ChatCompletions, ChatEndpoint
+
+__all__ = ["LLM"]
 
 OFFICIAL = "https://api.openai.com/v1"
 
@@ -40,13 +41,3 @@ class LLM(ChatCompletions):
         )
         key = key or os.environ.get("OPENAI_API_KEY")
         super().__init__(model, endpoint, key=key, answer_within=answer_within, options=options)
-
-
-VENDOR = Vendor(
-    name="openai",
-    provides={"llm": "LLM"},
-    docs="https://platform.openai.com/docs/api-reference/chat",
-    env="OPENAI_API_KEY",
-    extra="services",
-    default={"llm": "gpt-4.1-mini"},
-)

@@ -1,0 +1,69 @@
+"""OpenAI's transcription in real time, as others speak it too."""
+
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any
+
+from .server import KEY, Connection, HeardAudio, VendorServer
+
+__all__ = ["OpenAITranscription"]
+
+TRANSCRIPTION = "conversation.item.input_audio_transcription."
+
+
+class OpenAITranscription(VendorServer):
+    """Transcription: https://platform.openai.com/docs/guides/realtime-transcription
+
+    Words come as deltas while audio comes, and again as a whole after a commit.
+    """
+
+    sample_rate = 24000
+    delta = "delta"
+
+    def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        """Check path and key."""
+        assert path == "/realtime", path
+        assert query == {"intent": "transcription"}, "a model in the address opens a conversation"
+        assert headers["authorization"] == f"Bearer {KEY}"
+
+    async def set_up(self, connection: Connection, session: dict[str, Any]) -> None:
+        """Check what a session.update sets."""
+        assert session["type"] == "transcription", session
+        heard = session["audio"]["input"]
+        assert heard["format"] == {"type": "audio/pcm", "rate": 24000}, heard
+        assert heard["turn_detection"] is None, "these models end no turns"
+        assert heard["transcription"]["model"], heard
+        await connection.greet({"type": "session.updated", "session": session})
+
+    async def talk(self, connection: Connection) -> None:
+        """Tell deltas, and each committed item."""
+        heard, told, item, held = HeardAudio(), "", 1, 0.0
+        await connection.greet({"type": "session.created", "session": {"id": "1"}})
+        async for message in connection:
+            name = f"item-{item}"
+            match message:
+                case {"type": "session.update"}:
+                    await self.set_up(connection, message["session"])
+                case {"type": "input_audio_buffer.append", "audio": str(audio)}:
+                    before = heard.seconds
+                    heard.feed(b64decode(audio), self.sample_rate)
+                    held += heard.seconds - before
+                    if heard.due() and not told:
+                        told = heard.words[:7]
+                        await connection.send({
+                            "type": f"{TRANSCRIPTION}delta", "item_id": name, self.delta: told,
+                        })  # fmt: skip
+                case {"type": "input_audio_buffer.commit"} if held < 0.1:
+                    await connection.send({
+                        "type": "error",
+                        "error": {"type": "invalid_request_error", "code": "input_audio_buffer_commit_empty"},
+                    })  # fmt: skip
+                case {"type": "input_audio_buffer.commit"}:
+                    words, told, held = heard.answer(), "", 0.0
+                    await connection.send({"type": "input_audio_buffer.committed", "item_id": name})
+                    await connection.send({
+                        "type": f"{TRANSCRIPTION}completed", "item_id": name, "transcript": words,
+                    })  # fmt: skip
+                    item += 1
+                case _:
+                    raise AssertionError(f"not a message of the protocol: {message}")

@@ -1,0 +1,62 @@
+"""OpenAI's transcription in real time, over websockets.
+
+https://platform.openai.com/docs/guides/realtime-transcription
+"""
+
+from typing import Any
+
+from ...services.keys import VendorKey
+from ...services.realtime_transcription import RealtimeTranscriptionCodec
+from ...services.recognition_codec import RecognitionCodec
+from ...services.socket_stt import SocketSTT
+from ...services.vendor_values import address
+from ...services.websocket_client import Handshake
+
+__all__ = ["STT"]
+
+
+class STT(SocketSTT):
+    """Transcription in real time.
+
+    `language` is a code such as "en"; None lets the vendor detect it.
+
+    `noise_reduction` is "near_field" or "far_field"; `options` are further fields of the transcription, such
+    as `prompt` or `keywords`.
+    """
+
+    sample_rate = 24000
+
+    def __init__(
+        self,
+        model: str = "gpt-live-transcribe",
+        *,
+        language: str | None = None,
+        noise_reduction: str | None = None,
+        key: str | None = None,
+        base_url: str = "wss://api.openai.com/v1",
+        **options: object,
+    ) -> None:
+        super().__init__("openai", VendorKey("openai", "OPENAI_API_KEY", key))
+        self._url = address(f"{base_url}/realtime", {"intent": "transcription"})
+        self._input: dict[str, Any] = {
+            "format": {"type": "audio/pcm", "rate": self.sample_rate},
+            "transcription": {"model": model} | ({"language": language} if language else {}) | options,
+            "noise_reduction": {"type": noise_reduction} if noise_reduction else None,
+            "turn_detection": None,
+        }
+
+    async def handshake(self) -> Handshake:
+        return Handshake(self._url, {"Authorization": f"Bearer {self.key.value}"})
+
+    def codec(self) -> RecognitionCodec:
+        session = {"type": "transcription", "audio": {"input": self._input}}
+        return OpenAITranscriptionCodec(session)
+
+
+class OpenAITranscriptionCodec(RealtimeTranscriptionCodec):
+    """A connection."""
+
+    lasts = 30 * 60.0
+
+    def __init__(self, session: dict[str, Any]) -> None:
+        super().__init__("openai", session, ready="session.updated", delta="delta")
