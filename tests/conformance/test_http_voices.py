@@ -16,17 +16,29 @@ from antiphon.services.http_tts import HttpTTS
 from antiphon.services.ports import Speech, Word
 from antiphon.testing import check_tts
 from antiphon.testing.loopback import KEY, Fault
+from antiphon.testing.loopback.google import GoogleCloudVoices, GoogleGeminiVoices
 from antiphon.testing.loopback.http import HttpVendorServer
+from antiphon.testing.loopback.mistral import MistralVoxtral
 from antiphon.testing.loopback.openai import OpenAISpeechServer
-from antiphon.vendors.openai.tts import TTS
+from antiphon.testing.loopback.speechify import SpeechifyVoices
+from antiphon.vendors import speechify
+from antiphon.vendors.google import tts as google
+from antiphon.vendors.mistral import tts as voxtral
+from antiphon.vendors.openai import tts as openai
+
+VOICES: list[tuple[type[HttpTTS], type[HttpVendorServer]]] = [
+    (openai.TTS, OpenAISpeechServer),
+    (speechify.TTS, SpeechifyVoices),
+    (voxtral.TTS, MistralVoxtral),
+    (google.GeminiVoice, GoogleGeminiVoices),
+    (google.CloudVoice, GoogleCloudVoices),
+]
+voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=[server.__name__ for _, server in VOICES])
 
 
-def openai(url: str) -> HttpTTS:
-    return TTS(key=KEY, base_url=url)
+def client(kind: Callable[..., HttpTTS], server: HttpVendorServer) -> HttpTTS:
+    return kind(key=KEY, base_url=server.url)
 
-
-VOICES: list[tuple[Callable[[str], HttpTTS], type[HttpVendorServer]]] = [(openai, OpenAISpeechServer)]
-voices = pytest.mark.parametrize(("make", "server"), VOICES, ids=lambda made: made.__name__)
 
 REFUSALS = {
     Fault.REFUSED: AuthenticationError,
@@ -46,10 +58,10 @@ async def say(service: HttpTTS, *pieces: str) -> list[Speech | Word]:
 
 
 @voices
-def test_a_voice_does_what_all_must(make: Callable[[str], HttpTTS], server: type[HttpVendorServer]) -> None:
+def test_a_voice_does_what_all_must(kind: type[HttpTTS], server: type[HttpVendorServer]) -> None:
     async def run() -> None:
         async with server() as vendor:
-            await check_tts(lambda: make(vendor.url))
+            await check_tts(lambda: client(kind, vendor))
 
     asyncio.run(run())
 
@@ -57,11 +69,11 @@ def test_a_voice_does_what_all_must(make: Callable[[str], HttpTTS], server: type
 @pytest.mark.parametrize("fault", REFUSALS)
 @voices
 def test_a_voice_names_what_went_wrong(
-    make: Callable[[str], HttpTTS], server: type[HttpVendorServer], fault: Fault
+    kind: type[HttpTTS], server: type[HttpVendorServer], fault: Fault
 ) -> None:
     async def run() -> None:
         async with server(fault) as vendor:
-            service = make(vendor.url)
+            service = client(kind, vendor)
             service.silent_for = 0.2
             with pytest.raises(REFUSALS[fault]):
                 await say(service, "Good morning.", "Who is this?")
@@ -71,12 +83,10 @@ def test_a_voice_names_what_went_wrong(
 
 
 @voices
-def test_a_reply_that_is_left_stops_the_vendor(
-    make: Callable[[str], HttpTTS], server: type[HttpVendorServer]
-) -> None:
+def test_a_reply_that_is_left_stops_the_vendor(kind: type[HttpTTS], server: type[HttpVendorServer]) -> None:
     async def run() -> None:
         async with server(Fault.SILENT) as vendor:
-            service = make(vendor.url)
+            service = client(kind, vendor)
             saying = asyncio.create_task(say(service, "Good morning."))
             while not vendor.requests:
                 await asyncio.sleep(0)
