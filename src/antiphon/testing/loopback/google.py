@@ -2,10 +2,9 @@
 
 import json
 import re
-import struct
 from base64 import b64encode
 
-from .http import HttpAnswer, HttpVendorServer, VendorRequest
+from .http import HttpAnswer, HttpVendorServer, VendorRequest, wav
 from .server import KEY, Fault, spoken
 
 __all__ = ["GoogleCloudVoices", "GoogleGeminiVoices"]
@@ -53,8 +52,6 @@ class GoogleCloudVoices(HttpVendorServer):
         """Send a WAV file, whole."""
         rate = request.json["audioConfig"]["sampleRateHertz"]
         pcm = b"".join(spoken(request.json["input"]["text"], rate))
-        form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16)
-        wav = b"RIFF\0\0\0\0WAVE" + form + b"data" + struct.pack("<I", len(pcm)) + pcm
-        told = json.dumps({"audioContent": b64encode(wav).decode()})
+        told = json.dumps({"audioContent": b64encode(wav(pcm, rate)).decode()})
         await answer.begin("application/json")
         await answer.send(told[: -5 if self.fault is Fault.MALFORMED else None].encode())

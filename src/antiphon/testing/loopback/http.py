@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from .server import Fault
 
-__all__ = ["HttpAnswer", "HttpVendorServer", "VendorRequest", "asks_for_tool"]
+__all__ = ["HttpAnswer", "HttpVendorServer", "VendorRequest", "asks_for_tool", "wav"]
 
 REFUSED = '{"type": "error", "error": {"type": "error", "message": "no, because"}}'
 STRANGE_EVENT = 'event: novelty\ndata: {"type": "novelty", "novel_field": [null]}\n\n: a comment\n\n'
@@ -96,6 +97,10 @@ class HttpVendorServer:
     failure: AssertionError | None = None
     _server: asyncio.Server | None = None
 
+    def has(self, path: str) -> bool:
+        """Return whether there is such a path; what there is not is answered by 404."""
+        return True
+
     def check(self, request: VendorRequest) -> None:
         """Check a request."""
         raise NotImplementedError
@@ -133,6 +138,9 @@ class HttpVendorServer:
         self, request: VendorRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         fault = self.fault if len(self.requests) <= self.faulty else None
+        if not self.has(request.path):
+            _refuse(writer, 404, "no such path")
+            return
         try:
             self.check(request)
         except AssertionError as error:
@@ -172,3 +180,10 @@ def _refuse(writer: asyncio.StreamWriter, status: int, body: str, more: str = ""
 def asks_for_tool(text: str, tools: object) -> bool:
     """Return whether a model by rule calls a tool: if asked when something is open."""
     return bool(tools) and "open" in text
+
+
+def wav(pcm: bytes, rate: int, claimed: int | None = None) -> bytes:
+    """Return a WAV file, which may claim to have another number of bytes."""
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16)
+    size = len(pcm) if claimed is None else claimed
+    return b"RIFF" + struct.pack("<I", size) + b"WAVE" + form + b"data" + struct.pack("<I", size) + pcm
