@@ -16,7 +16,7 @@ from antiphon.services.http_tts import HttpTTS
 from antiphon.services.ports import Speech, Word
 from antiphon.testing import check_tts
 from antiphon.testing.loopback import KEY, Fault
-from antiphon.testing.loopback.aws import AwsPolly
+from antiphon.testing.loopback.aws_polly import AwsPolly
 from antiphon.testing.loopback.google import GoogleCloudVoices, GoogleGeminiVoices
 from antiphon.testing.loopback.http import HttpVendorServer
 from antiphon.testing.loopback.local_voices import PiperServer, PocketTTSServer

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from antiphon.services.socket_tts import SocketTTS
 from antiphon.testing import check_stt, check_tts
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
+from antiphon.testing.loopback.aws import AwsTranscribe
+from antiphon.testing.loopback.azure import AzureRecognition
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
@@ -58,6 +61,8 @@ from antiphon.vendors import (
     speechmatics,
     xai,
 )
+from antiphon.vendors.aws import stt as transcribe
+from antiphon.vendors.azure import stt as azure
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import stt as listen
@@ -66,7 +71,7 @@ from antiphon.vendors.elevenlabs import stt as scribe
 from antiphon.vendors.elevenlabs import tts as voice
 from antiphon.vendors.openai import stt as transcription
 
-RECOGNISERS: list[tuple[type[SocketSTT], type[VendorServer]]] = [
+RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (listen.Nova, DeepgramListen),
     (listen.Flux, DeepgramFlux),
     (ink.STT, CartesiaInk),
@@ -76,6 +81,8 @@ RECOGNISERS: list[tuple[type[SocketSTT], type[VendorServer]]] = [
     (speechmatics.STT, SpeechmaticsRealtime),
     (gladia.STT, GladiaLive),
     (transcription.STT, OpenAITranscription),
+    (azure.STT, AzureRecognition),
+    (partial(transcribe.STT, secret="secret", region="eu-central-1"), AwsTranscribe),
 ]
 VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (aura.Aura, DeepgramSpeak),
@@ -129,7 +136,7 @@ QUIET = [AudioChunk(bytes(1600))] * 20
 
 
 @recognisers
-def test_a_recogniser_does_what_all_must(kind: type[SocketSTT], server: type[VendorServer]) -> None:
+def test_a_recogniser_does_what_all_must(kind: Callable[..., SocketSTT], server: type[VendorServer]) -> None:
     async def run() -> None:
         async with server() as vendor:
             await check_stt(lambda: client(kind, vendor), LOUD, WORDS)
@@ -161,7 +168,7 @@ REFUSALS = {
 @pytest.mark.parametrize("fault", REFUSALS)
 @recognisers
 def test_a_recogniser_names_what_went_wrong(
-    kind: type[SocketSTT], server: type[VendorServer], fault: Fault
+    kind: Callable[..., SocketSTT], server: type[VendorServer], fault: Fault
 ) -> None:
     async def run() -> None:
         async with server(fault) as vendor:
@@ -189,7 +196,7 @@ def test_a_voice_names_what_went_wrong(
 
 
 @recognisers
-def test_unknown_messages_are_passed_over(kind: type[SocketSTT], server: type[VendorServer]) -> None:
+def test_unknown_messages_are_passed_over(kind: Callable[..., SocketSTT], server: type[VendorServer]) -> None:
     async def run() -> None:
         async with server(Fault.STRANGE) as vendor:
             service = client(kind, vendor)

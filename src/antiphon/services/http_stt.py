@@ -5,7 +5,6 @@ transcription, which hosts of Whisper have too:
 https://platform.openai.com/docs/api-reference/audio/createTranscription
 """
 
-import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +14,7 @@ from .http_client import HttpClient, body
 from .keys import VendorKey, filled_in
 from .ports import AudioChunk, Flush, Recognized, SpeechToText
 from .vendor_values import json_object, string
+from .wav import wav
 
 __all__ = ["HttpSTT", "TranscriptionEndpoint"]
 
@@ -106,13 +106,13 @@ class HttpSTT(SpeechToText):
         if key:
             headers["Authorization"] = f"Bearer {key}"
         url = f"{filled_in(self.vendor, self._endpoint.base_url)}/audio/transcriptions"
-        form = _multipart(boundary, self._form, _wav(pcm, self.sample_rate))
+        form = _multipart(boundary, self._form, wav(pcm, self.sample_rate))
         async with self._http.stream("POST", url, content=form, headers=headers, within=WITHIN) as response:
             told = json_object(await body(response, MOST), "a transcription")
         return string(told.get("text")).strip()
 
 
-def _multipart(boundary: str, form: Mapping[str, Any], wav: bytes) -> bytes:
+def _multipart(boundary: str, form: Mapping[str, Any], file: bytes) -> bytes:
     """Return a form with a file, as multipart/form-data (RFC 7578)."""
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
@@ -120,12 +120,5 @@ def _multipart(boundary: str, form: Mapping[str, Any], wav: bytes) -> bytes:
         if value is not None
     ]
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="speech.wav"\r\n'
-    parts += [f"{head}Content-Type: audio/wav\r\n\r\n".encode(), wav, f"\r\n--{boundary}--\r\n".encode()]
+    parts += [f"{head}Content-Type: audio/wav\r\n\r\n".encode(), file, f"\r\n--{boundary}--\r\n".encode()]
     return b"".join(parts)
-
-
-def _wav(pcm: bytes, sample_rate: int) -> bytes:
-    """Return a WAV file of 16-bit mono samples (RFC 2361)."""
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, sample_rate * 2, 2, 16)
-    size = struct.pack("<I", 4 + len(form) + 8 + len(pcm))
-    return b"RIFF" + size + b"WAVE" + form + b"data" + struct.pack("<I", len(pcm)) + pcm

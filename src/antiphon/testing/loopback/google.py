@@ -4,7 +4,8 @@ import json
 import re
 from base64 import b64encode
 
-from .http import HttpAnswer, HttpVendorServer, VendorRequest, wav
+from ...services.wav import wav
+from .http import HttpAnswer, HttpVendorServer, VendorRequest
 from .server import KEY, Fault, spoken
 
 __all__ = ["GoogleCloudVoices", "GoogleGeminiVoices"]

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import struct
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from .server import Fault
 
-__all__ = ["HttpAnswer", "HttpVendorServer", "VendorRequest", "asks_for_tool", "wav"]
+__all__ = ["HttpAnswer", "HttpVendorServer", "VendorRequest", "asks_for_tool"]
 
 REFUSED = '{"type": "error", "error": {"type": "error", "message": "no, because"}}'
 STRANGE_EVENT = 'event: novelty\ndata: {"type": "novelty", "novel_field": [null]}\n\n: a comment\n\n'
@@ -180,10 +179,3 @@ def _refuse(writer: asyncio.StreamWriter, status: int, body: str, more: str = ""
 def asks_for_tool(text: str, tools: object) -> bool:
     """Return whether a model by rule calls a tool: if asked when something is open."""
     return bool(tools) and "open" in text
-
-
-def wav(pcm: bytes, rate: int, claimed: int | None = None) -> bytes:
-    """Return a WAV file, which may claim to have another number of bytes."""
-    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, rate, rate * 2, 2, 16)
-    size = len(pcm) if claimed is None else claimed
-    return b"RIFF" + struct.pack("<I", size) + b"WAVE" + form + b"data" + struct.pack("<I", size) + pcm

@@ -2,7 +2,8 @@
 
 from urllib.parse import parse_qs
 
-from .http import HttpAnswer, HttpVendorServer, VendorRequest, wav
+from ...services.wav import wav
+from .http import HttpAnswer, HttpVendorServer, VendorRequest
 from .server import Fault, spoken
 
 __all__ = ["PiperServer", "PocketTTSServer"]
@@ -10,7 +11,7 @@ __all__ = ["PiperServer", "PocketTTSServer"]
 
 class _LocalServer(HttpVendorServer):
     rate = 24000
-    claimed: int | None = None
+    endless = False
 
     def text(self, request: VendorRequest) -> str:
         """Return what is to be said."""
@@ -23,7 +24,9 @@ class _LocalServer(HttpVendorServer):
             await answer.send(b'{"detail": "no voice"}')
             return
         await answer.begin("audio/wav")
-        data = wav(b"".join(spoken(self.text(request), self.rate)), self.rate, self.claimed)
+        data = wav(b"".join(spoken(self.text(request), self.rate)), self.rate)
+        if self.endless:
+            data = data[:40] + b"\xff\xff\xff\x7f" + data[44:]
         for at in range(0, len(data), 4801):
             await answer.send(data[at : at + 4801])
 
@@ -31,7 +34,7 @@ class _LocalServer(HttpVendorServer):
 class PocketTTSServer(_LocalServer):
     """pocket-tts: https://github.com/kyutai-labs/pocket-tts"""
 
-    claimed = 2_000_000_000  # it does not know the length when it begins
+    endless = True  # it does not know the length when it begins
 
     def check(self, request: VendorRequest) -> None:
         """Check the form."""

@@ -1,0 +1,12 @@
+"""WAV files."""
+
+import struct
+
+__all__ = ["wav"]
+
+
+def wav(pcm: bytes, sample_rate: int) -> bytes:
+    """Return a WAV file of 16-bit mono samples (RFC 2361)."""
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, sample_rate * 2, 2, 16)
+    size = struct.pack("<I", 4 + len(form) + 8 + len(pcm))
+    return b"RIFF" + size + b"WAVE" + form + b"data" + struct.pack("<I", len(pcm)) + pcm
