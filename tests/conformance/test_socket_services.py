@@ -23,13 +23,44 @@ from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
 from antiphon.testing.loopback.aws import AwsTranscribe
 from antiphon.testing.loopback.azure import AzureRecognition
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
-from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramListen, DeepgramSpeak
+from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.fish import FishVoices
 from antiphon.testing.loopback.gladia import GladiaLive
+from antiphon.testing.loopback.gradium import GradiumVoices
+from antiphon.testing.loopback.hume import HumeOctave
+from antiphon.testing.loopback.inworld import InworldVoices
+from antiphon.testing.loopback.lmnt import LmntSessions
+from antiphon.testing.loopback.minimax import MiniMaxVoices
+from antiphon.testing.loopback.murf import MurfVoices
+from antiphon.testing.loopback.neuphonic import NeuphonicVoices
 from antiphon.testing.loopback.realtime_transcription import OpenAITranscription
+from antiphon.testing.loopback.resemble import ResembleVoices
+from antiphon.testing.loopback.rime import RimeVoices
+from antiphon.testing.loopback.sarvam import SarvamBulbul
+from antiphon.testing.loopback.smallest import SmallestWaves
 from antiphon.testing.loopback.soniox import SonioxTokens
 from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
-from antiphon.vendors import assemblyai, gladia, soniox, speechmatics
+from antiphon.testing.loopback.xai import XaiVoices
+from antiphon.vendors import (
+    assemblyai,
+    fish,
+    gladia,
+    gradium,
+    hume,
+    inworld,
+    lmnt,
+    minimax,
+    murf,
+    neuphonic,
+    resemble,
+    rime,
+    sarvam,
+    smallest,
+    soniox,
+    speechmatics,
+    xai,
+)
 from antiphon.vendors.aws import stt as transcribe
 from antiphon.vendors.azure import stt as azure
 from antiphon.vendors.cartesia import stt as ink
@@ -54,14 +85,28 @@ RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (partial(transcribe.STT, secret="secret", region="eu-central-1"), AwsTranscribe),
 ]
 VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
-    (aura.TTS, DeepgramSpeak),
+    (aura.Aura, DeepgramSpeak),
+    (aura.FluxVoice, DeepgramFluxSpeak),
     (sonic.TTS, CartesiaSonic),
     (voice.TTS, ElevenLabsVoices),
+    (rime.TTS, RimeVoices),
+    (inworld.TTS, InworldVoices),
+    (lmnt.TTS, LmntSessions),
+    (minimax.TTS, MiniMaxVoices),
+    (fish.TTS, FishVoices),
+    (xai.TTS, XaiVoices),
+    (hume.TTS, HumeOctave),
+    (gradium.TTS, GradiumVoices),
+    (neuphonic.TTS, NeuphonicVoices),
+    (resemble.TTS, ResembleVoices),
+    (smallest.TTS, SmallestWaves),
+    (murf.TTS, MurfVoices),
+    (sarvam.TTS, SarvamBulbul),
 ]
 recognisers = pytest.mark.parametrize(
     ("kind", "server"), RECOGNISERS, ids=[server.__name__ for _, server in RECOGNISERS]
 )
-voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=lambda kind: kind.__name__)
+voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=[server.__name__ for _, server in VOICES])
 
 
 def client(kind: Callable[..., Any], server: VendorServer) -> Any:
