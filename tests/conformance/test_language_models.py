@@ -14,24 +14,28 @@ from antiphon.testing import check_llm
 from antiphon.testing.conformance.llm import TOOL
 from antiphon.testing.loopback import KEY, Fault
 from antiphon.testing.loopback.anthropic import AnthropicMessages
+from antiphon.testing.loopback.bedrock import BedrockServer
 from antiphon.testing.loopback.gemini import GeminiServer
 from antiphon.testing.loopback.http import HttpVendorServer
 from antiphon.testing.loopback.openai import OpenAIResponses
 from antiphon.vendors import anthropic, openai_responses
+from antiphon.vendors.aws import llm as bedrock
 from antiphon.vendors.google import llm as gemini
 
 MODELS: list[tuple[type[HttpLLM], type[HttpVendorServer]]] = [
     (anthropic.LLM, AnthropicMessages),
     (gemini.LLM, GeminiServer),
     (openai_responses.LLM, OpenAIResponses),
+    (bedrock.LLM, BedrockServer),
 ]
 models = pytest.mark.parametrize(("kind", "server"), MODELS, ids=[server.__name__ for _, server in MODELS])
 
 PLAIN = Context("Be brief.", (UserSaid("Hello?"),))
 
 
-def client(kind: type[Any], server: HttpVendorServer) -> Any:
-    return kind(key=KEY, base_url=server.url)
+def client(kind: Any, server: HttpVendorServer) -> Any:
+    more = {"secret": "a secret", "region": "eu-west-1"} if kind is bedrock.LLM else {}
+    return kind(key=KEY, base_url=server.url, **more)
 
 
 def answer(

@@ -1,4 +1,4 @@
-"""AWS: speech to text with Transcribe, text to speech with Polly.
+"""AWS: Transcribe, the language models on Bedrock, and Polly.
 
 https://docs.aws.amazon.com
 """
@@ -7,10 +7,10 @@ from ...services.ports import Vendor
 
 VENDOR = Vendor(
     name="aws",
-    provides={"stt": "stt.STT", "tts": "tts.TTS"},
+    provides={"stt": "stt.STT", "llm": "llm.LLM", "tts": "tts.TTS"},
     docs="https://docs.aws.amazon.com",
     env="AWS_ACCESS_KEY_ID",
     extra="services",
-    default={"tts": "neural"},
+    default={"llm": "us.amazon.nova-lite-v1:0", "tts": "neural"},
     options={"stt": "language", "tts": "voice"},
 )
