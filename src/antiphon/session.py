@@ -13,7 +13,7 @@ from .client import Client
 from .clock import Clock, LoopClock, Timer
 from .encodable import encodable, encodable_data
 from .errors import UsageError, YouErred
-from .flow import Audio, Frame, Picture, Signal
+from .flow import Frame, Signal
 from .frames import SessionEnded, SessionStarted, Text, TextEnded
 from .inputs import Inputs
 from .lifecycle import Startup, close_all
@@ -255,8 +255,7 @@ class Session:
 
     def _put(self, part: PartPort, frame: Frame | Signal) -> None:
         """Handle a frame as an input at a part's place, with its text made encodable."""
-        if not isinstance(frame, Audio | Picture):
-            frame = encodable_data(frame)
+        frame = encodable_data(frame)
         if type(frame) is Text:
             self.replies.record(frame)
         self.observers.entering = self.observers.sees(type(frame))
