@@ -88,7 +88,7 @@ class Conversation(Stage):
         self._pacing: Work | None = None  # awaits the response timing for the last turn
         self._interrupted: InterruptedReply | None = None  # the last reply, if it was interrupted
         used = (entry.call.id for entry in history if isinstance(entry, ToolAnswered))
-        self._runner = ToolRunner(self, self.history.tools, used)
+        self._runner = ToolRunner(self.history.tools, used)
 
     @property
     def context(self) -> Context:
@@ -244,7 +244,7 @@ class Conversation(Stage):
 
     def _run_tools(self, current: ReplyInProgress, calls: Sequence[ToolCall]) -> None:
         for call in calls:
-            self._runner.start(call, current.reply.number)
+            self._runner.start(self, call, current.reply.number)
         if calls and self.fillers and not current.reply.text.strip():
             self.after(FILLER_AFTER, lambda: self._fill(current))
 
