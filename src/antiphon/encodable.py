@@ -6,7 +6,7 @@ them in the history would make every later request fail. So text is mended where
 more where a request, a message or a line of the journal is written.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
@@ -56,18 +56,20 @@ class SurrogateJoiner:
 def encodable_data(value: T) -> T:
     """Return the value with all the text in it made encodable.
 
-    Text is mended in dicts, lists, tuples and dataclasses. Returns the very same object if there is nothing
-    to mend. Fields of dataclasses that may hold any value are left alone, since they are mended when they are
-    read from JSON or written as JSON.
+    Text is mended in dicts, lists, tuples, frames and dataclasses. Returns the very same object if there is
+    nothing to mend. Fields of frames and dataclasses that may hold any value are left alone, since they are
+    mended when they are read from JSON or written as JSON.
     """
     return _mender(value.__class__)(value)
 
 
 @cache
-def _mender(kind: type) -> Callable[[Any], Any]:
+def _mender(kind: type[Any]) -> Callable[[Any], Any]:
     """Return the function that mends the values of one type."""
+    if issubclass(kind, msgspec.Struct):
+        return _record(msgspec.structs.fields(kind), msgspec.structs.replace)
     if is_dataclass(kind):
-        return _dataclass(kind)
+        return _record([field for field in fields(kind) if field.init], replace)
     if issubclass(kind, str):
         return encodable
     if issubclass(kind, dict):
@@ -96,8 +98,9 @@ def _sequence(value: list[Any] | tuple[Any, ...]) -> list[Any] | tuple[Any, ...]
     return items if isinstance(value, list) else tuple(items)
 
 
-def _dataclass(kind: type) -> Callable[[Any], Any]:
-    names = [field.name for field in fields(kind) if field.init and field.type not in WITHOUT_TEXT]
+def _record(members: Iterable[Any], changed: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return the function that mends values with these fields."""
+    names = [member.name for member in members if member.type not in WITHOUT_TEXT]
 
     def mend(value: Any) -> Any:
         changes: dict[str, Any] = {}
@@ -105,7 +108,7 @@ def _dataclass(kind: type) -> Callable[[Any], Any]:
             old = getattr(value, name)
             if (new := encodable_data(old)) is not old:
                 changes[name] = new
-        return replace(value, **changes) if changes else value
+        return changed(value, **changes) if changes else value
 
     return mend if names else _unchanged
 

@@ -27,7 +27,6 @@ from ..frames import (
     Transcript,
     UserText,
     UserTurn,
-    replace,
 )
 from ..processor import on
 from ..reply import Reply
@@ -255,7 +254,7 @@ class Conversation(Stage):
             return
         filler, self.fillers = self.fillers[0], (*self.fillers[1:], self.fillers[0])
         at = reply.write(f"{filler} ")
-        current.generations[-1] = replace(current.generations[-1], end=len(reply.text))
+        current.generations[-1].end = len(reply.text)
         self.push(Text(reply.number, filler, at))
         self.push(TextEnded(reply.number, more=True))
 

@@ -11,13 +11,12 @@ which is then in the model's cache and costs nothing to read.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from typing import Any, TypedDict, cast
 
 from ...context import AgentSaid, Context, Entry, ToolAnswered, ToolSpec, UserSaid
 from ...errors import BadResponseError, UsageError
-from ...frames import ToolCall
+from ...frames import ToolCall, replace
 from ...services.ports import TextDelta
 
 SPEAK = "-"
