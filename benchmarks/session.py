@@ -177,6 +177,8 @@ def agent(**options: Any) -> Agent:
 class Microphone(Stage):
     """Has a task that waits for audio given to `hear`, as a network transport waits for its socket."""
 
+    back_pressure = False  # as that of every transport: capture cannot wait
+
     def __init__(self) -> None:
         self._heard: asyncio.Queue[bytes] = asyncio.Queue()
         self.hear = self._heard.put_nowait

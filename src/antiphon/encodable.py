@@ -6,10 +6,10 @@ them in the history would make every later request fail. So text is mended where
 more where a request, a message or a line of the journal is written.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -56,51 +56,61 @@ class SurrogateJoiner:
 def encodable_data(value: T) -> T:
     """Return the value with all the text in it made encodable.
 
-    Text is mended in dicts, lists, tuples and dataclasses. Returns the very same object if there is nothing
-    to mend. Fields of dataclasses that may hold any value are left alone, since they are mended when they are
-    read from JSON or written as JSON.
+    Text is mended in dicts, lists, tuples, frames and dataclasses. Returns the very same object if there is
+    nothing to mend. Fields of frames and dataclasses that may hold any value are left alone, since they are
+    mended when they are read from JSON or written as JSON.
     """
-    mended: Any = _mended(value)
-    return mended
+    return _mender(value.__class__)(value)
 
 
-def _mended(value: Any) -> Any:
-    if isinstance(value, str):
-        return encodable(value)
-    if isinstance(value, dict):
-        return _dict(cast(dict[Any, Any], value))
-    if isinstance(value, list | tuple):
-        old = cast(Sequence[Any], value)
-        items = [_mended(item) for item in old]
-        if all(new is same for new, same in zip(items, old, strict=True)):
-            return old
-        return items if isinstance(value, list) else tuple(items)
-    if is_dataclass(value) and not isinstance(value, type):
-        return _dataclass(value)
+@cache
+def _mender(kind: type[Any]) -> Callable[[Any], Any]:
+    """Return the function that mends the values of one type."""
+    if issubclass(kind, msgspec.Struct):
+        return _record(msgspec.structs.fields(kind), msgspec.structs.replace)
+    if is_dataclass(kind):
+        return _record([field for field in fields(kind) if field.init], replace)
+    if issubclass(kind, str):
+        return encodable
+    if issubclass(kind, dict):
+        return _dict
+    if issubclass(kind, list | tuple):
+        return _sequence
+    return _unchanged
+
+
+def _unchanged(value: T) -> T:
     return value
 
 
 def _dict(value: dict[Any, Any]) -> dict[Any, Any]:
-    items = [(_mended(key), _mended(item)) for key, item in value.items()]
+    items = [(encodable_data(key), encodable_data(item)) for key, item in value.items()]
     same = all(
         new is old and now is then for (new, now), (old, then) in zip(items, value.items(), strict=True)
     )
     return value if same else dict(items)
 
 
-def _dataclass(value: Any) -> Any:
-    changes: dict[str, Any] = {}
-    for name in _fields(value.__class__):
-        old: Any = getattr(value, name)
-        if (new := _mended(old)) is not old:
-            changes[name] = new
-    return replace(value, **changes) if changes else value
+def _sequence(value: list[Any] | tuple[Any, ...]) -> list[Any] | tuple[Any, ...]:
+    items = [encodable_data(item) for item in value]
+    if all(new is old for new, old in zip(items, value, strict=True)):
+        return value
+    return items if isinstance(value, list) else tuple(items)
 
 
-@cache
-def _fields(kind: type) -> tuple[str, ...]:
-    """Return the fields of a dataclass in which text may be."""
-    return tuple(field.name for field in fields(kind) if field.init and field.type not in WITHOUT_TEXT)
+def _record(members: Iterable[Any], changed: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return the function that mends values with these fields."""
+    names = [member.name for member in members if member.type not in WITHOUT_TEXT]
+
+    def mend(value: Any) -> Any:
+        changes: dict[str, Any] = {}
+        for name in names:
+            old = getattr(value, name)
+            if (new := encodable_data(old)) is not old:
+                changes[name] = new
+        return changed(value, **changes) if changes else value
+
+    return mend if names else _unchanged
 
 
 def to_json(

@@ -4,18 +4,31 @@ Each class of audio or pictures declares how it is treated: a journal without me
 inbox has a limit for it, and if the stage cannot keep up, the oldest are dropped or the producer is held.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Literal, TypeVar, cast, dataclass_transform
 
-__all__ = ["Audio", "Frame", "Picture", "Signal", "frame"]
+import msgspec
+
+__all__ = ["Audio", "Frame", "Picture", "Signal", "frame", "replace"]
 
 T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True)
 def frame(cls: type[T]) -> type[T]:
-    """Make a class a frame: a frozen, slotted dataclass."""
-    return dataclass(frozen=True, slots=True)(cls)
+    """Make a class a frame: frozen and slotted, with the fields that it annotates.
+
+    It becomes a `msgspec.Struct`: compiled code makes such classes and their objects, in a fraction of the
+    time that dataclasses take.
+    """
+    bases = tuple(base for base in cls.__bases__ if base is not object)
+    members = {name: member for name, member in vars(cls).items() if name not in ("__dict__", "__weakref__")}
+    make_class: Any = type(msgspec.Struct)
+    return make_class(cls.__name__, (*bases, msgspec.Struct), members, frozen=True)
+
+
+def replace(value: T, **changes: Any) -> T:
+    """Return a copy of a frame with other values in some fields."""
+    return cast(T, msgspec.structs.replace(cast(msgspec.Struct, value), **changes))
 
 
 class Frame:

@@ -10,11 +10,10 @@ which starts at 0; durations are float seconds, media positions integer samples,
 `flow.py` says how audio and pictures are queued and recorded.
 """
 
-from dataclasses import replace
 from typing import Any, Literal
 
 from .context import Context, ToolCall
-from .flow import Audio, Frame, Picture, Signal, frame
+from .flow import Audio, Frame, Picture, Signal, frame, replace
 
 __all__ = ["Frame", "Signal", "ToolCall", "frame", "replace"]
 

@@ -75,6 +75,10 @@ class Inputs:
         self.closed = True
         self._queue.clear()
 
+    def release(self) -> None:
+        """Forget the session, which is over and keeps this alive."""
+        self._put = self._failed = _ignored
+
     def elapsed(self) -> float:
         """Return the seconds since the start, by the clock; 0 before the start."""
         return self._clock.now() - self.origin if self._begun else 0.0
@@ -154,3 +158,7 @@ class Inputs:
         if is_input:
             self._observers.call(self.now, name, argument)
         call()
+
+
+def _ignored(*_: object) -> None:
+    """Take the place of the session's methods when it is over."""

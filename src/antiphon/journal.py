@@ -10,7 +10,6 @@ can `replay` run the conversation again, and make the same journal.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
@@ -53,9 +52,10 @@ def _encode(line: tuple[Any, ...]) -> bytes:
 
 
 @cache
-def _fields(kind: type) -> tuple[tuple[str, object], ...]:
+def _fields(kind: type[Any]) -> tuple[tuple[str, object], ...]:
+    fields = msgspec.structs.fields(kind)
     left_out = {"context"} if kind in (Prompt, Prime) else set[str]()
-    return tuple((field.name, field.default) for field in fields(kind) if field.name not in left_out)
+    return tuple((field.name, field.default) for field in fields if field.name not in left_out)
 
 
 def _line(now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_input: bool) -> bytes:
@@ -66,7 +66,7 @@ def _line(now: float, source: str, what: "Frame | Signal | tuple[str, Any]", is_
         content = {
             name: value
             for name, default in _fields(type(what))
-            if (value := getattr(what, name)) != default or default is MISSING
+            if (value := getattr(what, name)) != default or default is msgspec.NODEFAULT
         }
         if not is_input and isinstance(what, AgentAudio):  # made from an input that the journal holds
             content["pcm"] = len(what.pcm) // 2

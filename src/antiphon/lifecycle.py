@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 
 from .errors import ServiceTimeoutError, UnavailableError
-from .processor import Processor
+from .processor import Processor, SessionPort
 
-__all__ = ["Startup", "close_all"]
+__all__ = ["Startup", "close_all", "release_all"]
 
 logger = logging.getLogger("antiphon.session")
 
@@ -45,7 +46,8 @@ class Startup:
 
     async def stop(self) -> None:
         """Cancel the opening of parts that are not open yet."""
-        await _stop({task: part.name for task, part in self._tasks.items() if not task.done()})
+        tasks, self._tasks = self._tasks, {}
+        await _stop({task: part.name for task, part in tasks.items() if not task.done()})
 
 
 async def close_all(parts: Sequence[Processor], works: dict[Task, str]) -> None:
@@ -55,6 +57,15 @@ async def close_all(parts: Sequence[Processor], works: dict[Task, str]) -> None:
     if tasks:
         await asyncio.wait(tasks, timeout=PATIENCE)
     await _stop(tasks)
+
+
+def release_all(parts: Sequence[Processor], session: SessionPort) -> None:
+    """Stop parts from keeping alive a session that is over.
+
+    It is then freed when its last user forgets it. Collecting it later would hold up the calls that go on.
+    """
+    for part in parts:
+        part.leave(weakref.proxy(session))
 
 
 async def _close(part: Processor) -> None:

@@ -91,7 +91,8 @@ class Observers:
 
     def close(self) -> None:
         """Close all observers: the session is over."""
-        for observer in self._observers:
+        observers, self._observers = self._observers, []
+        for observer in observers:
             _close(observer)
 
 

@@ -66,8 +66,6 @@ class SessionPort(Protocol):
     clock: Clock
     """For waiting and measuring. Never read the time from anywhere else."""
     state: Literal["new", "starting", "running", "ending", "ended"]
-    playout: PlayoutPort | None
-    """The part that plays the agent's voice, if the pipeline has one."""
     client: Client | None
     """The program at the user's side; None on the phone."""
     parts: list["Processor"]
@@ -80,6 +78,11 @@ class SessionPort(Protocol):
 
     def elapsed(self) -> float:
         """Return the seconds since the start by the clock, for use outside of inputs."""
+        ...
+
+    @property
+    def playout(self) -> PlayoutPort | None:
+        """The part that plays the agent's voice, if the pipeline has one."""
         ...
 
     @property
@@ -233,6 +236,14 @@ class Processor:
                 session.signals.subscribe(kind, guarded(session, self, handler), branches)
         return entry
 
+    def leave(self, session: SessionPort) -> None:
+        """Give up the place in a session that is over: drop what is pushed from now on.
+
+        `session` is a weak reference to it, in place of the one that kept it alive.
+        """
+        self.session = session
+        setattr(self, "push", _dropped)  # noqa: B010
+
 
 class _Hops(dict[type, Hop | None]):
     """Hops by exact type, each resolved when its type is first pushed."""
@@ -259,6 +270,10 @@ def _pusher(session: SessionPort, part: Processor, after: Route) -> Hop:
             hop(frame)
 
     return push
+
+
+def _dropped(frame: Frame | Signal) -> None:
+    """Take the place of `push` when the session is over."""
 
 
 def departure(session: SessionPort, part: Processor, kind: type, after: Route) -> Hop | None:

@@ -1,7 +1,6 @@
 """The replies of a session: one is being made, the others wait for it to end."""
 
 from collections import deque
-from collections.abc import Callable
 
 from .frames import Interrupted, ReplyCommitted, ReplyEnded, ReplyStarted, Text
 from .inputs import Inputs
@@ -18,8 +17,8 @@ class Replies:
     """The current reply of a session, and those that wait.
 
     Its methods are for parts, while they handle an input; a program calls the session, whose calls the
-    journal records. `door` is the part that stands for the session in failures; `playout` returns the part
-    that plays, if there is one.
+    journal records. `door` is the part that stands for the session in failures; `playout` is the part that
+    plays, if there is one.
     """
 
     def __init__(
@@ -29,8 +28,8 @@ class Replies:
         works: Works,
         observers: Observers,
         door: PartPort,
-        playout: Callable[[], PlayoutPort | None],
     ) -> None:
+        self.playout: PlayoutPort | None = None
         self.current: Reply | None = None
         self.waiting: deque[Reply] = deque()
         self.owed: dict[Reply, None] = {}
@@ -40,7 +39,6 @@ class Replies:
         self._works = works
         self._observers = observers
         self._door = door
-        self._playout = playout
         self._count = 0
 
     def promise(self, reply: Reply) -> None:
@@ -62,8 +60,8 @@ class Replies:
         """Let the current, speculative reply be heard; it began `saved` seconds early."""
         reply.speculative = False
         self._signals.tell(ReplyCommitted(reply.number, saved))
-        if (playout := self._playout()) is not None:
-            playout.play()
+        if self.playout is not None:
+            self.playout.play()
 
     def drop(self, reply: Reply, reason: str) -> None:
         """Stop one reply, or prevent it from beginning."""
@@ -83,8 +81,7 @@ class Replies:
 
     def stop(self, reply: Reply, reason: str) -> None:
         """Stop the current reply now."""
-        playout = self._playout()
-        heard = playout.stop(reply) if playout is not None else 0
+        heard = self.playout.stop(reply) if self.playout is not None else 0
         if not reply.speculative:
             self._signals.tell(Interrupted(reply.number, heard, reason))
         self._end(heard, interrupted=True, reason=reason)

@@ -53,6 +53,7 @@ class Reply:
     def end(self, heard: int, interrupted: bool) -> None:
         """Mark it as ended, with `heard` characters heard, and wake its waiters."""
         self.state, self.heard, self.interrupted = "ended", self.text[:heard], interrupted
+        self.begin = self._drop = _nothing  # a reply that is over keeps no part alive
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -63,3 +64,7 @@ class Reply:
             self._waiters.append(waiter)
             yield from waiter
         return self
+
+
+def _nothing(*_: object) -> None:
+    """Take the place of what an ended reply calls no more."""

@@ -13,10 +13,10 @@ from .client import Client
 from .clock import Clock, LoopClock, Timer
 from .encodable import encodable, encodable_data
 from .errors import UsageError, YouErred
-from .flow import Audio, Frame, Picture, Signal
+from .flow import Frame, Signal
 from .frames import SessionEnded, SessionStarted, Text, TextEnded
 from .inputs import Inputs
-from .lifecycle import Startup, close_all
+from .lifecycle import Startup, close_all, release_all
 from .observers import Observer, Observers, failure
 from .pipeline import Part, link, name_all
 from .ports import BranchPort, PartPort, PlayoutPort
@@ -47,7 +47,6 @@ class Session:
         self.state: Literal["new", "starting", "running", "ending", "ended"] = "new"
         self.parts: list[Processor] = []
         self.reach: frozenset[Processor] = frozenset()
-        self.playout: PlayoutPort | None = None
         self.client: Client | None = None
         """The program at the user's side, set by the client protocol; None on the phone."""
         self.door = Processor()
@@ -57,9 +56,7 @@ class Session:
         self.inputs = Inputs(self.clock, self.observers, self.door, self._put, self.failed)
         self.signals = Signals(self.inputs, self.observers)
         self.works = self.works_class(self.inputs)
-        self.replies = Replies(
-            self.inputs, self.signals, self.works, self.observers, self.door, lambda: self.playout
-        )
+        self.replies = Replies(self.inputs, self.signals, self.works, self.observers, self.door)
         self.door.link(self, link(parts, self, lambda kind: None), ())
         name_all(self.parts)
         self.parts.remove(self.door)
@@ -180,6 +177,11 @@ class Session:
         return self.inputs.elapsed()
 
     @property
+    def playout(self) -> PlayoutPort | None:
+        """The part that plays the agent's voice, if the pipeline has one."""
+        return self.replies.playout
+
+    @property
     def reply(self) -> Reply | None:
         """The reply that is being made, or None."""
         return self.replies.current
@@ -255,8 +257,7 @@ class Session:
 
     def _put(self, part: PartPort, frame: Frame | Signal) -> None:
         """Handle a frame as an input at a part's place, with its text made encodable."""
-        if not isinstance(frame, Audio | Picture):
-            frame = encodable_data(frame)
+        frame = encodable_data(frame)
         if type(frame) is Text:
             self.replies.record(frame)
         self.observers.entering = self.observers.sees(type(frame))
@@ -276,4 +277,7 @@ class Session:
             await close_all(self.parts, works)
         finally:
             self.observers.close()
+            release_all([self.door, *self.parts], self)
+            self.signals.close()
+            self.inputs.release()
             self._over.set()

@@ -37,6 +37,11 @@ class Signals:
         """Call a function with each signal of this type, after the parts."""
         self._listeners.setdefault(kind, []).append(listen)
 
+    def close(self) -> None:
+        """Forget all subscribers: the session is over."""
+        self._subscribers.clear()
+        self._listeners.clear()
+
     def tell(self, signal: Signal, source: str = "session") -> None:
         """Deliver a signal to all subscribers, after what is being handled now."""
         self._observers.show(self._inputs.now, source, signal)

@@ -44,8 +44,10 @@ class Work:
         """Set the watchdog, which cancels the work after this many seconds.
 
         A further `expect` sets it anew, `relax` switches it off. The failure is a ServiceTimeoutError which
-        says that `what` did not come.
+        says that `what` did not come. Does nothing if the work is over.
         """
+        if not self.alive:
+            return
         clock = self.stage.session.clock
         due = clock.now() + seconds
         if self._timer is not None and due < self._timer_at:
@@ -74,6 +76,11 @@ class Work:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def release(self) -> None:
+        """Forget its stage, which may still refer to it: the task is done."""
+        self.task = None
+        del self.stage
 
     def _check(self) -> None:
         self._timer = None
@@ -104,10 +111,15 @@ class Works(dict[Work, None]):
         if self._inputs.closed:
             drive.close()
             work.end()
+            self._over(work)
             return
         self[work] = None
         work.task = asyncio.create_task(drive, name=f"antiphon {work.stage.name}")
-        work.task.add_done_callback(lambda _: self.pop(work, None))
+        work.task.add_done_callback(lambda _: self._over(work))
+
+    def _over(self, work: Work) -> None:
+        self.pop(work, None)
+        work.release()
 
     def cancel(self, which: Callable[[Work], bool]) -> None:
         """Cancel all work that matches."""

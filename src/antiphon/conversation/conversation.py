@@ -28,7 +28,6 @@ from ..frames import (
     Transcript,
     UserText,
     UserTurn,
-    replace,
 )
 from ..processor import on
 from ..reply import Reply
@@ -90,7 +89,7 @@ class Conversation(Stage):
         self._pacing: Work | None = None  # awaits the response timing for the last turn
         self._interrupted: InterruptedReply | None = None  # the last reply, if it was interrupted
         used = (entry.call.id for entry in history if isinstance(entry, ToolAnswered))
-        self._runner = ToolRunner(self, self.history.tools, used)
+        self._runner = ToolRunner(self.history.tools, used)
 
     @property
     def context(self) -> Context:
@@ -247,7 +246,7 @@ class Conversation(Stage):
 
     def _run_tools(self, current: ReplyInProgress, calls: Sequence[ToolCall]) -> None:
         for call in calls:
-            self._runner.start(call, current.reply.number)
+            self._runner.start(self, call, current.reply.number)
         if calls and self.fillers and not current.reply.text.strip():
             self.after(FILLER_AFTER, lambda: self._fill(current))
 
@@ -258,7 +257,7 @@ class Conversation(Stage):
             return
         filler, self.fillers = self.fillers[0], (*self.fillers[1:], self.fillers[0])
         at = reply.write(f"{filler} ")
-        current.generations[-1] = replace(current.generations[-1], end=len(reply.text))
+        current.generations[-1].end = len(reply.text)
         self.push(Text(reply.number, filler, at))
         self.push(TextEnded(reply.number, more=True))
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 from ..clock import Timer
 from ..context import ToolCall
 from ..frames import Frame, Signal, ToolEnded, ToolStarted, replace
+from ..processor import SessionPort
 from ..stage import Stage, Work
 from .arguments import as_json
 from .scope import Scope
@@ -21,8 +22,7 @@ class ToolRunner:
     `used` are the ids of calls that earlier sessions made.
     """
 
-    def __init__(self, stage: Stage, tools: Mapping[str, Tool], used: Iterable[str]) -> None:
-        self._stage = stage
+    def __init__(self, tools: Mapping[str, Tool], used: Iterable[str]) -> None:
         self._tools = tools
         self._ids = set(used)
         self._watchdogs: dict[str, Timer] = {}  # by the id of the running call
@@ -39,15 +39,15 @@ class ToolRunner:
         self._ids.add(name)
         return replace(call, id=name, arguments=as_json(call.arguments))
 
-    def start(self, call: ToolCall, reply: int) -> None:
-        """Run a call of a reply."""
-        stage, tool = self._stage, self._tools.get(call.name)
+    def start(self, stage: Stage, call: ToolCall, reply: int) -> None:
+        """Run a call of a reply, as a task of the stage."""
+        tool = self._tools.get(call.name)
         work = Work(stage, reply, outlives=tool is None or tool.on_interrupt == "finish")
         stage.push(ToolStarted(reply, call))
-        stage.run(work, self._run(call, reply, tool))
+        stage.run(work, self._run(stage.session, call, reply, tool))
         if tool is not None:
             self._watchdogs[call.id] = stage.after(
-                tool.timeout + GRACE, lambda: self._give_up(work, call, reply, tool)
+                tool.timeout + GRACE, lambda: self._give_up(work, stage, call, reply, tool)
             )
 
     def ended(self, call: ToolCall) -> None:
@@ -55,19 +55,19 @@ class ToolRunner:
         if (timer := self._watchdogs.pop(call.id, None)) is not None:
             timer.cancel()
 
-    def _give_up(self, work: Work, call: ToolCall, reply: int, tool: Tool) -> None:
+    def _give_up(self, work: Work, stage: Stage, call: ToolCall, reply: int, tool: Tool) -> None:
         """End a call whose function did not stop when it was cancelled."""
         self._watchdogs.pop(call.id, None)
         if work.alive:
             work.cancel()
-            self._stage.push(ToolEnded(reply, call, *tool.timed_out()))
+            stage.push(ToolEnded(reply, call, *tool.timed_out()))
 
     async def _run(
-        self, call: ToolCall, reply: int, tool: Tool | None
+        self, session: SessionPort, call: ToolCall, reply: int, tool: Tool | None
     ) -> AsyncGenerator[Frame | Signal, None]:
         if tool is None:
             known = ", ".join(self._tools) or "none"
             result, failed = f"There is no tool named {call.name}; the tools are: {known}.", True
         else:
-            result, failed = await tool.call(Scope(self._stage.session, call, reply))
+            result, failed = await tool.call(Scope(session, call, reply))
         yield ToolEnded(reply, call, result, failed)

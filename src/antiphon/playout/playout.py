@@ -53,13 +53,13 @@ class Playout(Processor):
         self._piece = int(sample_rate * PIECE)
         self._room = Waiters()
         self._pace = SpeakingRate()
-        self._backchannel = BackchannelPlayer(self, sample_rate, self._piece, lambda: self.plays)
         self.line = OutputTimeline(sample_rate)
+        self._backchannel = BackchannelPlayer(self.line, sample_rate, self._piece)
         self._reset(0)
 
     def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
         """Take a place in the pipeline as the session's playout."""
-        session.playout = self
+        session.replies.playout = self
         return super().link(session, after, branches)
 
     def _reset(self, reply: int) -> None:
@@ -79,7 +79,7 @@ class Playout(Processor):
         if len(frame.pcm) % 2:
             raise BadResponseError(f"{len(frame.pcm)} bytes of 16-bit audio end in half a sample")
         if frame.reply == BACKCHANNEL:
-            self._backchannel.say(frame)
+            self._backchannel.say(frame, self)
             return
         if self._current(frame.reply):
             self._voice.add(frame, self.session.now)
@@ -179,7 +179,7 @@ class Playout(Processor):
     @property
     def plays(self) -> bool:
         """Whether a reply is being heard."""
-        return self.line.due is not None
+        return self.line.plays
 
     @property
     def _heard(self) -> ReplyAudio:

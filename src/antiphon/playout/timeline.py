@@ -18,6 +18,11 @@ class OutputTimeline:
         self._rate = sample_rate
         self._origin = 0.0  # when sample 0 was due
 
+    @property
+    def plays(self) -> bool:
+        """Whether something is being played."""
+        return self.due is not None
+
     def begin(self, now: float) -> None:
         """Start playing: the next piece is due now."""
         self.due, self.at = now, max(self.at, round(now * self._rate))

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Any, Literal
@@ -103,8 +104,9 @@ class RTVI:
 
     def bind(self, session: SessionPort) -> None:
         """Set the session, and be its `client`; called once, before it starts."""
-        self._session, self._actions = session, ClientActions(session)
         session.client = self
+        watched: SessionPort = weakref.proxy(session)  # it keeps this object alive, not the other way round
+        self._session, self._actions = watched, ClientActions(watched)
 
     def received(self, text: str) -> None:
         """Handle a message of the client; never raises, whatever it is."""
@@ -177,6 +179,7 @@ class RTVI:
             self._timer = None
         if self._actions is not None:
             self._actions.close()
+        self._session = self._reports = self.audio = None
 
     def _settle(self) -> None:
         """Report who has the floor, now that the input at hand has been handled."""

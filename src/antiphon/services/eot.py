@@ -46,8 +46,7 @@ class EOT(Stage):
         self._bytes = 0
         self._most = int(service.seconds * service.sample_rate) * 2
         self._in_turn = self._speaking = False
-        self._asked = Work(self)
-        self._asked.alive = False
+        self._asked: Work | None = None
         self._timer: Timer | None = None
         self._quiet_since = -1.0
 
@@ -100,7 +99,8 @@ class EOT(Stage):
         self._forget()
 
     def _forget(self) -> None:
-        self._asked.cancel()
+        if self._asked is not None:
+            self._asked.cancel()
         self._stop_timer()
 
     @on(SpeechPaused, SpeechStopped)
@@ -135,7 +135,7 @@ class EOT(Stage):
 
     def _again(self, times: int) -> None:
         self._timer = None
-        if not self._asked.alive:
+        if self._asked is None or not self._asked.alive:
             self._ask()
         self._wait(times + 1)
 

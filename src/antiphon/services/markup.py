@@ -15,6 +15,7 @@ EMOJI = (
     r"\U0001f000-\U0001faff\u2600-\u2775\u2794-\u27bf\u2b00-\u2bff\u2190-\u21ff\u231a-\u23ff\u25a0-\u25ff"
     r"\U000e0020-\U000e007f"
 )
+_PLAIN = re.compile(r"(?![ 0-9-])(?: ?[0-9A-Za-z.,;:!?'’\"“”À-\u1fff\u3040-\ud7ff-])*")
 _SURROGATE = re.compile("[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]")
 _AT_LINE_START = re.compile(
     r"^[ \t]*(?:"
@@ -62,7 +63,10 @@ def without_markup(written: str, *, begins_line: bool = True) -> Respelled:
     This covers headings, lists, emphasis, links, tables, code and emoji. `begins_line` is True if the text
     begins at the start of a line, where "# " is a heading and "- " an item of a list.
     """
-    text = Respelled.of(written).sub(_SURROGATE, lambda half: encodable(half[0]))
+    text = Respelled.of(written)
+    if _PLAIN.fullmatch(written):  # most text: nothing in it can be markup
+        return text
+    text = text.sub(_SURROGATE, lambda half: encodable(half[0]))
     if begins_line or "\n" in written:
         start = 0 if begins_line else written.index("\n") + 1
         text = text.sub(_AT_LINE_START, lambda mark: "" if mark.start() >= start else mark[0])

@@ -135,6 +135,8 @@ class SpeechToText(Service, Protocol):
     sample_rate: int
     segmented: bool
     """True: wants only speech, and a Flush whenever it pauses. False: wants every sample, silence too."""
+    chunk: float = 0.05
+    """Seconds of audio that are collected for an AudioChunk; a Flush hands over at once what there is."""
     interim_every: float | None = None
     """Seconds of speech after which a segmented service is asked for interim words; None: only at pauses."""
 

@@ -31,7 +31,9 @@ TAGS: dict[str, str] = {
 """What opens a span of reasoning, in lower case, and what closes it."""
 SHELLS = ("<|start|>assistant", "<|channel|>final<|message|>")
 """What stands around the answer itself: it is dropped."""
-_LONGEST_TAG = max(map(len, (*TAGS, *TAGS.values(), *SHELLS)))
+_OPENING = re.compile("|".join(map(re.escape, (*TAGS, *SHELLS))))
+_BEGINNINGS = {tag[:end] for tag in (*TAGS, *SHELLS) for end in range(len(tag))}
+_LONGEST_TAG = max(map(len, (*TAGS, *SHELLS)))
 
 
 class ReasoningFilter:
@@ -76,13 +78,12 @@ class ReasoningFilter:
         """
         blanks = len(self._held) - len(self._held.lstrip())
         rest = self._held[blanks : blanks + _LONGEST_TAG].lower()
-        for tag in (*TAGS, *SHELLS):
-            if rest.startswith(tag):
-                self._closing = TAGS.get(tag, "")
-                self.spans += bool(self._closing)
-                self._held = self._held[blanks + len(tag) :]
-                return True
-        if rest and not any(tag.startswith(rest) for tag in (*TAGS, *SHELLS)):
+        if found := _OPENING.match(rest):
+            self._closing = TAGS.get(found[0], "")
+            self.spans += bool(self._closing)
+            self._held = self._held[blanks + found.end() :]
+            return True
+        if rest not in _BEGINNINGS:
             self._begun = True
             if self.spans:
                 self._held = self._held.lstrip()

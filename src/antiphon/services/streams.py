@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from .ports import Service
 
-__all__ = ["Backoff", "closing", "has_words", "is_probability", "ready"]
+__all__ = ["AudioChunker", "Backoff", "closing", "has_words", "is_probability", "ready"]
 
 T = TypeVar("T")
 DELAYS = (0.1, 0.3, 1.0, 3.0, 10.0)  # seconds before a service that failed is tried again; the last repeats
@@ -26,6 +26,31 @@ async def closing(stream: AsyncIterator[T]) -> AsyncGenerator[AsyncIterator[T], 
     finally:
         if (close := getattr(stream, "aclose", None)) is not None:  # generators have it, other iterators may
             await close()
+
+
+class AudioChunker:
+    """Collects audio until there is a chunk of it.
+
+    Waking a service for each packet of a line costs more than the packet's whole way to it.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size  # bytes
+        self._parts: list[bytes] = []
+        self._bytes = 0
+
+    def add(self, pcm: bytes) -> bytes:
+        """Add audio; returns the chunk if it is complete now, else nothing."""
+        self._parts.append(pcm)
+        self._bytes += len(pcm)
+        return self.rest() if self._bytes >= self._size else b""
+
+    def rest(self) -> bytes:
+        """Return what has been collected."""
+        pcm = b"".join(self._parts)
+        self._parts.clear()
+        self._bytes = 0
+        return pcm
 
 
 class Backoff:

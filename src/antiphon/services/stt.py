@@ -21,7 +21,7 @@ from ..processor import on
 from ..stage import MediaQueue, Stage, Work
 from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
 from .resampling import ResampledInput, seconds
-from .streams import Backoff, closing, is_probability, ready
+from .streams import AudioChunker, Backoff, closing, is_probability, ready
 
 __all__ = ["STT"]
 
@@ -45,6 +45,7 @@ class STT(Stage):
         self.interim_every = interim_every or service.interim_every
         self._matched = ResampledInput(service.sample_rate)
         rate = self._rate = service.sample_rate * 2
+        self._chunks = AudioChunker(int(service.chunk * rate))
         self._unasked = 0  # bytes of speech since interim words were asked for
         self._channel = lambda: MediaQueue[AudioChunk | Flush](
             30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
@@ -112,7 +113,7 @@ class STT(Stage):
     @on(SpeechPaused)
     def speech_paused(self, frame: SpeechPaused) -> None:
         self._pause(frame.at)
-        self._input.put(Flush(False))
+        self._flush(final=False)
         self.push(frame)
 
     @on(SpeechStopped)
@@ -131,13 +132,22 @@ class STT(Stage):
             self._lead_seconds = 0.0
 
     def _give(self, pcm: bytes) -> None:
-        self._input.put(AudioChunk(pcm))
+        self._hand_over(self._chunks.add(pcm))
         if self.service.segmented:
-            self._utterance.append(pcm)
             self._unasked += len(pcm)
             if self.interim_every is not None and self._unasked >= self.interim_every * self._rate:
                 self._unasked, self._ended = 0, self.session.now
-                self._input.put(Flush(False))
+                self._flush(final=False)
+
+    def _hand_over(self, chunk: bytes) -> None:
+        if chunk:
+            self._input.put(AudioChunk(chunk))
+            if self.service.segmented:
+                self._utterance.append(chunk)
+
+    def _flush(self, *, final: bool) -> None:
+        self._hand_over(self._chunks.rest())
+        self._input.put(Flush(final))
 
     def _pause(self, ended: float) -> None:
         self._started = self._started or ended  # SpeechStarted came before this part was ready
@@ -146,7 +156,7 @@ class STT(Stage):
         self._open = not self.service.segmented
 
     def _ask(self, work: Work) -> None:
-        self._input.put(Flush(True))
+        self._flush(final=True)
         work.expect("the transcript", WITHIN)
 
     async def _listen(

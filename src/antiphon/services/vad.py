@@ -57,6 +57,11 @@ class VAD(Stage):
         """Load the model and connect."""
         await ready(self.service)
 
+    async def close(self) -> None:
+        """Stop to look for gaps in the audio."""
+        if self._watch is not None:
+            self._watch.cancel()
+
     @on(Failed)
     def failed(self, signal: Failed) -> None:
         """Begin a new stream after a delay, if the old one is over by then."""
@@ -64,7 +69,8 @@ class VAD(Stage):
             self.after(self._backoff.next(), self._begin)
 
     def _channel(self) -> MediaQueue[tuple[float, bytes]]:
-        return MediaQueue(UNJUDGED, lambda window: self._seconds, "drop oldest")
+        seconds = self._seconds
+        return MediaQueue(UNJUDGED, lambda window: seconds, "drop oldest")
 
     def _begin(self) -> None:
         if self._work is None or not self._work.alive:

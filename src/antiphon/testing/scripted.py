@@ -114,6 +114,7 @@ class StreamingSTT(SpeechToText):
     """
 
     segmented = False
+    chunk = 0.0  # each packet at once, so that results come exactly at their times
 
     def __init__(
         self, hears: Sequence[tuple[float, Recognized | TurnHint | Exception]], sample_rate: int = 16000

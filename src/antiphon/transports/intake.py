@@ -163,19 +163,18 @@ class Arrivals:
     It tells the intake the time, and has the processor push held samples when they are due.
     """
 
-    def __init__(self, part: Processor, intake: Intake) -> None:
-        self._part = part
+    def __init__(self, intake: Intake) -> None:
         self._intake = intake
         self._timer: Timer | None = None
 
-    def place(self, pcm: bytes, *, backlog: bool) -> UserAudio | None:
-        """Return samples that have just been read, at their position.
+    def place(self, pcm: bytes, part: Processor, *, backlog: bool) -> UserAudio | None:
+        """Return samples that a part has just read, at their position.
 
         Returns None if they are held or dropped.
         """
-        frame = self._intake.place(pcm, self._part.session.elapsed(), backlog=backlog)
+        frame = self._intake.place(pcm, part.session.elapsed(), backlog=backlog)
         if self._intake.holding and self._timer is None:
-            self._start()
+            self._start(part)
         return frame
 
     def close(self) -> None:
@@ -183,13 +182,13 @@ class Arrivals:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _start(self) -> None:
-        clock = self._part.session.clock
-        self._timer = clock.call_at(clock.now() + EVIDENCE, self._release)
+    def _start(self, part: Processor) -> None:
+        clock = part.session.clock
+        self._timer = clock.call_at(clock.now() + EVIDENCE, lambda: self._release(part))
 
-    def _release(self) -> None:
+    def _release(self, part: Processor) -> None:
         self._timer = None
-        if (frame := self._intake.release(self._part.session.elapsed())) is not None:
-            self._part.push(frame)
+        if (frame := self._intake.release(part.session.elapsed())) is not None:
+            part.push(frame)
         elif self._intake.holding:
-            self._start()
+            self._start(part)

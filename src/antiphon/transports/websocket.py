@@ -122,8 +122,8 @@ class WebsocketInput(Stage):
         self._link = link
         self._rtvi = rtvi
         self._convert = _MonoConverter(sample_rate)
-        self._arrivals = Arrivals(self, Intake(sample_rate))
-        self._reader = WireReader(link, lambda: self.session.elapsed())
+        self._arrivals = Arrivals(Intake(sample_rate))
+        self._reader = WireReader(link)
         self._first: bytes | str | None = None
         rtvi.audio = self._push_audio
 
@@ -154,7 +154,8 @@ class WebsocketInput(Stage):
         reason = "the client left"
         try:
             message, self._first = self._first, None
-            while message is not None or (message := await self._reader.receive()) is not None:
+            receive, now = self._reader.receive, self.session.elapsed
+            while message is not None or (message := await receive(now)) is not None:
                 match self._link.decode(message):
                     case FramedAudio(pcm, rate, channels):
                         if (frame := self._place(pcm, rate, channels)) is not None:
@@ -179,7 +180,7 @@ class WebsocketInput(Stage):
             self.malformed += 1
         if not mono:
             return None
-        return self._arrivals.place(mono, backlog=self._reader.backlog)
+        return self._arrivals.place(mono, self, backlog=self._reader.backlog)
 
 
 class _MonoConverter:

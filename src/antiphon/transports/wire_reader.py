@@ -21,21 +21,20 @@ class MessageSource(Protocol):
 class WireReader:
     """A reader that takes messages in bounded batches.
 
-    A flood of messages, or those that wait after a stall, cannot keep the event loop from other work. `now`
-    is a clock in seconds. `backlog` is True if the newest message had arrived before it was asked for.
+    A flood of messages, or those that wait after a stall, cannot keep the event loop from other work.
+    `backlog` is True if the newest message had arrived before it was asked for.
     """
 
-    def __init__(self, source: MessageSource, now: Callable[[], float]) -> None:
+    def __init__(self, source: MessageSource) -> None:
         self.backlog = False
         self._source = source
-        self._now = now
         self._batch = 0
 
-    async def receive(self) -> bytes | str | None:
-        """Returns the next message; None at the end."""
-        asked = self._now()
+    async def receive(self, now: Callable[[], float]) -> bytes | str | None:
+        """Returns the next message; None at the end. `now` is a clock in seconds."""
+        asked = now()
         message = await self._source.receive()
-        self.backlog = self._now() - asked < AT_ONCE
+        self.backlog = now() - asked < AT_ONCE
         self._batch = self._batch + 1 if self.backlog else 0
         if self._batch >= BATCH:
             self._batch = 0

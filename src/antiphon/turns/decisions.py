@@ -3,8 +3,6 @@
 Both are data: the engine has no effects.
 """
 
-from dataclasses import dataclass
-
 from ..frames import (
     SessionStarted,
     SoundHeard,
@@ -18,6 +16,7 @@ from ..frames import (
     TurnScored,
     UserKey,
     UserText,
+    frame,
 )
 
 __all__ = [
@@ -43,33 +42,33 @@ __all__ = [
 # Facts -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class Deadline:
     """The engine's `deadline` has come."""
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class ReplyBegan:
     """The agent has begun to make a reply that will be heard."""
 
     interruptible: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class ReplyOver:
     """The reply is over; `said` is the part of it that was heard."""
 
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class SpeculationDropped:
     """A speculative reply was dropped after so many characters had been generated."""
 
     characters: int
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class VoiceAt:
     """How far the agent's voice has got; sent before a fact that depends on it.
 
@@ -92,14 +91,14 @@ Fact = (
 # Decisions -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class StartTurn:
     """The user has taken the floor."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class EndTurn:
     """The user's turn is over; `text` is "" if it had no words for the agent."""
 
@@ -109,7 +108,7 @@ class EndTurn:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class Speculate:
     """The turn is probably over: begin a speculative reply, which is not heard yet."""
 
@@ -119,21 +118,21 @@ class Speculate:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class DropSpeculation:
     """Drop the speculative reply: the turn was not over, or ended with other words."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class PauseVoice:
     """Hold the agent's voice until it is decided who has the floor."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class ResumeVoice:
     """The user did not want the floor: let the voice go on.
 
@@ -144,21 +143,21 @@ class ResumeVoice:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class Interrupt:
     """The user wants the floor: interrupt the reply."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class SayBackchannel:
     """Say a backchannel, such as "mhm", to show that the agent listens."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class BeIdle:
     """Nobody has spoken for long.
 
@@ -175,7 +174,7 @@ Decision = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frame
 class Due:
     """A decision that will be made at `at`, unless a fact changes it before."""
 

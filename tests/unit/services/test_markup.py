@@ -1,9 +1,12 @@
 """Markdown and emoji as a voice should read them, with every character's place in the written text."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from antiphon.services import markup
 from antiphon.services.digits import digit_by_digit
 from antiphon.services.markup import without_markup
 from antiphon.services.respelling import Respelled
@@ -68,3 +71,12 @@ def test_a_word_ends_where_it_is_written() -> None:
     assert said.text == "Call 5 5 5, 1 2 3, 4 5 6 7 now."
     assert said.written(len("Call 5")) == len("Call (5")
     assert said.written(said.text.index(" now")) == len("Call (555) 123-4567")
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("ab1 .-,:'\"!?)“éя漢ก\n|")), st.booleans())
+def test_text_that_is_searched_for_nothing_holds_nothing_to_find(text: str, begins_line: bool) -> None:
+    quick = without_markup(text, begins_line=begins_line)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(markup, "_PLAIN", re.compile("(?!)"))
+        assert without_markup(text, begins_line=begins_line) == quick

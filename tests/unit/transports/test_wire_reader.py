@@ -25,13 +25,13 @@ async def test_a_flood_is_read_in_batches_and_known_as_a_backlog() -> None:
             await asyncio.sleep(0)
 
     task = asyncio.create_task(others())
-    reader = WireReader(Source(), LoopClock().now)
+    reader = WireReader(Source())
     for number in range(100):
-        assert await reader.receive() == str(number)
+        assert await reader.receive(LoopClock().now) == str(number)
         assert reader.backlog
     task.cancel()
     assert turns >= 100 // BATCH
 
     asyncio.get_running_loop().call_later(0.02, queue.put_nowait, None)
-    assert await reader.receive() is None
+    assert await reader.receive(LoopClock().now) is None
     assert not reader.backlog

@@ -153,6 +153,7 @@ class RemoteSpeechToText(SpeechToText):
     def __init__(self, service: SpeechToText, key: ModelKey, connection: ModelConnection) -> None:
         self.sample_rate = service.sample_rate
         self.segmented = service.segmented
+        self.chunk = service.chunk
         self.interim_every = service.interim_every
         self._key, self._connection = key, connection
 

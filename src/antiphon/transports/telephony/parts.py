@@ -51,8 +51,8 @@ class TelephoneInput(Stage):
         self._decode = decoder(connection.call.heard)
         self._malformed = 0.0
         self.intake = Intake(connection.call.heard.sample_rate, steady=True)
-        self._arrivals = Arrivals(self, self.intake)
-        self._reader = WireReader(connection.wire, lambda: self.session.elapsed())
+        self._arrivals = Arrivals(self.intake)
+        self._reader = WireReader(connection.wire)
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
@@ -63,12 +63,13 @@ class TelephoneInput(Stage):
         reason = "the caller hung up"
         connection.unread.clear()
         try:
-            while not connection.gone and (message := await self._reader.receive()) is not None:
+            receive, now = self._reader.receive, self.session.elapsed
+            while not connection.gone and (message := await receive(now)) is not None:
                 try:
                     for event in connection.codec.feed(message):
                         if type(event) is CallerAudio:
                             pcm = self._decode(event.data)
-                            placed = self._arrivals.place(pcm, backlog=self._reader.backlog)
+                            placed = self._arrivals.place(pcm, self, backlog=self._reader.backlog)
                             if placed is not None:
                                 yield placed
                         elif type(event) is CallStopped:

@@ -9,12 +9,12 @@ which is then in the model's cache and costs nothing to read.
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate
 from typing import TypedDict
 
 from ...context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
 from ...errors import UsageError
+from ...frames import replace
 
 A_MESSAGE, A_TOKEN = 8, 3  # to overestimate tokens: those around each message, and bytes per token
 ROUND_AND_ROUND = re.compile(r"(.{4,80}?)\1{3}$", re.DOTALL)

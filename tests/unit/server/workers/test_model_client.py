@@ -45,6 +45,7 @@ class Ears(ScriptedSTT):
     """Speech to text that cannot be forked."""
 
     resident = True
+    chunk = 0.08
     interim_every = 0.25
     loaded = 0
 
@@ -166,7 +167,8 @@ def test_speech_to_text_hears_from_there(tmp_path: Path) -> None:
 
     async def test(connection: ModelConnection) -> None:
         service = RemoteSpeechToText(ears, ModelKey("stt", agent="shop"), connection)
-        assert (service.sample_rate, service.segmented, service.interim_every) == (16000, True, 0.25)
+        assert (service.sample_rate, service.segmented) == (16000, True)
+        assert (service.chunk, service.interim_every) == (0.08, 0.25)
 
         async def audio() -> AsyncIterator[AudioChunk | Flush]:
             for _ in range(2):
