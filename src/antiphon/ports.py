@@ -74,6 +74,11 @@ class WorkerPort(PartPort, Protocol):
     @property
     def session(self) -> _WorkSession: ...
 
+    @property
+    def keeps_up(self) -> bool:
+        """Whether audio that waited is let in only as fast as this part handles it."""
+        ...
+
 
 class PlayoutPort(PartPort, Protocol):
     """The part that plays replies and knows what was heard: `playout.Playout`."""

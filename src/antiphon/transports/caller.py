@@ -18,6 +18,7 @@ from ..frames import (
 from ..observers import Observer
 from ..processor import Processor, on
 from ..stage import Stage, Work
+from .catching_up import catch_up
 
 __all__ = ["Caller", "CallerLine"]
 
@@ -143,7 +144,10 @@ class CallerInput(Stage):
             elif self._done(lines, now):
                 break
             at += size // 2
-            await session.clock.sleep(max(0.0, at / self.rate - session.elapsed()))
+            if (early := at / self.rate - session.elapsed()) > 0:
+                await session.clock.sleep(early)
+            else:
+                await catch_up(self)
             if self.spoke is not None:
                 self.spoke(at - size // 2, piece)
             yield UserAudio(piece, self.rate, at - size // 2)

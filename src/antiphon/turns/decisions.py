@@ -6,6 +6,7 @@ Both are data: the engine has no effects.
 from dataclasses import dataclass
 
 from ..frames import (
+    ScoreAsked,
     SessionStarted,
     SoundHeard,
     SpeechPaused,
@@ -84,9 +85,9 @@ class VoiceAt:
 
 
 Fact = (
-    SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped | Transcript | TurnScored
-    | TurnHinted | TalkButton | UserKey | UserText | SessionStarted | Deadline | ReplyBegan | ReplyOver
-    | SpeculationDropped | VoiceAt
+    SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped | Transcript | ScoreAsked
+    | TurnScored | TurnHinted | TalkButton | UserKey | UserText | SessionStarted | Deadline | ReplyBegan
+    | ReplyOver | SpeculationDropped | VoiceAt
 )  # fmt: skip
 
 # Decisions -------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from antiphon.context import Context
 from antiphon.errors import AuthenticationError, RateLimitError, UnavailableError
 from antiphon.frames import (
     AgentAudio,
+    AudioJudged,
     Failed,
     Interrupted,
     Prompt,
@@ -499,7 +500,7 @@ async def test_vad_says_what_is_certain_and_when_it_was() -> None:
     facts = [
         (type(seen.what).__name__, getattr(seen.what, "at", 0.0), seen.at)
         for seen in call.seen
-        if seen.source == "VAD" and type(seen.what) not in (SoundHeard, tuple)
+        if seen.source == "VAD" and type(seen.what) not in (AudioJudged, SoundHeard, tuple)
     ]
     assert [name for name, _, _ in facts][:1] == ["SpeechStarted"]
     assert [name for name, _, _ in facts][-1:] == ["SpeechStopped"]
