@@ -32,7 +32,7 @@ WITHIN = 6.0  # seconds that a final answer may take
 
 
 class _Utterance(NamedTuple):
-    """A stretch of speech: when it was spoken, and its audio if the service is segmented."""
+    """A stretch of speech, and its audio if the service is segmented."""
 
     started: float
     ended: float
@@ -140,7 +140,7 @@ class STT(Stage):
             self._ask(self._work)
 
     def _resume(self, began: float) -> None:
-        """Give a segmented service the audio from `began` on, a place in the session's time."""
+        """Give a segmented service the audio from the time `began` on."""
         if self.service.segmented and not self._open:
             self._open = True
             recent = [frame for frame in self._recent if _end(frame) > began + 1e-6]

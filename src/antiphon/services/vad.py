@@ -142,7 +142,10 @@ class VAD(Stage):
         yield AudioJudged(judged)
 
     def _judged_up_to(self) -> float:
-        """Return up to when all is known that was said: now, if the line is silent or nobody judges."""
+        """Return up to when it is known whether anybody spoke.
+
+        That is now, if the line is silent or if nobody judges.
+        """
         alive = self._work is not None and self._work.alive
         silent = self._silent_at >= self._quiet_from and not self._unjudged
         return self._heard if alive and not silent else self.session.elapsed()

@@ -20,7 +20,10 @@ TURNS = 4
 
 
 async def catch_up(part: Processor) -> None:
-    """Wait until what the part has pushed is judged. That takes no time if nothing computes it elsewhere."""
+    """Wait until what the part has pushed is judged.
+
+    That takes no time, unless the detector computes elsewhere.
+    """
     for _ in range(TURNS):
         await asyncio.sleep(0)
     while (queue := _behind(part)) is not None:

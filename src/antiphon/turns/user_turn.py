@@ -177,7 +177,7 @@ def check_limits(floor: Floor, fact: Transcript | Deadline, now: float) -> Next:
         floor.deadline = floor.limit
         return State.SPEAKING, goes_on
     limit = rules.limit.deadline(turn.started)
-    turn.ended = now if limit is None else min(now, limit)  # words are waited for from then on
+    turn.ended = turn.words_asked = now if limit is None else min(now, limit)
     floor.ends_because = reason
     return weigh(floor, fact, now)
 
@@ -196,12 +196,8 @@ def weigh(floor: Floor, fact: object, now: float) -> Next:
         due = max(due, turn.score_asked + SCORED_WITHIN)
     if turn.words_due or not turn.fresh:
         whole = bool(turn.text) and turn.fresh
-        due = max(
-            due,
-            turn.ended + rules.final_within
-            if whole
-            else max(turn.ended, turn.words_asked) + rules.words_within,
-        )
+        asked = max(turn.ended, turn.words_asked)
+        due = max(due, turn.ended + rules.final_within if whole else asked + rules.words_within)
         reason += ", taken from interim words" if whole else ", words missing"
     if floor.sound is not None:
         due = max(due, floor.sound + CERTAIN)
