@@ -28,7 +28,7 @@ from .streams import is_probability, ready
 __all__ = ["EOT"]
 
 BEFORE = 1.0  # seconds of audio kept while nobody speaks, which bounds the memory of a silent session
-WITHIN = 2.0  # seconds that a score may take
+WITHIN = 4.0  # seconds that a score may take, on a machine that is busy
 TRUSTED = 3  # failures in a call after which no turn waits for a score any more
 
 
