@@ -74,10 +74,8 @@ class WorkerPort(PartPort, Protocol):
     @property
     def session(self) -> _WorkSession: ...
 
-    @property
-    def keeps_up(self) -> bool:
-        """Whether audio that waited is let in only as fast as this part handles it."""
-        ...
+    keeps_up: ClassVar[bool]
+    """Whether audio that waited is let in only as fast as this part handles it."""
 
 
 class PlayoutPort(PartPort, Protocol):

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
+from typing import ClassVar
 
 from ..audio.levels import find_speech_end
 from ..clock import Timer
@@ -44,7 +45,7 @@ class VAD(Stage):
     version for the line's sample rate (its `at`) is exchanged for that; for others the audio is resampled.
     """
 
-    keeps_up = True
+    keeps_up: ClassVar[bool] = True
 
     def __init__(self, service: VoiceActivity, settings: VADSettings | None = None) -> None:
         self.rules = SpeechRules(settings)

@@ -74,7 +74,10 @@ class CaptureBuffer(Generic[T]):
         self._handle(item)
 
     def _rest(self, turns: int) -> None:
-        self._loop.call_soon(*((self._rest, turns - 1) if turns > 1 else (self._drain,)))
+        if turns > 1:
+            self._loop.call_soon(self._rest, turns - 1)
+        else:
+            self._loop.call_soon(self._drain)
 
 
 def _ignore(item: object) -> None:
