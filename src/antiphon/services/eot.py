@@ -29,7 +29,6 @@ __all__ = ["EOT"]
 
 BEFORE = 1.0  # seconds of audio kept while nobody speaks, which bounds the memory of a silent session
 WITHIN = 4.0  # seconds that a score may take, on a machine that is busy
-TRUSTED = 3  # failures in a call after which no turn waits for a score any more
 
 
 class EOT(Stage):
@@ -53,7 +52,6 @@ class EOT(Stage):
         self._asked.alive = False
         self._timer: Timer | None = None
         self._quiet_since = -1.0
-        self._failures = 0
 
     async def open(self) -> None:
         """Load the model and connect."""
@@ -112,7 +110,7 @@ class EOT(Stage):
         """Ask the model, once for each silence."""
         fresh, self._quiet_since = frame.at != self._quiet_since, frame.at
         self._speaking = isinstance(frame, SpeechPaused)
-        if fresh and self._failures < TRUSTED:
+        if fresh:
             self.push(ScoreAsked(frame.at))  # before the pause: it is not to be judged without the score
         self.push(frame)
         if fresh:
@@ -124,7 +122,6 @@ class EOT(Stage):
     def failed(self, signal: Failed) -> None:
         """Tell that no score will come."""
         if signal.part == self.name:
-            self._failures += 1
             self.push(ScoreAsked(self._quiet_since, failed=True))
 
     def _ask(self) -> None:

@@ -26,7 +26,7 @@ from .utterance import same_words
 
 HELD_BY_USER = (State.SPEAKING, State.ENDING)
 CURRENT = 0.5  # seconds that final words may lag behind speech that goes on
-SCORED_WITHIN = 4.0  # seconds in which the end-of-turn model answers or fails
+SCORED_WITHIN = 1.9  # seconds that a turn waits for its score: one that hangs must not stall the call
 CERTAIN = 0.15  # seconds that a sound is given to become speech before the turn ends in spite of it
 
 WANTS_THE_FLOOR = (OverlapVerdict.BARGE_IN, OverlapVerdict.UNDECIDED)

@@ -266,6 +266,7 @@ FLOODS = ("flood", "flood of nothing")
 
 SILENT = {
     ("stt", "flood"),
+    *(("eot", way) for way in STUCK),
     *(("llm", way) for way in (*FLOODS, "flood of usage")),
 }
 """No failure at all: it was answered all the same, or nothing was wrong."""
