@@ -86,12 +86,17 @@ class ClientMessage(Frame):
 # The user, as facts ----------------------------------------------------------------------------------
 
 
+# What the VAD says carries `judged`: the end of the audio that had been judged by then, if known. On a
+# machine that is late this is well before now, and nothing is known about the time between the two.
+
+
 @frame
 class SoundHeard(Frame):
     """A sound since `at` that may become speech; `gone` if it did not."""
 
     at: float
     gone: bool = False
+    judged: float | None = None
 
 
 @frame
@@ -99,6 +104,7 @@ class SpeechStarted(Frame):
     """Speech has been detected; `at` is when it began, a little before now."""
 
     at: float
+    judged: float | None = None
 
 
 @frame
@@ -110,6 +116,7 @@ class SpeechPaused(Frame):
 
     at: float
     sounded: float | None = None
+    judged: float | None = None
 
 
 @frame
@@ -117,6 +124,7 @@ class SpeechResumed(Frame):
     """The user went on after a SpeechPaused: still the same stretch of speech."""
 
     at: float
+    judged: float | None = None
 
 
 @frame
@@ -125,6 +133,17 @@ class SpeechStopped(Frame):
 
     at: float
     sounded: float | None = None
+    judged: float | None = None
+
+
+@frame
+class AudioJudged(Frame):
+    """All audio up to `judged` has been judged: no speech before it is unknown.
+
+    The VAD's first word, and its answer to AudioAwaited.
+    """
+
+    judged: float
 
 
 @frame
@@ -139,6 +158,17 @@ class Transcript(Frame):
     started: float = 0.0
     ended: float = 0.0
     language: str | None = None
+
+
+@frame
+class ScoreAsked(Frame):
+    """The end-of-turn model has been asked about the quiet since `at`.
+
+    A TurnScored follows, unless speech goes on; if the model `failed`, none does.
+    """
+
+    at: float
+    failed: bool = False
 
 
 @frame
@@ -370,6 +400,16 @@ class UserTurnStarted(Signal):
     """The user has taken the floor; `at` is when the speech began."""
 
     at: float
+
+
+@frame
+class AudioAwaited(Signal):
+    """Turn taking needs to know whether there was speech up to `until`.
+
+    The VAD answers with AudioJudged, once it has judged the audio or the line has fallen silent.
+    """
+
+    until: float
 
 
 @frame

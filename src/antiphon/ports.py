@@ -75,6 +75,9 @@ class WorkerPort(PartPort, Protocol):
     @property
     def session(self) -> _WorkSession: ...
 
+    keeps_up: ClassVar[bool]
+    """Whether audio that waited is let in only as fast as this part handles it."""
+
 
 class PlayoutPort(PartPort, Protocol):
     """The part that plays replies and knows what was heard: `playout.Playout`."""

@@ -50,6 +50,9 @@ class Stage(Processor):
     back_pressure: ClassVar[bool] = True
     """Whether its tasks wait while a queue behind it is full; capture cannot wait."""
 
+    keeps_up: ClassVar[bool] = False
+    """Whether audio that waited is let in only as fast as this stage handles it."""
+
     _handling: Work | None = None
 
     def handler(self, kind: type) -> Hop | None:

@@ -14,6 +14,9 @@ from .ports import PartPort, WorkerPort
 __all__ = ["Work", "Works"]
 
 
+LATE = 0.005  # seconds; a watchdog that looks later than this was kept from seeing what has come
+
+
 class Work:
     """One task of a stage. It may put frames into the session while it is `alive`.
 
@@ -88,7 +91,10 @@ class Work:
             return
         clock = self.stage.session.clock
         what, seconds, due = self._expected
-        if clock.now() < due - 1e-6:
+        now = clock.now()
+        if (late := now - self._timer_at) > LATE:  # what is expected may have come while the machine stalled
+            due = max(due, now + min(late, seconds))
+        if now < due - 1e-6:
             self._timer_at, self._timer = due, clock.call_at(due, self._check)
             return
         self.cancel()

@@ -44,11 +44,12 @@ async def run_call(
     record: Path | None = None,
     journal: Path | None = None,
     linger: float = 4.0,
+    awaits: float = 0.0,
     at_most: float = 600.0,
 ) -> CallOutcome:
     """Play these lines (at CALLER_HZ) to the agent, and print the conversation.
 
-    `record` is a wav file to write with both sides; `linger` and `at_most` are those of `Caller`.
+    `record` is a wav file to write with both sides; `linger`, `awaits` and `at_most` are those of `Caller`.
     """
     speech = [find_speech(line.pcm, CALLER_HZ, PAUSE) for line in lines]
 
@@ -68,6 +69,7 @@ async def run_call(
             spoke=recorder.caller if recorder else None,
             hear=recorder.agent if recorder else None,
             linger=linger,
+            awaits=awaits,
             at_most=at_most,
         )
         latency = Latency(spoken)

@@ -56,10 +56,12 @@ class Piece:
 class Cutter:
     """Cuts the text of one reply: feed it as it comes, then flush.
 
-    With `early` the first two pieces may end before their sentence does.
+    With `early` the first two pieces may end before their sentence does, the first not before it lasts for
+    `covers` seconds: so long it takes until the second can be heard.
     """
 
-    def __init__(self, *, early: bool = True) -> None:
+    def __init__(self, *, early: bool = True, covers: float = 0.0) -> None:
+        self._least = round(covers * SPOKEN)
         self._text = ""
         self._start = 0
         self._count = 0 if early else len(EARLY)
@@ -97,15 +99,18 @@ class Cutter:
     def _early_end(self) -> int | None:
         """Return where the first piece or the second may end before its sentence does."""
         if self._count < len(EARLY):
-            least = EARLY[self._count]
-            if (clause := _CLAUSE.search(self._text)) is not None:
-                return clause.end()
+            least, shortest = EARLY[self._count], self._least if self._count == 0 else 0
+            for clause in _CLAUSE.finditer(self._text):
+                if clause.end() >= shortest:
+                    return clause.end()
             for match in _PHRASE.finditer(self._text):
-                if len(self._text[: match.start()].split()) >= least:
+                if match.end() >= shortest and len(self._text[: match.start()].split()) >= least:
                     return match.end()
         if self._count == 0:
             for count, match in enumerate(_SPACE.finditer(self._text.lstrip()), 1):
-                if count >= AT_ONCE and not _LEANS.search(self._text.lstrip()[: match.start()]):
+                if count < AT_ONCE or match.end() < self._least:
+                    continue
+                if not _LEANS.search(self._text.lstrip()[: match.start()]):
                     return match.end() + len(self._text) - len(self._text.lstrip())
         return None
 

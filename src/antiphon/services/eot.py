@@ -6,9 +6,11 @@ from collections.abc import AsyncGenerator, Sequence
 from ..clock import Timer
 from ..errors import BadResponseError
 from ..frames import (
+    Failed,
     Frame,
     ReplyCommitted,
     ReplyStarted,
+    ScoreAsked,
     Signal,
     SpeechPaused,
     SpeechResumed,
@@ -26,7 +28,7 @@ from .streams import is_probability, ready
 __all__ = ["EOT"]
 
 BEFORE = 1.0  # seconds of audio kept while nobody speaks, which bounds the memory of a silent session
-WITHIN = 2.0  # seconds that a score may take
+WITHIN = 4.0  # seconds that a score may take, on a machine that is busy
 
 
 class EOT(Stage):
@@ -106,13 +108,21 @@ class EOT(Stage):
     @on(SpeechPaused, SpeechStopped)
     def ask(self, frame: SpeechPaused | SpeechStopped) -> None:
         """Ask the model, once for each silence."""
-        self.push(frame)
         fresh, self._quiet_since = frame.at != self._quiet_since, frame.at
         self._speaking = isinstance(frame, SpeechPaused)
+        if fresh:
+            self.push(ScoreAsked(frame.at))  # before the pause: it is not to be judged without the score
+        self.push(frame)
         if fresh:
             self._forget()
             self._ask()
             self._wait(0)
+
+    @on(Failed)
+    def failed(self, signal: Failed) -> None:
+        """Tell that no score will come."""
+        if signal.part == self.name:
+            self.push(ScoreAsked(self._quiet_since, failed=True))
 
     def _ask(self) -> None:
         self._catch_up()

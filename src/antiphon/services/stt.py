@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import AsyncGenerator
+from typing import NamedTuple
 
 from ..errors import BadResponseError, UnavailableError
 from ..frames import (
@@ -26,7 +27,16 @@ from .streams import AudioChunker, Backoff, closing, is_probability, ready
 __all__ = ["STT"]
 
 LEAD = 0.3  # seconds before the start of speech that a segmented service hears too
+KEPT = 1.0  # seconds of audio that are kept for that, as speech is noticed later than it starts
 WITHIN = 6.0  # seconds that a final answer may take
+
+
+class _Utterance(NamedTuple):
+    """A stretch of speech, and its audio if the service is segmented."""
+
+    started: float
+    ended: float
+    audio: list[bytes]
 
 
 class STT(Stage):
@@ -50,16 +60,18 @@ class STT(Stage):
         self._channel = lambda: MediaQueue[AudioChunk | Flush](
             30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
         )
-        self._open = not service.segmented  # True: audio goes to the service; False: it waits in _lead
-        self._lead = deque[UserAudio]()
-        self._lead_seconds = 0.0
+        self._open = not service.segmented  # True: audio goes to the service; False: it waits for speech
+        self._recent = deque[UserAudio]()  # for a segmented service
+        self._recent_seconds = 0.0
+        self._given_until = 0.0  # where the audio ends that it got
         self._started = self._ended = 0.0
         self._speaking = False
         self._input = self._channel()
         self._work: Work | None = None
         self._backoff = Backoff()
-        self._utterance: list[bytes] = []  # audio that a segmented service got and has not answered yet
-        self._asked = False  # True while the final words of an utterance are missing
+        self._utterance: list[bytes] = []  # audio that a segmented service got and was not asked about yet
+        self._asked = deque[_Utterance]()  # those whose final words are missing
+        self._newest: UserAudio | None = None
 
     async def open(self) -> None:
         """Load the model and connect."""
@@ -80,56 +92,61 @@ class STT(Stage):
         if self._work is None or not self._work.alive:
             self._input = self._channel()
             self._work = Work(self, None, self._input)
+            for asked in self._asked:
+                self._input.put(AudioChunk(b"".join(asked.audio)))
+                self._ask(self._work)
             if self._utterance:
                 self._input.put(AudioChunk(b"".join(self._utterance)))
-            if self._asked:
-                self._ask(self._work)
             self.run(self._work, self._listen(self._work, self._input))
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
         self.push(frame)
+        self._newest = frame
         if self._open:
             self._give(self._matched(frame))
+        if not self.service.segmented:
             return
-        self._lead.append(frame)
-        self._lead_seconds += seconds(frame)
-        while self._lead_seconds - (oldest := seconds(self._lead[0])) >= LEAD - 1e-6:
-            self._lead_seconds -= oldest
-            self._lead.popleft()
+        self._recent.append(frame)
+        self._recent_seconds += seconds(frame)
+        while self._recent_seconds - (oldest := seconds(self._recent[0])) >= KEPT - 1e-6:
+            self._recent_seconds -= oldest
+            self._recent.popleft()
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
-        self._started, self._speaking = frame.at, True
-        self._resume()
+        began, self._started, self._speaking = max(frame.at - LEAD, self._ended), frame.at, True
+        self._resume(began)
         self.push(frame)
 
     @on(SpeechResumed)
     def speech_resumed(self, frame: SpeechResumed) -> None:
         self._speaking = True
-        self._resume()
+        self._resume(self._given_until)
         self.push(frame)
 
     @on(SpeechPaused)
     def speech_paused(self, frame: SpeechPaused) -> None:
         self._pause(frame.at)
-        self._flush(final=False)
+        self._ask_early()
         self.push(frame)
 
     @on(SpeechStopped)
     def speech_stopped(self, frame: SpeechStopped) -> None:
         self.push(frame)
         self._pause(frame.at)
-        self._asked = True
+        self._hand_over(self._chunks.rest())
+        self._asked.append(_Utterance(self._started, frame.at, self._utterance))
+        self._utterance = []
         if self._work is not None and self._work.alive:
             self._ask(self._work)
 
-    def _resume(self) -> None:
+    def _resume(self, began: float) -> None:
+        """Give a segmented service the audio from the time `began` on."""
         if self.service.segmented and not self._open:
             self._open = True
-            self._give(b"".join(map(self._matched, self._lead)))
-            self._lead.clear()
-            self._lead_seconds = 0.0
+            recent = [frame for frame in self._recent if _end(frame) > began + 1e-6]
+            self._give(b"".join(map(self._matched, recent)))
 
     def _give(self, pcm: bytes) -> None:
         self._hand_over(self._chunks.add(pcm))
@@ -137,7 +154,7 @@ class STT(Stage):
             self._unasked += len(pcm)
             if self.interim_every is not None and self._unasked >= self.interim_every * self._rate:
                 self._unasked, self._ended = 0, self.session.now
-                self._flush(final=False)
+                self._ask_early()
 
     def _hand_over(self, chunk: bytes) -> None:
         if chunk:
@@ -145,19 +162,43 @@ class STT(Stage):
             if self.service.segmented:
                 self._utterance.append(chunk)
 
-    def _flush(self, *, final: bool) -> None:
+    def _ask_early(self) -> None:
+        """Ask for the words so far."""
         self._hand_over(self._chunks.rest())
-        self._input.put(Flush(final))
+        self._input.put(Flush(False))
 
     def _pause(self, ended: float) -> None:
         self._started = self._started or ended  # SpeechStarted came before this part was ready
         self._ended, self._speaking = ended, False
         self._unasked = 0
+        self._given_until = self._given()
         self._open = not self.service.segmented
 
     def _ask(self, work: Work) -> None:
-        self._flush(final=True)
+        self._input.put(Flush(True))
         work.expect("the transcript", WITHIN)
+
+    def _spoken(self, work: Work, final: bool) -> tuple[float, float]:
+        """Return from when to when the words were spoken that have just come.
+
+        A segmented service answers each utterance once and in order, perhaps long after the next has begun.
+        """
+        asked = self._asked[0] if self._asked and self.service.segmented else None
+        if final:
+            if asked is not None:
+                self._asked.popleft()
+            else:
+                self._asked.clear()
+            work.expect("the transcript", WITHIN) if self._asked else work.relax()
+        if asked is not None:
+            return asked.started, asked.ended
+        paused = self.service.segmented or (final and not self._speaking)
+        return self._started, self._ended if paused else self._given()
+
+    def _given(self) -> float:
+        """Return where the audio ends that has come: words cannot be of later speech."""
+        now, newest = self.session.now, self._newest
+        return now if newest is None else min(now, _end(newest))
 
     async def _listen(
         self, work: Work, audio: MediaQueue[AudioChunk | Flush]
@@ -169,17 +210,17 @@ class STT(Stage):
                         raise BadResponseError(
                             f"a turn hint of {str(heard.probability)[:40]} is no probability"
                         )
-                    yield TurnHinted(heard.probability, self.session.now, heard.final)
+                    yield TurnHinted(heard.probability, self._given(), heard.final)
                     continue
                 if not isinstance(heard, Recognized) or not isinstance(heard.text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
                     raise BadResponseError(f"speech to text yielded {str(heard)[:60]}, not words")
                 self._backoff.reset()
-                if heard.final:
-                    work.relax()
-                    self._asked = False
-                    self._utterance.clear()
                 if heard.text or heard.final:
-                    paused = self.service.segmented or (heard.final and not self._speaking)
-                    ended = self._ended if paused else self.session.now
-                    yield Transcript(heard.text, heard.final, self._started, ended, heard.language)
+                    started, ended = self._spoken(work, heard.final)
+                    yield Transcript(heard.text, heard.final, started, ended, heard.language)
         raise UnavailableError("speech to text ended its stream")
+
+
+def _end(frame: UserAudio) -> float:
+    """Return where a frame ends, in the session's time."""
+    return frame.at / frame.sample_rate + seconds(frame)

@@ -36,6 +36,7 @@ ASIDE_WITHIN = 5.0  # seconds that the audio of a backchannel may take
 ASIDE_TIMELY = 0.4  # seconds after which a backchannel comes too late to be said; it is kept for next time
 SENTENCE_END = re.compile(r"(?<=\w)\Z")
 SPOKEN = 14.0  # characters that a voice speaks per second, if it tells no word times
+MOST_COVERED = 2.0  # seconds that the first piece of a reply may be made to last
 SILENT = 1000  # items without audio in a row that only a service out of order sends
 
 
@@ -64,6 +65,10 @@ class ReplySpeech:
     """The words of the current piece: when each is over, and where it ends in the reply's text."""
     again: list[Piece] = field(default_factory=list[Piece])
     """What another try has to speak before the pieces that still wait."""
+    first_at: float = 0.0
+    """When the first audio came."""
+    first_seconds: float = 0.0
+    """How much audio of the first text there is."""
 
     def reach(self, piece: int, reply: int) -> Iterator[Frame]:
         """Yield the frames that end the pieces before this one, of `given`, and start it."""
@@ -106,6 +111,7 @@ class ReplySpeech:
         rest = [piece for given in self.given if (piece := _after(given, spoken_to)) is not None]
         self.again, self.given, self.asked = [*rest, *self.again], [], []
         self.at = self.sounded = -1
+        self.whole = False
 
     @property
     def unspoken(self) -> str:
@@ -138,6 +144,7 @@ class TTS(Stage):
         self.ahead = ahead
         self.spell_numbers = spell_numbers
         self._voice: ReplySpeech | None = None
+        self._covers = 0.0  # seconds that the first piece must last until the second is there, as was seen
         self._asides: dict[str, bytes] = {}  # text to audio of the backchannels that were made
 
     async def open(self) -> None:
@@ -204,7 +211,7 @@ class TTS(Stage):
         voice = self._voice
         if voice is None or voice.work.reply != reply:
             pieces = MediaQueue[Piece](self.ahead, lambda piece: piece.seconds)
-            voice = self._voice = ReplySpeech(Work(self, reply, pieces), Cutter(), pieces)
+            voice = self._voice = ReplySpeech(Work(self, reply, pieces), Cutter(covers=self._covers), pieces)
             self.run(voice.work, self._speak(reply, voice))
         return voice
 
@@ -270,6 +277,7 @@ class TTS(Stage):
                     case Speech(bytes(pcm), piece) if self._fits(piece, voice) and len(pcm) % 2 == 0:
                         if pcm:
                             voice.work.relax()
+                            self._learn(voice, piece, len(pcm) / 2 / rate)
                             if voice.sounded < 0:
                                 took = self.session.clock.now() - voice.begun
                                 yield Measured(self.name, "first audio", took, reply)
@@ -300,6 +308,20 @@ class TTS(Stage):
             yield frame
         if voice.at >= 0:
             yield SegmentEnded(reply)
+
+    def _learn(self, voice: ReplySpeech, piece: int, seconds: float) -> None:
+        """Learn how long the first piece must last, from audio that has just come.
+
+        If there was a hole behind it, on a busy machine, later replies begin with a longer piece.
+        """
+        now = self.session.clock.now()
+        if voice.sounded < 0:
+            voice.first_at = now
+        if piece == 0:
+            voice.first_seconds += seconds
+        elif voice.sounded == 0:
+            took = now - voice.first_at
+            self._covers = min(took, MOST_COVERED) if took > voice.first_seconds else self._covers / 2
 
     @staticmethod
     def _fits(piece: int, voice: ReplySpeech) -> bool:

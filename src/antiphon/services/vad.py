@@ -1,22 +1,38 @@
 """The stage that detects when somebody speaks."""
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
+from typing import ClassVar
 
 from ..audio.levels import find_speech_end
 from ..clock import Timer
 from ..errors import BadResponseError, UnavailableError
-from ..frames import Failed, Frame, Signal, SpeechPaused, SpeechStarted, SpeechStopped, UserAudio
+from ..frames import (
+    AudioAwaited,
+    AudioJudged,
+    Failed,
+    Frame,
+    Signal,
+    SpeechPaused,
+    SpeechStarted,
+    SpeechStopped,
+    UserAudio,
+    replace,
+)
 from ..processor import on
 from ..stage import MediaQueue, Stage, Work
-from ..turns.vad import SpeechRules, VADSettings
+from ..turns.vad import ON_THE_WAY, SpeechRules, VADSettings
 from .ports import VoiceActivity
 from .resampling import ResampledInput, seconds
 from .streams import Backoff, closing, is_probability, ready
 
 __all__ = ["VAD"]
 
-MUTED = 0.5  # seconds without any audio in mid-speech after which the line counts as silent
+MUTED = 0.5  # seconds without any audio after which the line counts as silent
+LOOK = 0.1  # seconds between two looks at a line that seems to be silent
+LATE = 0.1  # seconds; who looks later than this was kept from reading what has arrived meanwhile
+PACKET = 0.1  # seconds: a longer packet is followed by the next one as much later as it is long
 RECENT = 0.4  # seconds of audio before the final silence that are searched for the last sound of speech
 UNJUDGED = 12.0  # seconds of audio that may wait: what a stall of the line held up comes all at once
 WITHIN = 1.5  # seconds that a window may wait to be judged
@@ -29,6 +45,8 @@ class VAD(Stage):
     version for the line's sample rate (its `at`) is exchanged for that; for others the audio is resampled.
     """
 
+    keeps_up: ClassVar[bool] = True
+
     def __init__(self, service: VoiceActivity, settings: VADSettings | None = None) -> None:
         self.rules = SpeechRules(settings)
         self._use(service)
@@ -39,12 +57,14 @@ class VAD(Stage):
         self._windows = self._channel()
         self._unjudged = 0  # windows whose probability has not come
         self._until = 0.0  # where the audio so far ends, with the silence that filled its gaps
-        self._arrived = (
-            0.0  # when audio last came, wherever it belongs: what was held up is placed in the past
-        )
+        self._heard = 0.0  # where the audio ends whose probabilities have come
+        self._quiet_from = 0.0  # when the line began to be quiet: audio came, wherever in the past it belongs
         self._watch: Timer | None = None
+        self._look_at = self._looked = self._silent_at = -1.0  # the next look, the last punctual one, silence
         self._work: Work | None = None
         self._backoff = Backoff()
+        self._asked: Work | None = None  # tells TurnTaking what it waits for
+        self._news = asyncio.Event()
 
     def _use(self, service: VoiceActivity) -> None:
         self.service = service
@@ -66,6 +86,7 @@ class VAD(Stage):
     def failed(self, signal: Failed) -> None:
         """Begin a new stream after a delay, if the old one is over by then."""
         if signal.part == self.name:
+            self._news.set()
             self.after(self._backoff.next(), self._begin)
 
     def _channel(self) -> MediaQueue[tuple[float, bytes]]:
@@ -84,20 +105,57 @@ class VAD(Stage):
         if self._work is None:
             self._tune(frame.sample_rate)
             self._begin()
-        ended = frame.at / frame.sample_rate + seconds(frame)
-        self._until, self._arrived = ended, self.session.now
+            self.push(AudioJudged(self.session.now))
+        ended = frame.at / frame.sample_rate + (length := seconds(frame))
+        self._until, self._quiet_from = ended, self.session.now + max(0.0, length - PACKET)
         self._hear(self._matched(frame), ended)
         if self._watch is None:
-            self._watch = self.after(MUTED, self._fill_gap)
+            self._look_after(MUTED)
 
-    def _fill_gap(self) -> None:
-        """Fill a gap with silence: a microphone that was switched off sends no audio."""
+    def _look_after(self, seconds: float) -> None:
+        self._look_at = self.session.now + seconds
+        self._watch = self.after(seconds, self._look)
+
+    def _look(self) -> None:
+        """Fill a gap with silence: a microphone that was switched off sends no audio.
+
+        The line is silent if two looks in a row find it quiet and neither is late: after a stall of this
+        machine, what was said meanwhile waits to be read.
+        """
         now = self.session.now
-        if now - self._arrived >= MUTED - 1e-6:
+        late, quiet = now - self._look_at > LATE, now - self._quiet_from
+        silent = quiet >= MUTED - 1e-6 and not late and self._looked >= self._quiet_from
+        self._looked = -1.0 if late else now
+        if silent:
+            self._silent_at = now
             gap, self._until = max(0.0, now - self._until), now
             if self.rules.state != "silent":
                 self._hear(bytes(int(gap / self._seconds) * self._bytes), now)
-        self._watch = self.after(max(MUTED - (now - self._arrived), self._seconds), self._fill_gap)
+            self._news.set()
+        self._look_after(self._seconds if silent else max(MUTED - LOOK - quiet, LOOK))
+
+    @on(AudioAwaited)
+    def awaited(self, signal: AudioAwaited) -> None:
+        """Answer once the audio has been judged, or if none comes any more."""
+        if self._asked is not None:
+            self._asked.cancel()
+        self._asked = Work(self)
+        self.run(self._asked, self._answer(signal.until))
+
+    async def _answer(self, until: float) -> AsyncGenerator[Frame | Signal, None]:
+        while (judged := self._judged_up_to()) < until - ON_THE_WAY:
+            self._news.clear()
+            await self._news.wait()
+        yield AudioJudged(judged)
+
+    def _judged_up_to(self) -> float:
+        """Return up to when it is known whether anybody spoke.
+
+        That is now, if the line is silent or if nobody judges.
+        """
+        alive = self._work is not None and self._work.alive
+        silent = self._silent_at >= self._quiet_from and not self._unjudged
+        return self._heard if alive and not silent else self.session.elapsed()
 
     def _hear(self, fresh: bytes, ended: float) -> None:
         """Cut new samples, which end at time `ended`, into windows and have those judged."""
@@ -144,12 +202,13 @@ class VAD(Stage):
                 work.relax()
                 if self._unjudged:
                     work.expect("the probability of speech", WITHIN)
-                ended = ends.popleft()
+                self._heard = ended = ends.popleft()
+                self._news.set()
                 event = self.rules.feed(probability, ended - self._seconds, ended)
                 if isinstance(event, SpeechStarted):
                     self._began = event.at
                 if isinstance(event, SpeechPaused | SpeechStopped):
-                    yield type(event)(event.at, self._sounded(event.at))
+                    yield replace(event, sounded=self._sounded(event.at))
                 elif event is not None:
                     yield event
         raise UnavailableError("voice activity ended its stream")

@@ -18,6 +18,7 @@ from ..frames import (
 from ..observers import Observer
 from ..processor import Processor, on
 from ..stage import Stage, Work
+from .catching_up import catch_up
 
 __all__ = ["Caller", "CallerLine"]
 
@@ -42,8 +43,8 @@ class Caller:
 
     `sample_rate` is that of the lines, `agent_rate` that of the agent's voice. `hear(at, pcm)` is called with
     what the agent says, and `spoke(at, pcm)` with the caller's own audio including its silence; `at` is a
-    sample position. The caller hangs up `linger` seconds after the last line or reply, and after `at_most`
-    seconds in any case.
+    sample position. The caller hangs up `linger` seconds after the last line or reply, waits `awaits` seconds
+    longer if the last line has no answer, and hangs up after `at_most` seconds in any case.
     """
 
     lead = 0.0
@@ -58,10 +59,11 @@ class Caller:
         hear: Callable[[int, bytes], object] | None = None,
         spoke: Callable[[int, bytes], object] | None = None,
         linger: float = 3.0,
+        awaits: float = 0.0,
         at_most: float = 600.0,
     ) -> None:
         self.sample_rate = agent_rate
-        self.input = CallerInput(lines, sample_rate, spoke, linger, at_most)
+        self.input = CallerInput(lines, sample_rate, spoke, linger, at_most, awaits)
         self.output = CallerOutput(hear)
         self.spoken: list[tuple[float, float]] = self.input.spoken
         """Start and end of each line, in seconds of the session."""
@@ -90,12 +92,14 @@ class CallerInput(Stage):
         spoke: Callable[[int, bytes], object] | None,
         linger: float,
         at_most: float,
+        awaits: float = 0.0,
     ) -> None:
         self.lines = list(lines)
         self.rate = sample_rate
         self.spoke = spoke
         self.linger = linger
         self.at_most = at_most
+        self.awaits = awaits
         self.spoken: list[tuple[float, float]] = []
         self._spoke_at = 0.0  # when the caller last spoke
         self._busy = False  # True while a reply is being made
@@ -143,7 +147,10 @@ class CallerInput(Stage):
             elif self._done(lines, now):
                 break
             at += size // 2
-            await session.clock.sleep(max(0.0, at / self.rate - session.elapsed()))
+            if (early := at / self.rate - session.elapsed()) > 0:
+                await session.clock.sleep(early)
+            else:
+                await catch_up(self)
             if self.spoke is not None:
                 self.spoke(at - size // 2, piece)
             yield UserAudio(piece, self.rate, at - size // 2)
@@ -161,4 +168,6 @@ class CallerInput(Stage):
 
     def _done(self, lines: list[CallerLine], now: float) -> bool:
         quiet_since = max(self._spoke_at, self._ended_at)
+        if (self._voice_at or 0.0) < self._spoke_at:
+            quiet_since += self.awaits  # the last line has no answer yet
         return now > self.at_most or (not lines and not self._busy and now > quiet_since + self.linger)

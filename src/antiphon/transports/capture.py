@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from .catching_up import TURNS
+
 __all__ = ["CaptureBuffer"]
 
 T = TypeVar("T")
@@ -60,17 +62,22 @@ class CaptureBuffer(Generic[T]):
             self._handle = _ignore
 
     def _drain(self) -> None:
-        """Handle the buffered items.
-
-        Items that are captured meanwhile are handled in the loop's next iteration.
-        """
+        """Handle the oldest item, and the next one once that can have been judged."""
         with self._lock:
-            self._scheduled = False
-            items, self._items, self._held = self._items, deque(), 0.0
-        for item in items:
             if self._closed:
                 return
-            self._handle(item)
+            item = self._items.popleft()
+            self._held -= self._size(item)
+            self._scheduled = more = bool(self._items)
+        if more:
+            self._rest(TURNS)
+        self._handle(item)
+
+    def _rest(self, turns: int) -> None:
+        if turns > 1:
+            self._loop.call_soon(self._rest, turns - 1)
+        else:
+            self._loop.call_soon(self._drain)
 
 
 def _ignore(item: object) -> None:

@@ -21,6 +21,7 @@ from ..ports import BranchPort
 from ..processor import Processor, Route, SessionPort, on
 from ..rtvi import RTVI
 from ..stage import Stage, Work
+from .catching_up import pieces
 from .framing import FramedAudio, FramedMessage, Framing, Json, Protobuf
 from .intake import Arrivals, Intake
 from .wire import Wire
@@ -159,7 +160,8 @@ class WebsocketInput(Stage):
                 match self._link.decode(message):
                     case FramedAudio(pcm, rate, channels):
                         if (frame := self._place(pcm, rate, channels)) is not None:
-                            yield frame
+                            async for piece in pieces(frame, self, late=self._reader.backlog):
+                                yield piece
                     case FramedMessage(text):
                         self._rtvi.received(text)
                     case None:

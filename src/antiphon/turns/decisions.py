@@ -4,6 +4,7 @@ Both are data: the engine has no effects.
 """
 
 from ..frames import (
+    ScoreAsked,
     SessionStarted,
     SoundHeard,
     SpeechPaused,
@@ -83,9 +84,9 @@ class VoiceAt:
 
 
 Fact = (
-    SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped | Transcript | TurnScored
-    | TurnHinted | TalkButton | UserKey | UserText | SessionStarted | Deadline | ReplyBegan | ReplyOver
-    | SpeculationDropped | VoiceAt
+    SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped | Transcript | ScoreAsked
+    | TurnScored | TurnHinted | TalkButton | UserKey | UserText | SessionStarted | Deadline | ReplyBegan
+    | ReplyOver | SpeculationDropped | VoiceAt
 )  # fmt: skip
 
 # Decisions -------------------------------------------------------------------------------------------

@@ -49,11 +49,16 @@ class TurnEngine:
             times.append(self.floor.deadline)
         return min(times, default=None)
 
-    def decide(self, fact: Fact, now: float) -> list[Decision]:
-        """Return what must be done about a fact, and update `state` and `deadline`."""
+    def decide(self, fact: Fact, now: float, heard: float | None = None) -> list[Decision]:
+        """Return what must be done about a fact, and update `state` and `deadline`.
+
+        `heard` is up to when it is known whether the user spoke; None means up to now. Only that much can
+        count as quiet, so a deadline is reached when this reaches it.
+        """
         floor, decisions = self.floor, list[Decision]()
+        floor.heard = heard = now if heard is None else heard
         floor.speaking = SPEECH.get(type(fact), floor.speaking)
-        if not isinstance(fact, Deadline) or (floor.deadline is not None and floor.deadline <= now + 1e-6):
+        if not isinstance(fact, Deadline) or (floor.deadline is not None and floor.deadline <= heard + 1e-6):
             row = TABLE.get((floor.state, type(fact)))
             if row is not None:
                 try:
@@ -70,14 +75,14 @@ class TurnEngine:
             for decision in decisions:
                 if isinstance(decision, EndTurn):
                     listener.observe(decision, now)
-        return decisions + self._decide_due(now) if isinstance(fact, Deadline) else decisions
+        return decisions + self._decide_due(now, heard) if isinstance(fact, Deadline) else decisions
 
-    def _decide_due(self, now: float) -> list[Decision]:
+    def _decide_due(self, now: float, heard: float) -> list[Decision]:
         """Return the decisions of the listeners that are due now."""
         decisions: list[Decision] = []
         for listener in self._listeners:
             due = listener.due
-            if due is not None and due.at <= now + 1e-6:
+            if due is not None and due.at <= heard + 1e-6:
                 listener.done(now)
                 decisions.append(due.decision)
         return decisions

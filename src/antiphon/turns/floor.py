@@ -45,6 +45,8 @@ class Floor:
     def __init__(self, settings: TurnSettings, classifier: InterruptionClassifier | None) -> None:
         self.settings = settings
         self.state = State.LISTENING
+        self.heard = 0.0
+        """Up to when it is known whether the user spoke: now, unless the machine is late."""
         self.deadline: float | None = None
         """When the engine must decide again if nothing else happens first."""
         self.classifier = classifier or InterruptionRules(settings.interruption)
@@ -139,7 +141,7 @@ class Floor:
         """
         return self.wake is None or now <= self.awake_until or self.wake.search(text) is not None
 
-    def judge(self, now: float, *, over: bool, last: bool = False) -> Judgement:
+    def judge(self, *, over: bool, last: bool = False) -> Judgement:
         """Ask the classifier what the user's sound is.
 
         `last` means that no more evidence will come.
@@ -147,7 +149,7 @@ class Floor:
         turn, voice = self.turn, self.voice
         return self.classifier.judge(
             Overlap(
-                seconds=(turn.ended if over else now) - turn.started + 1e-6,
+                seconds=(turn.ended if over else self.heard) - turn.started + 1e-6,
                 words=turn.text,
                 final=not turn.words_due,
                 over=over,
@@ -155,7 +157,7 @@ class Floor:
                 left=voice.left,
                 saying=voice.said,
                 says_next=voice.says_next,
-                quiet=0.0 if not over else inf if last else now - turn.ended,
+                quiet=0.0 if not over else inf if last else self.heard - turn.ended,
             )
         )
 

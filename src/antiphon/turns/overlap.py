@@ -66,7 +66,7 @@ def speaks_on(floor: Floor, fact: SpeechStarted | SpeechResumed, now: float) -> 
 
 def quiet(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> Next:
     """The user is quiet again: judge what that was."""
-    floor.turn.ended = fact.at
+    floor.turn.stop(fact.at, now)
     return _judge(floor, now, silent=True)
 
 
@@ -118,7 +118,7 @@ def _judge(floor: Floor, now: float, *, silent: bool, last: bool = False) -> Nex
     `silent`: the user is quiet again; `last`: decide now, with what is known.
     """
     turn, rules = floor.turn, floor.settings.interruption
-    judgement = floor.judge(now, over=silent, last=last)
+    judgement = floor.judge(over=silent, last=last)
     barges_in = judgement.verdict is OverlapVerdict.BARGE_IN
     if turn.text and barges_in and not floor.is_addressed(turn.text, now):
         judgement = Judgement(OverlapVerdict.NOISE, "not meant for the agent")
@@ -126,13 +126,13 @@ def _judge(floor: Floor, now: float, *, silent: bool, last: bool = False) -> Nex
         return _barge_in(floor, judgement.reason, now, silent=silent)
     if not silent:
         certain = turn.started + rules.certain_after
-        floor.deadline = certain if certain > now + 1e-6 else now + AGAIN
+        floor.deadline = certain if certain > floor.heard + 1e-6 else floor.heard + AGAIN
         return State.OVERLAPPING, []
     settled = judgement.verdict is not OverlapVerdict.UNDECIDED
     if not (settled or last or not turn.words_due):
-        floor.deadline = max(turn.ended + rules.words_within, now)
+        floor.deadline = max(turn.ended + rules.words_within, floor.heard)
         return State.JUDGING, []
-    if now < (resumes := turn.ended + rules.resume_after) - 1e-6:
+    if floor.heard < (resumes := turn.ended + rules.resume_after) - 1e-6:
         floor.deadline = resumes
         return State.JUDGING, []
     return _false(floor, judgement.verdict.value if settled else OverlapVerdict.NOISE.value)

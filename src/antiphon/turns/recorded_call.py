@@ -25,6 +25,7 @@ from ..frames import (
     ReplyCommitted,
     ReplyEnded,
     ReplyStarted,
+    ScoreAsked,
     SessionStarted,
     SoundHeard,
     SpeechPaused,
@@ -48,8 +49,8 @@ from .decisions import Fact, SpeculationDropped
 __all__ = ["Counts", "RecordedCall", "RecordedReply", "RecordedTurn", "recorded"]
 
 FACTS = (
-    SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped, Transcript, TurnScored, TurnHinted,
-    TalkButton, UserKey, UserText, SessionStarted,
+    SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped, Transcript, ScoreAsked, TurnScored,
+    TurnHinted, TalkButton, UserKey, UserText, SessionStarted,
 )  # fmt: skip
 DELAY = 0.6  # seconds from a reply's beginning to its voice, if no voice was heard in the whole call
 

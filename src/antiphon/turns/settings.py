@@ -66,10 +66,10 @@ class TurnSettings:
     backchannels: BackchannelSettings = field(default_factory=BackchannelSettings)
     idle: IdleSettings = field(default_factory=IdleSettings)
     limit: TurnLimit = field(default_factory=lambda: TurnLimit(seconds=120.0))
-    words_within: float = 2.0
-    """How long to wait for words after the end of speech if there are none yet."""
+    words_within: float = 6.0
+    """How long to wait for words after the end of speech if there are none yet, or none of its end."""
     final_within: float = 0.6
-    """How long to wait for final words if there are interim ones, which are then used as final."""
+    """How long to wait for final words if interim ones cover all of it, which are then used as final."""
     keys_within: float = 2.0
     """How long to wait for the next key after a key of the telephone."""
     last_key: str = "#"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from ..frames import (
+    ScoreAsked,
     SoundHeard,
     SpeechPaused,
     SpeechResumed,
@@ -102,6 +103,8 @@ _ROWS: dict[tuple[State, type | tuple[type, ...]], tuple[Callable[..., Next], di
     **{(state, TalkButton): (user_turn.button, {_S: "pressed", state: ""}) for state in State},
     **{(state, TalkButton): (user_turn.button, {_S: "pressed", _E: "let go", **_OVER}) for state in (_S, _E)},
     **{(state, UserKey):    (user_turn.key,    {_E: "a key", state: "", **_OVER}) for state in State},
+    **{(state, ScoreAsked): (user_turn.asked,  {state: ""}) for state in State},
+    (_E, ScoreAsked): (user_turn.asked,        {_E: "", **_OVER}),
     **{(state, VoiceAt):    (overlap.voice_at, {state: ""}) for state in State},
     **{(state, SpeculationDropped): (overlap.wasted, {state: ""}) for state in State},
 }  # fmt: skip
@@ -113,5 +116,5 @@ TABLE: Mapping[tuple[State, type], Row] = {
 }
 """Every transition, by state and fact."""
 
-ALWAYS: frozenset[type] = frozenset({TalkButton, UserKey, VoiceAt, SpeculationDropped})
+ALWAYS: frozenset[type] = frozenset({TalkButton, UserKey, ScoreAsked, VoiceAt, SpeculationDropped})
 """Facts that are answered by the same act whoever has the floor."""

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..clock import Timer
 from ..frames import (
+    AudioAwaited,
+    AudioJudged,
     Backchannel,
     EagerTurn,
     EagerTurnDropped,
@@ -13,6 +15,7 @@ from ..frames import (
     ReplyCommitted,
     ReplyEnded,
     ReplyStarted,
+    ScoreAsked,
     SessionStarted,
     Signal,
     SoundHeard,
@@ -54,6 +57,7 @@ from .engine import TurnEngine
 from .floor import SAYING
 from .interruption import InterruptionClassifier
 from .settings import TurnSettings
+from .vad import ON_THE_WAY
 
 if TYPE_CHECKING:
     from ..ports import PlayoutPort
@@ -70,6 +74,10 @@ class TurnTaking(Stage):
 
     Turns are made from speech, words and end-of-turn scores. `classifier` decides what a sound over the
     agent's voice is; None means the rules of the policy.
+
+    How long the user has been quiet is measured in audio that has been judged. A deadline that comes while
+    audio is still on its way waits for that: a machine that is late must not take for silence what it has not
+    heard (docs/decisions/0009).
     """
 
     def __init__(
@@ -78,19 +86,29 @@ class TurnTaking(Stage):
         self.engine = TurnEngine(settings, classifier=classifier)
         self._timer: Timer | None = None
         self._due: float | None = None
+        self._judged: float | None = None  # up to when audio has been judged; None without a VAD
         self._word_end: Timer | None = None  # holds the voice at the end of a word
         self._reply = 0  # the number of the last reply that was not speculative
         self._quiet_since = 0.0
 
     @on(
-        SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped, Transcript, TurnScored,
-        TurnHinted, TalkButton, UserKey, UserText,
+        SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped, Transcript, ScoreAsked,
+        TurnScored, TurnHinted, TalkButton, UserKey, UserText,
     )  # fmt: skip
     def fact(self, fact: Any) -> None:
         self.push(fact)
+        if (judged := getattr(fact, "judged", None)) is not None:
+            self._judged = judged
         if isinstance(fact, JUDGED) and self._reply:
-            self.engine.decide(self._voice_at(), self.session.now)
+            self.engine.decide(self._voice_at(), self.session.now, self._heard())
         self._decide(fact)
+
+    @on(AudioJudged)
+    def audio_judged(self, frame: AudioJudged) -> None:
+        self.push(frame)
+        self._judged = frame.judged
+        if self._due is not None and self._due <= self._heard() + 1e-6:
+            self._reach_deadline()
 
     @on(SessionStarted)
     def session_started(self, signal: SessionStarted) -> None:
@@ -132,8 +150,7 @@ class TurnTaking(Stage):
         )
 
     def _decide(self, fact: Any) -> None:
-        now = self.session.now
-        for decision in self.engine.decide(fact, now):
+        for decision in self.engine.decide(fact, self.session.now, self._heard()):
             self._carry_out(decision)
         due = self.engine.deadline
         if due == self._due:
@@ -144,8 +161,23 @@ class TurnTaking(Stage):
         self._timer = None if due is None else self.session.timer(self, due, self._deadline_came)
 
     def _deadline_came(self) -> None:
+        assert self._due is not None
+        self._timer = None
+        if self._due <= self._heard() + 1e-6:
+            self._reach_deadline()
+        else:
+            self.push(AudioAwaited(self._due))
+
+    def _reach_deadline(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = self._due = None
         self._decide(Deadline())
+
+    def _heard(self) -> float:
+        """Return up to when it is known whether the user spoke: now, unless late."""
+        now = self.session.now
+        return now if self._judged is None else min(now, self._judged + ON_THE_WAY)
 
     def _carry_out(self, decision: Decision) -> None:
         session, playout = self.session, self.session.playout

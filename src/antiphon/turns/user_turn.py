@@ -6,6 +6,7 @@ an act's docstring stands in docs/concepts/turns.md, as what is done.
 """
 
 from ..frames import (
+    ScoreAsked,
     SoundHeard,
     SpeechPaused,
     SpeechResumed,
@@ -25,6 +26,7 @@ from .utterance import same_words
 
 HELD_BY_USER = (State.SPEAKING, State.ENDING)
 CURRENT = 0.5  # seconds that final words may lag behind speech that goes on
+SCORED_WITHIN = 1.9  # seconds that a turn waits for its score: one that hangs must not stall the call
 CERTAIN = 0.15  # seconds that a sound is given to become speech before the turn ends in spite of it
 
 WANTS_THE_FLOOR = (OverlapVerdict.BARGE_IN, OverlapVerdict.UNDECIDED)
@@ -65,7 +67,7 @@ def stop(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> Next:
     """The user is quiet: the turn may be over, unless only the button ends it."""
     if floor.settings.starts_by == "button" and not floor.ends_because:
         return State.SPEAKING, []
-    floor.turn.ended = fact.at
+    floor.turn.stop(fact.at, now)
     return weigh(floor, fact, now)
 
 
@@ -118,9 +120,15 @@ def sound(floor: Floor, fact: SoundHeard, now: float) -> Next:
     return weigh(floor, fact, now)
 
 
+def asked(floor: Floor, fact: ScoreAsked, now: float) -> Next:
+    """The end-of-turn model judges the pause: wait for its score."""
+    floor.turn.score_asked = None if fact.failed else now
+    return weigh(floor, fact, now) if floor.state is State.ENDING and fact.failed else (floor.state, [])
+
+
 def score(floor: Floor, fact: TurnScored, now: float) -> Next:
     """The end-of-turn model has scored the pause."""
-    floor.turn.score = fact.probability
+    floor.turn.score, floor.turn.score_asked = fact.probability, None
     return weigh(floor, fact, now) if floor.state is State.ENDING else (floor.state, [])
 
 
@@ -146,6 +154,7 @@ def words(floor: Floor, fact: Transcript, now: float) -> Next:
     if floor.is_known(fact, spoken_since=not turn.silent):
         return floor.state, []
     turn.hear(fact)
+    turn.words_asked = now  # a late service answers one utterance after another
     if turn.silent and not same_words(before, turn.text):
         turn.ended = now
     if floor.state is State.ENDING:
@@ -158,17 +167,17 @@ def words(floor: Floor, fact: Transcript, now: float) -> Next:
 def check_limits(floor: Floor, fact: Transcript | Deadline, now: float) -> Next:
     """End a turn that is too long, or in which no more words come."""
     turn, rules = floor.turn, floor.settings
-    reason = rules.limit.reached(turn.started, now, turn.text)
-    if turn.settled is not None and now >= turn.settled + rules.endpointing.ceiling - 1e-6:
+    reason = rules.limit.reached(turn.started, floor.heard, turn.text)
+    if turn.settled is not None and floor.heard >= turn.settled + rules.endpointing.ceiling - 1e-6:
         floor.ends_because = "no more words came"
         turn.ended, turn.words_due = turn.settled, False
         return weigh(floor, fact, now)
     if reason is None:
-        goes_on = floor.resume() if floor.paused and now >= floor.held_until - 1e-6 else []
+        goes_on = floor.resume() if floor.paused and floor.heard >= floor.held_until - 1e-6 else []
         floor.deadline = floor.limit
         return State.SPEAKING, goes_on
     limit = rules.limit.deadline(turn.started)
-    turn.ended = now if limit is None else min(now, limit)  # words are waited for from then on
+    turn.ended = turn.words_asked = now if limit is None else min(now, limit)
     floor.ends_because = reason
     return weigh(floor, fact, now)
 
@@ -183,12 +192,16 @@ def weigh(floor: Floor, fact: object, now: float) -> Next:
     elif turn.keys:
         seconds, reason = rules.keys_within, "no more keys"
     due = turn.ended + seconds
-    if turn.words_due:
-        due = max(due, turn.ended + (rules.final_within if turn.text else rules.words_within))
-        reason += ", taken from interim words" if turn.text else ", words missing"
+    if turn.score_asked is not None and not (floor.ends_because or turn.keys):
+        due = max(due, turn.score_asked + SCORED_WITHIN)
+    if turn.words_due or not turn.fresh:
+        whole = bool(turn.text) and turn.fresh
+        asked = max(turn.ended, turn.words_asked)
+        due = max(due, turn.ended + rules.final_within if whole else asked + rules.words_within)
+        reason += ", taken from interim words" if whole else ", words missing"
     if floor.sound is not None:
         due = max(due, floor.sound + CERTAIN)
-    if now >= due - 1e-6:
+    if floor.heard >= due - 1e-6:
         return _end(floor, reason, now)
     floor.deadline = due
     return State.ENDING, _guess(floor, patience, now)
@@ -247,7 +260,7 @@ def _end(floor: Floor, reason: str, now: float) -> Next:
         turn.beside
         and floor.replying
         and text
-        and (judged := floor.judge(now, over=True)).verdict not in WANTS_THE_FLOOR
+        and (judged := floor.judge(over=True)).verdict not in WANTS_THE_FLOOR
     ):
         text, reason = "", f"{reason}; {judged.reason}"
     kept = floor.guess is not None and bool(text) and same_words(floor.guess, text)

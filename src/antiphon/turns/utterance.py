@@ -36,7 +36,9 @@ class Utterances:
     def __init__(self, started: float) -> None:
         self.started = started
         self.ended = started
-        """When the last sound of it was heard."""
+        """When the last sound of it was heard, or what else ended it came."""
+        self.spoken_until = started
+        """When the last speech of it ended."""
         self.words_due = False
         """True while the final words of some speech are missing."""
         self.unheard = False
@@ -53,7 +55,11 @@ class Utterances:
         """When the last words became final although speech goes on; None if more words came since."""
         self.covered = 0.0
         """The time up to which the newest transcript covers the speech; 0 if unknown."""
+        self.words_asked = started
+        """When the wait for the words that are missing began."""
         self.score: float | None = None
+        self.score_asked: float | None = None
+        """When the end-of-turn model was asked, while its score is missing."""
         self.hint: float | None = None
         self.keys = ""
         self.interim = ""
@@ -80,16 +86,22 @@ class Utterances:
         if words.text:
             self._final.append(words.text)
 
+    def stop(self, at: float, now: float) -> None:
+        """Note that the speech ended, which is known now."""
+        self.ended = self.spoken_until = at
+        self.words_asked = now
+
     @property
     def fresh(self) -> bool:
         """True if the words cover all, or nearly all, of what was said."""
-        return not self.unheard and not 0 < self.covered < self.ended - FRESH
+        return not self.unheard and not 0 < self.covered < self.spoken_until - FRESH
 
     def go_on(self) -> None:
         """Note that there is more speech, which makes the evidence for the end invalid."""
         self.words_due = self.unheard = True
         self.silent, self.settled = False, None
         self.score = self.hint = None
+        self.score_asked = None
 
     def evidence(self, asked: str, pause: float | None) -> Evidence:
         """Return the evidence from which `endpointing` judges whether the turn is over."""

@@ -9,7 +9,14 @@ from typing import Literal
 from ..errors import ConfigurationError
 from ..frames import SoundHeard, SpeechPaused, SpeechResumed, SpeechStarted, SpeechStopped
 
-__all__ = ["SpeechRules", "VADSettings"]
+__all__ = ["ON_THE_WAY", "SpeechRules", "VADSettings"]
+
+ON_THE_WAY = 0.12
+"""Seconds of audio that a punctual machine may not have judged yet.
+
+A packet, a window of the detector, and jitter. Who needs to know whether there was speech up to now is
+content with the audio up to this much earlier.
+"""
 
 SpeechEvent = SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped
 
@@ -54,23 +61,23 @@ class SpeechRules:
         if self.state in ("silent", "starting"):
             if probability < rules.start_above:
                 gone, self.state = self.state == "starting", "silent"
-                return SoundHeard(self._since, gone=True) if gone else None
+                return SoundHeard(self._since, gone=True, judged=ended) if gone else None
             if fresh := self.state == "silent":
                 self.state, self._since = "starting", begun
             if ended - self._since >= rules.start_after - 1e-6:
                 self.state = "speaking"
-                return SpeechStarted(self._since)
-            return SoundHeard(begun) if fresh else None
+                return SpeechStarted(self._since, ended)
+            return SoundHeard(begun, judged=ended) if fresh else None
         if probability >= (rules.stop_below if self.state == "speaking" else rules.start_above):
             paused, self.state = self.state == "paused", "speaking"
-            return SpeechResumed(begun) if paused else None
+            return SpeechResumed(begun, ended) if paused else None
         if self.state == "speaking":
             self.state, self._since = "pausing", begun
         quiet = ended - self._since + 1e-6
         if quiet >= rules.stop_after:
             self.state = "silent"
-            return SpeechStopped(self._since)
+            return SpeechStopped(self._since, judged=ended)
         if self.state == "pausing" and quiet >= rules.pause_after:
             self.state = "paused"
-            return SpeechPaused(self._since)
+            return SpeechPaused(self._since, judged=ended)
         return None

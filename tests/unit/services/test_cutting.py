@@ -1,5 +1,7 @@
 """Cutting text for the voice: nothing is lost, doubled or out of order, however the text comes."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -118,3 +120,15 @@ def test_lines_are_known_and_a_number_of_a_list_is_no_sentence() -> None:
         ("In 5.", True, False),
         ("Yes.", False, False),
     ]
+
+
+def test_the_first_piece_lasts_until_the_second_can_be_heard() -> None:
+    text = "Well, you could, of course, come by on Monday morning, or call us."
+    for covers, first in ((0.0, "Well,"), (0.8, "Well, you could,"), (1.4, "Well, you could, of course,")):
+        cutter, at, pieces = Cutter(covers=covers), 0, list[Piece]()
+        for word in re.findall(r"\S+ ?", text):
+            pieces += cutter.feed(word, at)
+            at += len(word)
+        assert pieces[0].text.strip() == first
+    sentences = Cutter(covers=2.0).feed("Yes. That is all. ", 0)
+    assert [piece.text.strip() for piece in sentences] == ["Yes.", "That is all."]

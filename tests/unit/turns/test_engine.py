@@ -7,6 +7,7 @@ import pytest
 
 from antiphon.errors import ConfigurationError
 from antiphon.frames import (
+    ScoreAsked,
     SessionStarted,
     SoundHeard,
     SpeechPaused,
@@ -191,12 +192,12 @@ def test_final_words_without_any_end_of_speech() -> None:
 
 def test_words_that_do_not_come_are_not_waited_for_for_ever() -> None:
     line = Line().at(1.1, SpeechStarted(1.0)).at(2.2, SpeechStopped(2.0))
-    assert line.at(9).story == ["1.10 StartTurn", "4.00 EndTurn"]
+    assert line.at(9).story == ["1.10 StartTurn", "8.20 EndTurn"]
 
 
 def test_late_words_are_a_turn_of_their_own() -> None:
-    line = Line().at(1.1, SpeechStarted(1.0)).at(2.2, SpeechStopped(2.0)).at(6.0, final("Yes.", 1.0, 2.0))
-    assert line.story[1:] == ["4.00 EndTurn", "6.00 StartTurn", "6.00 EndTurn [Yes.]"]
+    line = Line().at(1.1, SpeechStarted(1.0)).at(2.2, SpeechStopped(2.0)).at(9.0, final("Yes.", 1.0, 2.0))
+    assert line.story[1:] == ["8.20 EndTurn", "9.00 StartTurn", "9.00 EndTurn [Yes.]"]
 
 
 def test_late_words_over_a_reply_are_judged_like_others() -> None:
@@ -307,7 +308,7 @@ def test_push_to_talk() -> None:
 def test_push_to_talk_waits_for_the_words_when_the_button_is_let_go() -> None:
     line = Line(BUTTON).at(1.0, TalkButton(True)).at(2.0, TalkButton(False)).at(2.4, final("Yes."))
     assert line.turns == [(2.4, "Yes.")]
-    assert Line(BUTTON).at(1.0, TalkButton(True)).at(2.0, TalkButton(False)).at(9).turns == [(4.0, "")]
+    assert Line(BUTTON).at(1.0, TalkButton(True)).at(2.0, TalkButton(False)).at(9).turns == [(8.0, "")]
 
 
 def test_push_to_talk_does_not_hear_what_is_said_without_the_button() -> None:
@@ -398,7 +399,7 @@ def test_turn_of_many_words_is_ended() -> None:
 
 
 def test_limit_holds_for_who_pauses_and_goes_on() -> None:
-    line = Line(limit=TurnLimit(seconds=5.0)).at(0.1, SpeechStarted(0.0))
+    line = Line(limit=TurnLimit(seconds=5.0), words_within=2.0).at(0.1, SpeechStarted(0.0))
     for second in range(1, 20):
         line.at(second, SpeechPaused(second - 0.1)).at(second + 0.1, SpeechResumed(second))
     ends = [at for at, _ in line.turns]
@@ -712,8 +713,8 @@ SAMPLES: dict[type, Fact] = {
     type(fact): fact
     for fact in (
         SoundHeard(1.2), SpeechStarted(1.2), SpeechPaused(1.2), SpeechResumed(1.2), SpeechStopped(1.2),
-        interim("uh"), TurnScored(0.5, 1.1), TurnHinted(0.5, 1.1), TalkButton(True), UserKey("1"),
-        ReplyBegan(), ReplyOver(), VoiceAt(), SpeculationDropped(5), Deadline(),
+        interim("uh"), ScoreAsked(1.2), TurnScored(0.5, 1.1), TurnHinted(0.5, 1.1), TalkButton(True),
+        UserKey("1"), ReplyBegan(), ReplyOver(), VoiceAt(), SpeculationDropped(5), Deadline(),
     )
 }  # fmt: skip
 

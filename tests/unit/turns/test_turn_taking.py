@@ -241,7 +241,7 @@ async def test_engine_knows_where_the_voice_stands_when_it_judges() -> None:
     async with Line() as line:
         told: list[Any] = []
         decide = line.taking.engine.decide
-        line.taking.engine.decide = lambda fact, now: (told.append(fact), decide(fact, now))[1]  # type: ignore[method-assign]
+        line.taking.engine.decide = lambda fact, *now: (told.append(fact), decide(fact, *now))[1]  # type: ignore[method-assign]
         line.speak()
         await line.at(4.7, SpeechStarted(4.65))
     began, voice, *_ = told

@@ -54,7 +54,7 @@ def test_more_speech_makes_what_was_known_of_the_end_count_no_more() -> None:
 def test_words_are_fresh_where_they_have_heard_nearly_all() -> None:
     turn = Utterances(1.0)
     turn.go_on()
-    turn.ended = 3.0
+    turn.stop(3.0, 3.2)
     assert not turn.fresh, "there are none"
     turn.hear(Transcript("hello", False, 1.0, 2.0))
     assert not turn.fresh, "a second is missing"

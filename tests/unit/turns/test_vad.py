@@ -51,7 +51,7 @@ def test_click_is_a_sound_that_goes() -> None:
     ]
     rules = SpeechRules()
     events = [rules.feed(probability, 0.0, 0.032) for probability in (0.9, 0.0, 0.0)]
-    assert events == [SoundHeard(0.0), SoundHeard(0.0, gone=True), None]
+    assert events == [SoundHeard(0.0, judged=0.032), SoundHeard(0.0, gone=True, judged=0.032), None]
 
 
 def test_speech_that_is_certain_at_once_is_not_told_as_a_sound_before() -> None:

@@ -25,6 +25,7 @@ from ...services.ports import Speech, TextToSpeech
 from ...services.streams import closing
 from ...services.tts import TTS
 from ...stage import Stage, Work
+from ..catching_up import pieces
 from ..intake import Intake
 from .settings import SIPSettings, address, host
 from .sound import CallAudio
@@ -166,7 +167,8 @@ class SIPInput(Stage):
             pcm = sip_call.sound.read()
             now = self.session.elapsed()
             if (frame := self._intake.place(pcm, now) if pcm else self._intake.release(now)) is not None:
-                yield frame
+                async for piece in pieces(frame, self):
+                    yield piece
             await clock.sleep(PIECE)
         if sip_call.endpoint.closed:
             reason = "the line was closed"

@@ -21,6 +21,7 @@ from ...frames import (
 )
 from ...processor import on
 from ...stage import Stage, Work
+from ..catching_up import pieces
 from ..intake import Arrivals, Intake
 from ..wire_reader import WireReader
 from .connection import CallConnection
@@ -71,7 +72,8 @@ class TelephoneInput(Stage):
                             pcm = self._decode(event.data)
                             placed = self._arrivals.place(pcm, self, backlog=self._reader.backlog)
                             if placed is not None:
-                                yield placed
+                                async for piece in pieces(placed, self, late=self._reader.backlog):
+                                    yield piece
                         elif type(event) is CallStopped:
                             connection.gone, reason = True, event.reason
                         elif (frame := self._frame(event)) is not None:

@@ -186,7 +186,8 @@ class WebRTCInput(Processor):
         else:
             self._silent_for += min(elapsed, 2 * CHECK)  # a longer time is that of a stalled event loop
         frame = self._intake.release(now)
-        if frame is None and now - self._audio_at >= QUIET:
+        stalled = elapsed > 2 * CHECK  # then audio may wait to be read
+        if frame is None and now - self._audio_at >= QUIET and not stalled:
             frame = self._intake.fill(now)
         if frame is not None:
             self.push(frame)
