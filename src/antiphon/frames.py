@@ -1,8 +1,9 @@
-"""Everything that moves through a session, on one page.
+"""Everything that moves through a session: frames on this page, signals on `signals.py`.
 
 A frame flows one way, from the transport's input to its output. The next part that handles its exact type
 is called with it; every other part is skipped. A signal is a fact that parts on both sides of its origin
-need: every part that subscribed to its type is called. Frames and signals are immutable.
+need: every part that subscribed to its type is called; this module has them too. Frames and signals are
+immutable.
 
 Audio is `bytes` of little-endian 16-bit mono samples. Times are float seconds on the session's clock,
 which starts at 0; durations are float seconds, media positions integer samples, text offsets characters.
@@ -10,12 +11,64 @@ which starts at 0; durations are float seconds, media positions integer samples,
 `flow.py` says how audio and pictures are queued and recorded.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from .context import Context, ToolCall
 from .flow import Audio, Frame, Picture, Signal, frame, replace
+from .signals import (
+    AnswerPaced,
+    AudioAwaited,
+    CallAnswered,
+    Failed,
+    FalseInterruption,
+    Generated,
+    Interrupted,
+    Measured,
+    PlayoutPaused,
+    PlayoutReached,
+    PlayoutResumed,
+    PlayoutStarted,
+    ReplyCommitted,
+    ReplyEnded,
+    ReplyStarted,
+    SessionEnded,
+    SessionStarted,
+    ToolEnded,
+    ToolStarted,
+    Usage,
+    UserIdle,
+    UserTurnStarted,
+)
 
-__all__ = ["Frame", "Signal", "ToolCall", "frame", "replace"]
+__all__ = [
+    "AnswerPaced",
+    "AudioAwaited",
+    "CallAnswered",
+    "Failed",
+    "FalseInterruption",
+    "Frame",
+    "Generated",
+    "Interrupted",
+    "Measured",
+    "PlayoutPaused",
+    "PlayoutReached",
+    "PlayoutResumed",
+    "PlayoutStarted",
+    "ReplyCommitted",
+    "ReplyEnded",
+    "ReplyStarted",
+    "SessionEnded",
+    "SessionStarted",
+    "Signal",
+    "ToolCall",
+    "ToolEnded",
+    "ToolStarted",
+    "Usage",
+    "UserIdle",
+    "UserTurnStarted",
+    "frame",
+    "replace",
+]
 
 
 # The user, as media ----------------------------------------------------------------------------------
@@ -378,225 +431,3 @@ class ServerMessage(Frame):
     data: Any
     answers: str = ""
     failed: bool = False
-
-
-# Signals ---------------------------------------------------------------------------------------------
-
-
-@frame
-class SessionStarted(Signal):
-    """All parts are ready."""
-
-
-@frame
-class SessionEnded(Signal):
-    """The session is over; nothing comes after this."""
-
-    reason: str
-
-
-@frame
-class UserTurnStarted(Signal):
-    """The user has taken the floor; `at` is when the speech began."""
-
-    at: float
-
-
-@frame
-class AudioAwaited(Signal):
-    """Turn taking needs to know whether there was speech up to `until`.
-
-    The VAD answers with AudioJudged, once it has judged the audio or the line has fallen silent.
-    """
-
-    until: float
-
-
-@frame
-class UserIdle(Signal):
-    """Nobody has spoken for this many seconds.
-
-    `action` is what happens: "prompt", "away" or "end".
-    """
-
-    seconds: float
-    action: str
-
-
-@frame
-class ReplyStarted(Signal):
-    """Work for a reply begins; everything made for it carries this number.
-
-    A `speculative` reply answers an EagerTurn: nothing of it is heard before it is committed.
-    """
-
-    reply: int
-    speculative: bool = False
-
-
-@frame
-class ReplyCommitted(Signal):
-    """The speculative reply became the answer; it was begun `saved` seconds early."""
-
-    reply: int
-    saved: float = 0.0
-
-
-@frame
-class AnswerPaced(Signal):
-    """An asynchronous response timing has decided how long the answer waits.
-
-    The answer of `part` is heard `seconds` after the user's last sound at the earliest.
-    """
-
-    part: str
-    seconds: float
-    reason: str = ""
-
-
-@frame
-class Generated(Signal):
-    """The model has finished one generation.
-
-    With `calls`, the reply goes on once those tools have run.
-    """
-
-    reply: int
-    calls: tuple[ToolCall, ...] = ()
-    failed: bool = False
-
-
-@frame
-class ToolStarted(Signal):
-    """A tool starts to run."""
-
-    reply: int
-    call: ToolCall
-
-
-@frame
-class ToolEnded(Signal):
-    """A tool has returned or failed; `result` is what the model reads."""
-
-    reply: int
-    call: ToolCall
-    result: str
-    failed: bool = False
-
-
-@frame
-class PlayoutStarted(Signal):
-    """The first sample of a reply is being played."""
-
-    reply: int
-
-
-@frame
-class PlayoutReached(Signal):
-    """The far end has played up to sample `at` of the output timeline.
-
-    It has returned the mark that was sent there.
-    """
-
-    at: int
-
-
-@frame
-class PlayoutPaused(Signal):
-    """The reply's voice is paused: transports discard what they have buffered of it."""
-
-    reply: int
-
-
-@frame
-class PlayoutResumed(Signal):
-    """The reply's voice goes on where it was paused."""
-
-    reply: int
-
-
-@frame
-class FalseInterruption(Signal):
-    """The user made a sound while the agent spoke, but was not taking the floor.
-
-    `kind` is "backchannel", "noise" or "echo".
-    """
-
-    reply: int
-    kind: str
-    text: str = ""
-
-
-@frame
-class Interrupted(Signal):
-    """The reply was cut off; `heard` is how many characters of its text were heard."""
-
-    reply: int
-    heard: int
-    reason: str
-
-
-@frame
-class ReplyEnded(Signal):
-    """A reply is over; `heard` is the part of its `text` that was heard.
-
-    If `speculative`, it was never committed.
-    """
-
-    reply: int
-    text: str
-    heard: str
-    interrupted: bool
-    reason: str = ""
-    speculative: bool = False
-
-
-@frame
-class Failed(Signal):
-    """A part failed; the session goes on.
-
-    `error` is the name of the exception's class, `message` its text. `recovered`: nothing is lost, because
-    the work is done again: by the next alternative in a `Switch` or, if `retried`, by the part itself.
-    `resume_at`: the offset in the reply's text from which another voice can go on.
-    """
-
-    part: str
-    error: str
-    message: str
-    reply: int | None = None
-    retryable: bool = False
-    recovered: bool = False
-    retried: bool = False
-    resume_at: int | None = None
-
-
-@frame
-class CallAnswered(Signal):
-    """Who or what answered the call that the agent made, and how that is known.
-
-    A "menu" may be followed by another CallAnswered, once a key press has led to somebody.
-    """
-
-    who: Literal["person", "assistant", "voicemail", "menu"]
-    reason: str
-    at: float
-
-
-@frame
-class Usage(Signal):
-    """What a service consumed, in `unit`: tokens, characters or seconds."""
-
-    part: str
-    unit: str
-    amount: float
-    reply: int | None = None
-
-
-@frame
-class Measured(Signal):
-    """The seconds that a step towards a reply took; `what` names the step."""
-
-    part: str
-    what: str
-    seconds: float
-    reply: int | None = None

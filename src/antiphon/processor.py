@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from .client import Client
 from .clock import Clock, Timer
+from .delivery import Signals
 from .errors import ConfigurationError, UsageError
 from .flow import Frame, Signal
 from .frames import AgentAudio, Failed
@@ -28,7 +29,6 @@ from .observers import Observers
 from .ports import BranchPort, PartPort, PlayoutPort
 from .replies import Replies
 from .reply import Reply
-from .signals import Signals
 from .work import Works
 
 __all__ = ["Hop", "Processor", "Route", "SessionPort", "on"]

@@ -2,12 +2,12 @@
 
 from collections import deque
 
+from .delivery import Signals
 from .frames import Interrupted, ReplyCommitted, ReplyEnded, ReplyStarted, Text
 from .inputs import Inputs
 from .observers import Observers
 from .ports import PartPort, PlayoutPort
 from .reply import Reply
-from .signals import Signals
 from .work import Works
 
 __all__ = ["Replies"]

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from .client import Client
 from .clock import Clock, LoopClock, Timer
+from .delivery import Signals
 from .encodable import encodable, encodable_data
 from .errors import UsageError, YouErred
 from .flow import Frame, Signal
@@ -23,7 +24,6 @@ from .ports import BranchPort, PartPort, PlayoutPort
 from .processor import Processor
 from .replies import Replies
 from .reply import Reply
-from .signals import Signals
 from .work import Works
 
 __all__ = ["Observer", "Session"]

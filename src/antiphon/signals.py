@@ -1,86 +1,254 @@
-"""Delivery of signals to subscribed parts, and to functions of a program."""
+"""Every signal, on one page: facts that parts on both sides of their origin need.
 
-import logging
-from collections.abc import Callable
-from typing import Any
+A signal is delivered to every part that subscribed to its type, in one order (`delivery.py`). Import signals
+from `antiphon.frames`, which has them all.
+"""
 
-from .flow import Signal
-from .frames import Failed, replace
-from .inputs import Inputs
-from .observers import Observers, failure
-from .ports import BranchPort, PartPort
+from typing import Literal
 
-__all__ = ["Signals"]
+from .context import ToolCall
+from .flow import Signal, frame
 
-logger = logging.getLogger("antiphon.session")
+__all__ = [
+    "AnswerPaced",
+    "AudioAwaited",
+    "CallAnswered",
+    "Failed",
+    "FalseInterruption",
+    "Generated",
+    "Interrupted",
+    "Measured",
+    "PlayoutPaused",
+    "PlayoutReached",
+    "PlayoutResumed",
+    "PlayoutStarted",
+    "ReplyCommitted",
+    "ReplyEnded",
+    "ReplyStarted",
+    "SessionEnded",
+    "SessionStarted",
+    "ToolEnded",
+    "ToolStarted",
+    "Usage",
+    "UserIdle",
+    "UserTurnStarted",
+]
 
 
-class Signals:
-    """The signals of a session, and who subscribes to them."""
+@frame
+class SessionStarted(Signal):
+    """All parts are ready."""
 
-    def __init__(self, inputs: Inputs, observers: Observers) -> None:
-        self._inputs = inputs
-        self._observers = observers
-        self._subscribers: dict[type, list[tuple[Callable[[Any], object], tuple[BranchPort, ...]]]] = {}
-        self._listeners: dict[type, list[Callable[[Any], object]]] = {}
 
-    def subscribe(
-        self, kind: type, handler: Callable[[Any], object], branches: tuple[BranchPort, ...]
-    ) -> None:
-        """Add a part's handler before all others.
+@frame
+class SessionEnded(Signal):
+    """The session is over; nothing comes after this."""
 
-        Parts are linked last first, and their handlers are called first to last.
-        """
-        self._subscribers.setdefault(kind, []).insert(0, (handler, branches))
+    reason: str
 
-    def listen(self, kind: type, listen: Callable[[Any], object]) -> None:
-        """Call a function with each signal of this type, after the parts."""
-        self._listeners.setdefault(kind, []).append(listen)
 
-    def close(self) -> None:
-        """Forget all subscribers: the session is over."""
-        self._subscribers.clear()
-        self._listeners.clear()
+@frame
+class UserTurnStarted(Signal):
+    """The user has taken the floor; `at` is when the speech began."""
 
-    def tell(self, signal: Signal, source: str = "session") -> None:
-        """Deliver a signal to all subscribers, after what is being handled now."""
-        self._observers.show(self._inputs.now, source, signal)
-        self._inputs.defer(self.deliver, signal)
+    at: float
 
-    def deliver(self, signal: Signal, within: BranchPort | None = None) -> None:
-        """Call the subscribers now, or only those in the branch `within`.
 
-        Those in branches that are off are skipped.
-        """
-        for handler, branches in self._subscribers.get(type(signal), ()):
-            if all(branch.on for branch in branches) and (within is None or within in branches):
-                handler(signal)
-        if within is not None:
-            return
-        for listen in self._listeners.get(type(signal), ()):
-            try:
-                listen(signal)
-            except Exception:
-                logger.exception("a listener of %s failed", type(signal).__name__)
+@frame
+class AudioAwaited(Signal):
+    """Turn taking needs to know whether there was speech up to `until`.
 
-    def failed(self, part: PartPort, error: BaseException, reply: int | None = None) -> None:
-        """Report an exception as a failure of a part."""
-        self.report(part, failure(part.name, error, reply))
+    The VAD answers with AudioJudged, once it has judged the audio or the line has fallen silent.
+    """
 
-    def report(self, part: PartPort, failed: Failed) -> None:
-        """Deliver a failure of a part, after what is being handled now."""
-        self._inputs.defer(self.recover, part, failed, not self._inputs.busy)
+    until: float
 
-    def recover(self, part: PartPort, failed: Failed, is_input: bool) -> None:
-        """Deliver a failure now, then let a `Switch` around the part fail over.
 
-        The delivered signal says whether the `Switch` recovers everything.
-        """
-        branch = None
-        if not failed.recovered:
-            branch = next((branch for branch in reversed(part.branches) if branch.has_spare()), None)
-        recovered = failed.recovered or (branch is not None and branch.spare_recovers(failed))
-        self._observers.entering = is_input
-        self.tell(replace(failed, recovered=recovered), part.name)
-        if branch is not None:
-            branch.fail_over(failed)
+@frame
+class UserIdle(Signal):
+    """Nobody has spoken for this many seconds.
+
+    `action` is what happens: "prompt", "away" or "end".
+    """
+
+    seconds: float
+    action: str
+
+
+@frame
+class ReplyStarted(Signal):
+    """Work for a reply begins; everything made for it carries this number.
+
+    A `speculative` reply answers an EagerTurn: nothing of it is heard before it is committed.
+    """
+
+    reply: int
+    speculative: bool = False
+
+
+@frame
+class ReplyCommitted(Signal):
+    """The speculative reply became the answer; it was begun `saved` seconds early."""
+
+    reply: int
+    saved: float = 0.0
+
+
+@frame
+class AnswerPaced(Signal):
+    """An asynchronous response timing has decided how long the answer waits.
+
+    The answer of `part` is heard `seconds` after the user's last sound at the earliest.
+    """
+
+    part: str
+    seconds: float
+    reason: str = ""
+
+
+@frame
+class Generated(Signal):
+    """The model has finished one generation.
+
+    With `calls`, the reply goes on once those tools have run.
+    """
+
+    reply: int
+    calls: tuple[ToolCall, ...] = ()
+    failed: bool = False
+
+
+@frame
+class ToolStarted(Signal):
+    """A tool starts to run."""
+
+    reply: int
+    call: ToolCall
+
+
+@frame
+class ToolEnded(Signal):
+    """A tool has returned or failed; `result` is what the model reads."""
+
+    reply: int
+    call: ToolCall
+    result: str
+    failed: bool = False
+
+
+@frame
+class PlayoutStarted(Signal):
+    """The first sample of a reply is being played."""
+
+    reply: int
+
+
+@frame
+class PlayoutReached(Signal):
+    """The far end has played up to sample `at` of the output timeline.
+
+    It has returned the mark that was sent there.
+    """
+
+    at: int
+
+
+@frame
+class PlayoutPaused(Signal):
+    """The reply's voice is paused: transports discard what they have buffered of it."""
+
+    reply: int
+
+
+@frame
+class PlayoutResumed(Signal):
+    """The reply's voice goes on where it was paused."""
+
+    reply: int
+
+
+@frame
+class FalseInterruption(Signal):
+    """The user made a sound while the agent spoke, but was not taking the floor.
+
+    `kind` is "backchannel", "noise" or "echo".
+    """
+
+    reply: int
+    kind: str
+    text: str = ""
+
+
+@frame
+class Interrupted(Signal):
+    """The reply was cut off; `heard` is how many characters of its text were heard."""
+
+    reply: int
+    heard: int
+    reason: str
+
+
+@frame
+class ReplyEnded(Signal):
+    """A reply is over; `heard` is the part of its `text` that was heard.
+
+    If `speculative`, it was never committed.
+    """
+
+    reply: int
+    text: str
+    heard: str
+    interrupted: bool
+    reason: str = ""
+    speculative: bool = False
+
+
+@frame
+class Failed(Signal):
+    """A part failed; the session goes on.
+
+    `error` is the name of the exception's class, `message` its text. `recovered`: nothing is lost, because
+    the work is done again: by the next alternative in a `Switch` or, if `retried`, by the part itself.
+    `resume_at`: the offset in the reply's text from which another voice can go on.
+    """
+
+    part: str
+    error: str
+    message: str
+    reply: int | None = None
+    retryable: bool = False
+    recovered: bool = False
+    retried: bool = False
+    resume_at: int | None = None
+
+
+@frame
+class CallAnswered(Signal):
+    """Who or what answered the call that the agent made, and how that is known.
+
+    A "menu" may be followed by another CallAnswered, once a key press has led to somebody.
+    """
+
+    who: Literal["person", "assistant", "voicemail", "menu"]
+    reason: str
+    at: float
+
+
+@frame
+class Usage(Signal):
+    """What a service consumed, in `unit`: tokens, characters or seconds."""
+
+    part: str
+    unit: str
+    amount: float
+    reply: int | None = None
+
+
+@frame
+class Measured(Signal):
+    """The seconds that a step towards a reply took; `what` names the step."""
+
+    part: str
+    what: str
+    seconds: float
+    reply: int | None = None

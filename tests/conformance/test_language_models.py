@@ -34,7 +34,7 @@ PLAIN = Context("Be brief.", (UserSaid("Hello?"),))
 
 
 def client(kind: Any, server: HttpVendorServer) -> Any:
-    more = {"secret": "a secret", "region": "eu-west-1"} if kind is bedrock.LLM else {}
+    more: dict[str, Any] = {"secret": "a secret", "region": "eu-west-1"} if kind is bedrock.LLM else {}
     return kind(key=KEY, base_url=server.url, **more)
 
 

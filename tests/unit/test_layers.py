@@ -16,8 +16,8 @@ import antiphon
 PACKAGE = Path(antiphon.__file__).parent
 
 LAYERS = [
-    "version encodable flow context frames client clock errors audio",
-    "reply ports observers inputs signals media_queue work replies",
+    "version encodable flow context signals frames client clock errors audio",
+    "reply ports observers inputs delivery media_queue work replies",
     "processor stage",
     "pipeline lifecycle session journal",
     "playout turns conversation screening",
