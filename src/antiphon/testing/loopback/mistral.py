@@ -1,8 +1,7 @@
 """Mistral: https://docs.mistral.ai/studio/audio/text-to-speech/overview"""
 
+from array import array
 from base64 import b64encode
-
-import numpy as np
 
 from .http import HttpAnswer, HttpVendorServer, VendorRequest
 from .server import KEY, spoken
@@ -27,8 +26,8 @@ class MistralVoxtral(HttpVendorServer):
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
         """Send floats, cut inside of samples."""
         await answer.begin("text/event-stream")
-        pcm = np.frombuffer(b"".join(spoken(request.json["input"], 24000)), "<i2")
-        data = (pcm.astype("<f4") / 32768).tobytes()
+        samples = array("h", b"".join(spoken(request.json["input"], 24000)))
+        data = array("f", [sample / 32768 for sample in samples]).tobytes()
         for at in range(0, len(data), 9601):
             audio = b64encode(data[at : at + 9601]).decode()
             told = {"type": "speech.audio.delta", "audio_data": audio}
