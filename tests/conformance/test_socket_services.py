@@ -22,6 +22,7 @@ from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
 from antiphon.testing.loopback.aws import AwsTranscribe
 from antiphon.testing.loopback.azure import AzureRecognition
+from antiphon.testing.loopback.azure_synthesis import AzureSynthesis
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
@@ -30,6 +31,7 @@ from antiphon.testing.loopback.gladia import GladiaLive
 from antiphon.testing.loopback.gradium import GradiumVoices
 from antiphon.testing.loopback.hume import HumeOctave
 from antiphon.testing.loopback.inworld import InworldVoices
+from antiphon.testing.loopback.kyutai import MoshiServer
 from antiphon.testing.loopback.lmnt import LmntSessions
 from antiphon.testing.loopback.minimax import MiniMaxVoices
 from antiphon.testing.loopback.murf import MurfVoices
@@ -49,6 +51,7 @@ from antiphon.vendors import (
     gradium,
     hume,
     inworld,
+    kyutai,
     lmnt,
     minimax,
     murf,
@@ -63,6 +66,7 @@ from antiphon.vendors import (
 )
 from antiphon.vendors.aws import stt as transcribe
 from antiphon.vendors.azure import stt as azure
+from antiphon.vendors.azure import tts as azure_voices
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import stt as listen
@@ -102,6 +106,8 @@ VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (smallest.TTS, SmallestWaves),
     (murf.TTS, MurfVoices),
     (sarvam.TTS, SarvamBulbul),
+    (kyutai.TTS, MoshiServer),
+    (azure_voices.TTS, AzureSynthesis),
 ]
 recognisers = pytest.mark.parametrize(
     ("kind", "server"), RECOGNISERS, ids=[server.__name__ for _, server in RECOGNISERS]
