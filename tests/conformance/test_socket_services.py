@@ -25,7 +25,7 @@ from antiphon.testing.loopback.azure import AzureRecognition
 from antiphon.testing.loopback.azure_synthesis import AzureSynthesis
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
-from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.elevenlabs import ElevenLabsDialogue, ElevenLabsScribe, ElevenLabsVoices
 from antiphon.testing.loopback.fish import FishVoices
 from antiphon.testing.loopback.gladia import GladiaLive
 from antiphon.testing.loopback.gradium import GradiumVoices
@@ -88,11 +88,18 @@ RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (azure.STT, AzureRecognition),
     (partial(transcribe.STT, secret="secret", region="eu-central-1"), AwsTranscribe),
 ]
-VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
+
+
+def eleven_v3(key: str, base_url: str) -> SocketTTS:
+    return voice.TTS("eleven_v3_conversational", key=key, base_url=base_url)
+
+
+VOICES: list[tuple[Callable[..., SocketTTS], type[VendorServer]]] = [
     (aura.Aura, DeepgramSpeak),
     (aura.FluxVoice, DeepgramFluxSpeak),
     (sonic.TTS, CartesiaSonic),
     (voice.TTS, ElevenLabsVoices),
+    (eleven_v3, ElevenLabsDialogue),
     (rime.TTS, RimeVoices),
     (inworld.TTS, InworldVoices),
     (lmnt.TTS, LmntSessions),
@@ -153,7 +160,7 @@ def test_a_recogniser_does_what_all_must(kind: Callable[..., SocketSTT], server:
 
 
 @voices
-def test_a_voice_does_what_all_must(kind: type[SocketTTS], server: type[VendorServer]) -> None:
+def test_a_voice_does_what_all_must(kind: Callable[..., SocketTTS], server: type[VendorServer]) -> None:
     async def run() -> None:
         async with server() as vendor:
             await check_tts(lambda: client(kind, vendor))
@@ -189,7 +196,7 @@ def test_a_recogniser_names_what_went_wrong(
 @pytest.mark.parametrize("fault", REFUSALS)
 @voices
 def test_a_voice_names_what_went_wrong(
-    kind: type[SocketTTS], server: type[VendorServer], fault: Fault
+    kind: Callable[..., SocketTTS], server: type[VendorServer], fault: Fault
 ) -> None:
     async def run() -> None:
         async with server(fault) as vendor:
@@ -215,7 +222,7 @@ def test_unknown_messages_are_passed_over(kind: Callable[..., SocketSTT], server
 
 @voices
 def test_a_voice_that_dies_before_its_first_audio_is_asked_again(
-    kind: type[SocketTTS], server: type[VendorServer]
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
 ) -> None:
     async def run() -> None:
         async with server(Fault.CUT, faulty=1) as vendor:
@@ -229,7 +236,9 @@ def test_a_voice_that_dies_before_its_first_audio_is_asked_again(
 
 
 @voices
-def test_a_voice_that_goes_silent_is_noticed(kind: type[SocketTTS], server: type[VendorServer]) -> None:
+def test_a_voice_that_goes_silent_is_noticed(
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
+) -> None:
     async def run() -> None:
         async with server(Fault.SILENT) as vendor:
             service = client(kind, vendor)
