@@ -15,6 +15,7 @@ __all__ = ["SpeakingPace", "SpokenPieces"]
 CHARACTERS_PER_SECOND = 14.0
 AHEAD = 40  # characters in which a word is searched after the last one
 PAUSE = 4  # characters that the pause after a piece lasts
+LONGEST = 3600.0  # seconds of a reply
 
 
 class SpeakingPace:
@@ -157,8 +158,12 @@ class SpokenPieces:
         for index, begin in ((piece, cursor), (piece + 1, 0)):
             if index < len(self._pieces) and (place := _found(text, self._pieces[index], begin)) is not None:
                 self._searched = (index, place)
-                self._words.append(_TimedWord(index, place, int(start * self._rate), int(end * self._rate)))
+                self._words.append(_TimedWord(index, place, self._sample(start), self._sample(end)))
                 return
+
+    def _sample(self, seconds: float) -> int:
+        """Return the sample at a time that the vendor states, which may be nonsense."""
+        return int(min(max(0.0, seconds), LONGEST) * self._rate)
 
 
 def _found(word: str, text: str, begin: int) -> int | None:

@@ -1,4 +1,4 @@
-"""xAI: https://docs.x.ai/docs"""
+"""xAI: https://docs.x.ai/developers/model-capabilities/audio/text-to-speech"""
 
 from base64 import b64encode
 from collections.abc import Mapping
