@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -194,11 +194,13 @@ def replaced(value: Any) -> Iterator[Any]:
     yield from (None, "x", "é", -1, 1e300, True, [], {}, [[None]], {"x": [1]})
     match value:
         case dict():
-            for key, item in value.items():
-                yield from ({**value, key: odd} for odd in replaced(item))
+            named = cast(dict[Any, Any], value)
+            for key, item in named.items():
+                yield from ({**named, key: odd} for odd in replaced(item))
         case list():
-            for place, item in enumerate(value[:2]):
-                yield from ([*value[:place], odd, *value[place + 1 :]] for odd in replaced(item))
+            several = cast(list[Any], value)
+            for place, item in enumerate(several[:2]):
+                yield from ([*several[:place], odd, *several[place + 1 :]] for odd in replaced(item))
         case _:
             pass
 
@@ -319,9 +321,11 @@ def test_a_codec_believes_nothing(kind: Callable[..., SocketTTS], server: type[V
             service = client(kind, vendor)
             codec = service.codec()
 
+            real = codec.read
+
             def read(message: str | bytes) -> Any:
                 told.append(message)
-                return type(codec).read(codec, message)
+                return real(message)
 
             codec.read = read
             service.codec = lambda: codec
@@ -333,5 +337,45 @@ def test_a_codec_believes_nothing(kind: Callable[..., SocketTTS], server: type[V
             for odd in oddities(message):
                 with suppress(TheyErred):
                     list(fresh.read(odd))
+
+    asyncio.run(run())
+
+
+async def nothing_for(seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize(("kind", "server"), [(sonic.TTS, CartesiaSonic), (rime.TTS, RimeVoices)])
+def test_a_reply_that_waits_for_its_words_is_no_silent_vendor(
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
+) -> None:
+    async def text() -> AsyncIterator[str]:
+        yield "One moment."
+        await nothing_for(0.3)
+        yield "Here it is."
+
+    async def run() -> None:
+        async with server() as vendor:
+            service = client(kind, vendor)
+            service.silent_for = 0.1
+            pieces = {item.piece async for item in service.speak(text()) if isinstance(item, Speech)}
+            assert pieces == {0, 1}
+            await service.close()
+
+    asyncio.run(run())
+
+
+def test_a_connection_is_ready_before_the_next_reply() -> None:
+    async def run() -> None:
+        async with FishVoices() as vendor:
+            service = client(fish.TTS, vendor)
+            for number in (1, 2):
+                await say(service, "Good morning.")
+                while vendor.connections < number + 1:
+                    await asyncio.sleep(0)
+            await service.close()
+            assert vendor.connections == 3
 
     asyncio.run(run())

@@ -58,3 +58,11 @@ def test_times_that_cannot_be_are_bounded() -> None:
     assert [word.seconds for word in spoken.word("One", -5.0, -4.0)] == [0.0]
     assert list(spoken.word("two.", 1e308, 1e308)) == []
     assert [word.seconds for word in spoken.finish()] == [3600.0]
+
+
+def test_a_piece_without_words_is_passed_over() -> None:
+    spoken = pieces(marked=True)
+    assert [spoken.add(text) for text in ("…", "One.", "!", "Two.")] == [False, True, False, True]
+    assert sound(spoken, 10) == [(1, 10)]
+    spoken.end_piece()
+    assert sound(spoken, 10) == [(3, 10)]
