@@ -109,7 +109,7 @@ class SpokenPieces:
         yield from self._reached()
 
     def end_piece(self) -> None:
-        """Note that what comes next speaks the next piece."""
+        """Note that what comes next speaks the next piece, which may not be known yet."""
         if self._restarting:
             self._offset = self._samples / self._rate
             self._end_open(self._offset)
@@ -149,7 +149,7 @@ class SpokenPieces:
         return max(self._samples, self._begins[self._at] + likely)
 
     def _begin(self, piece: int) -> None:
-        if self._at < piece < len(self._pieces):
+        if self._at < piece <= len(self._pieces):
             self._at = piece
             self._begins[piece] = self._samples
 
@@ -160,7 +160,7 @@ class SpokenPieces:
         return Word(self._index(word.piece), word.place, max(0, word.end - begun) / self._rate)
 
     def _index(self, piece: int) -> int:
-        return self._indices[piece] if piece < len(self._indices) else 0
+        return self._indices[min(piece, len(self._indices) - 1)] if self._indices else 0
 
     def _find(self, text: str, start: float, end: float) -> None:
         """Find a word's place behind the last one, or at the beginning of the next piece."""

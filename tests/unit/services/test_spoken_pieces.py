@@ -66,3 +66,11 @@ def test_a_piece_without_words_is_passed_over() -> None:
     assert sound(spoken, 10) == [(1, 10)]
     spoken.end_piece()
     assert sound(spoken, 10) == [(3, 10)]
+
+
+def test_a_mark_may_come_before_the_next_piece_is_known() -> None:
+    spoken = pieces("One.", marked=True)
+    assert sound(spoken, 10) == [(0, 10)]
+    spoken.end_piece()
+    spoken.add("Two.")
+    assert sound(spoken, 10) == [(1, 10)]
