@@ -25,11 +25,17 @@ from antiphon.testing.loopback.azure import AzureRecognition
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.fireworks import FireworksSegments
 from antiphon.testing.loopback.gladia import GladiaLive
-from antiphon.testing.loopback.realtime_transcription import OpenAITranscription
+from antiphon.testing.loopback.gradium import GradiumSteps
+from antiphon.testing.loopback.inworld import InworldTranscription
+from antiphon.testing.loopback.mistral import MistralVoxtral
+from antiphon.testing.loopback.realtime_transcription import OpenAITranscription, TogetherTranscription
+from antiphon.testing.loopback.sarvam import SarvamSaaras
 from antiphon.testing.loopback.soniox import SonioxTokens
 from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
-from antiphon.vendors import assemblyai, gladia, soniox, speechmatics
+from antiphon.testing.loopback.xai import XaiTranscripts
+from antiphon.vendors import assemblyai, fireworks, gladia, soniox, speechmatics, together
 from antiphon.vendors.aws import stt as transcribe
 from antiphon.vendors.azure import stt as azure
 from antiphon.vendors.cartesia import stt as ink
@@ -38,7 +44,12 @@ from antiphon.vendors.deepgram import stt as listen
 from antiphon.vendors.deepgram import tts as aura
 from antiphon.vendors.elevenlabs import stt as scribe
 from antiphon.vendors.elevenlabs import tts as voice
+from antiphon.vendors.gradium import stt as gradium
+from antiphon.vendors.inworld import stt as inworld
+from antiphon.vendors.mistral import stt as voxtral
 from antiphon.vendors.openai import stt as transcription
+from antiphon.vendors.sarvam import stt as saaras
+from antiphon.vendors.xai import stt as xai
 
 RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (listen.Nova, DeepgramListen),
@@ -52,6 +63,13 @@ RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (transcription.STT, OpenAITranscription),
     (azure.STT, AzureRecognition),
     (partial(transcribe.STT, secret="secret", region="eu-central-1"), AwsTranscribe),
+    (voxtral.STT, MistralVoxtral),
+    (xai.STT, XaiTranscripts),
+    (gradium.STT, GradiumSteps),
+    (saaras.STT, SarvamSaaras),
+    (inworld.STT, InworldTranscription),
+    (together.STT, TogetherTranscription),
+    (fireworks.STT, FireworksSegments),
 ]
 VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (aura.TTS, DeepgramSpeak),
