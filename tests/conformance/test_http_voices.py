@@ -16,17 +16,48 @@ from antiphon.services.http_tts import HttpTTS
 from antiphon.services.ports import Speech, Word
 from antiphon.testing import check_tts
 from antiphon.testing.loopback import KEY, Fault
+from antiphon.testing.loopback.aws_polly import AwsPolly
+from antiphon.testing.loopback.google import GoogleCloudVoices, GoogleGeminiVoices
 from antiphon.testing.loopback.http import HttpVendorServer
+from antiphon.testing.loopback.local_voices import PiperServer, PocketTTSServer
+from antiphon.testing.loopback.mistral import MistralVoxtral
 from antiphon.testing.loopback.openai import OpenAISpeechServer
-from antiphon.vendors.openai.tts import TTS
+from antiphon.testing.loopback.speechify import SpeechifyVoices
+from antiphon.vendors import piper, pocket_tts, speechify
+from antiphon.vendors.aws import tts as aws
+from antiphon.vendors.google import tts as google
+from antiphon.vendors.mistral import tts as voxtral
+from antiphon.vendors.openai import tts as openai
 
 
-def openai(url: str) -> HttpTTS:
-    return TTS(key=KEY, base_url=url)
+def polly(key: str, base_url: str) -> HttpTTS:
+    return aws.TTS(region="eu-central-1", key=key, secret="a secret", base_url=base_url)
 
 
-VOICES: list[tuple[Callable[[str], HttpTTS], type[HttpVendorServer]]] = [(openai, OpenAISpeechServer)]
-voices = pytest.mark.parametrize(("make", "server"), VOICES, ids=lambda made: made.__name__)
+def pocket(key: str, base_url: str) -> HttpTTS:
+    return pocket_tts.TTS(base_url=base_url)
+
+
+def piper_server(key: str, base_url: str) -> HttpTTS:
+    return piper.TTS(base_url=base_url)
+
+
+VOICES: list[tuple[Callable[..., HttpTTS], type[HttpVendorServer]]] = [
+    (openai.TTS, OpenAISpeechServer),
+    (speechify.TTS, SpeechifyVoices),
+    (voxtral.TTS, MistralVoxtral),
+    (google.GeminiVoice, GoogleGeminiVoices),
+    (google.CloudVoice, GoogleCloudVoices),
+    (polly, AwsPolly),
+    (pocket, PocketTTSServer),
+    (piper_server, PiperServer),
+]
+voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=[server.__name__ for _, server in VOICES])
+
+
+def client(kind: Callable[..., HttpTTS], server: HttpVendorServer) -> HttpTTS:
+    return kind(key=KEY, base_url=server.url)
+
 
 REFUSALS = {
     Fault.REFUSED: AuthenticationError,
@@ -46,10 +77,10 @@ async def say(service: HttpTTS, *pieces: str) -> list[Speech | Word]:
 
 
 @voices
-def test_a_voice_does_what_all_must(make: Callable[[str], HttpTTS], server: type[HttpVendorServer]) -> None:
+def test_a_voice_does_what_all_must(kind: Callable[..., HttpTTS], server: type[HttpVendorServer]) -> None:
     async def run() -> None:
         async with server() as vendor:
-            await check_tts(lambda: make(vendor.url))
+            await check_tts(lambda: client(kind, vendor))
 
     asyncio.run(run())
 
@@ -57,11 +88,11 @@ def test_a_voice_does_what_all_must(make: Callable[[str], HttpTTS], server: type
 @pytest.mark.parametrize("fault", REFUSALS)
 @voices
 def test_a_voice_names_what_went_wrong(
-    make: Callable[[str], HttpTTS], server: type[HttpVendorServer], fault: Fault
+    kind: Callable[..., HttpTTS], server: type[HttpVendorServer], fault: Fault
 ) -> None:
     async def run() -> None:
         async with server(fault) as vendor:
-            service = make(vendor.url)
+            service = client(kind, vendor)
             service.silent_for = 0.2
             with pytest.raises(REFUSALS[fault]):
                 await say(service, "Good morning.", "Who is this?")
@@ -72,11 +103,11 @@ def test_a_voice_names_what_went_wrong(
 
 @voices
 def test_a_reply_that_is_left_stops_the_vendor(
-    make: Callable[[str], HttpTTS], server: type[HttpVendorServer]
+    kind: Callable[..., HttpTTS], server: type[HttpVendorServer]
 ) -> None:
     async def run() -> None:
         async with server(Fault.SILENT) as vendor:
-            service = make(vendor.url)
+            service = client(kind, vendor)
             saying = asyncio.create_task(say(service, "Good morning."))
             while not vendor.requests:
                 await asyncio.sleep(0)

@@ -23,19 +23,44 @@ from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
 from antiphon.testing.loopback.aws import AwsTranscribe
 from antiphon.testing.loopback.azure import AzureRecognition
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
-from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramListen, DeepgramSpeak
+from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
 from antiphon.testing.loopback.fireworks import FireworksSegments
+from antiphon.testing.loopback.fish import FishVoices
 from antiphon.testing.loopback.gladia import GladiaLive
-from antiphon.testing.loopback.gradium import GradiumSteps
-from antiphon.testing.loopback.inworld import InworldTranscription
-from antiphon.testing.loopback.mistral import MistralVoxtral
+from antiphon.testing.loopback.gradium import GradiumSteps, GradiumVoices
+from antiphon.testing.loopback.hume import HumeOctave
+from antiphon.testing.loopback.inworld import InworldTranscription, InworldVoices
+from antiphon.testing.loopback.lmnt import LmntSessions
+from antiphon.testing.loopback.minimax import MiniMaxVoices
+from antiphon.testing.loopback.mistral import MistralRealtime
+from antiphon.testing.loopback.murf import MurfVoices
+from antiphon.testing.loopback.neuphonic import NeuphonicVoices
 from antiphon.testing.loopback.realtime_transcription import OpenAITranscription, TogetherTranscription
-from antiphon.testing.loopback.sarvam import SarvamSaaras
+from antiphon.testing.loopback.resemble import ResembleVoices
+from antiphon.testing.loopback.rime import RimeVoices
+from antiphon.testing.loopback.sarvam import SarvamBulbul, SarvamSaaras
+from antiphon.testing.loopback.smallest import SmallestWaves
 from antiphon.testing.loopback.soniox import SonioxTokens
 from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
-from antiphon.testing.loopback.xai import XaiTranscripts
-from antiphon.vendors import assemblyai, fireworks, gladia, soniox, speechmatics, together
+from antiphon.testing.loopback.xai import XaiTranscripts, XaiVoices
+from antiphon.vendors import (
+    assemblyai,
+    fireworks,
+    fish,
+    gladia,
+    hume,
+    lmnt,
+    minimax,
+    murf,
+    neuphonic,
+    resemble,
+    rime,
+    smallest,
+    soniox,
+    speechmatics,
+    together,
+)
 from antiphon.vendors.aws import stt as transcribe
 from antiphon.vendors.azure import stt as azure
 from antiphon.vendors.cartesia import stt as ink
@@ -45,11 +70,15 @@ from antiphon.vendors.deepgram import tts as aura
 from antiphon.vendors.elevenlabs import stt as scribe
 from antiphon.vendors.elevenlabs import tts as voice
 from antiphon.vendors.gradium import stt as gradium
+from antiphon.vendors.gradium import tts as gradium_voices
 from antiphon.vendors.inworld import stt as inworld
+from antiphon.vendors.inworld import tts as inworld_voices
 from antiphon.vendors.mistral import stt as voxtral
 from antiphon.vendors.openai import stt as transcription
 from antiphon.vendors.sarvam import stt as saaras
+from antiphon.vendors.sarvam import tts as sarvam_voices
 from antiphon.vendors.xai import stt as xai
+from antiphon.vendors.xai import tts as xai_voices
 
 RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (listen.Nova, DeepgramListen),
@@ -63,7 +92,7 @@ RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (transcription.STT, OpenAITranscription),
     (azure.STT, AzureRecognition),
     (partial(transcribe.STT, secret="secret", region="eu-central-1"), AwsTranscribe),
-    (voxtral.STT, MistralVoxtral),
+    (voxtral.STT, MistralRealtime),
     (xai.STT, XaiTranscripts),
     (gradium.STT, GradiumSteps),
     (saaras.STT, SarvamSaaras),
@@ -72,14 +101,28 @@ RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (fireworks.STT, FireworksSegments),
 ]
 VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
-    (aura.TTS, DeepgramSpeak),
+    (aura.Aura, DeepgramSpeak),
+    (aura.FluxVoice, DeepgramFluxSpeak),
     (sonic.TTS, CartesiaSonic),
     (voice.TTS, ElevenLabsVoices),
+    (rime.TTS, RimeVoices),
+    (inworld_voices.TTS, InworldVoices),
+    (lmnt.TTS, LmntSessions),
+    (minimax.TTS, MiniMaxVoices),
+    (fish.TTS, FishVoices),
+    (xai_voices.TTS, XaiVoices),
+    (hume.TTS, HumeOctave),
+    (gradium_voices.TTS, GradiumVoices),
+    (neuphonic.TTS, NeuphonicVoices),
+    (resemble.TTS, ResembleVoices),
+    (smallest.TTS, SmallestWaves),
+    (murf.TTS, MurfVoices),
+    (sarvam_voices.TTS, SarvamBulbul),
 ]
 recognisers = pytest.mark.parametrize(
     ("kind", "server"), RECOGNISERS, ids=[server.__name__ for _, server in RECOGNISERS]
 )
-voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=lambda kind: kind.__name__)
+voices = pytest.mark.parametrize(("kind", "server"), VOICES, ids=[server.__name__ for _, server in VOICES])
 
 
 def client(kind: Callable[..., Any], server: VendorServer) -> Any:

@@ -35,12 +35,12 @@ from ..errors import (
     UsageError,
 )
 from .event_stream import EventReader, ServerEvent
-from .vendor_values import reason_in, seconds_in
+from .vendor_values import reason_in, seconds_in, string
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["HttpClient", "body", "events", "pieces", "refusal", "tls_context"]
+__all__ = ["HttpClient", "body", "events", "pieces", "refusal", "stated_error", "tls_context"]
 
 CONNECT_WITHIN = 5.0  # seconds
 KEPT = 300.0  # seconds that a connection without a request stays open
@@ -179,6 +179,14 @@ def refusal(
     if status == 408:
         return ServiceTimeoutError(said)
     return UnavailableError(said) if status >= 500 else BadResponseError(said)
+
+
+def stated_error(vendor: str, status: object, reason: object, key_name: str = "the key") -> TheyErred:
+    """Return the error that a message states, perhaps with a status as in HTTP."""
+    said = string(reason)[:300] or "no reason"
+    if isinstance(status, int) and 400 <= status < 600:
+        return refusal(vendor, status, said, key_name=key_name)
+    return BadResponseError(f"{vendor}: {said}")
 
 
 # Reading a response ----------------------------------------------------------------------------------

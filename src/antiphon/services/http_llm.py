@@ -32,10 +32,10 @@ CLOSED_WITHIN = (
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A POST of a JSON body. A header whose value is None is left out."""
+    """A POST of a JSON body, or of bytes, whose type a header then states."""
 
     url: str
-    body: dict[str, Any]
+    body: dict[str, Any] | bytes
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 

@@ -8,19 +8,20 @@ that goes silent.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadResponseError, ServiceTimeoutError
-from .http_client import HttpClient, pieces
+from .http_client import HttpClient, events, pieces
 from .http_llm import HttpRequest
 from .keys import VendorKey
 from .pcm_reader import PcmReader
 from .ports import Speech, TextToSpeech, Word
+from .vendor_values import json_object
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["HttpTTS"]
+__all__ = ["HttpTTS", "told_events"]
 
 AHEAD = 2  # pieces that are asked for at once
 WAITING = 32  # items of a piece that wait until the pieces before it are spoken
@@ -84,14 +85,29 @@ class HttpTTS(TextToSpeech):
         return self._fetch(self.request(text))
 
     async def _fetch(self, request: HttpRequest) -> AsyncGenerator[bytes | Word]:
+        sent = request.body
+        content, json = (sent, None) if isinstance(sent, bytes) else (None, sent)
         async with (
             self._http.stream(
-                "POST", request.url, json=request.body, headers=request.headers, within=self.silent_for
+                "POST",
+                request.url,
+                json=json,
+                content=content,
+                headers=request.headers,
+                within=self.silent_for,
             ) as response,
             aclosing(self.audio(response)) as parts,
         ):
             async for part in parts:
                 yield part
+
+
+async def told_events(response: "httpx.Response") -> AsyncGenerator[tuple[str, dict[str, Any]]]:
+    """Yield the names and the objects of the server-sent events of a response."""
+    async with aclosing(events(response)) as told:
+        async for event in told:
+            if event.data.strip() != "[DONE]":
+                yield event.name, json_object(event.data, "an event")
 
 
 class _Reply:

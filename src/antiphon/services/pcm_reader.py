@@ -1,8 +1,12 @@
 """Audio as vendors send it: cut anywhere, perhaps behind a WAV header."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 from ..errors import BadResponseError
 
-__all__ = ["PcmReader"]
+__all__ = ["FloatPcmReader", "PcmReader", "int16_bytes"]
 
 MOST_HEADER = 4096  # bytes; what has no "data" by then is no WAV file
 
@@ -60,3 +64,26 @@ class PcmReader:
                 f"{self.vendor} sent {bits}-bit audio of {channels} channels at {rate} Hz in format "
                 f"{coding}, not 16-bit mono at {self.sample_rate} Hz"
             )
+
+
+class FloatPcmReader:
+    """Bytes of 32-bit float samples in, cut anywhere; whole 16-bit samples out."""
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the samples that these bytes complete."""
+        data = self._held + data
+        whole = len(data) - len(data) % 4
+        self._held = data[whole:]
+        return int16_bytes(np.frombuffer(data[:whole], "<f4"))
+
+
+def int16_bytes(samples: Sequence[float] | np.ndarray) -> bytes:
+    """Return samples from -1 to 1 as 16-bit samples.
+
+    Louder ones are clipped; what is no number is silence.
+    """
+    finite = np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
+    return (np.clip(finite, -1.0, 1.0) * 32767).astype("<i2").tobytes()

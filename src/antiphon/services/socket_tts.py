@@ -19,6 +19,7 @@ from .ports import Speech, TextToSpeech, Word
 from .spoken_pieces import SpeakingPace, SpokenPieces
 from .voice_codec import (
     Finished,
+    HandshakeReply,
     PieceEnded,
     Sound,
     SpeechRefused,
@@ -54,6 +55,7 @@ class SocketTTS(TextToSpeech):
         self.key = key
         self._connections: list[_Connection] = []
         self._warming: asyncio.Task[None] | None = None
+        self._opened = False
         self._pace = SpeakingPace()
 
     async def handshake(self) -> Handshake:
@@ -72,11 +74,12 @@ class SocketTTS(TextToSpeech):
         """Check the key, and begin to connect for the first reply."""
         self.key.check()
         await self.load()
-        if not self._usable() and self._warming is None:
-            self._warming = asyncio.create_task(self._warm(), name=f"antiphon {self.vendor}")
+        self._opened = True
+        self._stay_ready()
 
     async def close(self) -> None:
         """Close the connections; replies that are still spoken fail."""
+        self._opened = False
         if (warming := self._warming) is not None:
             warming.cancel()
             await asyncio.wait([warming])
@@ -105,10 +108,18 @@ class SocketTTS(TextToSpeech):
                     await utterance.release()
         finally:
             await given.close()
+            self._stay_ready()
 
     def pieces(self, codec: VoiceCodec) -> SpokenPieces:
         """Return the pieces of a new utterance."""
-        return SpokenPieces(self.sample_rate, self._pace, marked=codec.marks_pieces)
+        return SpokenPieces(
+            self.sample_rate, self._pace, marked=codec.marks_pieces, restarting=codec.times_restart
+        )
+
+    def _stay_ready(self) -> None:
+        """Begin to connect if no connection is left: the next reply should not wait."""
+        if self._opened and self._warming is None and not self._usable():
+            self._warming = asyncio.create_task(self._warm(), name=f"antiphon {self.vendor}")
 
     def _usable(self) -> "list[_Connection]":
         """Return the connections that are open, in this event loop."""
@@ -202,14 +213,22 @@ class _Utterance:
         self._pieces = service.pieces(connection.codec)
         self._samples = PcmReader(service.sample_rate, service.vendor)
         self._events = asyncio.Queue[VoiceEvent | BaseException | None]()
-        self._begun = False
+        self.begun = False
+        """True once text was sent."""
+        self._unended = 0  # pieces that were sent and whose end was not told
+        self._all_sent = False
+        self._waits_for_text = False
         self._asked_at: float | None = None  # since when the vendor has text to speak and was not heard
 
     def put(self, event: VoiceEvent | BaseException | None) -> None:
         """Add what the vendor says of it, or an error; None means that it has text."""
+        if isinstance(event, PieceEnded):
+            self._unended -= 1
         self.over = self.over or isinstance(event, Finished | SpeechRefused | BaseException)
         if self.cancelled_at is None:
             self._events.put_nowait(event)
+        if isinstance(event, PieceEnded):
+            self._end_with_pieces()
 
     async def speak(self, text: _GivenText, silent_for: float) -> AsyncGenerator[Speech | Word]:
         """Send the text, and yield its speech."""
@@ -234,16 +253,33 @@ class _Utterance:
         try:
             async for piece in text:
                 self._pieces.add(piece)
-                start = () if self._begun else codec.start(self.context)
-                self._begun = True
+                start = () if self.begun else codec.start(self.context)
+                self.begun = True
+                self._waits_for_text = False
+                self._unended += 1
                 self.put(None)
                 await connection.send([*start, *codec.text(self.context, piece)])
-            if self._begun:
+                self._waits_for_text = True
+            self._waits_for_text = False
+            if self.begun:
+                self.put(None)
                 await connection.send(codec.finish(self.context))
+                self._all_sent = True
+                self._end_with_pieces()
             else:
                 self.put(Finished())
         except Exception as error:  # noqa: BLE001  raised where the speech is read
             self.put(error)
+
+    def _end_with_pieces(self) -> None:
+        """Finish if all pieces have ended, and the vendor will say no more."""
+        if (
+            self._connection.codec.ends_with_pieces
+            and self._all_sent
+            and self._unended <= 0
+            and not self.over
+        ):
+            self.put(Finished())
 
     async def _next(self, silent_for: float) -> VoiceEvent:
         """Return the next event. Raises ServiceTimeoutError if the vendor goes silent."""
@@ -265,7 +301,7 @@ class _Utterance:
                 case SpeechRefused(error):
                     raise error
                 case _:
-                    self._asked_at = now()
+                    self._asked_at = None if self._waits_for_text else now()
                     return event
 
     def _read(self, event: VoiceEvent) -> Iterable[Speech | Word]:
@@ -312,9 +348,12 @@ class _Connection:
         await socket.send(codec.begin())
         try:
             async with asyncio.timeout(READY_WITHIN):
-                while codec.waits_for_ready:
-                    if any(isinstance(event, VoiceReady) for event in codec.read(await socket.receive())):
-                        break
+                ready = not codec.waits_for_ready
+                while not ready:
+                    for event in codec.read(await socket.receive()):
+                        if isinstance(event, HandshakeReply):
+                            await socket.send(event.messages)
+                        ready = ready or isinstance(event, VoiceReady)
         except TimeoutError as error:
             raise ServiceTimeoutError(f"{socket.vendor} was not ready within {READY_WITHIN:g} s") from error
         self._tasks = [asyncio.create_task(self._receive()), asyncio.create_task(self._tend())]
@@ -339,12 +378,14 @@ class _Connection:
         """
         if self.is_closed:
             return
-        if utterance.over:
+        if utterance.over or not utterance.begun:
             self._utterances.pop(utterance.context, None)
             if not self.codec.reusable:
                 await self.close()
             return
         utterance.cancelled_at = self.loop.time()
+        if not self.codec.confirms_cancel:
+            del self._utterances[utterance.context]
         messages = list(self.codec.cancel(utterance.context))
         if not messages and self.codec.contexts == 1:
             await self.close()
@@ -369,12 +410,15 @@ class _Connection:
         try:
             while True:
                 for event in self.codec.read(await self.socket.receive()):
-                    self._dispatch(event)
+                    if isinstance(event, HandshakeReply):
+                        await self.send(event.messages)
+                    else:
+                        self._dispatch(event)
         except TheyErred as error:
             await self.close(error)
 
     def _dispatch(self, event: VoiceEvent) -> None:
-        if isinstance(event, VoiceReady):
+        if isinstance(event, VoiceReady | HandshakeReply):
             return
         if event.context is None:
             utterance = next(iter(self._utterances.values()), None)

@@ -47,17 +47,22 @@ class _TimedWord:
 class SpokenPieces:
     """The pieces of one reply and its audio so far.
 
-    `marked`: True if the vendor says where each piece ends, and `end_piece` will be called. Word times may
-    come before their audio or after it; once there is one, the words decide which piece is spoken.
+    `marked`: True if the vendor says where each piece ends, and `end_piece` will be called. `restarting`:
+    True if word times count from there. Word times may come before their audio or after it; if nothing is
+    marked, they decide which piece is spoken.
     """
 
-    def __init__(self, sample_rate: int, pace: SpeakingPace, *, marked: bool) -> None:
+    def __init__(
+        self, sample_rate: int, pace: SpeakingPace, *, marked: bool, restarting: bool = False
+    ) -> None:
         self._rate = sample_rate
         self._pace = pace
         self._marked = marked
+        self._restarting = restarting
+        self._offset = 0.0  # seconds of audio at which the vendor's clock was zero
         self._pieces: list[str] = []
         self._at = 0  # the piece that is spoken now
-        self._begun = 0  # the sample at which it began
+        self._begins = {0: 0}  # the samples at which pieces began
         self._samples = 0
         self._timed = False  # True once there was a word time
         self._searched = (0, 0)  # the piece and the character up to which words were found
@@ -87,9 +92,8 @@ class SpokenPieces:
         Without `end`, a word ends when the next one begins. Yields the words whose audio has come already.
         """
         self._timed = True
-        if self._open is not None:
-            self._find(*self._open, start)
-            self._open = None
+        start, end = start + self._offset, None if end is None else end + self._offset
+        self._end_open(start)
         if end is None:
             self._open = (text, start)
         else:
@@ -98,18 +102,25 @@ class SpokenPieces:
 
     def end_piece(self) -> None:
         """Note that what comes next speaks the next piece."""
-        if not self._timed:
-            self._begin(self._at + 1)
+        if self._restarting:
+            self._offset = self._samples / self._rate
+            self._end_open(self._offset)
+        self._begin(self._at + 1)
 
     def finish(self) -> Iterator[Word]:
         """Yield the last words of the reply, and learn how fast the voice speaks."""
         seconds = self._samples / self._rate
-        if self._open is not None:
-            self._find(*self._open, seconds)
+        self._end_open(seconds)
         while self._words:
             yield self._spoken(self._words.popleft())
         if self._samples:
             self._pace.learn(sum(len(text) + PAUSE for text in self._pieces), seconds)
+
+    def _end_open(self, end: float) -> None:
+        """Note when the word that is open ends."""
+        if self._open is not None:
+            self._find(*self._open, end)
+            self._open = None
 
     def _reached(self) -> Iterator[Word]:
         """Yield the words whose audio has begun, and begin the pieces that are due."""
@@ -120,19 +131,24 @@ class SpokenPieces:
 
     def _end_of_piece(self) -> int | None:
         """Return the sample at which the current piece ends, known or guessed."""
+        if self._marked:
+            return None
         if self._timed:
             return next((word.start for word in self._words if word.piece > self._at), None)
-        if self._marked or self._at + 1 >= len(self._pieces):
+        if self._at + 1 >= len(self._pieces):
             return None
-        return max(self._samples, self._begun + int(self._pace.seconds(self._pieces[self._at]) * self._rate))
+        likely = int(self._pace.seconds(self._pieces[self._at]) * self._rate)
+        return max(self._samples, self._begins[self._at] + likely)
 
     def _begin(self, piece: int) -> None:
         if self._at < piece < len(self._pieces):
-            self._at, self._begun = piece, self._samples
+            self._at = piece
+            self._begins[piece] = self._samples
 
     def _spoken(self, word: _TimedWord) -> Word:
-        self._begin(word.piece)
-        begun = self._begun if word.piece == self._at else 0
+        if not self._marked:
+            self._begin(word.piece)
+        begun = self._begins.get(word.piece, 0)
         return Word(word.piece, word.place, max(0, word.end - begun) / self._rate)
 
     def _find(self, text: str, start: float, end: float) -> None:

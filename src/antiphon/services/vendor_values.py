@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlencode
 
+import msgspec
+
 from ..encodable import to_json
 from ..errors import BadResponseError
 
@@ -17,6 +19,8 @@ __all__ = [
     "items",
     "json_object",
     "json_text",
+    "msgpack_bytes",
+    "msgpack_object",
     "number",
     "plain_text",
     "reason_in",
@@ -46,6 +50,25 @@ def json_object(text: str | bytes, what: str = "a message") -> dict[str, Any]:
 def json_text(**values: object) -> str:
     """Return a JSON object as text, without the values that are None."""
     return to_json({name: value for name, value in values.items() if value is not None}).decode()
+
+
+def msgpack_object(data: str | bytes) -> dict[str, Any]:
+    """Return the object that a message holds as MessagePack.
+
+    Raises BadResponseError if it holds none.
+    """
+    try:
+        value = msgspec.msgpack.decode(data.encode() if isinstance(data, str) else data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise BadResponseError(f"not MessagePack: {data[:60]!r}") from error
+    if not isinstance(value, dict):
+        raise BadResponseError(f"not an object in MessagePack: {data[:60]!r}")
+    return cast(dict[str, Any], value)
+
+
+def msgpack_bytes(**values: object) -> bytes:
+    """Return an object as MessagePack, without the values that are None."""
+    return msgspec.msgpack.encode({name: value for name, value in values.items() if value is not None})
 
 
 def address(url: str, query: Mapping[str, object]) -> str:

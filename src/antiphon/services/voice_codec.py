@@ -4,7 +4,7 @@ A vendor derives from `VoiceCodec`; its driver is in `socket_tts.py`. A connecti
 several at once, each under the name (`context`) that the driver gives it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,6 +13,7 @@ from .websocket_client import Message
 
 __all__ = [
     "Finished",
+    "HandshakeReply",
     "PieceEnded",
     "Sound",
     "SpeechRefused",
@@ -29,6 +30,13 @@ class VoiceReady:
 
 
 @dataclass(frozen=True, slots=True)
+class HandshakeReply:
+    """The vendor waits for these messages, such as the settings after its greeting."""
+
+    messages: Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
 class Sound:
     """Audio of an utterance; `context` is None if a connection speaks one at a time."""
 
@@ -38,7 +46,10 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word and when it is spoken, in seconds since the utterance's first audio."""
+    """A word and when it is spoken, in seconds since the utterance's first audio.
+
+    With `times_restart`, since the first audio of its piece.
+    """
 
     text: str
     start: float
@@ -68,7 +79,7 @@ class SpeechRefused:
     context: str | None = None
 
 
-VoiceEvent = VoiceReady | Sound | SpokenWord | PieceEnded | Finished | SpeechRefused
+VoiceEvent = VoiceReady | HandshakeReply | Sound | SpokenWord | PieceEnded | Finished | SpeechRefused
 
 
 class VoiceCodec:
@@ -85,6 +96,12 @@ class VoiceCodec:
     """False if the vendor closes the connection after an utterance."""
     marks_pieces: ClassVar[bool] = False
     """True if `read` yields PieceEnded after the audio of each piece."""
+    ends_with_pieces: ClassVar[bool] = False
+    """True if the end of the last piece is all that the vendor says of the end of an utterance."""
+    times_restart: ClassVar[bool] = False
+    """True if the times of words count from the first audio of their piece."""
+    confirms_cancel: ClassVar[bool] = True
+    """False if the vendor says nothing of an utterance that was cancelled."""
     keep_alive_every: ClassVar[float | None] = None
     """Seconds after the last message to the vendor at which `keep_alive` is sent."""
     lasts: ClassVar[float | None] = None
@@ -111,7 +128,7 @@ class VoiceCodec:
     def cancel(self, context: str) -> Iterable[Message]:
         """Stop an utterance; `read` yields Finished once it is over.
 
-        Nothing if the vendor cannot.
+        Nothing if the vendor cannot: then a connection for one utterance at a time is closed.
         """
         return ()
 

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Mapping
 
-from .server import KEY, Connection, HeardAudio, VendorServer, spoken
+from .server import KEY, Connection, HeardAudio, VendorServer, spoken, word_times
 
 __all__ = ["CartesiaInk", "CartesiaSonic"]
 
@@ -78,11 +78,9 @@ class CartesiaSonic(VendorServer):
         self, connection: Connection, context: str, text: str, rate: int, seconds: dict[str, float]
     ) -> None:
         begun = seconds.setdefault(context, 0.0)
-        words = text.split()
-        each = len(text.strip()) * 0.05 / max(1, len(words))
-        starts = [begun + each * place for place in range(len(words))]
+        words, starts, ends = word_times(text, begun)
         if words:
-            times = {"words": words, "start": starts, "end": [start + each for start in starts]}
+            times = {"words": words, "start": starts, "end": ends}
             await connection.send({"type": "timestamps", "context_id": context, "word_timestamps": times})
         for pcm in spoken(text.strip(), rate):
             seconds[context] += len(pcm) / 2 / rate

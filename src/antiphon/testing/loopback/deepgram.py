@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from .server import KEY, Connection, HeardAudio, VendorServer, spoken
 
-__all__ = ["DeepgramFlux", "DeepgramListen", "DeepgramSpeak"]
+__all__ = ["DeepgramFlux", "DeepgramFluxSpeak", "DeepgramListen", "DeepgramSpeak"]
 
 
 class DeepgramListen(VendorServer):
@@ -117,26 +117,72 @@ def _turn(event: str, words: str, turn: int) -> dict[str, object]:
 class DeepgramSpeak(VendorServer):
     """Aura: https://developers.deepgram.com/reference/text-to-speech/speak-streaming"""
 
+    path = "/v1/speak"
+    models = "aura"
+    rates = ("8000", "16000", "24000", "32000", "48000")
+
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path, parameters and key."""
-        assert path == "/v1/speak", path
+        assert path == self.path, path
         assert headers["authorization"] == f"Token {KEY}"
+        assert query["model"].startswith(self.models), query
         assert query["encoding"] == "linear16", query
-        assert query["sample_rate"] in ("8000", "16000", "24000", "32000", "48000"), query
+        assert query["sample_rate"] in self.rates, query
         self.sample_rate = int(query["sample_rate"])
 
     async def talk(self, connection: Connection) -> None:
-        """Speak each text at once; a Clear is confirmed."""
+        """Speak what is flushed; a Clear is confirmed."""
+        waiting, flushes = "", 0
+        await connection.greet({"type": "Metadata", "request_id": "1", "model_name": "aura"})
         async for message in connection:
             match message:
                 case {"type": "Speak", "text": str(text)}:
                     assert 0 < len(text) <= 2001, len(text)
-                    for pcm in spoken(text.strip(), self.sample_rate):
-                        await connection.send(pcm)
+                    waiting += text
                 case {"type": "Flush"}:
-                    await connection.send({"type": "Flushed", "sequence_id": 0})
+                    flushes += 1
+                    assert flushes <= 20, "more flushes than a minute may have"
+                    for pcm in spoken(waiting.strip(), self.sample_rate):
+                        await connection.send(pcm)
+                    await connection.send({"type": "Flushed", "sequence_id": flushes - 1})
+                    waiting = ""
                 case {"type": "Clear"}:
                     self.cancelled += 1
+                    waiting = ""
                     await connection.send({"type": "Cleared", "sequence_id": 0})
+                case _:
+                    raise AssertionError(f"not a message of the protocol: {message}")
+
+
+class DeepgramFluxSpeak(DeepgramSpeak):
+    """Flux: https://developers.deepgram.com/reference/text-to-speech/speak-flux"""
+
+    path = "/v2/speak"
+    models = "flux"
+    rates = ("8000", "16000", "24000", "32000", "44100", "48000")
+
+    async def talk(self, connection: Connection) -> None:
+        """Speak each text at once, within turns that are named."""
+        speaking = False
+        await connection.greet({"type": "Connected", "request_id": "1", "model_name": "flux"})
+        async for message in connection:
+            match message:
+                case {"type": "Speak", "text": str(text)}:
+                    if not speaking:
+                        await connection.greet({"type": "SpeechStarted", "speech_id": "dg_sp_1"})
+                    speaking = True
+                    for pcm in spoken(text.strip(), self.sample_rate):
+                        await connection.send(pcm)
+                case {"type": "Flush"} if speaking:
+                    speaking = False
+                    ended = {"type": "SpeechMetadata", "speech_id": "dg_sp_1", "audio_duration_ms": 1}
+                    await connection.send({"type": "Flushed"})
+                    await connection.send(ended)
+                case {"type": "Interrupt"}:
+                    self.cancelled += 1
+                    ended = {"type": "SpeechInterrupted", "audio_played_ms": 0}
+                    quiet = {"type": "Warning", "code": "NO_ACTIVE_SPEECH"}
+                    await connection.send(ended if speaking else quiet)
+                    speaking = False
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")

@@ -96,6 +96,10 @@ class HttpVendorServer:
     failure: AssertionError | None = None
     _server: asyncio.Server | None = None
 
+    def has(self, path: str) -> bool:
+        """Return whether there is such a path; what there is not is answered by 404."""
+        return True
+
     def check(self, request: VendorRequest) -> None:
         """Check a request."""
         raise NotImplementedError
@@ -133,6 +137,9 @@ class HttpVendorServer:
         self, request: VendorRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         fault = self.fault if len(self.requests) <= self.faulty else None
+        if not self.has(request.path):
+            _refuse(writer, 404, "no such path")
+            return
         try:
             self.check(request)
         except AssertionError as error:

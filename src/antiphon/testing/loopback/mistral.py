@@ -1,14 +1,19 @@
-"""Mistral's Voxtral."""
+"""Mistral: speech to text, and voices.
 
-from base64 import b64decode
+https://docs.mistral.ai/studio/audio
+"""
+
+from array import array
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 
-from .server import KEY, Connection, HeardAudio, VendorServer
+from .http import HttpAnswer, HttpVendorServer, VendorRequest
+from .server import KEY, Connection, HeardAudio, VendorServer, spoken
 
-__all__ = ["MistralVoxtral"]
+__all__ = ["MistralRealtime", "MistralVoxtral"]
 
 
-class MistralVoxtral(VendorServer):
+class MistralRealtime(VendorServer):
     """Voxtral.
 
     https://docs.mistral.ai/studio/audio/speech-to-text/transcribe-in-realtime
@@ -47,3 +52,29 @@ class MistralVoxtral(VendorServer):
                     await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
+
+
+class MistralVoxtral(HttpVendorServer):
+    """Voxtral, whose samples are 32-bit floats."""
+
+    def check(self, request: VendorRequest) -> None:
+        """Check key and fields."""
+        assert (request.method, request.path) == ("POST", "/v1/audio/speech"), request
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+        asked = request.json
+        assert asked["model"].startswith("voxtral"), asked
+        assert asked["voice_id"], asked
+        assert asked["response_format"] == "pcm", asked
+        assert asked["stream"] is True, asked
+        assert asked["input"], asked
+
+    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        """Send floats, cut inside of samples."""
+        await answer.begin("text/event-stream")
+        pcm = array("h", b"".join(spoken(request.json["input"], 24000)))
+        data = array("f", (sample / 32768 for sample in pcm)).tobytes()
+        for at in range(0, len(data), 9601):
+            audio = b64encode(data[at : at + 9601]).decode()
+            told = {"type": "speech.audio.delta", "audio_data": audio}
+            await answer.event(told, "speech.audio.delta")
+        await answer.event({"type": "speech.audio.done", "usage": {}}, "speech.audio.done")

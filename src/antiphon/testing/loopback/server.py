@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
 
-__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "spoken"]
+__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "graph", "spoken", "word_times"]
 
 KEY = "the-key"
 WORDS = "the words of the caller"
@@ -163,8 +163,9 @@ class Connection:
         await websocket.send(json.dumps(message) if isinstance(message, dict) else message)
 
     async def close(self) -> None:
-        """Close in good order."""
-        await self._websocket.close()
+        """Close in good order, unless the vendor is silent."""
+        if self.fault is not Fault.SILENT:
+            await self._websocket.close()
 
 
 class HeardAudio:
@@ -209,3 +210,21 @@ def spoken(text: str, sample_rate: int) -> list[bytes]:
     pcm = b"\x00\x20" * samples
     size = sample_rate // 5
     return [pcm[at : at + size] for at in range(0, len(pcm), size)]
+
+
+def word_times(text: str, begun: float = 0.0) -> tuple[list[str], list[float], list[float]]:
+    """Return the words of a text by rule, and when each begins and ends in seconds."""
+    words = text.split()
+    each = len(text.strip()) * SECONDS_PER_CHARACTER / max(1, len(words))
+    return (
+        words,
+        [begun + each * place for place in range(len(words))],
+        [begun + each * (place + 1) for place in range(len(words))],
+    )
+
+
+def graph(text: str, begin: int = 0) -> dict[str, list[Any]]:
+    """Return the times of characters by rule, from the `begin`th of a text on."""
+    each = SECONDS_PER_CHARACTER
+    times = [[at * each, (at + 1) * each] for at in range(begin, begin + len(text))]
+    return {"graph_chars": list(text), "graph_times": times}

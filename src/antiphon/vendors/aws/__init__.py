@@ -1,4 +1,4 @@
-"""AWS: speech to text with Transcribe.
+"""AWS: speech to text with Transcribe, text to speech with Polly.
 
 https://docs.aws.amazon.com
 """
@@ -7,9 +7,10 @@ from ...services.ports import Vendor
 
 VENDOR = Vendor(
     name="aws",
-    provides={"stt": "stt.STT"},
-    docs="https://docs.aws.amazon.com/transcribe/latest/dg/websocket.html",
+    provides={"stt": "stt.STT", "tts": "tts.TTS"},
+    docs="https://docs.aws.amazon.com",
     env="AWS_ACCESS_KEY_ID",
     extra="services",
-    options={"stt": "language"},
+    default={"tts": "neural"},
+    options={"stt": "language", "tts": "voice"},
 )

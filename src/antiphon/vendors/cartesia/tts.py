@@ -8,17 +8,9 @@ from typing import Any
 
 from ...services.keys import VendorKey
 from ...services.socket_tts import SocketTTS
-from ...services.vendor_values import (
-    address,
-    base64_bytes,
-    fields,
-    items,
-    json_object,
-    json_text,
-    number,
-    string,
-)
-from ...services.voice_codec import Finished, Sound, SpeechRefused, SpokenWord, VoiceCodec, VoiceEvent
+from ...services.timed_words import spoken_words
+from ...services.vendor_values import address, base64_bytes, fields, json_object, json_text, string
+from ...services.voice_codec import Finished, Sound, SpeechRefused, VoiceCodec, VoiceEvent
 from ...services.websocket_client import Handshake, Message
 from .wire import VERSION, error
 
@@ -93,14 +85,7 @@ class SonicCodec(VoiceCodec):
                 yield Sound(base64_bytes(told.get("data")), context)
             case "timestamps":
                 words = fields(told.get("word_timestamps"))
-                times = zip(
-                    items(words.get("words")),
-                    items(words.get("start")),
-                    items(words.get("end")),
-                    strict=False,
-                )
-                for word, start, end in times:
-                    yield SpokenWord(string(word), number(start) or 0.0, number(end), context)
+                yield from spoken_words(words.get("words"), words.get("start"), words.get("end"), context)
             case "done":
                 yield Finished(context)
             case "error" if context is not None:

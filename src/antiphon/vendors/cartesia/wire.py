@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ...errors import BadResponseError, TheyErred
-from ...services.http_client import refusal
+from ...errors import TheyErred
+from ...services.http_client import stated_error
 from ...services.vendor_values import string
 
 __all__ = ["VERSION", "error"]
@@ -14,7 +14,4 @@ VERSION = "2026-03-01"
 def error(told: dict[str, Any]) -> TheyErred:
     """Return the error that a message of type "error" stands for."""
     said = string(told.get("message")) or string(told.get("error")) or string(told.get("title"))
-    status = told.get("status_code")
-    if isinstance(status, int) and status >= 400:
-        return refusal("cartesia", status, said[:200], key_name="CARTESIA_API_KEY")
-    return BadResponseError(f"cartesia: {said[:200]}")
+    return stated_error("cartesia", told.get("status_code"), said, "CARTESIA_API_KEY")

@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import BadResponseError, RateLimitError, TheyErred
 from ...services.keys import VendorKey
 from ...services.socket_tts import SocketTTS
+from ...services.timed_words import TimedCharacters
 from ...services.vendor_values import (
     address,
     base64_bytes,
@@ -86,13 +87,13 @@ class VoicesCodec(VoiceCodec):
         if "error" in told:
             raise BadResponseError(f"elevenlabs: {string(told.get('message') or told.get('error'))[:200]}")
         if audio := base64_bytes(told.get("audio")):
-            alignment = self._alignments.setdefault(context, _Alignment())
-            yield from alignment.read(fields(told.get("alignment")), context)
+            alignment = self._alignments.setdefault(context, _Alignment(context))
+            yield from alignment.read(fields(told.get("alignment")))
             yield Sound(audio, context)
             alignment.seconds += len(audio) / 2 / SAMPLE_RATE
         if told.get("isFinal") or told.get("is_final"):
             if (alignment := self._alignments.pop(context, None)) is not None:
-                yield from alignment.end(context)
+                yield from alignment.end()
             yield Finished(context)
 
     def closed(self, code: int, reason: str) -> TheyErred | None:
@@ -103,31 +104,17 @@ SAMPLE_RATE = SocketTTS.sample_rate
 
 
 class _Alignment:
-    """Times of characters, collected into words.
+    """Times of characters, which count from the audio of their own message."""
 
-    Those of a message count from its own audio.
-    """
-
-    def __init__(self) -> None:
+    def __init__(self, context: str | None) -> None:
         self.seconds = 0.0
         """The audio of the messages before this one."""
-        self._word = ""
-        self._begun = self._ended = 0.0
+        self._characters = TimedCharacters(context)
+        self.end = self._characters.end
 
-    def read(self, told: dict[str, Any], context: str | None) -> Iterable[SpokenWord]:
+    def read(self, told: dict[str, Any]) -> Iterable[SpokenWord]:
         lengths = items(told.get("charDurationsMs") or told.get("charsDurationsMs"))
         times = zip(items(told.get("chars")), items(told.get("charStartTimesMs")), lengths, strict=False)
         for char, start, length in times:
-            if string(char).isspace():
-                yield from self.end(context)
-                continue
             at = self.seconds + (number(start) or 0.0) / 1000
-            self._begun = self._begun if self._word else at
-            self._word += string(char)
-            self._ended = at + (number(length) or 0.0) / 1000
-
-    def end(self, context: str | None) -> Iterable[SpokenWord]:
-        """Yield the word that was begun."""
-        if self._word:
-            yield SpokenWord(self._word, self._begun, self._ended, context)
-            self._word = ""
+            yield from self._characters.add(string(char), at, at + (number(length) or 0.0) / 1000)

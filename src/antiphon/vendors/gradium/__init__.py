@@ -1,4 +1,4 @@
-"""Gradium: speech to text.
+"""Gradium: speech to text, text to speech.
 
 https://docs.gradium.ai
 """
@@ -7,10 +7,10 @@ from ...services.ports import Vendor
 
 VENDOR = Vendor(
     name="gradium",
-    provides={"stt": "stt.STT"},
+    provides={"stt": "stt.STT", "tts": "tts.TTS"},
     docs="https://docs.gradium.ai",
     env="GRADIUM_API_KEY",
     extra="services",
-    default={"stt": "default"},
-    options={"stt": "language"},
+    default={"stt": "default", "tts": "default"},
+    options={"stt": "language", "tts": "voice"},
 )

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 from typing import Any
 
-from ...services.http_client import refusal
+from ...services.http_client import stated_error
 from ...services.keys import VendorKey
 from ...services.recognition_codec import (
     Drained,
@@ -18,7 +18,7 @@ from ...services.recognition_codec import (
     Settled,
 )
 from ...services.socket_stt import SocketSTT
-from ...services.vendor_values import json_object, json_text, number, string
+from ...services.vendor_values import json_object, json_text, string
 from ...services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
@@ -95,8 +95,6 @@ class StepsCodec(RecognitionCodec):
             case "end_of_stream":
                 yield Drained()
             case "error":
-                code = int(number(told.get("code")) or 500)
-                status = code if 400 <= code < 600 else 500
-                raise refusal("gradium", status, string(told.get("message"))[:200], None, "GRADIUM_API_KEY")
+                raise stated_error("gradium", told.get("code"), told.get("message"), "GRADIUM_API_KEY")
             case _:
                 pass

@@ -7,24 +7,14 @@ from base64 import b64encode
 from collections.abc import Iterable
 from typing import Any
 
-from ...errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
 from ...services.keys import VendorKey
 from ...services.recognition_codec import RecognitionCodec, RecognitionEvent, Tentative, UtteranceEnded
 from ...services.socket_stt import SocketSTT
 from ...services.vendor_values import fields, json_object, json_text, string
 from ...services.websocket_client import Handshake, Message
+from .wire import error
 
 __all__ = ["STT"]
-
-STATUS: dict[object, type[TheyErred]] = {
-    4: UnavailableError,
-    7: AuthenticationError,
-    8: RateLimitError,
-    13: UnavailableError,
-    14: UnavailableError,
-    16: AuthenticationError,
-}
-"""What went wrong, by the status codes of gRPC."""
 
 
 class STT(SocketSTT):
@@ -82,9 +72,7 @@ class BidirectionalCodec(RecognitionCodec):
     def read(self, message: Message) -> Iterable[RecognitionEvent]:
         told = json_object(message)
         if "error" in told:
-            error = fields(told["error"])
-            kind = STATUS.get(error.get("code"), BadResponseError)
-            raise kind(f"inworld: {string(error.get('message'))[:200]}")
+            raise error(fields(told["error"]))
         heard = fields(fields(told.get("result")).get("transcription"))
         text = string(heard.get("transcript"))
         if heard.get("isFinal"):

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterable
 
 from ...errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred
-from ...services.http_client import refusal
+from ...services.http_client import stated_error
 from ...services.keys import VendorKey
 from ...services.recognition_codec import (
     Drained,
@@ -18,7 +18,7 @@ from ...services.recognition_codec import (
     UtteranceEnded,
 )
 from ...services.socket_stt import SocketSTT
-from ...services.vendor_values import address, json_object, json_text, number, string
+from ...services.vendor_values import address, json_object, json_text, string
 from ...services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
@@ -90,9 +90,7 @@ class SaarasCodec(RecognitionCodec):
             case "session.end":
                 yield Drained()
             case "error" if told.get("is_fatal"):
-                status = int(number(told.get("status_code")) or 500)
-                said = f"{string(told.get('code'))}: {string(told.get('message'))[:200]}"
-                raise refusal("sarvam", status, said, None, "SARVAM_API_KEY")
+                raise stated_error("sarvam", told.get("status_code"), told.get("message"), "SARVAM_API_KEY")
             case _:
                 pass
 

@@ -1,0 +1,93 @@
+"""Hume's text to speech, Octave, over websockets.
+
+https://dev.hume.ai/reference/text-to-speech-tts/stream-input
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..services.http_client import stated_error
+from ..services.keys import VendorKey
+from ..services.ports import Vendor
+from ..services.socket_tts import SocketTTS
+from ..services.vendor_values import address, base64_bytes, fields, json_object, json_text, number, string
+from ..services.voice_codec import PieceEnded, Sound, SpokenWord, VoiceCodec, VoiceEvent
+from ..services.websocket_client import Handshake, Message
+
+__all__ = ["TTS", "VENDOR"]
+
+
+class TTS(SocketTTS):
+    """Octave. The model is a version, "2" or "1".
+
+    `voice` is the name of one of the vendor's voices. `options` are further fields of each text, such as
+    `speed`, or `description` with version 1.
+    """
+
+    sample_rate = 48000
+
+    def __init__(
+        self,
+        model: str = "2",
+        *,
+        voice: str = "Male English Actor",
+        key: str | None = None,
+        base_url: str = "wss://api.hume.ai",
+        **options: object,
+    ) -> None:
+        super().__init__("hume", VendorKey("hume", "HUME_API_KEY", key))
+        query = {"version": model, "format_type": "pcm", "strip_headers": True, "no_binary": True,
+                 "instant_mode": True, "include_timestamp_types": "word"}  # fmt: skip
+        self._address = (f"{base_url}/v0/tts/stream/input", query)
+        self._settings = {"voice": {"name": voice, "provider": "HUME_AI"}} | options
+
+    async def handshake(self) -> Handshake:
+        url, query = self._address
+        return Handshake(address(url, {"api_key": self.key.value, **query}))
+
+    def codec(self) -> VoiceCodec:
+        return OctaveCodec(self._settings)
+
+
+class OctaveCodec(VoiceCodec):
+    """A connection: one utterance at a time, in which each piece is flushed."""
+
+    marks_pieces = True
+    ends_with_pieces = True
+    times_restart = True
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+
+    def text(self, context: str, text: str) -> Iterable[Message]:
+        return (json_text(text=text, flush=True, **self._settings),)
+
+    def read(self, message: Message) -> Iterable[VoiceEvent]:
+        told = json_object(message)
+        match told.get("type"):
+            case "audio":
+                yield Sound(base64_bytes(told.get("audio")))
+                if told.get("is_last_chunk"):
+                    yield PieceEnded()
+            case "timestamp":
+                stamp = fields(told.get("timestamp"))
+                time = fields(stamp.get("time"))
+                if stamp.get("type") == "word":
+                    begin, end = number(time.get("begin")) or 0.0, number(time.get("end"))
+                    ended = None if end is None else end / 1000
+                    yield SpokenWord(string(stamp.get("text")), begin / 1000, ended)
+            case "error":
+                raise stated_error("hume", told.get("status"), told.get("message"), "HUME_API_KEY")
+            case _:
+                pass
+
+
+VENDOR = Vendor(
+    name="hume",
+    provides={"tts": "TTS"},
+    docs="https://dev.hume.ai/docs/text-to-speech-tts",
+    env="HUME_API_KEY",
+    extra="services",
+    default={"tts": "2"},
+    options={"tts": "voice"},
+)
