@@ -22,15 +22,17 @@ from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
 from antiphon.testing.loopback.aws import AwsTranscribe
 from antiphon.testing.loopback.azure import AzureRecognition
+from antiphon.testing.loopback.azure_synthesis import AzureSynthesis
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
-from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.elevenlabs import ElevenLabsDialogue, ElevenLabsScribe, ElevenLabsVoices
 from antiphon.testing.loopback.fireworks import FireworksSegments
 from antiphon.testing.loopback.fish import FishVoices
 from antiphon.testing.loopback.gladia import GladiaLive
 from antiphon.testing.loopback.gradium import GradiumSteps, GradiumVoices
 from antiphon.testing.loopback.hume import HumeOctave
 from antiphon.testing.loopback.inworld import InworldTranscription, InworldVoices
+from antiphon.testing.loopback.kyutai import MoshiServer
 from antiphon.testing.loopback.lmnt import LmntSessions
 from antiphon.testing.loopback.minimax import MiniMaxVoices
 from antiphon.testing.loopback.mistral import MistralRealtime
@@ -50,6 +52,7 @@ from antiphon.vendors import (
     fish,
     gladia,
     hume,
+    kyutai,
     lmnt,
     minimax,
     murf,
@@ -63,6 +66,7 @@ from antiphon.vendors import (
 )
 from antiphon.vendors.aws import stt as transcribe
 from antiphon.vendors.azure import stt as azure
+from antiphon.vendors.azure import tts as azure_voices
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import stt as listen
@@ -100,11 +104,18 @@ RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (together.STT, TogetherTranscription),
     (fireworks.STT, FireworksSegments),
 ]
-VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
+
+
+def eleven_v3(key: str, base_url: str) -> SocketTTS:
+    return voice.TTS("eleven_v3_conversational", key=key, base_url=base_url)
+
+
+VOICES: list[tuple[Callable[..., SocketTTS], type[VendorServer]]] = [
     (aura.Aura, DeepgramSpeak),
     (aura.FluxVoice, DeepgramFluxSpeak),
     (sonic.TTS, CartesiaSonic),
     (voice.TTS, ElevenLabsVoices),
+    (eleven_v3, ElevenLabsDialogue),
     (rime.TTS, RimeVoices),
     (inworld_voices.TTS, InworldVoices),
     (lmnt.TTS, LmntSessions),
@@ -118,6 +129,8 @@ VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
     (smallest.TTS, SmallestWaves),
     (murf.TTS, MurfVoices),
     (sarvam_voices.TTS, SarvamBulbul),
+    (kyutai.TTS, MoshiServer),
+    (azure_voices.TTS, AzureSynthesis),
 ]
 recognisers = pytest.mark.parametrize(
     ("kind", "server"), RECOGNISERS, ids=[server.__name__ for _, server in RECOGNISERS]
@@ -163,7 +176,7 @@ def test_a_recogniser_does_what_all_must(kind: Callable[..., SocketSTT], server:
 
 
 @voices
-def test_a_voice_does_what_all_must(kind: type[SocketTTS], server: type[VendorServer]) -> None:
+def test_a_voice_does_what_all_must(kind: Callable[..., SocketTTS], server: type[VendorServer]) -> None:
     async def run() -> None:
         async with server() as vendor:
             await check_tts(lambda: client(kind, vendor))
@@ -199,7 +212,7 @@ def test_a_recogniser_names_what_went_wrong(
 @pytest.mark.parametrize("fault", REFUSALS)
 @voices
 def test_a_voice_names_what_went_wrong(
-    kind: type[SocketTTS], server: type[VendorServer], fault: Fault
+    kind: Callable[..., SocketTTS], server: type[VendorServer], fault: Fault
 ) -> None:
     async def run() -> None:
         async with server(fault) as vendor:
@@ -225,7 +238,7 @@ def test_unknown_messages_are_passed_over(kind: Callable[..., SocketSTT], server
 
 @voices
 def test_a_voice_that_dies_before_its_first_audio_is_asked_again(
-    kind: type[SocketTTS], server: type[VendorServer]
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
 ) -> None:
     async def run() -> None:
         async with server(Fault.CUT, faulty=1) as vendor:
@@ -239,7 +252,9 @@ def test_a_voice_that_dies_before_its_first_audio_is_asked_again(
 
 
 @voices
-def test_a_voice_that_goes_silent_is_noticed(kind: type[SocketTTS], server: type[VendorServer]) -> None:
+def test_a_voice_that_goes_silent_is_noticed(
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
+) -> None:
     async def run() -> None:
         async with server(Fault.SILENT) as vendor:
             service = client(kind, vendor)

@@ -19,7 +19,7 @@ from .ports import Speech, TextToSpeech, Word
 from .spoken_pieces import SpeakingPace, SpokenPieces
 from .voice_codec import (
     Finished,
-    HandshakeReply,
+    MessagesDue,
     PieceEnded,
     Sound,
     SpeechRefused,
@@ -272,13 +272,12 @@ class _Utterance:
             self.put(error)
 
     def _end_with_pieces(self) -> None:
-        """Finish if all pieces have ended, and the vendor will say no more."""
-        if (
-            self._connection.codec.ends_with_pieces
-            and self._all_sent
-            and self._unended <= 0
-            and not self.over
-        ):
+        if self._connection.codec.ends_with_pieces and self._unended <= 0:
+            self.end()
+
+    def end(self) -> None:
+        """Finish, if all text was sent: the vendor will say no more."""
+        if self._all_sent and not self.over:
             self.put(Finished())
 
     async def _next(self, silent_for: float) -> VoiceEvent:
@@ -351,7 +350,7 @@ class _Connection:
                 ready = not codec.waits_for_ready
                 while not ready:
                     for event in codec.read(await socket.receive()):
-                        if isinstance(event, HandshakeReply):
+                        if isinstance(event, MessagesDue):
                             await socket.send(event.messages)
                         ready = ready or isinstance(event, VoiceReady)
         except TimeoutError as error:
@@ -410,15 +409,18 @@ class _Connection:
         try:
             while True:
                 for event in self.codec.read(await self.socket.receive()):
-                    if isinstance(event, HandshakeReply):
+                    if isinstance(event, MessagesDue):
                         await self.send(event.messages)
                     else:
                         self._dispatch(event)
         except TheyErred as error:
+            if self.codec.ends_by_closing and self.socket.ended:
+                for utterance in self._utterances.values():
+                    utterance.end()
             await self.close(error)
 
     def _dispatch(self, event: VoiceEvent) -> None:
-        if isinstance(event, VoiceReady | HandshakeReply):
+        if isinstance(event, VoiceReady | MessagesDue):
             return
         if event.context is None:
             utterance = next(iter(self._utterances.values()), None)

@@ -66,7 +66,7 @@ class SarvamBulbul(VendorServer):
         waiting = ""
         async for message in connection:
             match message:
-                case {"type": "config", "data": dict(given)} if not config:
+                case {"type": "config", "data": given} if not config:
                     config = given
                     assert config["output_audio_codec"] == "linear16", "the default is MP3"
                     assert isinstance(config["speech_sample_rate"], str), config
