@@ -30,31 +30,32 @@ from antiphon.testing.loopback.azure_synthesis import AzureSynthesis
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
 from antiphon.testing.loopback.elevenlabs import ElevenLabsDialogue, ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.fireworks import FireworksSegments
 from antiphon.testing.loopback.fish import FishVoices
 from antiphon.testing.loopback.gladia import GladiaLive
-from antiphon.testing.loopback.gradium import GradiumVoices
+from antiphon.testing.loopback.gradium import GradiumSteps, GradiumVoices
 from antiphon.testing.loopback.hume import HumeOctave
-from antiphon.testing.loopback.inworld import InworldVoices
+from antiphon.testing.loopback.inworld import InworldTranscription, InworldVoices
 from antiphon.testing.loopback.kyutai import MoshiServer
 from antiphon.testing.loopback.lmnt import LmntSessions
 from antiphon.testing.loopback.minimax import MiniMaxVoices
+from antiphon.testing.loopback.mistral import MistralRealtime
 from antiphon.testing.loopback.murf import MurfVoices
 from antiphon.testing.loopback.neuphonic import NeuphonicVoices
-from antiphon.testing.loopback.realtime_transcription import OpenAITranscription
+from antiphon.testing.loopback.realtime_transcription import OpenAITranscription, TogetherTranscription
 from antiphon.testing.loopback.resemble import ResembleVoices
 from antiphon.testing.loopback.rime import RimeVoices
-from antiphon.testing.loopback.sarvam import SarvamBulbul
+from antiphon.testing.loopback.sarvam import SarvamBulbul, SarvamSaaras
 from antiphon.testing.loopback.smallest import SmallestWaves
 from antiphon.testing.loopback.soniox import SonioxTokens
 from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
-from antiphon.testing.loopback.xai import XaiVoices
+from antiphon.testing.loopback.xai import XaiTranscripts, XaiVoices
 from antiphon.vendors import (
     assemblyai,
+    fireworks,
     fish,
     gladia,
-    gradium,
     hume,
-    inworld,
     kyutai,
     lmnt,
     minimax,
@@ -62,11 +63,10 @@ from antiphon.vendors import (
     neuphonic,
     resemble,
     rime,
-    sarvam,
     smallest,
     soniox,
     speechmatics,
-    xai,
+    together,
 )
 from antiphon.vendors.aws import stt as transcribe
 from antiphon.vendors.azure import stt as azure
@@ -77,7 +77,16 @@ from antiphon.vendors.deepgram import stt as listen
 from antiphon.vendors.deepgram import tts as aura
 from antiphon.vendors.elevenlabs import stt as scribe
 from antiphon.vendors.elevenlabs import tts as voice
+from antiphon.vendors.gradium import stt as gradium
+from antiphon.vendors.gradium import tts as gradium_voices
+from antiphon.vendors.inworld import stt as inworld
+from antiphon.vendors.inworld import tts as inworld_voices
+from antiphon.vendors.mistral import stt as voxtral
 from antiphon.vendors.openai import stt as transcription
+from antiphon.vendors.sarvam import stt as saaras
+from antiphon.vendors.sarvam import tts as sarvam_voices
+from antiphon.vendors.xai import stt as xai
+from antiphon.vendors.xai import tts as xai_voices
 
 RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (listen.Nova, DeepgramListen),
@@ -91,6 +100,13 @@ RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (transcription.STT, OpenAITranscription),
     (azure.STT, AzureRecognition),
     (partial(transcribe.STT, secret="secret", region="eu-central-1"), AwsTranscribe),
+    (voxtral.STT, MistralRealtime),
+    (xai.STT, XaiTranscripts),
+    (gradium.STT, GradiumSteps),
+    (saaras.STT, SarvamSaaras),
+    (inworld.STT, InworldTranscription),
+    (together.STT, TogetherTranscription),
+    (fireworks.STT, FireworksSegments),
 ]
 
 
@@ -105,18 +121,18 @@ VOICES: list[tuple[Callable[..., SocketTTS], type[VendorServer]]] = [
     (voice.TTS, ElevenLabsVoices),
     (eleven_v3, ElevenLabsDialogue),
     (rime.TTS, RimeVoices),
-    (inworld.TTS, InworldVoices),
+    (inworld_voices.TTS, InworldVoices),
     (lmnt.TTS, LmntSessions),
     (minimax.TTS, MiniMaxVoices),
     (fish.TTS, FishVoices),
-    (xai.TTS, XaiVoices),
+    (xai_voices.TTS, XaiVoices),
     (hume.TTS, HumeOctave),
-    (gradium.TTS, GradiumVoices),
+    (gradium_voices.TTS, GradiumVoices),
     (neuphonic.TTS, NeuphonicVoices),
     (resemble.TTS, ResembleVoices),
     (smallest.TTS, SmallestWaves),
     (murf.TTS, MurfVoices),
-    (sarvam.TTS, SarvamBulbul),
+    (sarvam_voices.TTS, SarvamBulbul),
     (kyutai.TTS, MoshiServer),
     (azure_voices.TTS, AzureSynthesis),
 ]
