@@ -1,16 +1,16 @@
-"""Google: text to speech with Gemini and with Cloud's voices.
+"""Google: the Gemini language models, and voices of Gemini and of Cloud.
 
-https://ai.google.dev/gemini-api/docs/speech-generation
+https://ai.google.dev/api
 """
 
 from ...services.ports import Vendor
 
 VENDOR = Vendor(
     name="google",
-    provides={"tts": "tts.TTS"},
-    docs="https://ai.google.dev/gemini-api/docs",
+    provides={"llm": "llm.LLM", "tts": "tts.TTS"},
+    docs="https://ai.google.dev/api",
     env="GOOGLE_API_KEY",
     extra="services",
-    default={"tts": "gemini-3.1-flash-tts-preview"},
+    default={"llm": "gemini-2.5-flash", "tts": "gemini-3.1-flash-tts-preview"},
     options={"tts": "voice"},
 )
