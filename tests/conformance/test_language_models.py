@@ -15,7 +15,7 @@ from antiphon.testing.conformance.llm import TOOL
 from antiphon.testing.loopback import KEY, Fault
 from antiphon.testing.loopback.anthropic import AnthropicMessages
 from antiphon.testing.loopback.bedrock import BedrockServer
-from antiphon.testing.loopback.gemini import GeminiServer
+from antiphon.testing.loopback.google import GeminiServer
 from antiphon.testing.loopback.http import HttpVendorServer
 from antiphon.testing.loopback.openai import OpenAIResponses
 from antiphon.vendors import anthropic, openai_responses

@@ -1,10 +1,13 @@
 """Every service over websockets against its vendor's protocol on loopback, with what goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from antiphon.errors import (
@@ -12,6 +15,7 @@ from antiphon.errors import (
     BadResponseError,
     RateLimitError,
     ServiceTimeoutError,
+    TheyErred,
     UnavailableError,
 )
 from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, Word
@@ -22,54 +26,67 @@ from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
 from antiphon.testing.loopback.aws import AwsTranscribe
 from antiphon.testing.loopback.azure import AzureRecognition
+from antiphon.testing.loopback.azure_synthesis import AzureSynthesis
 from antiphon.testing.loopback.cartesia import CartesiaInk, CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramFluxSpeak, DeepgramListen, DeepgramSpeak
-from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.elevenlabs import ElevenLabsDialogue, ElevenLabsScribe, ElevenLabsVoices
+from antiphon.testing.loopback.fireworks import FireworksSegments
 from antiphon.testing.loopback.fish import FishVoices
 from antiphon.testing.loopback.gladia import GladiaLive
-from antiphon.testing.loopback.gradium import GradiumVoices
+from antiphon.testing.loopback.gradium import GradiumSteps, GradiumVoices
 from antiphon.testing.loopback.hume import HumeOctave
-from antiphon.testing.loopback.inworld import InworldVoices
+from antiphon.testing.loopback.inworld import InworldTranscription, InworldVoices
+from antiphon.testing.loopback.kyutai import MoshiServer
 from antiphon.testing.loopback.lmnt import LmntSessions
 from antiphon.testing.loopback.minimax import MiniMaxVoices
+from antiphon.testing.loopback.mistral import MistralRealtime
 from antiphon.testing.loopback.murf import MurfVoices
 from antiphon.testing.loopback.neuphonic import NeuphonicVoices
-from antiphon.testing.loopback.realtime_transcription import OpenAITranscription
+from antiphon.testing.loopback.realtime_transcription import OpenAITranscription, TogetherTranscription
 from antiphon.testing.loopback.resemble import ResembleVoices
 from antiphon.testing.loopback.rime import RimeVoices
-from antiphon.testing.loopback.sarvam import SarvamBulbul
+from antiphon.testing.loopback.sarvam import SarvamBulbul, SarvamSaaras
 from antiphon.testing.loopback.smallest import SmallestWaves
 from antiphon.testing.loopback.soniox import SonioxTokens
 from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
-from antiphon.testing.loopback.xai import XaiVoices
+from antiphon.testing.loopback.xai import XaiTranscripts, XaiVoices
 from antiphon.vendors import (
     assemblyai,
+    fireworks,
     fish,
     gladia,
-    gradium,
     hume,
-    inworld,
+    kyutai,
     lmnt,
     minimax,
     murf,
     neuphonic,
     resemble,
     rime,
-    sarvam,
     smallest,
     soniox,
     speechmatics,
-    xai,
+    together,
 )
 from antiphon.vendors.aws import stt as transcribe
 from antiphon.vendors.azure import stt as azure
+from antiphon.vendors.azure import tts as azure_voices
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import stt as listen
 from antiphon.vendors.deepgram import tts as aura
 from antiphon.vendors.elevenlabs import stt as scribe
 from antiphon.vendors.elevenlabs import tts as voice
+from antiphon.vendors.gradium import stt as gradium
+from antiphon.vendors.gradium import tts as gradium_voices
+from antiphon.vendors.inworld import stt as inworld
+from antiphon.vendors.inworld import tts as inworld_voices
+from antiphon.vendors.mistral import stt as voxtral
 from antiphon.vendors.openai import stt as transcription
+from antiphon.vendors.sarvam import stt as saaras
+from antiphon.vendors.sarvam import tts as sarvam_voices
+from antiphon.vendors.xai import stt as xai
+from antiphon.vendors.xai import tts as xai_voices
 
 RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (listen.Nova, DeepgramListen),
@@ -83,25 +100,41 @@ RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (transcription.STT, OpenAITranscription),
     (azure.STT, AzureRecognition),
     (partial(transcribe.STT, secret="secret", region="eu-central-1"), AwsTranscribe),
+    (voxtral.STT, MistralRealtime),
+    (xai.STT, XaiTranscripts),
+    (gradium.STT, GradiumSteps),
+    (saaras.STT, SarvamSaaras),
+    (inworld.STT, InworldTranscription),
+    (together.STT, TogetherTranscription),
+    (fireworks.STT, FireworksSegments),
 ]
-VOICES: list[tuple[type[SocketTTS], type[VendorServer]]] = [
+
+
+def eleven_v3(key: str, base_url: str) -> SocketTTS:
+    return voice.TTS("eleven_v3_conversational", key=key, base_url=base_url)
+
+
+VOICES: list[tuple[Callable[..., SocketTTS], type[VendorServer]]] = [
     (aura.Aura, DeepgramSpeak),
     (aura.FluxVoice, DeepgramFluxSpeak),
     (sonic.TTS, CartesiaSonic),
     (voice.TTS, ElevenLabsVoices),
+    (eleven_v3, ElevenLabsDialogue),
     (rime.TTS, RimeVoices),
-    (inworld.TTS, InworldVoices),
+    (inworld_voices.TTS, InworldVoices),
     (lmnt.TTS, LmntSessions),
     (minimax.TTS, MiniMaxVoices),
     (fish.TTS, FishVoices),
-    (xai.TTS, XaiVoices),
+    (xai_voices.TTS, XaiVoices),
     (hume.TTS, HumeOctave),
-    (gradium.TTS, GradiumVoices),
+    (gradium_voices.TTS, GradiumVoices),
     (neuphonic.TTS, NeuphonicVoices),
     (resemble.TTS, ResembleVoices),
     (smallest.TTS, SmallestWaves),
     (murf.TTS, MurfVoices),
-    (sarvam.TTS, SarvamBulbul),
+    (sarvam_voices.TTS, SarvamBulbul),
+    (kyutai.TTS, MoshiServer),
+    (azure_voices.TTS, AzureSynthesis),
 ]
 recognisers = pytest.mark.parametrize(
     ("kind", "server"), RECOGNISERS, ids=[server.__name__ for _, server in RECOGNISERS]
@@ -147,13 +180,45 @@ def test_a_recogniser_does_what_all_must(kind: Callable[..., SocketSTT], server:
 
 
 @voices
-def test_a_voice_does_what_all_must(kind: type[SocketTTS], server: type[VendorServer]) -> None:
+def test_a_voice_does_what_all_must(kind: Callable[..., SocketTTS], server: type[VendorServer]) -> None:
     async def run() -> None:
         async with server() as vendor:
             await check_tts(lambda: client(kind, vendor))
             assert vendor.cancelled or vendor.connections > 1, "a cancelled reply went on at the vendor"
 
     asyncio.run(run())
+
+
+UNTIMED = {DeepgramSpeak, DeepgramFluxSpeak, MiniMaxVoices, NeuphonicVoices, MurfVoices, SarvamBulbul}
+"""Vendors that tell no times of words."""
+
+
+def oddities(message: str | bytes) -> Iterator[str | bytes]:
+    """Yield a message with each of its values replaced by values of other types."""
+    if isinstance(message, bytes):
+        yield message[:-1]
+        yield message[:3]
+        with suppress(msgspec.DecodeError):
+            if isinstance(value := msgspec.msgpack.decode(message), dict):
+                yield from (msgspec.msgpack.encode(odd) for odd in replaced(value))
+        return
+    head, blank, body = message.rpartition("\r\n\r\n")
+    yield from (head + blank + json.dumps(odd) for odd in replaced(json.loads(body)))
+
+
+def replaced(value: Any) -> Iterator[Any]:
+    yield from (None, "x", "é", -1, 1e300, True, [], {}, [[None]], {"x": [1]})
+    match value:
+        case dict():
+            named = cast(dict[Any, Any], value)
+            for key, item in named.items():
+                yield from ({**named, key: odd} for odd in replaced(item))
+        case list():
+            several = cast(list[Any], value)
+            for place, item in enumerate(several[:2]):
+                yield from ([*several[:place], odd, *several[place + 1 :]] for odd in replaced(item))
+        case _:
+            pass
 
 
 REFUSALS = {
@@ -183,7 +248,7 @@ def test_a_recogniser_names_what_went_wrong(
 @pytest.mark.parametrize("fault", REFUSALS)
 @voices
 def test_a_voice_names_what_went_wrong(
-    kind: type[SocketTTS], server: type[VendorServer], fault: Fault
+    kind: Callable[..., SocketTTS], server: type[VendorServer], fault: Fault
 ) -> None:
     async def run() -> None:
         async with server(fault) as vendor:
@@ -209,7 +274,7 @@ def test_unknown_messages_are_passed_over(kind: Callable[..., SocketSTT], server
 
 @voices
 def test_a_voice_that_dies_before_its_first_audio_is_asked_again(
-    kind: type[SocketTTS], server: type[VendorServer]
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
 ) -> None:
     async def run() -> None:
         async with server(Fault.CUT, faulty=1) as vendor:
@@ -223,7 +288,9 @@ def test_a_voice_that_dies_before_its_first_audio_is_asked_again(
 
 
 @voices
-def test_a_voice_that_goes_silent_is_noticed(kind: type[SocketTTS], server: type[VendorServer]) -> None:
+def test_a_voice_that_goes_silent_is_noticed(
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
+) -> None:
     async def run() -> None:
         async with server(Fault.SILENT) as vendor:
             service = client(kind, vendor)
@@ -231,5 +298,100 @@ def test_a_voice_that_goes_silent_is_noticed(kind: type[SocketTTS], server: type
             with pytest.raises(ServiceTimeoutError):
                 await say(service, "Good morning.")
             await service.close()
+
+    asyncio.run(run())
+
+
+@voices
+def test_words_are_timed_within_their_pieces(
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
+) -> None:
+    pieces = ("Good morning to you.", "Who is this?")
+
+    async def run() -> None:
+        async with server() as vendor:
+            service = client(kind, vendor)
+            said = await say(service, *pieces)
+            await service.close()
+        for piece, text in enumerate(pieces):
+            audio = sum(len(item.pcm) for item in said if isinstance(item, Speech) and item.piece == piece)
+            seconds = audio / 2 / service.sample_rate
+            words = [item for item in said if isinstance(item, Word) and item.piece == piece]
+            if server in UNTIMED:
+                assert words == []
+                continue
+            assert abs(seconds - len(text) * 0.05) < 0.31, "audio stands with the wrong piece"
+            assert words[-1].end >= len(text) - 1, words
+            assert abs(words[-1].seconds - seconds) < 0.31, (words, seconds)
+
+    asyncio.run(run())
+
+
+@voices
+def test_a_codec_believes_nothing(kind: Callable[..., SocketTTS], server: type[VendorServer]) -> None:
+    """Values of wrong types, in messages that are otherwise right, raise nothing but errors of a vendor."""
+
+    async def run() -> None:
+        told: list[str | bytes] = []
+        async with server() as vendor:
+            service = client(kind, vendor)
+            codec = service.codec()
+
+            real = codec.read
+
+            def read(message: str | bytes) -> Any:
+                told.append(message)
+                return real(message)
+
+            codec.read = read
+            service.codec = lambda: codec
+            await say(service, "Good morning.")
+            await service.close()
+        fresh = client(kind, vendor).codec()
+        assert told
+        for message in told:
+            for odd in oddities(message):
+                with suppress(TheyErred):
+                    list(fresh.read(odd))
+
+    asyncio.run(run())
+
+
+async def nothing_for(seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize(("kind", "server"), [(sonic.TTS, CartesiaSonic), (rime.TTS, RimeVoices)])
+def test_a_reply_that_waits_for_its_words_is_no_silent_vendor(
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
+) -> None:
+    async def text() -> AsyncIterator[str]:
+        yield "One moment."
+        await nothing_for(0.3)
+        yield "Here it is."
+
+    async def run() -> None:
+        async with server() as vendor:
+            service = client(kind, vendor)
+            service.silent_for = 0.1
+            pieces = {item.piece async for item in service.speak(text()) if isinstance(item, Speech)}
+            assert pieces == {0, 1}
+            await service.close()
+
+    asyncio.run(run())
+
+
+def test_a_connection_is_ready_before_the_next_reply() -> None:
+    async def run() -> None:
+        async with FishVoices() as vendor:
+            service = client(fish.TTS, vendor)
+            for number in (1, 2):
+                await say(service, "Good morning.")
+                while vendor.connections < number + 1:
+                    await asyncio.sleep(0)
+            await service.close()
+            assert vendor.connections == 3
 
     asyncio.run(run())

@@ -58,10 +58,10 @@ class HttpSTT(SpeechToText):
     ) -> None:
         self.vendor = endpoint.vendor
         self.key = VendorKey(endpoint.vendor, endpoint.key_variable, key)
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._language = language
         form = {"model": model or endpoint.default, "language": language, "response_format": "json"}
-        self._form = form | dict(endpoint.fields) | dict(options or {})
+        self.form = form | dict(endpoint.fields) | dict(options or {})
         self._http = HttpClient(self.vendor, extra="services", key_name=self.key.name)
 
     async def load(self) -> None:
@@ -100,16 +100,21 @@ class HttpSTT(SpeechToText):
     async def _ask(self, pcm: bytes) -> str:
         if len(pcm) < SHORTEST * self.sample_rate * 2:
             return ""
-        boundary = uuid4().hex
-        key = self.key.value
-        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
-        url = f"{filled_in(self.vendor, self._endpoint.base_url)}/audio/transcriptions"
-        form = _multipart(boundary, self._form, wav(pcm, self.sample_rate))
-        async with self._http.stream("POST", url, content=form, headers=headers, within=WITHIN) as response:
+        url, headers, content = self.request(wav(pcm, self.sample_rate))
+        async with self._http.stream(
+            "POST", url, content=content, headers=headers, within=WITHIN
+        ) as response:
             told = json_object(await body(response, MOST), "a transcription")
         return string(told.get("text")).strip()
+
+    def request(self, file: bytes) -> tuple[str, dict[str, str], bytes]:
+        """Return address, headers and body of the request for a WAV file."""
+        boundary = uuid4().hex
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        if key := self.key.value:
+            headers["Authorization"] = f"Bearer {key}"
+        url = f"{filled_in(self.vendor, self.endpoint.base_url)}/audio/transcriptions"
+        return url, headers, _multipart(boundary, self.form, file)
 
 
 def _multipart(boundary: str, form: Mapping[str, Any], file: bytes) -> bytes:

@@ -26,17 +26,16 @@ TOO_MUCH = {"rate_limit_exceeded", "rate_limit_error", "insufficient_quota"}
 class RealtimeTranscriptionCodec(RecognitionCodec):
     """A connection: characters as they come, and each committed item as a whole.
 
-    `ready` is the type of the message after which audio is taken. `delta` names the field of new characters.
+    `session` is what is set up, if anything. `ready` is the type of the message after which audio is taken.
     """
 
     waits_for_ready = True
     flush_answered_within = 2.0
 
-    def __init__(self, vendor: str, session: dict[str, Any] | None, *, ready: str, delta: str) -> None:
+    def __init__(self, vendor: str, session: dict[str, Any] | None, *, ready: str) -> None:
         self._vendor = vendor
         self._session = session
         self._ready = ready
-        self._delta = delta
         self._items: dict[str, _Item] = {}
 
     def begin(self) -> Iterable[Message]:
@@ -50,14 +49,14 @@ class RealtimeTranscriptionCodec(RecognitionCodec):
 
     def read(self, message: Message) -> Iterable[RecognitionEvent]:
         told = json_object(message)
-        item = string(told.get("item_id"))
+        item = string(told.get("item_id")) or next(iter(self._items), "")  # some leave it out
         match string(told.get("type")).removeprefix(TRANSCRIPTION):
             case kind if kind == self._ready:
                 yield Ready()
             case "input_audio_buffer.committed":
                 self._items.setdefault(item, _Item())
             case "delta":
-                yield from self._add(item, string(told.get(self._delta)))
+                yield from self._add(item, string(told.get("delta")))
             case "completed":
                 yield from self._complete(item, string(told.get("transcript")))
             case "failed":

@@ -90,6 +90,8 @@ class RecognitionCodec:
     Each method returns the messages to send. `read` raises errors of `errors.py` for what is fatal.
     """
 
+    waits_for_greeting: ClassVar[bool] = False
+    """True if nothing may be sent before the vendor's first message."""
     waits_for_ready: ClassVar[bool] = False
     """True if no audio may be sent before `read` has yielded Ready."""
     keep_alive_every: ClassVar[float | None] = None

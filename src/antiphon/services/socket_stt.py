@@ -380,8 +380,10 @@ async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> _Con
         service.vendor, await service.handshake(), key_name=service.key.name, closed=codec.closed
     )
     try:
-        await socket.send(codec.begin())
         async with asyncio.timeout(READY_WITHIN):
+            if codec.waits_for_greeting:
+                list(codec.read(await socket.receive()))
+            await socket.send(codec.begin())
             while codec.waits_for_ready:
                 if any(isinstance(event, Ready) for event in codec.read(await socket.receive())):
                     break

@@ -19,7 +19,7 @@ from .ports import Speech, TextToSpeech, Word
 from .spoken_pieces import SpeakingPace, SpokenPieces
 from .voice_codec import (
     Finished,
-    HandshakeReply,
+    MessagesDue,
     PieceEnded,
     Sound,
     SpeechRefused,
@@ -252,7 +252,8 @@ class _Utterance:
         connection, codec = self._connection, self._connection.codec
         try:
             async for piece in text:
-                self._pieces.add(piece)
+                if not self._pieces.add(piece):
+                    continue  # what vendors answer to "…" differs, and some answer nothing
                 start = () if self.begun else codec.start(self.context)
                 self.begun = True
                 self._waits_for_text = False
@@ -272,13 +273,12 @@ class _Utterance:
             self.put(error)
 
     def _end_with_pieces(self) -> None:
-        """Finish if all pieces have ended, and the vendor will say no more."""
-        if (
-            self._connection.codec.ends_with_pieces
-            and self._all_sent
-            and self._unended <= 0
-            and not self.over
-        ):
+        if self._connection.codec.ends_with_pieces and self._unended <= 0:
+            self.end()
+
+    def end(self) -> None:
+        """Finish, if all text was sent: the vendor will say no more."""
+        if self._all_sent and not self.over:
             self.put(Finished())
 
     async def _next(self, silent_for: float) -> VoiceEvent:
@@ -301,8 +301,14 @@ class _Utterance:
                 case SpeechRefused(error):
                     raise error
                 case _:
-                    self._asked_at = None if self._waits_for_text else now()
+                    self._asked_at = None if self._may_be_quiet else now()
                     return event
+
+    @property
+    def _may_be_quiet(self) -> bool:
+        """True if the vendor may have spoken all that it has."""
+        marked = self._connection.codec.marks_pieces
+        return self._waits_for_text and (self._unended <= 0 or not marked)
 
     def _read(self, event: VoiceEvent) -> Iterable[Speech | Word]:
         match event:
@@ -351,7 +357,7 @@ class _Connection:
                 ready = not codec.waits_for_ready
                 while not ready:
                     for event in codec.read(await socket.receive()):
-                        if isinstance(event, HandshakeReply):
+                        if isinstance(event, MessagesDue):
                             await socket.send(event.messages)
                         ready = ready or isinstance(event, VoiceReady)
         except TimeoutError as error:
@@ -410,15 +416,18 @@ class _Connection:
         try:
             while True:
                 for event in self.codec.read(await self.socket.receive()):
-                    if isinstance(event, HandshakeReply):
+                    if isinstance(event, MessagesDue):
                         await self.send(event.messages)
                     else:
                         self._dispatch(event)
         except TheyErred as error:
+            if self.codec.ends_by_closing and self.socket.ended:
+                for utterance in self._utterances.values():
+                    utterance.end()
             await self.close(error)
 
     def _dispatch(self, event: VoiceEvent) -> None:
-        if isinstance(event, VoiceReady | HandshakeReply):
+        if isinstance(event, VoiceReady | MessagesDue):
             return
         if event.context is None:
             utterance = next(iter(self._utterances.values()), None)

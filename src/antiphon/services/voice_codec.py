@@ -13,7 +13,7 @@ from .websocket_client import Message
 
 __all__ = [
     "Finished",
-    "HandshakeReply",
+    "MessagesDue",
     "PieceEnded",
     "Sound",
     "SpeechRefused",
@@ -30,8 +30,8 @@ class VoiceReady:
 
 
 @dataclass(frozen=True, slots=True)
-class HandshakeReply:
-    """The vendor waits for these messages, such as the settings after its greeting."""
+class MessagesDue:
+    """Messages that the vendor now waits for, such as settings after its greeting."""
 
     messages: Sequence[Message]
 
@@ -79,7 +79,7 @@ class SpeechRefused:
     context: str | None = None
 
 
-VoiceEvent = VoiceReady | HandshakeReply | Sound | SpokenWord | PieceEnded | Finished | SpeechRefused
+VoiceEvent = VoiceReady | MessagesDue | Sound | SpokenWord | PieceEnded | Finished | SpeechRefused
 
 
 class VoiceCodec:
@@ -98,6 +98,8 @@ class VoiceCodec:
     """True if `read` yields PieceEnded after the audio of each piece."""
     ends_with_pieces: ClassVar[bool] = False
     """True if the end of the last piece is all that the vendor says of the end of an utterance."""
+    ends_by_closing: ClassVar[bool] = False
+    """True if the vendor closes the connection, in good order, once an utterance was spoken."""
     times_restart: ClassVar[bool] = False
     """True if the times of words count from the first audio of their piece."""
     confirms_cancel: ClassVar[bool] = True

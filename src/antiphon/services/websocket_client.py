@@ -43,6 +43,7 @@ CLOSED_WITHIN = 0.5  # seconds for the closing handshake
 MOST = 16 << 20  # bytes of one message
 MOST_UNREAD = 64  # messages that wait unread before the vendor is held back
 PING_EVERY = 15.0  # seconds; a connection whose ping is not answered within as many is dead
+IN_ORDER = (1000, 1005)  # codes of a close frame without an error
 EXTRA = "services"
 
 
@@ -86,6 +87,8 @@ class VendorSocket:
     def __init__(self, vendor: str, connection: "ClientConnection", closed: "CloseReader | None") -> None:
         self.vendor = vendor
         self.opened_at = asyncio.get_running_loop().time()
+        self.ended = False
+        """True once the vendor has closed it in good order."""
         self._connection = connection
         self._closed = closed
 
@@ -118,6 +121,7 @@ class VendorSocket:
         try:
             message = await self._connection.recv()
         except ConnectionClosed as error:
+            self.ended = error.rcvd is not None and error.rcvd.code in IN_ORDER
             raise self._error(error) from error
         await asyncio.sleep(0)  # a burst of messages must not hold up the event loop
         return message

@@ -11,14 +11,6 @@ _TRANSCRIPTIONS = (
         "https://console.groq.com/docs/speech-to-text",
     ),
     TranscriptionEndpoint(
-        "together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", "openai/whisper-large-v3",
-        "https://docs.together.ai/docs/speech-to-text",
-    ),
-    TranscriptionEndpoint(
-        "fireworks", "https://audio-turbo.api.fireworks.ai/v1", "FIREWORKS_API_KEY", "whisper-v3-turbo",
-        "https://docs.fireworks.ai/api-reference/audio-transcriptions",
-    ),
-    TranscriptionEndpoint(
         "vllm", "http://localhost:8000/v1", None, "openai/whisper-large-v3",
         "https://docs.vllm.ai/en/latest/serving/openai_compatible_server",
     ),

@@ -14,7 +14,7 @@ from ..services.socket_tts import SocketTTS
 from ..services.vendor_values import fields, json_object, json_text, string
 from ..services.voice_codec import (
     Finished,
-    HandshakeReply,
+    MessagesDue,
     PieceEnded,
     Sound,
     VoiceCodec,
@@ -88,7 +88,7 @@ class MiniMaxCodec(VoiceCodec):
             raise stated_error("minimax", status, result.get("status_msg"), "MINIMAX_API_KEY")
         match told.get("event"):
             case "connected_success":
-                yield HandshakeReply((json_text(event="task_start", **self._task),))
+                yield MessagesDue((json_text(event="task_start", **self._task),))
             case "task_started":
                 yield VoiceReady()
             case "task_continued":

@@ -6,7 +6,7 @@ https://soniox.com/docs/stt/api-reference/websocket-api
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..services.http_client import refusal
+from ..services.http_client import stated_error
 from ..services.keys import VendorKey
 from ..services.ports import TurnHint, Vendor
 from ..services.recognition_codec import (
@@ -19,7 +19,7 @@ from ..services.recognition_codec import (
     UtteranceEnded,
 )
 from ..services.socket_stt import SocketSTT
-from ..services.vendor_values import fields, items, json_object, json_text, number, string
+from ..services.vendor_values import fields, items, json_object, json_text, string
 from ..services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
@@ -96,8 +96,7 @@ class TokensCodec(RecognitionCodec):
     def read(self, message: Message) -> Iterable[RecognitionEvent]:
         told = json_object(message)
         if "error_code" in told:
-            status = int(number(told["error_code"]) or 500)
-            raise refusal("soniox", status, string(told.get("error_message"))[:200], None, "SONIOX_API_KEY")
+            raise stated_error("soniox", told["error_code"], told.get("error_message"), "SONIOX_API_KEY")
         if "tokens" in told:
             yield from _read(items(told["tokens"]))
         if told.get("finished"):

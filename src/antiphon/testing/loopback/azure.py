@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from .server import KEY, Connection, HeardAudio, VendorServer
 
-__all__ = ["AzureRecognition"]
+__all__ = ["AzureRecognition", "speech_message", "speech_parts"]
 
 
 class AzureRecognition(VendorServer):
@@ -27,7 +27,7 @@ class AzureRecognition(VendorServer):
         connection.novelty = "Path: novelty\r\n\r\n{}"
         heard, request, paths = HeardAudio(), "", list[str]()
         async for message in connection:
-            headers, body = _parts(message)
+            headers, body = speech_parts(message)
             assert len(headers["x-requestid"]) == 32, headers
             assert headers["x-timestamp"].endswith("Z"), headers
             request = request or headers["x-requestid"]
@@ -42,7 +42,9 @@ class AzureRecognition(VendorServer):
                 assert paths == ["speech.config", "speech.context", "audio"], paths
                 assert body[:4] == b"RIFF", "the first audio is the head of a WAV file"
                 assert len(body) == 44, "the first audio is the head of a WAV file"
-                await connection.greet(_message("turn.start", request, {"context": {"serviceTag": "1"}}))
+                await connection.greet(
+                    speech_message("turn.start", request, {"context": {"serviceTag": "1"}})
+                )
                 continue
             heard.feed(body)
             if heard.loud and (heard.quiet >= 0.5 or not body):
@@ -51,14 +53,14 @@ class AzureRecognition(VendorServer):
                     "DisplayText": heard.answer(),
                     "Offset": 0,
                 }
-                await connection.send(_message("speech.phrase", request, phrase))
+                await connection.send(speech_message("speech.phrase", request, phrase))
             elif heard.due():
-                await connection.send(_message("speech.hypothesis", request, {"Text": heard.words}))
+                await connection.send(speech_message("speech.hypothesis", request, {"Text": heard.words}))
             if not body:
-                await connection.send(_message("turn.end", request, {}))
+                await connection.send(speech_message("turn.end", request, {}))
 
 
-def _parts(message: bytes | str) -> tuple[dict[str, str], bytes]:
+def speech_parts(message: bytes | str) -> tuple[dict[str, str], bytes]:
     """Return the headers and the body of a message."""
     if isinstance(message, str):
         head, body = message.split("\r\n\r\n", 1)[0], message.split("\r\n\r\n", 1)[1].encode()
@@ -70,6 +72,7 @@ def _parts(message: bytes | str) -> tuple[dict[str, str], bytes]:
     return {name.lower(): value for name, value in pairs}, body
 
 
-def _message(path: str, request: str, body: dict[str, object]) -> str:
+def speech_message(path: str, request: str, body: dict[str, object]) -> str:
+    """Return a message of the service."""
     head = f"X-RequestId:{request}\r\nContent-Type:application/json; charset=utf-8\r\nPath:{path}\r\n\r\n"
     return head + json.dumps(body)

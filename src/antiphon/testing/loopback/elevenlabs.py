@@ -1,11 +1,11 @@
-"""ElevenLabs: Scribe, and voices with several contexts."""
+"""ElevenLabs: Scribe, and voices and dialogues with several contexts."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 
 from .server import KEY, Connection, HeardAudio, VendorServer, spoken
 
-__all__ = ["ElevenLabsScribe", "ElevenLabsVoices"]
+__all__ = ["ElevenLabsDialogue", "ElevenLabsScribe", "ElevenLabsVoices"]
 
 
 class ElevenLabsScribe(VendorServer):
@@ -75,7 +75,7 @@ class ElevenLabsVoices(VendorServer):
                         assert text.endswith(" "), "a text ends with a space"
                     waiting[context] = waiting.get(context, "") + text
                     if message.get("flush"):
-                        await self._speak(connection, context, waiting[context].strip())
+                        await self._speak(connection, context, waiting[context].lstrip())
                         waiting[context] = " "
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
@@ -90,3 +90,43 @@ class ElevenLabsVoices(VendorServer):
             }
             audio = b64encode(pcm).decode()
             await connection.send({"audio": audio, "contextId": context, "alignment": alignment})
+
+
+class ElevenLabsDialogue(VendorServer):
+    """Dialogues, which the models from v3 on speak."""
+
+    def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        """Check path, parameters and key."""
+        assert path == "/v1/text-to-dialogue/multi-stream-input", path
+        assert headers["xi-api-key"] == KEY
+        assert query["model_id"].startswith(("eleven_v3", "eleven_v4")), query
+        self.sample_rate = int(query["output_format"].removeprefix("pcm_"))
+
+    async def talk(self, connection: Connection) -> None:
+        """Speak what is flushed in a context that was registered with its voices."""
+        waiting: dict[str, str] = {}
+        async for message in connection:
+            match message:
+                case {"context_id": str(context), "voices": [_]}:
+                    assert context not in waiting, "voices can only be set in the first message"
+                    assert len(waiting) < 5, "more than five contexts"
+                    waiting[context] = ""
+                case {"context_id": str(context), "inputs": [{"text": str(text), "voice_id": _}]}:
+                    waiting[context] += text
+                case {"context_id": str(context), "flush": True}:
+                    for place, pcm in enumerate(spoken(waiting[context], self.sample_rate)):
+                        chars = waiting[context][place * 2 : place * 2 + 2]
+                        starts, lengths = [0, 50][: len(chars)], [50] * len(chars)
+                        alignment: dict[str, object] = {"chars": list(chars)}
+                        alignment |= {"char_start_times_ms": starts, "char_durations_ms": lengths}
+                        audio = b64encode(pcm).decode()
+                        await connection.send({"context_id": context, "audio": audio, "alignment": alignment})
+                    waiting[context] = ""
+                case {"context_id": str(context), "keep_alive": True}:
+                    assert context in waiting, context
+                case {"context_id": str(context), "close_context": True}:
+                    self.cancelled += 1
+                    del waiting[context]
+                    await connection.send({"context_id": context, "is_final": True})
+                case _:
+                    raise AssertionError(f"not a message of the protocol: {message}")

@@ -29,7 +29,7 @@ class FishVoices(VendorServer):
         async for data in connection:
             assert isinstance(data, bytes), "messages are binary"
             match msgspec.msgpack.decode(data):
-                case {"event": "start", "request": dict(given)} if not request:
+                case {"event": "start", "request": given} if not request:
                     request = given
                     assert request["text"] == "", request
                     assert request["format"] == "pcm", request

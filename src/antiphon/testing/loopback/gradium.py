@@ -1,11 +1,59 @@
-"""Gradium: https://docs.gradium.ai/api-reference/endpoint/tts-websocket"""
+"""Gradium: speech to text, and voices.
 
-from base64 import b64encode
+https://docs.gradium.ai
+"""
+
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 
-from .server import KEY, Connection, VendorServer, spoken, word_times
+from .server import KEY, Connection, HeardAudio, VendorServer, spoken, word_times
 
-__all__ = ["GradiumVoices"]
+__all__ = ["GradiumSteps", "GradiumVoices"]
+
+
+class GradiumSteps(VendorServer):
+    """Speech to text: https://docs.gradium.ai
+
+    The last word comes after the answer to a flush.
+    """
+
+    def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        """Check path and key."""
+        assert path == "/api/speech/asr", path
+        assert headers["x-api-key"] == KEY
+
+    async def talk(self, connection: Connection) -> None:
+        """Tell words one by one, and a step for each audio."""
+        heard, told, ready = HeardAudio(), 0, False
+        async for message in connection:
+            match message:
+                case {"type": "setup", "model_name": str(), "input_format": "pcm_16000"}:
+                    assert not ready, "set up twice"
+                    ready = True
+                    await connection.greet({"type": "ready", "request_id": "1", "frame_size": 1280})
+                case {"type": "audio", "audio": str(audio)}:
+                    assert ready, "audio came before the setup"
+                    heard.feed(b64decode(audio))
+                    if heard.due() and told < 2:
+                        await connection.send(_text(heard.words.split()[told]))
+                        told += 1
+                    await connection.send({"type": "step", "vad": [], "step_idx": 0})
+                case {"type": "flush", "flush_id": str(name)}:
+                    words, told = heard.answer().split()[told:], 0
+                    for word in words[:-1]:
+                        await connection.send(_text(word))
+                    await connection.send({"type": "flushed", "flush_id": name})
+                    for word in words[-1:]:
+                        await connection.send(_text(word))
+                case {"type": "end_of_stream"}:
+                    await connection.send({"type": "end_of_stream"})
+                    await connection.close()
+                case _:
+                    raise AssertionError(f"not a message of the protocol: {message}")
+
+
+def _text(word: str) -> dict[str, object]:
+    return {"type": "text", "text": word, "start_s": 0.0}
 
 
 class GradiumVoices(VendorServer):

@@ -1,13 +1,57 @@
-"""Mistral: https://docs.mistral.ai/studio/audio/text-to-speech/overview"""
+"""Mistral: speech to text, and voices.
 
-from base64 import b64encode
+https://docs.mistral.ai/studio/audio
+"""
 
-import numpy as np
+from array import array
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
 
 from .http import HttpAnswer, HttpVendorServer, VendorRequest
-from .server import KEY, spoken
+from .server import KEY, Connection, HeardAudio, VendorServer, spoken
 
-__all__ = ["MistralVoxtral"]
+__all__ = ["MistralRealtime", "MistralVoxtral"]
+
+
+class MistralRealtime(VendorServer):
+    """Voxtral.
+
+    https://docs.mistral.ai/studio/audio/speech-to-text/transcribe-in-realtime
+    """
+
+    def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        """Check path, model and key."""
+        assert path == "/v1/audio/transcriptions/realtime", path
+        assert query["model"].startswith("voxtral"), query
+        assert headers["authorization"] == f"Bearer {KEY}"
+
+    async def talk(self, connection: Connection) -> None:
+        """Tell characters as they come, and all of them after a flush."""
+        heard, told, configured = HeardAudio(), "", False
+        await connection.greet({"type": "session.created", "session": {"request_id": "1"}})
+        async for message in connection:
+            match message:
+                case {"type": "session.update"}:
+                    session = message["session"]
+                    assert not heard.seconds, "settings are fixed from the first audio"
+                    assert session["audio_format"] == {"encoding": "pcm_s16le", "sample_rate": 16000}
+                    configured = True
+                    await connection.greet({"type": "session.updated", "session": session})
+                case {"type": "input_audio.append", "audio": str(audio)}:
+                    assert configured, "audio came before the settings"
+                    heard.feed(b64decode(audio))
+                    if heard.due():
+                        delta = heard.words[len(told) : len(told) + 5]
+                        told += delta
+                        await connection.send({"type": "transcription.text.delta", "text": delta})
+                case {"type": "input_audio.flush"}:
+                    words, told = heard.answer(), ""
+                    await connection.send({"type": "transcription.done", "text": words, "language": None})
+                case {"type": "input_audio.end"}:
+                    await connection.send({"type": "transcription.done", "text": heard.answer()})
+                    await connection.close()
+                case _:
+                    raise AssertionError(f"not a message of the protocol: {message}")
 
 
 class MistralVoxtral(HttpVendorServer):
@@ -27,8 +71,8 @@ class MistralVoxtral(HttpVendorServer):
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
         """Send floats, cut inside of samples."""
         await answer.begin("text/event-stream")
-        pcm = np.frombuffer(b"".join(spoken(request.json["input"], 24000)), "<i2")
-        data = (pcm.astype("<f4") / 32768).tobytes()
+        pcm = array("h", b"".join(spoken(request.json["input"], 24000)))
+        data = array("f", (sample / 32768 for sample in pcm)).tobytes()
         for at in range(0, len(data), 9601):
             audio = b64encode(data[at : at + 9601]).decode()
             told = {"type": "speech.audio.delta", "audio_data": audio}

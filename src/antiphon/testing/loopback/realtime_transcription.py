@@ -6,7 +6,7 @@ from typing import Any
 
 from .server import KEY, Connection, HeardAudio, VendorServer
 
-__all__ = ["OpenAITranscription"]
+__all__ = ["OpenAITranscription", "TogetherTranscription"]
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription."
 
@@ -18,7 +18,6 @@ class OpenAITranscription(VendorServer):
     """
 
     sample_rate = 24000
-    delta = "delta"
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path and key."""
@@ -51,7 +50,7 @@ class OpenAITranscription(VendorServer):
                     if heard.due() and not told:
                         told = heard.words[:7]
                         await connection.send({
-                            "type": f"{TRANSCRIPTION}delta", "item_id": name, self.delta: told,
+                            "type": f"{TRANSCRIPTION}delta", "item_id": name, "delta": told,
                         })  # fmt: skip
                 case {"type": "input_audio_buffer.commit"} if held < 0.1:
                     await connection.send({
@@ -67,3 +66,25 @@ class OpenAITranscription(VendorServer):
                     item += 1
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
+
+
+class TogetherTranscription(OpenAITranscription):
+    """Together's transcription, which is set up by its address.
+
+    https://docs.together.ai/docs/inference/transcription/streaming
+    """
+
+    sample_rate = 16000
+
+    def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        """Check path, parameters and key."""
+        assert path == "/realtime", path
+        assert query["model"], query
+        assert query["input_audio_format"] == "pcm_s16le_16000", query
+        assert query["turn_detection"] == "none", query
+        assert headers["authorization"] == f"Bearer {KEY}"
+        assert headers["openai-beta"] == "realtime=v1", headers
+
+    async def set_up(self, connection: Connection, session: dict[str, Any]) -> None:
+        """Refuse: there is nothing to set up."""
+        raise AssertionError(session)

@@ -137,9 +137,9 @@ class Connection:
             else:
                 yield message
 
-    async def greet(self, message: dict[str, Any] | str) -> None:
+    async def greet(self, message: dict[str, Any] | bytes | str) -> None:
         """Send a first message, which no fault spoils."""
-        await self._websocket.send(message if isinstance(message, str) else json.dumps(message))
+        await self._websocket.send(json.dumps(message) if isinstance(message, dict) else message)
 
     async def send(self, message: dict[str, Any] | bytes | str) -> None:
         """Send an answer, or what the fault makes of it."""

@@ -1,4 +1,4 @@
-"""Azure Speech: speech to text.
+"""Azure Speech: speech to text and text to speech.
 
 https://learn.microsoft.com/azure/ai-services/speech-service
 """
@@ -7,9 +7,10 @@ from ...services.ports import Vendor
 
 VENDOR = Vendor(
     name="azure",
-    provides={"stt": "stt.STT"},
+    provides={"stt": "stt.STT", "tts": "tts.TTS"},
     docs="https://learn.microsoft.com/azure/ai-services/speech-service",
     env="AZURE_SPEECH_KEY",
     extra="services",
+    default={"tts": "en-US-AvaMultilingualNeural"},
     options={"stt": "language"},
 )

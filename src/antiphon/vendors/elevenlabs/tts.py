@@ -1,6 +1,8 @@
 """ElevenLabs' text to speech over websockets, with several utterances on each.
 
 https://elevenlabs.io/docs/api-reference/text-to-speech/v-1-text-to-speech-voice-id-multi-stream-input
+
+The models from Eleven v3 on have a socket of their own, which is meant for dialogues.
 """
 
 from collections.abc import Iterable
@@ -26,6 +28,8 @@ from ...services.websocket_client import Handshake, Message
 __all__ = ["TTS"]
 
 GEORGE = "JBFqnCBsd6RMkjVDRZzb"
+DIALOGUE_MODELS = ("eleven_v3", "eleven_v4")
+QUIET = "quiet"  # the name of the context that keeps a connection open
 
 
 class TTS(SocketTTS):
@@ -48,14 +52,23 @@ class TTS(SocketTTS):
     ) -> None:
         super().__init__("elevenlabs", VendorKey("elevenlabs", "ELEVENLABS_API_KEY", key))
         query = {"model_id": model, "output_format": f"pcm_{self.sample_rate}", "language_code": language,
-                 "auto_mode": True, "sync_alignment": True, "inactivity_timeout": 180}  # fmt: skip
-        self._url = address(f"{base_url}/v1/text-to-speech/{voice}/multi-stream-input", query | options)
+                 "sync_alignment": True}  # fmt: skip
+        self._dialogue = model.startswith(DIALOGUE_MODELS)
+        if self._dialogue:
+            path = "/v1/text-to-dialogue/multi-stream-input"
+        else:
+            path = f"/v1/text-to-speech/{voice}/multi-stream-input"
+            query |= {"auto_mode": True, "inactivity_timeout": 180}
+        self._url = address(base_url + path, query | options)
+        self._voice = voice
         self._settings = settings
 
     async def handshake(self) -> Handshake:
         return Handshake(self._url, {"xi-api-key": self.key.value})
 
     def codec(self) -> VoiceCodec:
+        if self._dialogue:
+            return DialogueCodec(self._voice, self._settings)
         return VoicesCodec(self._settings)
 
 
@@ -100,6 +113,33 @@ class VoicesCodec(VoiceCodec):
         return RateLimitError(f"elevenlabs: {reason[:200]}") if "exceeded" in reason else None
 
 
+class DialogueCodec(VoicesCodec):
+    """A connection for dialogues: up to four utterances at once.
+
+    A fifth context, in which nothing is said, keeps it open.
+    """
+
+    contexts = 4
+    keep_alive_every = 15.0
+
+    def __init__(self, voice: str, settings: dict[str, float | bool] | None) -> None:
+        super().__init__(settings)
+        self._voice = voice
+
+    def begin(self) -> Iterable[Message]:
+        return (json_text(context_id=QUIET, voices=[self._voice]),)
+
+    def keep_alive(self) -> Iterable[Message]:
+        return (json_text(context_id=QUIET, keep_alive=True),)
+
+    def start(self, context: str) -> Iterable[Message]:
+        return (json_text(context_id=context, voices=[self._voice], voice_settings=self._settings),)
+
+    def text(self, context: str, text: str) -> Iterable[Message]:
+        said = {"text": text + " ", "voice_id": self._voice, "new_turn": False}
+        return (json_text(context_id=context, inputs=[said]), json_text(context_id=context, flush=True))
+
+
 SAMPLE_RATE = SocketTTS.sample_rate
 
 
@@ -113,8 +153,10 @@ class _Alignment:
         self.end = self._characters.end
 
     def read(self, told: dict[str, Any]) -> Iterable[SpokenWord]:
-        lengths = items(told.get("charDurationsMs") or told.get("charsDurationsMs"))
-        times = zip(items(told.get("chars")), items(told.get("charStartTimesMs")), lengths, strict=False)
+        starts = items(told.get("charStartTimesMs") or told.get("char_start_times_ms"))
+        names = ("charDurationsMs", "charsDurationsMs", "char_durations_ms")
+        lengths = items(next((told[name] for name in names if told.get(name)), None))
+        times = zip(items(told.get("chars")), starts, lengths, strict=False)
         for char, start, length in times:
             at = self.seconds + (number(start) or 0.0) / 1000
             yield from self._characters.add(string(char), at, at + (number(length) or 0.0) / 1000)

@@ -1,4 +1,4 @@
-"""Mistral: text to speech with Voxtral.
+"""Mistral: speech to text and text to speech with Voxtral.
 
 https://docs.mistral.ai/studio/audio/overview
 """
@@ -7,10 +7,10 @@ from ...services.ports import Vendor
 
 VENDOR = Vendor(
     name="mistral",
-    provides={"tts": "tts.TTS"},
-    docs="https://docs.mistral.ai",
+    provides={"stt": "stt.STT", "tts": "tts.TTS"},
+    docs="https://docs.mistral.ai/studio/audio/overview",
     env="MISTRAL_API_KEY",
     extra="services",
-    default={"tts": "voxtral-mini-tts-3-0"},
-    options={"tts": "voice"},
+    default={"stt": "voxtral-mini-transcribe-realtime-2602", "tts": "voxtral-mini-tts-3-0"},
+    options={"stt": "language", "tts": "voice"},
 )

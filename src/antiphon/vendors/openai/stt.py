@@ -56,7 +56,8 @@ class STT(SocketSTT):
 class OpenAITranscriptionCodec(RealtimeTranscriptionCodec):
     """A connection."""
 
+    waits_for_greeting = True
     lasts = 30 * 60.0
 
     def __init__(self, session: dict[str, Any]) -> None:
-        super().__init__("openai", session, ready="session.updated", delta="delta")
+        super().__init__("openai", session, ready="session.updated")

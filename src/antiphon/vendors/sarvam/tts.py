@@ -6,15 +6,14 @@ https://docs.sarvam.ai/api-reference-docs/text-to-speech/websocket
 from collections.abc import Iterable
 from typing import Any
 
-from ..services.http_client import stated_error
-from ..services.keys import VendorKey
-from ..services.ports import Vendor
-from ..services.socket_tts import SocketTTS
-from ..services.vendor_values import address, base64_bytes, fields, json_object, json_text
-from ..services.voice_codec import PieceEnded, Sound, VoiceCodec, VoiceEvent
-from ..services.websocket_client import Handshake, Message
+from ...services.http_client import stated_error
+from ...services.keys import VendorKey
+from ...services.socket_tts import SocketTTS
+from ...services.vendor_values import address, base64_bytes, fields, json_object, json_text
+from ...services.voice_codec import PieceEnded, Sound, VoiceCodec, VoiceEvent
+from ...services.websocket_client import Handshake, Message
 
-__all__ = ["TTS", "VENDOR"]
+__all__ = ["TTS"]
 
 MOST_TEXT = 2500  # characters of one message
 
@@ -43,7 +42,7 @@ class TTS(SocketTTS):
             "speaker": voice,
             "speech_sample_rate": str(self.sample_rate),
             "output_audio_codec": "linear16",
-            "min_buffer_size": 30,
+            "min_buffer_size": 200,  # the most: below that, only a flush makes it speak
         } | options
 
     async def handshake(self) -> Handshake:
@@ -86,14 +85,3 @@ class BulbulCodec(VoiceCodec):
                 raise stated_error("sarvam", data.get("code"), data.get("message"), "SARVAM_API_KEY")
             case _:
                 pass
-
-
-VENDOR = Vendor(
-    name="sarvam",
-    provides={"tts": "TTS"},
-    docs="https://docs.sarvam.ai/api-reference-docs/text-to-speech",
-    env="SARVAM_API_KEY",
-    extra="services",
-    default={"tts": "bulbul:v3"},
-    options={"tts": "voice"},
-)

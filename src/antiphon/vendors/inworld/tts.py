@@ -4,23 +4,19 @@ https://docs.inworld.ai/api-reference/ttsAPI/texttospeech/synthesize-speech-webs
 """
 
 from collections.abc import Iterable
-from typing import Any
 
-from ..errors import TheyErred
-from ..services.http_client import stated_error
-from ..services.keys import VendorKey
-from ..services.ports import Vendor
-from ..services.socket_tts import SocketTTS
-from ..services.timed_words import spoken_words
-from ..services.vendor_values import base64_bytes, fields, json_object, json_text, string
-from ..services.voice_codec import Finished, PieceEnded, Sound, SpeechRefused, VoiceCodec, VoiceEvent
-from ..services.websocket_client import Handshake, Message
+from ...services.keys import VendorKey
+from ...services.socket_tts import SocketTTS
+from ...services.timed_words import spoken_words
+from ...services.vendor_values import base64_bytes, fields, json_object, json_text, string
+from ...services.voice_codec import Finished, PieceEnded, Sound, SpeechRefused, VoiceCodec, VoiceEvent
+from ...services.websocket_client import Handshake, Message
+from .wire import error
 
-__all__ = ["TTS", "VENDOR"]
+__all__ = ["TTS"]
 
 MOST_TEXT = 1000  # characters of one message
 NOT_FOUND = 5  # of gRPC: the context is gone already
-STATUSES = {3: 400, 4: 408, 7: 403, 8: 429, 13: 500, 14: 503, 16: 401}  # codes of gRPC, as those of HTTP
 
 
 class TTS(SocketTTS):
@@ -85,12 +81,12 @@ class InworldCodec(VoiceCodec):
     def read(self, message: Message) -> Iterable[VoiceEvent]:
         told = json_object(message)
         if "error" in told:
-            raise _error(fields(told["error"]))
+            raise error(fields(told["error"]))
         result = fields(told.get("result"))
         context = string(result.get("contextId")) or None
         status = fields(result.get("status"))
         if (code := status.get("code")) and code != NOT_FOUND:
-            yield SpeechRefused(_error(status), context)
+            yield SpeechRefused(error(status), context)
         if chunk := fields(result.get("audioChunk")):
             times = fields(fields(chunk.get("timestampInfo")).get("wordAlignment"))
             starts, ends = times.get("wordStartTimeSeconds"), times.get("wordEndTimeSeconds")
@@ -100,20 +96,3 @@ class InworldCodec(VoiceCodec):
             yield PieceEnded(context)
         if "contextClosed" in result:
             yield Finished(context)
-
-
-def _error(told: dict[str, Any]) -> TheyErred:
-    code = told.get("code")
-    status = STATUSES.get(code, 400) if isinstance(code, int) else None
-    return stated_error("inworld", status, told.get("message"), "INWORLD_API_KEY")
-
-
-VENDOR = Vendor(
-    name="inworld",
-    provides={"tts": "TTS"},
-    docs="https://docs.inworld.ai/api-reference/ttsAPI",
-    env="INWORLD_API_KEY",
-    extra="services",
-    default={"tts": "inworld-tts-2"},
-    options={"tts": "voice"},
-)

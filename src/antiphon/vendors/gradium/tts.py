@@ -6,16 +6,15 @@ https://docs.gradium.ai/api-reference/endpoint/tts-websocket
 from collections.abc import Iterable
 from typing import Any
 
-from ..errors import AuthenticationError, TheyErred
-from ..services.http_client import stated_error
-from ..services.keys import VendorKey
-from ..services.ports import Vendor
-from ..services.socket_tts import SocketTTS
-from ..services.vendor_values import base64_bytes, json_object, json_text, number, string
-from ..services.voice_codec import Finished, Sound, SpokenWord, VoiceCodec, VoiceEvent
-from ..services.websocket_client import Handshake, Message
+from ...errors import AuthenticationError, TheyErred
+from ...services.http_client import stated_error
+from ...services.keys import VendorKey
+from ...services.socket_tts import SocketTTS
+from ...services.vendor_values import base64_bytes, json_object, json_text, number, string
+from ...services.voice_codec import Finished, Sound, SpokenWord, VoiceCodec, VoiceEvent
+from ...services.websocket_client import Handshake, Message
 
-__all__ = ["TTS", "VENDOR"]
+__all__ = ["TTS"]
 
 
 class TTS(SocketTTS):
@@ -80,14 +79,3 @@ class GradiumCodec(VoiceCodec):
 
     def closed(self, code: int, reason: str) -> TheyErred | None:
         return AuthenticationError(f"gradium: {reason[:200]}") if code == 1008 else None
-
-
-VENDOR = Vendor(
-    name="gradium",
-    provides={"tts": "TTS"},
-    docs="https://docs.gradium.ai",
-    env="GRADIUM_API_KEY",
-    extra="services",
-    default={"tts": "default"},
-    options={"tts": "voice"},
-)

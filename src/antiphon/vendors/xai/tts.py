@@ -1,20 +1,19 @@
 """xAI's text to speech over websockets.
 
-https://docs.x.ai/docs
+https://docs.x.ai/developers/model-capabilities/audio/text-to-speech
 """
 
 from collections.abc import Iterable
 
-from ..errors import BadResponseError
-from ..services.keys import VendorKey
-from ..services.ports import Vendor
-from ..services.socket_tts import SocketTTS
-from ..services.timed_words import TimedCharacters
-from ..services.vendor_values import address, base64_bytes, json_object, json_text, string
-from ..services.voice_codec import Finished, PieceEnded, Sound, VoiceCodec, VoiceEvent
-from ..services.websocket_client import Handshake, Message
+from ...errors import BadResponseError
+from ...services.keys import VendorKey
+from ...services.socket_tts import SocketTTS
+from ...services.timed_words import TimedCharacters
+from ...services.vendor_values import address, base64_bytes, json_object, json_text, string
+from ...services.voice_codec import Finished, PieceEnded, Sound, VoiceCodec, VoiceEvent
+from ...services.websocket_client import Handshake, Message
 
-__all__ = ["TTS", "VENDOR"]
+__all__ = ["TTS"]
 
 
 class TTS(SocketTTS):
@@ -80,13 +79,3 @@ class XaiCodec(VoiceCodec):
                 raise BadResponseError(f"xai: {string(told.get('message'))[:200]}")
             case _:
                 pass
-
-
-VENDOR = Vendor(
-    name="xai",
-    provides={"tts": "TTS"},
-    docs="https://docs.x.ai/docs",
-    env="XAI_API_KEY",
-    extra="services",
-    default={"tts": "eve"},
-)

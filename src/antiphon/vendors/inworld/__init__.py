@@ -1,0 +1,16 @@
+"""Inworld: speech to text, text to speech.
+
+https://docs.inworld.ai/api-reference
+"""
+
+from ...services.ports import Vendor
+
+VENDOR = Vendor(
+    name="inworld",
+    provides={"stt": "stt.STT", "tts": "tts.TTS"},
+    docs="https://docs.inworld.ai/api-reference",
+    env="INWORLD_API_KEY",
+    extra="services",
+    default={"stt": "inworld/inworld-stt-1", "tts": "inworld-tts-2"},
+    options={"stt": "language", "tts": "voice"},
+)
