@@ -119,7 +119,7 @@ async def hold_calls(questions: Sequence[Question], rounds: int, console: Consol
             for framework, title in TITLES.items():
                 status.update(f"{title}: environment and models")
                 contestants[framework] = await stack.enter_async_context(started(framework, folder))
-            for question in [*questions[:WARM_UP], *questions * rounds]:
+            for question in [*questions[:WARM_UP], *list(questions) * rounds]:
                 status.update(question.name)
                 answers = {name: await one.answer(files[question]) for name, one in contestants.items()}
                 calls.append((question, answers))
@@ -151,7 +151,7 @@ async def compare(
     calls = await hold_calls(questions, rounds, console)
     load.append(os.getloadavg()[0])
     alone = {question: await transcribed(recogniser, question.pcm) for question in questions}
-    found = {
+    found: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "load": load, "calibration_ms": calibration_ms()},
         "calls": len(calls),
         "words": sum(len(words(question.text or "")) for question, _ in calls),

@@ -1,7 +1,7 @@
 """How does an Antiphon agent with the local models answer a `line`? As shipped, with no setting changed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from antiphon import Agent
@@ -61,8 +61,11 @@ class AntiphonCall(FrameworkCall):
     """A session on a line."""
 
     def __init__(self, transport: LineTransport, latency: Latency) -> None:
-        self.hear = transport.input.hear
+        self._line = transport.input
         self._latency = latency
+
+    def hear(self, packet: bytes) -> None:
+        self._line.hear(packet)
 
     def transcript(self) -> str:
         return " ".join(turn.user for turn in self._latency.turns)
@@ -82,7 +85,7 @@ class AntiphonAgent:
         await self.agent.open()
 
     @asynccontextmanager
-    async def call(self, ear: Ear) -> AsyncIterator[FrameworkCall]:
+    async def call(self, ear: Ear) -> AsyncGenerator[FrameworkCall, None]:
         transport, latency = LineTransport(ear), Latency()
         session = self.agent.session(transport, observers=[latency])
         await session.start()

@@ -10,7 +10,7 @@ does, and which is the least that a turn detector accepts; the plugin's own defa
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -193,7 +193,7 @@ class LiveKitAgent:
         self.vad = silero.VAD.load(min_silence_duration=SILENCE)
 
     @asynccontextmanager
-    async def call(self, ear: Ear) -> AsyncIterator[FrameworkCall]:
+    async def call(self, ear: Ear) -> AsyncGenerator[FrameworkCall, None]:
         session = AgentSession(
             vad=self.vad,
             stt=WhisperSTT(self.models),

@@ -6,7 +6,7 @@ by the sentence. The transport is paced as its network transports are.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -137,8 +137,11 @@ class PipecatCall(FrameworkCall):
     """A bot on a line."""
 
     def __init__(self, line: LineIn, context: LLMContext) -> None:
-        self.hear = line.hear
+        self._line = line
         self._context = context
+
+    def hear(self, packet: bytes) -> None:
+        self._line.hear(packet)
 
     def transcript(self) -> str:
         messages = self._context.get_messages()
@@ -155,7 +158,7 @@ class PipecatBot:
         await self.models.load()
 
     @asynccontextmanager
-    async def call(self, ear: Ear) -> AsyncIterator[FrameworkCall]:
+    async def call(self, ear: Ear) -> AsyncGenerator[FrameworkCall, None]:
         transport = TransportParams(audio_in_enabled=True, audio_out_enabled=True)
         line, context = LineIn(transport), LLMContext()
         pair = LLMContextAggregatorPair(

@@ -1,7 +1,7 @@
 """The line that times all frameworks, with frameworks whose answers are known."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -54,7 +54,7 @@ class Scripted:
         pass
 
     @asynccontextmanager
-    async def call(self, ear: Ear) -> AsyncIterator[FrameworkCall]:
+    async def call(self, ear: Ear) -> AsyncGenerator[FrameworkCall, None]:
         call = Script(ear, self.at)
         yield call
         for task in call.speaking:
