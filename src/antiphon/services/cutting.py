@@ -22,6 +22,7 @@ _ABBREVIATIONS = frozenset(
 )
 _SENTENCE = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s)|[。！？]|\n+")
 _CLAUSE = re.compile(r"[,;:—–，、；：](?=\s)|[，、；：]")
+_FIRST_CLAUSE = re.compile(r"(?<=[^\W\d_]),\Z")  # certain before the next token comes: "Yes," is no number
 _PHRASE = re.compile(
     r"\s(?=(?:about|after|and|at|because|before|but|by|for|from|if|in|into|of|on|or|so|than|that|to|until|when|"
     r"where|which|while|who|with|without)\b)",
@@ -100,6 +101,8 @@ class Cutter:
             least = EARLY[self._count]
             if (clause := _CLAUSE.search(self._text)) is not None:
                 return clause.end()
+            if self._count == 0 and _FIRST_CLAUSE.search(self._text):
+                return len(self._text)
             for match in _PHRASE.finditer(self._text):
                 if len(self._text[: match.start()].split()) >= least:
                     return match.end()
