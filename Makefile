@@ -51,6 +51,7 @@ bench: $(READY)           ## our benchmarks, each beside its target
 
 bench-peers: $(READY)     ## the same work on the peers, side by side
 	$(BIN)/python -m benchmarks --peers
+	$(BIN)/python -m benchmarks.voice_to_voice --peers
 
 clean:
 	rm -rf $(VENV) .peers build dist .pytest_cache .ruff_cache

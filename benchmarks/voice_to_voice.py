@@ -37,7 +37,7 @@ from antiphon.transports.caller import Caller, CallerLine
 from .callers import HZ, INSTRUCTIONS, RECORDINGS, Question, recorded, recordings, synthesised, transcribed
 from .side_by_side import TARGETS, compare
 
-SILENCE = 0.224  # seconds: 200 ms of quiet, rounded up to windows of 32 ms
+SILENCE = 0.192  # seconds of quiet: what the detector waits for
 RATIO = 0.6  # the target: at most this part of the time without overlap
 
 

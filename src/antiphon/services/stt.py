@@ -36,7 +36,7 @@ WORTH = 0.1  # seconds of new speech that a fall must follow
 
 
 class VoiceLevel:
-    """Tells by the level when the voice falls, some 50 ms before a detector hears a pause.
+    """Tells by the level when the voice falls, 50 ms before a pause is heard.
 
     In noise it does not fall so far.
     """

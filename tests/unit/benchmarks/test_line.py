@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 from benchmarks.line import PATIENCE, Answer, Ear, FrameworkCall, answer
 
+from antiphon.clock import LoopClock
 from antiphon.testing import run_virtual
 
+sleep = LoopClock().sleep
+"""Virtual time, where the loop is virtual."""
 RATE = 24_000
 LOUD = b"\x00\x20\x00\xe0"  # two samples of a loud square wave
 
@@ -31,10 +34,10 @@ class Script(FrameworkCall):
         self.speaking = [asyncio.create_task(self._speak(ear, moment)) for moment in at]
 
     async def _speak(self, ear: Ear, moment: float) -> None:
-        await asyncio.sleep(moment)
+        await sleep(moment)
         for _ in range(10):
             ear.heard(tone(0.08, RATE), RATE)
-            await asyncio.sleep(0.08)
+            await sleep(0.08)
 
     def hear(self, packet: bytes) -> None:
         assert len(packet) == 640
@@ -87,11 +90,11 @@ def test_without_an_answer_the_caller_hangs_up() -> None:
 def test_audio_that_was_cleared_before_it_could_be_played_was_not_heard() -> None:
     async def main() -> list[float]:
         ear = Ear()
-        await asyncio.sleep(0.5)
+        await sleep(0.5)
         for _ in range(10):
             ear.heard(tone(0.08, RATE), RATE)  # all at once, as a framework that does not pace
         ear.cleared()
-        await asyncio.sleep(0.5)
+        await sleep(0.5)
         ear.heard(tone(0.8, RATE), RATE)
         return [begin - ear.begun for begin in ear.begins()]
 
