@@ -3,8 +3,8 @@
 Built as its guides build an agent with models of one's own: its Silero plugin, an STT and a TTS that do not
 stream (the session wraps them in its stream adapters), preemptive generation as shipped, and the defaults for
 endpointing. Its own turn detector may only be used as its licence says, so Smart Turn takes that place,
-behind the same protocol. Silero waits for 0.25 s of silence, as the detector that LiveKit ships since 1.6
-does, and which is the least that a turn detector accepts; the plugin's own default, 0.55 s, is slower.
+behind the same protocol. Silero waits for 0.25 s of silence: so does the detector that LiveKit takes by
+default, and a turn detector accepts no less. The plugin's own default, 0.55 s, is slower.
 """
 
 import asyncio
