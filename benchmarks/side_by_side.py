@@ -24,6 +24,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from antiphon.errors import AntiphonError
 from antiphon.services.ports import SpeechToText
 from antiphon.telemetry.latency import PARTS, percentile
 
@@ -146,9 +147,16 @@ def figures(calls: Sequence[tuple[Question, Answer]]) -> Figures:
 async def compare(
     questions: Sequence[Question], recogniser: SpeechToText, rounds: int, console: Console, written: Path
 ) -> int:
-    """Hold all calls and report them. Returns exit status 1 if an answer of ours was lost."""
+    """Hold all calls and report them.
+
+    Returns exit status 1 if an answer of ours was lost, or a framework failed.
+    """
     load = [os.getloadavg()[0]]
-    calls = await hold_calls(questions, rounds, console)
+    try:
+        calls = await hold_calls(questions, rounds, console)
+    except (AntiphonError, PeerError) as error:
+        console.print(f"[red]failed[/] {error}", highlight=False)
+        return 1
     load.append(os.getloadavg()[0])
     alone = {question: await transcribed(recogniser, question.pcm) for question in questions}
     found: dict[str, Any] = {
