@@ -120,11 +120,17 @@ async def hold_calls(questions: Sequence[Question], rounds: int, console: Consol
             for framework, title in TITLES.items():
                 status.update(f"{title}: environment and models")
                 contestants[framework] = await stack.enter_async_context(started(framework, folder))
-            for question in [*questions[:WARM_UP], *list(questions) * rounds]:
+            status.update("the first calls, which are not counted")
+            for question in questions[:WARM_UP]:
+                for contestant in contestants.values():
+                    await contestant.answer(files[question])
+            console.print(_columns("caller", *TITLES.values(), f"steps of ours: {', '.join(PARTS)}"))
+            for question in [*questions] * rounds:
                 status.update(question.name)
                 answers = {name: await one.answer(files[question]) for name, one in contestants.items()}
                 calls.append((question, answers))
-    return calls[WARM_UP:]
+                console.print(_line(question, answers), highlight=False, markup=False)
+    return calls
 
 
 Figures = dict[str, float | None]
@@ -175,7 +181,6 @@ async def compare(
             for question, answers in calls
         ],
     }
-    console.print(_calls(calls))
     _report(found, console)
     if all(question.name in QUESTIONS for question in questions):
         console.print("no recorded callers were found: only the local voice has asked")
@@ -200,16 +205,14 @@ def _write(file: Path, found: Mapping[str, Any]) -> None:
     file.write_text(json.dumps(found, indent=2) + "\n")
 
 
-def _calls(calls: Calls) -> Table:
-    shown = Table("caller", *TITLES.values(), "steps of ours: " + ", ".join(PARTS))
-    for question, answers in calls:
-        parts = answers[OURS].parts_ms or {}
-        shown.add_row(
-            question.name,
-            *(_call(question, answers[name]) for name in TITLES),
-            " ".join(f"{parts[part]:.0f}" for part in PARTS if part in parts),
-        )
-    return shown
+def _line(question: Question, answers: Mapping[str, Answer]) -> str:
+    parts = answers[OURS].parts_ms or {}
+    steps = " ".join(f"{parts[part]:.0f}" for part in PARTS if part in parts)
+    return _columns(question.name, *(_call(question, answers[name]) for name in TITLES), steps)
+
+
+def _columns(caller: str, *cells: str) -> str:
+    return f"{caller[:38]:40}" + "".join(f"{cell:24}" for cell in cells)
 
 
 def _call(question: Question, answer: Answer) -> str:

@@ -108,7 +108,7 @@ async def main() -> int:
     options = parser.parse_args()
     console = Console()
     if not console.is_terminal:
-        console = Console(width=160)
+        console = Console(width=190)
     agent = Agent(INSTRUCTIONS)
     questions = await synthesised(agent.service("tts")) + [recorded(path) for path in options.recordings]
     if options.peers:
