@@ -124,12 +124,12 @@ async def hold_calls(questions: Sequence[Question], rounds: int, console: Consol
             for question in questions[:WARM_UP]:
                 for contestant in contestants.values():
                     await contestant.answer(files[question])
-            console.print(_columns("caller", *TITLES.values(), f"steps of ours: {', '.join(PARTS)}"))
+            console.print(_columns("caller", *TITLES.values(), f"ours: {' '.join(PARTS)}"), soft_wrap=True)
             for question in [*questions] * rounds:
                 status.update(question.name)
                 answers = {name: await one.answer(files[question]) for name, one in contestants.items()}
                 calls.append((question, answers))
-                console.print(_line(question, answers), highlight=False, markup=False)
+                console.print(_line(question, answers), highlight=False, markup=False, soft_wrap=True)
     return calls
 
 
