@@ -54,6 +54,7 @@ bench: $(READY)           ## our benchmarks, each beside its target
 
 bench-peers: $(READY)     ## the same work on the peers, side by side
 	$(BIN)/python -m benchmarks --peers
+	$(BIN)/python -m benchmarks.voice_to_voice --peers
 
 wheels: $(READY)         ## whether every extra installs from wheels on Linux, macOS and Windows
 	$(BIN)/python -m pip install --quiet "uv>=0.9"

@@ -22,7 +22,7 @@ from antiphon.telemetry.latency import percentile
 from antiphon.testing import ScriptedLLM, ScriptedSTT, run_virtual
 from antiphon.transports.caller import Caller, CallerLine
 
-from .voice_to_voice import HZ, Question, recorded, synthesised
+from .callers import HZ, Question, recorded, synthesised
 
 TARGET = 0.1
 MONOLOGUE = (

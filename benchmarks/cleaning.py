@@ -34,7 +34,7 @@ from antiphon.errors import AntiphonError
 from antiphon.services.ports import AudioChunk, AudioFilter, Flush, Recognized, SpeechToText, VoiceActivity
 from antiphon.vendors import create
 
-from .voice_to_voice import spoken
+from .callers import spoken
 
 HZ = 16000
 BEFORE = 3.0  # seconds of noise alone

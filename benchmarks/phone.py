@@ -142,8 +142,8 @@ async def voice() -> list[str]:
     """Return a question spoken by the local voice, and silence after it, as base64 of 20 ms each."""
     from antiphon.vendors.local.tts import Hibari
 
-    from .voice_to_voice import HZ as SPOKEN_HZ
-    from .voice_to_voice import synthesised
+    from .callers import HZ as SPOKEN_HZ
+    from .callers import synthesised
 
     question = (await synthesised(Hibari()))[0]
     pcm = resample(question.pcm, SPOKEN_HZ, HZ)[: int(QUESTION * HZ) * 2]

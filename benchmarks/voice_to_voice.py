@@ -6,8 +6,13 @@ models working one after the other: silence, end-of-turn model, transcript, firs
 audio. The local voice speaks the questions; recordings can be added on the command line.
 
     python -m benchmarks.voice_to_voice [--rounds N] [RECORDING.wav ...]
+    python -m benchmarks.voice_to_voice --peers [--speech FOLDER] [--rounds N] [RECORDING.wav ...]
 
-Targets: median 400 ms, 95th percentile 700 ms, at most 0.6 of the time without overlap, no reply lost.
+With `--peers` the callers, and those recorded in FOLDER, call Antiphon, Pipecat and LiveKit Agents with the
+same models in turn (`side_by_side.py`).
+
+Targets on two quiet cores: median 300 ms, 95th percentile 550 ms, at most 0.6 of the time without overlap and
+half of the better peer's time, no reply lost.
 """
 
 import argparse
@@ -16,7 +21,6 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -24,59 +28,17 @@ from rich.table import Table
 
 from antiphon import Agent
 from antiphon.audio.levels import find_speech, find_speech_end
-from antiphon.audio.resample import resample
-from antiphon.audio.wav import read
 from antiphon.context import Context, UserSaid
 from antiphon.frames import PlayoutStarted
-from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta, TextToSpeech
+from antiphon.services.ports import Speech, TextDelta
 from antiphon.telemetry.latency import PARTS, Latency, percentile, summarise
 from antiphon.transports.caller import Caller, CallerLine
 
-HZ = 16000
-SILENCE = 0.224  # seconds: 200 ms of quiet, rounded up to windows of 32 ms
-TARGETS = {"median": 400.0, "95th percentile": 700.0}
+from .callers import HZ, INSTRUCTIONS, RECORDINGS, Question, recorded, recordings, synthesised, transcribed
+from .side_by_side import TARGETS, compare
+
+SILENCE = 0.192  # seconds of quiet: what the detector waits for
 RATIO = 0.6  # the target: at most this part of the time without overlap
-INSTRUCTIONS = "You answer the phone of a bicycle shop. Answer in one or two short sentences."
-QUESTIONS = (
-    "Hello, do you repair bicycles?",
-    "When are you open on Monday?",
-    "Can you fix a flat tire today?",
-    "How much does a new chain cost?",
-    "I need new brakes for my bike.",
-    "Do you sell helmets for children?",
-    "Where is your shop?",
-    "What is the best bike for a long tour?",
-    "Can I bring my bike tomorrow morning?",
-    "Thank you very much, goodbye.",
-)
-
-
-@dataclass(frozen=True)
-class Question:
-    """Speech at 16 kHz."""
-
-    name: str
-    pcm: bytes
-
-
-async def synthesised(voice: TextToSpeech) -> list[Question]:
-    """Return the questions, spoken by a voice."""
-    return [Question(text, resample(await spoken(voice, text), voice.sample_rate, HZ)) for text in QUESTIONS]
-
-
-async def spoken(voice: TextToSpeech, text: str) -> bytes:
-    """Return all audio of one text."""
-
-    async def pieces() -> AsyncIterator[str]:
-        yield text
-
-    return b"".join([item.pcm async for item in voice.speak(pieces()) if isinstance(item, Speech)])
-
-
-def recorded(path: str) -> Question:
-    """Read a recording, resampled to 16 kHz."""
-    sound = read(path)
-    return Question(Path(path).stem, resample(sound.mono(), sound.sample_rate, HZ))
 
 
 async def with_overlap(agent: Agent, question: Question) -> Latency:
@@ -111,16 +73,10 @@ async def without_overlap(agent: Agent, question: Question) -> dict[str, float]:
     await agent.service("eot").score(pcm)
     lap("end of turn")
 
-    async def audio() -> AsyncIterator[AudioChunk | Flush]:
-        yield AudioChunk(pcm)
-        yield Flush(True)
-
-    words = [
-        heard async for heard in agent.service("stt").transcribe(audio()) if isinstance(heard, Recognized)
-    ]
+    words = await transcribed(agent.service("stt"), pcm)
     lap("transcript")
     said = ""
-    async for item in agent.service("llm").generate(Context(INSTRUCTIONS, (UserSaid(words[-1].text),))):
+    async for item in agent.service("llm").generate(Context(INSTRUCTIONS, (UserSaid(words),))):
         if isinstance(item, TextDelta):
             if not said:
                 lap("first token")
@@ -144,14 +100,21 @@ async def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.voice_to_voice", description=__doc__)
     parser.add_argument("recordings", nargs="*")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--peers", action="store_true", help="beside Pipecat and LiveKit Agents")
+    parser.add_argument("--speech", type=Path, default=RECORDINGS, help="recorded callers for --peers")
     parser.add_argument(
         "--json", type=Path, default=Path(__file__).parent / "results" / "voice_to_voice.json"
     )
     options = parser.parse_args()
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=190)
     agent = Agent(INSTRUCTIONS)
-    await agent.open()
     questions = await synthesised(agent.service("tts")) + [recorded(path) for path in options.recordings]
+    if options.peers:
+        questions += recordings(options.speech)
+        return await compare(questions, agent.service("stt"), options.rounds, console, options.json)
+    await agent.open()
     await with_overlap(agent, questions[0])  # not counted: it pays for what is done only once
     turns, apart, lost = [], [], []
     rows = Table("question", "voice to voice", *PARTS, "without overlap", "said")

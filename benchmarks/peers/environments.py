@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tomllib import loads
 
 from antiphon.errors import ConfigurationError, UnavailableError
 
@@ -20,9 +21,19 @@ class Peer:
     requirements: tuple[str, ...]
 
 
-# Besides its core, each has what the smallest bot with the same vendors needs: OpenAI, Deepgram, Silero.
+def _local_models() -> tuple[str, ...]:
+    """Return what Antiphon's local models need, by pyproject.toml."""
+    project = loads((ROOT / "pyproject.toml").read_text())["project"]
+    return (*project["dependencies"], *project["optional-dependencies"]["local"])
+
+
+# Besides its core, each has what the smallest bot with the same vendors needs: OpenAI, Deepgram, Silero; and
+# the runtimes of the local models.
 PEERS = {
-    "pipecat": Peer("Pipecat 1.14.0", ("pipecat-ai[deepgram,openai,silero,websocket]==1.14.0",)),
+    "pipecat": Peer(
+        "Pipecat 1.14.0",
+        ("pipecat-ai[deepgram,openai,silero,websocket]==1.14.0", *_local_models()),
+    ),
     "livekit": Peer(
         "LiveKit Agents 1.8.9",
         (
@@ -30,6 +41,7 @@ PEERS = {
             "livekit-plugins-deepgram==1.8.9",
             "livekit-plugins-openai==1.8.9",
             "livekit-plugins-silero==1.8.9",
+            *_local_models(),
         ),
     ),
 }

@@ -22,6 +22,7 @@ _ABBREVIATIONS = frozenset(
 )
 _SENTENCE = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s)|[。！？]|\n+")
 _CLAUSE = re.compile(r"[,;:—–，、；：](?=\s)|[，、；：]")
+_FIRST_CLAUSE = re.compile(r"(?<=[^\W\d_]),\Z")  # certain before the next token comes: "Yes," is no number
 _PHRASE = re.compile(
     r"\s(?=(?:about|after|and|at|because|before|but|by|for|from|if|in|into|of|on|or|so|than|that|to|until|when|"
     r"where|which|while|who|with|without)\b)",
@@ -103,6 +104,8 @@ class Cutter:
             for clause in _CLAUSE.finditer(self._text):
                 if clause.end() >= shortest:
                     return clause.end()
+            if self._count == 0 and _FIRST_CLAUSE.search(self._text) and len(self._text) >= shortest:
+                return len(self._text)
             for match in _PHRASE.finditer(self._text):
                 if match.end() >= shortest and len(self._text[: match.start()].split()) >= least:
                     return match.end()

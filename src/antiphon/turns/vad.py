@@ -33,8 +33,8 @@ class VADSettings:
     """Speech has started after this much loud sound."""
     pause_after: float = 0.032
     """Speech may have ended after this much quiet: transcription and turn detection can begin."""
-    stop_after: float = 0.2
-    """Speech has ended after this much quiet."""
+    stop_after: float = 0.192
+    """Speech has ended after this much quiet: six windows of 32 ms, where 0.2 would be seven."""
 
     def __post_init__(self) -> None:
         if not 0 < self.stop_below <= self.start_above < 1:

@@ -71,7 +71,7 @@ def test_policies_are_compared_in_a_table(journal: Path, slow: Path, default: Pa
     assert rows["ms saved, median"][1] == "0"
     assert rows["interruptions"] == ["1", "1"]
     (hello,) = (line for line in lines if "hello there" in line and "same" in line)
-    assert hello.split()[3:7] == ["+0.23", "+0.23", "0", "same"], hello
+    assert hello.split()[3:7] == ["+0.20", "+0.20", "0", "same"], hello
 
 
 def test_what_is_no_journal_or_policy_is_refused(journal: Path, slow: Path, shop: Path, folder: Path) -> None:

@@ -68,6 +68,27 @@ def test_sentences_are_pieces(text: str) -> None:
     assert len(cut(list(text))) >= 3
 
 
+@pytest.mark.parametrize(
+    ("tokens", "first", "after"),
+    [
+        (["Yes", ",", " we", " do"], "Yes,", 2),
+        (["Yes,", " we", " do"], "Yes,", 1),
+        (["1", ",", "000", " bikes", " stand", " here"], "1,000 bikes stand", 6),
+        (["Yes, we do, and", " more"], "Yes,", 1),
+    ],
+)
+def test_the_first_clause_does_not_wait_for_the_token_behind_its_comma(
+    tokens: list[str], first: str, after: int
+) -> None:
+    cutter, at = Cutter(), 0
+    for count, token in enumerate(tokens, 1):
+        if pieces := list(cutter.feed(token, at)):
+            assert (pieces[0].text, count) == (first, after)
+            return
+        at += len(token)
+    raise AssertionError("no piece came")
+
+
 def test_nothing_is_no_piece() -> None:
     assert cut([]) == cut([""]) == cut([" ", "\n \t"]) == []
 

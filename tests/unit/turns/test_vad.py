@@ -63,7 +63,7 @@ def test_gap_is_a_pause_from_the_length_on_that_is_set() -> None:
     settings = VADSettings(pause_after=0.064)
     assert names([0.9] * 5 + [0.0] + [0.9] * 5, settings) == begun
     assert names([0.9] * 5 + [0.0] * 2 + [0.9] * 5, settings) == [*begun, "SpeechPaused", "SpeechResumed"]
-    assert names([0.9] * 5 + [0.0] * 6 + [0.9] * 2, settings)[2:4] == ["SpeechPaused", "SpeechResumed"]
+    assert names([0.9] * 5 + [0.0] * 5 + [0.9] * 2, settings)[2:4] == ["SpeechPaused", "SpeechResumed"]
     assert names([0.9] * 5 + [0.0] * 7 + [0.9], settings)[2:] == [
         "SpeechPaused",
         "SpeechStopped",
