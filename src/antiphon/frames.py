@@ -290,9 +290,13 @@ class AgentAudio(Audio):
 
 @frame
 class SegmentEnded(Frame):
-    """The audio of the current segment is complete."""
+    """The audio of the current segment is complete.
+
+    `end` is the text offset that was spoken up to, if the voice failed before the end of the segment.
+    """
 
     reply: int
+    end: int | None = None
 
 
 @frame
@@ -514,6 +518,7 @@ class Failed(Signal):
 
     `error` is the name of the exception's class, `message` its text. `recovered`: nothing is lost, because
     the work is done again: by the next alternative in a `Switch` or, if `retried`, by the part itself.
+    `resume_at`: the offset in the reply's text from which another voice can go on.
     """
 
     part: str
@@ -523,6 +528,7 @@ class Failed(Signal):
     retryable: bool = False
     recovered: bool = False
     retried: bool = False
+    resume_at: int | None = None
 
 
 @frame

@@ -5,7 +5,7 @@ from typing import Any
 
 from .errors import ConfigurationError, UsageError
 from .flow import Frame, Signal
-from .frames import Prompt, ReplyEnded, SessionStarted
+from .frames import Failed, Prompt, ReplyEnded, SessionStarted, Text, replace
 from .ports import BranchPort
 from .processor import Hop, Processor, Route, SessionPort, on
 
@@ -70,13 +70,13 @@ class Branch:
         """Return whether another branch would take over if this one failed."""
         return self.owner.spare(self) is not None
 
-    def spare_recovers(self, reply: int | None) -> bool:
-        """Return whether the spare can still do all the work for this reply."""
-        return self.owner.recovers(reply)
+    def spare_recovers(self, failed: Failed) -> bool:
+        """Return whether the spare can still do all the work that failed."""
+        return self.owner.recovers(failed)
 
-    def fail_over(self) -> None:
+    def fail_over(self, failed: Failed) -> None:
         """Let the spare take over, after the failure has been reported."""
-        self.owner.replace(self)
+        self.owner.replace(self, failed)
 
 
 class Parallel(Processor):
@@ -131,11 +131,11 @@ class Parallel(Processor):
         """Return the branch that takes over if a stage in this one fails, or None."""
         return None
 
-    def recovers(self, reply: int | None) -> bool:
-        """Return whether the spare can still do all the work for a reply."""
+    def recovers(self, failed: Failed) -> bool:
+        """Return whether the spare can still do all the work that failed."""
         return False
 
-    def replace(self, branch: Branch) -> None:
+    def replace(self, branch: Branch, failed: Failed) -> None:
         """Let the spare of a branch that has failed take over."""
 
     def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
@@ -197,7 +197,8 @@ class Switch(Parallel):
 
     `use(name)` chooses by hand. If a stage of the chosen one fails, the next one takes over. If nothing made
     for the current reply has come out yet, the new one gets the frames of that reply again, so that nothing
-    is lost; otherwise it takes over with the next reply.
+    is lost. If a voice fails in the middle of a reply, the new one gets the text from there on. Otherwise it
+    takes over with the next reply.
     """
 
     def __init__(self, *branches: Part, **named: Part) -> None:
@@ -225,17 +226,18 @@ class Switch(Parallel):
             raise UsageError(f"one alternative of {self.name} is always on: choose another with use(name)")
         super().switch(name, on)
 
-    def _turn(self, branch: Branch, on: bool) -> None:
+    def _turn(self, branch: Branch, on: bool, resume_at: int | None = None) -> None:
         reply, old = self.session.reply, self.inner[self.chosen]
         is_given = reply is not None and reply.number == self._reply
-        self._following = branch if is_given and self._answered else None
+        self._following = branch if is_given and self._answered and resume_at is None else None
         if self._following is not None or branch is old:
             return
         self._off(old)
         super()._turn(branch, on)
         if is_given:
             for split, frame in self._given:
-                split(frame)
+                if (rest := _after(frame, resume_at)) is not None:
+                    split(rest)
 
     @on(ReplyEnded)
     def reply_ended(self, signal: ReplyEnded) -> None:
@@ -247,14 +249,15 @@ class Switch(Parallel):
         branches = list(self.inner.values())
         return next(iter(branches[branches.index(branch) + 1 :]), None) if branch.on else None
 
-    def recovers(self, reply: int | None) -> bool:
-        """Return whether nothing made for the reply has come out yet."""
-        return reply is None or (reply == self._reply and not self._answered)
+    def recovers(self, failed: Failed) -> bool:
+        """Return whether nothing of the reply has come out, or its rest can be made."""
+        can_go_on = not self._answered or failed.resume_at is not None
+        return failed.reply is None or (failed.reply == self._reply and can_go_on)
 
-    def replace(self, branch: Branch) -> None:
+    def replace(self, branch: Branch, failed: Failed) -> None:
         """Let the next alternative take over."""
         if (spare := self.spare(branch)) is not None:
-            self.session.inputs.call("replace", None, lambda: self._turn(spare, True))
+            self.session.inputs.call("replace", None, lambda: self._turn(spare, True, failed.resume_at))
 
     def _split(self, kind: type[Frame], ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
         split = super()._split(kind, ways, past)
@@ -273,6 +276,14 @@ class Switch(Parallel):
         if not self._answered and getattr(frame, "reply", None) == self._reply:
             self._answered = not any(frame is given for _, given in self._given)
         super()._emerge(frame, hop)
+
+
+def _after(frame: Frame, offset: int | None) -> Frame | None:
+    """Return what of a frame comes after an offset of the text; all if it is None."""
+    if offset is None or not isinstance(frame, Text):
+        return frame
+    said = frame.text[max(0, offset - frame.at) :]
+    return replace(frame, text=said, at=max(frame.at, offset)) if said else None
 
 
 class Gate(Processor):

@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 from .clock import Clock
 from .flow import Frame, Signal
+from .frames import Failed
 from .reply import Reply
 
 __all__ = ["BranchPort", "PartPort", "PlayoutPort", "WorkerPort"]
@@ -28,11 +29,11 @@ class BranchPort(Protocol):
         """Return whether another branch would take over if this one failed."""
         ...
 
-    def spare_recovers(self, reply: int | None) -> bool:
-        """Return whether the spare can still do all the work for this reply."""
+    def spare_recovers(self, failed: Failed) -> bool:
+        """Return whether the spare can still do all the work that failed."""
         ...
 
-    def fail_over(self) -> None:
+    def fail_over(self, failed: Failed) -> None:
         """Let the spare take over, after the failure has been reported."""
         ...
 

@@ -74,8 +74,8 @@ class Signals:
         branch = None
         if not failed.recovered:
             branch = next((branch for branch in reversed(part.branches) if branch.has_spare()), None)
-        recovered = failed.recovered or (branch is not None and branch.spare_recovers(failed.reply))
+        recovered = failed.recovered or (branch is not None and branch.spare_recovers(failed))
         self._observers.entering = is_input
         self.tell(replace(failed, recovered=recovered), part.name)
         if branch is not None:
-            branch.fail_over()
+            branch.fail_over(failed)

@@ -9,8 +9,9 @@ from antiphon.frames import Failed, Interrupted, ReplyEnded, UserTurn
 from antiphon.pipeline import Parallel, Part, Switch
 from antiphon.processor import Processor, on
 from antiphon.services.llm import LLM
+from antiphon.services.ports import Speech
 from antiphon.services.tts import TTS
-from antiphon.testing import ScriptedLLM, loud, run_virtual
+from antiphon.testing import ScriptedLLM, ScriptedTTS, loud, run_virtual
 from antiphon.testing.assertions import (
     HeldCall,
     check,
@@ -114,14 +115,64 @@ def test_spare_model_answers_in_its_place() -> None:
     """)
 
 
-def test_voice_fails_in_the_middle() -> None:
+def failing(tts: Any, piece: int, times: int) -> Any:
+    """Let a voice fail as often at this piece of a reply, after 0.3 s of its audio."""
+    failures, speak = [UnavailableError("no voice")] * times, tts.speak
+
+    async def fails(text: Any) -> Any:
+        seconds = 0.0
+        async for out in speak(text):
+            if isinstance(out, Speech) and out.piece == piece and failures:
+                if seconds >= 0.3:
+                    raise failures.pop()
+                seconds += len(out.pcm) / 2 / tts.sample_rate
+            yield out
+
+    tts.speak = fails
+    return tts
+
+
+LONG = "Certainly, I can look that up. And the second sentence is a good deal longer. Bye now."
+
+
+def test_voice_that_fails_in_the_middle_goes_on_where_it_was() -> None:
+    good = services(["one"], [LONG])
+    failing(good["tts"], 1, 1)
+    call = run_virtual(hold(Agent("x", **good), TALK[:1]))
+    check(call)
+    (ended,) = call.all(ReplyEnded)
+    assert ended.heard == LONG
+    said = len(call.pcm(1)) / 48000 * good["tts"].rate
+    assert len(LONG) - 3 <= said <= len(LONG) + 12, "nothing is left out, and at most a word is said twice"
+    (failed,) = call.all(Failed)
+    assert (failed.part, failed.retried, failed.recovered) == ("TTS", True, True)
+
+
+def test_spare_voice_goes_on_in_the_middle_of_a_reply() -> None:
+    agent = Agent("x", **services(["one", "two"], [LONG, "Still here."]))
+    parts: list[Any] = list(agent.pipeline(Caller(TALK[:2], 16000)))
+    index = next(number for number, part in enumerate(parts) if isinstance(part, TTS))
+    spare = ScriptedTTS()
+    failing(parts[index].service, 1, 1)
+    parts[index] = Switch(main=parts[index], spare=TTS(spare))
+    call = held(parts)
+    first, second = call.all(ReplyEnded)
+    assert (first.heard, second.heard) == (LONG, "Still here.")
+    said = " ".join(map(str, spare.spoken)).removesuffix(" Still here.")
+    assert LONG.endswith(said), "the spare speaks the rest"
+    assert said != LONG, "and only that"
+    (failed,) = call.all(Failed)
+    assert (failed.recovered, failed.retried) == (True, False)
+
+
+def test_voice_fails_for_good_in_the_middle() -> None:
     good = services(["one", "two"], ["Certainly. And so on.", "Better now."])
     tts = good["tts"]
-    failures = [UnavailableError("no voice")]
+    failures = [UnavailableError("no voice")] * 2
 
     async def speak(text: Any, speak: Any = tts.speak) -> Any:
         async for out in speak(text):
-            if out.piece == 1 and failures:
+            if (out.piece == 1 or len(failures) == 1) and failures:
                 raise failures.pop()
             yield out
 
@@ -132,7 +183,10 @@ def test_voice_fails_in_the_middle() -> None:
     assert "Certainly. And".startswith(first.heard)
     assert len(call.pcm(1)) / 48000 == len("Certainly.") / tts.rate, "what was made is played"
     assert second.heard == "Better now."
-    assert [(failed.part, failed.reply) for failed in call.all(Failed)] == [("TTS", 1)]
+    assert [(one.part, one.reply, one.retried) for one in call.all(Failed)] == [
+        ("TTS", 1, True),
+        ("TTS", 1, False),
+    ]
 
 
 class Machine(Processor):

@@ -150,9 +150,9 @@ def test_interrupted_before_it_is_certain_that_it_is_a_reply() -> None:
 
 
 def test_voice_that_fails_in_a_guess_gets_another_try() -> None:
-    """The turn is not answered by silence: what failed unheard is made again when it is over."""
+    """The turn is not answered by silence: what failed twice unheard is made again when it is over."""
     good = services(["I would like to rent a bicycle for two days."], ["Which one?"] * 2, turn_scores=[0.5])
-    good["tts"].failures.append(UnavailableError("no voice"))
+    good["tts"].failures += [UnavailableError("no voice")] * 2
     call = run_virtual(hold(Agent("x", **good), [line(1.8, 0.5, "now")]))
     check(call)
     first, second = call.all(ReplyEnded)

@@ -17,7 +17,7 @@ from antiphon.services.ports import Speech, Word
 from antiphon.testing import check_tts
 from antiphon.testing.loopback import KEY, Fault
 from antiphon.testing.loopback.aws_polly import AwsPolly
-from antiphon.testing.loopback.google import GoogleCloudVoices, GoogleGeminiVoices
+from antiphon.testing.loopback.google_voices import GoogleCloudVoices, GoogleGeminiVoices
 from antiphon.testing.loopback.http import HttpVendorServer
 from antiphon.testing.loopback.local_voices import PiperServer, PocketTTSServer
 from antiphon.testing.loopback.mistral import MistralVoxtral

@@ -14,11 +14,18 @@ from antiphon.testing import check_llm
 from antiphon.testing.conformance.llm import TOOL
 from antiphon.testing.loopback import KEY, Fault
 from antiphon.testing.loopback.anthropic import AnthropicMessages
+from antiphon.testing.loopback.google import GeminiServer
 from antiphon.testing.loopback.http import HttpVendorServer
-from antiphon.vendors import anthropic
+from antiphon.testing.loopback.openai import OpenAIResponses
+from antiphon.vendors import anthropic, openai_responses
+from antiphon.vendors.google import llm as gemini
 
-MODELS: list[tuple[type[HttpLLM], type[HttpVendorServer]]] = [(anthropic.LLM, AnthropicMessages)]
-models = pytest.mark.parametrize(("kind", "server"), MODELS, ids=lambda kind: kind.__name__)
+MODELS: list[tuple[type[HttpLLM], type[HttpVendorServer]]] = [
+    (anthropic.LLM, AnthropicMessages),
+    (gemini.LLM, GeminiServer),
+    (openai_responses.LLM, OpenAIResponses),
+]
+models = pytest.mark.parametrize(("kind", "server"), MODELS, ids=[server.__name__ for _, server in MODELS])
 
 PLAIN = Context("Be brief.", (UserSaid("Hello?"),))
 
@@ -61,7 +68,7 @@ def test_words_and_usage(kind: type[HttpLLM], server: type[HttpVendorServer]) ->
 @models
 def test_a_conversation_with_everything_in_it(kind: type[HttpLLM], server: type[HttpVendorServer]) -> None:
     """The server checks what it is sent."""
-    call = ToolCall("call-1", TOOL.name, '{"day": "Monday"}')
+    call = ToolCall("call-1|signature|c2ln", TOOL.name, '{"day": "Monday"}')
     entries = (
         AgentSaid("Good morning."),
         UserSaid("What is this, and when", (Image(b"\xff\xd8", "image/jpeg"),)),

@@ -1,10 +1,13 @@
 """Every service over websockets against its vendor's protocol on loopback, with what goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from antiphon.errors import (
@@ -12,6 +15,7 @@ from antiphon.errors import (
     BadResponseError,
     RateLimitError,
     ServiceTimeoutError,
+    TheyErred,
     UnavailableError,
 )
 from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, Word
@@ -185,6 +189,38 @@ def test_a_voice_does_what_all_must(kind: Callable[..., SocketTTS], server: type
     asyncio.run(run())
 
 
+UNTIMED = {DeepgramSpeak, DeepgramFluxSpeak, MiniMaxVoices, NeuphonicVoices, MurfVoices, SarvamBulbul}
+"""Vendors that tell no times of words."""
+
+
+def oddities(message: str | bytes) -> Iterator[str | bytes]:
+    """Yield a message with each of its values replaced by values of other types."""
+    if isinstance(message, bytes):
+        yield message[:-1]
+        yield message[:3]
+        with suppress(msgspec.DecodeError):
+            if isinstance(value := msgspec.msgpack.decode(message), dict):
+                yield from (msgspec.msgpack.encode(odd) for odd in replaced(value))
+        return
+    head, blank, body = message.rpartition("\r\n\r\n")
+    yield from (head + blank + json.dumps(odd) for odd in replaced(json.loads(body)))
+
+
+def replaced(value: Any) -> Iterator[Any]:
+    yield from (None, "x", "é", -1, 1e300, True, [], {}, [[None]], {"x": [1]})
+    match value:
+        case dict():
+            named = cast(dict[Any, Any], value)
+            for key, item in named.items():
+                yield from ({**named, key: odd} for odd in replaced(item))
+        case list():
+            several = cast(list[Any], value)
+            for place, item in enumerate(several[:2]):
+                yield from ([*several[:place], odd, *several[place + 1 :]] for odd in replaced(item))
+        case _:
+            pass
+
+
 REFUSALS = {
     Fault.REFUSED: AuthenticationError,
     Fault.LIMITED: RateLimitError,
@@ -262,5 +298,100 @@ def test_a_voice_that_goes_silent_is_noticed(
             with pytest.raises(ServiceTimeoutError):
                 await say(service, "Good morning.")
             await service.close()
+
+    asyncio.run(run())
+
+
+@voices
+def test_words_are_timed_within_their_pieces(
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
+) -> None:
+    pieces = ("Good morning to you.", "Who is this?")
+
+    async def run() -> None:
+        async with server() as vendor:
+            service = client(kind, vendor)
+            said = await say(service, *pieces)
+            await service.close()
+        for piece, text in enumerate(pieces):
+            audio = sum(len(item.pcm) for item in said if isinstance(item, Speech) and item.piece == piece)
+            seconds = audio / 2 / service.sample_rate
+            words = [item for item in said if isinstance(item, Word) and item.piece == piece]
+            if server in UNTIMED:
+                assert words == []
+                continue
+            assert abs(seconds - len(text) * 0.05) < 0.31, "audio stands with the wrong piece"
+            assert words[-1].end >= len(text) - 1, words
+            assert abs(words[-1].seconds - seconds) < 0.31, (words, seconds)
+
+    asyncio.run(run())
+
+
+@voices
+def test_a_codec_believes_nothing(kind: Callable[..., SocketTTS], server: type[VendorServer]) -> None:
+    """Values of wrong types, in messages that are otherwise right, raise nothing but errors of a vendor."""
+
+    async def run() -> None:
+        told: list[str | bytes] = []
+        async with server() as vendor:
+            service = client(kind, vendor)
+            codec = service.codec()
+
+            real = codec.read
+
+            def read(message: str | bytes) -> Any:
+                told.append(message)
+                return real(message)
+
+            codec.read = read
+            service.codec = lambda: codec
+            await say(service, "Good morning.")
+            await service.close()
+        fresh = client(kind, vendor).codec()
+        assert told
+        for message in told:
+            for odd in oddities(message):
+                with suppress(TheyErred):
+                    list(fresh.read(odd))
+
+    asyncio.run(run())
+
+
+async def nothing_for(seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize(("kind", "server"), [(sonic.TTS, CartesiaSonic), (rime.TTS, RimeVoices)])
+def test_a_reply_that_waits_for_its_words_is_no_silent_vendor(
+    kind: Callable[..., SocketTTS], server: type[VendorServer]
+) -> None:
+    async def text() -> AsyncIterator[str]:
+        yield "One moment."
+        await nothing_for(0.3)
+        yield "Here it is."
+
+    async def run() -> None:
+        async with server() as vendor:
+            service = client(kind, vendor)
+            service.silent_for = 0.1
+            pieces = {item.piece async for item in service.speak(text()) if isinstance(item, Speech)}
+            assert pieces == {0, 1}
+            await service.close()
+
+    asyncio.run(run())
+
+
+def test_a_connection_is_ready_before_the_next_reply() -> None:
+    async def run() -> None:
+        async with FishVoices() as vendor:
+            service = client(fish.TTS, vendor)
+            for number in (1, 2):
+                await say(service, "Good morning.")
+                while vendor.connections < number + 1:
+                    await asyncio.sleep(0)
+            await service.close()
+            assert vendor.connections == 3
 
     asyncio.run(run())

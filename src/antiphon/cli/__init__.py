@@ -15,6 +15,7 @@ from .dial import dial
 from .doctor import doctor
 from .models import app as models
 from .serve import serve
+from .services import app as services
 from .show import DEBUG
 from .talk import talk
 from .turns import app as turns
@@ -35,6 +36,7 @@ app.command()(dial)
 app.command()(doctor)
 app.add_typer(turns, name="turns")
 app.add_typer(models, name="models")
+app.add_typer(services, name="services")
 
 
 def _version(wanted: bool) -> None:

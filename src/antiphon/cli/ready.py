@@ -27,7 +27,7 @@ EXTRAS: dict[str, dict[str, str]] = {
         "tokenizers": "tokenizers",
         "xllamacpp": "xllamacpp",
     },
-    "openai": {"httpx": "httpx"},
+    "services": {"httpx": "httpx", "websockets": "websockets"},
     "terminal": {"sounddevice": "sounddevice"},
     "server": {
         "cryptography": "cryptography",

@@ -86,10 +86,14 @@ class Spoken:
             segment.words = segment.words or []
             segment.words.append((at, end))
 
-    def complete(self) -> None:
-        """Note that all audio of the segment has arrived."""
+    def complete(self, end: int | None = None) -> None:
+        """Note that all audio of the segment has arrived.
+
+        It speaks the text up to `end`, if that is given.
+        """
         if self.segments:
             self.segments[-1].complete = True
+            self.segments[-1].end = self.segments[-1].end if end is None else end
 
     def word_end(self, played: int, text: str, pace: SpeakingRate) -> float:
         """Return the seconds from sample `played` to the end of its word; 0 if none."""

@@ -94,7 +94,7 @@ class Playout(Processor):
     @on(SegmentEnded)
     def segment_ended(self, frame: SegmentEnded) -> None:
         if self._current(frame.reply):
-            self._voice.spoken.complete()
+            self._voice.spoken.complete(frame.end)
 
     @on(AudioEnded)
     def audio_ended(self, frame: AudioEnded) -> None:

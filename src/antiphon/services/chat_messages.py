@@ -1,13 +1,13 @@
-"""A context as the messages of OpenAI's chat completions."""
+"""A context as messages: those of chat completions, and turns for other vendors."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..context import AgentSaid, Attachment, Context, ToolAnswered, UserSaid
+from ..context import AgentSaid, Attachment, Context, Entry, ToolAnswered, UserSaid
 from ..errors import UsageError
 
-__all__ = ["messages", "tools", "with_strict_turns"]
+__all__ = ["alternating", "messages", "tools", "with_strict_turns"]
 
 INTERRUPTED = " […]"  # follows what was heard of a reply that the user interrupted
 BEGINNING = "[The conversation begins.]"  # stands for the user's turn before a greeting
@@ -69,6 +69,26 @@ def with_strict_turns(chat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             turns[-1] = message | {"content": _joined(last["content"], message["content"])}
             continue
         turns.append(message)
+    return turns
+
+
+def alternating(
+    entries: Sequence[Entry], parts: Callable[[Entry], Iterable[dict[str, Any]]]
+) -> list[tuple[bool, list[dict[str, Any]]]]:
+    """Return turns for vendors that want user and agent to alternate, the user first.
+
+    Each turn says whether it is the agent's, and has the parts of all its entries. `parts` makes those of
+    one entry.
+    """
+    turns: list[tuple[bool, list[dict[str, Any]]]] = []
+    for entry in entries:
+        by_agent, content = isinstance(entry, AgentSaid), list(parts(entry))
+        if not turns and by_agent:
+            turns.append((False, list(parts(UserSaid(BEGINNING)))))
+        if turns and turns[-1][0] == by_agent:
+            turns[-1][1].extend(content)
+        elif content:
+            turns.append((by_agent, content))
     return turns
 
 

@@ -16,6 +16,7 @@ from .http_llm import HttpRequest
 from .keys import VendorKey
 from .pcm_reader import PcmReader
 from .ports import Speech, TextToSpeech, Word
+from .streams import has_words
 from .vendor_values import json_object
 
 if TYPE_CHECKING:
@@ -130,10 +131,13 @@ class _Reply:
         await asyncio.wait(tasks)
 
     async def _ask(self, service: HttpTTS, text: AsyncIterator[str]) -> None:
+        index = 0
         async for words in text:
-            piece = _Piece(service, words, len(self._pieces))
-            self._pieces.append(piece)
-            await self._begun.put(piece)
+            if has_words(words):
+                piece = _Piece(service, words, index)
+                self._pieces.append(piece)
+                await self._begun.put(piece)
+            index += 1
         await self._begun.put(None)
 
 

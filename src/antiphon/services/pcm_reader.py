@@ -85,5 +85,5 @@ def int16_bytes(samples: Sequence[float] | np.ndarray) -> bytes:
 
     Louder ones are clipped; what is no number is silence.
     """
-    finite = np.nan_to_num(np.asarray(samples, np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
+    finite = np.nan_to_num(np.asarray(samples, np.float64), nan=0.0, posinf=1.0, neginf=-1.0)
     return (np.clip(finite, -1.0, 1.0) * 32767).astype("<i2").tobytes()

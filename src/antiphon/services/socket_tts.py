@@ -252,7 +252,8 @@ class _Utterance:
         connection, codec = self._connection, self._connection.codec
         try:
             async for piece in text:
-                self._pieces.add(piece)
+                if not self._pieces.add(piece):
+                    continue  # what vendors answer to "…" differs, and some answer nothing
                 start = () if self.begun else codec.start(self.context)
                 self.begun = True
                 self._waits_for_text = False
@@ -300,8 +301,14 @@ class _Utterance:
                 case SpeechRefused(error):
                     raise error
                 case _:
-                    self._asked_at = None if self._waits_for_text else now()
+                    self._asked_at = None if self._may_be_quiet else now()
                     return event
+
+    @property
+    def _may_be_quiet(self) -> bool:
+        """True if the vendor may have spoken all that it has."""
+        marked = self._connection.codec.marks_pieces
+        return self._waits_for_text and (self._unended <= 0 or not marked)
 
     def _read(self, event: VoiceEvent) -> Iterable[Speech | Word]:
         match event:

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .ports import Speech, Word
+from .streams import has_words
 
 __all__ = ["SpeakingPace", "SpokenPieces"]
 
 CHARACTERS_PER_SECOND = 14.0
 AHEAD = 40  # characters in which a word is searched after the last one
 PAUSE = 4  # characters that the pause after a piece lasts
+LONGEST = 3600.0  # seconds of a reply
 
 
 class SpeakingPace:
@@ -61,6 +63,8 @@ class SpokenPieces:
         self._restarting = restarting
         self._offset = 0.0  # seconds of audio at which the vendor's clock was zero
         self._pieces: list[str] = []
+        self._indices: list[int] = []  # those of the pieces among all of the reply
+        self._added = 0
         self._at = 0  # the piece that is spoken now
         self._begins = {0: 0}  # the samples at which pieces began
         self._samples = 0
@@ -71,9 +75,13 @@ class SpokenPieces:
             None  # a word, and its start, that ends when the next one begins
         )
 
-    def add(self, text: str) -> None:
-        """Note that a piece was sent to the vendor."""
-        self._pieces.append(text)
+    def add(self, text: str) -> bool:
+        """Note the next piece. Returns False if it has no words: then nothing speaks it."""
+        if words := has_words(text):
+            self._pieces.append(text)
+            self._indices.append(self._added)
+        self._added += 1
+        return words
 
     def sound(self, pcm: bytes) -> Iterator[Speech | Word]:
         """Yield audio with the pieces that it speaks, and the words that it reaches."""
@@ -82,7 +90,7 @@ class SpokenPieces:
             until = self._end_of_piece()
             size = len(pcm) if until is None else min(len(pcm), (until - self._samples) * 2)
             self._samples += size // 2
-            yield Speech(pcm[:size], self._at)
+            yield Speech(pcm[:size], self._index(self._at))
             pcm = pcm[size:]
         yield from self._reached()
 
@@ -101,7 +109,7 @@ class SpokenPieces:
         yield from self._reached()
 
     def end_piece(self) -> None:
-        """Note that what comes next speaks the next piece."""
+        """Note that what comes next speaks the next piece, which may not be known yet."""
         if self._restarting:
             self._offset = self._samples / self._rate
             self._end_open(self._offset)
@@ -141,7 +149,7 @@ class SpokenPieces:
         return max(self._samples, self._begins[self._at] + likely)
 
     def _begin(self, piece: int) -> None:
-        if self._at < piece < len(self._pieces):
+        if self._at < piece <= len(self._pieces):
             self._at = piece
             self._begins[piece] = self._samples
 
@@ -149,7 +157,10 @@ class SpokenPieces:
         if not self._marked:
             self._begin(word.piece)
         begun = self._begins.get(word.piece, 0)
-        return Word(word.piece, word.place, max(0, word.end - begun) / self._rate)
+        return Word(self._index(word.piece), word.place, max(0, word.end - begun) / self._rate)
+
+    def _index(self, piece: int) -> int:
+        return self._indices[min(piece, len(self._indices) - 1)] if self._indices else 0
 
     def _find(self, text: str, start: float, end: float) -> None:
         """Find a word's place behind the last one, or at the beginning of the next piece."""
@@ -157,8 +168,12 @@ class SpokenPieces:
         for index, begin in ((piece, cursor), (piece + 1, 0)):
             if index < len(self._pieces) and (place := _found(text, self._pieces[index], begin)) is not None:
                 self._searched = (index, place)
-                self._words.append(_TimedWord(index, place, int(start * self._rate), int(end * self._rate)))
+                self._words.append(_TimedWord(index, place, self._sample(start), self._sample(end)))
                 return
+
+    def _sample(self, seconds: float) -> int:
+        """Return the sample at a time that the vendor states, which may be nonsense."""
+        return int(min(max(0.0, seconds), LONGEST) * self._rate)
 
 
 def _found(word: str, text: str, begin: int) -> int | None:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
-from ..errors import BadResponseError
+from ..errors import BadResponseError, TheyErred
 from ..frames import (
     AgentAudio,
     AudioEnded,
@@ -18,6 +19,7 @@ from ..frames import (
     Text,
     TextEnded,
     WordTimed,
+    replace,
 )
 from ..processor import on
 from ..stage import MediaQueue, Stage, Work
@@ -33,6 +35,7 @@ __all__ = ["TTS"]
 ASIDE_WITHIN = 5.0  # seconds that the audio of a backchannel may take
 ASIDE_TIMELY = 0.4  # seconds after which a backchannel comes too late to be said; it is kept for next time
 SENTENCE_END = re.compile(r"(?<=\w)\Z")
+SPOKEN = 14.0  # characters that a voice speaks per second, if it tells no word times
 SILENT = 1000  # items without audio in a row that only a service out of order sends
 
 
@@ -55,6 +58,12 @@ class ReplySpeech:
     """When the service took its first piece."""
     whole: bool = False
     """True once the service has taken all of the text."""
+    seconds: float = 0.0
+    """The audio of the current piece."""
+    words: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    """The words of the current piece: when each is over, and where it ends in the reply's text."""
+    again: list[Piece] = field(default_factory=list[Piece])
+    """What another try has to speak before the pieces that still wait."""
 
     def reach(self, piece: int, reply: int) -> Iterator[Frame]:
         """Yield the frames that end the pieces before this one, of `given`, and start it."""
@@ -62,7 +71,41 @@ class ReplySpeech:
             if self.at >= 0:
                 yield SegmentEnded(reply)
             self.at += 1
+            self.seconds, self.words = 0.0, []
             yield SegmentStarted(reply, self.given[self.at].start, self.given[self.at].end)
+
+    async def remaining(self) -> AsyncGenerator[Piece, None]:
+        """Yield the pieces that were not taken yet, as they come."""
+        while self.again:
+            yield self.again.pop(0)
+        async for piece in self.pieces:
+            yield piece
+
+    @property
+    def spoken_to(self) -> int | None:
+        """The text offset up to which there is audio; None if there is none.
+
+        It is at the end of a word, by its time or by the usual rate of speech.
+        """
+        if self.sounded < 0:
+            return None
+        piece = self.given[self.at]
+        if self.words:
+            return max((end for over, end in self.words if over <= self.seconds), default=piece.start)
+        characters = int(self.seconds * SPOKEN)
+        if characters >= len(piece.text):
+            return piece.end
+        return piece.start + len(piece.text[:characters].rpartition(" ")[0])
+
+    def go_back(self) -> Iterator[Frame]:
+        """Yield the segment's end, and let another try speak what has no audio."""
+        spoken_to = self.spoken_to
+        if self.at >= 0:
+            end = self.given[self.at].start if spoken_to is None else spoken_to
+            yield SegmentEnded(self.work.reply or 0, end)
+        rest = [piece for given in self.given if (piece := _after(given, spoken_to)) is not None]
+        self.again, self.given, self.asked = [*rest, *self.again], [], []
+        self.at = self.sounded = -1
 
     @property
     def unspoken(self) -> str:
@@ -167,7 +210,7 @@ class TTS(Stage):
 
     async def _text(self, voice: ReplySpeech) -> AsyncGenerator[str, None]:
         """Yield the pieces as the service takes them, and expect audio for each."""
-        async for piece in voice.pieces:
+        async for piece in voice.remaining():
             said = self._as_said(piece, voice)
             voice.given.append(piece)
             if said.text:
@@ -191,6 +234,34 @@ class TTS(Stage):
         return said.sub(SENTENCE_END, ".") if piece.ends_line else said
 
     async def _speak(self, reply: int, voice: ReplySpeech) -> AsyncGenerator[Frame | Signal, None]:
+        """Speak a reply.
+
+        A service that fails is asked once more, for what had no audio yet.
+        """
+        for tries_left in (1, 0):
+            try:
+                async with aclosing(self._try(reply, voice)) as spoken:
+                    async for frame in spoken:
+                        yield frame
+                break
+            except TheyErred as error:
+                again = bool(tries_left and error.retryable and not self._has_spare())
+                spoken_to = voice.spoken_to
+                for frame in voice.go_back():
+                    yield frame
+                failed = Failed(self.name, type(error).__name__, str(error), reply, error.retryable)
+                self.session.signals.report(
+                    self, replace(failed, recovered=again, retried=again, resume_at=spoken_to)
+                )
+                if not again:
+                    return
+        yield AudioEnded(reply)
+
+    def _has_spare(self) -> bool:
+        """Return True if another voice would take over."""
+        return any(branch.has_spare() for branch in self.branches)
+
+    async def _try(self, reply: int, voice: ReplySpeech) -> AsyncGenerator[Frame | Signal, None]:
         rate, silent = self.service.sample_rate, 0
         async with closing(self.service.speak(self._text(voice))) as spoken:
             async for item in spoken:
@@ -206,6 +277,7 @@ class TTS(Stage):
                                 yield frame
                             yield AgentAudio(reply, pcm, rate)
                             voice.sounded, silent = piece, 0
+                            voice.seconds += len(pcm) / 2 / rate
                             voice.work.expect("the agent's voice", self.within)
                     case Word(piece, end, seconds) if 0 <= piece < len(voice.asked):
                         place, said = voice.asked[piece]
@@ -213,6 +285,7 @@ class TTS(Stage):
                             yield frame
                         if place == voice.at:
                             spoken_to = voice.given[place].start + said.written(end)
+                            voice.words.append((seconds, spoken_to))
                             yield WordTimed(reply, spoken_to, int(seconds * rate))
                     case _:
                         raise BadResponseError(
@@ -227,7 +300,6 @@ class TTS(Stage):
             yield frame
         if voice.at >= 0:
             yield SegmentEnded(reply)
-        yield AudioEnded(reply)
 
     @staticmethod
     def _fits(piece: int, voice: ReplySpeech) -> bool:
@@ -236,3 +308,11 @@ class TTS(Stage):
         The piece must have been sent to the service, and must not precede the current one.
         """
         return 0 <= piece < len(voice.asked) and voice.at <= voice.asked[piece][0]
+
+
+def _after(piece: Piece, offset: int | None) -> Piece | None:
+    """Return what of a piece comes after an offset of the text; None if nothing."""
+    if offset is None or offset <= piece.start:
+        return piece
+    rest = piece.text[offset - piece.start :]
+    return replace(piece, text=rest.lstrip(), start=offset, begins_line=False) if rest.strip() else None

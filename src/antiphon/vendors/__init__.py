@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..services.openai_compatible import ChatEndpoint
     from ..services.openai_speech import SpeechEndpoint
 
-__all__ = ["available", "create", "is_resident", "record"]
+__all__ = ["available", "create", "is_resident", "record", "vendor_of"]
 
 GROUP = "antiphon.vendors"
 OPTIONS = {"tts": "voice", "stt": "language"}  # what a row's model may have behind a colon
@@ -63,12 +63,17 @@ def _parts(spec: str) -> tuple[str, str]:
     return name, f":{option}" if colon else model
 
 
+def vendor_of(spec: str) -> str:
+    """Return the name of the vendor in "vendor/model:option"."""
+    return _parts(spec)[0]
+
+
 def is_resident(port: str, spec: str) -> bool:
     """Return True if the vendor's record says that the service cannot be forked.
 
     `spec` is "vendor" or "vendor/model".
     """
-    return port in record(_parts(spec)[0]).resident
+    return port in record(vendor_of(spec)).resident
 
 
 def available() -> list[Vendor]:

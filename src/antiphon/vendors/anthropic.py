@@ -4,12 +4,12 @@ https://docs.anthropic.com/en/api/messages-streaming
 """
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from ..context import AgentSaid, Attachment, Context, Entry, ToolAnswered, ToolCall, UserSaid
 from ..errors import TheyErred
-from ..services.chat_messages import BEGINNING, INTERRUPTED
+from ..services.chat_messages import INTERRUPTED, alternating
 from ..services.event_stream import ServerEvent
 from ..services.http_client import refusal
 from ..services.http_llm import AnswerCodec, HttpLLM, HttpRequest
@@ -55,6 +55,10 @@ class LLM(HttpLLM):
         self._fields = {"max_tokens": most_tokens, "thinking": thinking} | options
 
     def request(self, context: Context) -> HttpRequest:
+        turns = [
+            {"role": "assistant" if by_agent else "user", "content": parts}
+            for by_agent, parts in alternating(context.entries, _content)
+        ]
         tools = [
             {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
             for tool in context.tools
@@ -62,7 +66,7 @@ class LLM(HttpLLM):
         body = {
             "model": self.model,
             "system": context.instructions or None,
-            "messages": _messages(context.entries),
+            "messages": turns,
             "tools": tools or None,
             "cache_control": {"type": "ephemeral"},
             "stream": True,
@@ -73,21 +77,6 @@ class LLM(HttpLLM):
 
     def answer(self) -> AnswerCodec:
         return _Answer(self.vendor)
-
-
-def _messages(entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """Return the conversation: user and assistant take turns, and the user begins."""
-    turns: list[dict[str, Any]] = []
-    for entry in entries:
-        role = "assistant" if isinstance(entry, AgentSaid) else "user"
-        content = list(_content(entry))
-        if not turns and role == "assistant":
-            turns.append({"role": "user", "content": [_text(BEGINNING)]})
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += content
-        elif content:
-            turns.append({"role": role, "content": content})
-    return turns
 
 
 def _content(entry: Entry) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 https://dev.hume.ai/reference/text-to-speech-tts/stream-input
 """
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,8 @@ from ..services.voice_codec import PieceEnded, Sound, SpokenWord, VoiceCodec, Vo
 from ..services.websocket_client import Handshake, Message
 
 __all__ = ["TTS", "VENDOR"]
+
+SPELLING = 3  # letters that a snippet may have less than what was sent, such as "Dr" for "Doctor"
 
 
 class TTS(SocketTTS):
@@ -50,7 +53,10 @@ class TTS(SocketTTS):
 
 
 class OctaveCodec(VoiceCodec):
-    """A connection: one utterance at a time, in which each piece is flushed."""
+    """A connection: one utterance at a time, in which each piece is flushed.
+
+    The vendor speaks a piece as one snippet or several. It tells the end of each snippet, and its text.
+    """
 
     marks_pieces = True
     ends_with_pieces = True
@@ -58,8 +64,10 @@ class OctaveCodec(VoiceCodec):
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
+        self._left = deque[int]()  # letters of each piece that were not spoken
 
     def text(self, context: str, text: str) -> Iterable[Message]:
+        self._left.append(_letters(text))
         return (json_text(text=text, flush=True, **self._settings),)
 
     def read(self, message: Message) -> Iterable[VoiceEvent]:
@@ -67,7 +75,7 @@ class OctaveCodec(VoiceCodec):
         match told.get("type"):
             case "audio":
                 yield Sound(base64_bytes(told.get("audio")))
-                if told.get("is_last_chunk"):
+                if told.get("is_last_chunk") and self._ends_piece(string(told.get("text"))):
                     yield PieceEnded()
             case "timestamp":
                 stamp = fields(told.get("timestamp"))
@@ -80,6 +88,20 @@ class OctaveCodec(VoiceCodec):
                 raise stated_error("hume", told.get("status"), told.get("message"), "HUME_API_KEY")
             case _:
                 pass
+
+    def _ends_piece(self, snippet: str) -> bool:
+        """Return whether a piece has been spoken after a snippet with this text."""
+        if not self._left:
+            return False
+        self._left[0] -= _letters(snippet)
+        if self._left[0] > SPELLING and snippet:
+            return False
+        self._left.popleft()
+        return True
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalnum, text))
 
 
 VENDOR = Vendor(

@@ -26,7 +26,7 @@ class TTS(SocketTTS):
         self,
         model: str = "lightning_v3.1",
         *,
-        voice: str = "sophia",
+        voice: str = "magnus",
         language: str = "en",
         key: str | None = None,
         base_url: str = "wss://api.smallest.ai",

@@ -297,7 +297,9 @@ def test_service_that_errs_once_costs_one_turn_at_most(port: str, way: str) -> N
     assert {failed.part for failed in call.all(Failed)} == (
         set() if (port, way) in SILENT else {port.upper()}
     )
-    if port == "tts" and way not in ("flood",) and not way.startswith("then"):
+    if port == "tts" and all(failed.retried for failed in call.all(Failed)):
+        assert answers[0] == "Answer one.", "what failed was spoken at the second try"
+    elif port == "tts" and way not in ("flood",) and not way.startswith("then"):
         assert answers[0] == "", "nothing was spoken, so nothing was heard"
 
 

@@ -75,7 +75,7 @@ class ElevenLabsVoices(VendorServer):
                         assert text.endswith(" "), "a text ends with a space"
                     waiting[context] = waiting.get(context, "") + text
                     if message.get("flush"):
-                        await self._speak(connection, context, waiting[context].strip())
+                        await self._speak(connection, context, waiting[context].lstrip())
                         waiting[context] = " "
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
@@ -114,7 +114,7 @@ class ElevenLabsDialogue(VendorServer):
                 case {"context_id": str(context), "inputs": [{"text": str(text), "voice_id": _}]}:
                     waiting[context] += text
                 case {"context_id": str(context), "flush": True}:
-                    for place, pcm in enumerate(spoken(waiting[context].strip(), self.sample_rate)):
+                    for place, pcm in enumerate(spoken(waiting[context], self.sample_rate)):
                         chars = waiting[context][place * 2 : place * 2 + 2]
                         starts, lengths = [0, 50][: len(chars)], [50] * len(chars)
                         alignment: dict[str, object] = {"chars": list(chars)}

@@ -1,58 +1,57 @@
-"""Google: Gemini's and Cloud's voices."""
+"""Google's Gemini."""
 
-import json
-import re
-from base64 import b64encode
+from typing import Any
 
-from ...services.wav import wav
-from .http import HttpAnswer, HttpVendorServer, VendorRequest
-from .server import KEY, Fault, spoken
+from .http import HttpAnswer, HttpVendorServer, VendorRequest, asks_for_tool
+from .server import KEY
 
-__all__ = ["GoogleCloudVoices", "GoogleGeminiVoices"]
+__all__ = ["GeminiServer"]
 
 
-class GoogleGeminiVoices(HttpVendorServer):
-    """Gemini: https://ai.google.dev/gemini-api/docs/speech-generation"""
+class GeminiServer(HttpVendorServer):
+    """Gemini by rule.
 
-    def check(self, request: VendorRequest) -> None:
-        """Check key and fields."""
-        assert re.fullmatch(r"/v1beta/models/gemini-[\w.-]*tts[\w.-]*:streamGenerateContent", request.path)
-        assert request.query["alt"] == "sse", request
-        assert request.headers["x-goog-api-key"] == KEY
-        config = request.json["generationConfig"]
-        assert config["responseModalities"] == ["AUDIO"], config
-        assert config["speechConfig"]["voiceConfig"]["prebuiltVoiceConfig"]["voiceName"], config
-
-    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
-        """Send what stands between quotation marks."""
-        said = request.json["contents"][0]["parts"][0]["text"].partition('"')[2].rstrip('"')
-        await answer.begin("text/event-stream")
-        for pcm in spoken(said, 24000):
-            data = {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": b64encode(pcm).decode()}
-            await answer.event({"candidates": [{"content": {"parts": [{"inlineData": data}]}}]})
-        await answer.event({"candidates": [{"finishReason": "STOP"}], "usageMetadata": {}})
-
-
-class GoogleCloudVoices(HttpVendorServer):
-    """Cloud.
-
-    https://cloud.google.com/text-to-speech/docs/reference/rest/v1/text/synthesize
+    https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent
     """
 
     def check(self, request: VendorRequest) -> None:
-        """Check key and fields."""
-        assert (request.method, request.path) == ("POST", "/v1/text:synthesize"), request
-        token = request.headers.get("authorization") == f"Bearer {KEY}"
-        assert token or request.headers["x-goog-api-key"] == KEY
+        """Check path and key, and that user and model take turns."""
+        assert request.method == "POST", request
+        assert request.path.startswith("/v1beta/models/gemini"), request.path
+        assert request.path.endswith(":streamGenerateContent"), request.path
+        assert request.query["alt"] == "sse", request.query
+        assert request.headers["x-goog-api-key"] == KEY
         asked = request.json
-        assert asked["input"]["text"], asked
-        assert asked["voice"]["name"].startswith(asked["voice"]["languageCode"]), asked
-        assert asked["audioConfig"]["audioEncoding"] == "LINEAR16", asked
+        turns = asked["contents"]
+        assert turns[0]["role"] == "user", "the user begins"
+        expected: list[str] = []
+        for before, turn in zip([None, *turns], turns, strict=False):
+            assert before is None or before["role"] != turn["role"], "roles must alternate"
+            assert turn["parts"], "a turn is empty"
+            for part in turn["parts"]:
+                assert "functionCall" not in part or part.get("thoughtSignature"), "a signature is missing"
+            answered = [p["functionResponse"]["name"] for p in turn["parts"] if "functionResponse" in p]
+            assert answered == expected, "every call is answered in the next turn"
+            expected = [p["functionCall"]["name"] for p in turn["parts"] if "functionCall" in p]
+        for tool in asked.get("tools", ()):
+            assert all(one["parametersJsonSchema"] for one in tool["functionDeclarations"]), tool
 
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
-        """Send a WAV file, whole."""
-        rate = request.json["audioConfig"]["sampleRateHertz"]
-        pcm = b"".join(spoken(request.json["input"]["text"], rate))
-        told = json.dumps({"audioContent": b64encode(wav(pcm, rate)).decode()})
-        await answer.begin("application/json")
-        await answer.send(told[: -5 if self.fault is Fault.MALFORMED else None].encode())
+        """Answer with two words, or with a call of the first tool."""
+        asked = request.json
+        last = asked["contents"][-1]["parts"][-1]
+        await answer.begin("text/event-stream")
+        if asks_for_tool(last.get("text", ""), asked.get("tools")):
+            name = asked["tools"][0]["functionDeclarations"][0]["name"]
+            call = {"functionCall": {"name": name, "args": {"day": "Monday"}}, "thoughtSignature": "c2ln"}
+            await answer.event(_chunk(call))
+        else:
+            await answer.event(_chunk({"text": "to think", "thought": True}))
+            await answer.event(_chunk({"text": "Good "}))
+            await answer.event(_chunk({"text": "day."}))
+        usage = {"promptTokenCount": 12, "candidatesTokenCount": 3, "cachedContentTokenCount": 8}
+        await answer.event({"candidates": [{"finishReason": "STOP"}], "usageMetadata": usage})
+
+
+def _chunk(part: dict[str, Any]) -> dict[str, Any]:
+    return {"candidates": [{"content": {"role": "model", "parts": [part]}}]}

@@ -20,7 +20,7 @@ class HumeOctave(VendorServer):
         assert query["include_timestamp_types"] == "word", query
 
     async def talk(self, connection: Connection) -> None:
-        """Speak each text that is flushed, with its words first."""
+        """Speak each text that is flushed, in two snippets, with its words first."""
         async for message in connection:
             match message:
                 case {"text": str(text), "flush": True, "voice": {"name": str()}}:
@@ -28,9 +28,16 @@ class HumeOctave(VendorServer):
                         time = {"begin": int(start * 1000), "end": int(end * 1000)}
                         stamp = {"type": "word", "text": word, "time": time}
                         await connection.send({"type": "timestamp", "timestamp": stamp})
-                    parts = spoken(text.strip(), 48000)
-                    for place, pcm in enumerate(parts, 1):
-                        audio = {"type": "audio", "audio": b64encode(pcm).decode(), "audio_format": "pcm"}
-                        await connection.send(audio | {"is_last_chunk": place == len(parts)})
+                    for snippet in snippets(text):
+                        parts = spoken(snippet, 48000)
+                        for place, pcm in enumerate(parts, 1):
+                            audio = {"type": "audio", "audio": b64encode(pcm).decode(), "text": snippet}
+                            await connection.send(audio | {"is_last_chunk": place == len(parts)})
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
+
+
+def snippets(text: str) -> list[str]:
+    """Return the two halves of a text, or all of it if it is one word."""
+    at = text.find(" ", len(text) // 2) + 1
+    return [part for part in (text[:at], text[at:]) if part]

@@ -1,9 +1,9 @@
-"""OpenAI's speech, as all endpoints for it speak."""
+"""OpenAI: speech, as all endpoints for it speak, and responses."""
 
-from .http import HttpAnswer, HttpVendorServer, VendorRequest
+from .http import HttpAnswer, HttpVendorServer, VendorRequest, asks_for_tool
 from .server import KEY, Fault, spoken
 
-__all__ = ["OpenAISpeechServer"]
+__all__ = ["OpenAIResponses", "OpenAISpeechServer"]
 
 
 class OpenAISpeechServer(HttpVendorServer):
@@ -32,3 +32,60 @@ class OpenAISpeechServer(HttpVendorServer):
         pcm = b"".join(spoken(request.json["input"], 24000))
         for at in range(0, len(pcm), 4801):
             await answer.send(pcm[at : at + 4801])
+
+
+class OpenAIResponses(HttpVendorServer):
+    """The Responses API by rule.
+
+    https://platform.openai.com/docs/api-reference/responses-streaming
+    """
+
+    def check(self, request: VendorRequest) -> None:
+        """Check the key, and that each call has its output."""
+        assert (request.method, request.path) == ("POST", "/responses"), request
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+        asked = request.json
+        assert asked["stream"] is True
+        called: list[str] = []
+        for item in asked["input"]:
+            match item["type"]:
+                case "message":
+                    assert item["role"] in ("user", "assistant"), item
+                    assert item["content"], "a message is empty"
+                case "function_call":
+                    called.append(item["call_id"])
+                case "function_call_output":
+                    called.remove(item["call_id"])
+                case other:
+                    raise AssertionError(f"not an item: {other}")
+        assert not called, "a call has no output"
+        assert all(tool["type"] == "function" and tool["name"] for tool in asked.get("tools", ()))
+
+    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        """Answer with two words, or with a call of the first tool."""
+        asked = request.json
+        last = asked["input"][-1]
+        said = last["content"][-1].get("text", "") if last.get("role") == "user" else ""
+        await answer.begin("text/event-stream")
+        await _tell(answer, "response.created", response={"id": "1"})
+        if asks_for_tool(said, asked.get("tools")):
+            item = {
+                "type": "function_call",
+                "id": "item",
+                "call_id": "call",
+                "name": asked["tools"][0]["name"],
+            }
+            await _tell(answer, "response.output_item.added", item=item | {"arguments": ""})
+            for delta in ('{"day":', '"Monday"}'):
+                await _tell(answer, "response.function_call_arguments.delta", item_id="item", delta=delta)
+            await _tell(answer, "response.output_item.done", item=item | {"arguments": '{"day":"Monday"}'})
+        else:
+            await _tell(answer, "response.reasoning_summary_text.delta", delta="to think")
+            for delta in ("Good ", "day."):
+                await _tell(answer, "response.output_text.delta", item_id="item", delta=delta)
+        usage = {"input_tokens": 12, "output_tokens": 3, "input_tokens_details": {"cached_tokens": 8}}
+        await _tell(answer, "response.completed", response={"id": "1", "usage": usage})
+
+
+async def _tell(answer: HttpAnswer, kind: str, **told: object) -> None:
+    await answer.event({"type": kind, **told}, kind)

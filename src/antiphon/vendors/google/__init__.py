@@ -1,16 +1,16 @@
-"""Google: speech to text, text to speech with Gemini and with Cloud's voices.
+"""Google: language models, speech to text and text to speech.
 
-https://ai.google.dev/gemini-api/docs
+https://ai.google.dev/api
 """
 
 from ...services.ports import Vendor
 
 VENDOR = Vendor(
     name="google",
-    provides={"stt": "stt.STT", "tts": "tts.TTS"},
-    docs="https://ai.google.dev/gemini-api/docs",
+    provides={"llm": "llm.LLM", "stt": "stt.STT", "tts": "tts.TTS"},
+    docs="https://ai.google.dev/api",
     env="GOOGLE_API_KEY",
     extra="services",
-    default={"stt": "chirp_3", "tts": "gemini-3.1-flash-tts-preview"},
+    default={"llm": "gemini-2.5-flash", "stt": "chirp_3", "tts": "gemini-3.1-flash-tts-preview"},
     options={"stt": "language", "tts": "voice"},
 )

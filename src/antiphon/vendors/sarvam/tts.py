@@ -42,7 +42,7 @@ class TTS(SocketTTS):
             "speaker": voice,
             "speech_sample_rate": str(self.sample_rate),
             "output_audio_codec": "linear16",
-            "min_buffer_size": 30,
+            "min_buffer_size": 200,  # the most: below that, only a flush makes it speak
         } | options
 
     async def handshake(self) -> Handshake:

@@ -1,6 +1,6 @@
 """xAI's text to speech over websockets.
 
-https://docs.x.ai/docs
+https://docs.x.ai/developers/model-capabilities/audio/text-to-speech
 """
 
 from collections.abc import Iterable
