@@ -26,6 +26,7 @@ from .recognition_codec import (
     Tentative,
     UtteranceEnded,
 )
+from .unanswered import unanswered
 from .websocket_client import Handshake, Message, VendorSocket, dial, load_websockets
 
 __all__ = ["SocketSTT"]
@@ -248,7 +249,8 @@ class _Listener:
         utterance = self._utterance
         match event:
             case Settled(text, joint, language):
-                utterance.settle(text, joint, language)
+                utterance.settle(self._news(text), joint, language)
+                self._answered = unanswered(text, self._answered)
                 yield from self._interim()
             case Tentative(text, joint):
                 utterance.guess(self._news(text), joint)
@@ -274,7 +276,7 @@ class _Listener:
 
     def _news(self, text: str) -> str:
         """Return a text without the words at its beginning that were answered already."""
-        return _after(self._answered, text) if self._answered else text
+        return unanswered(self._answered, text) if self._answered else text
 
     def _complete(self, text: str | None, language: str | None) -> None:
         """Note that the vendor has ended its utterance, and its words if repeated."""
@@ -393,22 +395,6 @@ async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> _Con
             raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
         raise
     return _Connection(socket, codec, inbox)
-
-
-def _after(answered: str, text: str) -> str:
-    """Return what a text says after words that were answered.
-
-    The vendor may spell those differently by now.
-    """
-    told, place = [sign for sign in answered.lower() if sign.isalnum()], 0
-    for at, sign in enumerate(text):
-        if place == len(told):
-            return text[at:].lstrip(" .,;:!?…")
-        if sign.isalnum():
-            if sign.lower() != told[place]:
-                return " ".join(text.split()[len(answered.split()) :])
-            place += 1
-    return ""
 
 
 class _Utterance:

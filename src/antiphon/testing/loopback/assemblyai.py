@@ -17,7 +17,7 @@ class AssemblyAIUniversal(VendorServer):
         assert query["speech_model"].startswith("universal-"), query
         assert query["encoding"] == "pcm_s16le", query
         assert query["sample_rate"] == "16000", query
-        assert query["format_turns"] == "true", query
+        assert query["format_turns"].lower() == "true", query
 
     async def talk(self, connection: Connection) -> None:
         """Tell words as they become final, and the end of a turn twice."""
@@ -46,6 +46,16 @@ class AssemblyAIUniversal(VendorServer):
 
 def _turn(words: str, turn: int, *, ended: bool = False) -> dict[str, object]:
     told = words.split()
+    each = [
+        {
+            "text": word,
+            "start": at,
+            "end": at + 1,
+            "confidence": 0.9,
+            "word_is_final": ended or at + 1 < len(told),
+        }
+        for at, word in enumerate(told)
+    ]
     return {
         "type": "Turn",
         "turn_order": turn,
@@ -53,6 +63,6 @@ def _turn(words: str, turn: int, *, ended: bool = False) -> dict[str, object]:
         "end_of_turn": ended,
         "transcript": words if ended else " ".join(told[:-1]),
         "end_of_turn_confidence": 0.9 if ended else 0.1,
-        "words": [{"text": word, "word_is_final": ended or word != told[-1]} for word in told],
+        "words": each,
         "utterance": "",
     }

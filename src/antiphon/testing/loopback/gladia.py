@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 from .http import HttpAnswer, HttpVendorServer, VendorRequest
 from .server import KEY, Connection, Fault, HeardAudio, VendorServer
 
 __all__ = ["GladiaLive"]
+
+
+HEARD = {"byte_range": [0, 1600], "time_range": [0.0, 0.05]}
+WHEN = "2026-11-30T12:00:00.000Z"
 
 
 class GladiaSessions(HttpVendorServer):
@@ -29,7 +33,8 @@ class GladiaSessions(HttpVendorServer):
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
         """Create a session, whose token stands in its address."""
         await answer.begin("application/json")
-        session = {"id": "1", "url": f"{self.socket}/v2/live?token=token-1"}
+        url = f"{self.socket}/v2/live?token=token-1"
+        session = {"id": "1", "created_at": WHEN, "url": url}
         await answer.send(json.dumps(session).encode())
 
 
@@ -62,7 +67,7 @@ class GladiaLive(VendorServer):
             match message:
                 case bytes():
                     heard.feed(message)
-                    await connection.send({"type": "audio_chunk", "acknowledged": True, "data": {}})
+                    await connection.send(_message("audio_chunk", HEARD) | {"acknowledged": True})
                     if heard.loud and heard.quiet >= 0.2:
                         await connection.send(_transcript(heard.answer(), final=True))
                     elif heard.due():
@@ -70,17 +75,18 @@ class GladiaLive(VendorServer):
                 case {"type": "stop_recording"}:
                     if heard.loud:
                         await connection.send(_transcript(heard.answer(), final=True))
-                    await connection.send({"type": "end_recording", "session_id": "1", "data": {}})
-                    await connection.send({"type": "end_session", "session_id": "1"})
+                    await connection.send(_message("end_recording", {"recording_duration": heard.seconds}))
+                    await connection.send(_message("end_session", {}))
                     await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
 
 
-def _transcript(words: str, *, final: bool) -> dict[str, object]:
-    utterance = {"text": words, "language": "en"}
-    return {
-        "type": "transcript",
-        "session_id": "1",
-        "data": {"id": "0", "is_final": final, "utterance": utterance},
-    }
+def _transcript(words: str, *, final: bool) -> dict[str, Any]:
+    utterance: dict[str, Any] = {"text": words, "language": "en", "words": [], "confidence": 0.9}
+    utterance |= {"start": 0.0, "end": 1.0, "channel": 0}
+    return _message("transcript", {"id": "0", "is_final": final, "utterance": utterance})
+
+
+def _message(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    return {"type": kind, "session_id": "1", "created_at": WHEN, "data": data}

@@ -13,6 +13,12 @@ from .server import KEY, Connection, HeardAudio, VendorServer, spoken
 __all__ = ["MistralRealtime", "MistralVoxtral"]
 
 
+AUDIO = {"encoding": "pcm_s16le", "sample_rate": 16000}
+SESSION = {"request_id": "1", "model": "voxtral-mini-transcribe-realtime-2602", "audio_format": AUDIO}
+
+DONE = {"type": "transcription.done", "model": SESSION["model"], "language": None, "usage": {}}
+
+
 class MistralRealtime(VendorServer):
     """Voxtral.
 
@@ -28,15 +34,15 @@ class MistralRealtime(VendorServer):
     async def talk(self, connection: Connection) -> None:
         """Tell characters as they come, and all of them after a flush."""
         heard, told, configured = HeardAudio(), "", False
-        await connection.greet({"type": "session.created", "session": {"request_id": "1"}})
+        await connection.greet({"type": "session.created", "session": SESSION})
         async for message in connection:
             match message:
                 case {"type": "session.update"}:
                     session = message["session"]
                     assert not heard.seconds, "settings are fixed from the first audio"
-                    assert session["audio_format"] == {"encoding": "pcm_s16le", "sample_rate": 16000}
+                    assert session["audio_format"] == AUDIO, session
                     configured = True
-                    await connection.greet({"type": "session.updated", "session": session})
+                    await connection.greet({"type": "session.updated", "session": SESSION})
                 case {"type": "input_audio.append", "audio": str(audio)}:
                     assert configured, "audio came before the settings"
                     heard.feed(b64decode(audio))
@@ -46,9 +52,9 @@ class MistralRealtime(VendorServer):
                         await connection.send({"type": "transcription.text.delta", "text": delta})
                 case {"type": "input_audio.flush"}:
                     words, told = heard.answer(), ""
-                    await connection.send({"type": "transcription.done", "text": words, "language": None})
+                    await connection.send(DONE | {"text": words})
                 case {"type": "input_audio.end"}:
-                    await connection.send({"type": "transcription.done", "text": heard.answer()})
+                    await connection.send(DONE | {"text": heard.answer()})
                     await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
