@@ -1,4 +1,4 @@
-"""Everything that moves through a session: frames on this page, signals on `signals.py`.
+"""Everything that moves through a session; signals are on `signals.py`.
 
 A frame flows one way, from the transport's input to its output. The next part that handles its exact type
 is called with it; every other part is skipped. A signal is a fact that parts on both sides of its origin

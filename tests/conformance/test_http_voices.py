@@ -109,12 +109,14 @@ def test_a_reply_that_is_left_stops_the_vendor(
         async with server(Fault.SILENT) as vendor:
             service = client(kind, vendor)
             saying = asyncio.create_task(say(service, "Good morning."))
-            while not vendor.requests:
-                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                while not vendor.requests:
+                    await asyncio.sleep(0)
             saying.cancel()
             await asyncio.wait([saying])
-            while not vendor.cancelled:
-                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                while not vendor.cancelled:
+                    await asyncio.sleep(0)
             await service.close()
 
     asyncio.run(run())

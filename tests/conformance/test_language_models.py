@@ -118,12 +118,14 @@ def test_leaving_an_answer_stops_the_vendor(kind: type[HttpLLM], server: type[Ht
         async with server(Fault.SILENT) as vendor:
             service = client(kind, vendor)
             asking = asyncio.create_task(anext(service.generate(PLAIN)))
-            while not vendor.requests:
-                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                while not vendor.requests:
+                    await asyncio.sleep(0)
             asking.cancel()
             await asyncio.wait([asking])
-            while not vendor.cancelled:
-                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                while not vendor.cancelled:
+                    await asyncio.sleep(0)
             await service.close()
 
     asyncio.run(run())

@@ -18,9 +18,10 @@ import ssl
 import urllib.request
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 from ..clock import offload
@@ -40,7 +41,7 @@ from .vendor_values import reason_in, seconds_in, string
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["HttpClient", "body", "events", "pieces", "refusal", "stated_error", "tls_context"]
+__all__ = ["HttpClient", "HttpRequest", "body", "events", "pieces", "refusal", "stated_error", "tls_context"]
 
 CONNECT_WITHIN = 5.0  # seconds
 KEPT = 300.0  # seconds that a connection without a request stays open
@@ -59,6 +60,15 @@ def tls_context() -> ssl.SSLContext:
     import httpx
 
     return httpx.create_ssl_context()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A POST of a JSON body, or of bytes, whose type a header then states."""
+
+    url: str
+    body: dict[str, Any] | bytes
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 class HttpClient:
@@ -148,6 +158,14 @@ class HttpClient:
             raise UnavailableError(f"{self.vendor} at {where}: {error or type(error).__name__}") from error
         except httpx.InvalidURL as error:
             raise ConfigurationError(f"{self.vendor}: {url!r} is no address: {error}") from error
+
+    def post(self, request: HttpRequest, *, within: float) -> AbstractAsyncContextManager["httpx.Response"]:
+        """Send a request by POST, as `stream` does."""
+        sent = request.body
+        content, told = (sent, None) if isinstance(sent, bytes) else (None, sent)
+        return self.stream(
+            "POST", request.url, within=within, headers=request.headers, json=told, content=content
+        )
 
     async def _refused(self, response: "httpx.Response") -> TheyErred:
         try:

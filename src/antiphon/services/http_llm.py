@@ -5,16 +5,15 @@ events of one answer. Written once, here: the key, connections, an answer that e
 nothing, usage that comes late.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..context import Context
 from ..errors import NothingSaidError, UnavailableError
 from ..frames import ToolCall
 from .event_stream import MOST, ServerEvent
-from .http_client import HttpClient, body, events
+from .http_client import HttpClient, HttpRequest, body, events
 from .keys import VendorKey
 from .ports import LanguageModel, TextDelta, TokenUsage
 from .streams import has_words
@@ -22,21 +21,12 @@ from .streams import has_words
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["AnswerCodec", "HttpLLM", "HttpRequest"]
+__all__ = ["AnswerCodec", "HttpLLM"]
 
 USAGE_WITHIN = 0.5  # seconds after the answer's end in which its usage may come
 CLOSED_WITHIN = (
     0.1  # seconds after the last event in which the response may end, so that its connection is kept
 )
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """A POST of a JSON body, or of bytes, whose type a header then states."""
-
-    url: str
-    body: dict[str, Any] | bytes
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 class AnswerCodec:
@@ -130,9 +120,7 @@ class HttpLLM(LanguageModel):
     async def _ask(self, request: HttpRequest) -> AsyncGenerator[TextDelta | ToolCall | TokenUsage]:
         answer = self.answer()
         async with (
-            self._http.stream(
-                "POST", request.url, json=request.body, headers=request.headers, within=self.answer_within
-            ) as response,
+            self._http.post(request, within=self.answer_within) as response,
             aclosing(self.events(response, answer)) as received,
         ):
             async for event in received:

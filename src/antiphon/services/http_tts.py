@@ -11,8 +11,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadResponseError, ServiceTimeoutError
-from .http_client import HttpClient, events, pieces
-from .http_llm import HttpRequest
+from .http_client import HttpClient, HttpRequest, events, pieces
 from .keys import VendorKey
 from .pcm_reader import PcmReader
 from .ports import Speech, TextToSpeech, Word
@@ -86,17 +85,8 @@ class HttpTTS(TextToSpeech):
         return self._fetch(self.request(text))
 
     async def _fetch(self, request: HttpRequest) -> AsyncGenerator[bytes | Word]:
-        sent = request.body
-        content, json = (sent, None) if isinstance(sent, bytes) else (None, sent)
         async with (
-            self._http.stream(
-                "POST",
-                request.url,
-                json=json,
-                content=content,
-                headers=request.headers,
-                within=self.silent_for,
-            ) as response,
+            self._http.post(request, within=self.silent_for) as response,
             aclosing(self.audio(response)) as parts,
         ):
             async for part in parts:

@@ -15,8 +15,8 @@ from ..errors import BadResponseError, ConfigurationError, TheyErred, Unavailabl
 from ..frames import ToolCall
 from .chat_messages import messages, tools, with_strict_turns, without_system
 from .event_stream import ServerEvent
-from .http_client import refusal
-from .http_llm import AnswerCodec, HttpLLM, HttpRequest
+from .http_client import HttpRequest, refusal
+from .http_llm import AnswerCodec, HttpLLM
 from .keys import VendorKey, filled_in
 from .ports import TextDelta, TokenUsage
 from .streams import closing

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .http_llm import HttpRequest
+from .http_client import HttpRequest
 from .http_tts import HttpTTS
 from .keys import VendorKey, filled_in
 

@@ -11,8 +11,8 @@ from ..context import AgentSaid, Attachment, Context, Entry, ToolAnswered, ToolC
 from ..errors import TheyErred
 from ..services.chat_messages import INTERRUPTED, alternating
 from ..services.event_stream import ServerEvent
-from ..services.http_client import refusal
-from ..services.http_llm import AnswerCodec, HttpLLM, HttpRequest
+from ..services.http_client import HttpRequest, refusal
+from ..services.http_llm import AnswerCodec, HttpLLM
 from ..services.keys import VendorKey
 from ..services.ports import TextDelta, TokenUsage, Vendor
 from ..services.tool_call_fragments import ToolCallFragments

@@ -11,8 +11,8 @@ from ..context import AgentSaid, Context, Entry, ToolAnswered, ToolCall, UserSai
 from ..errors import TheyErred, UnavailableError
 from ..services.chat_messages import INTERRUPTED
 from ..services.event_stream import ServerEvent
-from ..services.http_client import refusal
-from ..services.http_llm import AnswerCodec, HttpLLM, HttpRequest
+from ..services.http_client import HttpRequest, refusal
+from ..services.http_llm import AnswerCodec, HttpLLM
 from ..services.keys import VendorKey
 from ..services.ports import TextDelta, TokenUsage, Vendor
 from ..services.vendor_values import fields, json_object, string, token_count

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any
 
 from ..errors import BadResponseError
-from ..services.http_llm import HttpRequest
+from ..services.http_client import HttpRequest
 from ..services.http_tts import HttpTTS
 from ..services.keys import VendorKey
 from ..services.ports import Vendor, Word

@@ -5,7 +5,7 @@ Start it with `pocket-tts serve`: https://github.com/kyutai-labs/pocket-tts
 
 from urllib.parse import urlencode
 
-from ..services.http_llm import HttpRequest
+from ..services.http_client import HttpRequest
 from ..services.http_tts import HttpTTS
 from ..services.keys import VendorKey
 from ..services.ports import Vendor

@@ -17,8 +17,8 @@ from ...services.aws_event_stream import AwsEventReader
 from ...services.aws_signing import AwsSigner
 from ...services.chat_messages import INTERRUPTED, alternating
 from ...services.event_stream import ServerEvent
-from ...services.http_client import pieces, refusal
-from ...services.http_llm import AnswerCodec, HttpLLM, HttpRequest
+from ...services.http_client import HttpRequest, pieces, refusal
+from ...services.http_llm import AnswerCodec, HttpLLM
 from ...services.keys import VendorKey
 from ...services.ports import TextDelta, TokenUsage
 from ...services.tool_call_fragments import ToolCallFragments

@@ -13,8 +13,7 @@ from typing import Any
 from ...encodable import to_json
 from ...errors import BadResponseError, RateLimitError, TheyErred
 from ...services.aws_signing import AwsSigner
-from ...services.http_client import body
-from ...services.http_llm import HttpRequest
+from ...services.http_client import HttpRequest, body
 from ...services.http_tts import HttpTTS
 from ...services.ports import Word
 from ...services.vendor_values import json_object, number

@@ -9,8 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BadResponseError
-from ...services.http_client import body, stated_error
-from ...services.http_llm import HttpRequest
+from ...services.http_client import HttpRequest, body, stated_error
 from ...services.http_tts import HttpTTS, told_events
 from ...services.keys import VendorKey
 from ...services.ports import Word

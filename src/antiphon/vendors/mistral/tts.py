@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from ...services.http_llm import HttpRequest
+from ...services.http_client import HttpRequest
 from ...services.http_tts import HttpTTS, told_events
 from ...services.keys import VendorKey
 from ...services.pcm_reader import FloatPcmReader
