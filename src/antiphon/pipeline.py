@@ -208,7 +208,8 @@ class Switch(Parallel):
         super().__init__(*branches, off=names[1:], **named)
         self._reply: int | None = None
         self._given: list[tuple[Hop, Frame]] = []  # the frames of this reply that went in
-        self._answered = False  # whether something made for it has come out
+        self._from: int | None = None  # the offset of its text at which the chosen one took over
+        self._answered = False  # whether something that the chosen one made for it has come out
         self._following: Branch | None = None  # takes over once the current reply has ended
 
     @property
@@ -235,8 +236,10 @@ class Switch(Parallel):
         self._off(old)
         super()._turn(branch, on)
         if is_given:
+            self._from = self._from if resume_at is None else resume_at
+            self._answered = False
             for split, frame in self._given:
-                if (rest := _after(frame, resume_at)) is not None:
+                if (rest := _after(frame, self._from)) is not None:
                     split(rest)
 
     @on(ReplyEnded)
@@ -250,7 +253,7 @@ class Switch(Parallel):
         return next(iter(branches[branches.index(branch) + 1 :]), None) if branch.on else None
 
     def recovers(self, failed: Failed) -> bool:
-        """Return whether nothing of the reply has come out, or its rest can be made."""
+        """Return whether the failed one has made nothing of the reply, or its rest can be made."""
         can_go_on = not self._answered or failed.resume_at is not None
         return failed.reply is None or (failed.reply == self._reply and can_go_on)
 
@@ -266,7 +269,7 @@ class Switch(Parallel):
             reply = getattr(frame, "reply", None)
             if reply is not None:
                 if reply != self._reply or type(frame) is Prompt:
-                    self._reply, self._given, self._answered = reply, [], False
+                    self._reply, self._given, self._from, self._answered = reply, [], None, False
                 self._given.append((split, frame))
             split(frame)
 

@@ -115,15 +115,15 @@ def test_spare_model_answers_in_its_place() -> None:
     """)
 
 
-def failing(tts: Any, piece: int, times: int) -> Any:
-    """Let a voice fail as often at this piece of a reply, after 0.3 s of its audio."""
+def failing(tts: Any, piece: int, times: int, after: float = 0.3) -> Any:
+    """Let a voice fail as often at this piece of a reply, after some seconds of its audio."""
     failures, speak = [UnavailableError("no voice")] * times, tts.speak
 
     async def fails(text: Any) -> Any:
         seconds = 0.0
         async for out in speak(text):
             if isinstance(out, Speech) and out.piece == piece and failures:
-                if seconds >= 0.3:
+                if seconds >= after:
                     raise failures.pop()
                 seconds += len(out.pcm) / 2 / tts.sample_rate
             yield out
@@ -163,6 +163,23 @@ def test_spare_voice_goes_on_in_the_middle_of_a_reply() -> None:
     assert said != LONG, "and only that"
     (failed,) = call.all(Failed)
     assert (failed.recovered, failed.retried) == (True, False)
+
+
+def test_third_voice_goes_on_if_the_second_has_nothing_to_say() -> None:
+    agent = Agent("x", **services(["one", "two"], [LONG, "Still here."]))
+    parts: list[Any] = list(agent.pipeline(Caller(TALK[:2], 16000)))
+    index = next(number for number, part in enumerate(parts) if isinstance(part, TTS))
+    mute, third = ScriptedTTS(), ScriptedTTS()
+    failing(parts[index].service, 1, 1)
+    failing(mute, 0, 1, after=0.0)
+    parts[index] = Switch(parts[index], TTS(mute), TTS(third))
+    call = held(parts)
+    first, second = call.all(ReplyEnded)
+    assert (first.heard, second.heard) == (LONG, "Still here.")
+    said = " ".join(map(str, third.spoken)).removesuffix(" Still here.")
+    assert LONG.endswith(said), "the third speaks the rest"
+    assert said != LONG, "and only that"
+    assert [failed.recovered for failed in call.all(Failed)] == [True, True]
 
 
 def test_voice_fails_for_good_in_the_middle() -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from antiphon.errors import AuthenticationError, BadResponseError, RateLimitError, UnavailableError
+from antiphon.services import http_stt
 from antiphon.services.http_stt import HttpSTT, TranscriptionEndpoint
 from antiphon.services.ports import AudioChunk, Flush, Recognized
 from antiphon.testing import check_stt
@@ -59,6 +60,20 @@ def test_what_was_asked_at_a_pause_is_not_asked_again(
             heard = await hear(service, AudioChunk(LOUD), Flush(False), Flush(True))
             assert [(item.text, item.final) for item in heard] == [(WORDS, False), (WORDS, True)]
             assert len(vendor.requests) == 1
+            await service.close()
+
+    asyncio.run(run())
+
+
+def test_speech_of_any_length_is_asked_about_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_stt, "LONGEST", 1.0)
+
+    async def run() -> None:
+        async with WhisperTranscriptions() as vendor:
+            service = whisper(vendor.url)
+            quiet = AudioChunk(bytes(32000))
+            heard = await hear(service, quiet, Flush(False), AudioChunk(LOUD), Flush(True))
+            assert [item.text for item in heard] == ["", WORDS]
             await service.close()
 
     asyncio.run(run())

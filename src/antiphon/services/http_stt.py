@@ -83,19 +83,20 @@ class HttpSTT(SpeechToText):
         What was asked for at a pause is not asked for again at the end.
         """
         await self.open()
-        heard, asked, words = bytearray(), 0, ""
+        heard, asked, words = bytearray(), True, ""
         async for item in audio:
             if isinstance(item, AudioChunk):
                 heard += item.pcm
                 del heard[: max(0, len(heard) - int(LONGEST * self.sample_rate) * 2)]
+                asked = asked and not item.pcm
                 continue
-            if len(heard) != asked:
-                asked = len(heard)
+            if not asked:
+                asked = True
                 words = await self._ask(bytes(heard))
             yield Recognized(words, item.final, self._language)
             if item.final:
                 heard.clear()
-                asked, words = 0, ""
+                asked, words = True, ""
 
     async def _ask(self, pcm: bytes) -> str:
         if len(pcm) < SHORTEST * self.sample_rate * 2:

@@ -77,6 +77,7 @@ class HttpTTS(TextToSpeech):
             while (piece := await reply.next()) is not None:
                 async for item in piece.speech(self.silent_for):
                     yield item
+                reply.spoken()
         finally:
             await reply.close()
 
@@ -105,13 +106,21 @@ class _Reply:
     """The pieces of a reply, of which `AHEAD` are asked for at once."""
 
     def __init__(self, service: HttpTTS, text: AsyncIterator[str]) -> None:
-        self._begun = asyncio.Queue[_Piece | None](AHEAD - 1)
+        self._begun = asyncio.Queue[_Piece | Exception | None]()
+        self._room = asyncio.Semaphore(AHEAD)
         self._pieces: list[_Piece] = []
         self._asking = asyncio.create_task(self._ask(service, text))
 
     async def next(self) -> "_Piece | None":
-        """Return the next piece; None after the last one."""
-        return await self._begun.get()
+        """Return the next piece; None after the last one. Raises what the text raised."""
+        piece = await self._begun.get()
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+    def spoken(self) -> None:
+        """Let another piece be asked for."""
+        self._room.release()
 
     async def close(self) -> None:
         """Stop all requests."""
@@ -122,13 +131,17 @@ class _Reply:
 
     async def _ask(self, service: HttpTTS, text: AsyncIterator[str]) -> None:
         index = 0
-        async for words in text:
-            if has_words(words):
-                piece = _Piece(service, words, index)
-                self._pieces.append(piece)
-                await self._begun.put(piece)
-            index += 1
-        await self._begun.put(None)
+        try:
+            async for words in text:
+                if has_words(words):
+                    await self._room.acquire()
+                    piece = _Piece(service, words, index)
+                    self._pieces.append(piece)
+                    self._begun.put_nowait(piece)
+                index += 1
+            self._begun.put_nowait(None)
+        except Exception as error:  # noqa: BLE001  raised where the speech is read
+            self._begun.put_nowait(error)
 
 
 class _Piece:

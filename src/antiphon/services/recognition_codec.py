@@ -104,6 +104,8 @@ class RecognitionCodec:
     """True if a pause in the middle of an utterance is flushed too; False: interim words are the answer."""
     mute_after: ClassVar[float | None] = None
     """Seconds of audio without any message after which a connection counts as dead; None: it may be quiet."""
+    tells_interim: ClassVar[bool] = True
+    """False if words only come after a flush, so that nothing shows that somebody is speaking."""
     lasts: ClassVar[float | None] = None
     """Seconds after which the vendor closes any connection."""
     hears_faster: ClassVar[bool] = True

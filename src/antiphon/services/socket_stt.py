@@ -33,7 +33,7 @@ __all__ = ["SocketSTT"]
 
 READY_WITHIN = 3.0  # seconds until the vendor's first message, if it must be waited for
 DRAINED_WITHIN = 2.0  # seconds for the last words when the conversation is over
-STABLE = 5.0  # seconds after which a connection that is lost is opened again at once
+STABLE = 5.0  # seconds in which a lost connection is opened again at once only one time
 KEPT = 30.0  # seconds of audio of one utterance that are sent again over a new connection
 QUIET_KEPT = 1.0  # seconds of audio kept while there are no words
 NEWS = 1.0  # seconds after the end of an utterance in which a flush brings no more words
@@ -78,8 +78,8 @@ class SocketSTT(SpeechToText):
     ) -> AsyncGenerator[Recognized | TurnHint]:
         """Transcribe one conversation over a connection of its own.
 
-        A connection that is lost after five seconds or more is replaced, and hears the utterance again. If it
-        is lost sooner, the error is raised: the stage tries again later, or a `Switch` elsewhere.
+        A connection that is lost is replaced, and hears the utterance again. If that happens twice within
+        five seconds, the error is raised: the stage tries again later, or a `Switch` elsewhere.
         """
         await self.open()
         listener = _Listener(self)
@@ -139,6 +139,7 @@ class _Listener:
         self._answered = ""  # words that were answered before the vendor had ended its utterance
         self._flushes = 0  # final flushes that have not been answered
         self._flush_due: float | None = None
+        self._replaced_at = -STABLE  # when a lost connection was replaced last
         self._ended_at = -NEWS  # when the vendor ended an utterance last
         self._drains = True  # False for a vendor that has no last message
         self._ending: float | None = None  # by when the last words must have come
@@ -180,7 +181,7 @@ class _Listener:
     async def _handle(self, item: _Input) -> list[Recognized | TurnHint]:
         match item:
             case AudioChunk(pcm):
-                self._kept.add(pcm, KEPT if self._utterance.text or self._flushes else QUIET_KEPT)
+                self._kept.add(pcm, KEPT if self._is_speech() else QUIET_KEPT)
                 await self._send_audio(pcm)
             case Flush(final):
                 return await self._flush(final)
@@ -319,7 +320,7 @@ class _Listener:
         return min((due for due in dues if due is not None), default=None)
 
     def _renewed_at(self) -> float:
-        return RENEWAL_DUE if self._utterance.text or self._flushes else RENEWED_AT
+        return RENEWAL_DUE if self._is_speech() else RENEWED_AT
 
     async def _time(self) -> list[Recognized | TurnHint]:
         now, connection = self._clock(), self._open()
@@ -340,6 +341,12 @@ class _Listener:
             await connection.socket.send(codec.keep_alive())
         return []
 
+    def _is_speech(self) -> bool:
+        """Return whether there is an utterance, as far as the vendor tells."""
+        connection = self._connection
+        silent = connection is not None and not connection.codec.tells_interim
+        return bool(silent or self._utterance.text or self._flushes)
+
     def _is_mute(self, connection: _Connection) -> bool:
         """Return whether a connection gets audio and yet says nothing."""
         after = connection.codec.mute_after
@@ -348,7 +355,7 @@ class _Listener:
     async def _renew(self, old: _Connection) -> None:
         """Replace a connection before the vendor closes it, without a gap."""
         self._connection = await _connected(self.service, self._inbox)
-        if self._utterance.text or self._flushes:
+        if self._is_speech() or old.codec.hears_faster:
             await self._send_again()
         await old.close()
 
@@ -359,8 +366,10 @@ class _Listener:
             await lost.close()
         if self._ending is not None:
             return list(self._over())
-        if lost is None or not error.retryable or lost.socket.age < STABLE or not lost.codec.hears_faster:
+        is_again = self._clock() - self._replaced_at < STABLE
+        if lost is None or not error.retryable or is_again or not lost.codec.hears_faster:
             raise error
+        self._replaced_at = self._clock()
         await self.connect()
         await self._send_again()
         return []

@@ -10,6 +10,7 @@ that is gone, which audio speaks which piece, a vendor that goes silent.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import suppress
 from itertools import count
 
 from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
@@ -80,9 +81,9 @@ class SocketTTS(TextToSpeech):
     async def close(self) -> None:
         """Close the connections; replies that are still spoken fail."""
         self._opened = False
-        if (warming := self._warming) is not None:
-            warming.cancel()
-            await asyncio.wait([warming])
+        if (early := self._early) is not None:
+            early.cancel()
+            await asyncio.wait([early])
         connections, self._connections = self._usable(), []
         for connection in connections:
             await connection.close(UnavailableError(f"the connection to {self.vendor} was closed"))
@@ -118,8 +119,16 @@ class SocketTTS(TextToSpeech):
 
     def _stay_ready(self) -> None:
         """Begin to connect if no connection is left: the next reply should not wait."""
-        if self._opened and self._warming is None and not self._usable():
+        if self._opened and self._early is None and not self._usable():
             self._warming = asyncio.create_task(self._warm(), name=f"antiphon {self.vendor}")
+
+    @property
+    def _early(self) -> "asyncio.Task[None] | None":
+        """The task that connects early, if it runs, in this event loop."""
+        task = self._warming
+        if task is None or task.done() or task.get_loop() is not asyncio.get_running_loop():
+            return None
+        return task
 
     def _usable(self) -> "list[_Connection]":
         """Return the connections that are open, in this event loop."""
@@ -129,21 +138,24 @@ class SocketTTS(TextToSpeech):
 
     async def _with_room(self) -> "_Connection":
         """Return a connection that can begin an utterance."""
-        if self._warming is not None:
-            await asyncio.wait([self._warming])
+        if (early := self._early) is not None:
+            await asyncio.wait([early])
         for connection in self._usable():
             if connection.has_room:
                 return connection
         return await self._connect()
 
     async def _connect(self) -> "_Connection":
+        """Open a connection. Raises UnavailableError if the service was closed meanwhile."""
         codec = self.codec()
         socket = await dial(self.vendor, await self.handshake(), key_name=self.key.name, closed=codec.closed)
         connection = _Connection(socket, codec)
         try:
             await connection.make_ready()
+            if not self._opened:
+                raise UnavailableError(f"{self.vendor} was closed")
         except BaseException:
-            await socket.close()
+            await connection.close()
             raise
         self._connections.append(connection)
         return connection
@@ -153,8 +165,6 @@ class SocketTTS(TextToSpeech):
             await self._connect()
         except TheyErred as error:  # the first reply tries again, and fails aloud
             logger.info("%s: could not connect early: %s", self.vendor, error)
-        finally:
-            self._warming = None
 
 
 # The driver ------------------------------------------------------------------------------------------
@@ -224,7 +234,7 @@ class _Utterance:
         """Add what the vendor says of it, or an error; None means that it has text."""
         if isinstance(event, PieceEnded):
             self._unended -= 1
-        self.over = self.over or isinstance(event, Finished | SpeechRefused | BaseException)
+        self.over = self.over or isinstance(event, Finished | SpeechRefused)
         if self.cancelled_at is None:
             self._events.put_nowait(event)
         if isinstance(event, PieceEnded):
@@ -290,6 +300,7 @@ class _Utterance:
                 async with asyncio.timeout_at(due):
                     event = await self._events.get()
             except TimeoutError as error:
+                self._connection.is_silent = True
                 raise ServiceTimeoutError(
                     f"{self._connection.socket.vendor} sent no audio for {silent_for:g} s"
                 ) from error
@@ -330,6 +341,8 @@ class _Connection:
         self.codec = codec
         self.loop = asyncio.get_running_loop()
         self.is_closed = False
+        self.is_silent = False
+        """True once the vendor let an utterance wait too long: no other begins here."""
         self._utterances: dict[str, _Utterance] = {}
         self._ids = count(1)
         self._used = False
@@ -343,9 +356,11 @@ class _Connection:
         codec = self.codec
         return (
             not self.is_closed
+            and not self.is_silent
             and len(self._utterances) < codec.contexts
             and (codec.reusable or not self._used)
             and (codec.lasts is None or self.socket.age < codec.lasts * RENEWED_AT)
+            and codec.takes_utterance()
         )
 
     async def make_ready(self) -> None:
@@ -372,10 +387,14 @@ class _Connection:
         return utterance
 
     async def send(self, messages: Iterable[Message]) -> None:
-        """Send messages that belong together."""
-        async with self._sending:
-            self._sent_at = self.loop.time()
-            await self.socket.send(messages)
+        """Send messages that belong together. If that fails, the connection is closed."""
+        try:
+            async with self._sending:
+                self._sent_at = self.loop.time()
+                await self.socket.send(messages)
+        except TheyErred as error:
+            await self.close(error)
+            raise
 
     async def release(self, utterance: _Utterance) -> None:
         """End an utterance.
@@ -396,10 +415,8 @@ class _Connection:
         if not messages and self.codec.contexts == 1:
             await self.close()
             return
-        try:
+        with suppress(TheyErred):
             await self.send(messages)
-        except TheyErred as error:
-            await self.close(error)
 
     async def close(self, error: TheyErred | None = None) -> None:
         """Close the connection; its utterances fail with the error."""
@@ -450,7 +467,8 @@ class _Connection:
                         del self._utterances[utterance.context]
                         if codec.contexts == 1:
                             raise UnavailableError(f"{self.socket.vendor} does not stop speaking")
-                if not self._utterances and now > self._sent_at + codec.unused_for:
+                unused = self.is_silent or now > self._sent_at + codec.unused_for
+                if unused and not self._utterances:
                     await self.close()
                     return
                 if codec.keep_alive_every is not None and now > self._sent_at + codec.keep_alive_every:

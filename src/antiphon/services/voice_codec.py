@@ -115,6 +115,10 @@ class VoiceCodec:
         """Open the connection's conversation with the vendor."""
         return ()
 
+    def takes_utterance(self) -> bool:
+        """Return whether the vendor's limits on a connection allow another utterance now."""
+        return True
+
     def start(self, context: str) -> Iterable[Message]:
         """Begin an utterance."""
         return ()

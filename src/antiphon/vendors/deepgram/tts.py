@@ -87,7 +87,8 @@ class AuraCodec(VoiceCodec):
     """A connection to Aura: one utterance at a time, audio in binary messages.
 
     Aura collects text until a Flush, of which it allows 20 a minute. So each piece is flushed, but not more
-    than 15 a minute: those above wait for the next flush, or for the end of the reply.
+    than 15 a minute: those above wait for the next flush, or for the end of the reply. Replies after that are
+    spoken over another connection.
     """
 
     lasts = 3600.0
@@ -101,12 +102,15 @@ class AuraCodec(VoiceCodec):
         self._flushes = deque[int]()  # how many pieces each flush has that is not confirmed
         self._clearing = False
 
+    def takes_utterance(self) -> bool:
+        full = len(self._flushed_at) == MOST_FLUSHES
+        return not full or self._clock() - self._flushed_at[0] > WINDOW
+
     def text(self, context: str, text: str) -> Iterable[Message]:
         for at in range(0, len(text), MOST_TEXT):
             yield json_text(type="Speak", text=text[at : at + MOST_TEXT] + " ")
         self._unflushed += 1
-        full = len(self._flushed_at) == MOST_FLUSHES
-        if not full or self._clock() - self._flushed_at[0] > WINDOW:
+        if self.takes_utterance():
             yield from self.finish(context)
 
     def finish(self, context: str) -> Iterable[Message]:

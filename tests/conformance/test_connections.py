@@ -1,0 +1,342 @@
+"""What becomes of connections when a vendor stalls, a text fails, or a service is closed at a bad moment."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from antiphon.errors import ServiceTimeoutError, UnavailableError
+from antiphon.services import websocket_client
+from antiphon.services.http_client import HttpRequest
+from antiphon.services.http_tts import HttpTTS
+from antiphon.services.keys import VendorKey
+from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech
+from antiphon.services.recognition_codec import (
+    Flushed,
+    RecognitionCodec,
+    RecognitionEvent,
+    Settled,
+    Tentative,
+)
+from antiphon.services.socket_stt import SocketSTT
+from antiphon.services.websocket_client import Handshake, Message
+from antiphon.testing.loopback import KEY, VendorServer
+from antiphon.testing.loopback.cartesia import CartesiaSonic
+from antiphon.testing.loopback.deepgram import DeepgramSpeak
+from antiphon.testing.loopback.http import HttpAnswer, HttpVendorServer, VendorRequest
+from antiphon.testing.loopback.server import Connection
+from antiphon.vendors.cartesia import tts as sonic
+from antiphon.vendors.deepgram import tts as aura
+
+
+async def pieces(*texts: str, error: Exception | None = None, endless: bool = False) -> AsyncIterator[str]:
+    for text in texts:
+        yield text
+    if error is not None:
+        raise error
+    if endless:
+        await asyncio.get_running_loop().create_future()
+
+
+async def seconds(service: Any, text: AsyncIterator[str]) -> float:
+    """The seconds of audio of a reply."""
+    size = sum([len(item.pcm) async for item in service.speak(text) if isinstance(item, Speech)])
+    return size / 2 / service.sample_rate
+
+
+async def until(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not done():
+            await asyncio.sleep(0)
+
+
+# Voices over websockets ------------------------------------------------------------------------------
+
+
+class StalledOnce(CartesiaSonic):
+    """Its first connection answers nothing, or is not even read."""
+
+    def __init__(self, *, reads: bool = True) -> None:
+        super().__init__()
+        self.reads = reads
+        self.gone = asyncio.Event()
+
+    async def talk(self, connection: Connection) -> None:
+        if self.connections > 1:
+            await super().talk(connection)
+        elif self.reads:
+            async for _ in connection:
+                pass
+        else:
+            await self.gone.wait()
+
+
+def test_no_reply_is_given_to_a_connection_that_went_silent() -> None:
+    async def run() -> None:
+        async with StalledOnce() as vendor:
+            service = sonic.TTS(key=KEY, base_url=vendor.url)
+            service.silent_for = 0.1
+            with pytest.raises(ServiceTimeoutError):
+                await seconds(service, pieces("Good morning."))
+            assert await seconds(service, pieces("Good morning.")) == pytest.approx(0.65)
+            await service.close()
+
+    asyncio.run(run())
+
+
+def test_a_connection_that_is_not_read_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_client, "SENT_WITHIN", 0.1)
+
+    async def run() -> None:
+        async with StalledOnce(reads=False) as vendor:
+            service = sonic.TTS(key=KEY, base_url=vendor.url)
+            with pytest.raises(ServiceTimeoutError, match="stopped reading"):
+                await seconds(service, pieces(*["x" * 500_000] * 40))
+            assert await seconds(service, pieces("Good morning.")) == pytest.approx(0.65)
+            vendor.gone.set()
+            await service.close()
+
+    asyncio.run(run())
+
+
+def test_a_text_that_fails_stops_the_vendor_and_is_not_heard_in_the_next_reply() -> None:
+    async def run() -> None:
+        async with DeepgramSpeak() as vendor:
+            service = aura.TTS(key=KEY, base_url=vendor.url)
+            with pytest.raises(ValueError, match="no more text"):
+                await seconds(service, pieces("This is a long text.", error=ValueError("no more text")))
+            assert await seconds(service, pieces("Good morning.")) == pytest.approx(0.65)
+            await service.close()
+            assert vendor.cancelled == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("texts", [(), ("Good morning.",)])
+def test_a_reply_in_a_service_that_is_closed_fails_and_leaves_no_connection(texts: tuple[str, ...]) -> None:
+    async def run() -> None:
+        async with CartesiaSonic() as vendor:
+            service = sonic.TTS(key=KEY, base_url=vendor.url)
+            speaking = asyncio.create_task(seconds(service, pieces(*texts, endless=True)))
+            await until(lambda: vendor.open == 1)
+            for _ in range(20):
+                await asyncio.sleep(0)
+            await service.close()
+            with pytest.raises(UnavailableError):
+                await speaking
+            await until(lambda: vendor.open == 0)
+
+    asyncio.run(run())
+
+
+def test_a_service_that_was_closed_before_it_connected_speaks_in_another_event_loop() -> None:
+    made: list[sonic.TTS] = []
+
+    async def close_at_once() -> None:
+        async with CartesiaSonic() as vendor:
+            made.append(sonic.TTS(key=KEY, base_url=vendor.url))
+            await made[0].open()
+            await made[0].close()
+
+    async def speak() -> None:
+        with pytest.raises(UnavailableError):  # there is no server any more
+            await seconds(made[0], pieces("Good morning."))
+        await made[0].close()
+
+    asyncio.run(close_at_once())
+    asyncio.run(speak())
+
+
+def test_more_replies_than_a_connection_may_flush_are_spoken_over_several() -> None:
+    async def run() -> None:
+        async with DeepgramSpeak() as vendor:
+            service = aura.TTS(key=KEY, base_url=vendor.url)
+            for _ in range(40):
+                assert await seconds(service, pieces("Yes.")) == pytest.approx(0.2)
+            await service.close()
+            assert vendor.connections == 3
+
+    asyncio.run(run())
+
+
+# Recognisers over websockets -------------------------------------------------------------------------
+
+
+class Numbers(VendorServer):
+    """Hears the number that fills a message, and tells all of them.
+
+    `cut` holds a number for each connection that is cut when it is heard.
+    """
+
+    def __init__(self, *cut: int, tells_interim: bool = True) -> None:
+        super().__init__()
+        self.cut = cut
+        self.tells_interim = tells_interim
+
+    def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        pass
+
+    async def talk(self, connection: Connection) -> None:
+        heard, cut = list[str](), self.cut[self.connections - 1 : self.connections]
+        async for message in connection:
+            if isinstance(message, bytes):
+                number = int.from_bytes(message[:2], "little")
+                if number:
+                    heard.append(str(number))
+                if number in cut:
+                    return
+                if heard and self.tells_interim:
+                    await connection.send({"interim": " ".join(heard)})
+            else:
+                await connection.send({"final": " ".join(heard)})
+                heard = []
+
+
+class NumbersCodec(RecognitionCodec):
+    def flush(self) -> Iterable[Message]:
+        return ("flush",)
+
+    def read(self, message: Message) -> Iterable[RecognitionEvent]:
+        match json.loads(message):
+            case {"final": text}:
+                yield Settled(text)
+                yield Flushed()
+            case {"interim": text}:
+                yield Tentative(text)
+            case _:
+                pass
+
+
+class SilentNumbersCodec(NumbersCodec):
+    tells_interim = False
+
+
+class ShortNumbersCodec(SilentNumbersCodec):
+    lasts = 0.02
+
+
+class NumbersSTT(SocketSTT):
+    def __init__(self, url: str, codec: Callable[[], RecognitionCodec]) -> None:
+        super().__init__("numbers", VendorKey("numbers", None))
+        self.url = url
+        self.codec = codec
+
+    async def handshake(self) -> Handshake:
+        return Handshake(self.url)
+
+
+async def heard(vendor: Numbers, codec: Callable[[], RecognitionCodec], count: int) -> str:
+    """What is heard of as many numbers, each said once the one before has arrived."""
+    answered = asyncio.Event()
+
+    async def audio() -> AsyncIterator[AudioChunk | Flush]:
+        for number in range(1, count + 1):
+            yield AudioChunk(number.to_bytes(2, "little") * 800)
+            for _ in range(20):
+                await asyncio.sleep(0)
+        yield Flush(True)
+        await answered.wait()
+
+    words = ""
+    async for item in NumbersSTT(vendor.url, codec).transcribe(audio()):
+        if isinstance(item, Recognized) and item.final:
+            words = item.text
+            answered.set()
+    return words
+
+
+def numbers(count: int) -> str:
+    return " ".join(map(str, range(1, count + 1)))
+
+
+def test_a_connection_that_is_lost_soon_is_replaced_and_no_word_is_lost_or_doubled() -> None:
+    async def run() -> None:
+        async with Numbers(3) as vendor:
+            assert await heard(vendor, NumbersCodec, 6) == numbers(6)
+            assert vendor.connections == 2
+
+    asyncio.run(run())
+
+
+def test_a_connection_that_is_lost_twice_within_a_moment_is_a_failure() -> None:
+    async def run() -> None:
+        async with Numbers(3, 5) as vendor:
+            with pytest.raises(UnavailableError):
+                await heard(vendor, NumbersCodec, 6)
+            assert vendor.connections == 2
+
+    asyncio.run(run())
+
+
+def test_a_vendor_without_interim_words_hears_the_whole_utterance_again() -> None:
+    async def run() -> None:
+        async with Numbers(38, tells_interim=False) as vendor:
+            assert await heard(vendor, SilentNumbersCodec, 40) == numbers(40)
+
+    asyncio.run(run())
+
+
+def test_a_connection_that_is_renewed_unheard_loses_no_words() -> None:
+    async def run() -> None:
+        async with Numbers(tells_interim=False) as vendor:
+            assert await heard(vendor, ShortNumbersCodec, 400) == numbers(400)
+            assert vendor.connections > 1
+
+    asyncio.run(run())
+
+
+# Voices over HTTP ------------------------------------------------------------------------------------
+
+
+class Beeps(HttpVendorServer):
+    """Speaks any text as 0.1 s of sound."""
+
+    busy = 0
+    most = 0
+
+    def check(self, request: VendorRequest) -> None:
+        pass
+
+    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        self.busy += 1
+        self.most = max(self.most, self.busy)
+        await answer.begin("audio/pcm")
+        for _ in range(10):
+            await answer.send(bytes(480))
+            for _ in range(5):
+                await asyncio.sleep(0)
+        self.busy -= 1
+
+
+class Beeping(HttpTTS):
+    def __init__(self, url: str) -> None:
+        super().__init__("beeps", VendorKey("beeps", None))
+        self.url = url
+
+    def request(self, text: str) -> HttpRequest:
+        return HttpRequest(self.url, {"text": text})
+
+
+def test_a_text_that_fails_ends_a_reply_over_http() -> None:
+    async def run() -> None:
+        async with Beeps() as vendor:
+            service = Beeping(vendor.url)
+            with pytest.raises(ValueError, match="no more text"):
+                async with asyncio.timeout(10):
+                    await seconds(service, pieces("Good morning.", error=ValueError("no more text")))
+            await service.close()
+
+    asyncio.run(run())
+
+
+def test_two_pieces_are_asked_for_at_once() -> None:
+    async def run() -> None:
+        async with Beeps() as vendor:
+            service = Beeping(vendor.url)
+            assert await seconds(service, pieces(*["Good morning."] * 8)) == pytest.approx(0.8)
+            assert vendor.most == 2
+            await service.close()
+
+    asyncio.run(run())
