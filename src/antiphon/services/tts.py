@@ -33,8 +33,8 @@ from .streams import closing, ready
 __all__ = ["TTS"]
 
 ASIDE_WITHIN = 5.0  # seconds that the audio of a backchannel may take
-ASIDE_TIMELY = 0.4  # seconds after which a backchannel comes too late to be said; it is kept for next time
-SENTENCE_END = re.compile(r"(?<=\w)\Z")
+ASIDE_TIMELY = 0.4  # seconds after which a backchannel comes too late to be said
+SENTENCE_END = re.compile(r"(?<=\w)\Z")  # the end of a line that has no mark: a full stop is added there
 SPOKEN = 14.0  # characters that a voice speaks per second, if it tells no word times
 MOST_COVERED = 2.0  # seconds that the first piece of a reply may be made to last
 SILENT = 1000  # items without audio in a row that only a service out of order sends
@@ -144,7 +144,7 @@ class TTS(Stage):
         self.ahead = ahead
         self.spell_numbers = spell_numbers
         self._voice: ReplySpeech | None = None
-        self._covers = 0.0  # seconds that the first piece must last until the second is there, as was seen
+        self._covers = 0.0  # seconds that the first piece must last, learnt from the replies before
         self._asides: dict[str, bytes] = {}  # text to audio of the backchannels that were made
 
     async def open(self) -> None:

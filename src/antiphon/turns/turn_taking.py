@@ -175,7 +175,10 @@ class TurnTaking(Stage):
         self._decide(Deadline())
 
     def _heard(self) -> float:
-        """Return up to when it is known whether the user spoke: now, unless late."""
+        """Return the time up to which it is known whether the user spoke.
+
+        That is now, unless the machine is late.
+        """
         now = self.session.now
         return now if self._judged is None else min(now, self._judged + ON_THE_WAY)
 
