@@ -18,6 +18,30 @@ def test_vendor_alone_takes_its_default() -> None:
     assert create("llm", "openai").model == "gpt-4.1-mini"
 
 
+@pytest.mark.parametrize(
+    ("spec", "model", "voice"),
+    [
+        ("sarvam", "bulbul:v3", "shubh"),
+        ("sarvam/bulbul:v3", "bulbul:v3", "shubh"),
+        ("sarvam/bulbul:v3:anushka", "bulbul:v3", "anushka"),
+        ("sarvam/bulbul-v4:anushka", "bulbul-v4", "anushka"),
+        ("sarvam:anushka", "bulbul:v3", "anushka"),
+    ],
+)
+def test_a_default_model_may_have_a_colon_in_its_name(
+    monkeypatch: pytest.MonkeyPatch, spec: str, model: str, voice: str
+) -> None:
+    made: list[dict[str, str]] = []
+
+    def speech(model: str, voice: str = "shubh") -> object:
+        made.append({"model": model, "voice": voice})
+        return object()
+
+    monkeypatch.setattr("antiphon.vendors.sarvam.tts.TTS", speech)
+    create("tts", spec)
+    assert made == [{"model": model, "voice": voice}]
+
+
 def test_unknown_vendor_names_the_nearest() -> None:
     with pytest.raises(ConfigurationError, match="Did you mean openai"):
         create("llm", "opena")
