@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
+from inspect import signature
 from itertools import chain
 from pkgutil import iter_modules
 from types import ModuleType
@@ -48,13 +49,21 @@ def create(port: str, spec: str) -> Any:
         )
     options: dict[str, str] = {}
     known = OPTIONS if vendor.provides.get(port) == ROW else vendor.options or {}
-    default = (vendor.default or {}).get(port, "")
+    default = (vendor.default or {}).get(port)
     if option := known.get(port):
-        model, value = _without_option(model, default)
+        model, value = _without_option(model, default or "")
         options = {option: value} if value else {}
-    model = model or default
-    make = _maker(vendor, port)
-    return make(model, **options) if model else make(**options)
+    model = model or default or ""
+    if not model and default is not None:
+        raise ConfigurationError(f"{name} needs a model: write {name}/MODEL")
+    make, arguments = _maker(vendor, port), (model,) if model else ()
+    try:
+        signature(make).bind(*arguments, **options)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{spec!r} says more than {name} lets choose for {WORDS.get(port, port)} ({error}): {vendor.docs}"
+        ) from error
+    return make(*arguments, **options)
 
 
 def _parts(spec: str) -> tuple[str, str]:
