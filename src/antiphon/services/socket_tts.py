@@ -285,14 +285,7 @@ class _Utterance:
         """Return the next event. Raises ServiceTimeoutError if the vendor goes silent."""
         now = asyncio.get_running_loop().time
         while True:
-            due = None if self._asked_at is None else self._asked_at + silent_for
-            try:
-                async with asyncio.timeout_at(due):
-                    event = await self._events.get()
-            except TimeoutError as error:
-                raise ServiceTimeoutError(
-                    f"{self._connection.socket.vendor} sent no audio for {silent_for:g} s"
-                ) from error
+            event = await self._event(silent_for) if self._events.empty() else self._events.get_nowait()
             match event:
                 case None:
                     self._asked_at = self._asked_at or now()
@@ -303,6 +296,16 @@ class _Utterance:
                 case _:
                     self._asked_at = None if self._may_be_quiet else now()
                     return event
+
+    async def _event(self, silent_for: float) -> VoiceEvent | BaseException | None:
+        due = None if self._asked_at is None else self._asked_at + silent_for
+        try:
+            async with asyncio.timeout_at(due):
+                return await self._events.get()
+        except TimeoutError as error:
+            raise ServiceTimeoutError(
+                f"{self._connection.socket.vendor} sent no audio for {silent_for:g} s"
+            ) from error
 
     @property
     def _may_be_quiet(self) -> bool:
