@@ -303,8 +303,10 @@ class _Utterance:
             async with asyncio.timeout_at(due):
                 return await self._events.get()
         except TimeoutError as error:
+            connection = self._connection
+            connection.is_mute = due is not None and connection.heard_at < due - silent_for
             raise ServiceTimeoutError(
-                f"{self._connection.socket.vendor} sent no audio for {silent_for:g} s"
+                f"{connection.socket.vendor} sent no audio for {silent_for:g} s"
             ) from error
 
     @property
@@ -333,6 +335,9 @@ class _Connection:
         self.codec = codec
         self.loop = asyncio.get_running_loop()
         self.is_closed = False
+        self.is_mute = False
+        """True once it let an utterance wait without any message: it gets no further one."""
+        self.heard_at = socket.opened_at
         self._utterances: dict[str, _Utterance] = {}
         self._ids = count(1)
         self._used = False
@@ -346,6 +351,7 @@ class _Connection:
         codec = self.codec
         return (
             not self.is_closed
+            and not self.is_mute
             and len(self._utterances) < codec.contexts
             and (codec.reusable or not self._used)
             and (codec.lasts is None or self.socket.age < codec.lasts * RENEWED_AT)
@@ -418,7 +424,9 @@ class _Connection:
     async def _receive(self) -> None:
         try:
             while True:
-                for event in self.codec.read(await self.socket.receive()):
+                message = await self.socket.receive()
+                self.heard_at = self.loop.time()
+                for event in self.codec.read(message):
                     if isinstance(event, MessagesDue):
                         await self.send(event.messages)
                     else:
