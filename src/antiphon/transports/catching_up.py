@@ -5,7 +5,7 @@ in it in the same order as on a machine that is never late.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from ..frames import UserAudio
 from ..processor import Processor
@@ -38,7 +38,7 @@ def _behind(part: Processor) -> MediaQueue[object] | None:
     return None
 
 
-async def pieces(frame: UserAudio, part: Processor, *, late: bool = False) -> AsyncIterator[UserAudio]:
+async def pieces(frame: UserAudio, part: Processor, *, late: bool = False) -> AsyncGenerator[UserAudio]:
     """Yield a frame, cut into pieces if it is long.
 
     `late` is True if the frame waited to be read, so that others which waited with it follow at once.

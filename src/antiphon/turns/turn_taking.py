@@ -165,6 +165,8 @@ class TurnTaking(Stage):
         self._timer = None
         if self._due <= self._heard() + 1e-6:
             self._reach_deadline()
+        elif self._judged is None:  # nobody judges audio: only the clock was set back
+            self._timer = self.session.timer(self, self._due, self._deadline_came)
         else:
             self.push(AudioAwaited(self._due))
 
