@@ -79,12 +79,9 @@ class ReplySpeech:
             self.seconds, self.words = 0.0, []
             yield SegmentStarted(reply, self.given[self.at].start, self.given[self.at].end)
 
-    async def remaining(self) -> AsyncGenerator[Piece, None]:
-        """Yield the pieces that were not taken yet, as they come."""
-        while self.again:
-            yield self.again.pop(0)
-        async for piece in self.pieces:
-            yield piece
+    async def next_piece(self) -> Piece | None:
+        """Return the next piece that was not taken, once there is one; None at the end."""
+        return self.again.pop(0) if self.again else await anext(self.pieces, None)
 
     @property
     def spoken_to(self) -> int | None:
@@ -217,7 +214,7 @@ class TTS(Stage):
 
     async def _text(self, voice: ReplySpeech) -> AsyncGenerator[str, None]:
         """Yield the pieces as the service takes them, and expect audio for each."""
-        async for piece in voice.remaining():
+        while (piece := await voice.next_piece()) is not None:
             said = self._as_said(piece, voice)
             voice.given.append(piece)
             if said.text:
