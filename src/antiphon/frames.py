@@ -2,8 +2,8 @@
 
 A frame flows one way, from the transport's input to its output. The next part that handles its exact type
 is called with it; every other part is skipped. A signal is a fact that parts on both sides of its origin
-need: every part that subscribed to its type is called; this module has them too. Frames and signals are
-immutable.
+need: every part that subscribed to its type is called. Signals can be imported from here as well. Frames and
+signals are immutable.
 
 Audio is `bytes` of little-endian 16-bit mono samples. Times are float seconds on the session's clock,
 which starts at 0; durations are float seconds, media positions integer samples, text offsets characters.
@@ -191,9 +191,10 @@ class SpeechStopped(Frame):
 
 @frame
 class AudioJudged(Frame):
-    """All audio up to `judged` has been judged: no speech before it is unknown.
+    """The VAD has judged all audio up to the time `judged`.
 
-    The VAD's first word, and its answer to AudioAwaited.
+    All speech before that time has been told. The VAD pushes this when the first audio comes, and in answer
+    to AudioAwaited.
     """
 
     judged: float

@@ -56,9 +56,9 @@ class UserTurnStarted(Signal):
 
 @frame
 class AudioAwaited(Signal):
-    """Turn taking needs to know whether there was speech up to `until`.
+    """Turn taking must know whether there was speech up to the time `until`.
 
-    The VAD answers with AudioJudged, once it has judged the audio or the line has fallen silent.
+    The VAD answers with AudioJudged once it has judged that audio, or found the line silent.
     """
 
     until: float

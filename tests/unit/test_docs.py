@@ -1,6 +1,8 @@
 """The documents are true: snippets run, links lead somewhere, and words are those of the glossary."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,3 +57,9 @@ def test_words_are_those_of_the_glossary(page: Path) -> None:
 def test_examples_say_what_they_show() -> None:
     for path in (ROOT / "examples").glob("*.py"):
         assert path.read_text().startswith('"""'), f"{path.name} needs a docstring"
+
+
+def test_the_table_of_vendors_is_what_their_records_say() -> None:
+    command = [sys.executable, str(ROOT / "tools/vendors_table.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr

@@ -28,6 +28,7 @@ EXTRAS: dict[str, dict[str, str]] = {
         "xllamacpp": "xllamacpp",
     },
     "services": {"httpx": "httpx", "websockets": "websockets"},
+    "google": {"google-cloud-speech": "google.cloud.speech_v2"},
     "terminal": {"sounddevice": "sounddevice"},
     "server": {
         "cryptography": "cryptography",

@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="The vendors of speech and language
 CHECKED = ("stt", "llm", "tts")
 QUESTION = Context("Answer in one short sentence.", (UserSaid("Good morning! Can you hear me?"),))
 SENTENCE = "Good morning. This is a short test of a voice."
+NAMELESS = "name a model"  # in place of the default model of a vendor that has none
 CHUNK = 0.05  # seconds of audio that are sent at once, in real time
 WITHIN = 20.0  # seconds that a check may take
 
@@ -30,14 +31,16 @@ def list_services(
     port: Annotated[str | None, typer.Option(help=f"Only one kind: {', '.join(PORTS)}.")] = None,
 ) -> None:
     """List the vendors: what each provides, and whether its key is set."""
+    if port not in (None, *PORTS):
+        raise ConfigurationError(f"there is no kind of service {port!r}: choose from {', '.join(PORTS)}")
     shown = CHECKED if port is None else (port,)
-    rows = [_row(vendor) for vendor in available() if vendor.provides.keys() & set(shown)]
-    table(console(), ("vendor", *CHECKED, "key"), rows)
+    rows = [_row(vendor, shown) for vendor in available() if vendor.provides.keys() & set(shown)]
+    table(console(), ("vendor", *shown, "key"), rows)
 
 
-def _row(vendor: Vendor) -> tuple[str, ...]:
+def _row(vendor: Vendor, shown: tuple[str, ...]) -> tuple[str, ...]:
     default = vendor.default or {}
-    models = ((default.get(port) or "yes") if port in vendor.provides else "" for port in CHECKED)
+    models = ((default.get(port, "yes") or NAMELESS) if port in vendor.provides else "" for port in shown)
     key = vendor.env or "none needed"
     return (vendor.name, *models, f"{key} (set)" if key in os.environ else key)
 
@@ -57,6 +60,9 @@ def check(
         if not ports:
             raise ConfigurationError(f"{name} provides no {port or 'speech or language model'}")
         for one in ports:
+            if one == "stt" and wav is None and len(ports) > 1:
+                typer.echo(f"{name}  stt  not checked: it needs speech, pass --wav FILE")
+                continue
             works, said = asyncio.run(_checked(one, name, wav))
             failed |= not works
             typer.echo(f"{name}  {one}  {'works' if works else 'fails'}: {said}")

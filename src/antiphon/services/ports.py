@@ -295,14 +295,14 @@ class Vendor:
 
     name: str
     provides: dict[str, str]
-    """Port ("stt", "tts", "llm", "vad", "eot", "cleaning") to the name of the class in the module."""
+    """Port ("stt", "tts", "llm", "vad", "eot", "cleaning") to the class: "TTS", or "tts.TTS" in a folder."""
     docs: str
     env: str | None = None
     """The environment variable with the key."""
     extra: str | None = None
     """The extra of Antiphon that installs what the vendor needs."""
     default: dict[str, str] | None = None
-    """Port to the model used when only the vendor is named."""
+    """Port to the model that is used if only the vendor is named; "" if a model must be named."""
     options: dict[str, str] | None = None
     """Port to the parameter that is written behind a colon: {"tts": "voice"} for "vendor/model:voice"."""
     resident: tuple[str, ...] = ()

@@ -295,15 +295,7 @@ class _Utterance:
         """Return the next event. Raises ServiceTimeoutError if the vendor goes silent."""
         now = asyncio.get_running_loop().time
         while True:
-            due = None if self._asked_at is None else self._asked_at + silent_for
-            try:
-                async with asyncio.timeout_at(due):
-                    event = await self._events.get()
-            except TimeoutError as error:
-                self._connection.is_silent = True
-                raise ServiceTimeoutError(
-                    f"{self._connection.socket.vendor} sent no audio for {silent_for:g} s"
-                ) from error
+            event = await self._event(silent_for) if self._events.empty() else self._events.get_nowait()
             match event:
                 case None:
                     self._asked_at = self._asked_at or now()
@@ -314,6 +306,18 @@ class _Utterance:
                 case _:
                     self._asked_at = None if self._may_be_quiet else now()
                     return event
+
+    async def _event(self, silent_for: float) -> VoiceEvent | BaseException | None:
+        due = None if self._asked_at is None else self._asked_at + silent_for
+        try:
+            async with asyncio.timeout_at(due):
+                return await self._events.get()
+        except TimeoutError as error:
+            connection = self._connection
+            connection.is_mute = due is not None and connection.heard_at < due - silent_for
+            raise ServiceTimeoutError(
+                f"{connection.socket.vendor} sent no audio for {silent_for:g} s"
+            ) from error
 
     @property
     def _may_be_quiet(self) -> bool:
@@ -341,8 +345,9 @@ class _Connection:
         self.codec = codec
         self.loop = asyncio.get_running_loop()
         self.is_closed = False
-        self.is_silent = False
-        """True once the vendor let an utterance wait too long: no other begins here."""
+        self.is_mute = False
+        """True once it let an utterance wait without any message: it gets no further one."""
+        self.heard_at = socket.opened_at
         self._utterances: dict[str, _Utterance] = {}
         self._ids = count(1)
         self._used = False
@@ -356,7 +361,7 @@ class _Connection:
         codec = self.codec
         return (
             not self.is_closed
-            and not self.is_silent
+            and not self.is_mute
             and len(self._utterances) < codec.contexts
             and (codec.reusable or not self._used)
             and (codec.lasts is None or self.socket.age < codec.lasts * RENEWED_AT)
@@ -432,7 +437,9 @@ class _Connection:
     async def _receive(self) -> None:
         try:
             while True:
-                for event in self.codec.read(await self.socket.receive()):
+                message = await self.socket.receive()
+                self.heard_at = self.loop.time()
+                for event in self.codec.read(message):
                     if isinstance(event, MessagesDue):
                         await self.send(event.messages)
                     else:
@@ -467,7 +474,7 @@ class _Connection:
                         del self._utterances[utterance.context]
                         if codec.contexts == 1:
                             raise UnavailableError(f"{self.socket.vendor} does not stop speaking")
-                unused = self.is_silent or now > self._sent_at + codec.unused_for
+                unused = self.is_mute or now > self._sent_at + codec.unused_for
                 if unused and not self._utterances:
                     await self.close()
                     return

@@ -71,9 +71,7 @@ class SpokenPieces:
         self._timed = False  # True once there was a word time
         self._searched = (0, 0)  # the piece and the character up to which words were found
         self._words = deque[_TimedWord]()  # found words whose audio has not come
-        self._open: tuple[str, float] | None = (
-            None  # a word, and its start, that ends when the next one begins
-        )
+        self._open: tuple[str, float] | None = None  # a word and its start, until the next one ends it
 
     def add(self, text: str) -> bool:
         """Note the next piece. Returns False if it has no words: then nothing speaks it."""
@@ -181,9 +179,13 @@ def _found(word: str, text: str, begin: int) -> int | None:
     wanted = "".join(filter(str.isalnum, word)).casefold()
     if not wanted:
         return None
-    letters = [(at, char.casefold()) for at, char in enumerate(text[begin : begin + AHEAD + len(word)], begin)
-               if char.isalnum()]  # fmt: skip
-    at = "".join(char[:1] for _, char in letters).find(wanted)
+    letters = [
+        (place, letter)
+        for place, char in enumerate(text[begin : begin + AHEAD + len(word)], begin)
+        if char.isalnum()
+        for letter in char.casefold()  # two for a "ß"
+    ]
+    at = "".join(letter for _, letter in letters).find(wanted)
     if at < 0:
         return None
     return letters[at + len(wanted) - 1][0] + 1

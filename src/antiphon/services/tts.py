@@ -33,8 +33,8 @@ from .streams import closing, ready
 __all__ = ["TTS"]
 
 ASIDE_WITHIN = 5.0  # seconds that the audio of a backchannel may take
-ASIDE_TIMELY = 0.4  # seconds after which a backchannel comes too late to be said; it is kept for next time
-SENTENCE_END = re.compile(r"(?<=\w)\Z")
+ASIDE_TIMELY = 0.4  # seconds after which a backchannel comes too late to be said
+SENTENCE_END = re.compile(r"(?<=\w)\Z")  # the end of a line that has no mark: a full stop is added there
 SPOKEN = 14.0  # characters that a voice speaks per second, if it tells no word times
 MOST_COVERED = 2.0  # seconds that the first piece of a reply may be made to last
 SILENT = 1000  # items without audio in a row that only a service out of order sends
@@ -79,12 +79,9 @@ class ReplySpeech:
             self.seconds, self.words = 0.0, []
             yield SegmentStarted(reply, self.given[self.at].start, self.given[self.at].end)
 
-    async def remaining(self) -> AsyncGenerator[Piece, None]:
-        """Yield the pieces that were not taken yet, as they come."""
-        while self.again:
-            yield self.again.pop(0)
-        async for piece in self.pieces:
-            yield piece
+    async def next_piece(self) -> Piece | None:
+        """Return the next piece that was not taken, once there is one; None at the end."""
+        return self.again.pop(0) if self.again else await anext(self.pieces, None)
 
     @property
     def spoken_to(self) -> int | None:
@@ -144,7 +141,7 @@ class TTS(Stage):
         self.ahead = ahead
         self.spell_numbers = spell_numbers
         self._voice: ReplySpeech | None = None
-        self._covers = 0.0  # seconds that the first piece must last until the second is there, as was seen
+        self._covers = 0.0  # seconds that the first piece must last, learnt from the replies before
         self._asides: dict[str, bytes] = {}  # text to audio of the backchannels that were made
 
     async def open(self) -> None:
@@ -217,7 +214,7 @@ class TTS(Stage):
 
     async def _text(self, voice: ReplySpeech) -> AsyncGenerator[str, None]:
         """Yield the pieces as the service takes them, and expect audio for each."""
-        async for piece in voice.remaining():
+        while (piece := await voice.next_piece()) is not None:
             said = self._as_said(piece, voice)
             voice.given.append(piece)
             if said.text:

@@ -31,10 +31,10 @@ __all__ = ["VAD"]
 
 MUTED = 0.5  # seconds without any audio after which the line counts as silent
 LOOK = 0.1  # seconds between two looks at a line that seems to be silent
-LATE = 0.1  # seconds; who looks later than this was kept from reading what has arrived meanwhile
-PACKET = 0.1  # seconds: a longer packet is followed by the next one as much later as it is long
+LATE = 0.1  # seconds; if a look comes later than this, the machine was busy, and audio may wait to be read
+PACKET = 0.1  # seconds; after a longer packet, the next one may come as late as that packet is long
 RECENT = 0.4  # seconds of audio before the final silence that are searched for the last sound of speech
-UNJUDGED = 12.0  # seconds of audio that may wait: what a stall of the line held up comes all at once
+UNJUDGED = 12.0  # seconds of audio that may wait, since after a stall of the line it comes all at once
 WITHIN = 1.5  # seconds that a window may wait to be judged
 
 
@@ -58,9 +58,11 @@ class VAD(Stage):
         self._unjudged = 0  # windows whose probability has not come
         self._until = 0.0  # where the audio so far ends, with the silence that filled its gaps
         self._heard = 0.0  # where the audio ends whose probabilities have come
-        self._quiet_from = 0.0  # when the line began to be quiet: audio came, wherever in the past it belongs
+        self._quiet_from = 0.0  # when audio last arrived, even if its place is in the past
         self._watch: Timer | None = None
-        self._look_at = self._looked = self._silent_at = -1.0  # the next look, the last punctual one, silence
+        self._look_at = -1.0  # when the next look is due
+        self._looked = -1.0  # when the last look was made, if it was punctual
+        self._silent_at = -1.0  # when the line was last found silent
         self._work: Work | None = None
         self._backoff = Backoff()
         self._asked: Work | None = None  # tells TurnTaking what it waits for
@@ -119,8 +121,8 @@ class VAD(Stage):
     def _look(self) -> None:
         """Fill a gap with silence: a microphone that was switched off sends no audio.
 
-        The line is silent if two looks in a row find it quiet and neither is late: after a stall of this
-        machine, what was said meanwhile waits to be read.
+        The line counts as silent if two looks in a row find no new audio and neither came late. A late look
+        means that this machine stalled, and what was said meanwhile may still wait to be read.
         """
         now = self.session.now
         late, quiet = now - self._look_at > LATE, now - self._quiet_from
@@ -149,9 +151,9 @@ class VAD(Stage):
         yield AudioJudged(judged)
 
     def _judged_up_to(self) -> float:
-        """Return up to when it is known whether anybody spoke.
+        """Return the time up to which it is known whether anybody spoke.
 
-        That is now, if the line is silent or if nobody judges.
+        That is now if the line is silent, or if the detector does not run.
         """
         alive = self._work is not None and self._work.alive
         silent = self._silent_at >= self._quiet_from and not self._unjudged

@@ -39,12 +39,20 @@ def json_object(text: str | bytes, what: str = "a message") -> dict[str, Any]:
     Raises BadResponseError, which says that the text is not `what`, if it holds none.
     """
     try:
-        value: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadResponseError(f"not {what}: {text[:120]!r}") from error
+        value: Any = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        value = _lenient_json(text, what)
     if not isinstance(value, dict):
         raise BadResponseError(f"not {what}: {text[:120]!r}")
     return cast(dict[str, Any], value)
+
+
+def _lenient_json(text: str | bytes, what: str) -> Any:
+    """Read JSON that the quick reader refuses: NaN, or half of a surrogate pair."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadResponseError(f"not {what}: {text[:120]!r}") from error
 
 
 def json_text(**values: object) -> str:

@@ -41,6 +41,7 @@ CONNECT_WITHIN = 3.0  # seconds, all of DNS, TCP, TLS and the upgrade
 SENT_WITHIN = 2.0  # seconds that a message may wait because the vendor does not read
 CLOSED_WITHIN = 0.5  # seconds for the closing handshake
 MOST = 16 << 20  # bytes of one message
+GIVE_WAY_EVERY = 8  # messages
 MOST_UNREAD = 64  # messages that wait unread before the vendor is held back
 PING_EVERY = 15.0  # seconds; a connection whose ping is not answered within as many is dead
 IN_ORDER = (1000, 1005)  # codes of a close frame without an error
@@ -90,6 +91,7 @@ class VendorSocket:
         self.ended = False
         """True once the vendor has closed it in good order."""
         self._connection = connection
+        self._received = 0
         self._closed = closed
 
     @property
@@ -123,7 +125,9 @@ class VendorSocket:
         except ConnectionClosed as error:
             self.ended = error.rcvd is not None and error.rcvd.code in IN_ORDER
             raise self._error(error) from error
-        await asyncio.sleep(0)  # a burst of messages must not hold up the event loop
+        self._received += 1
+        if self._received % GIVE_WAY_EVERY == 0:
+            await asyncio.sleep(0)  # a burst of messages must not hold up the event loop
         return message
 
     async def close(self) -> None:

@@ -103,7 +103,7 @@ class Intake:
         return UserAudio(bytes(2 * count), self.sample_rate, begin)
 
     def _hold(self, pcm: bytes, now: float, backlog: bool) -> UserAudio | None:
-        """Holds late samples until their pace is known, and returns them then."""
+        """Hold late samples until their pace is known, and return them then."""
         if not self._held:
             self._since, self._followed, self._waited = now, 0, 0.0
         else:
@@ -127,7 +127,7 @@ class Intake:
         return self._emit(pcm)
 
     def _skip(self, count: int) -> None:
-        """Moves the position over samples that were never sent."""
+        """Move the position over samples that were never sent."""
         assert self._at is not None
         if count > 0:
             self._at += count
@@ -178,7 +178,7 @@ class Arrivals:
         return frame
 
     def close(self) -> None:
-        """Discards what is held."""
+        """Discard what is held."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import ConfigurationError, UnavailableError
@@ -160,8 +160,9 @@ class WebsocketInput(Stage):
                 match self._link.decode(message):
                     case FramedAudio(pcm, rate, channels):
                         if (frame := self._place(pcm, rate, channels)) is not None:
-                            async for piece in pieces(frame, self, late=self._reader.backlog):
-                                yield piece
+                            async with aclosing(pieces(frame, self, late=self._reader.backlog)) as parts:
+                                async for piece in parts:
+                                    yield piece
                     case FramedMessage(text):
                         self._rtvi.received(text)
                     case None:

@@ -165,6 +165,8 @@ class TurnTaking(Stage):
         self._timer = None
         if self._due <= self._heard() + 1e-6:
             self._reach_deadline()
+        elif self._judged is None:  # nobody judges audio: only the clock was set back
+            self._timer = self.session.timer(self, self._due, self._deadline_came)
         else:
             self.push(AudioAwaited(self._due))
 
@@ -175,7 +177,10 @@ class TurnTaking(Stage):
         self._decide(Deadline())
 
     def _heard(self) -> float:
-        """Return up to when it is known whether the user spoke: now, unless late."""
+        """Return the time up to which it is known whether the user spoke.
+
+        That is now, unless the machine is late.
+        """
         now = self.session.now
         return now if self._judged is None else min(now, self._judged + ON_THE_WAY)
 

@@ -36,9 +36,9 @@ class Utterances:
     def __init__(self, started: float) -> None:
         self.started = started
         self.ended = started
-        """When the last sound of it was heard, or what else ended it came."""
+        """When its last sound was heard, or when the button or key that ended it came."""
         self.spoken_until = started
-        """When the last speech of it ended."""
+        """When its last stretch of speech ended."""
         self.words_due = False
         """True while the final words of some speech are missing."""
         self.unheard = False

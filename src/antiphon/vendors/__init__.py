@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
+from inspect import signature
 from itertools import chain
 from pkgutil import iter_modules
 from types import ModuleType
@@ -36,8 +37,8 @@ WORDS = {name: port.words for name, port in {**PORTS, "cleaning": CLEANING}.item
 def create(port: str, spec: str) -> Any:
     """Make the service of a port that a text like "vendor/model:option" names.
 
-    What stands behind the colon is the voice of a text to speech, or the language of a speech to text.
-    Raises ConfigurationError if there is no such name, or if the vendor lacks what it needs.
+    The option is the voice of a text to speech, or the language of a speech to text. Raises
+    ConfigurationError if there is no such name, or if the vendor lacks what it needs.
     """
     name, model = _parts(spec)
     vendor = record(name)
@@ -48,12 +49,21 @@ def create(port: str, spec: str) -> Any:
         )
     options: dict[str, str] = {}
     known = OPTIONS if vendor.provides.get(port) == ROW else vendor.options or {}
+    default = (vendor.default or {}).get(port)
     if option := known.get(port):
-        model, _, value = model.partition(":")
+        model, value = _without_option(model, default or "")
         options = {option: value} if value else {}
-    model = model or (vendor.default or {}).get(port, "")
-    make = _maker(vendor, port)
-    return make(model, **options) if model else make(**options)
+    model = model or default or ""
+    if not model and default is not None:
+        raise ConfigurationError(f"{name} needs a model: write {name}/MODEL")
+    make, arguments = _maker(vendor, port), (model,) if model else ()
+    try:
+        signature(make).bind(*arguments, **options)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{spec!r} says more than {name} lets choose for {WORDS.get(port, port)} ({error}): {vendor.docs}"
+        ) from error
+    return make(*arguments, **options)
 
 
 def _parts(spec: str) -> tuple[str, str]:
@@ -61,6 +71,17 @@ def _parts(spec: str) -> tuple[str, str]:
     name, _, model = spec.partition("/")
     name, colon, option = name.partition(":")
     return name, f":{option}" if colon else model
+
+
+def _without_option(model: str, default: str) -> tuple[str, str]:
+    """Split "model:option".
+
+    The name of the default model may have a colon of its own, as "bulbul:v3" has.
+    """
+    if default and (model == default or model.startswith(f"{default}:")):
+        return default, model[len(default) + 1 :]
+    name, _, option = model.partition(":")
+    return name, option
 
 
 def vendor_of(spec: str) -> str:

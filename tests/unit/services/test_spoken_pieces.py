@@ -74,3 +74,12 @@ def test_a_mark_may_come_before_the_next_piece_is_known() -> None:
     spoken.end_piece()
     spoken.add("Two.")
     assert sound(spoken, 10) == [(1, 10)]
+
+
+def test_a_word_whose_letters_fold_to_two_is_found() -> None:
+    spoken = SpokenPieces(1000, SpeakingPace(), marked=False)
+    spoken.add("In der großen Straße 5.")
+    list(spoken.sound(bytes(4000)))
+    words = [("In", 2), ("der", 6), ("großen", 13), ("Straße", 20), ("5", 22)]
+    found = [word for at, (text, _) in enumerate(words) for word in spoken.word(text, at / 10, at / 10 + 0.1)]
+    assert [word.end for word in found] == [end for _, end in words]

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any, Protocol
 
 from ...audio.resample import Resampler
@@ -167,8 +167,9 @@ class SIPInput(Stage):
             pcm = sip_call.sound.read()
             now = self.session.elapsed()
             if (frame := self._intake.place(pcm, now) if pcm else self._intake.release(now)) is not None:
-                async for piece in pieces(frame, self):
-                    yield piece
+                async with aclosing(pieces(frame, self)) as parts:
+                    async for piece in parts:
+                        yield piece
             await clock.sleep(PIECE)
         if sip_call.endpoint.closed:
             reason = "the line was closed"

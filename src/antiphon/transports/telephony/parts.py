@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from ...clock import Timer
 from ...errors import BadResponseError, ConfigurationError, TheyErred, UnavailableError
@@ -72,8 +73,9 @@ class TelephoneInput(Stage):
                             pcm = self._decode(event.data)
                             placed = self._arrivals.place(pcm, self, backlog=self._reader.backlog)
                             if placed is not None:
-                                async for piece in pieces(placed, self, late=self._reader.backlog):
-                                    yield piece
+                                async with aclosing(pieces(placed, self, late=self._reader.backlog)) as parts:
+                                    async for piece in parts:
+                                        yield piece
                         elif type(event) is CallStopped:
                             connection.gone, reason = True, event.reason
                         elif (frame := self._frame(event)) is not None:

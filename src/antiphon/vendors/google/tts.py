@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from ...errors import BadResponseError
+from ...errors import BadResponseError, ConfigurationError
 from ...services.http_client import HttpRequest, body, stated_error
 from ...services.http_tts import HttpTTS, told_events
 from ...services.keys import VendorKey
@@ -27,9 +27,14 @@ SAY = "Say the text with a proper tone, and add no words"
 def TTS(  # noqa: N802  stands for two classes
     model: str = "gemini-3.1-flash-tts-preview", **settings: Any
 ) -> "GeminiVoice | CloudVoice":
-    """Make the service of a model: Gemini for a name that begins so, else Cloud."""
+    """Make the service of a model: Gemini for a name that begins so, else Cloud.
+
+    A voice of Cloud's stands for a model, so it has no `voice` besides.
+    """
     if model.startswith("gemini"):
         return GeminiVoice(model, **settings)
+    if "voice" in settings:
+        raise ConfigurationError(f"google's {model!r} is a voice itself: write google/{model}")
     return CloudVoice(model, **settings)
 
 

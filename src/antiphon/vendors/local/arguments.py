@@ -68,9 +68,9 @@ class _Grammar:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What the arguments of a call may be, or which are `missing`.
+    """What the arguments of a call may be; `missing` names those that were not said.
 
-    Every call `begins` alike; `grammar` allows the rest.
+    `begins` is the JSON with which every such call begins, `grammar` what may follow.
     """
 
     begins: str
@@ -79,7 +79,10 @@ class Arguments:
 
 
 def arguments(tool: ToolSpec, said: Sequence[str]) -> Arguments:
-    """Return what the arguments of a call may be, after these turns (newest last)."""
+    """Return what the arguments of a call may be.
+
+    They are made of what was said in these turns, the newest last.
+    """
     known = words(tool.name.replace("_", " ")) + words(tool.description)
     rules: list[str] = []
     starts = [start for turn in said for start in _spans(turn, frozenset(map(stem, known)), rules)]

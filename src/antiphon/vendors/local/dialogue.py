@@ -16,7 +16,7 @@ from ...context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
 from ...errors import UsageError
 from ...frames import replace
 
-A_MESSAGE, A_TOKEN = 8, 3  # to overestimate tokens: those around each message, and bytes per token
+A_MESSAGE, A_TOKEN = 8, 3  # tokens around each message, and bytes per token: both overestimate the tokens
 ROUND_AND_ROUND = re.compile(r"(.{4,80}?)\1{3}$", re.DOTALL)
 SPOKEN = r"""%llguidance {}
 start: /[^\s{}*#`|\-][^\n{}*#`|]*/

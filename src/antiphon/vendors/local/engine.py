@@ -31,7 +31,7 @@ Chunk = dict[str, Any]
 
 
 class LlamaServer(Protocol):
-    """What is used of xllamacpp's Server."""
+    """The part of xllamacpp's `Server` that is used here."""
 
     def handle_chat_completions(self, request: dict[str, Any], take: Callable[[Chunk], bool]) -> None: ...
 
@@ -131,8 +131,9 @@ class LlamaEngine:
     def tokens_a_second(self) -> float:
         """Measure how many tokens per second the model writes, in about a second.
 
-        It is what an idle machine would do: of each token counts the time, or the processor time if that is
-        less, and of all tokens the quicker ones, since other programs seldom delay all.
+        The result is what an idle machine would do, however busy this one is: each token counts with its
+        elapsed time or its processor time, whichever is less, and the result is that of the quicker tokens,
+        which no other program delayed.
         """
         times: list[tuple[float, float]] = []
 

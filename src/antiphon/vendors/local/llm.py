@@ -115,7 +115,7 @@ class Llama(LanguageModel):
     async def _speak(
         self, context: Context, missing: Sequence[str]
     ) -> AsyncGenerator[TextDelta | TokenUsage, None]:
-        """Say a line; with `missing`, ask for these arguments."""
+        """Answer in words; with `missing`, ask the user for these arguments."""
         options: dict[str, Any] = {"max_tokens": self._max_tokens, "temperature": 0, "grammar": SPOKEN}
         said = ""
         async with aclosing(self._chunks(context, options, missing=missing)) as chunks:
@@ -137,7 +137,10 @@ class Llama(LanguageModel):
         missing: Sequence[str] = (),
         warm: bool = False,
     ) -> AsyncGenerator[Chunk, None]:
-        """Yield the chunks of an answer that continues `begun`, to what fits."""
+        """Yield the chunks of the answer to as much of the context as the model can read.
+
+        `begun` are messages that the answer continues.
+        """
         engine = await self._resident.get()
         whole, failure = messages(context, missing), ""
         for share in ROOMS:
@@ -202,7 +205,7 @@ def _load(model: str, slots: int, threads: int, context_tokens: int) -> LlamaEng
         return made(model or SMALL)
     if (speed := remembered(store.folder, BETTER, threads)) is not None:
         return made(BETTER if speed > FAST_ENOUGH else SMALL)
-    # The time goes into reading the weights, so the small one tells whether the other is worth loading.
+    # Time per token grows with the size of the weights, so the small model's speed predicts the other's.
     enough, small = FAST_ENOUGH * CATALOGUE[BETTER].size / CATALOGUE[SMALL].size, None
     if (speed := remembered(store.folder, SMALL, threads, enough)) is None:
         small = made(SMALL)

@@ -16,11 +16,14 @@ from .resident import Resident, library, onnx_session
 
 NAME = "minilm"
 MOST_TOKENS = 128  # of one text; what follows is left out
-REMEMBERED = 512  # texts, and lists of words
+REMEMBERED = 512  # results kept, each of a text or of a list of words
 
 
 class SentenceModel(Protocol):
-    """What is nearer in meaning has a larger cosine."""
+    """A model that turns texts into vectors.
+
+    The nearer two texts are in meaning, the larger is the cosine of their vectors.
+    """
 
     def vector(self, text: str) -> FloatArray:
         """Return a vector of length 1."""

@@ -20,11 +20,11 @@ from .meaning import SentenceModel
 ABOUT, NAMED, GIVEN, NEEDED = 8.3, 5.4, 13.6, -10.2
 """The weights of the three likenesses below, and the constant: a sum above 0 calls the tool."""
 WITH_EARLIER, FOLLOWS = 0.8, 0.45
-"""A turn that gives an argument ("And on Sunday?") may be about the same as the turn before: what the
-likeness of both together counts, and how well the argument must fit."""
-CERTAIN, UNSURE = 0.6, 0.2  # for parameters that are no text: one value was said, several
-NOT_SAID = 0.2  # low, but enough for the agent to ask if all else fits
-NO_PARAMETER = 0.4
+"""A turn such as "And on Sunday?" may only give a new argument to the question before it. If its words fit
+the parameters better than FOLLOWS, both turns together are compared too, at a weight of WITH_EARLIER."""
+CERTAIN, UNSURE = 0.6, 0.2  # how well numbers and choices fit if one value was said, and if several were
+NOT_SAID = 0.2  # how well a parameter fits of which nothing was said: low, but the agent may ask for it
+NO_PARAMETER = 0.4  # how well a tool without required parameters fits
 MOST_SENTENCES = 4  # of a description, each compared by itself
 A_NAME = 0.5  # the least that a text parameter fits if a name was said
 NAME = re.compile(r"(?<=[a-z,] )(?!I\b)[A-Z]\w+")

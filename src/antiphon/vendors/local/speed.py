@@ -1,8 +1,8 @@
 """How fast a language model writes here: measured once, kept beside the models.
 
-FOLDER/.speeds.json maps a model, the processor, its cores and the threads used to tokens per second. Whoever
-removes the file, or the model's line in it, has it measured again. A machine that was busy all the time seems
-slow: a value that rules the better model out is measured again after a week.
+FOLDER/.speeds.json maps a model, the processor, its cores and the threads used to tokens per second. To have
+a model measured again, remove the file or the model's entry in it. A machine that was busy seems slow, so a
+value that rules the better model out is measured again after a week.
 """
 
 import json
@@ -46,7 +46,9 @@ def speed_of(engine: Measurable, folder: Path, model: str, threads: int) -> floa
 def remembered(
     folder: Path, model: str, threads: int | None = None, enough: float = FAST_ENOUGH
 ) -> float | None:
-    """Return the measured tokens per second; the best, if `threads` is None.
+    """Return the measured tokens per second, or None if there are none.
+
+    With `threads=None` it is the best value for any number of threads.
 
     A value that is not above `enough` is forgotten after a week.
     """

@@ -186,6 +186,7 @@ def test_an_end_that_waits_is_never_far_ahead_of_the_other() -> None:
 def test_an_end_that_waits_is_let_go_by_the_other_ones_end() -> None:
     async def test() -> None:
         end, other = await raw(waits=True)
+        other.setblocking(True)
         with ThreadPoolExecutor(1) as server:
             closing = server.submit(lambda: (other.recv(1000), other.close()))
             end.pipe.send(BINARY, bytes(1_000_000))

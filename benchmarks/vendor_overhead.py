@@ -1,0 +1,128 @@
+"""What do the drivers cost beside the bare clients, for the same reply of the same vendor?
+
+    python -m benchmarks.vendor_overhead
+
+A loopback server in a process of its own speaks Cartesia's and Anthropic's protocols. The bare client sends
+the same requests and decodes the same answers with the websocket and the HTTP library alone. Both take turns,
+reply by reply; the figures are CPU time of this process, medians. Target: at most 1 ms more for a reply.
+"""
+
+import asyncio
+import base64
+import json
+import multiprocessing
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from multiprocessing.connection import Connection
+
+import httpx
+from websockets.asyncio.client import connect
+
+from antiphon.context import Context, UserSaid
+from antiphon.testing.loopback import KEY
+from antiphon.testing.loopback.anthropic import AnthropicMessages
+from antiphon.testing.loopback.cartesia import CartesiaSonic
+from antiphon.vendors.anthropic import LLM
+from antiphon.vendors.cartesia.tts import TTS
+
+PIECES = ("Certainly, I can look that up for you.", "The shop is open from nine to five on weekdays.")
+CONTEXT = Context("Be brief.", (UserSaid("Hello?"),))
+REPLIES = 150
+TARGET = 1.0  # ms of CPU for a reply
+
+
+def serve(told: Connection) -> None:
+    """Serve both vendors, in a process of its own."""
+
+    async def run() -> None:
+        async with CartesiaSonic() as voice, AnthropicMessages() as model:
+            told.send((voice.url, model.url))
+            await asyncio.get_running_loop().create_future()
+
+    asyncio.run(run())
+
+
+async def compare(name: str, bare: Callable[[], Awaitable[int]], ours: Callable[[], Awaitable[int]]) -> None:
+    """Print the CPU time of a reply by both, which must get the same amount of data."""
+    costs: dict[str, list[float]] = {"bare": [], "ours": []}
+    for _ in range(REPLIES):
+        sizes = set[int]()
+        for which, reply in (("bare", bare), ("ours", ours)):
+            began = time.process_time()
+            sizes.add(await reply())
+            costs[which].append((time.process_time() - began) * 1e3)
+        assert len(sizes) == 1, f"{name}: different answers, {sizes}"
+    bare_ms, ours_ms = (statistics.median(costs[which][10:]) for which in ("bare", "ours"))
+    more = ours_ms - bare_ms
+    print(
+        f"{name:34} bare {bare_ms:6.2f} ms   ours {ours_ms:6.2f} ms   {more:+.2f} ms (target {TARGET:g} ms)"
+    )
+
+
+async def main(voice_url: str, model_url: str) -> None:
+    """Compare a voice over a websocket, and a language model over HTTP."""
+    service = TTS(key=KEY, base_url=voice_url)
+    socket = await connect(f"{voice_url}/tts/websocket?cartesia_version=2026-03-01",
+                           additional_headers={"X-API-Key": KEY}, compression=None)  # fmt: skip
+    contexts = 0
+
+    async def bare_voice() -> int:
+        nonlocal contexts
+        contexts += 1
+        form = {"container": "raw", "encoding": "pcm_s16le", "sample_rate": 24000}
+        voice = {"mode": "id", "id": "x"}
+        asked = {
+            "model_id": "sonic-3",
+            "voice": voice,
+            "output_format": form,
+            "context_id": f"bare-{contexts}",
+        }
+        for piece in PIECES:
+            await socket.send(json.dumps(asked | {"transcript": piece + " ", "continue": True}))
+        await socket.send(json.dumps(asked | {"transcript": "", "continue": False}))
+        size = 0
+        while (told := json.loads(await socket.recv()))["type"] != "done":
+            if told["type"] == "chunk":
+                size += len(base64.b64decode(told["data"]))
+        return size
+
+    async def our_voice() -> int:
+        async def text() -> AsyncIterator[str]:
+            for piece in PIECES:
+                yield piece
+
+        return sum([len(item.pcm) async for item in service.speak(text()) if hasattr(item, "pcm")])
+
+    await compare("a voice over a websocket, 4 s", bare_voice, our_voice)
+    await socket.close()
+    await service.close()
+
+    model = LLM(key=KEY, base_url=model_url)
+    async with httpx.AsyncClient() as client:
+
+        async def bare_model() -> int:
+            said = ""
+            headers = {"x-api-key": KEY, "anthropic-version": "2023-06-01"}
+            turn = {"role": "user", "content": [{"type": "text", "text": "Hello?"}]}
+            body = {"model": "claude", "max_tokens": 1024, "stream": True, "messages": [turn]}
+            url = f"{model_url}/v1/messages"
+            async with client.stream("POST", url, json=body, headers=headers) as answer:
+                async for line in answer.aiter_lines():
+                    if line.startswith("data: "):
+                        said += json.loads(line[6:]).get("delta", {}).get("text", "")
+            return len(said)
+
+        async def our_model() -> int:
+            return sum([len(getattr(item, "text", "")) async for item in model.generate(CONTEXT)])
+
+        await compare("a language model over HTTP", bare_model, our_model)
+    await model.close()
+
+
+if __name__ == "__main__":
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
+    server.start()
+    asyncio.run(main(*here.recv()))
+    server.terminate()
