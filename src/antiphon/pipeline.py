@@ -253,7 +253,7 @@ class Switch(Parallel):
         return next(iter(branches[branches.index(branch) + 1 :]), None) if branch.on else None
 
     def recovers(self, failed: Failed) -> bool:
-        """Return whether the failed one has made nothing of the reply, or its rest can be made."""
+        """Return whether the failed one has made nothing, or the rest can be made."""
         can_go_on = not self._answered or failed.resume_at is not None
         return failed.reply is None or (failed.reply == self._reply and can_go_on)
 

@@ -117,6 +117,12 @@ class _Connection:
         except TheyErred as error:
             await self._inbox.put((self, error))
 
+    @property
+    def is_mute(self) -> bool:
+        """True if it gets audio and yet says nothing."""
+        after = self.codec.mute_after
+        return after is not None and self.sent_at - self.heard_at > after
+
     async def close(self) -> None:
         self._reading.cancel()
         await self.socket.close()
@@ -329,7 +335,7 @@ class _Listener:
             return list(self._over())
         if self._flush_due is not None and now >= self._flush_due:
             self._flush_due = None
-            if not self._utterance.text and self._is_mute(connection):
+            if not self._utterance.text and connection.is_mute:
                 raise UnavailableError(f"{self.service.vendor} says nothing any more")
             if self._flushes:
                 self._answered += " " + self._utterance.tentative
@@ -343,14 +349,7 @@ class _Listener:
 
     def _is_speech(self) -> bool:
         """Return whether there is an utterance, as far as the vendor tells."""
-        connection = self._connection
-        silent = connection is not None and not connection.codec.tells_interim
-        return bool(silent or self._utterance.text or self._flushes)
-
-    def _is_mute(self, connection: _Connection) -> bool:
-        """Return whether a connection gets audio and yet says nothing."""
-        after = connection.codec.mute_after
-        return after is not None and connection.sent_at - connection.heard_at > after
+        return bool(self._utterance.text or self._flushes or not self._open().codec.tells_interim)
 
     async def _renew(self, old: _Connection) -> None:
         """Replace a connection before the vendor closes it, without a gap."""
