@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import suppress
 from itertools import count
 
-from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
+from ..errors import BadResponseError, ServiceTimeoutError, TheyErred, UnavailableError
 from .keys import VendorKey
 from .pcm_reader import PcmReader
 from .ports import Speech, TextToSpeech, Word
@@ -314,7 +314,7 @@ class _Utterance:
                 return await self._events.get()
         except TimeoutError as error:
             connection = self._connection
-            connection.is_mute = due is not None and connection.heard_at < due - silent_for
+            connection.is_mute |= due is not None and connection.heard_at < due - silent_for
             raise ServiceTimeoutError(
                 f"{connection.socket.vendor} sent no audio for {silent_for:g} s"
             ) from error
@@ -449,6 +449,9 @@ class _Connection:
                 for utterance in self._utterances.values():
                     utterance.end()
             await self.close(error)
+        except Exception as error:  # a codec that is wrong must not let replies wait in vain
+            logger.exception("%s: a message could not be read", self.socket.vendor)
+            await self.close(BadResponseError(f"{self.socket.vendor} sent what could not be read: {error!r}"))
 
     def _dispatch(self, event: VoiceEvent) -> None:
         if isinstance(event, VoiceReady | MessagesDue):
