@@ -26,7 +26,7 @@ from .streams import AudioChunker, Backoff, closing, is_probability, ready
 
 __all__ = ["STT"]
 
-LEAD = 0.3  # seconds before the start of speech that a segmented service hears too
+LEAD = 0.2  # seconds before the start of speech that a segmented service hears too
 KEPT = 1.0  # seconds of audio that are kept for that, as speech is noticed later than it starts
 WITHIN = 6.0  # seconds that a final answer may take
 
