@@ -69,7 +69,9 @@ async def answered(*sounds: bytes) -> tuple[list[str], Watch, list[tuple[float, 
     said: list[tuple[float, str]] = []
     reasons: list[str] = []
     session.on(CallAnswered, lambda signal: who.append(signal.who))
-    session.on(ReplyEnded, lambda signal: said.append((session.now, signal.heard)))
+    session.on(
+        ReplyEnded, lambda signal: None if signal.speculative else said.append((session.now, signal.heard))
+    )
     session.on(SessionEnded, lambda signal: reasons.append(signal.reason))
     async with session:
         for sound in (quiet(0.6), *sounds):

@@ -190,7 +190,7 @@ def test_it_registers_while_it_runs(file: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "environment", "said"),
     [
-        (["--sip", "here"], {}, "write it as 127.0.0.1:5060"),
+        (["--sip", "here"], {}, "write an address and its port, as 127.0.0.1:5060"),
         (["--sip", "203.0.113.9:5060"], {}, "cannot listen on 203.0.113.9:5060"),
         (["--sip", "127.0.0.1:5060", "--isolation", "process"], {}, "SIP calls run in the server's own"),
         ([], {"ANTIPHON_SIP_DOMAIN": "sip.example.com"}, "say where to listen as well"),
