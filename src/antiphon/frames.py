@@ -13,62 +13,13 @@ which starts at 0; durations are float seconds, media positions integer samples,
 
 from typing import Any
 
+from . import signals
 from .context import Context, ToolCall
 from .flow import Audio, Frame, Picture, Signal, frame, replace
-from .signals import (
-    AnswerPaced,
-    AudioAwaited,
-    CallAnswered,
-    Failed,
-    FalseInterruption,
-    Generated,
-    Interrupted,
-    Measured,
-    PlayoutPaused,
-    PlayoutReached,
-    PlayoutResumed,
-    PlayoutStarted,
-    ReplyCommitted,
-    ReplyEnded,
-    ReplyStarted,
-    SessionEnded,
-    SessionStarted,
-    ToolEnded,
-    ToolStarted,
-    Usage,
-    UserIdle,
-    UserTurnStarted,
-)
+from .signals import *  # noqa: F403  the list of them stands there
 
-__all__ = [
-    "AnswerPaced",
-    "AudioAwaited",
-    "CallAnswered",
-    "Failed",
-    "FalseInterruption",
-    "Frame",
-    "Generated",
-    "Interrupted",
-    "Measured",
-    "PlayoutPaused",
-    "PlayoutReached",
-    "PlayoutResumed",
-    "PlayoutStarted",
-    "ReplyCommitted",
-    "ReplyEnded",
-    "ReplyStarted",
-    "SessionEnded",
-    "SessionStarted",
-    "Signal",
-    "ToolCall",
-    "ToolEnded",
-    "ToolStarted",
-    "Usage",
-    "UserIdle",
-    "UserTurnStarted",
-    "frame",
-    "replace",
-]
+__all__ = ["Frame", "Signal", "ToolCall", "frame", "replace"]
+__all__ += signals.__all__
 
 
 # The user, as media ----------------------------------------------------------------------------------
