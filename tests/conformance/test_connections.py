@@ -217,6 +217,10 @@ class ShortNumbersCodec(SilentNumbersCodec):
     lasts = 0.02
 
 
+class ShortInterimCodec(NumbersCodec):
+    lasts = 0.02
+
+
 class NumbersSTT(SocketSTT):
     def __init__(self, url: str, codec: Callable[[], RecognitionCodec]) -> None:
         super().__init__("numbers", VendorKey("numbers", None))
@@ -227,7 +231,7 @@ class NumbersSTT(SocketSTT):
         return Handshake(self.url)
 
 
-async def heard(vendor: Numbers, codec: Callable[[], RecognitionCodec], count: int) -> str:
+async def heard(service: SocketSTT, count: int) -> str:
     """What is heard of as many numbers, each said once the one before has arrived."""
     answered = asyncio.Event()
 
@@ -240,7 +244,7 @@ async def heard(vendor: Numbers, codec: Callable[[], RecognitionCodec], count: i
         await answered.wait()
 
     words = ""
-    async for item in NumbersSTT(vendor.url, codec).transcribe(audio()):
+    async for item in service.transcribe(audio()):
         if isinstance(item, Recognized) and item.final:
             words = item.text
             answered.set()
@@ -254,7 +258,7 @@ def numbers(count: int) -> str:
 def test_a_connection_that_is_lost_soon_is_replaced_and_no_word_is_lost_or_doubled() -> None:
     async def run() -> None:
         async with Numbers(3) as vendor:
-            assert await heard(vendor, NumbersCodec, 6) == numbers(6)
+            assert await heard(NumbersSTT(vendor.url, NumbersCodec), 6) == numbers(6)
             assert vendor.connections == 2
 
     asyncio.run(run())
@@ -264,7 +268,7 @@ def test_a_connection_that_is_lost_twice_within_a_moment_is_a_failure() -> None:
     async def run() -> None:
         async with Numbers(3, 5) as vendor:
             with pytest.raises(UnavailableError):
-                await heard(vendor, NumbersCodec, 6)
+                await heard(NumbersSTT(vendor.url, NumbersCodec), 6)
             assert vendor.connections == 2
 
     asyncio.run(run())
@@ -273,7 +277,7 @@ def test_a_connection_that_is_lost_twice_within_a_moment_is_a_failure() -> None:
 def test_a_vendor_without_interim_words_hears_the_whole_utterance_again() -> None:
     async def run() -> None:
         async with Numbers(38, tells_interim=False) as vendor:
-            assert await heard(vendor, SilentNumbersCodec, 40) == numbers(40)
+            assert await heard(NumbersSTT(vendor.url, SilentNumbersCodec), 40) == numbers(40)
 
     asyncio.run(run())
 
@@ -281,8 +285,27 @@ def test_a_vendor_without_interim_words_hears_the_whole_utterance_again() -> Non
 def test_a_connection_that_is_renewed_unheard_loses_no_words() -> None:
     async def run() -> None:
         async with Numbers(tells_interim=False) as vendor:
-            assert await heard(vendor, ShortNumbersCodec, 400) == numbers(400)
+            assert await heard(NumbersSTT(vendor.url, ShortNumbersCodec), 400) == numbers(400)
             assert vendor.connections > 1
+
+    asyncio.run(run())
+
+
+class UnrenewedSTT(NumbersSTT):
+    """Finds nobody at the address of every connection but the first."""
+
+    async def handshake(self) -> Handshake:
+        first, self.url = self.url, "ws://127.0.0.1:9"
+        return Handshake(first)
+
+
+def test_a_renewal_that_fails_leaves_the_connection_as_it_is() -> None:
+    async def run() -> None:
+        async with Numbers() as vendor:
+            service = UnrenewedSTT(vendor.url, ShortInterimCodec)
+            assert await heard(service, 400) == numbers(400)
+            assert service.url != vendor.url, "no renewal was tried"
+            assert vendor.connections == 1
 
     asyncio.run(run())
 

@@ -9,6 +9,7 @@ the words that are still to come when the conversation ends.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import suppress
@@ -31,6 +32,8 @@ from .websocket_client import Handshake, Message, VendorSocket, dial, load_webso
 
 __all__ = ["SocketSTT"]
 
+logger = logging.getLogger("antiphon.services")
+
 READY_WITHIN = 3.0  # seconds until the vendor's first message, if it must be waited for
 DRAINED_WITHIN = 2.0  # seconds for the last words when the conversation is over
 STABLE = 5.0  # seconds in which a lost connection is opened again at once only one time
@@ -39,6 +42,7 @@ QUIET_KEPT = 1.0  # seconds of audio kept while there are no words
 NEWS = 1.0  # seconds after the end of an utterance in which a flush brings no more words
 RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
 RENEWAL_DUE = 0.97  # the same, if there is no pause
+RENEWAL_AGAIN = 5.0  # seconds after a renewal that failed
 
 
 class SocketSTT(SpeechToText):
@@ -145,6 +149,7 @@ class _Listener:
         self._answered = ""  # words that were answered before the vendor had ended its utterance
         self._flushes = 0  # final flushes that have not been answered
         self._flush_due: float | None = None
+        self._renewal_put_off = 0.0  # no renewal is tried before, because one has failed
         self._replaced_at = -STABLE  # when a lost connection was replaced last
         self._ended_at = -NEWS  # when the vendor ended an utterance last
         self._drains = True  # False for a vendor that has no last message
@@ -174,7 +179,10 @@ class _Listener:
 
     async def step(self) -> list[Recognized | TurnHint]:
         """Wait for the next input or time limit, and return what is heard by it."""
+        now = self._clock()
         try:
+            if any(due is not None and due <= now for due in (self._flush_due, self._ending)):
+                return await self._time()  # also while the inbox is never empty
             try:
                 async with asyncio.timeout_at(self._next_due()):
                     item = await self._inbox.get()
@@ -322,11 +330,13 @@ class _Listener:
             if codec.keep_alive_every is not None:
                 dues.append(connection.sent_at + codec.keep_alive_every)
             if codec.lasts is not None:
-                dues.append(connection.socket.opened_at + codec.lasts * self._renewed_at())
+                dues.append(self._renewal_due(connection, codec.lasts))
         return min((due for due in dues if due is not None), default=None)
 
-    def _renewed_at(self) -> float:
-        return RENEWAL_DUE if self._is_speech() else RENEWED_AT
+    def _renewal_due(self, connection: _Connection, lasts: float) -> float:
+        """Return when to replace a connection that the vendor closes after `lasts` seconds."""
+        share = RENEWAL_DUE if self._is_speech() else RENEWED_AT
+        return max(self._renewal_put_off, connection.socket.opened_at + lasts * share)
 
     async def _time(self) -> list[Recognized | TurnHint]:
         now, connection = self._clock(), self._open()
@@ -340,7 +350,7 @@ class _Listener:
             if self._flushes:
                 self._answered += " " + self._utterance.tentative
             return [self._final() for _ in range(self._flushes)]
-        if codec.lasts is not None and connection.socket.age >= codec.lasts * self._renewed_at():
+        if codec.lasts is not None and now >= self._renewal_due(connection, codec.lasts):
             await self._renew(connection)
         elif codec.keep_alive_every is not None and now >= connection.sent_at + codec.keep_alive_every:
             connection.sent_at = now
@@ -352,8 +362,16 @@ class _Listener:
         return bool(self._utterance.text or self._flushes or not self._open().codec.tells_interim)
 
     async def _renew(self, old: _Connection) -> None:
-        """Replace a connection before the vendor closes it, without a gap."""
-        self._connection = await _connected(self.service, self._inbox)
+        """Replace a connection before the vendor closes it, without a gap.
+
+        If there is no other to be had, the old one is used until the vendor closes it.
+        """
+        try:
+            self._connection = await _connected(self.service, self._inbox)
+        except TheyErred as error:
+            logger.warning("%s: a connection could not be renewed: %s", self.service.vendor, error)
+            self._renewal_put_off = self._clock() + RENEWAL_AGAIN
+            return
         if self._is_speech() or old.codec.hears_faster:
             await self._send_again()
         await old.close()
