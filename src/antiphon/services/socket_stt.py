@@ -111,6 +111,8 @@ class _Connection:
         self.codec = codec
         self.sent_at = self.heard_at = socket.opened_at
         """When audio was sent last, and when any message came last."""
+        self.renewed_from = 0.0
+        """When it may be replaced; later after a renewal that failed."""
         self._inbox = inbox
         self._reading = asyncio.create_task(self._read())
 
@@ -120,6 +122,19 @@ class _Connection:
                 await self._inbox.put((self, await self.socket.receive()))
         except TheyErred as error:
             await self._inbox.put((self, error))
+
+    @property
+    def keep_alive_due(self) -> float | None:
+        """When to keep it open; None if the vendor does not need that."""
+        every = self.codec.keep_alive_every
+        return None if every is None else self.sent_at + every
+
+    def renewal_due(self, is_speech: bool) -> float | None:
+        """Return when to replace it, later in an utterance; None if it may stay."""
+        if (lasts := self.codec.lasts) is None:
+            return None
+        share = RENEWAL_DUE if is_speech else RENEWED_AT
+        return max(self.renewed_from, self.socket.opened_at + lasts * share)
 
     @property
     def is_mute(self) -> bool:
@@ -149,7 +164,6 @@ class _Listener:
         self._answered = ""  # words that were answered before the vendor had ended its utterance
         self._flushes = 0  # final flushes that have not been answered
         self._flush_due: float | None = None
-        self._renewal_put_off = 0.0  # no renewal is tried before, because one has failed
         self._replaced_at = -STABLE  # when a lost connection was replaced last
         self._ended_at = -NEWS  # when the vendor ended an utterance last
         self._drains = True  # False for a vendor that has no last message
@@ -326,21 +340,11 @@ class _Listener:
     def _next_due(self) -> float | None:
         dues = [self._flush_due, self._ending]
         if (connection := self._connection) is not None:
-            codec = connection.codec
-            if codec.keep_alive_every is not None:
-                dues.append(connection.sent_at + codec.keep_alive_every)
-            if codec.lasts is not None:
-                dues.append(self._renewal_due(connection, codec.lasts))
+            dues += [connection.keep_alive_due, connection.renewal_due(self._is_speech())]
         return min((due for due in dues if due is not None), default=None)
-
-    def _renewal_due(self, connection: _Connection, lasts: float) -> float:
-        """Return when to replace a connection that the vendor closes after `lasts` seconds."""
-        share = RENEWAL_DUE if self._is_speech() else RENEWED_AT
-        return max(self._renewal_put_off, connection.socket.opened_at + lasts * share)
 
     async def _time(self) -> list[Recognized | TurnHint]:
         now, connection = self._clock(), self._open()
-        codec = connection.codec
         if self._ending is not None and now >= self._ending:
             return list(self._over())
         if self._flush_due is not None and now >= self._flush_due:
@@ -350,11 +354,11 @@ class _Listener:
             if self._flushes:
                 self._answered += " " + self._utterance.tentative
             return [self._final() for _ in range(self._flushes)]
-        if codec.lasts is not None and now >= self._renewal_due(connection, codec.lasts):
+        if (due := connection.renewal_due(self._is_speech())) is not None and now >= due:
             await self._renew(connection)
-        elif codec.keep_alive_every is not None and now >= connection.sent_at + codec.keep_alive_every:
+        elif (due := connection.keep_alive_due) is not None and now >= due:
             connection.sent_at = now
-            await connection.socket.send(codec.keep_alive())
+            await connection.socket.send(connection.codec.keep_alive())
         return []
 
     def _is_speech(self) -> bool:
@@ -370,17 +374,16 @@ class _Listener:
             self._connection = await _connected(self.service, self._inbox)
         except TheyErred as error:
             logger.warning("%s: a connection could not be renewed: %s", self.service.vendor, error)
-            self._renewal_put_off = self._clock() + RENEWAL_AGAIN
+            old.renewed_from = self._clock() + RENEWAL_AGAIN
             return
-        if self._is_speech() or old.codec.hears_faster:
+        if old.codec.hears_faster:
             await self._send_again()
         await old.close()
 
     async def _lost(self, error: TheyErred) -> list[Recognized | TurnHint]:
         """Open the connection again after a failure, or raise it."""
-        lost, self._connection = self._connection, None
-        if lost is not None:
-            await lost.close()
+        lost = self._connection
+        await self.hang_up()
         if self._ending is not None:
             return list(self._over())
         is_again = self._clock() - self._replaced_at < STABLE
@@ -395,8 +398,7 @@ class _Listener:
         """Let a new connection hear the utterance from its beginning."""
         self._utterance = _Utterance()
         self._unsent.clear()
-        for pcm in self._kept.chunks():
-            await self._send_audio(pcm)
+        await self._send_audio(self._kept.whole())
         if self._flushes:
             await self._send_flush(list(self._open().codec.flush()))
 
@@ -468,9 +470,9 @@ class _KeptAudio:
         while self._chunks and self._size - len(self._chunks[0]) >= seconds * self._rate:
             self._size -= len(self._chunks.popleft())
 
-    def chunks(self) -> list[bytes]:
-        """Return what is kept, in order."""
-        return list(self._chunks)
+    def whole(self) -> bytes:
+        """Return all that is kept."""
+        return b"".join(self._chunks)
 
     def clear(self) -> None:
         """Forget all: the utterance was answered."""
