@@ -22,6 +22,7 @@ from .services.ports import (
     AudioFilter,
     EndOfTurn,
     LanguageModel,
+    RealtimeModel,
     Service,
     SpeechToText,
     TextToSpeech,
@@ -108,13 +109,18 @@ class AgentDefinition:
     A model is "vendor/model", "vendor", or an object that implements its port (`services/ports.py`); `vad`
     and `eot` may be None, for a pipeline without them. The agent makes its models once, for all
     conversations, and closes them in `close`.
+
+    `stt`, `llm` and `tts` are the local ones unless given. With `realtime`, one model takes their place; an
+    `stt` besides gives exact transcripts, a `tts` speaks for a model that answers with text.
     """
 
     instructions: str
-    stt: str | SpeechToText = "local"
-    llm: str | LanguageModel = "local"
-    tts: str | TextToSpeech = "local"
+    stt: str | SpeechToText | None = None
+    llm: str | LanguageModel | None = None
+    tts: str | TextToSpeech | None = None
     _: KW_ONLY
+    realtime: str | RealtimeModel | None = None
+    """A model that hears and speaks by itself. With `vad=None` it also decides when a turn is over."""
     tools: Sequence[Tool] = ()
     greeting: str | None = None
     """What the agent says first; None waits for the user."""
@@ -159,22 +165,46 @@ class AgentDefinition:
             if not isinstance(group, kind):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ConfigurationError(f"{group!r} is not a {kind.__name__}: pass {kind.__name__}(...)")
         self._services: dict[str, Any] = {}
+        if self.realtime is not None:
+            self._check_realtime()
         for name, port in PORTS.items():
-            chosen = self.chosen(name)
+            chosen = getattr(self, name) if port.optional else self.chosen(name)
             if isinstance(chosen, type):
                 raise ConfigurationError(f"{name} is the class {chosen.__name__}: write {chosen.__name__}()")
-            if not isinstance(chosen, str) and not (chosen is None and port.optional):
+            if not isinstance(chosen, str) and not (
+                chosen is None and (port.optional or self.realtime is not None)
+            ):
                 verified(name, chosen)
+
+    def _check_realtime(self) -> None:
+        """Raise ConfigurationError for settings that a realtime model leaves no use for."""
+        if self.llm is not None:
+            raise ConfigurationError("realtime= is the model that answers: leave llm= out, or realtime=")
+        if self.turns.wake_phrase is not None and self.stt is None:
+            raise ConfigurationError("turns: a wake_phrase needs words in time: give the agent an stt= too")
+        if self.speaking.timing != TimingRules() and self.vad is None:
+            raise ConfigurationError("speaking: timing cannot hold back a model that decides on turns itself")
 
     # Models ------------------------------------------------------------------------------------------
 
     def chosen(self, port: str) -> Any:
         """Return the setting of a port ("stt", "llm", ...): a name, an object or None."""
-        return {"stt": self.stt, "llm": self.llm, "tts": self.tts, "vad": self.vad, "eot": self.eot}[port]
+        chosen = getattr(self, port)
+        if self.realtime is None:
+            return "local" if chosen is None and not PORTS[port].optional else chosen
+        if port in ("vad", "eot") and self._turns_are_theirs:
+            return None
+        return chosen
+
+    @property
+    def _turns_are_theirs(self) -> bool:
+        """True if the realtime model decides when a turn is over."""
+        detection = self.service("realtime").detection
+        return detection == "theirs" or (detection == "either" and self.vad is None)
 
     def service(self, port: str) -> Any:
         """Return the service of a port ("stt", ...), made once for all conversations."""
-        chosen = self.chosen(port)
+        chosen = self.realtime if port == "realtime" else self.chosen(port)
         if not isinstance(chosen, str):
             return chosen
         if port not in self._services:
@@ -214,7 +244,8 @@ class AgentDefinition:
             raise
         try:
             async with asyncio.timeout(WARM_WITHIN):
-                await self.service("llm").warm(self.conversation().context)
+                if (model := self.service("llm")) is not None:
+                    await model.warm(self.conversation().context)
         except Exception as error:  # noqa: BLE001  only the first answer is slower
             logger.warning("the language model could not be warmed: %r", error)
 
@@ -238,34 +269,60 @@ class AgentDefinition:
         The list may be edited or replaced before it is passed to a Session.
         """
         from .services.eot import EOT
-        from .services.llm import LLM
-        from .services.stt import STT
-        from .services.tts import TTS
         from .services.vad import VAD
         from .turns.mute import Mute
         from .turns.turn_taking import TurnTaking
 
         heard = self.listening
         mute = [rule if isinstance(rule, str) else rule() for rule in heard.mute]
-        cleaning, segmented = self._cleaning(), self.vad is not None and self.service("stt").segmented
+        vad, eot, stt = self.service("vad"), self.service("eot"), self.service("stt")
+        cleaning, segmented = self._cleaning(), vad is not None and (stt is None or stt.segmented)
+        ears, voice, turns = self._cascade() if self.realtime is None else self._realtime()
         return [
             transport.input,
             *([Mute(*mute)] if mute else []),
             *([cleaning] if cleaning else []),
-            *([VAD(self.service("vad"), heard.speech)] if self.vad is not None else []),
+            *([VAD(vad, heard.speech)] if vad is not None else []),
             *([cleaning.raw] if cleaning and cleaning.service.echo and segmented else []),
-            STT(self.service("stt")),
-            *([EOT(self.service("eot"))] if self.eot is not None else []),
+            *ears,
+            *([EOT(eot)] if eot is not None else []),
             *self._screening(),
-            TurnTaking(self.turns, classifier=heard.classifier),
+            TurnTaking(turns, classifier=heard.classifier),
             self.conversation(),
-            LLM(self.service("llm")),
-            TTS(self.service("tts")),
+            *voice,
             Playout(transport.sample_rate, lead=transport.lead),
             *self._ambience(),
             *([cleaning.far] if cleaning else []),
             transport.output,
         ]
+
+    def _cascade(self) -> tuple[list[Part], list[Part], TurnSettings]:
+        """Return what hears, what answers and speaks, and the policy of turns."""
+        from .services.llm import LLM
+        from .services.stt import STT
+        from .services.tts import TTS
+
+        voice: list[Part] = [LLM(self.service("llm")), TTS(self.service("tts"))]
+        return [STT(self.service("stt"))], voice, self.turns
+
+    def _realtime(self) -> tuple[list[Part], list[Part], TurnSettings]:
+        """Return the same with one model that does all of it."""
+        from .services.realtime import Realtime
+        from .services.stt import STT
+        from .services.tts import TTS
+
+        stt, tts, model = self.service("stt"), self.service("tts"), self.service("realtime")
+        if (tts is None) != model.speaks:
+            raise ConfigurationError(
+                "the realtime model speaks itself: leave tts= out, or make it with speaks=False"
+                if tts is not None
+                else "the realtime model answers with text alone (speaks=False): give the agent a tts="
+            )
+        realtime = Realtime(model, detects=self._turns_are_theirs, transcripts=stt is None)
+        ears: list[Part] = [realtime.ears, *([STT(stt)] if stt is not None else [])]
+        voice: list[Part] = [realtime, *([TTS(tts)] if tts is not None else [])]
+        turns = self.turns.without_words() if stt is None else self.turns.without_speculation()
+        return ears, voice, turns
 
     def conversation(self) -> Conversation:
         """Return a new conversation with this agent's instructions, tools and history."""

@@ -234,6 +234,8 @@ class UserTurn(Frame):
     started: float
     ended: float
     reason: str = ""
+    words_late: bool = False
+    """True if its words are still to come, or may change: a final Transcript of the same time has them."""
 
 
 # A reply: ReplyStarted, Prompt, (Text | TextEnded(more) | ToolCalled)*, TextEnded, AudioEnded, ReplyEnded
@@ -251,10 +253,11 @@ class Prompt(Frame):
 class Prime(Frame):
     """A request to the language model to cache what later prompts begin with.
 
-    Those prompts are then answered sooner.
+    Those prompts are then answered sooner. If `eager`, its last entry may still change.
     """
 
     context: Context
+    eager: bool = False
 
 
 @frame

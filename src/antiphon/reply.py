@@ -33,6 +33,8 @@ class Reply:
         self.voiced = voiced
         """False if it is text to be read: it is not spoken, and ends when it is written."""
         self.not_before = 0.0
+        self.played = 0.0
+        """Seconds of its voice that were heard, once it has ended."""
         self.interrupted = False
         self.state: Literal["waiting", "active", "ended"] = "waiting"
         self.begin = begin

@@ -25,6 +25,7 @@ __all__ = [
     "ReplyCommitted",
     "ReplyEnded",
     "ReplyStarted",
+    "ResponseOffered",
     "SessionEnded",
     "SessionStarted",
     "ToolEnded",
@@ -32,6 +33,7 @@ __all__ = [
     "Usage",
     "UserIdle",
     "UserTurnStarted",
+    "VoiceCutOff",
 ]
 
 
@@ -116,6 +118,23 @@ class Generated(Signal):
     reply: int
     calls: tuple[ToolCall, ...] = ()
     failed: bool = False
+
+
+@frame
+class ResponseOffered(Signal):
+    """The model of a Realtime stage, `part`, begins a response.
+
+    It is for the reply that asked for one; if none did, it is a reply of its own.
+    """
+
+    part: str
+
+
+@frame
+class VoiceCutOff(Signal):
+    """The model of a Realtime stage, `part`, has stopped its voice since it hears the user."""
+
+    part: str
 
 
 @frame

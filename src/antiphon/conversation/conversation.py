@@ -110,7 +110,9 @@ class Conversation(Stage):
         """Let the model read the user's words while they are still being said."""
         self.push(frame)
         if not frame.final and frame.text and not self.session.replies.owed:
-            self.push(Prime(self.history.context_after(frame.text)))
+            self.push(Prime(self.history.context_after(frame.text), eager=True))
+        if frame.final and self.history.mend(frame):
+            self.push(Prime(self.context))
 
     @on(ContextNote)
     def note(self, frame: ContextNote) -> None:
@@ -166,7 +168,7 @@ class Conversation(Stage):
 
     def _answer_with(self, reply: Reply, turn: UserTurn | UserText) -> None:
         """Record the turn, and let this reply answer it when its time has come."""
-        self.history.record_user(turn.text)
+        self.history.record_turn(turn) if isinstance(turn, UserTurn) else self.history.record_user(turn.text)
         self._answer, self._interrupted = reply, None
         if isinstance(turn, UserTurn):
             self._pace(turn, reply)

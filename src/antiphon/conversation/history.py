@@ -1,16 +1,20 @@
 """The history: what was said and heard, and the model's context made of it."""
 
+from collections import deque
 from collections.abc import Sequence
 
 from ..context import Context, Entry, ToolAnswered, ToolCall, UserSaid
 from ..encodable import encodable_data
 from ..errors import ConfigurationError
-from ..frames import ReplyEnded
+from ..frames import ReplyEnded, Transcript, UserTurn, replace
 from ..reply import Reply
 from .replies import ReplyInProgress
 from .tools import Tool
 
 __all__ = ["History"]
+
+LATE = 16  # turns whose words may still come
+NEAR = 0.5  # seconds by which the times of late words may differ from those of their turn
 
 
 class History:
@@ -25,6 +29,7 @@ class History:
         self.tools = {tool.spec.name: tool for tool in tools}
         if len(self.tools) < len(tools):
             raise ConfigurationError("two tools have the same name; rename one with @tool(name=...)")
+        self._worded_late = deque[tuple[float, float, UserSaid]](maxlen=LATE)
         self.entries: list[Entry] = list(encodable_data(tuple(entries)))
         self.in_progress: ReplyInProgress | None = None
         self._specs = tuple(tool.spec for tool in tools)
@@ -50,6 +55,25 @@ class History:
     def record_user(self, text: str) -> None:
         """Add words of the user."""
         self.entries.append(UserSaid(text))
+
+    def record_turn(self, turn: UserTurn) -> None:
+        """Add a spoken turn, whose words may still be missing."""
+        entry = UserSaid(turn.text)
+        self.entries.append(entry)
+        if turn.words_late:
+            self._worded_late.append((turn.started, turn.ended, entry))
+
+    def mend(self, words: Transcript) -> bool:
+        """Give a turn the words that have come late; returns False if there is none."""
+        middle = (words.started + words.ended) / 2
+        for place, (started, ended, entry) in enumerate(self._worded_late):
+            if not started - NEAR <= middle <= ended + NEAR:
+                continue
+            del self._worded_late[place]
+            index = next(index for index, one in enumerate(self.entries) if one is entry)
+            self.entries[index] = replace(entry, text=words.text)
+            return True
+        return False
 
     def begin_reply(self, reply: Reply) -> None:
         """Set the reply in progress; its place is after all that was said before."""
@@ -81,4 +105,5 @@ class History:
                 self.entries[index] = ToolAnswered(call, result)
 
     def _context(self, *more: Entry) -> Context:
-        return Context(self.instructions, (*self.entries, *more), self._specs)
+        said = (entry for entry in self.entries if not isinstance(entry, UserSaid) or entry.text)
+        return Context(self.instructions, (*said, *more), self._specs)

@@ -127,7 +127,7 @@ class Playout(Processor):
 
     def stop(self, reply: Reply) -> int:
         """Fall silent within 20 ms; returns how many characters of the reply were heard."""
-        heard = self.heard(reply)
+        heard, (reply.played, _) = self.heard(reply), self.progress(reply)
         if self._voice.reply == reply.number:
             self._fade_out()
         self._forget()
@@ -254,7 +254,7 @@ class Playout(Processor):
                 self._pace.measure(segment, self.sample_rate)
         reply = self.session.reply
         assert reply is not None
-        offset = self.heard(reply)
+        offset, (reply.played, _) = self.heard(reply), self.progress(reply)
         self._forget()
         self.session.replies.finish(reply.number, offset)
 

@@ -16,11 +16,12 @@ import inspect
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, Literal, Protocol
 
 from ..context import Context
 from ..errors import ConfigurationError
 from ..frames import ToolCall, frame
+from .realtime_vocabulary import RealtimeEvent, RealtimeInput
 
 # The life of a service -------------------------------------------------------------------------------
 
@@ -250,6 +251,31 @@ class TextToSpeech(Service, Protocol):
         ...
 
 
+# Both in one -----------------------------------------------------------------------------------------
+
+
+class RealtimeModel(Service, Protocol):
+    """A model that hears and speaks by itself; its vocabulary is on `realtime_vocabulary.py`."""
+
+    input_rate: int
+    output_rate: int
+    detection: Literal["ours", "theirs", "either"] = "either"
+    """Who may decide when a turn of the user is over: we, the model, or either of the two."""
+    goes_on_after_tools: bool = False
+    """True if it answers by itself once it has the results of its tools."""
+    speaks: bool = True
+    """False if it answers with text alone, which a text to speech then says."""
+
+    def converse(
+        self, context: Context, inputs: AsyncIterator[RealtimeInput], *, detects: bool = False
+    ) -> AsyncIterator[RealtimeEvent]:
+        """Hold one conversation, which begins from the context.
+
+        With `detects` the model decides when turns are over; else SpeechOver and Respond say so.
+        """
+        ...
+
+
 # The ports -------------------------------------------------------------------------------------------
 
 
@@ -276,6 +302,7 @@ PORTS = {
     "stt": ServicePort(SpeechToText, "transcribe", "speech to text"),
     "llm": ServicePort(LanguageModel, "generate", "language model"),
     "tts": ServicePort(TextToSpeech, "speak", "text to speech"),
+    "realtime": ServicePort(RealtimeModel, "converse", "speech to speech", optional=True),
 }
 """The ports of the services that an agent has for all its conversations, in the order of a pipeline."""
 CLEANING = ServicePort(AudioFilter, "process", "cleaning of what is heard", optional=True)

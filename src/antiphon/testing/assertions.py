@@ -34,6 +34,7 @@ from ..frames import (
     SessionStarted,
     Signal,
     ToolEnded,
+    Transcript,
     UserText,
     UserTurn,
 )
@@ -339,7 +340,9 @@ def context_is_what_was_said_and_heard(call: HeldCall) -> None:
     wanted: list[tuple[str, str]] = []
     for seen in call.seen:
         match seen.what:
-            case UserTurn(text) | UserText(text) | ContextNote(text):
+            case UserTurn() as turn:
+                wanted.append(("user", _words(_late_words(call, turn) or turn.text)))
+            case UserText(text) | ContextNote(text):
                 wanted.append(("user", _words(text)))
             case ReplyStarted(reply, speculative=False) | ReplyCommitted(reply):
                 wanted.append(("agent", _words(heard[reply])))
@@ -352,6 +355,14 @@ def context_is_what_was_said_and_heard(call: HeldCall) -> None:
 
 def _words(text: str) -> str:
     return re.sub(r"\s+", "", text)
+
+
+def _late_words(call: HeldCall, turn: UserTurn) -> str:
+    """Return the words of a turn that came after it, if it was over without them."""
+    if not turn.words_late:
+        return ""
+    final = [words for words in call.all(Transcript) if words.final]
+    return "".join(words.text for words in final if turn.started <= words.ended <= turn.ended + 1e-6)
 
 
 def _joined(lines: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -101,12 +101,16 @@ class StartTurn:
 
 @frame
 class EndTurn:
-    """The user's turn is over; `text` is "" if it had no words for the agent."""
+    """The user's turn is over; `text` is "" if it had no words for the agent.
+
+    If `words_late`, it was for the agent, and its words are still to come or may change.
+    """
 
     text: str
     started: float
     ended: float
     reason: str
+    words_late: bool = False
 
 
 @frame

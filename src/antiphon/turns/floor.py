@@ -134,6 +134,11 @@ class Floor:
             self.assumed_final = None
         return early and bool(assumed) and alike(assumed, words.text)
 
+    def is_late(self, words: Transcript) -> bool:
+        """Return True if words need no turn: they belong to one that was over without them."""
+        over = self.state in (State.LISTENING, State.REPLYING, State.SUSPECTING)
+        return self.settings.wordless and (over or words.ended < self.turn.started)
+
     def is_addressed(self, text: str, now: float) -> bool:
         """Return True if a turn with these words is meant for the agent.
 

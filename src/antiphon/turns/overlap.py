@@ -72,7 +72,7 @@ def quiet(floor: Floor, fact: SpeechPaused | SpeechStopped, now: float) -> Next:
 
 def words(floor: Floor, fact: Transcript, now: float) -> Next:
     """There are words: judge again."""
-    if floor.is_known(fact, spoken_since=not floor.turn.silent):
+    if floor.is_known(fact, spoken_since=not floor.turn.silent) or floor.is_late(fact):
         return floor.state, []
     floor.turn.hear(fact)
     return _judge(floor, now, silent=floor.state is State.JUDGING)
@@ -97,7 +97,7 @@ def unasked(floor: Floor, fact: Transcript, now: float) -> Next:
     """
     if not floor.yields:
         return user_turn.unasked(floor, fact, now)
-    if floor.is_known(fact, spoken_since=False) or not fact.text:
+    if floor.is_known(fact, spoken_since=False) or floor.is_late(fact) or not fact.text:
         return floor.state, []
     _begin_turn(floor, fact.started or now)
     floor.turn.silent = True

@@ -1,7 +1,7 @@
 """A turn policy: every number by which the engine decides who has the floor."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Literal
 
@@ -12,6 +12,8 @@ from .idle import IdleSettings
 from .interruption import InterruptionSettings
 
 __all__ = ["SpeculationSettings", "TurnLimit", "TurnSettings"]
+
+WORDLESS = 0.6  # seconds of speech that interrupt the agent if there are no words to judge by
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,22 @@ class TurnSettings:
     """A regular expression. Turns are ignored until one matches it; None ignores none."""
     awake_for: float = 30.0
     """How long after the last exchange the wake phrase is needed again."""
+
+    wordless: bool = False
+    """Whether a turn is over without its words: for a model that hears by itself, whose words come late."""
+
+    def without_speculation(self) -> "TurnSettings":
+        """Return the policy for a model that cannot begin an answer in vain."""
+        return replace(self, speculation=replace(self.speculation, tries=0))
+
+    def without_words(self) -> "TurnSettings":
+        """Return the policy for a model that hears by itself, whose words come late or never.
+
+        What interrupts the agent is then judged by its length alone.
+        """
+        certain = min(self.interruption.certain_after, WORDLESS)
+        interruption = replace(self.interruption, certain_after=certain)
+        return replace(self.without_speculation(), wordless=True, interruption=interruption)
 
     def __post_init__(self) -> None:
         for seconds in (self.words_within, self.final_within, self.keys_within, self.awake_for):

@@ -189,10 +189,10 @@ class TurnTaking(Stage):
         match decision:
             case StartTurn(at):
                 self.push(UserTurnStarted(at))
-            case EndTurn(text, started, ended, reason):
+            case EndTurn(text, started, ended, reason, words_late):
                 self._quiet_since = session.now
-                if text:  # without text it was a noise
-                    self.push(UserTurn(text, started, ended, reason))
+                if text or words_late:  # else it was a noise
+                    self.push(UserTurn(text, started, ended, reason, words_late))
             case Speculate(text, started, ended, reason):
                 self.push(EagerTurn(text, started, ended, reason))
             case DropSpeculation(reason):

@@ -27,6 +27,7 @@ from .utterance import same_words
 HELD_BY_USER = (State.SPEAKING, State.ENDING)
 CURRENT = 0.5  # seconds that final words may lag behind speech that goes on
 SCORED_WITHIN = 1.9  # seconds that a turn waits for its score: one that hangs must not stall the call
+SHORTEST = 0.2  # seconds of speech that a turn without words must have
 CERTAIN = 0.15  # seconds that a sound is given to become speech before the turn ends in spite of it
 
 WANTS_THE_FLOOR = (OverlapVerdict.BARGE_IN, OverlapVerdict.UNDECIDED)
@@ -151,7 +152,7 @@ def words(floor: Floor, fact: Transcript, now: float) -> Next:
     Add them to the turn, and end that if it is quiet, complete or too long.
     """
     turn, before = floor.turn, floor.turn.text
-    if floor.is_known(fact, spoken_since=not turn.silent):
+    if floor.is_known(fact, spoken_since=not turn.silent) or floor.is_late(fact):
         return floor.state, []
     turn.hear(fact)
     turn.words_asked = now  # a late service answers one utterance after another
@@ -194,7 +195,7 @@ def weigh(floor: Floor, fact: object, now: float) -> Next:
     due = turn.ended + seconds
     if turn.score_asked is not None and not (floor.ends_because or turn.keys):
         due = max(due, turn.score_asked + SCORED_WITHIN)
-    if turn.words_due or not turn.fresh:
+    if (turn.words_due or not turn.fresh) and not rules.wordless:
         whole = bool(turn.text) and turn.fresh
         asked = max(turn.ended, turn.words_asked)
         due = max(due, turn.ended + rules.final_within if whole else asked + rules.words_within)
@@ -217,7 +218,7 @@ def unasked(floor: Floor, fact: Transcript, now: float) -> Next:
     Words that only repeat those of the previous turn are ignored.
     """
     missed = floor.settings.starts_by == "speech" or floor.assumed_final is not None
-    if floor.is_known(fact, spoken_since=False) or not (fact.text and missed):
+    if floor.is_known(fact, spoken_since=False) or floor.is_late(fact) or not (fact.text and missed):
         return floor.state, []
     floor.begin_turn(fact.started or now)
     floor.turn.hear(fact)
@@ -242,7 +243,13 @@ def _guess(floor: Floor, patience: Wait, now: float) -> list[Decision]:
         return []
     wrong = floor.drop_guess("the words changed")
     spent = floor.guesses >= rules.tries or floor.wasted >= rules.wasted_at_most
-    unfit = not text or not turn.fresh or bool(turn.keys) or not floor.is_addressed(text, now)
+    unfit = (
+        floor.settings.wordless
+        or not text
+        or not turn.fresh
+        or bool(turn.keys)
+        or not floor.is_addressed(text, now)
+    )
     if unfit or patience.likely < rules.eager_above or spent or floor.replying:
         return wrong
     floor.guess, floor.guesses = text, floor.guesses + 1
@@ -252,26 +259,27 @@ def _guess(floor: Floor, patience: Wait, now: float) -> list[Decision]:
 def _end(floor: Floor, reason: str, now: float) -> Next:
     turn, floor.deadline = floor.turn, None
     text = turn.text
+    late = floor.settings.wordless and turn.words_due and turn.ended >= turn.started + SHORTEST
     floor.sound, floor.ends_because = None, ""
     floor.assume_final()
     if not floor.is_addressed(text, now):
-        text, reason = "", "the wake phrase was not said"
+        text, late, reason = "", False, "the wake phrase was not said"
     elif (
         turn.beside
         and floor.replying
-        and text
+        and (text or late)
         and (judged := floor.judge(over=True)).verdict not in WANTS_THE_FLOOR
     ):
-        text, reason = "", f"{reason}; {judged.reason}"
+        text, late, reason = "", False, f"{reason}; {judged.reason}"
     kept = floor.guess is not None and bool(text) and same_words(floor.guess, text)
     wrong = [] if kept else floor.drop_guess("other words")
     floor.guess = None
-    if text:
+    if text or late:
         floor.awake_until = now + floor.settings.awake_for
     turn.keys = ""
-    goes_on = [] if text else floor.resume()
-    if floor.interrupted_by_sound and not text:
+    goes_on = [] if text or late else floor.resume()
+    if floor.interrupted_by_sound and not (text or late):
         goes_on = [ResumeVoice("noise")]
     floor.interrupted_by_sound = False
     floor.deadline = floor.held_until if floor.paused else None  # the reply to the turn clears this
-    return floor.resting, [*wrong, EndTurn(text, turn.started, turn.ended, reason), *goes_on]
+    return floor.resting, [*wrong, EndTurn(text, turn.started, turn.ended, reason, late), *goes_on]
