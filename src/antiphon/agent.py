@@ -182,8 +182,6 @@ class AgentDefinition:
             raise ConfigurationError("realtime= is the model that answers: leave llm= out, or realtime=")
         if self.turns.wake_phrase is not None and self.stt is None:
             raise ConfigurationError("turns: a wake_phrase needs words in time: give the agent an stt= too")
-        if self.speaking.timing != TimingRules() and self.vad is None:
-            raise ConfigurationError("speaking: timing cannot hold back a model that decides on turns itself")
 
     # Models ------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..context import Context
+from ..context import Context, ToolAnswered
 from ..errors import (
     BadResponseError,
     ConfigurationError,
@@ -111,6 +111,13 @@ class Asked(NamedTuple):
     """True if the reply is over after it, unless the model calls tools."""
 
 
+class CallOfModel(NamedTuple):
+    """A tool call: the model's id of it, and the reply that it belongs to."""
+
+    id: str
+    reply: int
+
+
 @dataclass(slots=True)
 class Response:
     """A response of the model, as it comes."""
@@ -157,8 +164,8 @@ class Realtime(Stage):
         self._given = 0.0  # seconds of voice that were pushed for the current reply
         self._said: list[str] = []  # text that the agent must say, until it is complete
         self._typed = False  # whether the turn to be answered was typed
-        self._answered = False  # whether results of tools were given that the model has not answered
-        self._call_ids: dict[str, str] = {}  # ids of tool calls: ours to the model's
+        self._calls: dict[str, CallOfModel] = {}  # calls of tools without a result, by our ids
+        self._count = 0  # how many calls there were
 
     def give(self, item: RealtimeInput) -> None:
         """Put an input for the model into its queue."""
@@ -273,18 +280,27 @@ class Realtime(Stage):
 
     @on(ToolEnded)
     def tool_ended(self, signal: ToolEnded) -> None:
-        if (known := self._call_ids.pop(signal.call.id, None)) is not None:
-            self._answered = True
-            self.give(ToolOutput(known, signal.call.name, signal.result))
+        self._tell_result(signal.call, signal.result)
+
+    def _tell_result(self, call: ToolCall, result: str) -> bool:
+        """Tell the model what a tool has returned; returns False if it knows that."""
+        known = self._calls.pop(call.id, None)
+        if known is not None:
+            self.give(ToolOutput(known.id, call.name, result))
+        return known is not None
 
     @on(Prompt)
     def prompt(self, frame: Prompt) -> None:
         reply = self.session.reply
         if reply is None or reply.number != frame.reply:
             return
+        own = {known for known, call in self._calls.items() if call.reply == frame.reply}
+        results = [e for e in frame.context.entries if isinstance(e, ToolAnswered) and e.call.id in own]
+        for answered in results:
+            self._tell_result(answered.call, answered.result)
         self._remember(frame.context)
-        by_itself = self.service.goes_on_after_tools if self._answered else self.detects and not self._typed
-        self._answered = self._typed = False
+        by_itself = self.service.goes_on_after_tools if results else self.detects and not self._typed
+        self._typed = False
         self._ask(Asked(reply, None, len(reply.text), True), None if by_itself else Respond())
 
     @on(Text)
@@ -351,7 +367,7 @@ class Realtime(Stage):
         async for item in response.items:
             work.expect("the agent's voice", self.within)
             if isinstance(item, ToolCall):
-                calls.append(self._own(item))
+                calls.append(self._own(item, number))
                 continue
             if voiced and not segment and (isinstance(item, Voice) or item.ends_at is not None):
                 segment = True
@@ -382,13 +398,12 @@ class Realtime(Stage):
         if asked.ends and not calls and self.service.speaks and voiced:
             yield AudioEnded(number)
 
-    def _own(self, call: ToolCall) -> ToolCall:
+    def _own(self, call: ToolCall, reply: int) -> ToolCall:
         """Return a call with an id that no other call of the session had."""
-        own, count = call.id, 1
-        while own in self._call_ids:
-            own, count = f"{call.id}-{count}", count + 1
-        self._call_ids[own] = call.id
-        return replace(call, id=own)
+        self._count += 1
+        own = replace(call, id=f"{self._count}-{call.id}")
+        self._calls[own.id] = CallOfModel(call.id, reply)
+        return own
 
     # What was heard ----------------------------------------------------------------------------------
 

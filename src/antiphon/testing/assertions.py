@@ -158,7 +158,7 @@ class HeldCall:
         for seen in self.seen:
             match seen.what:
                 case UserTurn(text, started):
-                    lines.append((started, f"user: {text}"))
+                    lines.append((started, f"user: {text}".rstrip()))
                 case UserText(text):
                     lines.append((seen.at, f"user types: {text}"))
                 case ReplyStarted(reply) | PlayoutStarted(reply):

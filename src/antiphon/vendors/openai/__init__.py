@@ -1,4 +1,4 @@
-"""OpenAI: language models, speech to text, text to speech.
+"""OpenAI: language models, speech to text, text to speech, speech to speech.
 
 https://platform.openai.com/docs/api-reference
 """
@@ -10,10 +10,15 @@ __all__ = ["LLM", "VENDOR"]
 
 VENDOR = Vendor(
     name="openai",
-    provides={"llm": "LLM", "stt": "stt.STT", "tts": "tts.TTS"},
+    provides={"llm": "LLM", "stt": "stt.STT", "tts": "tts.TTS", "realtime": "realtime.Realtime"},
     docs="https://platform.openai.com/docs/api-reference",
     env="OPENAI_API_KEY",
     extra="services",
-    default={"llm": "gpt-4.1-mini", "stt": "gpt-live-transcribe", "tts": "gpt-4o-mini-tts"},
-    options={"tts": "voice", "stt": "language"},
+    default={
+        "llm": "gpt-4.1-mini",
+        "stt": "gpt-live-transcribe",
+        "tts": "gpt-4o-mini-tts",
+        "realtime": "gpt-realtime-2.1",
+    },
+    options={"tts": "voice", "stt": "language", "realtime": "voice"},
 )

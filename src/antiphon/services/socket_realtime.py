@@ -1,0 +1,436 @@
+"""The driver for models that hear and speak over a websocket, one for each conversation.
+
+A vendor is a `SocketRealtime`, which says how to connect, and a `RealtimeCodec`, which says what to send and
+what messages mean. Written once, here: connecting early, one response at a time, cancelling a response that
+has not begun, keep-alive, a connection that is replaced in a pause before the vendor's time limit or when it
+is lost, with the context carried over and the user's unanswered turn heard again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import suppress
+
+from ..context import Context
+from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
+from .keys import VendorKey
+from .ports import RealtimeModel
+from .realtime_codec import GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
+from .realtime_vocabulary import (
+    Discard,
+    Interrupt,
+    RealtimeEvent,
+    RealtimeInput,
+    Remember,
+    Respond,
+    ResponseBegan,
+    ResponseOver,
+    Say,
+    SpeechBegan,
+    SpeechOver,
+    ToolOutput,
+    UserHeard,
+    UserSound,
+    UserSpeaks,
+    UserWords,
+)
+from .websocket_client import Handshake, Message, VendorSocket, dial, load_websockets
+
+__all__ = ["SocketRealtime"]
+
+READY_WITHIN = 5.0  # seconds until the vendor has taken the settings
+STABLE = 5.0  # seconds in which a lost connection is replaced only one time
+KEPT = 30.0  # seconds of the user's sound that are sent again over a new connection
+RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
+RENEWED_AGAIN = 5.0  # seconds after a renewal that failed or came too late
+
+
+class SocketRealtime(RealtimeModel):
+    """A model that hears and speaks, over a websocket.
+
+    A vendor derives from it, and adds `handshake` and `codec`.
+    """
+
+    input_rate = 24000
+    output_rate = 24000
+
+    def __init__(self, vendor: str, key: VendorKey) -> None:
+        self.vendor = vendor
+        self.key = key
+
+    async def handshake(self, handle: str | None) -> Handshake:
+        """Return what opens a connection; `handle` is of the conversation to go on with."""
+        raise NotImplementedError
+
+    def codec(self, detects: bool, handle: str | None) -> RealtimeCodec:
+        """Return the codec of a new connection."""
+        raise NotImplementedError
+
+    async def load(self) -> None:
+        """Import the websocket library."""
+        await load_websockets(self.vendor)
+
+    async def open(self) -> None:
+        """Check the key; connections are made by each conversation."""
+        self.key.check()
+        await self.load()
+
+    async def converse(
+        self, context: Context, inputs: AsyncIterator[RealtimeInput], *, detects: bool = False
+    ) -> AsyncGenerator[RealtimeEvent]:
+        """Hold one conversation over connections of its own.
+
+        A connection that is lost is replaced. If that happens twice within five seconds, the error is raised.
+        """
+        await self.open()
+        talk = _Talk(self, context, detects)
+        feeding = asyncio.create_task(talk.feed(inputs))
+        try:
+            await talk.connect()
+            while not talk.over:
+                for event in await talk.step():
+                    yield event
+        finally:
+            feeding.cancel()
+            await talk.hang_up()
+            with suppress(asyncio.CancelledError, Exception):
+                await feeding
+
+
+# The driver ------------------------------------------------------------------------------------------
+
+
+class _Connection:
+    """A connection and the task that reads it."""
+
+    def __init__(self, socket: VendorSocket, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]") -> None:
+        self.socket = socket
+        self.codec = codec
+        self.sent_at = socket.opened_at
+        self.handle: str | None = None
+        self._reading = asyncio.create_task(self._read(inbox))
+
+    async def _read(self, inbox: "asyncio.Queue[_Item]") -> None:
+        try:
+            while True:
+                await inbox.put((self, await self.socket.receive()))
+        except TheyErred as error:
+            await inbox.put((self, error))
+
+    async def send(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self.sent_at = asyncio.get_running_loop().time()
+            await self.socket.send((message,))
+
+    async def close(self) -> None:
+        self._reading.cancel()
+        await self.socket.close()
+
+
+_Item = (
+    tuple[_Connection, Message | TheyErred] | asyncio.Task[_Connection] | RealtimeInput | BaseException | None
+)
+"""A message or the end of a connection; one that is ready; an input, their failure, or None at their end."""
+
+
+class _Talk:
+    """One conversation: handles inputs, messages and time one after another."""
+
+    def __init__(self, service: SocketRealtime, context: Context, detects: bool) -> None:
+        self.service = service
+        self.over = False
+        self._detects = detects
+        self._inbox = asyncio.Queue[_Item](1024)
+        self._clock = asyncio.get_running_loop().time
+        self._connection: _Connection | None = None
+        self._unanswered = _Unanswered(service.input_rate * 2)
+        self._context = context  # as of the first of what is unanswered
+        self._newest = context
+        self._waiting = deque[Respond | Say]()  # until the response in progress is over
+        self._requested = False  # whether a response was asked for that has not begun
+        self._responding = False
+        self._cancels = False  # whether that response is to be cancelled as soon as it begins
+        self._turns = self._turns_before = (
+            0  # of the user, that were heard: in all, and before this connection
+        )
+        self._replaced_at = -STABLE
+        self._renewing: asyncio.Task[_Connection] | None = None
+        self._renew_at: float | None = None
+        self._stale = False  # whether more was said since the renewal began
+
+    async def feed(self, inputs: AsyncIterator[RealtimeInput]) -> None:
+        """Put the inputs into the inbox, until they end."""
+        try:
+            async for item in inputs:
+                await self._inbox.put(item)
+            await self._inbox.put(None)
+        except Exception as error:  # noqa: BLE001  raised where the conversation is handled
+            await self._inbox.put(error)
+
+    async def connect(self) -> None:
+        """Open the first connection."""
+        self._use(await self._connected(None))
+
+    async def hang_up(self) -> None:
+        """Close all connections."""
+        if (renewing := self._renewing) is not None:
+            renewing.cancel()
+            with suppress(asyncio.CancelledError, TheyErred):
+                await (await renewing).close()
+        if (connection := self._connection) is not None:
+            self._connection = None
+            await connection.close()
+
+    async def step(self) -> list[RealtimeEvent]:
+        """Wait for the next item or time limit, and return what follows from it."""
+        try:
+            await self._tend()
+            try:
+                async with asyncio.timeout_at(self._next_due()):
+                    item = await self._inbox.get()
+            except TimeoutError:
+                return []
+            return await self._handle(item)
+        except TheyErred as error:
+            return await self._lost(error)
+
+    async def _handle(self, item: _Item) -> list[RealtimeEvent]:
+        match item:
+            case (_Connection() as connection, said):
+                if connection is not self._connection:
+                    return []
+                if isinstance(said, TheyErred):
+                    raise said
+                events: list[RealtimeEvent] = []
+                for event in connection.codec.read(said):
+                    events += await self._event(connection, event)
+                return events
+            case asyncio.Task():
+                pass  # `_tend` uses it
+            case None:
+                self.over = True
+            case BaseException():
+                raise item
+            case _:
+                return await self._input(item)
+        return []
+
+    # Towards the vendor
+
+    async def _input(self, item: RealtimeInput) -> list[RealtimeEvent]:
+        self._stale = True
+        match item:
+            case Remember(context):
+                self._newest = context
+                if not self._unanswered.has_turn:
+                    self._context = context
+                    self._unanswered.forget_results()
+                await self._put(item)
+            case Respond() | Say():
+                self._unanswered.add(item)
+                if self._requested or self._responding:
+                    self._waiting.append(item)
+                else:
+                    await self._request(item)
+            case Interrupt():
+                return await self._interrupt(item)
+            case Discard():
+                self._unanswered.clear()
+                await self._put(item)
+            case _:
+                if not isinstance(item, UserSound) or not self._detects or self._unanswered:
+                    self._unanswered.add(item)
+                await self._put(item)
+        return []
+
+    async def _request(self, item: Respond | Say) -> None:
+        self._requested = True
+        await self._put(item)
+
+    async def _interrupt(self, item: Interrupt) -> list[RealtimeEvent]:
+        dropped = len(self._waiting)
+        self._waiting.clear()
+        if self._requested:
+            self._cancels = True
+        else:
+            await self._put(item)
+        return [ResponseBegan(), ResponseOver("cancelled")] * dropped
+
+    async def _put(self, item: RealtimeInput) -> None:
+        if self._connection is None:
+            raise UnavailableError(f"{self.service.vendor} is not connected")
+        await self._connection.send(self._connection.codec.put(item))
+
+    # From the vendor
+
+    async def _event(self, connection: _Connection, event: object) -> list[RealtimeEvent]:
+        match event:
+            case RealtimeReady():
+                return []
+            case GoingAway():
+                self._renew_at = self._clock()
+                return []
+            case Resumable(handle):
+                connection.handle = handle
+                return []
+            case MessagesToSend(messages):
+                await connection.send(messages)
+                return []
+            case ResponseBegan():
+                self._responding, self._requested = True, False
+                if self._cancels:
+                    self._cancels = False
+                    await self._put(Interrupt(0.0))
+            case ResponseOver(status):
+                self._responding = False
+                if status != "failed":
+                    self._answered()
+                if self._waiting:
+                    await self._request(self._waiting.popleft())
+            case UserSpeaks(True):
+                self._unanswered.add(SpeechBegan())
+            case UserSpeaks(False):
+                self._unanswered.add(SpeechOver())
+            case UserHeard(turn, text, final):
+                number = self._turns_before + turn
+                self._turns = max(self._turns, number + 1)
+                return [UserHeard(number, text, final)]
+            case _:
+                pass
+        return [event]  # type: ignore[list-item]
+
+    def _answered(self) -> None:
+        self._unanswered.clear()
+        self._context = self._newest
+
+    # A new connection
+
+    async def _lost(self, error: TheyErred) -> list[RealtimeEvent]:
+        """Replace a connection that was lost; raises its error if that cannot help."""
+        now = self._clock()
+        if not error.retryable or now < self._replaced_at + STABLE:
+            raise error
+        self._replaced_at = now
+        over: list[RealtimeEvent] = []
+        if self._responding:
+            over = [ResponseOver("failed", str(error))]
+            self._responding = False
+        await self._replace(await self._connected(None))
+        return over
+
+    async def _replace(self, connection: _Connection) -> None:
+        """Go on over another connection, and let it hear what was not answered."""
+        old, self._connection = self._connection, None
+        if old is not None:
+            await old.close()
+        self._use(connection)
+        again = [] if connection.codec.carries_context else self._unanswered.items()
+        requested, self._requested, self._cancels = self._requested, False, False
+        for item in again:
+            if not isinstance(item, Respond | Say):
+                await self._put(item)
+            elif requested and not self._requested:
+                await self._request(item)
+
+    def _use(self, connection: _Connection) -> None:
+        self._connection, self._turns_before = connection, self._turns
+        lasts = connection.codec.lasts
+        self._renew_at = None if lasts is None else connection.socket.opened_at + lasts * RENEWED_AT
+
+    async def _connected(self, handle: str | None) -> _Connection:
+        service, codec = self.service, self.service.codec(self._detects, handle)
+        socket = await dial(
+            service.vendor, await service.handshake(handle), key_name=service.key.name, closed=codec.closed
+        )
+        try:
+            async with asyncio.timeout(READY_WITHIN):
+                await socket.send(codec.begin(self._context))
+                ready = False
+                while not ready:
+                    for event in codec.read(await socket.receive()):
+                        ready = ready or isinstance(event, RealtimeReady)
+                        if isinstance(event, MessagesToSend):
+                            await socket.send(event.messages)
+        except BaseException as error:
+            await socket.close()
+            if isinstance(error, TimeoutError):
+                raise ServiceTimeoutError(
+                    f"{service.vendor} was not ready within {READY_WITHIN:g} s"
+                ) from error
+            raise
+        return _Connection(socket, codec, self._inbox)
+
+    @property
+    def _pausing(self) -> bool:
+        """True if nobody speaks, and nothing waits for an answer."""
+        return not (self._responding or self._requested or self._waiting or self._unanswered)
+
+    def _next_due(self) -> float | None:
+        dues = [self._renew_at] if self._renewing is None and self._pausing else []
+        if (connection := self._connection) is not None and connection.codec.keep_alive_every is not None:
+            dues.append(connection.sent_at + connection.codec.keep_alive_every)
+        return min((due for due in dues if due is not None), default=None)
+
+    async def _tend(self) -> None:
+        """Keep the connection open, and replace it in a pause before its time is over."""
+        now, connection = self._clock(), self._connection
+        if connection is None:
+            return
+        every = connection.codec.keep_alive_every
+        if every is not None and now >= connection.sent_at + every:
+            await connection.send(connection.codec.keep_alive())
+            connection.sent_at = now
+        if self._renewing is None:
+            if self._renew_at is not None and now >= self._renew_at and self._pausing:
+                self._stale = False
+                self._renewing = asyncio.create_task(self._connected(connection.handle))
+                self._renewing.add_done_callback(self._wake)
+            return
+        if not self._renewing.done():
+            return
+        renewed, self._renewing = self._renewing, None
+        self._renew_at = now + RENEWED_AGAIN
+        if renewed.cancelled() or renewed.exception() is not None:
+            return
+        if self._pausing and not self._stale:
+            await self._replace(renewed.result())
+        else:
+            await renewed.result().close()
+
+    def _wake(self, renewing: "asyncio.Task[_Connection]") -> None:
+        if not self._inbox.full():  # else it is about to be noticed anyway
+            self._inbox.put_nowait(renewing)
+
+
+class _Unanswered:
+    """What was put in since the last response was over, in case that it must be put in again."""
+
+    def __init__(self, bytes_per_second: int) -> None:
+        self._rate = bytes_per_second
+        self._items = deque[RealtimeInput]()
+        self._size = 0
+
+    def add(self, item: RealtimeInput) -> None:
+        self._items.append(item)
+        self._size += len(item.pcm) if isinstance(item, UserSound) else 0
+        while self._size > KEPT * self._rate:
+            self._size -= len(gone.pcm) if isinstance(gone := self._items.popleft(), UserSound) else 0
+
+    def items(self) -> list[RealtimeInput]:
+        return list(self._items)
+
+    @property
+    def has_turn(self) -> bool:
+        """True if something of the user is among it."""
+        return any(isinstance(item, SpeechBegan | UserSound | UserWords) for item in self._items)
+
+    def forget_results(self) -> None:
+        """Leave out the results of tools: the context has them."""
+        self._items = deque[RealtimeInput](item for item in self._items if not isinstance(item, ToolOutput))
+
+    def clear(self) -> None:
+        self._items.clear()
+        self._size = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
