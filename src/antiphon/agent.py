@@ -190,12 +190,12 @@ class AgentDefinition:
         chosen = getattr(self, port)
         if self.realtime is None:
             return "local" if chosen is None and not PORTS[port].optional else chosen
-        if port in ("vad", "eot") and self._turns_are_theirs:
+        if port in ("vad", "eot") and self.turns_are_theirs:
             return None
         return chosen
 
     @property
-    def _turns_are_theirs(self) -> bool:
+    def turns_are_theirs(self) -> bool:
         """True if the realtime model decides when a turn is over."""
         detection = self.service("realtime").detection
         return detection == "theirs" or (detection == "either" and self.vad is None)
@@ -275,7 +275,7 @@ class AgentDefinition:
         mute = [rule if isinstance(rule, str) else rule() for rule in heard.mute]
         vad, eot, stt = self.service("vad"), self.service("eot"), self.service("stt")
         cleaning, segmented = self._cleaning(), vad is not None and (stt is None or stt.segmented)
-        ears, voice, turns = self._cascade() if self.realtime is None else self._realtime()
+        ears, voice, turns = (_cascade if self.realtime is None else _realtime)(self)
         return [
             transport.input,
             *([Mute(*mute)] if mute else []),
@@ -293,34 +293,6 @@ class AgentDefinition:
             *([cleaning.far] if cleaning else []),
             transport.output,
         ]
-
-    def _cascade(self) -> tuple[list[Part], list[Part], TurnSettings]:
-        """Return what hears, what answers and speaks, and the policy of turns."""
-        from .services.llm import LLM
-        from .services.stt import STT
-        from .services.tts import TTS
-
-        voice: list[Part] = [LLM(self.service("llm")), TTS(self.service("tts"))]
-        return [STT(self.service("stt"))], voice, self.turns
-
-    def _realtime(self) -> tuple[list[Part], list[Part], TurnSettings]:
-        """Return the same with one model that does all of it."""
-        from .services.realtime import Realtime
-        from .services.stt import STT
-        from .services.tts import TTS
-
-        stt, tts, model = self.service("stt"), self.service("tts"), self.service("realtime")
-        if (tts is None) != model.speaks:
-            raise ConfigurationError(
-                "the realtime model speaks itself: leave tts= out, or make it with speaks=False"
-                if tts is not None
-                else "the realtime model answers with text alone (speaks=False): give the agent a tts="
-            )
-        realtime = Realtime(model, detects=self._turns_are_theirs, transcripts=stt is None)
-        ears: list[Part] = [realtime.ears, *([STT(stt)] if stt is not None else [])]
-        voice: list[Part] = [realtime, *([TTS(tts)] if tts is not None else [])]
-        turns = self.turns.without_words() if stt is None else self.turns.without_speculation()
-        return ears, voice, turns
 
     def conversation(self) -> Conversation:
         """Return a new conversation with this agent's instructions, tools and history."""
@@ -361,3 +333,33 @@ class AgentDefinition:
         from .playout.ambience import Ambience
 
         return [Ambience(self.speaking.ambience)]
+
+
+def _cascade(agent: AgentDefinition) -> tuple[list[Part], list[Part], TurnSettings]:
+    """Return what hears, what answers and speaks, and the policy of turns."""
+    from .services.llm import LLM
+    from .services.stt import STT
+    from .services.tts import TTS
+
+    voice: list[Part] = [LLM(agent.service("llm")), TTS(agent.service("tts"))]
+    return [STT(agent.service("stt"))], voice, agent.turns
+
+
+def _realtime(agent: AgentDefinition) -> tuple[list[Part], list[Part], TurnSettings]:
+    """Return the same with one model that does all of it."""
+    from .services.realtime import Realtime
+    from .services.stt import STT
+    from .services.tts import TTS
+
+    stt, tts, model = agent.service("stt"), agent.service("tts"), agent.service("realtime")
+    if (tts is None) != model.speaks:
+        raise ConfigurationError(
+            "the realtime model speaks itself: leave tts= out, or make it with speaks=False"
+            if tts is not None
+            else "the realtime model answers with text alone (speaks=False): give the agent a tts="
+        )
+    realtime = Realtime(model, detects=agent.turns_are_theirs, transcripts=stt is None)
+    ears: list[Part] = [realtime.ears, *([STT(stt)] if stt is not None else [])]
+    voice: list[Part] = [realtime, *([TTS(tts)] if tts is not None else [])]
+    turns = agent.turns.without_words() if stt is None else agent.turns.without_speculation()
+    return ears, voice, turns

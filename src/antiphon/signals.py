@@ -132,7 +132,7 @@ class ResponseOffered(Signal):
 
 @frame
 class VoiceCutOff(Signal):
-    """The model of a Realtime stage, `part`, has stopped its voice since it hears the user."""
+    """The model of a Realtime stage, `part`, has stopped since it hears the user."""
 
     part: str
 

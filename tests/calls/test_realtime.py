@@ -1,6 +1,6 @@
 """Whole calls through a model that hears and speaks, in virtual time."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
@@ -14,8 +14,8 @@ from antiphon.frames import PlayoutStarted, ReplyEnded, ToolCall, UserText, User
 from antiphon.journal import replay
 from antiphon.services.realtime_vocabulary import (
     AgentWords,
+    CutShort,
     Discard,
-    Interrupt,
     Remember,
     Respond,
     ResponseBegan,
@@ -137,7 +137,7 @@ def test_barge_in_is_told_to_the_model_by_the_sample() -> None:
         8.54  end: the caller hung up
     """)
     assert call.entries[1] == AgentSaid("One two three four", interrupted=True)
-    (cut,) = [item for item in model.inputs if isinstance(item, Interrupt)]
+    (cut,) = [item for item in model.inputs if isinstance(item, CutShort)]
     begun, sent = call.times(PlayoutStarted)[0], [seen.at for seen in call.voice if seen.at < 4.0]
     assert cut.heard == pytest.approx(sent[-1] - begun, abs=0.041)
     assert told(model).index(cut) < told(model).index(SpeechOver(), 3)
@@ -149,7 +149,7 @@ def test_barge_in_that_the_model_hears() -> None:
     assert [isinstance(entry, UserSaid) for entry in call.entries] == [True, False, True, False]
     assert call.all(ReplyEnded)[0].interrupted
     assert call.all(ReplyEnded)[0].heard in COUNTING
-    assert any(isinstance(item, Interrupt) and item.heard > 0.5 for item in model.inputs)
+    assert any(isinstance(item, CutShort) and item.heard > 0.5 for item in model.inputs)
 
 
 def test_cough_holds_the_voice_and_loses_nothing() -> None:
@@ -162,7 +162,7 @@ def test_cough_holds_the_voice_and_loses_nothing() -> None:
 
 def test_reply_that_the_model_begins_by_itself_is_a_reply() -> None:
     class Eager(ScriptedRealtime):
-        async def converse(self, context: Any, inputs: Any, *, detects: bool = False) -> Any:
+        async def converse(self, context: Any, inputs: Any, *, detects: bool = False) -> AsyncGenerator[Any]:
             await sleep(1.0)
             yield ResponseBegan()
             yield AgentWords("Are you still there?")
@@ -219,7 +219,7 @@ def test_silent_model_is_apologised_for() -> None:
 
 def test_model_that_never_answers_fails_aloud() -> None:
     class Mute(ScriptedRealtime):
-        async def converse(self, context: Any, inputs: Any, *, detects: bool = False) -> Any:
+        async def converse(self, context: Any, inputs: Any, *, detects: bool = False) -> AsyncGenerator[Any]:
             async for _ in inputs:
                 pass
             yield ResponseBegan()

@@ -79,10 +79,8 @@ class Conversation(Stage):
         fillers: Sequence[str] = (),
     ) -> None:
         self.history = History(instructions, tools, history)
-        self.greeting = greeting
-        self.apology = apology
-        self.timing = timing
-        self.fillers = tuple(fillers)
+        self.greeting, self.apology = greeting, apology
+        self.timing, self.fillers = timing, tuple(fillers)
         self._answer: Reply | None = None  # to the user's last turn
         self._speculative: SpeculativeAnswer | None = None
         self._turn_ended = 0.0
@@ -111,7 +109,7 @@ class Conversation(Stage):
         self.push(frame)
         if not frame.final and frame.text and not self.session.replies.owed:
             self.push(Prime(self.history.context_after(frame.text), eager=True))
-        if frame.final and self.history.mend(frame):
+        if frame.final and self.history.mend(frame):  # they came late
             self.push(Prime(self.context))
 
     @on(ContextNote)
@@ -168,7 +166,7 @@ class Conversation(Stage):
 
     def _answer_with(self, reply: Reply, turn: UserTurn | UserText) -> None:
         """Record the turn, and let this reply answer it when its time has come."""
-        self.history.record_turn(turn) if isinstance(turn, UserTurn) else self.history.record_user(turn.text)
+        self.history.record_turn(turn)
         self._answer, self._interrupted = reply, None
         if isinstance(turn, UserTurn):
             self._pace(turn, reply)

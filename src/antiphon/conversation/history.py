@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ..context import Context, Entry, ToolAnswered, ToolCall, UserSaid
 from ..encodable import encodable_data
 from ..errors import ConfigurationError
-from ..frames import ReplyEnded, Transcript, UserTurn, replace
+from ..frames import ReplyEnded, Transcript, UserText, UserTurn, replace
 from ..reply import Reply
 from .replies import ReplyInProgress
 from .tools import Tool
@@ -56,11 +56,11 @@ class History:
         """Add words of the user."""
         self.entries.append(UserSaid(text))
 
-    def record_turn(self, turn: UserTurn) -> None:
-        """Add a spoken turn, whose words may still be missing."""
+    def record_turn(self, turn: UserTurn | UserText) -> None:
+        """Add a turn; the words of a spoken one may still be missing."""
         entry = UserSaid(turn.text)
         self.entries.append(entry)
-        if turn.words_late:
+        if isinstance(turn, UserTurn) and turn.words_late:
             self._worded_late.append((turn.started, turn.ended, entry))
 
     def mend(self, words: Transcript) -> bool:

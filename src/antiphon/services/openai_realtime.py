@@ -1,4 +1,4 @@
-"""The protocol of OpenAI's Realtime API, which other vendors speak with small differences.
+"""The protocol of OpenAI's Realtime API, which other vendors speak too.
 
 https://platform.openai.com/docs/api-reference/realtime
 
@@ -20,9 +20,9 @@ from .realtime_codec import CodecEvent, RealtimeCodec, RealtimeReady
 from .realtime_vocabulary import (
     AgentWords,
     Consumed,
+    CutShort,
     Discard,
     Faulted,
-    Interrupt,
     RealtimeInput,
     Remember,
     Respond,
@@ -113,7 +113,7 @@ class OpenAIRealtimeCodec(RealtimeCodec):
                 yield self._create()
             case Say(text):
                 yield from self.say(text)
-            case Interrupt(heard):
+            case CutShort(heard):
                 yield from self._interrupt(heard)
             case ToolOutput(id, _, output):
                 result = {"type": "function_call_output", "call_id": id, "output": output}

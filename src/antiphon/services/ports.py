@@ -255,7 +255,10 @@ class TextToSpeech(Service, Protocol):
 
 
 class RealtimeModel(Service, Protocol):
-    """A model that hears and speaks by itself; its vocabulary is on `realtime_vocabulary.py`."""
+    """A model that hears and speaks by itself.
+
+    Its vocabulary is on `realtime_vocabulary.py`.
+    """
 
     input_rate: int
     output_rate: int

@@ -1,4 +1,6 @@
-"""What goes into a model that hears and speaks, and what comes out: a closed list for all vendors.
+"""What goes into a model that hears and speaks, and what comes out of it.
+
+The list is closed, and the same for all vendors.
 
 A `RealtimeModel` (`ports.py`) gets inputs and yields events. A conversation's events are
 
@@ -14,7 +16,7 @@ UserSpeaks(False) around each turn of the user, before the response to it begins
 | `SpeechOver` | input_audio_buffer.commit | activityEnd | | | |
 | `Discard` | input_audio_buffer.clear | activityEnd | | | |
 | `Respond` | response.create | (with activityEnd) | | | |
-| `Interrupt` | response.cancel, item.truncate | activityStart | | user_text_message | pause_assistant |
+| `CutShort` | response.cancel, item.truncate | activityStart | | user_text_message | pause_assistant |
 | `Say` | response.create, in other words | clientContent | | forced_agent_message | assistant_input |
 | `UserSpeaks` | speech_started, speech_stopped | transcript, answer | USER text | transcript | user_message |
 | `UserHeard` | transcription.delta, completed | inputTranscription | USER FINAL | transcript | user_message |
@@ -33,9 +35,9 @@ from ..signals import ToolCall
 __all__ = [
     "AgentWords",
     "Consumed",
+    "CutShort",
     "Discard",
     "Faulted",
-    "Interrupt",
     "RealtimeEvent",
     "RealtimeInput",
     "Remember",
@@ -107,7 +109,7 @@ class Say:
 
 
 @frame
-class Interrupt:
+class CutShort:
     """The response was cut off after `heard` seconds of its voice.
 
     Stop making it, and forget what was not heard.
@@ -136,7 +138,7 @@ class Remember:
 
 
 RealtimeInput: TypeAlias = (
-    UserSound | SpeechBegan | SpeechOver | Discard | UserPicture | UserWords | Respond | Say | Interrupt
+    UserSound | SpeechBegan | SpeechOver | Discard | UserPicture | UserWords | Respond | Say | CutShort
     | ToolOutput | Remember
 )  # fmt: skip
 

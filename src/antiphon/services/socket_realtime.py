@@ -1,4 +1,4 @@
-"""The driver for models that hear and speak over a websocket, one for each conversation.
+"""The driver for models that hear and speak, over a websocket.
 
 A vendor is a `SocketRealtime`, which says how to connect, and a `RealtimeCodec`, which says what to send and
 what messages mean. Written once, here: connecting early, one response at a time, cancelling a response that
@@ -8,7 +8,7 @@ is lost, with the context carried over and the user's unanswered turn heard agai
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
 from contextlib import suppress
 
 from ..context import Context
@@ -17,8 +17,8 @@ from .keys import VendorKey
 from .ports import RealtimeModel
 from .realtime_codec import GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
 from .realtime_vocabulary import (
+    CutShort,
     Discard,
-    Interrupt,
     RealtimeEvent,
     RealtimeInput,
     Remember,
@@ -169,7 +169,7 @@ class _Talk:
 
     async def connect(self) -> None:
         """Open the first connection."""
-        self._use(await self._connected(None))
+        self._use(await self._dial(None))
 
     async def hang_up(self) -> None:
         """Close all connections."""
@@ -232,7 +232,7 @@ class _Talk:
                     self._waiting.append(item)
                 else:
                     await self._request(item)
-            case Interrupt():
+            case CutShort():
                 return await self._interrupt(item)
             case Discard():
                 self._unanswered.clear()
@@ -247,7 +247,7 @@ class _Talk:
         self._requested = True
         await self._put(item)
 
-    async def _interrupt(self, item: Interrupt) -> list[RealtimeEvent]:
+    async def _interrupt(self, item: CutShort) -> list[RealtimeEvent]:
         dropped = len(self._waiting)
         self._waiting.clear()
         if self._requested:
@@ -280,7 +280,7 @@ class _Talk:
                 self._responding, self._requested = True, False
                 if self._cancels:
                     self._cancels = False
-                    await self._put(Interrupt(0.0))
+                    await self._put(CutShort(0.0))
             case ResponseOver(status):
                 self._responding = False
                 if status != "failed":
@@ -315,7 +315,7 @@ class _Talk:
         if self._responding:
             over = [ResponseOver("failed", str(error))]
             self._responding = False
-        await self._replace(await self._connected(None))
+        await self._replace(await self._dial(None))
         return over
 
     async def _replace(self, connection: _Connection) -> None:
@@ -337,28 +337,8 @@ class _Talk:
         lasts = connection.codec.lasts
         self._renew_at = None if lasts is None else connection.socket.opened_at + lasts * RENEWED_AT
 
-    async def _connected(self, handle: str | None) -> _Connection:
-        service, codec = self.service, self.service.codec(self._detects, handle)
-        socket = await dial(
-            service.vendor, await service.handshake(handle), key_name=service.key.name, closed=codec.closed
-        )
-        try:
-            async with asyncio.timeout(READY_WITHIN):
-                await socket.send(codec.begin(self._context))
-                ready = False
-                while not ready:
-                    for event in codec.read(await socket.receive()):
-                        ready = ready or isinstance(event, RealtimeReady)
-                        if isinstance(event, MessagesToSend):
-                            await socket.send(event.messages)
-        except BaseException as error:
-            await socket.close()
-            if isinstance(error, TimeoutError):
-                raise ServiceTimeoutError(
-                    f"{service.vendor} was not ready within {READY_WITHIN:g} s"
-                ) from error
-            raise
-        return _Connection(socket, codec, self._inbox)
+    def _dial(self, handle: str | None) -> Coroutine[None, None, _Connection]:
+        return _connected(self.service, self._context, self._detects, handle, self._inbox)
 
     @property
     def _pausing(self) -> bool:
@@ -383,7 +363,7 @@ class _Talk:
         if self._renewing is None:
             if self._renew_at is not None and now >= self._renew_at and self._pausing:
                 self._stale = False
-                self._renewing = asyncio.create_task(self._connected(connection.handle))
+                self._renewing = asyncio.create_task(self._dial(connection.handle))
                 self._renewing.add_done_callback(self._wake)
             return
         if not self._renewing.done():
@@ -402,8 +382,37 @@ class _Talk:
             self._inbox.put_nowait(renewing)
 
 
+async def _connected(
+    service: SocketRealtime,
+    context: Context,
+    detects: bool,
+    handle: str | None,
+    inbox: "asyncio.Queue[_Item]",
+) -> _Connection:
+    """Open a connection, and wait until it takes sound."""
+    codec = service.codec(detects, handle)
+    socket = await dial(
+        service.vendor, await service.handshake(handle), key_name=service.key.name, closed=codec.closed
+    )
+    try:
+        async with asyncio.timeout(READY_WITHIN):
+            await socket.send(codec.begin(context))
+            ready = False
+            while not ready:
+                for event in codec.read(await socket.receive()):
+                    ready = ready or isinstance(event, RealtimeReady)
+                    if isinstance(event, MessagesToSend):
+                        await socket.send(event.messages)
+    except BaseException as error:
+        await socket.close()
+        if isinstance(error, TimeoutError):
+            raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
+        raise
+    return _Connection(socket, codec, inbox)
+
+
 class _Unanswered:
-    """What was put in since the last response was over, in case that it must be put in again."""
+    """What was put in since the last response, in case that it must be put in again."""
 
     def __init__(self, bytes_per_second: int) -> None:
         self._rate = bytes_per_second

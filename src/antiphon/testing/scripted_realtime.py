@@ -1,4 +1,4 @@
-"""A model that hears and speaks by a script, with exact timing, and records its inputs."""
+"""A model that hears and speaks by a script, with exact timing."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ from ..context import Context
 from ..services.ports import RealtimeModel
 from ..services.realtime_vocabulary import (
     AgentWords,
-    Interrupt,
+    CutShort,
     RealtimeEvent,
     RealtimeInput,
     Remember,
@@ -25,13 +25,12 @@ from ..services.realtime_vocabulary import (
     Voice,
 )
 from ..signals import ToolCall
+from .scripted import Answer
 
 __all__ = ["ScriptedRealtime"]
 
 EACH = 0.02  # seconds between two pieces of voice, each of 0.1 s
 QUIET = 0.5  # seconds of quiet after which a turn is over, for a model that detects turns
-
-Answer = str | ToolCall | Exception
 
 
 class ScriptedRealtime(RealtimeModel):
@@ -118,7 +117,7 @@ class _Talk:
                     self._respond(self._answer())
                 case Say(text):
                     self._respond([text])
-                case Interrupt():
+                case CutShort():
                     self._stop()
                 case _:
                     pass

@@ -135,7 +135,7 @@ class Floor:
         return early and bool(assumed) and alike(assumed, words.text)
 
     def is_late(self, words: Transcript) -> bool:
-        """Return True if words need no turn: they belong to one that was over without them."""
+        """Return True if words belong to a turn that was over without them."""
         over = self.state in (State.LISTENING, State.REPLYING, State.SUSPECTING)
         return self.settings.wordless and (over or words.ended < self.turn.started)
 

@@ -91,9 +91,9 @@ class TurnSettings:
         return replace(self, speculation=replace(self.speculation, tries=0))
 
     def without_words(self) -> "TurnSettings":
-        """Return the policy for a model that hears by itself, whose words come late or never.
+        """Return the policy for a model that hears by itself.
 
-        What interrupts the agent is then judged by its length alone.
+        Its words come late or never.         What interrupts the agent is then judged by its length alone.
         """
         certain = min(self.interruption.certain_after, WORDLESS)
         interruption = replace(self.interruption, certain_after=certain)

@@ -82,10 +82,10 @@ class STT(SocketSTT):
         return Handshake(self._url, {"Authorization": f"Bearer {self.key.value}"})
 
     def codec(self) -> RecognitionCodec:
-        return RealtimeCodec(self._setup)
+        return SpeechmaticsCodec(self._setup)
 
 
-class RealtimeCodec(RecognitionCodec):
+class SpeechmaticsCodec(RecognitionCodec):
     """A connection: final pieces, and partial words behind them."""
 
     waits_for_ready = True

@@ -1,4 +1,7 @@
-"""OpenAI's Realtime API: https://platform.openai.com/docs/api-reference/realtime"""
+"""OpenAI's Realtime API.
+
+https://platform.openai.com/docs/api-reference/realtime
+"""
 
 import asyncio
 from base64 import b64decode, b64encode
@@ -21,9 +24,10 @@ TOOL = '{"city": "Paris"}'
 
 
 class OpenAIRealtimeServer(VendorServer):
-    """Conversations by rule: it answers each turn with what it heard, and with a tool if there is one.
+    """Conversations by rule.
 
-    With detection, quiet of 0.3 s ends a turn.
+    It answers each turn with what it heard, and calls a tool first if there is one. With detection, quiet of
+    0.3 s ends a turn.
     """
 
     rate: ClassVar[int] = 24000

@@ -1,0 +1,153 @@
+"""The ears of a model that hears and speaks.
+
+If the session's turn taking decides, they give the model the sound of the user's turns, from a little before
+each begins, and nothing of the silence between them. A model that detects turns gets everything.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from ..frames import (
+    FalseInterruption,
+    Frame,
+    SpeechStarted,
+    SpeechStopped,
+    Transcript,
+    TurnHinted,
+    UserAudio,
+    UserTurn,
+)
+from ..processor import Processor, on
+from .realtime_vocabulary import (
+    Discard,
+    RealtimeInput,
+    SpeechBegan,
+    SpeechOver,
+    UserHeard,
+    UserSound,
+    UserSpeaks,
+)
+from .resampling import ResampledInput, seconds
+from .streams import AudioChunker
+
+__all__ = ["RealtimeEars"]
+
+CHUNK = 0.04  # seconds of the user's sound that are given to the model at once
+LEAD = 0.3  # seconds before the start of speech that the model hears too
+NOISE_AFTER = 8.0  # seconds of quiet after which speech that became no turn is discarded
+SPANS = 64  # turns of the user whose words may still come
+
+
+class RealtimeEars(Processor):
+    """Where a `Realtime` stage hears the user: the place of the speech to text.
+
+    `give` takes inputs for the model; `detects` and `transcripts` are the stage's.
+    """
+
+    def __init__(
+        self, give: Callable[[RealtimeInput], object], rate: int, *, detects: bool, transcripts: bool
+    ) -> None:
+        self._give = give
+        self._detects = detects
+        self._transcripts = transcripts
+        self._matched = ResampledInput(rate)
+        self._chunks = AudioChunker(int(CHUNK * rate) * 2)
+        self._recent = deque[tuple[float, bytes]]()  # the newest sound, and when each piece ends
+        self._open = detects  # whether the model gets the user's sound
+        self._speaking = False
+        self._started = self._ended = 0.0
+        self._spans = deque[tuple[float, float]](maxlen=SPANS)  # of the turns that the model heard
+        self._first = 0  # the number of the oldest of those
+
+    def begin(self) -> None:
+        """Begin with a new conversation of the model."""
+        self._spans.clear()
+        self._first = 0
+
+    @on(UserAudio)
+    def audio(self, frame: UserAudio) -> None:
+        self.push(frame)
+        pcm, ended = self._matched(frame), frame.at / frame.sample_rate + seconds(frame)
+        if self._open:
+            if chunk := self._chunks.add(pcm):
+                self._give(UserSound(chunk))
+            if not self._detects and not self._speaking and ended > self._ended + NOISE_AFTER:
+                self._discard()
+            return
+        self._recent.append((ended, pcm))
+        while self._recent[0][0] < ended - LEAD:
+            self._recent.popleft()
+
+    @on(SpeechStarted)
+    def speech_started(self, frame: SpeechStarted) -> None:
+        self._speaking = True
+        if not self._open:
+            self._open_at(frame.at)
+        self.push(frame)
+
+    @on(SpeechStopped)
+    def speech_stopped(self, frame: SpeechStopped) -> None:
+        self._speaking, self._ended = False, frame.at
+        self.push(frame)
+
+    def _open_at(self, at: float) -> None:
+        """Let the model hear the user, from a little before this time."""
+        self._open, self._started = True, at
+        self._give(SpeechBegan())
+        for _, pcm in self._recent:
+            if chunk := self._chunks.add(pcm):
+                self._give(UserSound(chunk))
+        self._recent.clear()
+
+    def end_turn(self, turn: UserTurn) -> None:
+        """Let the model take what was heard into its context: the user's turn is over."""
+        if self._detects or not self._open:
+            return
+        self._rest()
+        self._give(SpeechOver())
+        self._add_span(turn.started, turn.ended)
+        self._open = False
+        if self._speaking:  # the turn was ended before its speech was
+            self._open_at(turn.ended)
+
+    @on(FalseInterruption)
+    def false_interruption(self, signal: FalseInterruption) -> None:
+        """Forget a sound that was not meant for the agent."""
+        if self._open and not self._detects and not self._speaking:
+            self._discard()
+
+    def _discard(self) -> None:
+        self._open = False
+        self._chunks.rest()
+        self._give(Discard())
+
+    def _rest(self) -> None:
+        if chunk := self._chunks.rest():
+            self._give(UserSound(chunk))
+
+    def _add_span(self, started: float, ended: float) -> None:
+        self._first += len(self._spans) == SPANS
+        self._spans.append((started, ended))
+
+    # What the model says of the user -----------------------------------------------------------------
+
+    def facts(self, event: UserSpeaks | UserHeard) -> list[Frame]:
+        """Return frames for what the model has heard."""
+        now = self.session.elapsed()
+        match event:
+            case UserSpeaks(True):
+                self._add_span(now, now)
+                return [SpeechStarted(now)]
+            case UserSpeaks(False):
+                if self._spans:
+                    self._spans[-1] = (self._spans[-1][0], now)
+                return [SpeechStopped(now), TurnHinted(1.0, now, final=True)]
+            case UserHeard(turn, text, final) if self._transcripts:
+                started, ended = self._span(turn, now)
+                return [Transcript(text, final, started, ended)] if text or final else []
+            case _:
+                return []
+
+    def _span(self, turn: int, now: float) -> tuple[float, float]:
+        place = turn - self._first
+        return self._spans[place] if 0 <= place < len(self._spans) else (now, now)

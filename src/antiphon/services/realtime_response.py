@@ -1,0 +1,151 @@
+"""A response of a model that hears and speaks, and its frames in a reply."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..clock import Clock
+from ..context import Context, ToolAnswered
+from ..errors import NothingSaidError, TheyErred, UnavailableError
+from ..frames import (
+    AgentAudio,
+    AudioEnded,
+    Frame,
+    Generated,
+    Measured,
+    SegmentEnded,
+    SegmentStarted,
+    Signal,
+    Text,
+    ToolCall,
+    WordTimed,
+    replace,
+)
+from ..media_queue import MediaQueue
+from ..reply import Reply
+from .realtime_vocabulary import AgentWords, ResponseOver, Voice
+
+__all__ = ["AskedResponse", "ModelCalls", "ModelResponse", "SpokenResponse"]
+
+AHEAD = 600.0  # seconds of voice that a model may send ahead of playout
+OPEN = 1 << 30  # the end of a segment whose text is still to come
+BROKEN_OFF = ResponseOver("failed", "the model broke off")
+
+Item = Voice | AgentWords | ToolCall
+
+
+class AskedResponse(NamedTuple):
+    """A response that was asked for."""
+
+    reply: Reply
+    said: str | None
+    """What it must say; None if the model finds the words."""
+    start: int
+    """Where its text begins in the reply's."""
+    ends: bool
+    """True if the reply is over after it, unless the model calls tools."""
+    at: float
+    """When it was asked for, by the clock."""
+
+
+class ModelResponse:
+    """A response as it comes from the model; complete once it is `over`."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self.sample_rate = sample_rate
+        self.over: ResponseOver | None = None
+        """How it ended; None if the conversation ended before it."""
+        self.items = MediaQueue[Item](AHEAD, self._seconds)
+
+    def end(self, over: ResponseOver | None) -> None:
+        """Note how it ended."""
+        self.over = over
+        self.items.close()
+
+    def _seconds(self, item: Item) -> float:
+        return len(item.pcm) / 2 / self.sample_rate if isinstance(item, Voice) else 0.0
+
+
+class ModelCalls:
+    """The tool calls of a model that have no result yet.
+
+    A model may use an id again after a new connection, so each call gets one of the session's own.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[str, int]] = {}  # our id to the model's, and the reply's number
+        self._count = 0
+
+    def own(self, call: ToolCall, reply: int) -> ToolCall:
+        """Return a call with an id of ours."""
+        self._count += 1
+        own = replace(call, id=f"{self._count}-{call.id}")
+        self._open[own.id] = call.id, reply
+        return own
+
+    def ended(self, call: ToolCall) -> str | None:
+        """Return the model's id of a call that has a result now; None if it had one."""
+        return self._open.pop(call.id, (None,))[0]
+
+    def results(self, reply: int, context: Context) -> list[ToolAnswered]:
+        """Return results in the context, of calls of this reply that had none."""
+        own = {call for call, (_, number) in self._open.items() if number == reply}
+        return [e for e in context.entries if isinstance(e, ToolAnswered) and e.call.id in own]
+
+
+@dataclass(slots=True)
+class SpokenResponse:
+    """A response that is spoken for a reply."""
+
+    part: str
+    asked: AskedResponse
+    response: ModelResponse
+    known: ModelCalls
+    begins: float
+    """Seconds of the reply's voice before this response's."""
+    seconds: float = 0.0
+    """Seconds of its voice that were pushed."""
+    calls: list[ToolCall] = field(default_factory=list[ToolCall])
+
+    async def frames(self, clock: Clock, *, ends_audio: bool) -> AsyncIterator[Frame | Signal]:
+        """Yield its frames. Raises TheyErred if it failed or said nothing."""
+        asked, number, rate = self.asked, self.asked.reply.number, self.response.sample_rate
+        at, voiced, segment = asked.start, asked.reply.voiced, False
+        end = OPEN if asked.said is None else asked.start + len(asked.said)
+        async for item in self.response.items:
+            if isinstance(item, ToolCall):
+                self.calls.append(self.known.own(item, number))
+                continue
+            if voiced and not segment and (isinstance(item, Voice) or item.ends_at is not None):
+                segment = True
+                yield SegmentStarted(number, asked.start, end)
+            match item:
+                case Voice(pcm) if voiced and pcm:
+                    if not self.seconds:
+                        yield Measured(self.part, "first audio", clock.now() - asked.at, number)
+                    self.seconds += len(pcm) / 2 / rate
+                    yield AgentAudio(number, pcm, rate)
+                case AgentWords(text, ends_at) if asked.said is None:
+                    yield Text(number, text, at)
+                    at += len(text)
+                    if ends_at is not None and voiced:
+                        yield WordTimed(number, at, int(ends_at * rate))
+                case _:
+                    pass
+        if segment:
+            yield SegmentEnded(number, at if asked.said is None else end)
+        if (error := self._error(segment or at > asked.start)) is not None:
+            raise error
+        if asked.said is None:
+            yield Generated(number, tuple(self.calls))
+        if asked.ends and not self.calls and voiced and ends_audio:
+            yield AudioEnded(number)
+
+    def _error(self, said: bool) -> TheyErred | None:
+        """Return what was wrong with it, now that it has ended; None if nothing."""
+        over = self.response.over or BROKEN_OFF
+        if over.status == "failed":
+            return UnavailableError(f"the model's response failed: {over.reason or 'it did not say why'}")
+        if over.status == "completed" and not (said or self.calls):
+            return NothingSaidError("the model ended its response without a word")
+        return None
