@@ -7,7 +7,6 @@ from typing import Any
 
 from ...services.keys import VendorKey
 from ...services.openai_realtime import OpenAIRealtimeCodec
-from ...services.realtime_codec import RealtimeCodec
 from ...services.socket_realtime import SocketRealtime
 from ...services.vendor_values import address
 from ...services.websocket_client import Handshake
@@ -49,7 +48,7 @@ class Realtime(SocketRealtime):
     async def handshake(self, handle: str | None) -> Handshake:
         return Handshake(self._url, {"Authorization": f"Bearer {self.key.value}"})
 
-    def codec(self, detects: bool, handle: str | None) -> RealtimeCodec:
+    def codec(self, detects: bool, handle: str | None) -> OpenAIRealtimeCodec:
         heard = self._audio["input"] | {"turn_detection": self._detection if detects else None}
         audio = {"audio": self._audio | {"input": heard}}
         return OpenAIRealtimeCodec("openai", self._settings | audio)
