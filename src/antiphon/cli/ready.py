@@ -60,6 +60,8 @@ def models(agent: "AgentDefinition", *ports: str) -> list[str]:
     from ..vendors.local import VENDOR
 
     chosen = [(port, str(agent.chosen(port)).partition("/")) for port in ports or PORTS]
+    if any(port == "realtime" and vendor == "local" for port, (vendor, _, _) in chosen):
+        chosen += [(port, ("local", "", "")) for port in ("stt", "llm", "tts")]
     known = LOCAL | (VENDOR.default or {})
     names = [model or known.get(port, "") for port, (vendor, _, model) in chosen if vendor == "local"]
     if any(port == "llm" and vendor == "local" for port, (vendor, _, _) in chosen):

@@ -13,9 +13,10 @@ VENDOR = Vendor(
         "llm": "llm.Llama",
         "vad": "vad.Silero",
         "eot": "eot.SmartTurn",
+        "realtime": "realtime.LocalRealtime",
     },
     docs="docs/guides/models.md",
     extra="local",
     default={"stt": "whisper-tiny.en"},
-    resident=("stt", "llm"),
+    resident=("stt", "llm", "realtime"),
 )
