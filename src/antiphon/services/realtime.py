@@ -304,7 +304,7 @@ class Realtime(Stage):
         work.expect("the agent's voice", self.within)
         frames = spoken.frames(self.session.clock, ends_audio=self.service.speaks)
         async for frame in frames:
-            work.expect("the agent's voice", self.within)
+            work.expect("the agent's voice", self.within + spoken.seconds)  # it may be far ahead of playout
             yield frame
         work.relax()
 

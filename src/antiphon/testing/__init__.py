@@ -3,8 +3,10 @@
 from .client import ToldMessage, WireClient
 from .conformance.audio import check_eot, check_filter, check_stt, check_tts, check_vad
 from .conformance.llm import check_llm
+from .conformance.realtime import check_realtime
 from .conformance.transport import FarSide, check_transport
 from .scripted import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, StreamingSTT, loud
+from .scripted_realtime import ScriptedRealtime
 from .virtual import VirtualLoop, run_virtual, virtual
 
 __all__ = [
@@ -12,6 +14,7 @@ __all__ = [
     "LoudVAD",
     "ScriptedEOT",
     "ScriptedLLM",
+    "ScriptedRealtime",
     "ScriptedSTT",
     "ScriptedTTS",
     "StreamingSTT",
@@ -21,6 +24,7 @@ __all__ = [
     "check_eot",
     "check_filter",
     "check_llm",
+    "check_realtime",
     "check_stt",
     "check_transport",
     "check_tts",
