@@ -131,7 +131,7 @@ class Composite(RealtimeModel):
 
 
 class _Mind(Processor):
-    """Knows the conversation, and has the model answer once the user's words are there."""
+    """Has the model answer once the user's words are there."""
 
     def __init__(self, context: Context, events: "asyncio.Queue[RealtimeEvent | None]") -> None:
         self.turns_due = 0

@@ -42,7 +42,6 @@ from ..frames import (
     VoiceCutOff,
 )
 from ..processor import on
-from ..reply import Reply
 from ..stage import MediaQueue, Stage, Work
 from .ports import RealtimeModel
 from .realtime_ears import RealtimeEars
@@ -94,7 +93,7 @@ class Realtime(Stage):
         self.within = within
         self.ears = RealtimeEars(self.give, service.input_rate, detects=self.detects, transcripts=transcripts)
         self._context = Context("")
-        self._inputs = self._channel()
+        self._inputs = _channel(self.service.input_rate * 2)
         self._work: Work | None = None
         self._backoff = Backoff()
         self._asked = deque[AskedResponse]()  # responses that were asked for, and have not begun
@@ -115,19 +114,13 @@ class Realtime(Stage):
 
     # The conversation with the model -----------------------------------------------------------------
 
-    def _channel(self) -> MediaQueue[RealtimeInput]:
-        rate = self.service.input_rate * 2
-        return MediaQueue[RealtimeInput](
-            WAITING, lambda item: len(item.pcm) / rate if isinstance(item, UserSound) else 0.0, "drop oldest"
-        )
-
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
         self._begin()
 
     def _begin(self) -> None:
         if self._work is None or not self._work.alive:
-            self._inputs = self._channel()
+            self._inputs = _channel(self.service.input_rate * 2)
             self._work = Work(self, None, self._inputs)
             self.ears.begin()
             for asked in self._asked:
@@ -284,12 +277,9 @@ class Realtime(Stage):
         response = self._offered.popleft() if self._offered else None  # None in a replay
         asked = self._asked.popleft() if self._asked else None
         if asked is None:
-            self.session.new_reply(lambda reply: self._speak_by_itself(reply, response))
+            self.session.new_reply(lambda reply: self._speak(self._asked_for(reply), response))
         elif asked.reply.state == "active":
             self._speak(asked, response)
-
-    def _speak_by_itself(self, reply: Reply, response: ModelResponse | None) -> None:
-        self._speak(AskedResponse(reply, None, 0, True, self.session.clock.now()), response)
 
     def _speak(self, asked: AskedResponse, response: ModelResponse | None) -> None:
         if response is None:
@@ -339,3 +329,10 @@ def _detects(service: RealtimeModel, wanted: bool | None) -> bool:
         who = "only it can decide" if must else "it cannot decide"
         raise ConfigurationError(f"detects={wanted}: {who} when a turn is over ({type(service).__name__})")
     return bool(must if wanted is None else wanted)
+
+
+def _channel(bytes_per_second: int) -> MediaQueue[RealtimeInput]:
+    def seconds(item: RealtimeInput) -> float:
+        return len(item.pcm) / bytes_per_second if isinstance(item, UserSound) else 0.0
+
+    return MediaQueue[RealtimeInput](WAITING, seconds, "drop oldest")

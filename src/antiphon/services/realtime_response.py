@@ -31,7 +31,7 @@ AHEAD = 600.0  # seconds of voice that a model may send ahead of playout
 OPEN = 1 << 30  # the end of a segment whose text is still to come
 BROKEN_OFF = ResponseOver("failed", "the model broke off")
 
-Item = Voice | AgentWords | ToolCall
+ResponseItem = Voice | AgentWords | ToolCall
 
 
 class AskedResponse(NamedTuple):
@@ -55,14 +55,14 @@ class ModelResponse:
         self.sample_rate = sample_rate
         self.over: ResponseOver | None = None
         """How it ended; None if the conversation ended before it."""
-        self.items = MediaQueue[Item](AHEAD, self._seconds)
+        self.items = MediaQueue[ResponseItem](AHEAD, self._seconds)
 
     def end(self, over: ResponseOver | None) -> None:
         """Note how it ended."""
         self.over = over
         self.items.close()
 
-    def _seconds(self, item: Item) -> float:
+    def _seconds(self, item: ResponseItem) -> float:
         return len(item.pcm) / 2 / self.sample_rate if isinstance(item, Voice) else 0.0
 
 

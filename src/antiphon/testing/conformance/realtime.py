@@ -46,7 +46,9 @@ TOOL = ToolSpec(
 
 
 class TalkWithModel:
-    """One conversation with a model, outside of any session; checks the grammar of its events.
+    """One conversation with a model, outside of any session.
+
+    It checks the grammar of the events.
 
     async with TalkWithModel(model, Context("Be kind.")) as talk:
         talk.say_turn(pcm)
