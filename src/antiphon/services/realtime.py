@@ -205,7 +205,7 @@ class Realtime(Stage):
     @on(UserText, ContextNote)
     def typed(self, frame: UserText | ContextNote) -> None:
         self.give(UserWords(frame.text))
-        self._typed = isinstance(frame, UserText)
+        self._typed = self._typed or isinstance(frame, UserText)
         self.push(frame)
 
     @on(ToolEnded)
@@ -228,10 +228,11 @@ class Realtime(Stage):
         self._remember(frame.context)
         by_itself = self.service.goes_on_after_tools if results else self.detects and not self._typed
         self._typed = False
-        self._ask(
-            AskedResponse(reply, None, len(reply.text), True, self.session.clock.now()),
-            None if by_itself else Respond(),
-        )
+        self._ask(self._asked_for(reply), None if by_itself else Respond())
+
+    def _asked_for(self, reply: Reply) -> AskedResponse:
+        """Return a request for the next words of a reply."""
+        return AskedResponse(reply, None, len(reply.text), True, self.session.clock.now())
 
     @on(Text)
     def text(self, frame: Text) -> None:
