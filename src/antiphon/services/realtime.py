@@ -42,6 +42,7 @@ from ..frames import (
     VoiceCutOff,
 )
 from ..processor import on
+from ..reply import Reply
 from ..stage import MediaQueue, Stage, Work
 from .ports import RealtimeModel
 from .realtime_ears import RealtimeEars
