@@ -25,8 +25,11 @@ from antiphon.services.realtime_vocabulary import (
     Voice,
 )
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
+from antiphon.testing.loopback.azure_realtime import AzureOpenAIServer, VoiceLiveServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
+from antiphon.vendors.azure.realtime import Realtime as VoiceLive
+from antiphon.vendors.azure_openai.realtime import Realtime as AzureOpenAIRealtime
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
 
 
@@ -41,8 +44,18 @@ def openai(url: str) -> RealtimeModel:
     return OpenAIRealtime(key=KEY, base_url=url)
 
 
+def azure_openai(url: str) -> RealtimeModel:
+    return AzureOpenAIRealtime("my-deployment", key=KEY, base_url=f"{url}/openai/v1")
+
+
+def voice_live(url: str) -> RealtimeModel:
+    return VoiceLive(key=KEY, base_url=url)
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
+    "azure_openai": Pair(azure_openai, AzureOpenAIServer),
+    "azure": Pair(voice_live, VoiceLiveServer),
 }
 CONTEXT = Context("Be kind.")
 

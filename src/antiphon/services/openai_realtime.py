@@ -47,6 +47,7 @@ VERBATIM = "Say exactly the following words, in the language in which they are w
 BENIGN = ("response_cancel_not_active", "conversation_already_has_active_response",
           "input_audio_buffer_commit_empty", "item_truncate_invalid", "item_delete_invalid",
           "unsupported_content_type")  # fmt: skip
+NOTHING_TO_CANCEL = ("no active response", "no ongoing response")
 REFUSALS = ("invalid_api_key", "authentication_error", "insufficient_quota", "credit_balance_exhausted",
             "invalid_model", "model_not_found")  # fmt: skip
 LEAST = 0.1  # seconds of sound without which a commit is refused
@@ -187,7 +188,10 @@ class OpenAIRealtimeCodec(RealtimeCodec):
     # From the vendor
 
     def read(self, message: Message) -> Iterable[CodecEvent]:
-        told = json_object(message)
+        return self.understand(json_object(message))
+
+    def understand(self, told: dict[str, Any]) -> Iterable[CodecEvent]:
+        """Yield what a message means."""
         match told.get("type"):
             case "session.updated":
                 yield RealtimeReady()
@@ -206,6 +210,8 @@ class OpenAIRealtimeCodec(RealtimeCodec):
                 yield AgentWords(string(told.get("delta")))
             case "response.output_item.done":
                 self._call(fields(told.get("item")))
+            case "response.function_call_arguments.done" if told.get("name"):
+                self._call(told | {"type": "function_call"})
             case "response.done":
                 yield from self.done(fields(told.get("response")))
             case "error":
@@ -286,7 +292,7 @@ class OpenAIRealtimeCodec(RealtimeCodec):
         if string(error.get("event_id")).startswith("create-") and not self.responding:
             yield ResponseBegan()
             yield ResponseOver("failed", said)
-        elif not code.startswith(BENIGN) and "no active response" not in said.lower():
+        elif not code.startswith(BENIGN) and not any(words in said.lower() for words in NOTHING_TO_CANCEL):
             yield Faulted(known)
 
     def error(self, code: str, said: str) -> TheyErred:
