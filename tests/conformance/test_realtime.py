@@ -28,9 +28,11 @@ from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime,
 from antiphon.testing.loopback.azure_realtime import AzureOpenAIServer, VoiceLiveServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
+from antiphon.testing.loopback.xai_realtime import XaiRealtimeServer
 from antiphon.vendors.azure.realtime import Realtime as VoiceLive
 from antiphon.vendors.azure_openai.realtime import Realtime as AzureOpenAIRealtime
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
+from antiphon.vendors.xai.realtime import Realtime as XaiRealtime
 
 
 class Pair(NamedTuple):
@@ -52,10 +54,15 @@ def voice_live(url: str) -> RealtimeModel:
     return VoiceLive(key=KEY, base_url=url)
 
 
+def xai(url: str) -> RealtimeModel:
+    return XaiRealtime(key=KEY, base_url=f"{url}/v1")
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
     "azure_openai": Pair(azure_openai, AzureOpenAIServer),
     "azure": Pair(voice_live, VoiceLiveServer),
+    "xai": Pair(xai, XaiRealtimeServer),
 }
 CONTEXT = Context("Be kind.")
 
