@@ -26,12 +26,16 @@ from antiphon.services.realtime_vocabulary import (
 )
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
 from antiphon.testing.loopback.azure_realtime import AzureOpenAIServer, VoiceLiveServer
+from antiphon.testing.loopback.inworld_realtime import InworldRealtimeServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
+from antiphon.testing.loopback.qwen_realtime import QwenRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.xai_realtime import XaiRealtimeServer
 from antiphon.vendors.azure.realtime import Realtime as VoiceLive
 from antiphon.vendors.azure_openai.realtime import Realtime as AzureOpenAIRealtime
+from antiphon.vendors.inworld.realtime import Realtime as InworldRealtime
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
+from antiphon.vendors.qwen.realtime import Realtime as QwenRealtime
 from antiphon.vendors.xai.realtime import Realtime as XaiRealtime
 
 
@@ -58,11 +62,21 @@ def xai(url: str) -> RealtimeModel:
     return XaiRealtime(key=KEY, base_url=f"{url}/v1")
 
 
+def inworld(url: str) -> RealtimeModel:
+    return InworldRealtime(key=KEY, base_url=url)
+
+
+def qwen(url: str) -> RealtimeModel:
+    return QwenRealtime(key=KEY, base_url=f"{url}/api-ws/v1")
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
     "azure_openai": Pair(azure_openai, AzureOpenAIServer),
     "azure": Pair(voice_live, VoiceLiveServer),
     "xai": Pair(xai, XaiRealtimeServer),
+    "inworld": Pair(inworld, InworldRealtimeServer),
+    "qwen": Pair(qwen, QwenRealtimeServer),
 }
 CONTEXT = Context("Be kind.")
 

@@ -31,6 +31,10 @@ class RealtimeItems:
         """Note the id of a call that the model made."""
         self._calls.append(call)
 
+    def has(self, call: str) -> bool:
+        """Return whether the connection knows a call of this id."""
+        return call in self._calls
+
     def history(self, context: Context) -> Iterable[dict[str, Any]]:
         """Yield the items of a conversation so far."""
         for entry in context.entries:
