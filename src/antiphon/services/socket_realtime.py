@@ -447,7 +447,7 @@ class _Unanswered:
             self._lead_size -= len(self._lead.popleft().pcm)
 
     def items(self) -> list[RealtimeInput]:
-        return list(self._items)
+        return [*self._items] or [*self._lead]
 
     @property
     def has_turn(self) -> bool:
