@@ -27,6 +27,7 @@ from antiphon.services.realtime_vocabulary import (
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
 from antiphon.testing.loopback.azure_realtime import AzureOpenAIServer, VoiceLiveServer
 from antiphon.testing.loopback.inworld_realtime import InworldRealtimeServer
+from antiphon.testing.loopback.openai_live_realtime import GPTLiveServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
 from antiphon.testing.loopback.qwen_realtime import QwenRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
@@ -35,6 +36,7 @@ from antiphon.vendors.azure.realtime import Realtime as VoiceLive
 from antiphon.vendors.azure_openai.realtime import Realtime as AzureOpenAIRealtime
 from antiphon.vendors.inworld.realtime import Realtime as InworldRealtime
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
+from antiphon.vendors.openai_live.realtime import Realtime as OpenAILive
 from antiphon.vendors.qwen.realtime import Realtime as QwenRealtime
 from antiphon.vendors.xai.realtime import Realtime as XaiRealtime
 
@@ -70,6 +72,10 @@ def qwen(url: str) -> RealtimeModel:
     return QwenRealtime(key=KEY, base_url=f"{url}/api-ws/v1")
 
 
+def openai_live(url: str) -> RealtimeModel:
+    return OpenAILive(key=KEY, base_url=url)
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
     "azure_openai": Pair(azure_openai, AzureOpenAIServer),
@@ -77,6 +83,7 @@ PAIRS: dict[str, Pair] = {
     "xai": Pair(xai, XaiRealtimeServer),
     "inworld": Pair(inworld, InworldRealtimeServer),
     "qwen": Pair(qwen, QwenRealtimeServer),
+    "openai_live": Pair(openai_live, GPTLiveServer),
 }
 CONTEXT = Context("Be kind.")
 

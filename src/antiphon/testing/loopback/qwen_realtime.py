@@ -21,7 +21,7 @@ SETTINGS = {
 
 
 class QwenRules(SessionRules):
-    """Settings side by side, tools as in chat completions, and results of tools as the only items."""
+    """Settings side by side, tools as in chat completions, few items."""
 
     def check_session(self, session: dict[str, Any]) -> None:
         assert set(session) <= SETTINGS, set(session) - SETTINGS

@@ -1,4 +1,4 @@
-"""Inworld's speech to speech: a language model of choice with Inworld's hearing and voices.
+"""Inworld's speech to speech, around a language model of choice.
 
 https://docs.inworld.ai/api-reference/realtimeAPI/realtime/realtime-websocket
 

@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/realtime
 
 from typing import Any
 
+from ...errors import ConfigurationError
 from ...services.keys import VendorKey
 from ...services.openai_realtime import OpenAIRealtimeCodec
 from ...services.socket_realtime import SocketRealtime
@@ -37,6 +38,8 @@ class Realtime(SocketRealtime):
         **options: Any,
     ) -> None:
         super().__init__("openai", VendorKey("openai", "OPENAI_API_KEY", key))
+        if model.startswith("gpt-live"):
+            raise ConfigurationError(f"{model} has a protocol of its own: write openai_live/{model}")
         self.speaks = speaks
         self._url = address(f"{base_url}/realtime", {"model": model})
         self._detection = detection_settings or {"type": "semantic_vad"}
