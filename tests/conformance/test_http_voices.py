@@ -45,7 +45,7 @@ def piper_server(key: str, base_url: str) -> HttpTTS:
 VOICES: list[tuple[Callable[..., HttpTTS], type[HttpVendorServer]]] = [
     (openai.TTS, OpenAISpeechServer),
     (speechify.TTS, SpeechifyVoices),
-    (voxtral.TTS, MistralVoxtral),
+    (voxtral.RequestedVoice, MistralVoxtral),
     (google.GeminiVoice, GoogleGeminiVoices),
     (google.CloudVoice, GoogleCloudVoices),
     (polly, AwsPolly),

@@ -39,7 +39,7 @@ from antiphon.testing.loopback.inworld import InworldTranscription, InworldVoice
 from antiphon.testing.loopback.kyutai import MoshiServer
 from antiphon.testing.loopback.lmnt import LmntSessions
 from antiphon.testing.loopback.minimax import MiniMaxVoices
-from antiphon.testing.loopback.mistral import MistralRealtime
+from antiphon.testing.loopback.mistral import MistralGenerations, MistralRealtime
 from antiphon.testing.loopback.murf import MurfVoices
 from antiphon.testing.loopback.neuphonic import NeuphonicVoices
 from antiphon.testing.loopback.realtime_transcription import OpenAITranscription, TogetherTranscription
@@ -47,7 +47,7 @@ from antiphon.testing.loopback.resemble import ResembleVoices
 from antiphon.testing.loopback.rime import RimeVoices
 from antiphon.testing.loopback.sarvam import SarvamBulbul, SarvamSaaras
 from antiphon.testing.loopback.smallest import SmallestWaves
-from antiphon.testing.loopback.soniox import SonioxTokens
+from antiphon.testing.loopback.soniox import SonioxStreams, SonioxTokens
 from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
 from antiphon.testing.loopback.xai import XaiTranscripts, XaiVoices
 from antiphon.vendors import (
@@ -64,7 +64,6 @@ from antiphon.vendors import (
     resemble,
     rime,
     smallest,
-    soniox,
     speechmatics,
     together,
 )
@@ -81,10 +80,13 @@ from antiphon.vendors.gradium import stt as gradium
 from antiphon.vendors.gradium import tts as gradium_voices
 from antiphon.vendors.inworld import stt as inworld
 from antiphon.vendors.inworld import tts as inworld_voices
+from antiphon.vendors.mistral import realtime_tts as mistral_voices
 from antiphon.vendors.mistral import stt as voxtral
 from antiphon.vendors.openai import stt as transcription
 from antiphon.vendors.sarvam import stt as saaras
 from antiphon.vendors.sarvam import tts as sarvam_voices
+from antiphon.vendors.soniox import stt as soniox
+from antiphon.vendors.soniox import tts as soniox_voices
 from antiphon.vendors.xai import stt as xai
 from antiphon.vendors.xai import tts as xai_voices
 
@@ -135,6 +137,8 @@ VOICES: list[tuple[Callable[..., SocketTTS], type[VendorServer]]] = [
     (sarvam_voices.TTS, SarvamBulbul),
     (kyutai.TTS, MoshiServer),
     (azure_voices.TTS, AzureSynthesis),
+    (soniox_voices.TTS, SonioxStreams),
+    (mistral_voices.RealtimeVoice, MistralGenerations),
 ]
 recognisers = pytest.mark.parametrize(
     ("kind", "server"), RECOGNISERS, ids=[server.__name__ for _, server in RECOGNISERS]
@@ -189,7 +193,15 @@ def test_a_voice_does_what_all_must(kind: Callable[..., SocketTTS], server: type
     asyncio.run(run())
 
 
-UNTIMED = {DeepgramSpeak, DeepgramFluxSpeak, MiniMaxVoices, NeuphonicVoices, MurfVoices, SarvamBulbul}
+UNTIMED = {
+    DeepgramSpeak,
+    DeepgramFluxSpeak,
+    MiniMaxVoices,
+    NeuphonicVoices,
+    MurfVoices,
+    SarvamBulbul,
+    MistralGenerations,
+}
 """Vendors that tell no times of words."""
 
 

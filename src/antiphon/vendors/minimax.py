@@ -65,7 +65,7 @@ class TTS(SocketTTS):
 class MiniMaxCodec(VoiceCodec):
     """A connection, which is one task.
 
-    The vendor closes it at once when a task is said to be finished, so it is closed here, once all was spoken.
+    The vendor closes it at once if told that a task is finished, so it is closed here, once all was spoken.
     """
 
     waits_for_ready = True

@@ -1,4 +1,4 @@
-"""Smallest's text to speech, Waves, over websockets, a connection for each utterance.
+"""Smallest's text to speech, Waves: a websocket for each utterance.
 
 https://docs.smallest.ai/waves/api-reference
 """

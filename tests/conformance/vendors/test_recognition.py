@@ -31,11 +31,12 @@ from antiphon.testing.loopback import KEY, LOUD, WORDS, VendorServer
 from antiphon.testing.loopback.gladia import GladiaLive
 from antiphon.testing.loopback.server import Connection
 from antiphon.testing.loopback.soniox import SonioxTokens
-from antiphon.vendors import assemblyai, create, fireworks, gladia, soniox, speechmatics
+from antiphon.vendors import assemblyai, create, fireworks, gladia, speechmatics
 from antiphon.vendors.azure.wire import text_message
 from antiphon.vendors.mistral import stt as voxtral
 from antiphon.vendors.openai import stt as openai
 from antiphon.vendors.sarvam import stt as sarvam
+from antiphon.vendors.soniox import stt as soniox
 from antiphon.vendors.xai import stt as xai
 
 
