@@ -12,7 +12,7 @@ __all__ = ["SmallestWaves"]
 class SmallestWaves(VendorServer):
     """Waves: each text that is flushed is a request of its own.
 
-    Its words count from its own audio. One "complete" follows the last of them, and the end of the connection.
+    Its words count from its own audio. One "complete" follows the last, and the end of the connection.
     """
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
