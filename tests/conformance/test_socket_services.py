@@ -64,7 +64,6 @@ from antiphon.vendors import (
     resemble,
     rime,
     smallest,
-    speechmatics,
     together,
 )
 from antiphon.vendors.aws import stt as transcribe
@@ -87,6 +86,7 @@ from antiphon.vendors.sarvam import stt as saaras
 from antiphon.vendors.sarvam import tts as sarvam_voices
 from antiphon.vendors.soniox import stt as soniox
 from antiphon.vendors.soniox import tts as soniox_voices
+from antiphon.vendors.speechmatics import stt as speechmatics
 from antiphon.vendors.xai import stt as xai
 from antiphon.vendors.xai import tts as xai_voices
 
@@ -99,7 +99,7 @@ RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (soniox.STT, SonioxTokens),
     (speechmatics.STT, SpeechmaticsRealtime),
     (gladia.STT, GladiaLive),
-    (transcription.STT, OpenAITranscription),
+    (transcription.RealtimeTranscription, OpenAITranscription),
     (azure.STT, AzureRecognition),
     (partial(transcribe.STT, secret="secret", region="eu-central-1"), AwsTranscribe),
     (voxtral.STT, MistralRealtime),

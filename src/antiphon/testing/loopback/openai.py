@@ -1,9 +1,13 @@
 """OpenAI: speech, as all endpoints for it speak, and responses."""
 
+from base64 import b64encode
+from typing import Any
+
+from ...services.wav import wav
 from .http import HttpAnswer, HttpVendorServer, VendorRequest, asks_for_tool
 from .server import KEY, Fault, spoken
 
-__all__ = ["OpenAIResponses", "OpenAISpeechServer"]
+__all__ = ["GroqSpeechServer", "OpenAIResponses", "OpenAISpeechServer", "TogetherSpeechServer"]
 
 
 class OpenAISpeechServer(HttpVendorServer):
@@ -20,6 +24,10 @@ class OpenAISpeechServer(HttpVendorServer):
         assert 0 < len(asked["input"]) <= 4096, asked
         assert asked["voice"], asked
         assert asked["model"], asked
+        self.check_format(asked)
+
+    def check_format(self, asked: dict[str, Any]) -> None:
+        """Check what says the format of the audio."""
         assert asked["response_format"] == "pcm", asked
 
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
@@ -32,6 +40,46 @@ class OpenAISpeechServer(HttpVendorServer):
         pcm = b"".join(spoken(request.json["input"], 24000))
         for at in range(0, len(pcm), 4801):
             await answer.send(pcm[at : at + 4801])
+
+
+class GroqSpeechServer(OpenAISpeechServer):
+    """Voices whose requests are short, and whose audio is a WAV file at 48 kHz.
+
+    https://console.groq.com/docs/text-to-speech
+    """
+
+    def check_format(self, asked: dict[str, Any]) -> None:
+        """Check what says the format of the audio."""
+        assert asked["response_format"] == "wav", asked
+        assert len(asked["input"]) <= 200, asked
+
+    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        """Send a file."""
+        if self.fault is Fault.MALFORMED:
+            await super().answer(request, answer)
+            return
+        await answer.begin("audio/wav")
+        await answer.send(wav(b"".join(spoken(request.json["input"], 48000)), 48000))
+
+
+class TogetherSpeechServer(OpenAISpeechServer):
+    """Voices whose audio comes in events.
+
+    https://docs.together.ai/docs/inference/text-to-speech/streaming
+    """
+
+    def check_format(self, asked: dict[str, Any]) -> None:
+        """Check what says the format of the audio."""
+        assert asked["stream"] is True, asked
+        assert (asked["response_format"], asked["response_encoding"]) == ("raw", "pcm_s16le"), asked
+
+    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        """Send samples in events."""
+        await answer.begin("text/event-stream")
+        told = {"type": "conversation.item.audio_output.delta", "item_id": "tts_1"}
+        for pcm in spoken(request.json["input"], 24000):
+            await answer.event(told | {"delta": b64encode(pcm).decode()})
+        await answer.event("[DONE]")
 
 
 class OpenAIResponses(HttpVendorServer):
