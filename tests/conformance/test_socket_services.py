@@ -21,6 +21,7 @@ from antiphon.errors import (
 from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, Word
 from antiphon.services.socket_stt import SocketSTT
 from antiphon.services.socket_tts import SocketTTS
+from antiphon.services.voice_codec import MessagesDue, PieceEnded
 from antiphon.testing import check_stt, check_tts
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
@@ -408,3 +409,22 @@ def test_a_connection_is_ready_before_the_next_reply() -> None:
             assert vendor.connections == 3
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("kind", "ended"),
+    [(rime.TTS, {"type": "done", "contextId": "c"}), (resemble.TTS, {"type": "audio_end", "request_id": 1})],
+)
+def test_a_piece_is_asked_for_once_the_last_one_was_spoken(
+    kind: Callable[..., SocketTTS], ended: dict[str, object]
+) -> None:
+    """Rime answers two flushes at once with one end, and Resemble may speak two requests at once."""
+    codec = kind(key=KEY).codec()
+    assert "One." in str(list(codec.text("c", "One.")))
+    assert list(codec.text("c", "Two.")) == []
+    _, due = codec.read(json.dumps(ended))
+    assert isinstance(due, MessagesDue)
+    assert "Two." in str(due)
+    (end,) = codec.read(json.dumps(ended))
+    assert end == PieceEnded("c" if kind is rime.TTS else None)
+    assert "Three." in str(list(codec.text("c", "Three.")))
