@@ -68,10 +68,6 @@ class LLM(HttpLLM):
         await super().open()
 
     def request(self, context: Context) -> HttpRequest:
-        turns = [
-            {"role": "assistant" if by_agent else "user", "content": parts}
-            for by_agent, parts in alternating(context.entries, _content)
-        ]
         tools = [
             {"toolSpec": {"name": tool.name, "description": tool.description,
                           "inputSchema": {"json": tool.parameters}}}
@@ -79,7 +75,7 @@ class LLM(HttpLLM):
         ]  # fmt: skip
         body: dict[str, Any] = {
             "system": [{"text": context.instructions}] if context.instructions else None,
-            "messages": turns,
+            "messages": alternating(context.entries, _content),
             "toolConfig": {"tools": tools} if tools else None,
         } | self._options
         sent = to_json({name: value for name, value in body.items() if value is not None})
