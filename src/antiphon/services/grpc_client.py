@@ -10,11 +10,13 @@ from importlib import import_module
 from typing import Any
 
 from ..clock import offload
-from ..errors import BadResponseError, ConfigurationError, TheyErred
+from ..errors import BadResponseError, ConfigurationError, TheyErred, UnavailableError
 from .http_client import stated_error
 from .proto_messages import proto_messages
 
-__all__ = ["GrpcClient", "grpc_error"]
+__all__ = ["EndedEarlyError", "GrpcClient", "grpc_error"]
+
+ENDED_EARLY = "Internal error from Core"  # what grpc.aio says in place of the vendor's status
 
 STATUSES = {
     1: 503,
@@ -31,6 +33,10 @@ STATUSES = {
     16: 401,
 }
 """The codes of gRPC, as those of HTTP: https://grpc.io/docs/guides/status-codes"""
+
+
+class EndedEarlyError(UnavailableError):
+    """The vendor ended a call while it was still sent, which hides why it did."""
 
 
 def grpc_error(vendor: str, code: object, reason: object, key_name: str = "the key") -> TheyErred:
@@ -116,6 +122,8 @@ class GrpcClient:
         except malformed as error:
             raise BadResponseError(f"{self.vendor} sent what is not a {kinds[1]}") from error
         except failed as error:
+            if ENDED_EARLY in str(error.details()):
+                raise EndedEarlyError(f"{self.vendor} ended a call while it was sent") from error
             raise grpc_error(self.vendor, error.code().value[0], error.details(), self.key_name) from error
         finally:
             call.cancel()

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from .grpc_client import GrpcClient
+from .grpc_client import EndedEarlyError, GrpcClient
 from .http_tts import PieceTTS
 from .ports import Word
 
@@ -56,12 +56,19 @@ class GrpcTTS(PieceTTS):
 
     async def fetch(self, text: str) -> AsyncGenerator[bytes | Word]:
         """Yield the audio of a piece, and its words."""
-        read, metadata = self.reader(text), await self.metadata()
-        call = self.client.stream(self.method, self.kinds, _each(self.requests(text)), metadata)
-        async with aclosing(call) as answers:
-            async for answer in answers:
-                for part in read(answer):
-                    yield part
+        for tries_left in (2, 1, 0):
+            read, metadata, answered = self.reader(text), await self.metadata(), False
+            call = self.client.stream(self.method, self.kinds, _each(self.requests(text)), metadata)
+            try:
+                async with aclosing(call) as answers:
+                    async for answer in answers:
+                        answered = True
+                        for part in read(answer):
+                            yield part
+                return
+            except EndedEarlyError:
+                if answered or not tries_left:
+                    raise
 
 
 async def _each(messages: Iterable[dict[str, Any]]) -> AsyncGenerator[dict[str, Any]]:

@@ -78,6 +78,7 @@ class GrpcVendorServer:
             if fault in (Fault.REFUSED, Fault.LIMITED):
                 refused = fault is Fault.REFUSED
                 code = codes.UNAUTHENTICATED if refused else codes.RESOURCE_EXHAUSTED
+                next(requests, None)
                 over.set()
                 context.abort(code, "no, because")
             for fields in self.talk(requests, dict(context.invocation_metadata())):
