@@ -143,7 +143,7 @@ class HttpVendorServer:
         try:
             self.check(request)
         except AssertionError as error:
-            self.failure = error
+            self.failure = self.failure or error
             _refuse(writer, 400, str(error))
             return
         if fault is Fault.REFUSED:

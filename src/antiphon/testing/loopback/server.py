@@ -100,7 +100,7 @@ class VendorServer:
         try:
             self.check(address.path, query, headers)
         except AssertionError as error:
-            self.failure = error
+            self.failure = self.failure or error
             return connection.respond(HTTPStatus.BAD_REQUEST, str(error))
         return None
 
@@ -114,7 +114,7 @@ class VendorServer:
             with suppress(ConnectionClosed):
                 await self.talk(connection)
         except AssertionError as error:
-            self.failure = error
+            self.failure = self.failure or error
             await websocket.close(1008, str(error)[:100])
         finally:
             self.open -= 1
