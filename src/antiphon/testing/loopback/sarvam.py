@@ -69,7 +69,8 @@ class SarvamBulbul(VendorServer):
                 case {"type": "config", "data": given} if not config:
                     config = given
                     assert config["output_audio_codec"] == "linear16", "the default is MP3"
-                    assert isinstance(config["speech_sample_rate"], str), config
+                    assert config.get("language_code") or config["target_language_code"], config
+                    assert int(config["speech_sample_rate"]) in (8000, 16000, 22050, 24000), config
                     assert 30 <= config["min_buffer_size"] <= 200, config
                 case {"type": "text", "data": {"text": str(text)}} if config:
                     assert 0 < len(text) <= 2500, len(text)
