@@ -63,6 +63,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for module, server in servers():
             tried = [package for name, package in AGREED if name == server]
             for package in tried or ["-"]:
-                verdict = {True: "agreed", False: "DISAGREED", None: "no client"}[AGREED.get((server, package))]
+                verdict = {True: "agreed", False: "DISAGREED", None: "no client"}[
+                    AGREED.get((server, package))
+                ]
                 client = f"{package} {version(package)}" if tried else "-"
                 terminalreporter.write_line(f"{module:24}{server:24}{client:44}{verdict}")

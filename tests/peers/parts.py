@@ -4,7 +4,15 @@ from typing import Any
 
 from antiphon.testing.loopback import LOUD
 
-__all__ = ["TEXT", "audio_bytes", "complete", "hear_with_pipecat", "loud_parts", "quiet_parts", "say_with_pipecat"]
+__all__ = [
+    "TEXT",
+    "audio_bytes",
+    "complete",
+    "hear_with_pipecat",
+    "loud_parts",
+    "quiet_parts",
+    "say_with_pipecat",
+]
 
 TEXT = "Good day."
 

@@ -80,7 +80,9 @@ async def test_flux() -> None:
 @pytest.mark.client(DeepgramSpeak, "deepgram-sdk")
 async def test_aura() -> None:
     async with DeepgramSpeak() as server:
-        opened = client(server).speak.v1.connect(model="aura-2-thalia-en", encoding="linear16", sample_rate=24000)
+        opened = client(server).speak.v1.connect(
+            model="aura-2-thalia-en", encoding="linear16", sample_rate=24000
+        )
         async with opened as socket:
             await socket.send_text(SpeakV1Text(text=TEXT))
             await socket.send_flush()
@@ -98,7 +100,9 @@ async def test_aura() -> None:
 @pytest.mark.client(DeepgramFluxSpeak, "deepgram-sdk")
 async def test_flux_speaks() -> None:
     async with DeepgramFluxSpeak() as server:
-        opened = client(server).speak.v2.connect(model="flux-haven-en", encoding="linear16", sample_rate=24000)
+        opened = client(server).speak.v2.connect(
+            model="flux-haven-en", encoding="linear16", sample_rate=24000
+        )
         async with opened as socket:
             assert isinstance(complete(await socket.recv()), SpeakV2Connected)
             await socket.send_speak(SpeakV2Speak(text=TEXT))

@@ -47,7 +47,7 @@ class CartesiaSonic(VendorServer):
     """Sonic: https://docs.cartesia.ai/api-reference/tts/websocket"""
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
-        """Check path, version and key, each of which may stand in the address or in a header."""
+        """Check path, version and key; a version may stand in the address or a header."""
         assert path == "/tts/websocket", path
         assert query.get("cartesia_version", headers.get("cartesia-version", "")) >= "2026", query
         assert headers.get("x-api-key") == KEY or headers["authorization"] == f"Bearer {KEY}"
@@ -80,7 +80,11 @@ class CartesiaSonic(VendorServer):
     async def _speak(
         self, connection: Connection, message: dict[str, Any], seconds: dict[str, float]
     ) -> None:
-        context, text, rate = message["context_id"], message["transcript"], message["output_format"]["sample_rate"]
+        context, text, rate = (
+            message["context_id"],
+            message["transcript"],
+            message["output_format"]["sample_rate"],
+        )
         begun = seconds.setdefault(context, 0.0)
         words, starts, ends = word_times(text, begun)
         if words and message.get("add_timestamps"):

@@ -131,7 +131,7 @@ class ElevenLabsDialogue(VendorServer):
                     assert context in waiting, context
                 case {"context_id": str(context), "close_context": True}:
                     self.cancelled += 1
-                    del waiting[context]
+                    waiting.pop(context, None)  # it may have ended while the client cancelled it
                     await connection.send({"context_id": context, "is_final": True})
                 case {"close_socket": True}:
                     await connection.close()

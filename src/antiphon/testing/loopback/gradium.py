@@ -59,7 +59,8 @@ def _text(word: str) -> dict[str, object]:
 class GradiumVoices(VendorServer):
     """Voices that speak each text at once; the times of words count on.
 
-    Requests have names if they share a connection, which closes after a request unless it was told not to.
+    Requests have names if they share a connection, which closes after a request
+    unless it was told not to.
     """
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
