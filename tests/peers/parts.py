@@ -8,9 +8,11 @@ __all__ = [
     "TEXT",
     "audio_bytes",
     "complete",
+    "hear_with_livekit",
     "hear_with_pipecat",
     "loud_parts",
     "quiet_parts",
+    "say_with_livekit",
     "say_with_pipecat",
 ]
 
@@ -78,3 +80,30 @@ async def _run(service: Any, frames: list[Any], **params: Any) -> tuple[list[Any
         service, frames_to_send=[*frames, SleepFrame(0.5)], pipeline_params=PipelineParams(**params)
     )
     return [*down], [*up]
+
+
+async def say_with_livekit(voice: Any, text: str = TEXT) -> tuple[bytes, str]:
+    """Return the audio that a plugin of LiveKit makes of a text, and the words that it has times for."""
+    audio, words = b"", list[str]()
+    async with voice.stream() as stream:
+        stream.push_text(text)
+        stream.end_input()
+        async for event in stream:
+            audio += bytes(event.frame.data)
+            words += [str(word).strip() for word in event.frame.userdata.get("lk.timed_transcripts", ())]
+    await voice.aclose()
+    return audio, " ".join(words)
+
+
+async def hear_with_livekit(recogniser: Any) -> list[str]:
+    """Return the final transcripts that a plugin of LiveKit makes of a second of speech."""
+    from livekit.agents.stt import SpeechEventType
+    from livekit.rtc import AudioFrame
+
+    async with recogniser.stream() as stream:
+        for part in (*loud_parts(), *quiet_parts()):
+            stream.push_frame(AudioFrame(part, 16000, 1, len(part) // 2))
+        stream.end_input()
+        told = [event async for event in stream]
+    await recogniser.aclose()
+    return [event.alternatives[0].text for event in told if event.type == SpeechEventType.FINAL_TRANSCRIPT]

@@ -88,7 +88,7 @@ class TogetherTranscription(OpenAITranscription):
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path, parameters and key."""
-        assert path == "/realtime", path
+        assert path in ("/realtime", "/v1/realtime"), path
         assert query["model"], query
         assert query["input_audio_format"] == "pcm_s16le_16000", query
         assert query["turn_detection"] == "none", query

@@ -15,16 +15,17 @@ class SmallestWaves(VendorServer):
         """Check path and key."""
         assert path == "/waves/v1/tts/live", path
         assert headers["authorization"] == f"Bearer {KEY}"
-        assert int(query["timeout"]) <= 60, query
+        assert int(query.get("timeout", "60")) > 0, query
 
     async def talk(self, connection: Connection) -> None:
         """Send words, audio, and that it is complete."""
         async for message in connection:
             match message:
                 case {"text": str(text), "voice_id": str(), "model": str(), "flush": True}:
-                    assert message["output_format"] == "pcm", message
+                    assert message.get("output_format", "pcm") == "pcm", message
                     about = {"request_id": "1"}
-                    for word, start, end in zip(*word_times(text), strict=True):
+                    times = zip(*word_times(text), strict=True) if message.get("word_timestamps") else ()
+                    for word, start, end in times:
                         data = {"word": word, "start": start, "end": end}
                         await connection.send({"status": "word_timestamp", "data": data, **about})
                     for pcm in spoken(text.strip(), message["sample_rate"]):

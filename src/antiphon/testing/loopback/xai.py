@@ -66,7 +66,7 @@ class XaiVoices(VendorServer):
         assert query["voice"], query
         assert query["language"], query
         assert query["codec"] == "pcm", query
-        assert query["with_timestamps"] == "true", query
+        self.timed = query.get("with_timestamps") == "true"
         self.sample_rate = int(query["sample_rate"])
 
     async def talk(self, connection: Connection) -> None:
@@ -80,7 +80,7 @@ class XaiVoices(VendorServer):
                     text, waiting = waiting.strip(), ""
                     for pcm in spoken(text, self.sample_rate):
                         await connection.send({"type": "audio.delta", "delta": b64encode(pcm).decode()})
-                    for times in (graph(text[:5], 0), graph(text[5:], 5)):
+                    for times in (graph(text[:5], 0), graph(text[5:], 5)) if self.timed else ():
                         await connection.send({"type": "audio.delta", "audio_timestamps": times})
                     await connection.send({"type": "audio.done"})
                 case {"type": "text.clear"}:
