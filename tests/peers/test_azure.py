@@ -1,6 +1,7 @@
 """Microsoft's own client, which is native code."""
 
 import asyncio
+from queue import Queue
 from typing import Any
 
 import azure.cognitiveservices.speech as speech
@@ -50,9 +51,10 @@ async def test_synthesis() -> None:
         config.set_speech_synthesis_output_format(speech.SpeechSynthesisOutputFormat.Raw24Khz16BitMonoPcm)
         config.speech_synthesis_voice_name = "en-US-AvaMultilingualNeural"
         synthesizer = speech.SpeechSynthesizer(config, None)
-        words: list[str] = []
-        synthesizer.synthesis_word_boundary.connect(lambda event: words.append(event.text))
-        return synthesizer.speak_text_async(TEXT).get(), words
+        words: Queue[str] = Queue()
+        synthesizer.synthesis_word_boundary.connect(lambda event: words.put(event.text))
+        result = synthesizer.speak_text_async(TEXT).get()
+        return result, [words.get(timeout=10) for _ in TEXT.split()]
 
     async with AzureSynthesis() as server:
         result, words = await asyncio.to_thread(synthesise, server.url)

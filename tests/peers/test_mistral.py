@@ -10,6 +10,7 @@ from mistralai.extra.realtime import RealtimeTranscription
 
 from antiphon.testing.loopback import KEY, WORDS, Fault
 from antiphon.testing.loopback.mistral import MistralRealtime, MistralVoxtral
+from antiphon.testing.loopback.openai import OpenAIChat
 from parts import TEXT, audio_bytes, loud_parts
 
 MODEL = "voxtral-mini-transcribe-realtime-2602"
@@ -50,6 +51,17 @@ async def test_voxtral_speaks() -> None:
         audio = b"".join(b64decode(one.data.audio_data) for one in told if one.event == "speech.audio.delta")
         assert len(audio) == 2 * audio_bytes(TEXT, 24000)  # samples are 32-bit floats
         assert told[-1].event == "speech.audio.done"
+
+
+@pytest.mark.client(OpenAIChat, "mistralai")
+async def test_chat() -> None:
+    async with OpenAIChat() as server:
+        async with Mistral(api_key=KEY, server_url=server.url) as client:
+            stream = await client.chat.stream_async(
+                model="mistral-small-latest", messages=[{"role": "user", "content": "Hello?"}]
+            )
+            told = [event.data async for event in stream]
+        assert "".join(one.choices[0].delta.content or "" for one in told if one.choices) == TEXT
 
 
 @pytest.mark.client(MistralRealtime, "mistralai")

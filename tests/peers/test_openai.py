@@ -1,12 +1,16 @@
 """OpenAI's own client, for its endpoints and for those that speak like them."""
 
 from base64 import b64encode
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
 import pytest
+from cerebras.cloud.sdk import AsyncCerebras
+from fireworks import AsyncFireworks
 from groq import AsyncGroq
 from openai import AsyncOpenAI, AuthenticationError
+from together import AsyncTogether
 
 from antiphon.services.wav import wav
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault
@@ -53,6 +57,27 @@ async def test_chat_calls_a_tool() -> None:
         ]
         stream = await client.chat.completions.create(model="m", messages=messages, tools=tools, stream=True)
         assert "".join([one.choices[0].delta.content or "" async for one in stream if one.choices]) == TEXT
+
+
+ROWS: list[tuple[str, Callable[[str], Any]]] = [
+    ("groq", lambda url: AsyncGroq(api_key=KEY, base_url=url)),
+    ("cerebras-cloud-sdk", lambda url: AsyncCerebras(api_key=KEY, base_url=url, warm_tcp_connection=False)),
+    ("together", lambda url: AsyncTogether(api_key=KEY, base_url=url)),
+    ("fireworks-ai", lambda url: AsyncFireworks(api_key=KEY, base_url=url)),
+]
+
+
+@pytest.mark.parametrize(
+    "make", [pytest.param(make, marks=pytest.mark.client(OpenAIChat, name), id=name) for name, make in ROWS]
+)
+async def test_chat_as_others_speak_it(make: Callable[[str], Any]) -> None:
+    async with OpenAIChat() as server, make(server.url) as client:
+        # These write a part of the path that our rows have in their addresses.
+        whole = client._prepare_url
+        client._prepare_url = lambda url: whole(url[url.index("/chat/") :])
+        stream = await client.chat.completions.create(model="a-model", messages=HELLO, stream=True)
+        told = [chunk async for chunk in stream]
+        assert "".join(one.choices[0].delta.content or "" for one in told if one.choices) == TEXT
 
 
 @pytest.mark.client(OpenAIResponses, "openai")

@@ -16,7 +16,7 @@ class OpenAIChat(HttpVendorServer):
 
     def check(self, request: VendorRequest) -> None:
         """Check the key, and that each call of a tool has its answer before anything else is said."""
-        assert (request.method, request.path) == ("POST", "/chat/completions"), request
+        assert (request.method, request.path.removeprefix("/v1")) == ("POST", "/chat/completions"), request
         assert request.headers["authorization"] == f"Bearer {KEY}"
         asked = request.json
         assert asked["model"], asked
@@ -54,6 +54,7 @@ class OpenAIChat(HttpVendorServer):
             "object": "chat.completion.chunk",
             "created": 1,
             "model": asked["model"],
+            "system_fingerprint": "fp_1",
         }
         for delta in ({"role": "assistant", "content": "" if not calls else None}, *deltas, {}):
             finish = None if delta else "tool_calls" if calls else "stop"
