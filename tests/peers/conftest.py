@@ -3,9 +3,11 @@
 import asyncio
 import inspect
 import pkgutil
+import sys
 from collections.abc import Generator, Iterator
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from antiphon.testing import loopback
 from antiphon.testing.loopback.http import HttpVendorServer
 from antiphon.testing.loopback.server import VendorServer
 
+sys.path.insert(0, str(Path(__file__).parent))  # for parts.py
 TIMEOUT = 30.0
 AGREED: dict[tuple[str, str], bool] = {}
 """Whether all tests of a server with a package have passed."""

@@ -25,7 +25,9 @@ async def text() -> AsyncIterator[Any]:
 def with_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the client connect where times are told."""
     connect = tts.aconnect_ws
-    monkeypatch.setattr(tts, "aconnect_ws", lambda path, **options: connect(f"{path}/with-timestamp", **options))
+    monkeypatch.setattr(
+        tts, "aconnect_ws", lambda path, **options: connect(f"{path}/with-timestamp", **options)
+    )
 
 
 @pytest.mark.client(FishVoices, "fish-audio-sdk")

@@ -1,6 +1,5 @@
 """Pipecat's services, for vendors that have no client of their own for these sockets."""
 
-
 from typing import Any
 
 import aiohttp

@@ -22,7 +22,12 @@ def client(server: SmallestWaves) -> AsyncSmallestAI:
 async def test_waves() -> None:
     async with SmallestWaves() as server, client(server).waves.tts.connect() as socket:
         asked = TtsRequestMessage(
-            text=TEXT, voice_id="magnus", model="lightning_v3.1", sample_rate=24000, flush=True, word_timestamps=True
+            text=TEXT,
+            voice_id="magnus",
+            model="lightning_v3.1",
+            sample_rate=24000,
+            flush=True,
+            word_timestamps=True,
         )
         await socket.synthesize_streaming_tts(asked)
         told = []
