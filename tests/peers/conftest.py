@@ -1,4 +1,4 @@
-"""Runs the clients of vendors and peers in an event loop, and prints whom the loopback servers agreed with."""
+"""Runs clients that others wrote in an event loop, and prints whether the loopback servers agreed."""
 
 import asyncio
 import inspect
@@ -55,19 +55,19 @@ def servers() -> Iterator[tuple[str, str]]:
         found = import_module(f"{loopback.__name__}.{module.name}")
         for name in getattr(found, "__all__", ()):
             kind = getattr(found, name)
-            if isinstance(kind, type) and issubclass(kind, VendorServer | HttpVendorServer):
-                if kind not in (VendorServer, HttpVendorServer):
-                    yield module.name, name
+            shared = kind in (VendorServer, HttpVendorServer)
+            if isinstance(kind, type) and issubclass(kind, VendorServer | HttpVendorServer) and not shared:
+                yield module.name, name
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    terminalreporter.section("loopback servers, and clients that others wrote")
-    if len(AGREED) > 1:
-        for module, server in servers():
-            tried = [package for name, package in AGREED if name == server]
-            for package in tried or ["-"]:
-                verdict = {True: "agreed", False: "DISAGREED", None: "no client"}[
-                    AGREED.get((server, package))
-                ]
-                client = f"{package} {version(package)}" if tried else "-"
-                terminalreporter.write_line(f"{module:24}{server:24}{client:44}{verdict}")
+    """Print a line for each server and each client of it."""
+    terminalreporter.section("servers on loopback, and clients that others wrote")
+    for module, server in servers():
+        clients = [package for name, package in AGREED if name == server]
+        for package in clients:
+            verdict = "agreed" if AGREED[server, package] else "DISAGREED"
+            told = f"{package} {version(package)}"
+            terminalreporter.write_line(f"{module:24}{server:24}{told:44}{verdict}")
+        if not clients:
+            terminalreporter.write_line(f"{module:24}{server:24}{'no client':44}not compared")

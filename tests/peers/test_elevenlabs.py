@@ -1,4 +1,4 @@
-"""ElevenLabs' own client for Scribe; Pipecat's for the voices, whose sockets the vendor's package has no client for."""
+"""ElevenLabs' own client for Scribe; Pipecat's for the voices, for whose sockets the vendor has none."""
 
 import asyncio
 from base64 import b64encode

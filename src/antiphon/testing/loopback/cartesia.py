@@ -63,7 +63,7 @@ class CartesiaSonic(VendorServer):
                     self.cancelled += 1
                     seconds.pop(context, None)
                     await connection.send(_told("done", context))
-                case {"context_id": str(context), "transcript": str(text), "continue": bool(more)}:
+                case {"context_id": str(context), "transcript": str(), "continue": bool(more)}:
                     fixed = {k: v for k, v in message.items() if k not in ("transcript", "continue", "flush")}
                     assert settings.setdefault(context, fixed) == fixed, "a context's settings are locked"
                     form = message["output_format"]

@@ -84,7 +84,7 @@ class DeepgramFlux(VendorServer):
         assert eager is None or 0.3 <= float(eager) <= certain <= 1, query
 
     async def talk(self, connection: Connection) -> None:
-        """Tell all words of the turn every 240 ms of audio, when it begins and when it ends."""
+        """Tell all words of a turn every 240 ms, when it begins and when it ends."""
         heard, begun, eager, turn = HeardAudio(), False, False, 0
         await connection.greet({"type": "Connected", "request_id": "1", "sequence_id": 0})
         async for message in connection:

@@ -44,6 +44,7 @@ def _segments(words: str, *, final: bool) -> dict[str, object]:
     told = words.split()
     segments: list[dict[str, object]] = []
     for part in (told[:2], told[2:]):
-        each = [{"word": word, "is_final": final} for word in part]
-        segments += [{"id": len(segments), "text": " ".join(part), "words": each}] if part else []
+        if part:
+            each = [{"word": word, "is_final": final} for word in part]
+            segments.append({"id": len(segments), "text": " ".join(part), "words": each})
     return {"segments": segments}

@@ -15,7 +15,7 @@ class OpenAIChat(HttpVendorServer):
     """
 
     def check(self, request: VendorRequest) -> None:
-        """Check the key, and that each call of a tool has its answer before anything else is said."""
+        """Check the key, and that each call of a tool is answered at once."""
         assert (request.method, request.path.removeprefix("/v1")) == ("POST", "/chat/completions"), request
         assert request.headers["authorization"] == f"Bearer {KEY}"
         asked = request.json
@@ -141,18 +141,15 @@ class OpenAIResponses(HttpVendorServer):
                 "name": asked["tools"][0]["name"],
             }
             told.append({"type": "response.output_item.added", "item": item | {"arguments": ""}})
-            for delta in ('{"day":', '"Monday"}'):
-                told.append(
-                    {"type": "response.function_call_arguments.delta", "item_id": "item", "delta": delta}
-                )
-            told.append(
-                {"type": "response.output_item.done", "item": item | {"arguments": '{"day":"Monday"}'}}
-            )
+            name = {"type": "response.function_call_arguments.delta", "item_id": "item"}
+            told += [name | {"delta": delta} for delta in ('{"day":', '"Monday"}')]
+            done = item | {"arguments": '{"day":"Monday"}'}
+            told.append({"type": "response.output_item.done", "item": done})
         else:
             thought = {"item_id": "thought", "summary_index": 0, "delta": "to think"}
             told.append({"type": "response.reasoning_summary_text.delta", **thought})
             for delta in ("Good ", "day."):
-                text = {"item_id": "item", "content_index": 0, "delta": delta, "logprobs": []}
+                text: dict[str, Any] = {"item_id": "item", "content_index": 0, "delta": delta, "logprobs": []}
                 told.append({"type": "response.output_text.delta", **text})
         usage = {"input_tokens": 12, "output_tokens": 3, "total_tokens": 15,
                  "input_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 0},
