@@ -84,8 +84,10 @@ async def _run(service: Any, frames: list[Any], **params: Any) -> tuple[list[Any
 
 async def say_with_livekit(voice: Any, text: str = TEXT) -> tuple[bytes, str]:
     """Return the audio that a plugin of LiveKit makes of a text, and the words that it has times for."""
+    from livekit.agents import APIConnectOptions
+
     audio, words = b"", list[str]()
-    async with voice.stream() as stream:
+    async with voice.stream(conn_options=APIConnectOptions(max_retry=0, timeout=5.0)) as stream:
         stream.push_text(text)
         stream.end_input()
         async for event in stream:
