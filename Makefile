@@ -62,7 +62,6 @@ test-peers: $(VENDORS)/.ready  ## vendors' own clients against our servers on lo
 	$(VENDORS)/bin/python -m pytest -p no:cacheprovider -W ignore tests/peers
 
 $(VENDORS)/.ready: tests/peers/requirements.txt pyproject.toml | $(READY)
-	rm -rf $(VENDORS)
 	$(BIN)/python -m venv $(VENDORS)
 	$(VENDORS)/bin/python -m pip install --quiet --disable-pip-version-check \
 		--editable ".[services]" --requirement tests/peers/requirements.txt
