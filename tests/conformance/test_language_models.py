@@ -17,14 +17,16 @@ from antiphon.testing.loopback.anthropic import AnthropicMessages
 from antiphon.testing.loopback.bedrock import BedrockServer
 from antiphon.testing.loopback.google import GeminiServer
 from antiphon.testing.loopback.http import HttpVendorServer
-from antiphon.testing.loopback.openai import OpenAIResponses
+from antiphon.testing.loopback.openai import OpenAIChat, OpenAIResponses
 from antiphon.vendors import anthropic, openai_responses
 from antiphon.vendors.aws import llm as bedrock
 from antiphon.vendors.google import llm as gemini
+from antiphon.vendors.openai import llm as chat
 
 MODELS: list[tuple[type[HttpLLM], type[HttpVendorServer]]] = [
     (anthropic.LLM, AnthropicMessages),
     (gemini.LLM, GeminiServer),
+    (chat.LLM, OpenAIChat),
     (openai_responses.LLM, OpenAIResponses),
     (bedrock.LLM, BedrockServer),
 ]

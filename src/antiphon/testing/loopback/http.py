@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from .server import Fault
+from .server import Fault, complaint
 
 __all__ = ["HttpAnswer", "HttpVendorServer", "VendorRequest", "asks_for_tool"]
 
@@ -142,19 +142,28 @@ class HttpVendorServer:
             return
         try:
             self.check(request)
-        except AssertionError as error:
-            self.failure = error
-            _refuse(writer, 400, str(error))
+        except Exception as error:  # noqa: BLE001  what is missing is a complaint, too
+            self.failure = self.failure or complaint(error)
+            _refuse(writer, 400, json.dumps({"error": {"message": str(error)}}))
             return
         if fault is Fault.REFUSED:
             _refuse(writer, 401, REFUSED)
         elif fault is Fault.LIMITED:
             _refuse(writer, 429, REFUSED, "retry-after: 7\r\n")
         else:
-            await self.answer(request, answer := HttpAnswer(fault, reader, writer))
-            answer.end()
+            await self._tell(request, HttpAnswer(fault, reader, writer))
         with suppress(ConnectionError):
             await writer.drain()
+
+    async def _tell(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        try:
+            await self.answer(request, answer)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            self.failure = self.failure or complaint(error)
+            raise ConnectionAbortedError from error
+        answer.end()
 
 
 async def _requests(reader: asyncio.StreamReader) -> AsyncIterator[VendorRequest]:

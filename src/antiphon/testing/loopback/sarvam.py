@@ -69,7 +69,7 @@ class SarvamBulbul(VendorServer):
                 case {"type": "config", "data": given} if not config:
                     config = given
                     assert config["output_audio_codec"] == "linear16", "the default is MP3"
-                    assert config["language_code"] == config["target_language_code"], config
+                    assert config["language_code"], config
                     assert config["speech_sample_rate"] in (8000, 16000, 22050, 24000), config
                     assert 30 <= config["min_buffer_size"] <= 200, config
                 case {"type": "text", "data": {"text": str(text)}} if config:

@@ -99,8 +99,8 @@ class VendorServer:
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
         try:
             self.check(address.path, query, headers)
-        except AssertionError as error:
-            self.failure = error
+        except Exception as error:  # noqa: BLE001  what is missing is a complaint, too
+            self.failure = self.failure or complaint(error)
             return connection.respond(HTTPStatus.BAD_REQUEST, str(error))
         return None
 
@@ -113,8 +113,8 @@ class VendorServer:
         try:
             with suppress(ConnectionClosed):
                 await self.talk(connection)
-        except AssertionError as error:
-            self.failure = error
+        except Exception as error:  # noqa: BLE001
+            self.failure = self.failure or complaint(error)
             await websocket.close(1008, str(error)[:100])
         finally:
             self.open -= 1
@@ -166,6 +166,15 @@ class Connection:
         """Close in good order, unless the vendor is silent."""
         if self.fault is not Fault.SILENT:
             await self._websocket.close()
+
+
+def complaint(error: Exception) -> AssertionError:
+    """Return what a server says of a message that a check refused or stumbled over."""
+    if isinstance(error, AssertionError):
+        return error
+    told = AssertionError(f"a message is not as the protocol says: {error!r}")
+    told.__cause__ = error
+    return told
 
 
 class HeardAudio:

@@ -19,16 +19,19 @@ class SmallestWaves(VendorServer):
         """Check path and key."""
         assert path == "/waves/v1/tts/live", path
         assert headers["authorization"] == f"Bearer {KEY}"
-        assert int(query["timeout"]) <= 60, query
+        assert int(query.get("timeout", "60")) > 0, query
 
     async def talk(self, connection: Connection) -> None:
         """Send words, audio, and at the end that it is complete."""
         requests = 0
         async for message in connection:
             match message:
-                case {"text": str(text), "voice_id": str(), "model": str(), "continue": True, "flush": True}:
+                case {"text": str(text), "voice_id": str(), "model": str(), "flush": True}:
                     requests += 1
-                    await self._speak(connection, message, text, {"request_id": str(requests)})
+                    about = {"request_id": str(requests)}
+                    await self._speak(connection, message, text, about)
+                    if not message.get("continue"):
+                        await connection.send({"status": "complete", **about})
                 case {"text": "", "continue": False, "flush": True}:
                     assert 0 <= message["complete_backoff_ms"] <= 1000, "4 s pass without it"
                     await connection.send({"status": "complete", "request_id": str(requests)})
@@ -39,8 +42,9 @@ class SmallestWaves(VendorServer):
     async def _speak(
         self, connection: Connection, message: Mapping[str, Any], text: str, about: Mapping[str, str]
     ) -> None:
-        assert message["output_format"] == "pcm", message
-        for place, (word, start, end) in enumerate(zip(*word_times(text), strict=True)):
+        assert message.get("output_format", "pcm") == "pcm", message
+        times = zip(*word_times(text), strict=True) if message.get("word_timestamps") else ()
+        for place, (word, start, end) in enumerate(times):
             data = {"id": place, "word": word, "start": start, "end": end}
             await connection.send({"status": "word_timestamp", "data": data, **about})
         for pcm in spoken(text.strip(), message["sample_rate"]):

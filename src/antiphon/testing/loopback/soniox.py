@@ -87,8 +87,8 @@ class SonioxStreams(VendorServer):
                     spoken_characters[name] = 0
                 case {"stream_id": str(name), "cancel": True}:
                     self.cancelled += 1
-                    del spoken_characters[name]
-                    await connection.send({"terminated": True, "stream_id": name})
+                    if spoken_characters.pop(name, None) is not None:  # else it has just ended
+                        await connection.send({"terminated": True, "stream_id": name})
                 case {"text": "", "text_end": True, "stream_id": str(name)}:
                     del spoken_characters[name]
                     await connection.send({"audio": "", "audio_end": True, "stream_id": name})

@@ -1,0 +1,37 @@
+"""Together's own client."""
+
+import pytest
+from together import AsyncTogether
+
+from antiphon.testing.loopback import KEY, WORDS, Fault
+from antiphon.testing.loopback.realtime_transcription import TogetherTranscription
+from parts import loud_parts
+
+MODEL = "openai/whisper-large-v3"
+
+
+@pytest.mark.client(TogetherTranscription, "together")
+async def test_realtime_transcription() -> None:
+    async with TogetherTranscription() as server:
+        client = AsyncTogether(api_key=KEY, base_url=server.url.replace("ws", "http", 1))
+        opened = client.beta.realtime.connect(model=MODEL, turn_detection={"type": "none"})
+        async with opened as connection:
+            for part in loud_parts():
+                await connection.input_audio_buffer.append(part)
+            await connection.input_audio_buffer.commit()
+            told = []
+            async for event in connection:
+                told.append(event)
+                if event.type.endswith(".completed"):
+                    break
+        assert told[0].type == "session.created"
+        assert told[-1].transcript == WORDS
+
+
+@pytest.mark.client(TogetherTranscription, "together")
+async def test_a_refused_key() -> None:
+    async with TogetherTranscription(Fault.REFUSED) as server:
+        client = AsyncTogether(api_key=KEY, base_url=server.url.replace("ws", "http", 1))
+        with pytest.raises(Exception, match="401"):
+            async with client.beta.realtime.connect(model=MODEL, turn_detection={"type": "none"}):
+                pass
