@@ -9,23 +9,13 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from ..context import Context
-from ..errors import (
-    AntiphonError,
-    BadResponseError,
-    ConfigurationError,
-    ServiceTimeoutError,
-    UnavailableError,
-    UsageError,
-)
+from ..errors import AntiphonError, BadResponseError, ConfigurationError
 from ..frames import ToolCall
-from ..services.http_client import refusal
+from ..services.foreign_errors import foreign_error
 from ..services.ports import LanguageModel, TextDelta, TokenUsage
 from ..services.streams import has_words
-from ..services.vendor_values import number, seconds_in
 
 __all__ = ["Event", "ForeignAgent", "StepEnded"]
-
-REASON = 300  # characters of an error that are kept
 
 
 class StepEnded:
@@ -92,35 +82,7 @@ class ForeignAgent(LanguageModel):
 
     def _named(self, error: Exception, acted: bool) -> AntiphonError:
         """Return the error that stands for one of the framework or of its model."""
-        named = error if isinstance(error, AntiphonError) else _foreign(self.framework, error)
+        named = foreign_error(self.framework, error)
         if acted and named.retryable:
             return BadResponseError(f"{named} (it had called its tools, so it is not asked again)")
         return named
-
-
-def _foreign(framework: str, error: Exception) -> AntiphonError:
-    """Return what an error means, by its status or by the names of its classes.
-
-    Frameworks pass on the errors of dozens of clients, whose classes have little in common but their names.
-    """
-    names = [kind.__name__ for kind in type(error).__mro__]
-    said = f"{framework}: {names[0]}: {str(error)[:REASON]}"
-    status = getattr(error, "status_code", None)
-    if isinstance(status, int) and 400 <= status < 600:
-        return refusal(framework, status, str(error)[:REASON], _retry_after(error))
-    if "UserError" in names:  # what pydantic-ai and OpenAI Agents call a wrong use
-        return UsageError(said)
-    if any("Timeout" in name or "TimedOut" in name for name in names):
-        return ServiceTimeoutError(said)
-    if any(name.endswith(("ConnectionError", "ConnectError", "TransportError")) for name in names):
-        return UnavailableError(said)
-    return BadResponseError(said)
-
-
-def _retry_after(error: Exception) -> float | None:
-    """Return the seconds to wait, as the error or its response states them."""
-    headers = getattr(getattr(error, "response", None), "headers", None)
-    stated = headers.get("retry-after") if hasattr(headers, "get") else None  # pyright: ignore[reportOptionalMemberAccess]
-    return number(getattr(error, "retry_after", None)) or seconds_in(
-        stated if isinstance(stated, str) else None
-    )
