@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import pytest
 
+from antiphon import Agent
 from antiphon.context import AgentSaid, Context, Image, ToolAnswered, ToolCall, UserSaid
 from antiphon.errors import (
     AuthenticationError,
@@ -23,11 +24,14 @@ from antiphon.errors import (
     RateLimitError,
     UnavailableError,
 )
+from antiphon.frames import ReplyEnded
 from antiphon.frameworks.foreign_agent import ForeignAgent
 from antiphon.services.ports import LanguageModel, TextDelta, TokenUsage
-from antiphon.testing import check_llm
+from antiphon.testing import check_llm, loud, run_virtual
+from antiphon.testing.assertions import check, hold, services
 from antiphon.testing.conformance.life import nothing_left
 from antiphon.testing.conformance.llm import TOOL
+from antiphon.transports.caller import CallerLine
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 PLAIN = Context("Be brief.", (UserSaid("Hello?"),))
@@ -138,7 +142,7 @@ def langgraph_agent(script: Script, *, remembers: bool = False, **options: Any) 
 
 def pydantic_agent(script: Script, **options: Any) -> ForeignAgent:
     pytest.importorskip("pydantic_ai")
-    from pydantic_ai import Agent
+    from pydantic_ai import Agent as PydanticAgent
     from pydantic_ai.models.function import AgentInfo, DeltaToolCall, FunctionModel
 
     from antiphon.frameworks import pydantic_ai
@@ -161,7 +165,7 @@ def pydantic_agent(script: Script, **options: Any) -> ForeignAgent:
             else:
                 yield item
 
-    agent = Agent(FunctionModel(stream_function=stream), instructions="Mind the shop.")
+    agent = PydanticAgent(FunctionModel(stream_function=stream), instructions="Mind the shop.")
     agent.tool_plain(script.own_tool)
     return pydantic_ai.LLM(agent, **options)
 
@@ -402,6 +406,28 @@ def test_an_agent_that_does_not_answer_with_text_is_refused(make: Any) -> None:
 
         with pytest.raises(ConfigurationError, match="output_type"):
             openai_agents.LLM(agents.Agent("x", output_type=int))
+
+
+# In a conversation -----------------------------------------------------------------------------------
+
+ANSWER = "One moment. First I tell you this, which is long. Then I tell you that."
+
+
+@frameworks
+def test_an_interrupted_agent_reads_what_was_heard_and_acts_only_once(make: Any) -> None:
+    """Its tool is called when the turn is over, not on a guess; in virtual time."""
+    script = Script([["One moment.", HANG_UP], [ANSWER.removeprefix("One moment. ")], ["Yes?"]])
+    parts = services(["hello", "wait"], []) | {"llm": make(script)}
+    lines = [CallerLine(loud(0.8), 0.5, "now"), CallerLine(loud(0.5), 2.0, "barge-in")]
+    call = run_virtual(hold(Agent("Be brief.", **parts), lines))
+    check(call)
+    heard = [ended.heard for ended in call.all(ReplyEnded) if not ended.speculative]
+    assert heard[-1] == "Yes?"
+    assert ANSWER.startswith(heard[0]) and len(heard[0]) < len(ANSWER)
+    assert script.called == ["Monday"]
+    assert len(script.seen) == 3
+    told = [(role, plain(content)) for role, content in script.seen[2]]
+    assert told[-3:] == [("human", "hello"), ("ai", heard[0] + " […]"), ("human", "wait")]
 
 
 # What only LangGraph has -----------------------------------------------------------------------------
