@@ -31,7 +31,8 @@ class LLM(ForeignAgent):
     """A compiled graph, whose state has `messages`.
 
     `nodes`: whose words are spoken; None speaks what all models of the graph write, also the one of a router.
-    `subgraphs`: speaks those of graphs within the graph, too. `config` and `context` are passed to each run.
+    `subgraphs`: speaks all models of graphs within the graph as they write; else what such a graph answers is
+    spoken once it is whole. `config` and `context` are passed to each run.
     """
 
     framework = "LangGraph"
@@ -65,17 +66,18 @@ class LLM(ForeignAgent):
             self._config,
             context=self._context,
             stream_mode="messages",
-            subgraphs=True,
+            subgraphs=self._subgraphs,
         )
         usage = _Usage()
         speaking = ""
         async with aclosing(cast(AsyncGenerator[Any], stream)) as told:
-            async for path, (message, about) in told:
+            async for item in told:
+                message, about = item[1] if self._subgraphs else item
                 if message.type not in OF_MODELS:
                     yield StepEnded(acted=message.type == "tool")
                     continue
                 usage.add(message)
-                if not self._speaks(path, about):
+                if self._nodes is not None and about.get("langgraph_node") not in self._nodes:
                     continue
                 if message.id != speaking:
                     speaking = message.id
@@ -83,11 +85,6 @@ class LLM(ForeignAgent):
                 yield TextDelta(plain_text(message.content))
         if usage.found:
             yield usage.total
-
-    def _speaks(self, path: tuple[str, ...], about: Mapping[str, Any]) -> bool:
-        if path and not self._subgraphs:
-            return False
-        return self._nodes is None or about.get("langgraph_node") in self._nodes
 
 
 class _Usage:

@@ -445,6 +445,30 @@ def test_only_the_words_of_chosen_nodes_are_spoken() -> None:
     assert text(ask(langgraph_agent(Script([["Good day."]]), nodes=["other"]))) == ""
 
 
+@pytest.mark.parametrize("subgraphs", [False, True])
+def test_a_graph_within_the_graph_is_spoken_once(subgraphs: bool) -> None:
+    pytest.importorskip("langgraph")
+    from langgraph.graph import START, MessagesState, StateGraph  # pyright: ignore[reportMissingTypeStubs]
+
+    from antiphon.frameworks import langgraph
+
+    script = Script([["One moment.", HANG_UP], ["Nine to ", "five."]])
+    inner: Any = langgraph_agent(script)
+    building: Any = StateGraph(MessagesState)
+    building.add_node("inner", inner._graph)
+    building.add_edge(START, "inner")
+    said = ask(
+        langgraph.LLM(building.compile(), subgraphs=subgraphs),
+        Context("Be brief.", (AgentSaid("Hello."), UserSaid("When?"))),
+    )
+    assert text(said) == "One moment. Nine to five."
+    pieces = [item.text for item in said if isinstance(item, TextDelta) and item.text]
+    assert pieces == (
+        ["One moment.", " Nine to ", "five."] if subgraphs else ["One moment.", " Nine to five."]
+    )
+    assert said[-1] == TokenUsage(24, 6, 16)
+
+
 def test_tools_are_refused_by_a_graph() -> None:
     with pytest.raises(ConfigurationError, match="leave out tools="):
         ask(langgraph_agent(Script([["Good day."]])), Context("Be brief.", (), (TOOL,)))
