@@ -15,10 +15,9 @@ from antiphon.context import Context, UserSaid
 from antiphon.errors import AntiphonError, AuthenticationError, TheyErred
 from antiphon.services.ports import AudioChunk, Flush, Word
 from antiphon.testing import check_llm, check_stt, check_tts
-from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault
+from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, openai
 from antiphon.testing.loopback.cartesia import CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramListen, DeepgramSpeak
-from antiphon.testing.loopback.openai import OpenAIChat, OpenAISpeechServer
 from antiphon.vendors.livekit.llm import LLM
 from antiphon.vendors.livekit.plugin import Plugin
 from antiphon.vendors.livekit.stt import STT
@@ -31,14 +30,14 @@ if find_spec("livekit") is None or not all(find_spec(f"livekit.plugins.{name}") 
 pytestmark = pytest.mark.filterwarnings("default")  # those of LiveKit's packages
 
 
-class ChatServer(OpenAIChat):
+class ChatServer(openai.OpenAIChat):
     """Answers the request that warms a connection, as OpenAI's would, with 404."""
 
     def has(self, path: str) -> bool:
         return path == "/chat/completions"
 
 
-class SpeechServer(OpenAISpeechServer):
+class SpeechServer(openai.OpenAISpeechServer):
     """The same, for voices."""
 
     def has(self, path: str) -> bool:
