@@ -205,6 +205,11 @@ class LanguageModel(Service, Protocol):
 
     first_within: float = 7.0
     """Seconds, all tries together, that the first word may take before the service counts as stalled."""
+    next_within: float = 5.0
+    """Seconds that each further word may take."""
+    acts: bool = False
+    """True if an answer may do more than speak, with tools of its own.
+    It is then not asked before the user's turn is certain to be over."""
 
     def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Answer the context: text and tool calls in any order, then its usage."""

@@ -68,6 +68,10 @@ class SocketSTT(SpeechToText):
         """Return the codec of a new connection."""
         raise NotImplementedError
 
+    async def connect(self, codec: RecognitionCodec) -> VendorSocket:
+        """Open a connection. The default dials what `handshake` says."""
+        return await dial(self.vendor, await self.handshake(), key_name=self.key.name, closed=codec.closed)
+
     async def load(self) -> None:
         """Import the websocket library."""
         await load_websockets(self.vendor)
@@ -406,9 +410,7 @@ class _Listener:
 async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> _Connection:
     """Open a connection, and wait until it takes audio."""
     codec = service.codec()
-    socket = await dial(
-        service.vendor, await service.handshake(), key_name=service.key.name, closed=codec.closed
-    )
+    socket = await service.connect(codec)
     try:
         async with asyncio.timeout(READY_WITHIN):
             if codec.waits_for_greeting:
