@@ -139,6 +139,8 @@ class SpeechToText(Service, Protocol):
     """Seconds of audio that are collected for an AudioChunk; a Flush hands over at once what there is."""
     interim_every: float | None = None
     """Seconds of speech after which a segmented service is asked for interim words; None: only at pauses."""
+    answered_within: float = 5.0
+    """Seconds, all tries together, that the answer to a final Flush may take; then its words are given up."""
 
     def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized | TurnHint]:
         """Transcribe one conversation.

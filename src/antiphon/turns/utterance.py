@@ -43,6 +43,8 @@ class Utterances:
         """True while the final words of some speech are missing."""
         self.unheard = False
         """True while there is speech of which no words have come yet."""
+        self.lost = False
+        """True if the words of some of its speech could not be recognised."""
         self.silent = False
         """True if only words are known: no VAD has heard speech."""
         self.beside = False
@@ -85,6 +87,13 @@ class Utterances:
         self.interim = ""
         if words.text:
             self._final.append(words.text)
+
+    def lose(self, ended: float) -> None:
+        """Note that the speech that ended then has no words, because the service failed."""
+        self.lost = True
+        if ended >= self.spoken_until - FRESH:
+            self.words_due = self.unheard = False
+            self.covered = 0.0
 
     def stop(self, at: float, now: float) -> None:
         """Note that the speech ended, which is known now."""

@@ -20,6 +20,7 @@ from antiphon.frames import (
     TurnScored,
     UserKey,
     UserText,
+    UtteranceLost,
 )
 from antiphon.turns.backchannels import BackchannelSettings
 from antiphon.turns.decisions import (
@@ -715,6 +716,7 @@ SAMPLES: dict[type, Fact] = {
         SoundHeard(1.2), SpeechStarted(1.2), SpeechPaused(1.2), SpeechResumed(1.2), SpeechStopped(1.2),
         interim("uh"), ScoreAsked(1.2), TurnScored(0.5, 1.1), TurnHinted(0.5, 1.1), TalkButton(True),
         UserKey("1"), ReplyBegan(), ReplyOver(), VoiceAt(), SpeculationDropped(5), Deadline(),
+        UtteranceLost(1.0, 1.2),
     )
 }  # fmt: skip
 
