@@ -214,11 +214,11 @@ class SilentNumbersCodec(NumbersCodec):
 
 
 class ShortNumbersCodec(SilentNumbersCodec):
-    lasts = 0.02
+    lasts = 0.1
 
 
 class ShortInterimCodec(NumbersCodec):
-    lasts = 0.02
+    lasts = 0.1
 
 
 class NumbersSTT(SocketSTT):

@@ -282,8 +282,6 @@ class Conversation(Stage):
         if current.has_all_results:
             self._prompt(current.reply)
 
-    # What was heard --------------------------------------------------------------------------------
-
     @on(ReplyEnded)
     def reply_ended(self, signal: ReplyEnded) -> None:
         ended = self.history.end_reply(signal)

@@ -101,9 +101,13 @@ class AudioChunk:
 
 @frame
 class Flush:
-    """A request to answer now; if `final`, the utterance is over, so forget it then."""
+    """A request to answer now; if `final`, the utterance is over, so forget it then.
+
+    `spoken` is how many seconds of speech a VAD has heard in that utterance.
+    """
 
     final: bool
+    spoken: float = 0.0
 
 
 @frame

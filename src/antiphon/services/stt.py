@@ -1,6 +1,7 @@
 """The stage that turns what the user says into words."""
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from ..errors import BadResponseError, UnavailableError
 from ..frames import (
@@ -63,6 +64,7 @@ class STT(Stage):
         self._given_until = 0.0  # where the audio ends that it got
         self._started = self._ended = 0.0
         self._speaking = False
+        self._catches_up = False  # True until what was asked before the stream began is answered
         self._input = self._channel()
         self._work: Work | None = None
         self._backoff = Backoff()
@@ -79,14 +81,12 @@ class STT(Stage):
         self._unanswered.clear()
         self._started = self._ended = 0.0  # unknown if the session starts in mid-speech
         self._speaking, self._open = False, not self.service.segmented
+        self._prepare()
         self._begin()
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """Begin a new stream after a delay, if the old one is over by then.
-
-        Its input is there at once, and so is the time limit of what was asked.
-        """
+        """Begin a new stream after a delay, if the old one is over."""
         if signal.part == self.name:
             self._alive()
             self.after(self._backoff.next(), self._begin)
@@ -104,6 +104,8 @@ class STT(Stage):
         return self._work if self._work is not None and self._work.alive else self._prepare()
 
     def _begin(self) -> None:
+        if not all(branch.on for branch in self.branches):
+            return  # another has taken over
         if (work := self._alive()).task is None:
             self.run(work, self._listen(self._input))
 
@@ -111,23 +113,25 @@ class STT(Stage):
         """Give the service what has no answer yet, and ask for it."""
         self._chunks.rest()  # is among it
         self._matched = ResampledInput(self.service.sample_rate)
-        pcm = bytearray()
+        pcm, asked = bytearray(), iter(self._unanswered.asked)
         for frame in self._unanswered:
             if isinstance(frame, UserAudio):
                 pcm += self._matched(frame)
                 continue
             self._input.put(AudioChunk(bytes(pcm)))
-            self._input.put(Flush(True))
+            self._input.put(Flush(True, next(asked).seconds))
             pcm.clear()
         if pcm and (self._unanswered.speaking or not self.service.segmented):
             self._input.put(AudioChunk(bytes(pcm)))
             self._given_until = self._given()
+        self._catches_up = bool(self._unanswered.asked)
         self._expect()
 
     def hand_over(self) -> list[Frame]:
         """Return what has no answer yet, and forget it."""
         handed = list(self._unanswered.facts(self._started))
         self._unanswered.clear()
+        self._expect()
         return handed
 
     def take_over(self, frames: Sequence[Frame]) -> None:
@@ -184,7 +188,7 @@ class STT(Stage):
         self._pause(frame.at)
         self._put(self._chunks.rest())
         self._note_end(frame)
-        self._input.put(Flush(True))
+        self._input.put(Flush(True, self._unanswered.asked[-1].seconds))
         self._expect()
 
     def _resume(self, began: float) -> None:
@@ -237,7 +241,7 @@ class STT(Stage):
         """Tell that an utterance is lost, unless the spare of a `Switch` has it now."""
         if asked := self._unanswered.asked:
             lost = asked[0]
-            self._unanswered.answered()
+            self._unanswered.answered(self.session.elapsed() + self.answered_within)
             self._prepare()
             self.push(UtteranceLost(lost.started, lost.ended))
 
@@ -249,8 +253,9 @@ class STT(Stage):
         asked = next(iter(self._unanswered.asked), None)
         self._unanswered.has_words = not heard.final
         if heard.final:
+            self._catches_up = False
             if asked is not None or heard.text:  # an answer, or the service's own decision
-                self._unanswered.answered()
+                self._unanswered.answered(self.session.elapsed() + self.answered_within)
             self._expect()
         if asked is not None and self.service.segmented:
             return asked.started, asked.ended
@@ -263,19 +268,27 @@ class STT(Stage):
         return now if newest is None else min(now, end_of(newest))
 
     async def _listen(self, audio: MediaQueue[AudioChunk | Flush]) -> AsyncGenerator[Frame | Signal, None]:
-        async with closing(self.service.transcribe(audio)) as answers:
+        async with aclosing(_answers(self.service, audio)) as answers:
             async for heard in answers:
                 if isinstance(heard, TurnHint):
-                    if not is_probability(heard.probability):
-                        raise BadResponseError(
-                            f"a turn hint of {str(heard.probability)[:40]} is no probability"
-                        )
                     yield TurnHinted(heard.probability, self._given(), heard.final)
                     continue
-                if not isinstance(heard, Recognized) or not isinstance(heard.text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-                    raise BadResponseError(f"speech to text yielded {str(heard)[:60]}, not words")
                 self._backoff.reset()
-                if heard.text or heard.final:
+                if heard.final or (heard.text and not self._catches_up):
                     started, ended = self._spoken(heard)
                     yield Transcript(heard.text, heard.final, started, ended, heard.language)
-        raise UnavailableError("speech to text ended its stream")
+
+
+async def _answers(
+    service: SpeechToText, audio: MediaQueue[AudioChunk | Flush]
+) -> AsyncGenerator[Recognized | TurnHint, None]:
+    """Yield what a service hears, after checking it."""
+    async with closing(service.transcribe(audio)) as answers:
+        async for heard in answers:
+            if isinstance(heard, TurnHint):
+                if not is_probability(heard.probability):
+                    raise BadResponseError(f"a turn hint of {str(heard.probability)[:40]} is no probability")
+            elif not isinstance(heard, Recognized) or not isinstance(heard.text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise BadResponseError(f"speech to text yielded {str(heard)[:60]}, not words")
+            yield heard
+    raise UnavailableError("speech to text ended its stream")

@@ -20,6 +20,11 @@ class Asked(NamedTuple):
     ended: float
     due: float
 
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self.ended - self.started
+
 
 class UnansweredAudio:
     """The user's audio since the last answer, and where utterances end in it.
@@ -80,11 +85,16 @@ class UnansweredAudio:
                 kept.append(frame)
         self._replace([*self._frames, *reversed(kept)])
 
-    def answered(self) -> None:
-        """Forget the oldest utterance that has ended; if none has, all until now."""
+    def answered(self, due: float) -> None:
+        """Forget the oldest utterance that has ended; if none has, all until now.
+
+        The next one may be answered by `due`: the service has only now come to it.
+        """
         self.has_words = False
         if self.asked:
             self.asked.popleft()
+        if self.asked:
+            self.asked[0] = self.asked[0]._replace(due=due)
         if not self._ends:
             self._replace([])
             return

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from ..frames import Transcript
 from .endpointing import Evidence
 
-__all__ = ["Utterances", "alike", "same_words"]
+__all__ = ["Utterances", "alike", "begins_with", "same_words"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
@@ -25,6 +25,11 @@ def alike(one: str, other: str) -> bool:
         return True
     near = SequenceMatcher(None, one.casefold(), other.casefold()).ratio() >= 0.8
     return near and len(one.split()) == len(other.split())
+
+
+def begins_with(text: str, words: str) -> bool:
+    """Return True if a text begins with these words, the last perhaps incomplete."""
+    return "".join(_WORD.findall(text.casefold())).startswith("".join(_WORD.findall(words.casefold())))
 
 
 FRESH = 0.2  # seconds at the end of the speech that the newest transcript may not cover
@@ -89,9 +94,13 @@ class Utterances:
             self._final.append(words.text)
 
     def lose(self, ended: float) -> None:
-        """Note that the speech that ended then has no words, because the service failed."""
+        """Note that the speech that ended then gets no words: the service failed.
+
+        Words that may still change, and that cover only its beginning, are not taken for all of it.
+        """
         self.lost = True
         if ended >= self.spoken_until - FRESH:
+            self.interim = self.interim if self.fresh else ""
             self.words_due = self.unheard = False
             self.covered = 0.0
 
