@@ -103,9 +103,9 @@ def held(
 
     async def main() -> HeldCall:
         async with troubled(server, trouble, at, faulty) as vendor, server() as good:
-            agent = Agent(
-                "x", **services((), ["Fine.", "Well."]) | {"stt": kind(key=KEY, base_url=vendor.url)}
-            )
+            ports: dict[str, Any] = services((), ["Fine.", "Well."])
+            ports["stt"] = kind(key=KEY, base_url=vendor.url)
+            agent = Agent("x", **ports)
             parts: list[Any] = list(agent.pipeline(Caller(lines, 16000, awaits=5.0)))
             if spare:
                 index = next(place for place, part in enumerate(parts) if isinstance(part, STT))
