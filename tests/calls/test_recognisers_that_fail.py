@@ -5,20 +5,24 @@ loopback are real, and the calls in virtual time.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
 from antiphon import Agent
-from antiphon.context import AgentSaid
-from antiphon.frames import Failed, PlayoutStarted, UserTurn
+from antiphon.context import AgentSaid, UserSaid
+from antiphon.conversation.conversation import Conversation
+from antiphon.frames import Failed, PlayoutStarted, TurnLost, UserTurn
+from antiphon.journal import replay
 from antiphon.pipeline import Switch
+from antiphon.services.http_stt import HttpSTT, TranscriptionEndpoint
+from antiphon.services.ports import AudioChunk, Flush, Recognized
 from antiphon.services.socket_stt import SocketSTT
 from antiphon.services.stt import STT
-from antiphon.testing import loud, run_virtual
-from antiphon.testing.assertions import HeldCall, check, services
+from antiphon.testing import ScriptedSTT, StreamingSTT, loud, run_virtual
+from antiphon.testing.assertions import HeldCall, check, no_task_left, services
 from antiphon.testing.loopback import KEY, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
 from antiphon.testing.loopback.aws import AwsTranscribe
@@ -26,19 +30,23 @@ from antiphon.testing.loopback.azure import AzureRecognition
 from antiphon.testing.loopback.cartesia import CartesiaInk
 from antiphon.testing.loopback.deepgram import DeepgramFlux, DeepgramListen
 from antiphon.testing.loopback.elevenlabs import ElevenLabsScribe
+from antiphon.testing.loopback.http import HttpAnswer, VendorRequest
 from antiphon.testing.loopback.realtime_transcription import OpenAITranscription
 from antiphon.testing.loopback.server import Connection
 from antiphon.testing.loopback.soniox import SonioxTokens
 from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
+from antiphon.testing.loopback.whisper import WhisperTranscriptions
 from antiphon.testing.loopback.xai import XaiTranscripts
 from antiphon.transports.caller import Caller, CallerLine
-from antiphon.vendors import assemblyai, soniox, speechmatics
+from antiphon.vendors import assemblyai
 from antiphon.vendors.aws import stt as transcribe
 from antiphon.vendors.azure import stt as azure
 from antiphon.vendors.cartesia import stt as ink
 from antiphon.vendors.deepgram import stt as listen
 from antiphon.vendors.elevenlabs import stt as scribe
 from antiphon.vendors.openai import stt as transcription
+from antiphon.vendors.soniox import stt as soniox
+from antiphon.vendors.speechmatics import stt as speechmatics
 from antiphon.vendors.xai import stt as xai
 
 Kind = Callable[..., SocketSTT]
@@ -208,3 +216,93 @@ def test_whatever_the_protocol_the_user_is_not_left_in_silence(
 ) -> None:
     call = held(VENDORS[server], server, trouble, MOMENTS[moment], faulty=1000)
     answered_or_apologised(call)
+
+
+def test_a_request_that_is_never_answered_is_apologised_for() -> None:
+    class Stalled(WhisperTranscriptions):
+        async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
+            if len(self.requests) > 1:
+                await super().answer(request, answer)
+            else:
+                await asyncio.get_running_loop().create_future()
+
+    async def main() -> HeldCall:
+        async with Stalled() as vendor:
+            ports: dict[str, Any] = services((), ["Fine."])
+            endpoint = TranscriptionEndpoint("groq", vendor.url, "GROQ_API_KEY", "whisper-large-v3")
+            ports["stt"] = HttpSTT("", endpoint, key=KEY)
+            lines = [CallerLine(loud(1.1), 0.5, "now"), CallerLine(loud(1.1), 0.5, "answer")]
+            call = HeldCall(Agent("x", **ports).pipeline(Caller(lines, 16000, awaits=5.0)))
+            async with call:
+                await call.session.wait()
+            await ports["stt"].close()
+        return call
+
+    call = run_virtual(main())
+    check(call)
+    said = [entry.text for entry in call.entries if isinstance(entry, AgentSaid | UserSaid)]
+    assert said == [SORRY, WORDS, "Fine."]
+    assert silence_after_speech(call) < 2.05
+
+
+class Deaf(StreamingSTT):
+    """Hears nothing the first time, and its next stream everything."""
+
+    answered_within = 1.0
+    streams = 0
+
+    async def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Any]:
+        self.streams += 1
+        stream = self.streams
+        async for item in audio:
+            if isinstance(item, Flush) and item.final and stream > 1:
+                yield Recognized("hello again", True)
+
+
+@pytest.mark.parametrize("apology", ["Pardon?", None])
+def test_words_that_are_lost_are_said_again_and_the_journal_replays(apology: str | None) -> None:
+    def parts() -> list[Any]:
+        ports: dict[str, Any] = services((), ["Fine."])
+        ports["stt"] = Deaf([])
+        parts: list[Any] = list(Agent("x", **ports).pipeline(Caller(lines, 16000)))
+        next(part for part in parts if isinstance(part, Conversation)).apology = apology
+        return parts
+
+    lines = [CallerLine(loud(1.0), 0.5, "now"), CallerLine(loud(1.0), 5.0, "now")]
+    call = HeldCall(parts())
+
+    async def main() -> None:
+        async with call:
+            await call.session.wait()
+        no_task_left()
+
+    run_virtual(main())
+    check(call)
+    assert len(call.all(TurnLost)) == 1
+    assert [turn.text for turn in call.all(UserTurn)] == ["hello again"]
+    said = [entry.text for entry in call.entries if isinstance(entry, AgentSaid)]
+    assert said == [*filter(None, [apology]), "Fine."]
+    assert replay(call.journal.lines, parts()) == call.journal.lines
+
+
+def test_a_call_in_which_a_spare_took_over_replays() -> None:
+    def parts() -> list[Any]:
+        ports: dict[str, Any] = services((), ["Fine."])
+        ports["stt"] = Deaf([])
+        parts: list[Any] = list(Agent("x", **ports).pipeline(Caller(lines, 16000)))
+        place = next(place for place, part in enumerate(parts) if isinstance(part, STT))
+        parts[place] = Switch(main=parts[place], spare=STT(ScriptedSTT(["hello"])))
+        return parts
+
+    lines = [CallerLine(loud(1.0), 0.5, "now")]
+    call = HeldCall(parts())
+
+    async def main() -> None:
+        async with call:
+            await call.session.wait()
+        no_task_left()
+
+    run_virtual(main())
+    check(call)
+    assert [turn.text for turn in call.all(UserTurn)] == ["hello"]
+    assert replay(call.journal.lines, parts()) == call.journal.lines
