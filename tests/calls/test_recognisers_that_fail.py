@@ -18,8 +18,7 @@ from antiphon.frames import Failed, PlayoutStarted, TurnLost, UserTurn
 from antiphon.journal import replay
 from antiphon.pipeline import Switch
 from antiphon.services.http_stt import HttpSTT, TranscriptionEndpoint
-from antiphon.services.ports import AudioChunk, Flush, Recognized
-from antiphon.services.socket_stt import SocketSTT
+from antiphon.services.ports import AudioChunk, Flush, Recognized, SpeechToText
 from antiphon.services.stt import STT
 from antiphon.testing import ScriptedSTT, StreamingSTT, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left, services
@@ -49,7 +48,7 @@ from antiphon.vendors.soniox import stt as soniox
 from antiphon.vendors.speechmatics import stt as speechmatics
 from antiphon.vendors.xai import stt as xai
 
-Kind = Callable[..., SocketSTT]
+Kind = Callable[..., SpeechToText]
 
 VENDORS: dict[type[VendorServer], Kind] = {
     DeepgramListen: listen.Nova,
