@@ -155,6 +155,7 @@ class RemoteSpeechToText(SpeechToText):
         self.segmented = service.segmented
         self.chunk = service.chunk
         self.interim_every = service.interim_every
+        self.answered_within = service.answered_within
         self._key, self._connection = key, connection
 
     async def transcribe(
