@@ -184,7 +184,7 @@ class RemoteLanguageModel(LanguageModel):
     """A proxy for a language model in the models' process."""
 
     def __init__(self, service: LanguageModel, key: ModelKey, connection: ModelConnection) -> None:
-        self.first_within = service.first_within
+        self.first_within, self.slow_after = service.first_within, service.slow_after
         self._key, self._connection = key, connection
 
     async def warm(self, context: Context) -> None:
