@@ -96,7 +96,7 @@ class Speaking:
     fillers: Sequence[str] = ()
     """Sentences such as "One moment.", used in rotation while tools take long and nothing has been said."""
     please_wait: str | None = "One moment, please."
-    """What is said if the model writes nothing for its `slow_after` seconds and nothing is heard; None: nothing."""
+    """What is said if the model has written nothing for a while and nothing is heard; None says nothing."""
     apology: str | None = "Sorry, I had a problem just now. Could you say that again?"
     """What is said if no answer could be made; None says nothing."""
     ambience: "AmbienceSettings | None" = None

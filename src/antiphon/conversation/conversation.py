@@ -66,7 +66,7 @@ class Conversation(Stage):
     Its `history` holds only what was heard. `greeting` is said when the session starts; `apology` when the
     model fails (None: nothing is said). `history`: entries of an earlier conversation. `timing` says how long
     an answer waits (None: not at all). `fillers` are said in turn when tools have run for 0.8 s and the reply
-    has no words yet; `please_wait` when the model writes nothing and nothing is heard (None: nothing is said).
+    has no words yet; `please_wait` when the model writes nothing and nothing is heard (None: nothing).
     """
 
     def __init__(
