@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from antiphon import Agent
+from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid
 from antiphon.frames import Failed, ReplyEnded, UserTurn
 from antiphon.pipeline import Switch
@@ -17,6 +18,8 @@ from antiphon.services.tts import TTS
 from antiphon.testing import ScriptedLLM, ScriptedTTS, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left, services
 from antiphon.transports.caller import Caller, CallerLine
+
+sleep = LoopClock().sleep
 
 TEXT = "Certainly, I can look that up. And the second sentence is a good deal longer. Bye now."
 NOTHING = 2.0  # seconds that the caller may hear nothing
@@ -50,7 +53,7 @@ class Stalling(ScriptedTTS):
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             if self.stubborn:
-                await asyncio.sleep(30.0)
+                await sleep(30.0)
             raise
 
 
@@ -137,7 +140,7 @@ def test_a_voice_may_be_silent_while_the_model_is() -> None:
             async for item in super().generate(context):
                 yield item
                 if "up." in getattr(item, "text", ""):
-                    await asyncio.sleep(4.5)
+                    await sleep(4.5)
 
     call = talk(llm=Hesitating([TEXT]))
     assert not call.all(Failed)
@@ -153,7 +156,7 @@ def test_a_voice_whose_audio_lasts_is_not_hurried() -> None:
             piece = -1
             async for said in text:
                 piece += 1
-                await asyncio.sleep(3.0 if piece else 0.3)
+                await sleep(3.0 if piece else 0.3)
                 yield Speech(b"\x00\x10" * round(len(said) / 4 * self.sample_rate), piece)
 
     call = talk(tts=Whole(), llm=ScriptedLLM(["This is a long sentence to begin with. " * 4]))

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from antiphon.clock import LoopClock
 from antiphon.errors import RateLimitError, ServiceTimeoutError, UnavailableError
 from antiphon.services import websocket_client
 from antiphon.services.http_client import HttpRequest
@@ -30,6 +31,8 @@ from antiphon.testing.loopback.http import HttpAnswer, HttpVendorServer, VendorR
 from antiphon.testing.loopback.server import Connection
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import tts as aura
+
+sleep = LoopClock().sleep
 
 
 async def pieces(*texts: str, error: Exception | None = None, endless: bool = False) -> AsyncIterator[str]:
@@ -387,7 +390,7 @@ class SlowToConnect(CartesiaSonic):
     async def _answer(self, connection: Any, request: Any) -> Any:
         answer = await super()._answer(connection, request)
         if self.connections == 1:
-            await asyncio.sleep(10.0)
+            await sleep(10.0)
         return answer
 
 
@@ -431,7 +434,7 @@ def test_a_voice_takes_text_no_faster_than_its_audio_is_read() -> None:
             async for item in speaking:
                 if isinstance(item, Speech):
                     break
-            await asyncio.sleep(0.5)  # nobody reads
+            await sleep(0.5)  # nobody reads
             assert taken < 10
             await speaking.aclose()
             await service.close()

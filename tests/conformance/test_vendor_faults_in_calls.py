@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from antiphon import Agent
+from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid
 from antiphon.frames import Failed, ReplyEnded, UserTurn
 from antiphon.pipeline import Switch
@@ -32,6 +33,8 @@ from antiphon.vendors import anthropic
 from antiphon.vendors.cartesia import tts as cartesia
 from antiphon.vendors.openai import llm as openai
 from antiphon.vendors.openai import tts as openai_tts
+
+sleep = LoopClock().sleep
 
 TEXT = "Certainly, I can look that up. And the second sentence is a good deal longer. Bye now."
 APOLOGY = "Sorry, I had a problem just now. Could you say that again?"
@@ -86,7 +89,7 @@ async def faulty(vendor: Vendor, point: str, fault: Fault, times: int) -> AsyncG
         if isinstance(service, SocketTTS):
             assert not tasks_of("voice_connection.py", "_feed"), "an utterance is left"
         await service.close()
-        await asyncio.sleep(0.1)
+        await sleep(0.1)
         assert not tasks_of("/services/"), "a task is left"
         assert server.open == 0, "a connection is left"
 
