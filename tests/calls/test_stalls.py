@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from antiphon.context import AgentSaid
 from antiphon.frames import Failed, ReplyEnded, UserTurn
 from antiphon.pipeline import Switch
 from antiphon.services.llm import LLM
-from antiphon.services.ports import Speech
+from antiphon.services.ports import Speech, Word
 from antiphon.services.tts import TTS
 from antiphon.testing import ScriptedLLM, ScriptedTTS, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left, services
@@ -34,7 +34,7 @@ class Stalling(ScriptedTTS):
         self.times = times
         self.stubborn = stubborn
 
-    async def speak(self, text: AsyncIterator[str]) -> Any:
+    async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word, None]:
         left = self.after
         stalls, self.times = self.times > 0, self.times - 1
         if stalls and left < 0:
@@ -57,7 +57,7 @@ class Stalling(ScriptedTTS):
             raise
 
 
-def talk(parts: Any = None, **changed: Any) -> HeldCall:
+def talk(parts: dict[type, Any] | None = None, **changed: Any) -> HeldCall:
     """A call of one turn, some of whose parts are changed."""
     agent = Agent("x", **{**services(["hello"], [TEXT]), **changed})
 
@@ -136,7 +136,7 @@ def test_a_voice_held_back_by_playout_is_not_called_silent() -> None:
 
 def test_a_voice_may_be_silent_while_the_model_is() -> None:
     class Hesitating(ScriptedLLM):
-        async def generate(self, context: Any) -> Any:
+        async def generate(self, context: Any) -> AsyncIterator[Any]:
             async for item in super().generate(context):
                 yield item
                 if "up." in getattr(item, "text", ""):
@@ -152,7 +152,7 @@ def test_a_voice_whose_audio_lasts_is_not_hurried() -> None:
     """Each sentence takes 3 s to make, and lasts longer than that: nobody hears that it is slow."""
 
     class Whole(ScriptedTTS):
-        async def speak(self, text: AsyncIterator[str]) -> Any:
+        async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word, None]:
             piece = -1
             async for said in text:
                 piece += 1
