@@ -26,8 +26,7 @@ from antiphon.testing.assertions import HeldCall, check, services
 from antiphon.testing.loopback import KEY, Fault
 from antiphon.testing.loopback.anthropic import AnthropicMessages
 from antiphon.testing.loopback.cartesia import CartesiaSonic
-from antiphon.testing.loopback.http import HttpAnswer, HttpVendorServer, VendorRequest
-from antiphon.testing.loopback.openai import OpenAISpeechServer
+from antiphon.testing.loopback.openai import OpenAIChat, OpenAISpeechServer
 from antiphon.transports.caller import Caller, CallerLine
 from antiphon.vendors import anthropic
 from antiphon.vendors.cartesia import tts as cartesia
@@ -39,20 +38,6 @@ sleep = LoopClock().sleep
 TEXT = "Certainly, I can look that up. And the second sentence is a good deal longer. Bye now."
 APOLOGY = "Sorry, I had a problem just now. Could you say that again?"
 NOTHING = 2.0  # seconds that the caller may hear nothing
-
-
-class ChatServer(HttpVendorServer):
-    """Chat completions by rule, as most vendors have them."""
-
-    def check(self, request: VendorRequest) -> None:
-        assert request.path == "/chat/completions", request
-
-    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
-        await answer.begin("text/event-stream")
-        for delta in ({"role": "assistant"}, {"content": "Good "}, {"content": "day."}):
-            await answer.event({"choices": [{"index": 0, "delta": delta}]})
-        await answer.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-        await answer.event("[DONE]")
 
 
 @dataclass(frozen=True)
@@ -71,7 +56,7 @@ VOICES = {
 }
 MODELS = {
     "anthropic": Vendor(AnthropicMessages, lambda url: anthropic.LLM(key=KEY, base_url=url), 4, 5),
-    "chat": Vendor(ChatServer, lambda url: openai.LLM("m", key=KEY, base_url=url), 2, 3),
+    "chat": Vendor(OpenAIChat, lambda url: openai.LLM("m", key=KEY, base_url=url), 2, 3),
 }
 POINTS = ("connecting", "beginning", "middle", "end")
 FAULTS = (Fault.CUT, Fault.SILENT, Fault.MALFORMED)
