@@ -8,6 +8,10 @@ from ..errors import BadResponseError
 
 __all__ = ["FloatPcmReader", "PcmReader", "int16_bytes"]
 
+COMPRESSED = {b"ID3": "MP3", b"OggS": "Ogg", b"fLaC": "FLAC", b"\x1a\x45\xdf\xa3": "WebM"}
+UNKNOWN = 0x7FFFF000  # a size of audio from which on it only says that the end was not known
+    0x7FFFF000  # a size as of this, or none, is that of a WAV file whose end was not known at its beginning
+)
 MOST_HEADER = 4096  # bytes; what has no "data" by then is no WAV file
 
 
@@ -15,13 +19,15 @@ class PcmReader:
     """Bytes in, whole 16-bit samples out.
 
     A stream that begins with "RIFF" is a WAV file: its header is left out, and its sample rate is compared
-    with the one that was asked for, since audio at another rate would be heard at another pitch.
+    with the one that was asked for, since audio at another rate would be heard at another pitch. What follows
+    its audio, and compressed audio, would be heard as noise.
     """
 
     def __init__(self, sample_rate: int, vendor: str) -> None:
         self.sample_rate = sample_rate
         self.vendor = vendor
         self._held = b""
+        self._left: int | None = None  # bytes of a WAV file's audio that have not come
         self._in_header = True  # True until it is known that the header is over, or that there is none
 
     def feed(self, data: bytes) -> bytes:
@@ -37,7 +43,13 @@ class PcmReader:
                     self._held = data
                     return b""
                 data = body
+            for begin, name in COMPRESSED.items():
+                if data.startswith(begin):
+                    raise BadResponseError(f"{self.vendor} sent {name}, not samples")
             self._in_header = False
+        if self._left is not None:
+            data = data[: self._left]
+            self._left -= len(data)
         if len(data) % 2:
             data, self._held = data[:-1], data[-1:]
         return data
@@ -48,6 +60,7 @@ class PcmReader:
         while at + 8 <= len(data):
             kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
             if kind == b"data":
+                self._left = None if size >= UNKNOWN or size == 0 else size
                 return data[at + 8 :]
             if kind == b"fmt " and at + 24 <= len(data):
                 self._check(data[at + 8 : at + 24])
