@@ -50,7 +50,7 @@ class PcmReader:
         return data
 
     def _of_file(self, data: bytes) -> bytes:
-        """Return what of these bytes is a WAV file's audio; all if its length is not known."""
+        """Return what of these bytes is audio: of a WAV file, up to the end of its data."""
         if self._left is None:
             return data
         data = data[: self._left]
