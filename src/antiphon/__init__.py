@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from .conversation.scope import Scope
     from .conversation.tools import tool
     from .front_door import Agent
-    from .pipeline import Gate, Parallel, Switch, Tap
+    from .pipeline import Gate, Parallel, Tap
     from .playout.playout import Playout
     from .processor import Processor, on
     from .session import Session
     from .stage import Stage
+    from .switch import Switch
 
 __all__ = [
     "Agent",
@@ -51,7 +52,7 @@ _HOMES = {
     "Session": ".session",
     "Speaking": ".agent",
     "Stage": ".stage",
-    "Switch": ".pipeline",
+    "Switch": ".switch",
     "Tap": ".pipeline",
     "on": ".processor",
     "tool": ".conversation.tools",

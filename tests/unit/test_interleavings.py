@@ -36,12 +36,13 @@ from antiphon.frames import (
     UserText,
 )
 from antiphon.journal import replay
-from antiphon.pipeline import Parallel, Part, Switch, Tap
+from antiphon.pipeline import Parallel, Part, Tap
 from antiphon.playout.playout import Playout
 from antiphon.reply import Reply
 from antiphon.services.llm import LLM
 from antiphon.services.ports import LanguageModel, Speech, TextDelta, TextToSpeech
 from antiphon.services.tts import TTS
+from antiphon.switch import Switch
 from antiphon.testing import run_virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left
 from antiphon.turns.turn_taking import TurnTaking

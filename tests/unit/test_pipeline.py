@@ -35,11 +35,12 @@ from antiphon.frames import (
     replace,
 )
 from antiphon.journal import replay
-from antiphon.pipeline import Gate, Parallel, Part, Switch, Tap
+from antiphon.pipeline import Gate, Parallel, Part, Tap
 from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.session import Session
 from antiphon.stage import Stage, Work
+from antiphon.switch import Switch
 from antiphon.testing.assertions import HeldCall, check
 from antiphon.testing.virtual import run_virtual, virtual
 
