@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .pipeline import Gate, Parallel, Tap
     from .playout.playout import Playout
     from .processor import Processor, on
+    from .race import Race
     from .session import Session
     from .stage import Stage
     from .switch import Switch
@@ -30,6 +31,7 @@ __all__ = [
     "Parallel",
     "Playout",
     "Processor",
+    "Race",
     "Scope",
     "Session",
     "Speaking",
@@ -48,6 +50,7 @@ _HOMES = {
     "Parallel": ".pipeline",
     "Playout": ".playout.playout",
     "Processor": ".processor",
+    "Race": ".race",
     "Scope": ".conversation.scope",
     "Session": ".session",
     "Speaking": ".agent",

@@ -75,8 +75,12 @@ class Branch:
         return self.owner.recovers(failed)
 
     def fail_over(self, failed: Failed) -> None:
-        """Let the spare take over, after the failure has been reported."""
+        """Note the failure; let the spare, if any, take over after it has been reported."""
         self.owner.replace(self, failed)
+
+    def sends(self, signal: Signal) -> bool:
+        """Return whether a signal that one of its parts pushes is told to the session."""
+        return self.owner.sends(self, signal)
 
 
 class Parallel(Processor):
@@ -136,16 +140,20 @@ class Parallel(Processor):
         return False
 
     def replace(self, branch: Branch, failed: Failed) -> None:
-        """Let the spare of a branch that has failed take over."""
+        """Note that a branch has failed, and let its spare, if it has one, take over."""
+
+    def sends(self, branch: Branch, signal: Signal) -> bool:
+        """Return whether a signal from a branch is told to the session."""
+        return True
 
     def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
         """Place all branches before `after`."""
-        exit_ = self._exit(after)
         base = reached = session.reach
         entries: list[tuple[Branch, Route]] = []
         for branch in reversed(self.inner.values()):
             session.reach = base
-            entries.insert(0, (branch, link(branch.parts, session, exit_, (*branches, branch))))
+            way_out = self._exit(branch, after)
+            entries.insert(0, (branch, link(branch.parts, session, way_out, (*branches, branch))))
             reached |= session.reach
         session.reach = reached
         own = super().link(session, after, branches)
@@ -160,28 +168,35 @@ class Parallel(Processor):
         return entry
 
     def _split(self, kind: type[Frame], ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
-        inside = self._inside.setdefault(kind, {})
-        most = REMEMBERED if kind.most_waiting is None else REMEMBERED_PICTURES
-
         def split(frame: Frame) -> None:
-            inside.pop(id(frame), None)
-            inside[id(frame)] = (frame, False)
-            if len(inside) > most:
-                del inside[next(iter(inside))]
+            self._note(frame)
             for hop in [hop for branch, hop in ways if branch.on] or [past]:
                 if hop is not None:
                     hop(frame)
 
         return split
 
-    def _exit(self, after: Route) -> Route:
+    def _note(self, frame: Frame) -> None:
+        """Remember a frame that enters, so that it comes out once."""
+        inside = self._inside.setdefault(type(frame), {})
+        inside.pop(id(frame), None)
+        inside[id(frame)] = (frame, False)
+        if len(inside) > (REMEMBERED if frame.most_waiting is None else REMEMBERED_PICTURES):
+            del inside[next(iter(inside))]
+
+    def _entered(self, frame: Frame) -> bool:
+        """Return whether this very frame is one that entered."""
+        return self._inside.get(type(frame), {}).get(id(frame), (None, False))[0] is frame
+
+    def _exit(self, branch: Branch, after: Route) -> Route:
         def out(kind: type) -> Hop | None:
             hop = after(kind)
-            return None if hop is None else lambda frame: self._emerge(frame, hop)
+            return None if hop is None else lambda frame: self._emerge(branch, frame, hop)
 
         return out
 
-    def _emerge(self, frame: Frame, hop: Hop) -> None:
+    def _emerge(self, branch: Branch, frame: Frame, hop: Hop) -> None:
+        """Pass on a frame that comes out of a branch."""
         inside = self._inside.get(type(frame))
         if inside is not None:
             entered, out = inside.get(id(frame), (None, False))

@@ -282,8 +282,15 @@ def departure(session: SessionPort, part: Processor, kind: type, after: Route) -
     Observers see a frame before the next part handles it.
     """
     if issubclass(kind, Signal):
-        signals = session.signals
-        return lambda signal: signals.tell(signal, part.name)
+        signals, branches = session.signals, part.branches
+        if not branches:
+            return lambda signal: signals.tell(signal, part.name)
+
+        def tell(signal: Signal) -> None:
+            if all(branch.sends(signal) for branch in branches):
+                signals.tell(signal, part.name)
+
+        return tell
     if not issubclass(kind, Frame):
         raise UsageError(f"{part.name} pushed a {kind.__name__}; only frames and signals can be pushed")
     hop, inputs, observers = after(kind), session.inputs, session.observers

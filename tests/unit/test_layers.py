@@ -19,7 +19,7 @@ LAYERS = [
     "version encodable flow context signals frames client clock errors audio",
     "reply ports observers inputs delivery media_queue work replies",
     "processor stage",
-    "pipeline switch lifecycle session journal",
+    "service_health pipeline switch race lifecycle session journal",
     "playout turns conversation screening",
     "services",
     "models",

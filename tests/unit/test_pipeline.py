@@ -444,7 +444,8 @@ async def test_last_alternative_fails_like_any_part() -> None:
     assert [(failed.part, failed.recovered) for failed in call.all(Failed)] == [
         ("main", True),
         ("spare", False),
-    ]
+        ("main", True),
+    ], "each is tried once for a reply"
     assert [spoken(call, 1), spoken(call, 2)] == ["", "b"]
 
 

@@ -146,7 +146,7 @@ class LLM(Stage):
                             ("tokens written", item.written),
                             ("tokens cached", item.cached),
                         ):
-                            yield Usage(self.name, unit, token_count(amount), prompt.reply)
+                            yield Usage(self.name, unit, float(token_count(amount)), prompt.reply)
                     case _:
                         raise BadResponseError(f"the language model yielded {str(item)[:80]}")
 

@@ -80,7 +80,16 @@ class STT(Stage):
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
         self._started = self._ended = 0.0  # unknown if the session starts in mid-speech
+        self._forget()
         self._begin()
+
+    def _forget(self) -> None:
+        """Forget what was heard before: it was off meanwhile, if this is not the beginning."""
+        self._chunks.rest()
+        self._recent.clear()
+        self._asked.clear()
+        self._recent_seconds, self._unasked, self._utterance = 0.0, 0, []
+        self._open, self._speaking = not self.service.segmented, False
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:

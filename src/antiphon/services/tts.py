@@ -15,6 +15,7 @@ from ..frames import (
     Measured,
     SegmentEnded,
     SegmentStarted,
+    SessionStarted,
     Signal,
     Text,
     TextEnded,
@@ -147,6 +148,11 @@ class TTS(Stage):
     async def open(self) -> None:
         """Load the model and connect."""
         await ready(self.service)
+
+    @on(SessionStarted)
+    def started(self, signal: SessionStarted) -> None:
+        """Forget a reply that was taken away, and may be given again."""
+        self._voice = None
 
     @on(Text)
     def text(self, frame: Text) -> None:
