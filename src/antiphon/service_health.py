@@ -1,4 +1,4 @@
-"""How services have done lately, and from when on one that failed may be tried again."""
+"""How services have done lately, and when one that failed may be tried again."""
 
 from weakref import WeakKeyDictionary
 
@@ -38,7 +38,7 @@ _shared: "WeakKeyDictionary[object, Health]" = WeakKeyDictionary()
 
 
 def shared_health(service: object) -> Health:
-    """Return the health of a service that the sessions of this process share.
+    """Return the health of a service, which the sessions of a process share.
 
     It is counted by the clocks of the sessions, which are one in one event loop. A service that cannot be a
     key of a dictionary has none to share.

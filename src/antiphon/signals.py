@@ -25,6 +25,7 @@ __all__ = [
     "ReplyCommitted",
     "ReplyEnded",
     "ReplyStarted",
+    "ServiceChanged",
     "SessionEnded",
     "SessionStarted",
     "ToolEnded",
@@ -220,6 +221,14 @@ class Failed(Signal):
     recovered: bool = False
     retried: bool = False
     resume_at: int | None = None
+
+
+@frame
+class ServiceChanged(Signal):
+    """A part has opened another service, which takes over when the part is free."""
+
+    part: str
+    service: str
 
 
 @frame

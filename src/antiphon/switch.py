@@ -80,13 +80,13 @@ class Switch(Parallel):
     def _turn(self, branch: Branch, on: bool) -> None:
         self._preferred, self._health[branch] = branch, Health()
         if not (self._awaited or (self._has_frames() and self._answered)):
-            self._take_over(branch)
+            self._put_on(branch)
 
     def _choose(self) -> None:
         """Let the best alternative take over, unless words of the user are awaited."""
         best = self._best()
         if best is not None and not self._awaited:
-            self._take_over(best)
+            self._put_on(best)
 
     def _best(self, *but: Branch) -> Branch | None:
         """Return the first that does not rest, else the one that failed longest ago."""
@@ -97,7 +97,7 @@ class Switch(Parallel):
         longest_ago = min(branches, key=lambda branch: self._health[branch].failed_at, default=None)
         return next(healthy, longest_ago)
 
-    def _take_over(self, branch: Branch, resume_at: int | None = None) -> None:
+    def _put_on(self, branch: Branch, resume_at: int | None = None) -> None:
         old = self._chosen
         if branch is old:
             return
@@ -145,7 +145,7 @@ class Switch(Parallel):
         if failed.reply is not None and failed.reply == self._reply:
             self._failed.add(branch)
         if spare is not None and recovers:
-            self.session.inputs.call("replace", None, lambda: self._take_over(spare, failed.resume_at))
+            self.session.inputs.call("replace", None, lambda: self._put_on(spare, failed.resume_at))
 
     def _succeeded(self) -> None:
         chosen = self._chosen

@@ -7,10 +7,11 @@ from contextlib import aclosing
 from ..errors import BadResponseError, NothingSaidError, RateLimitError, TheyErred
 from ..frames import Failed, Frame, Generated, Measured, Prime, Prompt, Signal, Text, ToolCall, Usage
 from ..processor import on
-from ..stage import Stage, Work
+from ..stage import Work
 from .ports import LanguageModel, TextDelta, TokenUsage
 from .reasoning import ReasoningFilter, answers
-from .streams import has_words, ready
+from .service_stage import ServiceStage
+from .streams import has_words
 from .vendor_values import token_count
 
 __all__ = ["LLM"]
@@ -24,7 +25,7 @@ MOST_TEXT = 100_000  # characters of one answer
 MOST_CALLS = 128  # tool calls of one answer
 
 
-class LLM(Stage):
+class LLM(ServiceStage[LanguageModel]):
     """A stage that answers a Prompt with Text, then Generated with the tool calls.
 
     `first_within`: seconds, all tries together, that the first word may take; None means the service's own.
@@ -32,23 +33,26 @@ class LLM(Stage):
     nothing has been said; an answer without words or tool calls is such a failure.
     """
 
+    port = "llm"
     scope = "reply"
 
     def __init__(
         self, service: LanguageModel, *, first_within: float | None = None, next_within: float = 5.0
     ) -> None:
         self.service = service
+        self._first_within = first_within
         self.first_within = service.first_within if first_within is None else first_within
         self.next_within = next_within
         self._priming: Work | None = None
         self._worded = 0  # the last reply in which the model said a word
 
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
+    def adopt(self) -> None:
+        """Be as patient as the new service asks for."""
+        self.first_within = self.service.first_within if self._first_within is None else self._first_within
 
     @on(Prompt)
     def prompt(self, frame: Prompt) -> None:
+        self.take_next()
         reply = self.session.reply
         if reply is not None and reply.number == frame.reply:
             work = Work(self, frame.reply)

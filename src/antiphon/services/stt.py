@@ -19,10 +19,11 @@ from ..frames import (
     UserAudio,
 )
 from ..processor import on
-from ..stage import MediaQueue, Stage, Work
+from ..stage import MediaQueue, Work
 from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
 from .resampling import ResampledInput, seconds
-from .streams import AudioChunker, Backoff, closing, is_probability, ready
+from .service_stage import ServiceStage
+from .streams import AudioChunker, Backoff, closing, is_probability
 
 __all__ = ["STT"]
 
@@ -39,7 +40,7 @@ class _Utterance(NamedTuple):
     audio: list[bytes]
 
 
-class STT(Stage):
+class STT(ServiceStage[SpeechToText]):
     """A stage that passes the user's audio on and adds transcripts.
 
     `interim_every`: seconds of speech after which a segmented service is asked for interim words; None means
@@ -50,17 +51,13 @@ class STT(Stage):
     with the audio of the utterance that it has not answered.
     """
 
+    port = "stt"
+
     def __init__(self, service: SpeechToText, *, interim_every: float | None = None) -> None:
         self.service = service
-        self.interim_every = interim_every or service.interim_every
-        self._matched = ResampledInput(service.sample_rate)
-        rate = self._rate = service.sample_rate * 2
-        self._chunks = AudioChunker(int(service.chunk * rate))
+        self._interim_every = interim_every
+        self._fit()
         self._unasked = 0  # bytes of speech since interim words were asked for
-        self._channel = lambda: MediaQueue[AudioChunk | Flush](
-            30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
-        )
-        self._open = not service.segmented  # True: audio goes to the service; False: it waits for speech
         self._recent = deque[UserAudio]()  # for a segmented service
         self._recent_seconds = 0.0
         self._given_until = 0.0  # where the audio ends that it got
@@ -73,23 +70,34 @@ class STT(Stage):
         self._asked = deque[_Utterance]()  # those whose final words are missing
         self._newest: UserAudio | None = None
 
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
+    def _fit(self) -> None:
+        """Fit what is kept of the audio to the service."""
+        service = self.service
+        self.interim_every = self._interim_every or service.interim_every
+        self._matched = ResampledInput(service.sample_rate)
+        rate = self._rate = service.sample_rate * 2
+        self._chunks = AudioChunker(int(service.chunk * rate))
+        self._channel = lambda: MediaQueue[AudioChunk | Flush](
+            30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
+        )
+        self._open = not service.segmented  # True: audio goes to the service; False: it waits for speech
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the user is silent, and all of his words are known."""
+        return not (self._speaking or self._asked)
+
+    def adopt(self) -> None:
+        """Begin a stream of the new service."""
+        self._fit()
+        if self._work is not None:
+            self._work.cancel()
+        self._begin()
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
         self._started = self._ended = 0.0  # unknown if the session starts in mid-speech
-        self._forget()
         self._begin()
-
-    def _forget(self) -> None:
-        """Forget what was heard before: it was off meanwhile, if this is not the beginning."""
-        self._chunks.rest()
-        self._recent.clear()
-        self._asked.clear()
-        self._recent_seconds, self._unasked, self._utterance = 0.0, 0, []
-        self._open, self._speaking = not self.service.segmented, False
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
@@ -227,6 +235,8 @@ class STT(Stage):
                 if heard.text or heard.final:
                     started, ended = self._spoken(work, heard.final)
                     yield Transcript(heard.text, heard.final, started, ended, heard.language)
+                if heard.final and self.is_free:
+                    self.take_next()
         raise UnavailableError("speech to text ended its stream")
 
 

@@ -23,13 +23,14 @@ from ..frames import (
     replace,
 )
 from ..processor import on
-from ..stage import MediaQueue, Stage, Work
+from ..stage import MediaQueue, Work
 from .cutting import Cutter, Piece
 from .digits import CONTEXT, digit_by_digit
 from .markup import without_markup
 from .ports import Speech, TextToSpeech, Word
 from .respelling import Respelled
-from .streams import closing, ready
+from .service_stage import ServiceStage
+from .streams import closing
 
 __all__ = ["TTS"]
 
@@ -122,7 +123,7 @@ class ReplySpeech:
         return "".join(piece.text + " " for piece in self.given[-4:])[-CONTEXT:]
 
 
-class TTS(Stage):
+class TTS(ServiceStage[TextToSpeech]):
     """A stage that turns the text of a reply into audio, clause by clause.
 
     `within`: seconds that audio may take once there is text to speak. `ahead`: seconds of speech that may
@@ -132,6 +133,7 @@ class TTS(Stage):
     Markdown and emoji are never given to a voice; what was heard is counted in the text as it was written.
     """
 
+    port = "tts"
     scope = "reply"
 
     def __init__(
@@ -145,9 +147,10 @@ class TTS(Stage):
         self._covers = 0.0  # seconds that the first piece must last, learnt from the replies before
         self._asides: dict[str, bytes] = {}  # text to audio of the backchannels that were made
 
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
+    def adopt(self) -> None:
+        """Forget what was made by, and learnt of, the old voice."""
+        self._asides.clear()
+        self._covers = 0.0
 
     @on(SessionStarted)
     def started(self, signal: SessionStarted) -> None:
@@ -167,6 +170,8 @@ class TTS(Stage):
         if self._is_unvoiced(frame.reply):
             self.push(frame)
             return
+        if frame.more and (self._voice is None or self._voice.work.reply != frame.reply):
+            return  # tools run, and nothing has been said
         voice = self._for(frame.reply)
         self._give(voice, voice.cutter.flush())
         if not frame.more:
@@ -213,6 +218,7 @@ class TTS(Stage):
     def _for(self, reply: int) -> ReplySpeech:
         voice = self._voice
         if voice is None or voice.work.reply != reply:
+            self.take_next()
             pieces = MediaQueue[Piece](self.ahead, lambda piece: piece.seconds)
             voice = self._voice = ReplySpeech(Work(self, reply, pieces), Cutter(covers=self._covers), pieces)
             self.run(voice.work, self._speak(reply, voice))
