@@ -155,7 +155,8 @@ class Session:
     async def cancel(self, reason: str = "cancelled") -> None:
         """Close at once. Returns within about a second, even if a service will not stop."""
         if self._closing is None:
-            self._closing = asyncio.create_task(_close(self, reason), name="antiphon close")
+            self._closing = asyncio.create_task(_close(self, reason, self._opening), name="antiphon close")
+            self._closing.add_done_callback(lambda _: self._over.set())
         if self.works.running() is None and asyncio.current_task() is not self._ending:
             await asyncio.shield(self._closing)
 
@@ -285,10 +286,11 @@ async def _end(session: Session, reason: str, within: float) -> None:
     await session.cancel(reason)
 
 
-async def _close(session: Session, reason: str) -> None:
+async def _close(session: Session, reason: str, opening: Startup) -> None:
+    """Close a session and all of its parts."""
     try:
         session.last_words(reason)
-        await session._opening.stop()
+        await opening.stop()
         session.works.cancel(lambda work: True)
         works = {work.task: work.stage.name for work in session.works if work.task is not None}
         await close_all(session.parts, works)
@@ -297,4 +299,3 @@ async def _close(session: Session, reason: str) -> None:
         release_all([session.door, *session.parts], session)
         session.signals.close()
         session.inputs.release()
-        session._over.set()

@@ -112,6 +112,19 @@ class Model(LanguageModel):
         """Nothing to do."""
 
 
+class Opening(Model):
+    """A language model that takes a while to open, or cannot be opened."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__([])
+        self.seconds = seconds
+
+    async def open(self) -> None:
+        await sleep(self.seconds)
+        if self.seconds == 2:
+            raise UnavailableError("not today")
+
+
 class Voice(TextToSpeech):
     """A voice that does as drawn: one step for each piece of text."""
 
@@ -192,6 +205,8 @@ ACTIONS = st.sampled_from(
         "notice",
         "drop",
         "switch",
+        "change",
+        "change",
         "pause",
         "break",
     ]
@@ -303,6 +318,11 @@ async def act(call: HeldCall, what: str, number: int, replies: list[Reply]) -> N
                     part.use(("main", "spare")[number % 2])
                 elif isinstance(part, Parallel) and not isinstance(part, Race):
                     part.switch("1", on=bool(number % 2))
+        case "change":
+            stages = [part for part in session.parts if isinstance(part, TTS if number % 2 else LLM)
+                      and all(branch.on for branch in part.branches)]  # fmt: skip
+            for stage in stages[:1]:
+                stage.use(Voice([]) if isinstance(stage, TTS) else Opening(number % 3))
         case "pause":
             playout = call.part(Playout)
             session.inputs.call("pause", None, playout.pause)
