@@ -225,7 +225,10 @@ class Failed(Signal):
 
 @frame
 class ServiceChanged(Signal):
-    """A part has opened another service, which takes over when the part is free."""
+    """A part has opened another service, which takes over when the part is free.
+
+    `service` is its name, or its class if it was given as an object.
+    """
 
     part: str
     service: str

@@ -319,10 +319,15 @@ async def act(call: HeldCall, what: str, number: int, replies: list[Reply]) -> N
                 elif isinstance(part, Parallel) and not isinstance(part, Race):
                     part.switch("1", on=bool(number % 2))
         case "change":
-            stages = [part for part in session.parts if isinstance(part, TTS if number % 2 else LLM)
-                      and all(branch.on for branch in part.branches)]  # fmt: skip
-            for stage in stages[:1]:
-                stage.use(Voice([]) if isinstance(stage, TTS) else Opening(number % 3))
+            port = ("llm", "tts")[number % 2]
+            stages = (part for part in session.parts if all(branch.on for branch in part.branches))
+            match next((part for part in stages if getattr(part, "port", "") == port), None):
+                case TTS() as voice:
+                    voice.use(Voice([]))
+                case LLM() as model:
+                    model.use(Opening(number % 3))
+                case _:
+                    pass
         case "pause":
             playout = call.part(Playout)
             session.inputs.call("pause", None, playout.pause)

@@ -73,7 +73,9 @@ class ServiceStage(Stage, Generic[S]):
             await ready(verified(self.port, service))
             dropped, self._next = self._next, service
             await self._close_made(dropped)
-            yield ServiceChanged(self.name, chosen if isinstance(chosen, str) else repr(chosen))
+            kind = type(service)
+            name = chosen if isinstance(chosen, str) else f"{kind.__module__}.{kind.__qualname__}"
+            yield ServiceChanged(self.name, name)
             change.end()
         except Exception as error:  # noqa: BLE001  the old one stays
             await self._close_made(service)
