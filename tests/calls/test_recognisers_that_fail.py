@@ -16,10 +16,10 @@ from antiphon.context import AgentSaid, UserSaid
 from antiphon.conversation.conversation import Conversation
 from antiphon.frames import Failed, PlayoutStarted, TurnLost, UserTurn
 from antiphon.journal import replay
-from antiphon.pipeline import Switch
 from antiphon.services.http_stt import HttpSTT, TranscriptionEndpoint
 from antiphon.services.ports import AudioChunk, Flush, Recognized, SpeechToText
 from antiphon.services.stt import STT
+from antiphon.switch import Switch
 from antiphon.testing import ScriptedSTT, StreamingSTT, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left, services
 from antiphon.testing.loopback import KEY, WORDS, Fault, VendorServer

@@ -21,10 +21,11 @@ from ..frames import (
     Usage,
 )
 from ..processor import on
-from ..stage import Stage, Work
+from ..stage import Work
 from .ports import LanguageModel, TextDelta, TokenUsage
 from .reasoning import ReasoningFilter, answers
-from .streams import has_words, ready
+from .service_stage import ServiceStage
+from .streams import has_words
 from .vendor_values import token_count
 
 __all__ = ["LLM"]
@@ -55,7 +56,7 @@ class WrittenAnswer:
     calls: list[ToolCall] = field(default_factory=list[ToolCall])
 
 
-class LLM(Stage):
+class LLM(ServiceStage[LanguageModel]):
     """A stage that answers a Prompt with Text, then Generated with the tool calls.
 
     `first_within`: seconds, all tries together, that the first word may take; `next_within`: seconds that
@@ -66,25 +67,29 @@ class LLM(Stage):
     nothing was said; else `AnswerDelayed` tells the conversation, which may ask the caller to wait.
     """
 
+    port = "llm"
     scope = "reply"
 
     def __init__(
         self, service: LanguageModel, *, first_within: float | None = None, next_within: float | None = None
     ) -> None:
         self.service = service
-        self.first_within = service.first_within if first_within is None else first_within
-        self.slow_after = service.slow_after
-        self.next_within = service.next_within if next_within is None else next_within
+        self._limits = first_within, next_within
+        self.adopt()
         self._priming: Work | None = None
         self._withheld: Prompt | None = None  # of a reply that is speculative, for a service that acts
         self._worded = 0  # the last reply in which the model said a word
 
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
+    def adopt(self) -> None:
+        """Be as patient as the new service asks for."""
+        service, (first, following) = self.service, self._limits
+        self.first_within = service.first_within if first is None else first
+        self.next_within = service.next_within if following is None else following
+        self.slow_after = service.slow_after
 
     @on(Prompt)
     def prompt(self, frame: Prompt) -> None:
+        self.take_next()
         reply = self.session.reply
         if reply is None or reply.number != frame.reply:
             return
@@ -220,7 +225,7 @@ class LLM(Stage):
                             ("tokens written", item.written),
                             ("tokens cached", item.cached),
                         ):
-                            yield Usage(self.name, unit, token_count(amount), prompt.reply)
+                            yield Usage(self.name, unit, float(token_count(amount)), prompt.reply)
                     case _:
                         raise BadResponseError(f"the language model yielded {str(item)[:80]}")
 
