@@ -223,7 +223,9 @@ def test_a_request_that_is_never_answered_is_apologised_for() -> None:
             if len(self.requests) > 1:
                 await super().answer(request, answer)
             else:
-                await asyncio.get_running_loop().create_future()
+                await over.wait()
+
+    over = asyncio.Event()
 
     async def main() -> HeldCall:
         async with Stalled() as vendor:
@@ -234,6 +236,7 @@ def test_a_request_that_is_never_answered_is_apologised_for() -> None:
             call = HeldCall(Agent("x", **ports).pipeline(Caller(lines, 16000, awaits=5.0)))
             async with call:
                 await call.session.wait()
+            over.set()
             await ports["stt"].close()
         return call
 
