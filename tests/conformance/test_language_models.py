@@ -89,6 +89,15 @@ def test_a_conversation_with_everything_in_it(kind: type[HttpLLM], server: type[
 
 
 @models
+def test_a_conversation_whose_tools_are_gone(kind: type[HttpLLM], server: type[HttpVendorServer]) -> None:
+    """An agent may take over that has none of them."""
+    call = ToolCall("call-1|signature|c2ln", TOOL.name, "{}")
+    entries = (UserSaid("When?"), AgentSaid("", (call,)), ToolAnswered(call, "At nine."), UserSaid("Thanks."))
+    said = answer(kind, server(), Context("Be brief.", entries))
+    assert "".join(item.text for item in said if isinstance(item, TextDelta)) == "Good day."
+
+
+@models
 def test_messages_that_are_not_known_are_passed_over(
     kind: type[HttpLLM], server: type[HttpVendorServer]
 ) -> None:

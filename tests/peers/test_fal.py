@@ -9,7 +9,7 @@ import pytest
 
 from antiphon.services.wav import wav
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault
-from antiphon.testing.loopback.fal import FalWizper
+from antiphon.testing.loopback.whisper import FalWizper
 
 ASKED: dict[str, Any] = {
     "audio_url": "data:audio/wav;base64," + b64encode(wav(LOUD, 16000)).decode(),

@@ -89,12 +89,16 @@ def without_system(chat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def alternating(
-    entries: Sequence[Entry], parts: Callable[[Entry], Iterable[dict[str, Any]]]
-) -> list[tuple[bool, list[dict[str, Any]]]]:
+    entries: Sequence[Entry],
+    parts: Callable[[Entry], Iterable[dict[str, Any]]],
+    *,
+    agent: str = "assistant",
+    field: str = "content",
+) -> list[dict[str, Any]]:
     """Return turns for vendors that want user and agent to alternate, the user first.
 
-    Each turn says whether it is the agent's, and has the parts of all its entries. `parts` makes those of
-    one entry.
+    Each turn has the role "user" or that of the `agent`, and in a `field` the parts of all its entries.
+    `parts` makes those of one entry.
     """
     turns: list[tuple[bool, list[dict[str, Any]]]] = []
     for entry in entries:
@@ -105,7 +109,7 @@ def alternating(
             turns[-1][1].extend(content)
         elif content:
             turns.append((by_agent, content))
-    return turns
+    return [{"role": agent if by_agent else "user", field: content} for by_agent, content in turns]
 
 
 def _joinable(last: dict[str, Any], message: dict[str, Any]) -> bool:

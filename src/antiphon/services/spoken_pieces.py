@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from .ports import Speech, Word
 from .streams import has_words
 
-__all__ = ["SpeakingPace", "SpokenPieces"]
+__all__ = ["SpeakingPace", "SpokenPieces", "word_end"]
 
 CHARACTERS_PER_SECOND = 14.0
 AHEAD = 40  # characters in which a word is searched after the last one
@@ -164,7 +164,10 @@ class SpokenPieces:
         """Find a word's place behind the last one, or at the beginning of the next piece."""
         piece, cursor = self._searched
         for index, begin in ((piece, cursor), (piece + 1, 0)):
-            if index < len(self._pieces) and (place := _found(text, self._pieces[index], begin)) is not None:
+            if (
+                index < len(self._pieces)
+                and (place := word_end(text, self._pieces[index], begin)) is not None
+            ):
                 self._searched = (index, place)
                 self._words.append(_TimedWord(index, place, self._sample(start), self._sample(end)))
                 return
@@ -174,7 +177,7 @@ class SpokenPieces:
         return int(min(max(0.0, seconds), LONGEST) * self._rate)
 
 
-def _found(word: str, text: str, begin: int) -> int | None:
+def word_end(word: str, text: str, begin: int) -> int | None:
     """Return where a spoken word ends in a text, if it stands soon after `begin`."""
     wanted = "".join(filter(str.isalnum, word)).casefold()
     if not wanted:

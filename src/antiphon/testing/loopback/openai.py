@@ -1,11 +1,19 @@
 """OpenAI: chat and speech, as all endpoints for them speak, and responses."""
 
+from base64 import b64encode
 from typing import Any
 
+from ...services.wav import wav
 from .http import HttpAnswer, HttpVendorServer, VendorRequest, asks_for_tool
 from .server import KEY, Fault, spoken
 
-__all__ = ["OpenAIChat", "OpenAIResponses", "OpenAISpeechServer"]
+__all__ = [
+    "GroqSpeechServer",
+    "OpenAIChat",
+    "OpenAIResponses",
+    "OpenAISpeechServer",
+    "TogetherSpeechServer",
+]
 
 
 class OpenAIChat(HttpVendorServer):
@@ -81,6 +89,10 @@ class OpenAISpeechServer(HttpVendorServer):
         assert 0 < len(asked["input"]) <= 4096, asked
         assert asked["voice"], asked
         assert asked["model"], asked
+        self.check_format(asked)
+
+    def check_format(self, asked: dict[str, Any]) -> None:
+        """Check what says the format of the audio."""
         assert asked["response_format"] == "pcm", asked
 
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
@@ -93,6 +105,46 @@ class OpenAISpeechServer(HttpVendorServer):
         pcm = b"".join(spoken(request.json["input"], 24000))
         for at in range(0, len(pcm), 4801):
             await answer.send(pcm[at : at + 4801])
+
+
+class GroqSpeechServer(OpenAISpeechServer):
+    """Voices whose requests are short, and whose audio is a WAV file at 48 kHz.
+
+    https://console.groq.com/docs/text-to-speech
+    """
+
+    def check_format(self, asked: dict[str, Any]) -> None:
+        """Check what says the format of the audio."""
+        assert asked["response_format"] == "wav", asked
+        assert len(asked["input"]) <= 200, asked
+
+    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        """Send a file."""
+        if self.fault is Fault.MALFORMED:
+            await super().answer(request, answer)
+            return
+        await answer.begin("audio/wav")
+        await answer.send(wav(b"".join(spoken(request.json["input"], 48000)), 48000))
+
+
+class TogetherSpeechServer(OpenAISpeechServer):
+    """Voices whose audio comes in events.
+
+    https://docs.together.ai/docs/inference/text-to-speech/streaming
+    """
+
+    def check_format(self, asked: dict[str, Any]) -> None:
+        """Check what says the format of the audio."""
+        assert asked["stream"] is True, asked
+        assert (asked["response_format"], asked["response_encoding"]) == ("raw", "pcm_s16le"), asked
+
+    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        """Send samples in events."""
+        await answer.begin("text/event-stream")
+        told = {"type": "conversation.item.audio_output.delta", "item_id": "tts_1"}
+        for pcm in spoken(request.json["input"], 24000):
+            await answer.event(told | {"delta": b64encode(pcm).decode()})
+        await answer.event("[DONE]")
 
 
 class OpenAIResponses(HttpVendorServer):

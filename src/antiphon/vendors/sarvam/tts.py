@@ -39,6 +39,7 @@ class TTS(SocketTTS):
         self._url = address(f"{base_url}/text-to-speech/ws", query)
         self._config: dict[str, Any] = {
             "language_code": language,
+            "target_language_code": language,  # its former name, which some pages still have
             "speaker": voice,
             "speech_sample_rate": self.sample_rate,
             "output_audio_codec": "linear16",
