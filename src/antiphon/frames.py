@@ -166,6 +166,17 @@ class Transcript(Frame):
 
 
 @frame
+class UtteranceLost(Frame):
+    """No words will come of what the user said from `started` to `ended`.
+
+    The service failed, and no other could take its place.
+    """
+
+    started: float
+    ended: float
+
+
+@frame
 class ScoreAsked(Frame):
     """The end-of-turn model has been asked about the quiet since `at`.
 
@@ -234,6 +245,14 @@ class UserTurn(Frame):
     started: float
     ended: float
     reason: str = ""
+
+
+@frame
+class TurnLost(Frame):
+    """The user has finished, but no word could be recognised: see `UtteranceLost`."""
+
+    started: float
+    ended: float
 
 
 # A reply: ReplyStarted, Prompt, (Text | TextEnded(more) | ToolCalled)*, TextEnded, AudioEnded, ReplyEnded

@@ -127,6 +127,18 @@ class Parallel(Processor):
         branch.on = False
         self.session.works.cancel(lambda work: branch in work.stage.branches)
 
+    def hand_over(self) -> Sequence[Frame]:
+        """Return what the parts in the branches that are on have not answered."""
+        return [frame for part in self._parts_on() for frame in part.hand_over()]
+
+    def take_over(self, frames: Sequence[Frame]) -> None:
+        """Let the parts in the branches that are on answer what others have not."""
+        for part in self._parts_on():
+            part.take_over(frames)
+
+    def _parts_on(self) -> list[Processor]:
+        return [part for branch in self.inner.values() if branch.on for part in branch.parts]
+
     def spare(self, branch: Branch) -> Branch | None:
         """Return the branch that takes over if a stage in this one fails, or None."""
         return None
@@ -198,7 +210,7 @@ class Switch(Parallel):
     `use(name)` chooses by hand. If a stage of the chosen one fails, the next one takes over. If nothing made
     for the current reply has come out yet, the new one gets the frames of that reply again, so that nothing
     is lost. If a voice fails in the middle of a reply, the new one gets the text from there on. Otherwise it
-    takes over with the next reply.
+    takes over with the next reply. A recogniser hears what the one before it has not answered.
     """
 
     def __init__(self, *branches: Part, **named: Part) -> None:
@@ -233,8 +245,10 @@ class Switch(Parallel):
         self._following = branch if is_given and self._answered and resume_at is None else None
         if self._following is not None or branch is old:
             return
+        unanswered = self.hand_over()
         self._off(old)
         super()._turn(branch, on)
+        self.take_over(unanswered)
         if is_given:
             self._from = self._from if resume_at is None else resume_at
             self._answered = False

@@ -14,7 +14,7 @@ session, which counts it and names the part in the log: work that waits or compu
 import inspect
 import logging
 from asyncio import CancelledError
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
@@ -211,6 +211,16 @@ class Processor:
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:
         """Schedule a call for this many seconds after the input at hand."""
         return self.session.timer(self, self.session.now + seconds, call)
+
+    def hand_over(self) -> Sequence[Frame]:
+        """Return, and forget, the frames to which an answer is missing.
+
+        They have been passed on already. Called by a `Switch` when another part takes the place of this one.
+        """
+        return ()
+
+    def take_over(self, frames: Sequence[Frame]) -> None:
+        """Answer frames that another part has handed over, and passed on already."""
 
     async def open(self) -> None:
         """Get ready. All parts open concurrently; the session starts once all are ready."""

@@ -23,7 +23,10 @@ class Work:
     It is cancelled with the reply that it works for, unless it `outlives` it.
     """
 
-    __slots__ = ("_expected", "_timer", "_timer_at", "alive", "inbox", "outlives", "reply", "stage", "task")
+    __slots__ = (
+        "_expected", "_or_else", "_timer", "_timer_at",
+        "alive", "inbox", "outlives", "reply", "stage", "task",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -40,17 +43,20 @@ class Work:
         self.alive = True
         self.task: asyncio.Task[None] | None = None
         self._expected: tuple[str, float, float] | None = None  # what, within how long, by when
+        self._or_else: Callable[[], object] | None = None
         self._timer: Timer | None = None
         self._timer_at = 0.0
 
-    def expect(self, what: str, seconds: float) -> None:
+    def expect(self, what: str, seconds: float, or_else: Callable[[], object] | None = None) -> None:
         """Set the watchdog, which cancels the work after this many seconds.
 
         A further `expect` sets it anew, `relax` switches it off. The failure is a ServiceTimeoutError which
-        says that `what` did not come. Does nothing if the work is over.
+        says that `what` did not come; `or_else` is called once it has been reported, outside of any input.
+        Does nothing if the work is over.
         """
         if not self.alive:
             return
+        self._or_else = or_else
         clock = self.stage.session.clock
         due = clock.now() + seconds
         if self._timer is not None and due < self._timer_at:
@@ -73,7 +79,7 @@ class Work:
     def end(self) -> None:
         """Mark it as over: drop its frames, stop its watchdog, release its producers."""
         self.alive = False
-        self._expected = None
+        self._expected = self._or_else = None
         if self.inbox is not None:
             self.inbox.abandon()
         if self._timer is not None:
@@ -97,10 +103,13 @@ class Work:
         if now < due - 1e-6:
             self._timer_at, self._timer = due, clock.call_at(due, self._check)
             return
+        stage, or_else = self.stage, self._or_else
         self.cancel()
-        self.stage.session.failed(
-            self.stage, ServiceTimeoutError(f"{what} did not come within {seconds:g} s"), self.reply
+        stage.session.failed(
+            stage, ServiceTimeoutError(f"{what} did not come within {seconds:.3g} s"), self.reply
         )
+        if or_else is not None:
+            or_else()
 
 
 class Works(dict[Work, None]):

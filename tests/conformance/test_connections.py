@@ -214,11 +214,11 @@ class SilentNumbersCodec(NumbersCodec):
 
 
 class ShortNumbersCodec(SilentNumbersCodec):
-    lasts = 0.02
+    lasts = 0.1
 
 
 class ShortInterimCodec(NumbersCodec):
-    lasts = 0.02
+    lasts = 0.1
 
 
 class NumbersSTT(SocketSTT):
@@ -306,6 +306,136 @@ def test_a_renewal_that_fails_leaves_the_connection_as_it_is() -> None:
             assert await heard(service, 400) == numbers(400)
             assert service.url != vendor.url, "no renewal was tried"
             assert vendor.connections == 1
+
+    asyncio.run(run())
+
+
+class Slow(Numbers):
+    """Answers its first flush only after the next one."""
+
+    async def talk(self, connection: Connection) -> None:
+        heard, owed = list[str](), list[str]()
+        is_first = self.connections == 1
+        async for message in connection:
+            if isinstance(message, bytes):
+                if number := int.from_bytes(message[:2], "little"):
+                    heard.append(str(number))
+                    await connection.send({"interim": " ".join(heard)})
+                continue
+            owed.append(" ".join(heard))
+            heard = []
+            if not is_first or len(owed) > 1:
+                for words in owed:
+                    await connection.send({"final": words})
+                owed = []
+
+
+class ImpatientCodec(NumbersCodec):
+    flush_answered_within = 0.1
+
+
+async def finals(service: SocketSTT, *stretches: range) -> list[str]:
+    """What is answered to each stretch of numbers, which begins once the one before has been answered."""
+    answered = asyncio.Event()
+
+    async def audio() -> AsyncIterator[AudioChunk | Flush]:
+        for stretch in stretches:
+            answered.clear()
+            for number in stretch:
+                yield AudioChunk(number.to_bytes(2, "little") * 800)
+                for _ in range(20):
+                    await asyncio.sleep(0)
+            yield Flush(True, 2.0)
+            await answered.wait()
+
+    told: list[str] = []
+    async for item in service.transcribe(audio()):
+        if isinstance(item, Recognized) and item.final:
+            told.append(item.text)
+            answered.set()
+    return told
+
+
+def test_an_answer_that_comes_too_late_is_not_that_to_the_next_question() -> None:
+    async def run() -> None:
+        async with Slow() as vendor:
+            told = await finals(NumbersSTT(vendor.url, ImpatientCodec), range(1, 4), range(4, 7))
+            assert told == ["1 2 3", "4 5 6"]
+            assert vendor.connections == 2
+
+    asyncio.run(run())
+
+
+class Deaf(Numbers):
+    """Says something now and then, but tells no words and answers no flush."""
+
+    async def talk(self, connection: Connection) -> None:
+        async for _ in connection:
+            await connection.send({"alive": True})
+
+
+def test_a_vendor_that_talks_and_answers_nothing_has_stalled() -> None:
+    async def run() -> None:
+        async with Deaf() as vendor:
+            with pytest.raises(ServiceTimeoutError):
+                await finals(NumbersSTT(vendor.url, ImpatientCodec), range(1, 4))
+
+    asyncio.run(run())
+
+
+class UnsureCodec(ImpatientCodec):
+    always_answers = False
+
+
+def test_a_vendor_that_may_be_silent_about_a_noise_has_not_stalled() -> None:
+    async def run() -> None:
+        async with Deaf() as vendor:
+            assert await finals(NumbersSTT(vendor.url, UnsureCodec), range(1, 4)) == [""]
+            assert vendor.connections == 1
+
+    asyncio.run(run())
+
+
+class MuteCodec(NumbersCodec):
+    mute_after = 0.1
+
+
+class Mute(Numbers):
+    async def talk(self, connection: Connection) -> None:
+        async for _ in connection:
+            pass
+
+
+def test_a_vendor_that_should_talk_all_the_time_is_noticed_while_the_user_speaks() -> None:
+    async def run() -> None:
+        async def audio() -> AsyncIterator[AudioChunk | Flush]:
+            while True:
+                yield AudioChunk(b"\1\0" * 800)
+                await asyncio.sleep(0)
+
+        async with Mute() as vendor:
+            with pytest.raises(ServiceTimeoutError, match="says nothing"):
+                async for _ in NumbersSTT(vendor.url, MuteCodec).transcribe(audio()):
+                    pass
+
+    asyncio.run(run())
+
+
+class UnhurriedCodec(NumbersCodec):
+    hears_faster = False
+
+
+def test_a_vendor_that_hears_no_faster_does_not_answer_for_what_it_has_missed() -> None:
+    async def run() -> None:
+        async def audio() -> AsyncIterator[AudioChunk | Flush]:
+            yield AudioChunk(b"\1\0" * 32000)
+            yield AudioChunk(b"\2\0" * 800)
+            yield Flush(True)
+
+        async with Numbers() as vendor:
+            with pytest.raises(UnavailableError, match="cannot hear an utterance again"):
+                async for _ in NumbersSTT(vendor.url, UnhurriedCodec).transcribe(audio()):
+                    pass
 
     asyncio.run(run())
 

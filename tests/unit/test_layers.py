@@ -23,7 +23,7 @@ LAYERS = [
     "playout turns conversation screening",
     "services",
     "models",
-    "vendors transports telemetry rtvi",
+    "vendors frameworks transports telemetry rtvi",
     "agent",
     "agent_file demo_agent",
     "server",

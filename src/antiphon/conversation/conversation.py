@@ -26,6 +26,7 @@ from ..frames import (
     TextEnded,
     ToolEnded,
     Transcript,
+    TurnLost,
     UserText,
     UserTurn,
 )
@@ -62,9 +63,9 @@ class Conversation(Stage):
     """A stage that replies to each turn of the user.
 
     Its `history` holds only what was heard. `greeting` is said when the session starts; `apology` when the
-    model fails (None: nothing is said). `history`: entries of an earlier conversation. `timing` says how long
-    an answer waits (None: not at all). `fillers` are said in turn when tools have run for 0.8 s and the reply
-    has no words yet.
+    model fails or the user's words are lost (None: nothing is said). `history`: entries of an earlier
+    conversation. `timing` says how long an answer waits (None: not at all). `fillers` are said in turn when
+    tools have run for 0.8 s and the reply has no words yet.
     """
 
     def __init__(
@@ -116,6 +117,12 @@ class Conversation(Stage):
     def note(self, frame: ContextNote) -> None:
         self.push(frame)
         self.history.record_user(frame.text)
+
+    @on(TurnLost)
+    def turn_lost(self, frame: TurnLost) -> None:
+        self.push(frame)
+        if self.apology:
+            self.session.say(self.apology)
 
     @on(EagerTurn)
     def eager_turn(self, turn: EagerTurn) -> None:
@@ -189,8 +196,6 @@ class Conversation(Stage):
         if reply is not None and reply.number == signal.reply:
             self.history.begin_reply(reply)
 
-    # How long the answer waits ---------------------------------------------------------------------
-
     def _pace(self, turn: UserTurn, reply: Reply) -> None:
         """Let the answer wait for as long as the response timing says."""
         if self.timing is None:
@@ -263,10 +268,7 @@ class Conversation(Stage):
 
     @on(ToolEnded)
     def tool_ended(self, signal: ToolEnded) -> None:
-        """Prompt again once all tools of the reply have ended.
-
-        A result that comes after its reply is only recorded.
-        """
+        """Prompt again once all tools of the reply have ended; record late results."""
         self._runner.ended(signal.call)
         current = self.history.reply_in_progress(signal.reply)
         if current is None:
@@ -279,8 +281,6 @@ class Conversation(Stage):
         current.results[signal.call.id] = signal.result
         if current.has_all_results:
             self._prompt(current.reply)
-
-    # What was heard --------------------------------------------------------------------------------
 
     @on(ReplyEnded)
     def reply_ended(self, signal: ReplyEnded) -> None:

@@ -29,6 +29,7 @@ class GrpcSTT(SpeechToText):
 
     sample_rate = 16000
     segmented = True
+    answered_within = 1.6
     method: str
     """The name of the method, with its service."""
     audio_field: str

@@ -46,6 +46,7 @@ class HttpSTT(SpeechToText):
 
     sample_rate = 16000
     segmented = True
+    answered_within = 1.6
 
     def __init__(
         self,

@@ -5,7 +5,19 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from ..errors import BadResponseError, NothingSaidError, RateLimitError, TheyErred
-from ..frames import Failed, Frame, Generated, Measured, Prime, Prompt, Signal, Text, ToolCall, Usage
+from ..frames import (
+    Failed,
+    Frame,
+    Generated,
+    Measured,
+    Prime,
+    Prompt,
+    ReplyCommitted,
+    Signal,
+    Text,
+    ToolCall,
+    Usage,
+)
 from ..processor import on
 from ..stage import Stage, Work
 from .ports import LanguageModel, TextDelta, TokenUsage
@@ -27,20 +39,21 @@ MOST_CALLS = 128  # tool calls of one answer
 class LLM(Stage):
     """A stage that answers a Prompt with Text, then Generated with the tool calls.
 
-    `first_within`: seconds, all tries together, that the first word may take; None means the service's own.
-    `next_within`: seconds that each further token may take. A retryable failure is tried again, as long as
+    `first_within`: seconds, all tries together, that the first word may take; `next_within`: seconds that
+    each further token may take; None means the service's own. A retryable failure is tried again, as long as
     nothing has been said; an answer without words or tool calls is such a failure.
     """
 
     scope = "reply"
 
     def __init__(
-        self, service: LanguageModel, *, first_within: float | None = None, next_within: float = 5.0
+        self, service: LanguageModel, *, first_within: float | None = None, next_within: float | None = None
     ) -> None:
         self.service = service
         self.first_within = service.first_within if first_within is None else first_within
-        self.next_within = next_within
+        self.next_within = service.next_within if next_within is None else next_within
         self._priming: Work | None = None
+        self._withheld: Prompt | None = None  # of a reply that is speculative, for a service that acts
         self._worded = 0  # the last reply in which the model said a word
 
     async def open(self) -> None:
@@ -50,9 +63,20 @@ class LLM(Stage):
     @on(Prompt)
     def prompt(self, frame: Prompt) -> None:
         reply = self.session.reply
-        if reply is not None and reply.number == frame.reply:
-            work = Work(self, frame.reply)
-            self.run(work, self._answer(work, frame, len(reply.text)))
+        if reply is None or reply.number != frame.reply:
+            return
+        if reply.speculative and self.service.acts:
+            self._withheld = frame
+            return
+        work = Work(self, frame.reply)
+        self.run(work, self._answer(work, frame, len(reply.text)))
+
+    @on(ReplyCommitted)
+    def committed(self, signal: ReplyCommitted) -> None:
+        """Ask a service that acts now that the turn is certain."""
+        withheld, self._withheld = self._withheld, None
+        if withheld is not None and withheld.reply == signal.reply:
+            self.prompt(withheld)
 
     @on(Prime)
     def prime(self, frame: Prime) -> None:

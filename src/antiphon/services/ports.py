@@ -101,9 +101,13 @@ class AudioChunk:
 
 @frame
 class Flush:
-    """A request to answer now; if `final`, the utterance is over, so forget it then."""
+    """A request to answer now; if `final`, the utterance is over, so forget it then.
+
+    `spoken` is how many seconds of speech a VAD has heard in that utterance.
+    """
 
     final: bool
+    spoken: float = 0.0
 
 
 @frame
@@ -139,6 +143,8 @@ class SpeechToText(Service, Protocol):
     """Seconds of audio that are collected for an AudioChunk; a Flush hands over at once what there is."""
     interim_every: float | None = None
     """Seconds of speech after which a segmented service is asked for interim words; None: only at pauses."""
+    answered_within: float = 5.0
+    """Seconds, all tries together, that the answer to a final Flush may take; then its words are given up."""
 
     def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized | TurnHint]:
         """Transcribe one conversation.
@@ -205,6 +211,11 @@ class LanguageModel(Service, Protocol):
 
     first_within: float = 7.0
     """Seconds, all tries together, that the first word may take before the service counts as stalled."""
+    next_within: float = 5.0
+    """Seconds that each further word may take."""
+    acts: bool = False
+    """True if an answer may do more than speak, with tools of its own.
+    It is then not asked before the user's turn is certain to be over."""
 
     def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Answer the context: text and tool calls in any order, then its usage."""

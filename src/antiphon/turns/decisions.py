@@ -17,6 +17,7 @@ from ..frames import (
     TurnScored,
     UserKey,
     UserText,
+    UtteranceLost,
     frame,
 )
 
@@ -85,8 +86,8 @@ class VoiceAt:
 
 Fact = (
     SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped | Transcript | ScoreAsked
-    | TurnScored | TurnHinted | TalkButton | UserKey | UserText | SessionStarted | Deadline | ReplyBegan
-    | ReplyOver | SpeculationDropped | VoiceAt
+    | UtteranceLost | TurnScored | TurnHinted | TalkButton | UserKey | UserText | SessionStarted | Deadline
+    | ReplyBegan | ReplyOver | SpeculationDropped | VoiceAt
 )  # fmt: skip
 
 # Decisions -------------------------------------------------------------------------------------------
@@ -101,12 +102,16 @@ class StartTurn:
 
 @frame
 class EndTurn:
-    """The user's turn is over; `text` is "" if it had no words for the agent."""
+    """The user's turn is over; `text` is "" if it had no words for the agent.
+
+    `lost` means that it had words, which could not be recognised.
+    """
 
     text: str
     started: float
     ended: float
     reason: str
+    lost: bool = False
 
 
 @frame

@@ -7,13 +7,7 @@ from ...services.wav import wav
 from .http import HttpAnswer, HttpVendorServer, VendorRequest, asks_for_tool
 from .server import KEY, Fault, spoken
 
-__all__ = [
-    "GroqSpeechServer",
-    "OpenAIChat",
-    "OpenAIResponses",
-    "OpenAISpeechServer",
-    "TogetherSpeechServer",
-]
+__all__ = ["GroqSpeechServer", "OpenAIChat", "OpenAIResponses", "OpenAISpeechServer", "TogetherSpeechServer"]
 
 
 class OpenAIChat(HttpVendorServer):

@@ -26,16 +26,16 @@ class SmallestWaves(VendorServer):
         requests = 0
         async for message in connection:
             match message:
+                case {"text": str(text), "voice_id": str(), "model": str(), "flush": True}:
+                    requests += 1
+                    about = {"request_id": str(requests)}
+                    await self._speak(connection, message, text, about)
+                    if not message.get("continue"):
+                        await connection.send({"status": "complete", **about})
                 case {"text": "", "continue": False, "flush": True}:
                     assert 0 <= message["complete_backoff_ms"] <= 1000, "4 s pass without it"
                     await connection.send({"status": "complete", "request_id": str(requests)})
                     await connection.close()
-                case {"text": str(text), "voice_id": str(), "model": str(), "flush": True}:
-                    requests += 1
-                    await self._speak(connection, message, text, {"request_id": str(requests)})
-                    if not message.get("continue", False):
-                        await connection.send({"status": "complete", "request_id": str(requests)})
-                        await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
 

@@ -87,8 +87,8 @@ class SonioxStreams(VendorServer):
                     spoken_characters[name] = 0
                 case {"stream_id": str(name), "cancel": True}:
                     self.cancelled += 1
-                    spoken_characters.pop(name, None)  # it may have ended while the client cancelled it
-                    await connection.send({"terminated": True, "stream_id": name})
+                    if spoken_characters.pop(name, None) is not None:  # else it has just ended
+                        await connection.send({"terminated": True, "stream_id": name})
                 case {"text": str(text), "text_end": bool(ends), "stream_id": str(name)}:
                     assert ends or text, "a text is empty"
                     assert len(text) <= 5000, len(text)
