@@ -95,6 +95,8 @@ class Speaking:
     """How long an answer waits, by the kind of turn; None answers at once."""
     fillers: Sequence[str] = ()
     """Sentences such as "One moment.", used in rotation while tools take long and nothing has been said."""
+    please_wait: str | None = "One moment, please."
+    """What is said if the model has written nothing for a while and nothing is heard; None says nothing."""
     apology: str | None = "Sorry, I had a problem just now. Could you say that again?"
     """What is said if no answer could be made; None says nothing."""
     ambience: "AmbienceSettings | None" = None
@@ -277,6 +279,7 @@ class AgentDefinition:
             history=self.history,
             timing=self.speaking.timing,
             fillers=self.speaking.fillers,
+            please_wait=self.speaking.please_wait,
         )
 
     def session(self, transport: Transport, *, observers: Sequence[Observer] = ()) -> Session:

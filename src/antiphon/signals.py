@@ -10,6 +10,7 @@ from .context import ToolCall
 from .flow import Signal, frame
 
 __all__ = [
+    "AnswerDelayed",
     "AnswerPaced",
     "AudioAwaited",
     "CallAnswered",
@@ -104,6 +105,13 @@ class AnswerPaced(Signal):
     part: str
     seconds: float
     reason: str = ""
+
+
+@frame
+class AnswerDelayed(Signal):
+    """The model has written nothing for a while, although its answer is not complete."""
+
+    reply: int
 
 
 @frame

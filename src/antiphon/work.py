@@ -20,12 +20,12 @@ LATE = 0.005  # seconds; a watchdog that looks later than this was kept from see
 class Work:
     """One task of a stage. It may put frames into the session while it is `alive`.
 
-    It is cancelled with the reply that it works for, unless it `outlives` it.
+    It is cancelled with the reply that it works for, unless it `outlives` it. The watchdog cancels it and
+    reports a failure, or calls `late` instead, of a stage that knows what else can be done.
     """
 
     __slots__ = (
-        "_expected", "_or_else", "_timer", "_timer_at",
-        "alive", "inbox", "outlives", "reply", "stage", "task",
+        "_expected", "_late", "_timer", "_timer_at", "alive", "inbox", "outlives", "reply", "stage", "task",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +35,7 @@ class Work:
         inbox: MediaQueue[Any] | None = None,
         *,
         outlives: bool = False,
+        late: Callable[[ServiceTimeoutError], object] | None = None,
     ) -> None:
         self.stage = stage
         self.reply = reply
@@ -43,20 +44,18 @@ class Work:
         self.alive = True
         self.task: asyncio.Task[None] | None = None
         self._expected: tuple[str, float, float] | None = None  # what, within how long, by when
-        self._or_else: Callable[[], object] | None = None
         self._timer: Timer | None = None
         self._timer_at = 0.0
+        self._late = late
 
-    def expect(self, what: str, seconds: float, or_else: Callable[[], object] | None = None) -> None:
+    def expect(self, what: str, seconds: float) -> None:
         """Set the watchdog, which cancels the work after this many seconds.
 
         A further `expect` sets it anew, `relax` switches it off. The failure is a ServiceTimeoutError which
-        says that `what` did not come; `or_else` is called once it has been reported, outside of any input.
-        Does nothing if the work is over.
+        says that `what` did not come. Does nothing if the work is over.
         """
         if not self.alive:
             return
-        self._or_else = or_else
         clock = self.stage.session.clock
         due = clock.now() + seconds
         if self._timer is not None and due < self._timer_at:
@@ -79,7 +78,7 @@ class Work:
     def end(self) -> None:
         """Mark it as over: drop its frames, stop its watchdog, release its producers."""
         self.alive = False
-        self._expected = self._or_else = None
+        self._expected = self._late = None
         if self.inbox is not None:
             self.inbox.abandon()
         if self._timer is not None:
@@ -103,13 +102,12 @@ class Work:
         if now < due - 1e-6:
             self._timer_at, self._timer = due, clock.call_at(due, self._check)
             return
-        stage, or_else = self.stage, self._or_else
+        error = ServiceTimeoutError(f"{what} did not come within {seconds:.3g} s")
+        if self._late is not None:
+            self._late(error)
+            return
         self.cancel()
-        stage.session.failed(
-            stage, ServiceTimeoutError(f"{what} did not come within {seconds:.3g} s"), self.reply
-        )
-        if or_else is not None:
-            or_else()
+        self.stage.session.failed(self.stage, error, self.reply)
 
 
 class Works(dict[Work, None]):

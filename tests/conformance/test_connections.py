@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from antiphon.errors import ServiceTimeoutError, UnavailableError
+from antiphon.clock import LoopClock
+from antiphon.errors import RateLimitError, ServiceTimeoutError, UnavailableError
 from antiphon.services import websocket_client
 from antiphon.services.http_client import HttpRequest
 from antiphon.services.http_tts import HttpTTS
@@ -22,13 +23,16 @@ from antiphon.services.recognition_codec import (
 )
 from antiphon.services.socket_stt import SocketSTT
 from antiphon.services.websocket_client import Handshake, Message
-from antiphon.testing.loopback import KEY, VendorServer
+from antiphon.testing import run_virtual
+from antiphon.testing.loopback import KEY, Fault, VendorServer
 from antiphon.testing.loopback.cartesia import CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramSpeak
 from antiphon.testing.loopback.http import HttpAnswer, HttpVendorServer, VendorRequest
 from antiphon.testing.loopback.server import Connection
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import tts as aura
+
+sleep = LoopClock().sleep
 
 
 async def pieces(*texts: str, error: Exception | None = None, endless: bool = False) -> AsyncIterator[str]:
@@ -493,3 +497,77 @@ def test_two_pieces_are_asked_for_at_once() -> None:
             await service.close()
 
     asyncio.run(run())
+
+
+# Many replies at once --------------------------------------------------------------------------------
+
+
+def test_replies_that_wait_for_a_connection_share_those_that_are_dialled() -> None:
+    async def run() -> None:
+        async with CartesiaSonic() as vendor:
+            service = sonic.TTS(key=KEY, base_url=vendor.url)
+            replies = [asyncio.create_task(seconds(service, pieces("Good morning."))) for _ in range(100)]
+            assert {round(one, 3) for one in await asyncio.gather(*replies)} == {0.65}
+            assert vendor.connections <= 10, "ten utterances fit on a connection"
+            await service.close()
+
+    asyncio.run(run())
+
+
+class SlowToConnect(CartesiaSonic):
+    """Answers the first handshake only when it is too late."""
+
+    async def _answer(self, connection: Any, request: Any) -> Any:
+        answer = await super()._answer(connection, request)
+        if self.connections == 1:
+            await sleep(10.0)
+        return answer
+
+
+def test_another_connection_is_dialled_beside_one_that_hangs() -> None:
+    async def run() -> None:
+        async with SlowToConnect() as vendor:
+            service = sonic.TTS(key=KEY, base_url=vendor.url)
+            begun = asyncio.get_running_loop().time()
+            assert await seconds(service, pieces("Good morning.")) == pytest.approx(0.65)
+            assert asyncio.get_running_loop().time() - begun < 1.5
+            await service.close()
+
+    run_virtual(run())
+
+
+def test_a_refused_connection_fails_only_the_replies_that_needed_it() -> None:
+    async def run() -> None:
+        async with DeepgramSpeak(Fault.LIMITED, faulty=1) as vendor:
+            service = aura.TTS(key=KEY, base_url=vendor.url)
+            replies = [seconds(service, pieces("Good morning.")) for _ in range(3)]
+            found = await asyncio.gather(*replies, return_exceptions=True)
+            assert sorted(isinstance(one, RateLimitError) for one in found) == [False, False, True]
+            await service.close()
+
+    asyncio.run(run())
+
+
+def test_a_voice_takes_text_no_faster_than_its_audio_is_read() -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[str]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield "This is a sentence of about three seconds, and it is followed by others."
+
+    async def run() -> None:
+        async with CartesiaSonic() as vendor:
+            service = sonic.TTS(key=KEY, base_url=vendor.url)
+            speaking = service.speak(endless())
+            async for item in speaking:
+                if isinstance(item, Speech):
+                    break
+            await sleep(0.5)  # nobody reads
+            assert taken < 10
+            await speaking.aclose()
+            await service.close()
+            await until(lambda: vendor.open == 0)
+
+    run_virtual(run())

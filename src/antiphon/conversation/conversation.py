@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..context import AgentSaid, Context, Entry, ToolAnswered, ToolCall
 from ..frames import (
+    AnswerDelayed,
     AnswerPaced,
     ContextNote,
     EagerTurn,
@@ -36,6 +37,7 @@ from ..stage import Stage, Work
 from ..turns.timing import Exchange, Pace, ResponseTiming
 from ..turns.utterance import same_words
 from .history import History
+from .meanwhile import Meanwhile
 from .replies import Generation, InterruptedReply, ReplyInProgress
 from .tool_runner import ToolRunner
 from .tools import Tool
@@ -63,9 +65,10 @@ class Conversation(Stage):
     """A stage that replies to each turn of the user.
 
     Its `history` holds only what was heard. `greeting` is said when the session starts; `apology` when the
-    model fails or the user's words are lost (None: nothing is said). `history`: entries of an earlier
-    conversation. `timing` says how long an answer waits (None: not at all). `fillers` are said in turn when
-    tools have run for 0.8 s and the reply has no words yet.
+    model fails or the user's words are lost. `history`: entries of an earlier conversation. `timing` says how
+    long an answer waits (None: not at all). `fillers` are said in turn when tools have run for 0.8 s and the
+    reply has no words yet; `please_wait` when the model writes nothing and nothing is heard. With None,
+    nothing is said.
     """
 
     def __init__(
@@ -78,12 +81,13 @@ class Conversation(Stage):
         history: Sequence[Entry] = (),
         timing: ResponseTiming | None = None,
         fillers: Sequence[str] = (),
+        please_wait: str | None = "One moment, please.",
     ) -> None:
         self.history = History(instructions, tools, history)
         self.greeting = greeting
         self.apology = apology
         self.timing = timing
-        self.fillers = tuple(fillers)
+        self._meanwhile = Meanwhile(fillers, please_wait)
         self._answer: Reply | None = None  # to the user's last turn
         self._speculative: SpeculativeAnswer | None = None
         self._turn_ended = 0.0
@@ -252,19 +256,15 @@ class Conversation(Stage):
     def _run_tools(self, current: ReplyInProgress, calls: Sequence[ToolCall]) -> None:
         for call in calls:
             self._runner.start(self, call, current.reply.number)
-        if calls and self.fillers and not current.reply.text.strip():
-            self.after(FILLER_AFTER, lambda: self._fill(current))
+        if calls and self._meanwhile.fillers and not current.reply.text.strip():
+            self.after(FILLER_AFTER, lambda: self._meanwhile.fill(current, self.push))
 
-    def _fill(self, current: ReplyInProgress) -> None:
-        """Say a filler if the tools still run and nothing has been said."""
-        reply = current.reply
-        if current is not self.history.in_progress or reply.text.strip() or current.has_all_results:
-            return
-        filler, self.fillers = self.fillers[0], (*self.fillers[1:], self.fillers[0])
-        at = reply.write(f"{filler} ")
-        current.generations[-1].end = len(reply.text)
-        self.push(Text(reply.number, filler, at))
-        self.push(TextEnded(reply.number, more=True))
+    @on(AnswerDelayed)
+    def delayed(self, signal: AnswerDelayed) -> None:
+        """Ask the caller to wait, if nothing is heard."""
+        current, playout = self.history.reply_in_progress(signal.reply), self.session.playout
+        if current is not None and not (playout is not None and playout.plays):
+            self._meanwhile.ask_to_wait(current, self.session.now, self.push)
 
     @on(ToolEnded)
     def tool_ended(self, signal: ToolEnded) -> None:

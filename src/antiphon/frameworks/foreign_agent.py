@@ -15,7 +15,7 @@ from ..services.foreign_errors import foreign_error
 from ..services.ports import LanguageModel, TextDelta, TokenUsage
 from ..services.streams import has_words
 
-__all__ = ["Event", "ForeignAgent", "StepEnded"]
+__all__ = ["AgentEvent", "ForeignAgent", "StepEnded"]
 
 
 class StepEnded:
@@ -28,7 +28,7 @@ class StepEnded:
         self.acted = acted
 
 
-Event = TextDelta | ToolCall | TokenUsage | StepEnded
+AgentEvent = TextDelta | ToolCall | TokenUsage | StepEnded
 
 
 class ForeignAgent(LanguageModel):
@@ -46,7 +46,7 @@ class ForeignAgent(LanguageModel):
         self.first_within = self.next_within = within
         self.acts = acts
 
-    def run(self, context: Context) -> AsyncGenerator[Event]:
+    def run(self, context: Context) -> AsyncGenerator[AgentEvent]:
         """Run the framework on the conversation; closing the generator stops it."""
         raise NotImplementedError
 

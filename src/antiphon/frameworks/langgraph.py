@@ -17,7 +17,7 @@ from ..context import Context
 from ..services.chat_messages import messages
 from ..services.ports import TextDelta, TokenUsage
 from ..services.vendor_values import fields, plain_text, token_count
-from .foreign_agent import Event, ForeignAgent, StepEnded
+from .foreign_agent import AgentEvent, ForeignAgent, StepEnded
 
 if TYPE_CHECKING:
     from langgraph.pregel import Pregel  # pyright: ignore[reportMissingTypeStubs]
@@ -56,7 +56,7 @@ class LLM(ForeignAgent):
         self._config = config
         self._context = context
 
-    async def run(self, context: Context) -> AsyncGenerator[Event]:
+    async def run(self, context: Context) -> AsyncGenerator[AgentEvent]:
         """Yield what the models of the graph write."""
         convert = import_module("langchain_core.messages").convert_to_messages
         # With an id, a message of the conversation is not taken for one that the graph has written.

@@ -19,7 +19,7 @@ from ..frames import ToolCall
 from ..services.chat_messages import response_items
 from ..services.ports import TextDelta, TokenUsage
 from ..services.vendor_values import string, token_count
-from .foreign_agent import Event, ForeignAgent, StepEnded
+from .foreign_agent import AgentEvent, ForeignAgent, StepEnded
 
 __all__ = ["LLM"]
 
@@ -58,7 +58,7 @@ class LLM(ForeignAgent):
         self._run_config = run_config
         self._max_turns = max_turns
 
-    async def run(self, context: Context) -> AsyncGenerator[Event]:
+    async def run(self, context: Context) -> AsyncGenerator[AgentEvent]:
         """Yield what the agent's model writes, and its calls of Antiphon's tools."""
         ours = {tool.name for tool in context.tools}
         running = import_module("agents").Runner.run_streamed(

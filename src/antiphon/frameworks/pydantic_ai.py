@@ -18,7 +18,7 @@ from ..frames import ToolCall
 from ..services.chat_messages import INTERRUPTED
 from ..services.ports import TextDelta, TokenUsage
 from ..services.vendor_values import string, token_count
-from .foreign_agent import Event, ForeignAgent, StepEnded
+from .foreign_agent import AgentEvent, ForeignAgent, StepEnded
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent
@@ -45,7 +45,7 @@ class LLM(ForeignAgent):
         self._agent = agent
         self._deps = deps
 
-    async def run(self, context: Context) -> AsyncGenerator[Event]:
+    async def run(self, context: Context) -> AsyncGenerator[AgentEvent]:
         """Yield what the agent's model writes, and its calls of Antiphon's tools."""
         agent: Any = self._agent
         ours = {tool.name for tool in context.tools}

@@ -13,7 +13,7 @@ from .http_client import HttpRequest
 from .http_tts import HttpTTS
 from .keys import VendorKey, filled_in
 from .pcm_reader import PcmReader
-from .ports import Word
+from .ports import OWN_MACHINE, Word
 
 __all__ = ["OpenAISpeech", "SpeechEndpoint"]
 
@@ -56,6 +56,8 @@ class OpenAISpeech(HttpTTS):
     ) -> None:
         super().__init__(endpoint.vendor, VendorKey(endpoint.vendor, endpoint.key_variable, key))
         self.sample_rate = endpoint.sample_rate
+        if endpoint.key_variable is None:
+            self.slow_after = OWN_MACHINE
         self._endpoint = endpoint
         self._fields = {
             "model": model or endpoint.default,

@@ -22,6 +22,11 @@ from ..context import Context
 from ..errors import ConfigurationError
 from ..frames import ToolCall, frame
 
+SLOW_AFTER = 1.5
+"""Seconds of nothing after which a service counts as slow, so that a caller waits for less than 2 s."""
+OWN_MACHINE = 3.0
+"""The same for a server on a machine of one's own: a busy one is late, not broken."""
+
 # The life of a service -------------------------------------------------------------------------------
 
 
@@ -216,6 +221,8 @@ class LanguageModel(Service, Protocol):
     acts: bool = False
     """True if an answer may do more than speak, with tools of its own.
     It is then not asked before the user's turn is certain to be over."""
+    slow_after: float = SLOW_AFTER
+    """Seconds without a word after which a spare is asked, if there is one, or the caller told to wait."""
 
     def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Answer the context: text and tool calls in any order, then its usage."""
@@ -255,6 +262,8 @@ class TextToSpeech(Service, Protocol):
     """A service that turns words into audio."""
 
     sample_rate: int
+    slow_after: float = SLOW_AFTER
+    """Seconds without audio, while there is text to speak, after which another try or a spare goes on."""
 
     def speak(self, text: AsyncIterator[str]) -> AsyncIterator[Speech | Word]:
         """Speak the pieces of one reply (clauses or sentences) in order, as they come."""

@@ -29,7 +29,7 @@ from .recognition_codec import (
 )
 from .recognition_connection import RecognitionConnection
 from .unanswered import unanswered
-from .websocket_client import Handshake, Message, dial, load_websockets
+from .websocket_client import Handshake, Message, VendorSocket, dial, load_websockets
 
 __all__ = ["SocketSTT"]
 

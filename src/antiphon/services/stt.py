@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
-from ..errors import BadResponseError, UnavailableError
+from ..errors import BadResponseError, ServiceTimeoutError, UnavailableError
 from ..frames import (
     Failed,
     Frame,
@@ -96,7 +96,7 @@ class STT(Stage):
         if self._work is not None:
             self._work.end()
         self._input = self._channel()
-        self._work = Work(self, None, self._input)
+        work = self._work = Work(self, None, self._input, late=lambda error: self._late(work, error))
         self._hear_again()
         return self._work
 
@@ -233,12 +233,14 @@ class STT(Stage):
             return
         if asked := self._unanswered.asked:
             left = max(0.0, asked[0].due - self.session.elapsed())
-            self._work.expect("the transcript", left, self._give_up)
+            self._work.expect("the transcript", left)
         else:
             self._work.relax()
 
-    def _give_up(self) -> None:
-        """Tell that an utterance is lost, unless the spare of a `Switch` has it now."""
+    def _late(self, work: Work, error: ServiceTimeoutError) -> None:
+        """Give up the service, and the utterance unless the spare of a `Switch` has it."""
+        work.cancel()
+        self.session.failed(self, error)
         if asked := self._unanswered.asked:
             lost = asked[0]
             self._unanswered.answered(self.session.elapsed() + self.answered_within)

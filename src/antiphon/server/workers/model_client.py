@@ -187,6 +187,7 @@ class RemoteLanguageModel(LanguageModel):
     def __init__(self, service: LanguageModel, key: ModelKey, connection: ModelConnection) -> None:
         self.first_within, self.next_within = service.first_within, service.next_within
         self.acts = service.acts
+        self.slow_after = service.slow_after
         self._key, self._connection = key, connection
 
     async def warm(self, context: Context) -> None:

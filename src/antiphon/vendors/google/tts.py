@@ -47,6 +47,8 @@ class GeminiVoice(HttpTTS):
     `options` are further fields of the vendor's `generationConfig`.
     """
 
+    slow_after = 3.0  # it is a language model that reads the whole piece first
+
     def __init__(
         self,
         model: str = "gemini-3.1-flash-tts-preview",
