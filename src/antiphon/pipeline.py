@@ -1,7 +1,7 @@
 """Pipelines: lists of parts, shaped by `Parallel`, `Gate` and `Tap`."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from .errors import ConfigurationError, UsageError
 from .flow import Frame, Signal
@@ -65,6 +65,11 @@ class Branch:
             else part.handler(kind) is not None
             for part in self.parts
         )
+
+    @property
+    def races(self) -> bool:
+        """Whether others are asked at the same time: a slow one is not given up."""
+        return self.owner.races
 
     def has_spare(self) -> bool:
         """Return whether another branch would take over if this one failed."""
@@ -142,6 +147,9 @@ class Parallel(Processor):
 
     def _parts_on(self) -> list[Processor]:
         return [part for branch in self.inner.values() if branch.on for part in branch.parts]
+
+    races: ClassVar[bool] = False
+    """Whether several branches are asked for the same answer."""
 
     def spare(self, branch: Branch) -> Branch | None:
         """Return the branch that takes over if a stage in this one fails, or None."""

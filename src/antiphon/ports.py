@@ -25,6 +25,11 @@ class BranchPort(Protocol):
         """Whether its parts get frames and signals."""
         ...
 
+    @property
+    def races(self) -> bool:
+        """Whether others are asked at the same time: a slow one is not given up."""
+        ...
+
     def has_spare(self) -> bool:
         """Return whether another branch would take over if this one failed."""
         ...

@@ -142,6 +142,8 @@ class Race(Parallel):
 
     # Failures --------------------------------------------------------------------------------------
 
+    races = True
+
     def spare(self, branch: Branch) -> Branch | None:
         """Return another that may still answer the current reply, or None."""
         reply = self.session.reply

@@ -80,7 +80,7 @@ class Switch(Parallel):
 
     def _turn(self, branch: Branch, on: bool) -> None:
         self._preferred, self._health[branch] = branch, Health()
-        if not (self._awaited or (self._has_frames() and self._answered)):
+        if not (self._has_frames() and self._answered):
             self._put_on(branch)
 
     def _choose(self) -> None:

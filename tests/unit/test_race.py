@@ -230,7 +230,7 @@ async def test_backchannels_are_said_once() -> None:
 
 @virtual
 async def test_interruption_ends_the_race() -> None:
-    slow, slower = Model("slow", 2.0), Model("slower", 3.0)
+    slow, slower = Model("slow", 1.4), Model("slower", 3.0)
     async with HeldCall(talk(Race(LLM(slow), LLM(slower), after=1.5))) as call:
         call.session.send(UserText("one"))
         await sleep(1.0)

@@ -140,7 +140,8 @@ class LLM(ServiceStage[LanguageModel]):
     def _late(self, answer: WrittenAnswer) -> None:
         """Give a model up whose time is over, or that is slow while there is a spare."""
         work, now = answer.work, self.session.clock.now()
-        has_spare = not answer.said and any(branch.has_spare() for branch in self.branches)
+        spares = (branch for branch in self.branches if branch.has_spare() and not branch.races)
+        has_spare = not answer.said and next(spares, None) is not None
         if now < answer.due - 1e-6 and not has_spare:
             answer.slow_at = now + self.slow_after
             self._watch(answer)
