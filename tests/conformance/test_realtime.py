@@ -22,8 +22,10 @@ from antiphon.services.realtime_vocabulary import (
     Voice,
 )
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
+from antiphon.testing.loopback.gemini_live import GeminiLiveServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
+from antiphon.vendors.google.realtime import Realtime as GeminiLive
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
 
 
@@ -38,8 +40,18 @@ def openai(url: str) -> RealtimeModel:
     return OpenAIRealtime(key=KEY, base_url=url)
 
 
+def gemini(url: str) -> RealtimeModel:
+    return GeminiLive(key=KEY, base_url=url)
+
+
+def vertex(url: str) -> RealtimeModel:
+    return GeminiLive(project="a-project", key=KEY, base_url=url)
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
+    "gemini": Pair(gemini, GeminiLiveServer),
+    "vertex": Pair(vertex, GeminiLiveServer),
 }
 CONTEXT = Context("Be kind.")
 
