@@ -64,6 +64,13 @@ class SocketRealtime(RealtimeModel):
         """Return what opens a connection; `handle` is of the conversation to go on with."""
         raise NotImplementedError
 
+    async def handshake_for(self, context: Context, handle: str | None) -> Handshake:
+        """Return what opens a connection that begins with a context.
+
+        A vendor that is told the context before that, by HTTP, overrides it.
+        """
+        return await self.handshake(handle)
+
     def codec(self, detects: bool, handle: str | None) -> RealtimeCodec:
         """Return the codec of a new connection."""
         raise NotImplementedError
@@ -419,7 +426,10 @@ async def _connected(
     """Open a connection, and wait until it takes sound."""
     codec = service.codec(detects, handle)
     socket = await dial(
-        service.vendor, await service.handshake(handle), key_name=service.key.name, closed=codec.closed
+        service.vendor,
+        await service.handshake_for(context, handle),
+        key_name=service.key.name,
+        closed=codec.closed,
     )
     try:
         async with asyncio.timeout(READY_WITHIN):
@@ -471,7 +481,7 @@ class _Unanswered:
             self._lead_size -= len(self._lead.popleft().pcm)
 
     def items(self) -> list[RealtimeInput]:
-        return list(self._items)
+        return [*self._lead, *self._items]
 
     @property
     def has_turn(self) -> bool:
