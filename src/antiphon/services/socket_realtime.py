@@ -112,11 +112,13 @@ class SocketRealtime(RealtimeModel):
 class _Connection:
     """A connection and the task that reads it."""
 
-    def __init__(self, socket: VendorSocket, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]") -> None:
+    def __init__(
+        self, socket: VendorSocket, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]", handle: str | None
+    ) -> None:
         self.socket = socket
         self.codec = codec
         self.sent_at = socket.opened_at
-        self.handle: str | None = None
+        self.handle = handle
         self._reading = asyncio.create_task(self._read(inbox))
 
     async def _read(self, inbox: "asyncio.Queue[_Item]") -> None:
@@ -425,19 +427,16 @@ async def _connected(
 ) -> _Connection:
     """Open a connection, and wait until it takes sound."""
     codec = service.codec(detects, handle)
-    socket = await dial(
-        service.vendor,
-        await service.handshake_for(context, handle),
-        key_name=service.key.name,
-        closed=codec.closed,
-    )
+    handshake = await service.handshake_for(context, handle)
+    socket = await dial(service.vendor, handshake, key_name=service.key.name, closed=codec.closed)
     try:
         async with asyncio.timeout(READY_WITHIN):
             await socket.send(codec.begin(context))
-            ready = False
+            ready, handle = False, None
             while not ready:
                 for event in codec.read(await socket.receive()):
                     ready = ready or isinstance(event, RealtimeReady)
+                    handle = event.handle if isinstance(event, Resumable) else handle
                     if isinstance(event, MessagesToSend):
                         await socket.send(event.messages)
     except BaseException as error:
@@ -445,7 +444,7 @@ async def _connected(
         if isinstance(error, TimeoutError):
             raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
         raise
-    return _Connection(socket, codec, inbox)
+    return _Connection(socket, codec, inbox, handle or None)
 
 
 class _Unanswered:
