@@ -23,10 +23,12 @@ from antiphon.services.realtime_vocabulary import (
 )
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
 from antiphon.testing.loopback.gemini_live import GeminiLiveServer
+from antiphon.testing.loopback.hume_evi import HumeEVIServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.ultravox_realtime import UltravoxServer
 from antiphon.vendors.google.realtime import Realtime as GeminiLive
+from antiphon.vendors.hume.realtime import Realtime as HumeEVI
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
 from antiphon.vendors.ultravox.realtime import Realtime as Ultravox
 
@@ -54,10 +56,15 @@ def ultravox(url: str) -> RealtimeModel:
     return Ultravox(key=KEY, base_url=url)
 
 
+def hume(url: str) -> RealtimeModel:
+    return HumeEVI(key=KEY, base_url=url)
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
     "gemini": Pair(gemini, GeminiLiveServer),
     "vertex": Pair(vertex, GeminiLiveServer),
+    "hume": Pair(hume, HumeEVIServer),
     "ultravox": Pair(ultravox, UltravoxServer),
 }
 CONTEXT = Context("Be kind.")
