@@ -22,9 +22,15 @@ from antiphon.services.realtime_vocabulary import (
     Voice,
 )
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
+from antiphon.testing.loopback.gemini_live import GeminiLiveServer
+from antiphon.testing.loopback.hume_evi import HumeEVIServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
+from antiphon.testing.loopback.ultravox_realtime import UltravoxServer
+from antiphon.vendors.google.realtime import Realtime as GeminiLive
+from antiphon.vendors.hume.realtime import Realtime as HumeEVI
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
+from antiphon.vendors.ultravox.realtime import Realtime as Ultravox
 
 
 class Pair(NamedTuple):
@@ -38,8 +44,28 @@ def openai(url: str) -> RealtimeModel:
     return OpenAIRealtime(key=KEY, base_url=url)
 
 
+def gemini(url: str) -> RealtimeModel:
+    return GeminiLive(key=KEY, base_url=url)
+
+
+def vertex(url: str) -> RealtimeModel:
+    return GeminiLive(project="a-project", key=KEY, base_url=url)
+
+
+def ultravox(url: str) -> RealtimeModel:
+    return Ultravox(key=KEY, base_url=url)
+
+
+def hume(url: str) -> RealtimeModel:
+    return HumeEVI(key=KEY, base_url=url)
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
+    "gemini": Pair(gemini, GeminiLiveServer),
+    "vertex": Pair(vertex, GeminiLiveServer),
+    "hume": Pair(hume, HumeEVIServer),
+    "ultravox": Pair(ultravox, UltravoxServer),
 }
 CONTEXT = Context("Be kind.")
 
@@ -72,9 +98,12 @@ async def test_conformance(pair: Pair) -> None:
 
 async def talk_once(pair: Pair, server: VendorServer) -> list[Any]:
     model = pair.model(server.url)
-    async with TalkWithModel(model, CONTEXT, detects=model.detection == "theirs") as talk:
-        talk.take_turn(loud(model))
-        return await talk.response()
+    try:
+        async with TalkWithModel(model, CONTEXT, detects=model.detection == "theirs") as talk:
+            talk.take_turn(loud(model))
+            return await talk.response()
+    finally:
+        await model.close()
 
 
 @pytest.mark.parametrize(
