@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+VENDORS := .peers/vendors
 CLIENTS := clients/node_modules/.package-lock.json
 NODE   := PATH="$$PATH:$(abspath $(BIN))"
 
-.PHONY: demo test check clients fix bench bench-peers wheels clean
+.PHONY: demo test check clients fix bench bench-peers test-peers wheels clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Antiphon needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Set PYTHON=/path/to/python3.11.") if sys.version_info < (3, 11) else None'
@@ -56,6 +57,16 @@ bench: $(READY)           ## our benchmarks, each beside its target
 bench-peers: $(READY)     ## the same work on the peers, side by side
 	$(BIN)/python -m benchmarks --peers
 	$(BIN)/python -m benchmarks.voice_to_voice --peers
+
+test-peers: $(VENDORS)/.ready  ## vendors' own clients against our servers on loopback; needs a package index
+	$(VENDORS)/bin/python -m pytest -p no:cacheprovider -W ignore tests/peers
+
+$(VENDORS)/.ready: tests/peers/requirements.txt pyproject.toml | $(READY)
+	$(BIN)/python -m venv $(VENDORS)
+	$(VENDORS)/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	$(VENDORS)/bin/uv pip install --quiet --python $(VENDORS)/bin/python \
+		--editable ".[services]" --requirement tests/peers/requirements.txt
+	touch $@
 
 wheels: $(READY)         ## whether every extra installs from wheels on Linux, macOS and Windows
 	$(BIN)/python -m pip install --quiet "uv>=0.9"

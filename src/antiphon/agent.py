@@ -54,6 +54,13 @@ MOVED = {
 """Former parameters of the agent, and the group that each has moved to."""
 
 
+def _create(port: str, name: str) -> Any:
+    """Make the service of a port that a name means."""
+    from .vendors import create  # vendors know services, not the other way round
+
+    return create(port, name)
+
+
 def _where(*names: str) -> str:
     """Return where settings are now that were the agent's own."""
     moved = "; ".join(f"{name} is in {MOVED[name]}({name}=...)" for name in names)
@@ -96,6 +103,8 @@ class Speaking:
     """How long an answer waits, by the kind of turn; None answers at once."""
     fillers: Sequence[str] = ()
     """Sentences such as "One moment.", used in rotation while tools take long and nothing has been said."""
+    please_wait: str | None = "One moment, please."
+    """What is said if the model has written nothing for a while and nothing is heard; None says nothing."""
     apology: str | None = "Sorry, I had a problem just now. Could you say that again?"
     """What is said if no answer could be made; None says nothing."""
     ambience: "AmbienceSettings | None" = None
@@ -206,9 +215,7 @@ class AgentDefinition:
         if not isinstance(chosen, str):
             return chosen
         if port not in self._services:
-            from .vendors import create  # vendors know services, not the other way round
-
-            self._services[port] = verified(port, create(port, chosen))
+            self._services[port] = verified(port, _create(port, chosen))
         return self._services[port]
 
     def services(self) -> list[Service]:
@@ -304,11 +311,13 @@ class AgentDefinition:
             history=self.history,
             timing=self.speaking.timing,
             fillers=self.speaking.fillers,
+            please_wait=self.speaking.please_wait,
         )
 
     def session(self, transport: Transport, *, observers: Sequence[Observer] = ()) -> Session:
         """Return a conversation over this transport, ready to `run`."""
-        return Session(self.pipeline(transport), observers=[*transport.observers, *observers])
+        observing = [*transport.observers, *observers]
+        return Session(self.pipeline(transport), observers=observing, create=_create)
 
     def _cleaning(self) -> "Cleaning | None":
         chosen = self.listening.cleaning

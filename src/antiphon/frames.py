@@ -166,6 +166,17 @@ class Transcript(Frame):
 
 
 @frame
+class UtteranceLost(Frame):
+    """No words will come of what the user said from `started` to `ended`.
+
+    The service failed, and no other could take its place.
+    """
+
+    started: float
+    ended: float
+
+
+@frame
 class ScoreAsked(Frame):
     """The end-of-turn model has been asked about the quiet since `at`.
 
@@ -236,6 +247,14 @@ class UserTurn(Frame):
     reason: str = ""
     words_late: bool = False
     """True if its words are still to come, or may change: a final Transcript of the same time has them."""
+
+
+@frame
+class TurnLost(Frame):
+    """The user has finished, but no word could be recognised: see `UtteranceLost`."""
+
+    started: float
+    ended: float
 
 
 # A reply: ReplyStarted, Prompt, (Text | TextEnded(more) | ToolCalled)*, TextEnded, AudioEnded, ReplyEnded

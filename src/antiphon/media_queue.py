@@ -49,15 +49,16 @@ class MediaQueue(Generic[T]):
         self.held = 0.0
         """Seconds of media in the queue."""
         self._seconds = seconds
-        self._policy = policy
+        self._policy: Literal["hold", "drop oldest"] = policy
         self._items: deque[T] = deque()
-        self._closed = False
+        self.closed = False
+        """Whether it accepts no more."""
         self._waiting: asyncio.Future[None] | None = None
         self._room = Waiters()
 
     def put(self, item: T) -> None:
         """Add an item without waiting; producers then check `full` and await `room`."""
-        if self._closed:
+        if self.closed:
             return
         self._items.append(item)
         self.held += self._seconds(item)
@@ -69,7 +70,7 @@ class MediaQueue(Generic[T]):
 
     def close(self) -> None:
         """Accept no more items; iteration ends after those that are left."""
-        self._closed = True
+        self.closed = True
         _wake(self._waiting)
         self._room.release()
 
@@ -79,10 +80,23 @@ class MediaQueue(Generic[T]):
         self.held = 0.0
         self.close()
 
+    def renew(self) -> "MediaQueue[T]":
+        """Return a queue for another consumer, with what waits in this one.
+
+        This one is abandoned.
+        """
+        new = MediaQueue(self.limit, self._seconds, self._policy)
+        for item in self._items:
+            new.put(item)
+        if self.closed:
+            new.close()
+        self.abandon()
+        return new
+
     @property
     def full(self) -> bool:
         """Whether producers should wait for `room`."""
-        return self._policy == "hold" and self.held >= self.limit and not self._closed
+        return self._policy == "hold" and self.held >= self.limit and not self.closed
 
     async def room(self) -> None:
         """Wait until there is room again."""
@@ -96,7 +110,7 @@ class MediaQueue(Generic[T]):
 
     async def __anext__(self) -> T:
         while not self._items:
-            if self._closed:
+            if self.closed:
                 raise StopAsyncIteration
             self._waiting = asyncio.get_running_loop().create_future()
             await self._waiting
@@ -126,7 +140,7 @@ class Inbox(MediaQueue[InboxEntry]):
     def put(self, item: InboxEntry) -> None:
         super().put(item)
         frame = item[1]
-        if self._closed or not _is_captured(frame):
+        if self.closed or not _is_captured(frame):
             return
         kind = type(frame)
         self._captured[kind] = self._captured.get(kind, 0.0) + self._room_for(frame)

@@ -25,6 +25,11 @@ class BranchPort(Protocol):
         """Whether its parts get frames and signals."""
         ...
 
+    @property
+    def races(self) -> bool:
+        """Whether others are asked at the same time: a slow one is not given up."""
+        ...
+
     def has_spare(self) -> bool:
         """Return whether another branch would take over if this one failed."""
         ...
@@ -34,7 +39,11 @@ class BranchPort(Protocol):
         ...
 
     def fail_over(self, failed: Failed) -> None:
-        """Let the spare take over, after the failure has been reported."""
+        """Note the failure; let the spare, if any, take over after it has been reported."""
+        ...
+
+    def sends(self, signal: Signal) -> bool:
+        """Return whether a signal that one of its parts pushes is told to the session."""
         ...
 
 

@@ -10,6 +10,7 @@ from .context import ToolCall
 from .flow import Signal, frame
 
 __all__ = [
+    "AnswerDelayed",
     "AnswerPaced",
     "AudioAwaited",
     "CallAnswered",
@@ -26,6 +27,7 @@ __all__ = [
     "ReplyEnded",
     "ReplyStarted",
     "ResponseOffered",
+    "ServiceChanged",
     "SessionEnded",
     "SessionStarted",
     "ToolEnded",
@@ -106,6 +108,13 @@ class AnswerPaced(Signal):
     part: str
     seconds: float
     reason: str = ""
+
+
+@frame
+class AnswerDelayed(Signal):
+    """The model has written nothing for a while, although its answer is not complete."""
+
+    reply: int
 
 
 @frame
@@ -239,6 +248,17 @@ class Failed(Signal):
     recovered: bool = False
     retried: bool = False
     resume_at: int | None = None
+
+
+@frame
+class ServiceChanged(Signal):
+    """A part has opened another service, which takes over when the part is free.
+
+    `service` is its name, or its class if it was given as an object.
+    """
+
+    part: str
+    service: str
 
 
 @frame

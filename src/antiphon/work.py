@@ -20,10 +20,13 @@ LATE = 0.005  # seconds; a watchdog that looks later than this was kept from see
 class Work:
     """One task of a stage. It may put frames into the session while it is `alive`.
 
-    It is cancelled with the reply that it works for, unless it `outlives` it.
+    It is cancelled with the reply that it works for, unless it `outlives` it. The watchdog cancels it and
+    reports a failure, or calls `late` instead, of a stage that knows what else can be done.
     """
 
-    __slots__ = ("_expected", "_timer", "_timer_at", "alive", "inbox", "outlives", "reply", "stage", "task")
+    __slots__ = (
+        "_expected", "_late", "_timer", "_timer_at", "alive", "inbox", "outlives", "reply", "stage", "task",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -32,6 +35,7 @@ class Work:
         inbox: MediaQueue[Any] | None = None,
         *,
         outlives: bool = False,
+        late: Callable[[ServiceTimeoutError], object] | None = None,
     ) -> None:
         self.stage = stage
         self.reply = reply
@@ -42,6 +46,7 @@ class Work:
         self._expected: tuple[str, float, float] | None = None  # what, within how long, by when
         self._timer: Timer | None = None
         self._timer_at = 0.0
+        self._late = late
 
     def expect(self, what: str, seconds: float) -> None:
         """Set the watchdog, which cancels the work after this many seconds.
@@ -73,7 +78,7 @@ class Work:
     def end(self) -> None:
         """Mark it as over: drop its frames, stop its watchdog, release its producers."""
         self.alive = False
-        self._expected = None
+        self._expected = self._late = None
         if self.inbox is not None:
             self.inbox.abandon()
         if self._timer is not None:
@@ -97,10 +102,12 @@ class Work:
         if now < due - 1e-6:
             self._timer_at, self._timer = due, clock.call_at(due, self._check)
             return
+        error = ServiceTimeoutError(f"{what} did not come within {seconds:.3g} s")
+        if self._late is not None:
+            self._late(error)
+            return
         self.cancel()
-        self.stage.session.failed(
-            self.stage, ServiceTimeoutError(f"{what} did not come within {seconds:g} s"), self.reply
-        )
+        self.stage.session.failed(self.stage, error, self.reply)
 
 
 class Works(dict[Work, None]):

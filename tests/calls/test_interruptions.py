@@ -79,7 +79,7 @@ def test_while_the_model_thinks() -> None:
          0.51  user: first
          1.46  agent: —
          2.82  user: second
-         6.86  agent: Both of them.
+         5.27  agent: One moment, please. Both of them.
         10.74  end: the caller hung up
     """)
 

@@ -116,13 +116,13 @@ def test_dead_voice_is_noticed_in_seconds() -> None:
     """3. What nobody heard is not in the context, the failure is named, and the next turn is answered."""
 
     class Dead(ScriptedTTS):
-        """Takes its first reply and never speaks it."""
+        """Takes its first reply, is asked once more, and never speaks it."""
 
-        dead = True
+        dead = 2
 
         async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word, None]:
             if self.dead:
-                self.dead = False
+                self.dead -= 1
                 await sleep(3600)
             async for item in super().speak(text):
                 yield item
@@ -130,7 +130,8 @@ def test_dead_voice_is_noticed_in_seconds() -> None:
     call = talk(
         [line(0.8, 0.5, "now"), line(0.8, 8.0, "now")], ["hello", "hello?"], [ANSWER, "Yes."], tts=Dead()
     )
-    assert call.times(Failed)[0] - call.times(ReplyStarted)[0] < 6.0
+    assert call.times(Failed)[0] - call.times(ReplyStarted)[0] < 2.0
+    assert call.times(Failed)[1] - call.times(ReplyStarted)[0] < 6.0
     assert call.entries == [UserSaid("hello"), UserSaid("hello?"), AgentSaid("Yes.")]
 
 

@@ -167,7 +167,7 @@ def test_interim_words_only() -> None:
             streaming(
                 (0.9, interim("I want")),
                 (1.25, interim("I want a bicycle.")),
-                (9.0, final("A red one.")),
+                (10.0, final("A red one.")),  # the second stream hears a second of the first once more
                 says=["Which one?", "Fine."],
             ),
             [line(0.8, 0.5, "now"), line(0.8, 6.0)],
@@ -177,7 +177,7 @@ def test_interim_words_only() -> None:
     call.reads("""
          0.51  user: I want a bicycle.
          1.91  agent: Which one?
-         7.54  failed STT: ServiceTimeoutError
+         6.52  failed STT: ServiceTimeoutError
          8.58  user: A red one.
          9.81  agent: Fine.
         13.14  end: the caller hung up

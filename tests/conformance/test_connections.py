@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from antiphon.errors import ServiceTimeoutError, UnavailableError
+from antiphon.clock import LoopClock
+from antiphon.errors import RateLimitError, ServiceTimeoutError, UnavailableError
 from antiphon.services import websocket_client
 from antiphon.services.http_client import HttpRequest
 from antiphon.services.http_tts import HttpTTS
@@ -22,13 +23,16 @@ from antiphon.services.recognition_codec import (
 )
 from antiphon.services.socket_stt import SocketSTT
 from antiphon.services.websocket_client import Handshake, Message
-from antiphon.testing.loopback import KEY, VendorServer
+from antiphon.testing import run_virtual
+from antiphon.testing.loopback import KEY, Fault, VendorServer
 from antiphon.testing.loopback.cartesia import CartesiaSonic
 from antiphon.testing.loopback.deepgram import DeepgramSpeak
 from antiphon.testing.loopback.http import HttpAnswer, HttpVendorServer, VendorRequest
 from antiphon.testing.loopback.server import Connection
 from antiphon.vendors.cartesia import tts as sonic
 from antiphon.vendors.deepgram import tts as aura
+
+sleep = LoopClock().sleep
 
 
 async def pieces(*texts: str, error: Exception | None = None, endless: bool = False) -> AsyncIterator[str]:
@@ -214,11 +218,11 @@ class SilentNumbersCodec(NumbersCodec):
 
 
 class ShortNumbersCodec(SilentNumbersCodec):
-    lasts = 0.02
+    lasts = 0.1
 
 
 class ShortInterimCodec(NumbersCodec):
-    lasts = 0.02
+    lasts = 0.1
 
 
 class NumbersSTT(SocketSTT):
@@ -310,6 +314,136 @@ def test_a_renewal_that_fails_leaves_the_connection_as_it_is() -> None:
     asyncio.run(run())
 
 
+class Slow(Numbers):
+    """Answers its first flush only after the next one."""
+
+    async def talk(self, connection: Connection) -> None:
+        heard, owed = list[str](), list[str]()
+        is_first = self.connections == 1
+        async for message in connection:
+            if isinstance(message, bytes):
+                if number := int.from_bytes(message[:2], "little"):
+                    heard.append(str(number))
+                    await connection.send({"interim": " ".join(heard)})
+                continue
+            owed.append(" ".join(heard))
+            heard = []
+            if not is_first or len(owed) > 1:
+                for words in owed:
+                    await connection.send({"final": words})
+                owed = []
+
+
+class ImpatientCodec(NumbersCodec):
+    flush_answered_within = 0.1
+
+
+async def finals(service: SocketSTT, *stretches: range) -> list[str]:
+    """What is answered to each stretch of numbers, which begins once the one before has been answered."""
+    answered = asyncio.Event()
+
+    async def audio() -> AsyncIterator[AudioChunk | Flush]:
+        for stretch in stretches:
+            answered.clear()
+            for number in stretch:
+                yield AudioChunk(number.to_bytes(2, "little") * 800)
+                for _ in range(20):
+                    await asyncio.sleep(0)
+            yield Flush(True, 2.0)
+            await answered.wait()
+
+    told: list[str] = []
+    async for item in service.transcribe(audio()):
+        if isinstance(item, Recognized) and item.final:
+            told.append(item.text)
+            answered.set()
+    return told
+
+
+def test_an_answer_that_comes_too_late_is_not_that_to_the_next_question() -> None:
+    async def run() -> None:
+        async with Slow() as vendor:
+            told = await finals(NumbersSTT(vendor.url, ImpatientCodec), range(1, 4), range(4, 7))
+            assert told == ["1 2 3", "4 5 6"]
+            assert vendor.connections == 2
+
+    asyncio.run(run())
+
+
+class Deaf(Numbers):
+    """Says something now and then, but tells no words and answers no flush."""
+
+    async def talk(self, connection: Connection) -> None:
+        async for _ in connection:
+            await connection.send({"alive": True})
+
+
+def test_a_vendor_that_talks_and_answers_nothing_has_stalled() -> None:
+    async def run() -> None:
+        async with Deaf() as vendor:
+            with pytest.raises(ServiceTimeoutError):
+                await finals(NumbersSTT(vendor.url, ImpatientCodec), range(1, 4))
+
+    asyncio.run(run())
+
+
+class UnsureCodec(ImpatientCodec):
+    always_answers = False
+
+
+def test_a_vendor_that_may_be_silent_about_a_noise_has_not_stalled() -> None:
+    async def run() -> None:
+        async with Deaf() as vendor:
+            assert await finals(NumbersSTT(vendor.url, UnsureCodec), range(1, 4)) == [""]
+            assert vendor.connections == 1
+
+    asyncio.run(run())
+
+
+class MuteCodec(NumbersCodec):
+    mute_after = 0.1
+
+
+class Mute(Numbers):
+    async def talk(self, connection: Connection) -> None:
+        async for _ in connection:
+            pass
+
+
+def test_a_vendor_that_should_talk_all_the_time_is_noticed_while_the_user_speaks() -> None:
+    async def run() -> None:
+        async def audio() -> AsyncIterator[AudioChunk | Flush]:
+            while True:
+                yield AudioChunk(b"\1\0" * 800)
+                await asyncio.sleep(0)
+
+        async with Mute() as vendor:
+            with pytest.raises(ServiceTimeoutError, match="says nothing"):
+                async for _ in NumbersSTT(vendor.url, MuteCodec).transcribe(audio()):
+                    pass
+
+    asyncio.run(run())
+
+
+class UnhurriedCodec(NumbersCodec):
+    hears_faster = False
+
+
+def test_a_vendor_that_hears_no_faster_does_not_answer_for_what_it_has_missed() -> None:
+    async def run() -> None:
+        async def audio() -> AsyncIterator[AudioChunk | Flush]:
+            yield AudioChunk(b"\1\0" * 32000)
+            yield AudioChunk(b"\2\0" * 800)
+            yield Flush(True)
+
+        async with Numbers() as vendor:
+            with pytest.raises(UnavailableError, match="cannot hear an utterance again"):
+                async for _ in NumbersSTT(vendor.url, UnhurriedCodec).transcribe(audio()):
+                    pass
+
+    asyncio.run(run())
+
+
 # Voices over HTTP ------------------------------------------------------------------------------------
 
 
@@ -363,3 +497,77 @@ def test_two_pieces_are_asked_for_at_once() -> None:
             await service.close()
 
     asyncio.run(run())
+
+
+# Many replies at once --------------------------------------------------------------------------------
+
+
+def test_replies_that_wait_for_a_connection_share_those_that_are_dialled() -> None:
+    async def run() -> None:
+        async with CartesiaSonic() as vendor:
+            service = sonic.TTS(key=KEY, base_url=vendor.url)
+            replies = [asyncio.create_task(seconds(service, pieces("Good morning."))) for _ in range(100)]
+            assert {round(one, 3) for one in await asyncio.gather(*replies)} == {0.65}
+            assert vendor.connections <= 10, "ten utterances fit on a connection"
+            await service.close()
+
+    asyncio.run(run())
+
+
+class SlowToConnect(CartesiaSonic):
+    """Answers the first handshake only when it is too late."""
+
+    async def _answer(self, connection: Any, request: Any) -> Any:
+        answer = await super()._answer(connection, request)
+        if self.connections == 1:
+            await sleep(10.0)
+        return answer
+
+
+def test_another_connection_is_dialled_beside_one_that_hangs() -> None:
+    async def run() -> None:
+        async with SlowToConnect() as vendor:
+            service = sonic.TTS(key=KEY, base_url=vendor.url)
+            begun = asyncio.get_running_loop().time()
+            assert await seconds(service, pieces("Good morning.")) == pytest.approx(0.65)
+            assert asyncio.get_running_loop().time() - begun < 1.5
+            await service.close()
+
+    run_virtual(run())
+
+
+def test_a_refused_connection_fails_only_the_replies_that_needed_it() -> None:
+    async def run() -> None:
+        async with DeepgramSpeak(Fault.LIMITED, faulty=1) as vendor:
+            service = aura.TTS(key=KEY, base_url=vendor.url)
+            replies = [seconds(service, pieces("Good morning.")) for _ in range(3)]
+            found = await asyncio.gather(*replies, return_exceptions=True)
+            assert sorted(isinstance(one, RateLimitError) for one in found) == [False, False, True]
+            await service.close()
+
+    asyncio.run(run())
+
+
+def test_a_voice_takes_text_no_faster_than_its_audio_is_read() -> None:
+    taken = 0
+
+    async def endless() -> AsyncIterator[str]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield "This is a sentence of about three seconds, and it is followed by others."
+
+    async def run() -> None:
+        async with CartesiaSonic() as vendor:
+            service = sonic.TTS(key=KEY, base_url=vendor.url)
+            speaking = service.speak(endless())
+            async for item in speaking:
+                if isinstance(item, Speech):
+                    break
+            await sleep(0.5)  # nobody reads
+            assert taken < 10
+            await speaking.aclose()
+            await service.close()
+            await until(lambda: vendor.open == 0)
+
+    run_virtual(run())

@@ -11,9 +11,15 @@ from antiphon.services.http_stt import HttpSTT, TranscriptionEndpoint
 from antiphon.services.ports import AudioChunk, Flush, Recognized
 from antiphon.testing import check_stt
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault
-from antiphon.testing.loopback.fal import FalWizper, WhisperTranscriptions
 from antiphon.testing.loopback.http import HttpVendorServer
-from antiphon.vendors import fal
+from antiphon.testing.loopback.whisper import (
+    CloudflareWhisper,
+    FalWizper,
+    HuggingFaceWhisper,
+    WhisperTranscriptions,
+)
+from antiphon.vendors import cloudflare, fal, huggingface
+from antiphon.vendors.openai import stt as openai
 
 
 def whisper(url: str) -> HttpSTT:
@@ -24,9 +30,26 @@ def wizper(url: str) -> HttpSTT:
     return fal.STT(key=KEY, base_url=url)
 
 
+def openai_requests(url: str) -> HttpSTT:
+    service = openai.STT("gpt-4o-transcribe", realtime=False, language="en", key=KEY, base_url=url)
+    assert isinstance(service, HttpSTT)
+    return service
+
+
+def workers_ai(url: str) -> HttpSTT:
+    return cloudflare.STT(key=KEY, base_url=url)
+
+
+def hub(url: str) -> HttpSTT:
+    return huggingface.STT(key=KEY, base_url=url)
+
+
 RECOGNISERS: list[tuple[Callable[[str], HttpSTT], type[HttpVendorServer]]] = [
     (whisper, WhisperTranscriptions),
     (wizper, FalWizper),
+    (openai_requests, WhisperTranscriptions),
+    (workers_ai, CloudflareWhisper),
+    (hub, HuggingFaceWhisper),
 ]
 recognisers = pytest.mark.parametrize(("make", "server"), RECOGNISERS, ids=lambda made: made.__name__)
 
@@ -100,3 +123,8 @@ def test_a_recogniser_names_what_went_wrong(
             await service.close()
 
     asyncio.run(run())
+
+
+def test_whisper_of_openai_is_asked_over_http() -> None:
+    assert isinstance(openai.STT("whisper-1", key=KEY), HttpSTT)
+    assert not isinstance(openai.STT("gpt-4o-transcribe", key=KEY), HttpSTT)

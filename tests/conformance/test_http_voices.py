@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from antiphon.errors import (
     UnavailableError,
 )
 from antiphon.services.http_tts import HttpTTS
+from antiphon.services.openai_speech import OpenAISpeech
 from antiphon.services.ports import Speech, Word
 from antiphon.testing import check_tts
 from antiphon.testing.loopback import KEY, Fault
@@ -21,13 +23,16 @@ from antiphon.testing.loopback.google_voices import GoogleCloudVoices, GoogleGem
 from antiphon.testing.loopback.http import HttpVendorServer
 from antiphon.testing.loopback.local_voices import PiperServer, PocketTTSServer
 from antiphon.testing.loopback.mistral import MistralVoxtral
-from antiphon.testing.loopback.openai import OpenAISpeechServer
+from antiphon.testing.loopback.openai import GroqSpeechServer, OpenAISpeechServer, TogetherSpeechServer
 from antiphon.testing.loopback.speechify import SpeechifyVoices
-from antiphon.vendors import piper, pocket_tts, speechify
+from antiphon.testing.loopback.speechmatics import SpeechmaticsVoices
+from antiphon.vendors import piper, pocket_tts, speechify, together
+from antiphon.vendors._speech_endpoints import SPEECH_ENDPOINTS
 from antiphon.vendors.aws import tts as aws
 from antiphon.vendors.google import tts as google
 from antiphon.vendors.mistral import tts as voxtral
 from antiphon.vendors.openai import tts as openai
+from antiphon.vendors.speechmatics import tts as speechmatics
 
 
 def polly(key: str, base_url: str) -> HttpTTS:
@@ -42,10 +47,17 @@ def piper_server(key: str, base_url: str) -> HttpTTS:
     return piper.TTS(base_url=base_url)
 
 
+def groq(key: str, base_url: str) -> HttpTTS:
+    return OpenAISpeech("", replace(SPEECH_ENDPOINTS["groq"], base_url=base_url), key=key)
+
+
 VOICES: list[tuple[Callable[..., HttpTTS], type[HttpVendorServer]]] = [
     (openai.TTS, OpenAISpeechServer),
+    (groq, GroqSpeechServer),
+    (together.TTS, TogetherSpeechServer),
+    (speechmatics.TTS, SpeechmaticsVoices),
     (speechify.TTS, SpeechifyVoices),
-    (voxtral.TTS, MistralVoxtral),
+    (voxtral.RequestedVoice, MistralVoxtral),
     (google.GeminiVoice, GoogleGeminiVoices),
     (google.CloudVoice, GoogleCloudVoices),
     (polly, AwsPolly),
@@ -93,7 +105,7 @@ def test_a_voice_names_what_went_wrong(
     async def run() -> None:
         async with server(fault) as vendor:
             service = client(kind, vendor)
-            service.silent_for = 0.2
+            service.silent_for = 0.2 if fault is Fault.SILENT else 20.0
             with pytest.raises(REFUSALS[fault]):
                 await say(service, "Good morning.", "Who is this?")
             await service.close()
@@ -117,6 +129,21 @@ def test_a_reply_that_is_left_stops_the_vendor(
             async with asyncio.timeout(10):
                 while not vendor.cancelled:
                     await asyncio.sleep(0)
+            await service.close()
+
+    asyncio.run(run())
+
+
+def test_a_text_that_is_too_long_for_a_request_is_asked_for_in_parts() -> None:
+    async def run() -> None:
+        async with GroqSpeechServer() as vendor:
+            service = client(groq, vendor)
+            text = "Good morning, and welcome to the exhibition of clocks and bells. " * 5
+            told = await say(service, text, "Who is this?")
+            heard = b"".join(item.pcm for item in told if isinstance(item, Speech))
+            asked = [request.json["input"] for request in vendor.requests]
+            assert sorted(map(len, asked)) == [12, 124, 199]
+            assert b"RIFF" not in heard
             await service.close()
 
     asyncio.run(run())

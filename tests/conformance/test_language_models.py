@@ -17,14 +17,16 @@ from antiphon.testing.loopback.anthropic import AnthropicMessages
 from antiphon.testing.loopback.bedrock import BedrockServer
 from antiphon.testing.loopback.google import GeminiServer
 from antiphon.testing.loopback.http import HttpVendorServer
-from antiphon.testing.loopback.openai import OpenAIResponses
+from antiphon.testing.loopback.openai import OpenAIChat, OpenAIResponses
 from antiphon.vendors import anthropic, openai_responses
 from antiphon.vendors.aws import llm as bedrock
 from antiphon.vendors.google import llm as gemini
+from antiphon.vendors.openai import llm as chat
 
 MODELS: list[tuple[type[HttpLLM], type[HttpVendorServer]]] = [
     (anthropic.LLM, AnthropicMessages),
     (gemini.LLM, GeminiServer),
+    (chat.LLM, OpenAIChat),
     (openai_responses.LLM, OpenAIResponses),
     (bedrock.LLM, BedrockServer),
 ]
@@ -83,6 +85,15 @@ def test_a_conversation_with_everything_in_it(kind: type[HttpLLM], server: type[
         UserSaid("Thanks."),
     )
     said = answer(kind, server(), Context("Be brief.", entries, (TOOL,)))
+    assert "".join(item.text for item in said if isinstance(item, TextDelta)) == "Good day."
+
+
+@models
+def test_a_conversation_whose_tools_are_gone(kind: type[HttpLLM], server: type[HttpVendorServer]) -> None:
+    """An agent may take over that has none of them."""
+    call = ToolCall("call-1|signature|c2ln", TOOL.name, "{}")
+    entries = (UserSaid("When?"), AgentSaid("", (call,)), ToolAnswered(call, "At nine."), UserSaid("Thanks."))
+    said = answer(kind, server(), Context("Be brief.", entries))
     assert "".join(item.text for item in said if isinstance(item, TextDelta)) == "Good day."
 
 

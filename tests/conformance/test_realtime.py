@@ -26,18 +26,24 @@ from antiphon.services.realtime_vocabulary import (
 )
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
 from antiphon.testing.loopback.azure_realtime import AzureOpenAIServer, VoiceLiveServer
+from antiphon.testing.loopback.gemini_live import GeminiLiveServer
+from antiphon.testing.loopback.hume_evi import HumeEVIServer
 from antiphon.testing.loopback.inworld_realtime import InworldRealtimeServer
 from antiphon.testing.loopback.openai_live_realtime import GPTLiveServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
 from antiphon.testing.loopback.qwen_realtime import QwenRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
+from antiphon.testing.loopback.ultravox_realtime import UltravoxServer
 from antiphon.testing.loopback.xai_realtime import XaiRealtimeServer
 from antiphon.vendors.azure.realtime import Realtime as VoiceLive
 from antiphon.vendors.azure_openai.realtime import Realtime as AzureOpenAIRealtime
+from antiphon.vendors.google.realtime import Realtime as GeminiLive
+from antiphon.vendors.hume.realtime import Realtime as HumeEVI
 from antiphon.vendors.inworld.realtime import Realtime as InworldRealtime
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
 from antiphon.vendors.openai_live.realtime import Realtime as OpenAILive
 from antiphon.vendors.qwen.realtime import Realtime as QwenRealtime
+from antiphon.vendors.ultravox.realtime import Realtime as Ultravox
 from antiphon.vendors.xai.realtime import Realtime as XaiRealtime
 
 
@@ -76,6 +82,22 @@ def openai_live(url: str) -> RealtimeModel:
     return OpenAILive(key=KEY, base_url=url)
 
 
+def gemini(url: str) -> RealtimeModel:
+    return GeminiLive(key=KEY, base_url=url)
+
+
+def vertex(url: str) -> RealtimeModel:
+    return GeminiLive(project="a-project", key=KEY, base_url=url)
+
+
+def ultravox(url: str) -> RealtimeModel:
+    return Ultravox(key=KEY, base_url=url)
+
+
+def hume(url: str) -> RealtimeModel:
+    return HumeEVI(key=KEY, base_url=url)
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
     "azure_openai": Pair(azure_openai, AzureOpenAIServer),
@@ -84,6 +106,10 @@ PAIRS: dict[str, Pair] = {
     "inworld": Pair(inworld, InworldRealtimeServer),
     "qwen": Pair(qwen, QwenRealtimeServer),
     "openai_live": Pair(openai_live, GPTLiveServer),
+    "gemini": Pair(gemini, GeminiLiveServer),
+    "vertex": Pair(vertex, GeminiLiveServer),
+    "hume": Pair(hume, HumeEVIServer),
+    "ultravox": Pair(ultravox, UltravoxServer),
 }
 CONTEXT = Context("Be kind.")
 
@@ -116,9 +142,12 @@ async def test_conformance(pair: Pair) -> None:
 
 async def talk_once(pair: Pair, server: VendorServer, *, detects: bool = False) -> list[Any]:
     model = pair.model(server.url)
-    async with TalkWithModel(model, CONTEXT, detects=detects or model.detection == "theirs") as talk:
-        talk.take_turn(loud(model))
-        return await talk.response()
+    try:
+        async with TalkWithModel(model, CONTEXT, detects=detects or model.detection == "theirs") as talk:
+            talk.take_turn(loud(model))
+            return await talk.response()
+    finally:
+        await model.close()
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from antiphon.errors import (
 from antiphon.services.ports import AudioChunk, Flush, Recognized, Speech, Word
 from antiphon.services.socket_stt import SocketSTT
 from antiphon.services.socket_tts import SocketTTS
+from antiphon.services.voice_codec import MessagesDue, PieceEnded
 from antiphon.testing import check_stt, check_tts
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.assemblyai import AssemblyAIUniversal
@@ -39,7 +40,7 @@ from antiphon.testing.loopback.inworld import InworldTranscription, InworldVoice
 from antiphon.testing.loopback.kyutai import MoshiServer
 from antiphon.testing.loopback.lmnt import LmntSessions
 from antiphon.testing.loopback.minimax import MiniMaxVoices
-from antiphon.testing.loopback.mistral import MistralRealtime
+from antiphon.testing.loopback.mistral import MistralGenerations, MistralRealtime
 from antiphon.testing.loopback.murf import MurfVoices
 from antiphon.testing.loopback.neuphonic import NeuphonicVoices
 from antiphon.testing.loopback.realtime_transcription import OpenAITranscription, TogetherTranscription
@@ -47,7 +48,7 @@ from antiphon.testing.loopback.resemble import ResembleVoices
 from antiphon.testing.loopback.rime import RimeVoices
 from antiphon.testing.loopback.sarvam import SarvamBulbul, SarvamSaaras
 from antiphon.testing.loopback.smallest import SmallestWaves
-from antiphon.testing.loopback.soniox import SonioxTokens
+from antiphon.testing.loopback.soniox import SonioxStreams, SonioxTokens
 from antiphon.testing.loopback.speechmatics import SpeechmaticsRealtime
 from antiphon.testing.loopback.xai import XaiTranscripts, XaiVoices
 from antiphon.vendors import (
@@ -64,8 +65,6 @@ from antiphon.vendors import (
     resemble,
     rime,
     smallest,
-    soniox,
-    speechmatics,
     together,
 )
 from antiphon.vendors.aws import stt as transcribe
@@ -81,10 +80,14 @@ from antiphon.vendors.gradium import stt as gradium
 from antiphon.vendors.gradium import tts as gradium_voices
 from antiphon.vendors.inworld import stt as inworld
 from antiphon.vendors.inworld import tts as inworld_voices
+from antiphon.vendors.mistral import realtime_tts as mistral_voices
 from antiphon.vendors.mistral import stt as voxtral
 from antiphon.vendors.openai import stt as transcription
 from antiphon.vendors.sarvam import stt as saaras
 from antiphon.vendors.sarvam import tts as sarvam_voices
+from antiphon.vendors.soniox import stt as soniox
+from antiphon.vendors.soniox import tts as soniox_voices
+from antiphon.vendors.speechmatics import stt as speechmatics
 from antiphon.vendors.xai import stt as xai
 from antiphon.vendors.xai import tts as xai_voices
 
@@ -97,7 +100,7 @@ RECOGNISERS: list[tuple[Callable[..., SocketSTT], type[VendorServer]]] = [
     (soniox.STT, SonioxTokens),
     (speechmatics.STT, SpeechmaticsRealtime),
     (gladia.STT, GladiaLive),
-    (transcription.STT, OpenAITranscription),
+    (transcription.RealtimeTranscription, OpenAITranscription),
     (azure.STT, AzureRecognition),
     (partial(transcribe.STT, secret="secret", region="eu-central-1"), AwsTranscribe),
     (voxtral.STT, MistralRealtime),
@@ -135,6 +138,8 @@ VOICES: list[tuple[Callable[..., SocketTTS], type[VendorServer]]] = [
     (sarvam_voices.TTS, SarvamBulbul),
     (kyutai.TTS, MoshiServer),
     (azure_voices.TTS, AzureSynthesis),
+    (soniox_voices.TTS, SonioxStreams),
+    (mistral_voices.RealtimeVoice, MistralGenerations),
 ]
 recognisers = pytest.mark.parametrize(
     ("kind", "server"), RECOGNISERS, ids=[server.__name__ for _, server in RECOGNISERS]
@@ -189,7 +194,15 @@ def test_a_voice_does_what_all_must(kind: Callable[..., SocketTTS], server: type
     asyncio.run(run())
 
 
-UNTIMED = {DeepgramSpeak, DeepgramFluxSpeak, MiniMaxVoices, NeuphonicVoices, MurfVoices, SarvamBulbul}
+UNTIMED = {
+    DeepgramSpeak,
+    DeepgramFluxSpeak,
+    MiniMaxVoices,
+    NeuphonicVoices,
+    MurfVoices,
+    SarvamBulbul,
+    MistralGenerations,
+}
 """Vendors that tell no times of words."""
 
 
@@ -396,3 +409,22 @@ def test_a_connection_is_ready_before_the_next_reply() -> None:
             assert vendor.connections == 3
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("kind", "ended"),
+    [(rime.TTS, {"type": "done", "contextId": "c"}), (resemble.TTS, {"type": "audio_end", "request_id": 1})],
+)
+def test_a_piece_is_asked_for_once_the_last_one_was_spoken(
+    kind: Callable[..., SocketTTS], ended: dict[str, object]
+) -> None:
+    """Rime answers two flushes at once with one end, and Resemble may speak two requests at once."""
+    codec = kind(key=KEY).codec()
+    assert "One." in str(list(codec.text("c", "One.")))
+    assert list(codec.text("c", "Two.")) == []
+    _, due = codec.read(json.dumps(ended))
+    assert isinstance(due, MessagesDue)
+    assert "Two." in str(due)
+    (end,) = codec.read(json.dumps(ended))
+    assert end == PieceEnded("c" if kind is rime.TTS else None)
+    assert "Three." in str(list(codec.text("c", "Three.")))

@@ -17,7 +17,7 @@ CLOCKS_ALLOWED = ("processor.py", "vendors/", "cli/", "models/", "server/", "rtv
 that a client reads live in real time."""
 
 PORT_CLASSES = {"STT", "TTS", "LLM", "Realtime", "Cleaner"}
-"""What a vendor's file may call its services."""
+"""What the file of a vendor or of a framework may call its services."""
 
 SLEEPS = re.compile(r"\b(time|asyncio)\.sleep\b(?!\(0\))")
 
@@ -123,11 +123,12 @@ def defined(text: str) -> Iterator[str]:
 
 
 def test_the_name_of_a_class_or_alias_stands_in_one_place() -> None:
-    """So that a search finds it. Vendors' classes are named for their ports and found by their file."""
+    """So that a search finds it. Classes of vendors and frameworks are named for ports, and found by file."""
     homes: dict[str, list[str]] = {}
     for name, text in sources(SRC):
         for found in defined(text):
-            if not (found.startswith("_") or (name.startswith("vendors/") and found in PORT_CLASSES)):
+            named_for_port = name.startswith(("vendors/", "frameworks/")) and found in PORT_CLASSES
+            if not (found.startswith("_") or named_for_port):
                 homes.setdefault(found, []).append(name)
     assert {name: files for name, files in homes.items() if len(files) > 1} == {}
 

@@ -29,6 +29,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     },
     "services": {"httpx": "httpx", "websockets": "websockets"},
     "google": {"google-cloud-speech": "google.cloud.speech_v2"},
+    "livekit": {"livekit-agents": "livekit"},  # the folder of its packages: they take a second to load
     "terminal": {"sounddevice": "sounddevice"},
     "server": {
         "cryptography": "cryptography",

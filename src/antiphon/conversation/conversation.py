@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..context import AgentSaid, Context, Entry, ToolAnswered, ToolCall
 from ..frames import (
+    AnswerDelayed,
     AnswerPaced,
     ContextNote,
     EagerTurn,
@@ -26,6 +27,7 @@ from ..frames import (
     TextEnded,
     ToolEnded,
     Transcript,
+    TurnLost,
     UserText,
     UserTurn,
 )
@@ -35,6 +37,7 @@ from ..stage import Stage, Work
 from ..turns.timing import Exchange, Pace, ResponseTiming
 from ..turns.utterance import same_words
 from .history import History
+from .meanwhile import Meanwhile
 from .replies import Generation, InterruptedReply, ReplyInProgress
 from .tool_runner import ToolRunner
 from .tools import Tool
@@ -62,9 +65,10 @@ class Conversation(Stage):
     """A stage that replies to each turn of the user.
 
     Its `history` holds only what was heard. `greeting` is said when the session starts; `apology` when the
-    model fails (None: nothing is said). `history`: entries of an earlier conversation. `timing` says how long
-    an answer waits (None: not at all). `fillers` are said in turn when tools have run for 0.8 s and the reply
-    has no words yet.
+    model fails or the user's words are lost. `history`: entries of an earlier conversation. `timing` says how
+    long an answer waits (None: not at all). `fillers` are said in turn when tools have run for 0.8 s and the
+    reply has no words yet; `please_wait` when the model writes nothing and nothing is heard. With None,
+    nothing is said.
     """
 
     def __init__(
@@ -77,10 +81,11 @@ class Conversation(Stage):
         history: Sequence[Entry] = (),
         timing: ResponseTiming | None = None,
         fillers: Sequence[str] = (),
+        please_wait: str | None = "One moment, please.",
     ) -> None:
         self.history = History(instructions, tools, history)
-        self.greeting, self.apology = greeting, apology
-        self.timing, self.fillers = timing, tuple(fillers)
+        self.greeting, self.apology, self.timing = greeting, apology, timing
+        self._meanwhile = Meanwhile(fillers, please_wait)
         self._answer: Reply | None = None  # to the user's last turn
         self._speculative: SpeculativeAnswer | None = None
         self._turn_ended = 0.0
@@ -116,6 +121,12 @@ class Conversation(Stage):
     def note(self, frame: ContextNote) -> None:
         self.push(frame)
         self.history.record_user(frame.text)
+
+    @on(TurnLost)
+    def turn_lost(self, frame: TurnLost) -> None:
+        self.push(frame)
+        if self.apology:
+            self.session.say(self.apology)
 
     @on(EagerTurn)
     def eager_turn(self, turn: EagerTurn) -> None:
@@ -189,8 +200,6 @@ class Conversation(Stage):
         if reply is not None and reply.number == signal.reply:
             self.history.begin_reply(reply)
 
-    # How long the answer waits ---------------------------------------------------------------------
-
     def _pace(self, turn: UserTurn, reply: Reply) -> None:
         """Let the answer wait for as long as the response timing says."""
         if self.timing is None:
@@ -247,26 +256,19 @@ class Conversation(Stage):
     def _run_tools(self, current: ReplyInProgress, calls: Sequence[ToolCall]) -> None:
         for call in calls:
             self._runner.start(self, call, current.reply.number)
-        if calls and self.fillers and not current.reply.text.strip():
-            self.after(FILLER_AFTER, lambda: self._fill(current))
+        if calls and self._meanwhile.fillers and not current.reply.text.strip():
+            self.after(FILLER_AFTER, lambda: self._meanwhile.fill(current, self.push))
 
-    def _fill(self, current: ReplyInProgress) -> None:
-        """Say a filler if the tools still run and nothing has been said."""
-        reply = current.reply
-        if current is not self.history.in_progress or reply.text.strip() or current.has_all_results:
-            return
-        filler, self.fillers = self.fillers[0], (*self.fillers[1:], self.fillers[0])
-        at = reply.write(f"{filler} ")
-        current.generations[-1].end = len(reply.text)
-        self.push(Text(reply.number, filler, at))
-        self.push(TextEnded(reply.number, more=True))
+    @on(AnswerDelayed)
+    def delayed(self, signal: AnswerDelayed) -> None:
+        """Ask the caller to wait, if nothing is heard."""
+        current, playout = self.history.reply_in_progress(signal.reply), self.session.playout
+        if current is not None and not (playout is not None and playout.plays):
+            self._meanwhile.ask_to_wait(current, self.session.now, self.push)
 
     @on(ToolEnded)
     def tool_ended(self, signal: ToolEnded) -> None:
-        """Prompt again once all tools of the reply have ended.
-
-        A result that comes after its reply is only recorded.
-        """
+        """Prompt again once all tools of the reply have ended; record late results."""
         self._runner.ended(signal.call)
         current = self.history.reply_in_progress(signal.reply)
         if current is None:
@@ -279,8 +281,6 @@ class Conversation(Stage):
         current.results[signal.call.id] = signal.result
         if current.has_all_results:
             self._prompt(current.reply)
-
-    # What was heard --------------------------------------------------------------------------------
 
     @on(ReplyEnded)
     def reply_ended(self, signal: ReplyEnded) -> None:

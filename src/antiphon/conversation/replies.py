@@ -46,13 +46,15 @@ class ReplyInProgress:
     generations: list[Generation] = field(default_factory=list[Generation])
     complete: bool = True
     """False while the model is asked to write (more of) it."""
+    spoken_meanwhile: int = 0
+    """Offset behind the last sentence that was said because the model took long."""
     results: dict[str, str] = field(default_factory=dict[str, str])
     """Results of its tool calls, by the call's id."""
 
     @property
     def unspoken_from(self) -> int:
         """Offset at which the text of the current generation begins."""
-        return self.generations[-1].end if self.generations else 0
+        return max(self.spoken_meanwhile, self.generations[-1].end if self.generations else 0)
 
     @property
     def has_all_results(self) -> bool:

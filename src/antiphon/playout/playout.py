@@ -179,7 +179,7 @@ class Playout(Processor):
     @property
     def plays(self) -> bool:
         """Whether a reply is being heard."""
-        return self.line.plays
+        return self.line.plays and (self._timer is not None or self.line.ahead(self.session.now) > 0)
 
     @property
     def _heard(self) -> ReplyAudio:

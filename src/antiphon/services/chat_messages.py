@@ -1,13 +1,21 @@
-"""A context as messages: those of chat completions, and turns for other vendors."""
+"""A context as chat messages, items of responses, and turns for other vendors."""
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..context import AgentSaid, Attachment, Context, Entry, ToolAnswered, UserSaid
 from ..errors import UsageError
 
-__all__ = ["alternating", "messages", "tools", "with_strict_turns", "without_system"]
+__all__ = [
+    "INTERRUPTED",
+    "alternating",
+    "messages",
+    "response_items",
+    "tools",
+    "with_strict_turns",
+    "without_system",
+]
 
 INTERRUPTED = " […]"  # follows what was heard of a reply that the user interrupted
 BEGINNING = "[The conversation begins.]"  # stands for the user's turn before a greeting
@@ -55,6 +63,11 @@ def tools(context: Context) -> list[dict[str, Any]]:
     ]
 
 
+def response_items(context: Context) -> list[dict[str, Any]]:
+    """Return the context's entries as input items of OpenAI's Responses API."""
+    return [item for entry in context.entries for item in _response_items(entry)]
+
+
 def with_strict_turns(chat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return messages in which user and assistant take turns, the user first.
 
@@ -89,12 +102,16 @@ def without_system(chat: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def alternating(
-    entries: Sequence[Entry], parts: Callable[[Entry], Iterable[dict[str, Any]]]
-) -> list[tuple[bool, list[dict[str, Any]]]]:
+    entries: Sequence[Entry],
+    parts: Callable[[Entry], Iterable[dict[str, Any]]],
+    *,
+    agent: str = "assistant",
+    field: str = "content",
+) -> list[dict[str, Any]]:
     """Return turns for vendors that want user and agent to alternate, the user first.
 
-    Each turn says whether it is the agent's, and has the parts of all its entries. `parts` makes those of
-    one entry.
+    Each turn has the role "user" or that of the `agent`, and in a `field` the parts of all its entries.
+    `parts` makes those of one entry.
     """
     turns: list[tuple[bool, list[dict[str, Any]]]] = []
     for entry in entries:
@@ -105,7 +122,28 @@ def alternating(
             turns[-1][1].extend(content)
         elif content:
             turns.append((by_agent, content))
-    return turns
+    return [{"role": agent if by_agent else "user", field: content} for by_agent, content in turns]
+
+
+def _response_items(entry: Entry) -> Iterator[dict[str, Any]]:
+    match entry:
+        case UserSaid(text, attachments):
+            urls = [f"data:{one.media_type};base64,{b64encode(one.data).decode()}" for one in attachments]
+            content = [{"type": "input_text", "text": text}] if text else []
+            pictures = [{"type": "input_image", "image_url": url} for url in urls]
+            yield {"type": "message", "role": "user", "content": [*content, *pictures]}
+        case AgentSaid(text, calls, interrupted):
+            if text:
+                yield {"type": "message", "role": "assistant", "content": text + INTERRUPTED * interrupted}
+            for call in calls:
+                yield {
+                    "type": "function_call",
+                    "call_id": call.id,
+                    "name": call.name,
+                    "arguments": call.arguments,
+                }
+        case ToolAnswered(call, result):
+            yield {"type": "function_call_output", "call_id": call.id, "output": result}
 
 
 def _joinable(last: dict[str, Any], message: dict[str, Any]) -> bool:

@@ -46,6 +46,7 @@ class HttpSTT(SpeechToText):
 
     sample_rate = 16000
     segmented = True
+    answered_within = 1.6
 
     def __init__(
         self,
@@ -106,7 +107,7 @@ class HttpSTT(SpeechToText):
             "POST", url, content=content, headers=headers, within=WITHIN
         ) as response:
             told = json_object(await body(response, MOST), "a transcription")
-        return string(told.get("text")).strip()
+        return string(self.words(told)).strip()
 
     def request(self, file: bytes) -> tuple[str, dict[str, str], bytes]:
         """Return address, headers and body of the request for a WAV file."""
@@ -116,6 +117,10 @@ class HttpSTT(SpeechToText):
             headers["Authorization"] = f"Bearer {key}"
         url = f"{filled_in(self.vendor, self.endpoint.base_url)}/audio/transcriptions"
         return url, headers, _multipart(boundary, self.form, file)
+
+    def words(self, told: dict[str, Any]) -> object:
+        """Return the words that are told."""
+        return told.get("text")
 
 
 def _multipart(boundary: str, form: Mapping[str, Any], file: bytes) -> bytes:

@@ -21,19 +21,46 @@ from .vendor_values import json_object
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["HttpTTS", "told_events"]
+__all__ = ["HttpTTS", "PieceTTS", "told_events"]
 
 AHEAD = 2  # pieces that are asked for at once
 WAITING = 32  # items of a piece that wait until the pieces before it are spoken
 NO_AUDIO = ("application/json", "text/")
 
 
-class HttpTTS(TextToSpeech):
-    """Text to speech over HTTP. A vendor derives from it, and adds `request`."""
+class PieceTTS(TextToSpeech):
+    """Text to speech by one request for each piece.
+
+    A driver derives from it, and adds `fetch`.
+    """
 
     sample_rate = 24000
     silent_for = 4.0
     """Seconds that a vendor may take for the first audio of a piece, and for each further part of it."""
+    vendor: str
+
+    def fetch(self, text: str) -> AsyncGenerator[bytes | Word]:
+        """Yield the audio of a piece, and its words.
+
+        A `Word` counts from the first audio of the piece; its `piece` is set later.
+        """
+        raise NotImplementedError
+
+    async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word]:
+        """Speak the pieces of one reply; closing the iterator closes its requests."""
+        await self.open()
+        reply = _Reply(self, text)
+        try:
+            while (piece := await reply.next()) is not None:
+                async for item in piece.speech(self.silent_for):
+                    yield item
+                reply.spoken()
+        finally:
+            await reply.close()
+
+
+class HttpTTS(PieceTTS):
+    """Text to speech over HTTP. A vendor derives from it, and adds `request`."""
 
     def __init__(self, vendor: str, key: VendorKey) -> None:
         self.vendor = vendor
@@ -45,10 +72,7 @@ class HttpTTS(TextToSpeech):
         raise NotImplementedError
 
     async def audio(self, response: "httpx.Response") -> AsyncGenerator[bytes | Word]:
-        """Yield the audio of a response; the default is a body of samples, or a WAV file.
-
-        A `Word` counts from the first audio of the piece; its `piece` is set by the driver.
-        """
+        """Yield the audio of a response; the default is a body of samples, or a WAV file."""
         kind = response.headers.get("content-type", "")
         if kind.startswith(NO_AUDIO):
             raise BadResponseError(f"{self.vendor} answered with {kind[:60]}, not with audio")
@@ -68,18 +92,6 @@ class HttpTTS(TextToSpeech):
     async def close(self) -> None:
         """Leave the shared connections."""
         await self._http.close()
-
-    async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word]:
-        """Speak the pieces of one reply; closing the iterator closes its requests."""
-        await self.open()
-        reply = _Reply(self, text)
-        try:
-            while (piece := await reply.next()) is not None:
-                async for item in piece.speech(self.silent_for):
-                    yield item
-                reply.spoken()
-        finally:
-            await reply.close()
 
     def fetch(self, text: str) -> AsyncGenerator[bytes | Word]:
         """Yield the audio of a piece."""
@@ -105,7 +117,7 @@ async def told_events(response: "httpx.Response") -> AsyncGenerator[tuple[str, d
 class _Reply:
     """The pieces of a reply, of which `AHEAD` are asked for at once."""
 
-    def __init__(self, service: HttpTTS, text: AsyncIterator[str]) -> None:
+    def __init__(self, service: PieceTTS, text: AsyncIterator[str]) -> None:
         self._begun = asyncio.Queue[_Piece | Exception | None]()
         self._room = asyncio.Semaphore(AHEAD)
         self._pieces: list[_Piece] = []
@@ -129,7 +141,7 @@ class _Reply:
             task.cancel()
         await asyncio.wait(tasks)
 
-    async def _ask(self, service: HttpTTS, text: AsyncIterator[str]) -> None:
+    async def _ask(self, service: PieceTTS, text: AsyncIterator[str]) -> None:
         index = 0
         try:
             async for words in text:
@@ -147,7 +159,7 @@ class _Reply:
 class _Piece:
     """A piece of a reply, whose audio is fetched while those before it are spoken."""
 
-    def __init__(self, service: HttpTTS, text: str, index: int) -> None:
+    def __init__(self, service: PieceTTS, text: str, index: int) -> None:
         self.index = index
         self._service = service
         self._items = asyncio.Queue[bytes | Word | BaseException | None](WAITING)

@@ -3,14 +3,29 @@
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass, field
 
-from ..errors import BadResponseError, NothingSaidError, RateLimitError, TheyErred
-from ..frames import Failed, Frame, Generated, Measured, Prime, Prompt, Signal, Text, ToolCall, Usage
+from ..errors import BadResponseError, NothingSaidError, RateLimitError, ServiceTimeoutError, TheyErred
+from ..frames import (
+    AnswerDelayed,
+    Failed,
+    Frame,
+    Generated,
+    Measured,
+    Prime,
+    Prompt,
+    ReplyCommitted,
+    Signal,
+    Text,
+    ToolCall,
+    Usage,
+)
 from ..processor import on
-from ..stage import Stage, Work
+from ..stage import Work
 from .ports import LanguageModel, TextDelta, TokenUsage
 from .reasoning import ReasoningFilter, answers
-from .streams import has_words, ready
+from .service_stage import ServiceStage
+from .streams import has_words
 from .vendor_values import token_count
 
 __all__ = ["LLM"]
@@ -24,35 +39,75 @@ MOST_TEXT = 100_000  # characters of one answer
 MOST_CALLS = 128  # tool calls of one answer
 
 
-class LLM(Stage):
+@dataclass(slots=True)
+class WrittenAnswer:
+    """An answer that is being written, and what is expected of it."""
+
+    work: Work
+    prompt: Prompt
+    expected: str
+    within: float
+    """Seconds that what is expected may take."""
+    due: float
+    slow_at: float
+    """When the model will have written nothing for too long for a caller who hears nothing."""
+    said: bool = False
+    """True once there was text."""
+    calls: list[ToolCall] = field(default_factory=list[ToolCall])
+
+
+class LLM(ServiceStage[LanguageModel]):
     """A stage that answers a Prompt with Text, then Generated with the tool calls.
 
-    `first_within`: seconds, all tries together, that the first word may take; None means the service's own.
-    `next_within`: seconds that each further token may take. A retryable failure is tried again, as long as
+    `first_within`: seconds, all tries together, that the first word may take; `next_within`: seconds that
+    each further token may take; None means the service's own. A retryable failure is tried again, as long as
     nothing has been said; an answer without words or tool calls is such a failure.
+
+    A model that writes nothing for its `slow_after` seconds is replaced by the spare, if there is one and
+    nothing was said; else `AnswerDelayed` tells the conversation, which may ask the caller to wait.
     """
 
+    port = "llm"
     scope = "reply"
 
     def __init__(
-        self, service: LanguageModel, *, first_within: float | None = None, next_within: float = 5.0
+        self, service: LanguageModel, *, first_within: float | None = None, next_within: float | None = None
     ) -> None:
         self.service = service
-        self.first_within = service.first_within if first_within is None else first_within
-        self.next_within = next_within
+        self._limits = first_within, next_within
+        self.adopt()
         self._priming: Work | None = None
+        self._withheld: Prompt | None = None  # of a reply that is speculative, for a service that acts
         self._worded = 0  # the last reply in which the model said a word
 
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
+    def adopt(self) -> None:
+        """Be as patient as the new service asks for."""
+        service, (first, following) = self.service, self._limits
+        self.first_within = service.first_within if first is None else first
+        self.next_within = service.next_within if following is None else following
+        self.slow_after = service.slow_after
 
     @on(Prompt)
     def prompt(self, frame: Prompt) -> None:
+        self.take_next()
         reply = self.session.reply
-        if reply is not None and reply.number == frame.reply:
-            work = Work(self, frame.reply)
-            self.run(work, self._answer(work, frame, len(reply.text)))
+        if reply is None or reply.number != frame.reply:
+            return
+        if reply.speculative and self.service.acts:
+            self._withheld = frame
+            return
+        now, within = self.session.clock.now(), self.first_within
+        work = Work(self, frame.reply, late=lambda error: self._late(answer))
+        answer = WrittenAnswer(work, frame, "the first word", within, now + within, now + self.slow_after)
+        self._watch(answer)
+        self.run(work, self._answer(answer))
+
+    @on(ReplyCommitted)
+    def committed(self, signal: ReplyCommitted) -> None:
+        """Ask a service that acts now that the turn is certain."""
+        withheld, self._withheld = self._withheld, None
+        if withheld is not None and withheld.reply == signal.reply:
+            self.prompt(withheld)
 
     @on(Prime)
     def prime(self, frame: Prime) -> None:
@@ -72,30 +127,55 @@ class LLM(Stage):
         return
         yield
 
-    async def _answer(self, work: Work, prompt: Prompt, at: int) -> AsyncGenerator[Frame | Signal, None]:
-        calls: list[ToolCall] = []
-        due = self.session.clock.now() + self.first_within
-        work.expect("the first word", self.first_within)
+    def _expect(self, answer: WrittenAnswer, what: str, within: float) -> None:
+        """Set what is expected of the model now."""
+        answer.expected, answer.within = what, within
+        answer.due = self.session.clock.now() + within
+        self._watch(answer)
+
+    def _watch(self, answer: WrittenAnswer) -> None:
+        now = self.session.clock.now()
+        answer.work.expect(answer.expected, max(0.0, min(answer.due, answer.slow_at) - now))
+
+    def _late(self, answer: WrittenAnswer) -> None:
+        """Give a model up whose time is over, or that is slow while there is a spare."""
+        work, now = answer.work, self.session.clock.now()
+        spares = (branch for branch in self.branches if branch.has_spare() and not branch.races)
+        has_spare = not answer.said and next(spares, None) is not None
+        if now < answer.due - 1e-6 and not has_spare:
+            answer.slow_at = now + self.slow_after
+            self._watch(answer)
+            self.push(AnswerDelayed(answer.prompt.reply))
+            return
+        within = min(answer.within, self.slow_after) if has_spare else answer.within
+        work.cancel()
+        error = ServiceTimeoutError(f"{answer.expected} did not come within {within:g} s")
+        self.session.failed(self, error, answer.prompt.reply)
+
+    async def _answer(self, answer: WrittenAnswer) -> AsyncGenerator[Frame | Signal, None]:
+        work, prompt, calls = answer.work, answer.prompt, answer.calls
+        due = answer.due
         for tries_left in reversed(range(TRIES)):
-            said = False
             try:
-                async with aclosing(self._ask(work, prompt, at, calls)) as answer:
-                    async for frame in answer:
+                async with aclosing(self._ask(answer)) as asked:
+                    async for frame in asked:
                         if isinstance(frame, Text):
-                            said = True
+                            answer.said = True
                             work.relax()  # the queue behind may hold it
                         yield frame
                         await self.session.clock.sleep(0)  # lets the TTS stage run during a burst of tokens
-                        if said:
-                            work.expect("the next token", self.next_within)
-                if not said and not calls:
+                        if answer.said:
+                            if isinstance(frame, Text):
+                                answer.slow_at = self.session.clock.now() + self.slow_after
+                            self._expect(answer, "the next token", self.next_within)
+                if not answer.said and not calls:
                     raise NothingSaidError("the language model ended its answer without a word")
                 break
             except TheyErred as error:
-                asked = error.retry_after if isinstance(error, RateLimitError) else None
-                wait = max(RETRY_AFTER, asked or 0.0)
+                after = error.retry_after if isinstance(error, RateLimitError) else None
+                wait = max(RETRY_AFTER, after or 0.0)
                 again = tries_left and error.retryable and self.session.clock.now() + wait < due
-                if not work.alive or said or calls or not again:
+                if not work.alive or answer.said or calls or not again:
                     if isinstance(error, NothingSaidError) and self._worded == prompt.reply:
                         break  # after a tool's result there may be nothing to add
                     raise
@@ -106,36 +186,36 @@ class LLM(Stage):
         work.relax()
         yield Generated(prompt.reply, tuple(calls))
 
-    async def _ask(
-        self, work: Work, prompt: Prompt, at: int, calls: list[ToolCall]
-    ) -> AsyncGenerator[Frame | Signal, None]:
+    async def _ask(self, answer: WrittenAnswer) -> AsyncGenerator[Frame | Signal, None]:
         """Yield the service's answer after checking it.
 
         Text is held back until it contains a word.
         """
-        reply = self.session.reply
-        voiced = reply is None or reply.voiced
-        start, held, worded = at, "", False
+        prompt, calls, reply = answer.prompt, answer.calls, self.session.reply
+        if reply is None or reply.number != prompt.reply:
+            return
+        held, worded, written = "", False, 0
         reasoning, asked = ReasoningFilter(), self.session.clock.now()
         stream = answers(self.service.generate(prompt.context), reasoning)
-        async with aclosing(stream) as answer:
-            async for item in answer:
+        async with aclosing(stream) as items:
+            async for item in items:
                 match item:
                     case TextDelta(str(text)):
                         held += text
-                        worded = worded or has_words(held, voiced)
+                        worded = worded or has_words(held, reply.voiced)
                         if reasoning.spans and not worded:
                             left = asked + REASONING_WITHIN - self.session.clock.now()
-                            work.expect("the end of its reasoning", max(0.0, min(self.next_within, left)))
-                        if at - start + len(held) > MOST_TEXT:
+                            within = max(0.0, min(self.next_within, left))
+                            self._expect(answer, "the end of its reasoning", within)
+                        if written + len(held) > MOST_TEXT:
                             raise BadResponseError(f"an answer of more than {MOST_TEXT} characters")
                         if held and worded:
-                            text, held = held if at > start else held.lstrip(), ""
+                            text, held = held if written else held.lstrip(), ""
                             self._worded = prompt.reply
-                            if reasoning.spans and at == start:
+                            if reasoning.spans and not written:
                                 yield self._reasoned(reasoning, asked, prompt.reply)
-                            yield Text(prompt.reply, text, at)
-                            at += len(text)
+                            written += len(text)
+                            yield Text(prompt.reply, text, len(reply.text))
                     case ToolCall(str(), str(), str()):
                         if len(calls) == MOST_CALLS:
                             raise BadResponseError(f"an answer with more than {MOST_CALLS} tool calls")
@@ -146,7 +226,7 @@ class LLM(Stage):
                             ("tokens written", item.written),
                             ("tokens cached", item.cached),
                         ):
-                            yield Usage(self.name, unit, token_count(amount), prompt.reply)
+                            yield Usage(self.name, unit, float(token_count(amount)), prompt.reply)
                     case _:
                         raise BadResponseError(f"the language model yielded {str(item)[:80]}")
 

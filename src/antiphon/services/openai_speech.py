@@ -3,13 +3,17 @@
 https://platform.openai.com/docs/api-reference/audio/createSpeech
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import Any
 
 from .http_client import HttpRequest
 from .http_tts import HttpTTS
 from .keys import VendorKey, filled_in
+from .pcm_reader import PcmReader
+from .ports import OWN_MACHINE, Word
 
 __all__ = ["OpenAISpeech", "SpeechEndpoint"]
 
@@ -27,6 +31,8 @@ class SpeechEndpoint:
     docs: str = ""
     sample_rate: int = 24000
     fields: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    longest: int = 4096
+    """Characters that a request may have; a longer text is asked for in parts."""
 
     def url(self) -> str:
         """Return the address. Raises ConfigurationError if a variable in it is missing."""
@@ -50,6 +56,8 @@ class OpenAISpeech(HttpTTS):
     ) -> None:
         super().__init__(endpoint.vendor, VendorKey(endpoint.vendor, endpoint.key_variable, key))
         self.sample_rate = endpoint.sample_rate
+        if endpoint.key_variable is None:
+            self.slow_after = OWN_MACHINE
         self._endpoint = endpoint
         self._fields = {
             "model": model or endpoint.default,
@@ -63,3 +71,15 @@ class OpenAISpeech(HttpTTS):
         key = self.key.value
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         return HttpRequest(f"{self._endpoint.url()}/audio/speech", {**self._fields, "input": text}, headers)
+
+    def fetch(self, text: str) -> AsyncGenerator[bytes | Word]:
+        longest = self._endpoint.longest
+        return super().fetch(text) if len(text) <= longest else self._in_parts(wrap(text, longest))
+
+    async def _in_parts(self, texts: list[str]) -> AsyncGenerator[bytes | Word]:
+        """Yield the audio of several requests, each perhaps with a WAV header."""
+        for text in texts:
+            samples = PcmReader(self.sample_rate, self.vendor)
+            async with aclosing(super().fetch(text)) as parts:
+                async for part in parts:
+                    yield samples.feed(part) if isinstance(part, bytes) else part

@@ -8,6 +8,8 @@ from ..errors import BadResponseError
 
 __all__ = ["FloatPcmReader", "PcmReader", "int16_bytes"]
 
+COMPRESSED = {b"ID3": "MP3", b"OggS": "Ogg", b"fLaC": "FLAC", b"\x1a\x45\xdf\xa3": "WebM"}
+UNKNOWN = 0x7FFFF000  # a size of audio from which on it only says that the end was not known
 MOST_HEADER = 4096  # bytes; what has no "data" by then is no WAV file
 
 
@@ -15,13 +17,15 @@ class PcmReader:
     """Bytes in, whole 16-bit samples out.
 
     A stream that begins with "RIFF" is a WAV file: its header is left out, and its sample rate is compared
-    with the one that was asked for, since audio at another rate would be heard at another pitch.
+    with the one that was asked for, since audio at another rate would be heard at another pitch. What follows
+    its audio, and compressed audio, would be heard as noise.
     """
 
     def __init__(self, sample_rate: int, vendor: str) -> None:
         self.sample_rate = sample_rate
         self.vendor = vendor
         self._held = b""
+        self._left: int | None = None  # bytes of a WAV file's audio that have not come
         self._in_header = True  # True until it is known that the header is over, or that there is none
 
     def feed(self, data: bytes) -> bytes:
@@ -29,17 +33,28 @@ class PcmReader:
 
         Raises BadResponseError for another format.
         """
-        data, self._held = self._held + data, b""
+        data, self._held = self._held + self._of_file(data), b""
         if self._in_header:
             if len(data) < 4 or data.startswith(b"RIFF"):
                 body = self._after_header(data)
                 if body is None:
                     self._held = data
                     return b""
-                data = body
+                data = self._of_file(body)
+            for begin, name in COMPRESSED.items():
+                if data.startswith(begin):
+                    raise BadResponseError(f"{self.vendor} sent {name}, not samples")
             self._in_header = False
         if len(data) % 2:
             data, self._held = data[:-1], data[-1:]
+        return data
+
+    def _of_file(self, data: bytes) -> bytes:
+        """Return what of these bytes is audio: of a WAV file, up to the end of its data."""
+        if self._left is None:
+            return data
+        data = data[: self._left]
+        self._left -= len(data)
         return data
 
     def _after_header(self, data: bytes) -> bytes | None:
@@ -48,6 +63,7 @@ class PcmReader:
         while at + 8 <= len(data):
             kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
             if kind == b"data":
+                self._left = None if size >= UNKNOWN or size == 0 else size
                 return data[at + 8 :]
             if kind == b"fmt " and at + 24 <= len(data):
                 self._check(data[at + 8 : at + 24])

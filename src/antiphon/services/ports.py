@@ -23,6 +23,11 @@ from ..errors import ConfigurationError
 from ..frames import ToolCall, frame
 from .realtime_vocabulary import RealtimeEvent, RealtimeInput
 
+SLOW_AFTER = 1.5
+"""Seconds of nothing after which a service counts as slow, so that a caller waits for less than 2 s."""
+OWN_MACHINE = 3.0
+"""The same for a server on a machine of one's own: a busy one is late, not broken."""
+
 # The life of a service -------------------------------------------------------------------------------
 
 
@@ -102,9 +107,13 @@ class AudioChunk:
 
 @frame
 class Flush:
-    """A request to answer now; if `final`, the utterance is over, so forget it then."""
+    """A request to answer now; if `final`, the utterance is over, so forget it then.
+
+    `spoken` is how many seconds of speech a VAD has heard in that utterance.
+    """
 
     final: bool
+    spoken: float = 0.0
 
 
 @frame
@@ -140,6 +149,8 @@ class SpeechToText(Service, Protocol):
     """Seconds of audio that are collected for an AudioChunk; a Flush hands over at once what there is."""
     interim_every: float | None = None
     """Seconds of speech after which a segmented service is asked for interim words; None: only at pauses."""
+    answered_within: float = 5.0
+    """Seconds, all tries together, that the answer to a final Flush may take; then its words are given up."""
 
     def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized | TurnHint]:
         """Transcribe one conversation.
@@ -206,6 +217,13 @@ class LanguageModel(Service, Protocol):
 
     first_within: float = 7.0
     """Seconds, all tries together, that the first word may take before the service counts as stalled."""
+    next_within: float = 5.0
+    """Seconds that each further word may take."""
+    acts: bool = False
+    """True if an answer may do more than speak, with tools of its own.
+    It is then not asked before the user's turn is certain to be over."""
+    slow_after: float = SLOW_AFTER
+    """Seconds without a word after which a spare is asked, if there is one, or the caller told to wait."""
 
     def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Answer the context: text and tool calls in any order, then its usage."""
@@ -245,6 +263,8 @@ class TextToSpeech(Service, Protocol):
     """A service that turns words into audio."""
 
     sample_rate: int
+    slow_after: float = SLOW_AFTER
+    """Seconds without audio, while there is text to speak, after which another try or a spare goes on."""
 
     def speak(self, text: AsyncIterator[str]) -> AsyncIterator[Speech | Word]:
         """Speak the pieces of one reply (clauses or sentences) in order, as they come."""

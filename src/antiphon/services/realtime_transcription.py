@@ -30,7 +30,7 @@ class RealtimeTranscriptionCodec(RecognitionCodec):
     """
 
     waits_for_ready = True
-    flush_answered_within = 2.0
+    flush_answered_within = 1.5
     tells_interim = False
 
     def __init__(self, vendor: str, session: dict[str, Any] | None, *, ready: str) -> None:

@@ -13,10 +13,10 @@ UserSpeaks(False) around each turn of the user, before the response to it begins
 | what | OpenAI, Azure, xAI, Inworld | Gemini Live | Nova Sonic | Ultravox | Hume |
 | --- | --- | --- | --- | --- | --- |
 | `SpeechBegan` | (nothing) | activityStart | | | |
-| `SpeechOver` | input_audio_buffer.commit | activityEnd | | | |
-| `Discard` | input_audio_buffer.clear | activityEnd | | | |
-| `Respond` | response.create | (with activityEnd) | | | |
-| `CutShort` | response.cancel, item.truncate | activityStart | | user_text_message | pause_assistant |
+| `SpeechOver` | input_audio_buffer.commit | (with Respond) | | | |
+| `Discard` | input_audio_buffer.clear | (nothing) | | | |
+| `Respond` | response.create | activityEnd | | | |
+| `CutShort` | response.cancel, item.truncate | activityStart | | user_text_message | (nothing) |
 | `Say` | response.create, in other words | clientContent | | forced_agent_message | assistant_input |
 | `UserSpeaks` | speech_started, speech_stopped | transcript, answer | USER text | transcript | user_message |
 | `UserHeard` | transcription.delta, completed | inputTranscription | USER FINAL | transcript | user_message |

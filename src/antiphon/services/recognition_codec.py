@@ -97,11 +97,14 @@ class RecognitionCodec:
     keep_alive_every: ClassVar[float | None] = None
     """Seconds without audio after which `keep_alive` is sent."""
     flush_answered_within: ClassVar[float] = 1.0
-    """Seconds for `Flushed`, or for an `UtteranceEnded` of the vendor; then what was heard is the answer."""
+    """Seconds for `Flushed`, or for an `UtteranceEnded` of the vendor.
+
+    Then what was heard is the answer, or the vendor counts as stalled if it has said nothing for too long.
+    """
+    always_answers: ClassVar[bool] = True
+    """False if a flush after which there are no words may go unanswered."""
     ended_by_silence: float = 0.0
     """Seconds of silence after which a vendor that has no flush ends an utterance; they are sent at once."""
-    flushes_at_pauses: ClassVar[bool] = False
-    """True if a pause in the middle of an utterance is flushed too; False: interim words are the answer."""
     mute_after: ClassVar[float | None] = None
     """Seconds of audio without any message after which a connection counts as dead; None: it may be quiet."""
     tells_interim: ClassVar[bool] = True

@@ -27,6 +27,7 @@ from .recognition_codec import (
     Tentative,
     UtteranceEnded,
 )
+from .recognition_connection import RecognitionConnection
 from .unanswered import unanswered
 from .websocket_client import Handshake, Message, VendorSocket, dial, load_websockets
 
@@ -38,10 +39,10 @@ READY_WITHIN = 3.0  # seconds until the vendor's first message, if it must be wa
 DRAINED_WITHIN = 2.0  # seconds for the last words when the conversation is over
 STABLE = 5.0  # seconds in which a lost connection is opened again at once only one time
 KEPT = 30.0  # seconds of audio of one utterance that are sent again over a new connection
-QUIET_KEPT = 1.0  # seconds of audio kept while there are no words
+QUIET_KEPT = 5.0  # seconds of audio kept while there are no words: a vendor may take a while for the first
+CURRENT = 0.2  # seconds after its last message in which the vendor's words are those of all that was said
+LIVE = 1.0  # seconds of audio that come at once at most, unless it is heard again
 NEWS = 1.0  # seconds after the end of an utterance in which a flush brings no more words
-RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
-RENEWAL_DUE = 0.97  # the same, if there is no pause
 RENEWAL_AGAIN = 5.0  # seconds after a renewal that failed
 
 
@@ -53,6 +54,7 @@ class SocketSTT(SpeechToText):
 
     sample_rate = 16000
     segmented = False
+    answered_within = 1.6
     chunk = 0.05
     """Seconds of audio in one message; only the last before a flush is shorter."""
 
@@ -67,6 +69,10 @@ class SocketSTT(SpeechToText):
     def codec(self) -> RecognitionCodec:
         """Return the codec of a new connection."""
         raise NotImplementedError
+
+    async def connect(self, codec: RecognitionCodec) -> VendorSocket:
+        """Open a connection. The default dials what `handshake` says."""
+        return await dial(self.vendor, await self.handshake(), key_name=self.key.name, closed=codec.closed)
 
     async def load(self) -> None:
         """Import the websocket library."""
@@ -83,7 +89,8 @@ class SocketSTT(SpeechToText):
         """Transcribe one conversation over a connection of its own.
 
         A connection that is lost is replaced, and hears the utterance again. If that happens twice within
-        five seconds, the error is raised: the stage tries again later, or a `Switch` elsewhere.
+        five seconds, or the vendor stalls, the error is raised: the stage tries again, or a `Switch` lets
+        another vendor hear it.
         """
         await self.open()
         listener = _Listener(self)
@@ -103,51 +110,7 @@ class SocketSTT(SpeechToText):
 # The driver ------------------------------------------------------------------------------------------
 
 
-class _Connection:
-    """A connection and the task that reads it."""
-
-    def __init__(self, socket: VendorSocket, codec: RecognitionCodec, inbox: "asyncio.Queue[_Input]") -> None:
-        self.socket = socket
-        self.codec = codec
-        self.sent_at = self.heard_at = socket.opened_at
-        """When audio was sent last, and when any message came last."""
-        self.renewed_from = 0.0
-        """When it may be replaced; later after a renewal that failed."""
-        self._inbox = inbox
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        try:
-            while True:
-                await self._inbox.put((self, await self.socket.receive()))
-        except TheyErred as error:
-            await self._inbox.put((self, error))
-
-    @property
-    def keep_alive_due(self) -> float | None:
-        """When to keep it open; None if the vendor does not need that."""
-        every = self.codec.keep_alive_every
-        return None if every is None else self.sent_at + every
-
-    def renewal_due(self, is_speech: bool) -> float | None:
-        """Return when to replace it, later in an utterance; None if it may stay."""
-        if (lasts := self.codec.lasts) is None:
-            return None
-        share = RENEWAL_DUE if is_speech else RENEWED_AT
-        return max(self.renewed_from, self.socket.opened_at + lasts * share)
-
-    @property
-    def is_mute(self) -> bool:
-        """True if it gets audio and yet says nothing."""
-        after = self.codec.mute_after
-        return after is not None and self.sent_at - self.heard_at > after
-
-    async def close(self) -> None:
-        self._reading.cancel()
-        await self.socket.close()
-
-
-_Input = tuple[_Connection, Message | TheyErred] | AudioChunk | Flush | BaseException | None
+_Input = tuple[RecognitionConnection, Message | TheyErred] | AudioChunk | Flush | BaseException | None
 """A message or the end of a connection; an item of the conversation, its failure, or None at its end."""
 
 
@@ -159,18 +122,18 @@ class _Listener:
         self.over = False
         self._inbox = asyncio.Queue[_Input](256)
         self._clock = asyncio.get_running_loop().time
-        self._connection: _Connection | None = None
+        self._connection: RecognitionConnection | None = None
         self._utterance = _Utterance()
         self._answered = ""  # words that were answered before the vendor had ended its utterance
         self._flushes = 0  # final flushes that have not been answered
+        self._spoken = 0.0  # seconds of speech before the newest flush, as far as the VAD tells
+        self._has_missed = False  # True if there is audio of the utterance that the vendor cannot hear
         self._flush_due: float | None = None
         self._replaced_at = -STABLE  # when a lost connection was replaced last
         self._ended_at = -NEWS  # when the vendor ended an utterance last
         self._drains = True  # False for a vendor that has no last message
         self._ending: float | None = None  # by when the last words must have come
         self._kept = _KeptAudio(service.sample_rate * 2)
-        self._unsent = bytearray()  # audio that is not yet as long as a message
-        self._message = round(service.chunk * service.sample_rate) * 2
 
     async def feed(self, audio: AsyncIterator[AudioChunk | Flush]) -> None:
         """Put the conversation's audio into the inbox, until it ends."""
@@ -209,11 +172,10 @@ class _Listener:
     async def _handle(self, item: _Input) -> list[Recognized | TurnHint]:
         match item:
             case AudioChunk(pcm):
-                self._kept.add(pcm, KEPT if self._is_speech() else QUIET_KEPT)
-                await self._send_audio(pcm)
-            case Flush(final):
-                return await self._flush(final)
-            case (_Connection() as connection, said):
+                await self._hear(pcm)
+            case Flush(final, spoken):
+                return await self._flush(final, spoken)
+            case (RecognitionConnection() as connection, said):
                 if connection is self._connection:
                     connection.heard_at = self._clock()
                     if isinstance(said, TheyErred):
@@ -227,47 +189,45 @@ class _Listener:
 
     # Towards the vendor
 
-    async def _send_audio(self, pcm: bytes, *, rest: bool = False) -> None:
-        """Send samples in messages of one length; with `rest`, a shorter last one too."""
+    async def _hear(self, pcm: bytes) -> None:
         connection = self._open()
-        self._unsent += pcm
-        while self._unsent and (rest or len(self._unsent) >= self._message):
-            connection.sent_at = self._clock()
-            message = bytes(self._unsent[: self._message])
-            del self._unsent[: self._message]
-            await connection.socket.send(connection.codec.audio(message))
+        if not connection.codec.hears_faster and len(pcm) > LIVE * self.service.sample_rate * 2:
+            self._has_missed = True
+            return
+        self._kept.add(pcm, KEPT if self._is_speech() else QUIET_KEPT)
+        await connection.send(pcm)
+        if connection.is_mute:
+            raise ServiceTimeoutError(f"{self.service.vendor} says nothing any more")
 
-    async def _send_flush(self, messages: list[Message]) -> None:
-        """Ask for the words so far, by messages or by silence."""
+    async def _flush(self, final: bool, spoken: float) -> list[Recognized | TurnHint]:
         connection = self._open()
-        self._flush_due = self._clock() + connection.codec.flush_answered_within
-        silence = bytes(round(connection.codec.ended_by_silence * self.service.sample_rate) * 2)
-        await self._send_audio(silence, rest=True)
-        await connection.socket.send(messages)
-
-    async def _flush(self, final: bool) -> list[Recognized | TurnHint]:
-        connection = self._open()
-        if final:
-            self._flushes += 1
-        if final or connection.codec.flushes_at_pauses:
-            messages = list(connection.codec.flush())
-            if not messages and not self._utterance.text and self._clock() - self._ended_at < NEWS:
-                return [self._final()]  # the vendor has just ended the utterance by itself
-            await self._send_flush(messages)
-        elif self._utterance.text:
-            return [Recognized(self._utterance.text, False, self._utterance.language)]
+        if not final:
+            is_current = connection.heard_at > self._clock() - CURRENT
+            return [*self._interim()] if is_current else []
+        if self._has_missed:
+            raise UnavailableError(f"{self.service.vendor} cannot hear an utterance again")
+        self._flushes += 1
+        messages = list(connection.codec.flush())
+        if not messages and not self._utterance.text and self._clock() - self._ended_at < NEWS:
+            return [self._final()]  # the vendor has just ended the utterance by itself
+        self._spoken = spoken
+        await self._ask(connection, messages)
         return []
+
+    async def _ask(self, connection: RecognitionConnection, messages: list[Message]) -> None:
+        self._flush_due = self._clock() + connection.codec.flush_answered_within
+        await connection.flush(messages)
 
     async def _end(self) -> None:
         connection = self._open()
         self._ending = self._clock() + DRAINED_WITHIN
-        await self._send_audio(b"", rest=True)
+        await connection.send(b"", rest=True)
         messages = list(connection.codec.end())
         await connection.socket.send(messages)
         self._drains = bool(messages)
         self.over = not self._drains and not self._flushes
 
-    def _open(self) -> _Connection:
+    def _open(self) -> RecognitionConnection:
         if self._connection is None:
             raise UnavailableError(f"{self.service.vendor} is not connected")
         return self._connection
@@ -285,9 +245,10 @@ class _Listener:
                 utterance.guess(self._news(text), joint)
                 yield from self._interim()
             case UtteranceEnded(text, language):
+                is_old = bool(text and self._answered and not self._news(text))
                 self._complete(text, language)
                 self._ended_at = self._clock()
-                if self._flushes or utterance.text:
+                if utterance.text or (self._flushes and not is_old):
                     yield self._final()
             case Flushed(text, language):
                 self._complete(text, language)
@@ -349,10 +310,11 @@ class _Listener:
             return list(self._over())
         if self._flush_due is not None and now >= self._flush_due:
             self._flush_due = None
-            if not self._utterance.text and connection.is_mute:
-                raise UnavailableError(f"{self.service.vendor} says nothing any more")
             if self._flushes:
+                if connection.has_stalled(self._utterance.text, self._spoken):
+                    raise ServiceTimeoutError(f"{self.service.vendor} does not answer any more")
                 self._answered += " " + self._utterance.tentative
+                connection.give_up_answer(self._utterance.text)
             return [self._final() for _ in range(self._flushes)]
         if (due := connection.renewal_due(self._is_speech())) is not None and now >= due:
             await self._renew(connection)
@@ -365,7 +327,7 @@ class _Listener:
         """Return whether there is an utterance, as far as the vendor tells."""
         return bool(self._utterance.text or self._flushes or not self._open().codec.tells_interim)
 
-    async def _renew(self, old: _Connection) -> None:
+    async def _renew(self, old: RecognitionConnection) -> None:
         """Replace a connection before the vendor closes it, without a gap.
 
         If there is no other to be had, the old one is used until the vendor closes it.
@@ -387,7 +349,8 @@ class _Listener:
         if self._ending is not None:
             return list(self._over())
         is_again = self._clock() - self._replaced_at < STABLE
-        if lost is None or not error.retryable or is_again or not lost.codec.hears_faster:
+        has_stalled = isinstance(error, ServiceTimeoutError)  # the caller may be waiting already
+        if lost is None or has_stalled or is_again or not (error.retryable and lost.codec.hears_faster):
             raise error
         self._replaced_at = self._clock()
         await self.connect()
@@ -396,19 +359,16 @@ class _Listener:
 
     async def _send_again(self) -> None:
         """Let a new connection hear the utterance from its beginning."""
-        self._utterance = _Utterance()
-        self._unsent.clear()
-        await self._send_audio(self._kept.whole())
+        self._utterance, connection = _Utterance(), self._open()
+        await connection.send(self._kept.whole())
         if self._flushes:
-            await self._send_flush(list(self._open().codec.flush()))
+            await self._ask(connection, list(connection.codec.flush()))
 
 
-async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> _Connection:
+async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> RecognitionConnection:
     """Open a connection, and wait until it takes audio."""
     codec = service.codec()
-    socket = await dial(
-        service.vendor, await service.handshake(), key_name=service.key.name, closed=codec.closed
-    )
+    socket = await service.connect(codec)
     try:
         async with asyncio.timeout(READY_WITHIN):
             if codec.waits_for_greeting:
@@ -422,7 +382,7 @@ async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> _Con
         if isinstance(error, TimeoutError):
             raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
         raise
-    return _Connection(socket, codec, inbox)
+    return RecognitionConnection(socket, codec, service, inbox.put)
 
 
 class _Utterance:

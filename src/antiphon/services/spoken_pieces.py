@@ -5,16 +5,17 @@ is known from its word times, from a message at the end of each piece, or else f
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from .ports import Speech, Word
 from .streams import has_words
 
-__all__ = ["SpeakingPace", "SpokenPieces"]
+__all__ = ["SpeakingPace", "SpokenPieces", "word_end"]
 
 CHARACTERS_PER_SECOND = 14.0
 AHEAD = 40  # characters in which a word is searched after the last one
+MARKS = ".,;:!?"  # at the end of words
 PAUSE = 4  # characters that the pause after a piece lasts
 LONGEST = 3600.0  # seconds of a reply
 
@@ -81,21 +82,23 @@ class SpokenPieces:
         self._added += 1
         return words
 
-    def sound(self, pcm: bytes) -> Iterator[Speech | Word]:
-        """Yield audio with the pieces that it speaks, and the words that it reaches."""
+    def sound(self, pcm: bytes) -> Sequence[Speech | Word]:
+        """Return audio with the pieces that it speaks, and the words that it reaches."""
+        spoken: list[Speech | Word] = []
         while pcm:
-            yield from self._reached()
+            spoken += self._reached()
             until = self._end_of_piece()
             size = len(pcm) if until is None else min(len(pcm), (until - self._samples) * 2)
             self._samples += size // 2
-            yield Speech(pcm[:size], self._index(self._at))
+            spoken.append(Speech(pcm[:size], self._index(self._at)))
             pcm = pcm[size:]
-        yield from self._reached()
+        spoken += self._reached()
+        return spoken
 
-    def word(self, text: str, start: float, end: float | None = None) -> Iterator[Word]:
+    def word(self, text: str, start: float, end: float | None = None) -> Sequence[Word]:
         """Note a word spoken from `start` to `end`, in seconds since the first audio.
 
-        Without `end`, a word ends when the next one begins. Yields the words whose audio has come already.
+        Without `end`, a word ends when the next one begins. Returns the words whose audio has come already.
         """
         self._timed = True
         start, end = start + self._offset, None if end is None else end + self._offset
@@ -104,7 +107,7 @@ class SpokenPieces:
             self._open = (text, start)
         else:
             self._find(text, start, end)
-        yield from self._reached()
+        return self._reached()
 
     def end_piece(self) -> None:
         """Note that what comes next speaks the next piece, which may not be known yet."""
@@ -128,12 +131,14 @@ class SpokenPieces:
             self._find(*self._open, end)
             self._open = None
 
-    def _reached(self) -> Iterator[Word]:
-        """Yield the words whose audio has begun, and begin the pieces that are due."""
+    def _reached(self) -> list[Word]:
+        """Return the words whose audio has begun, and begin the pieces that are due."""
+        reached: list[Word] = []
         while self._words and self._words[0].start <= self._samples:
-            yield self._spoken(self._words.popleft())
+            reached.append(self._spoken(self._words.popleft()))
         if not self._timed and (until := self._end_of_piece()) is not None and self._samples >= until:
             self._begin(self._at + 1)
+        return reached
 
     def _end_of_piece(self) -> int | None:
         """Return the sample at which the current piece ends, known or guessed."""
@@ -164,7 +169,10 @@ class SpokenPieces:
         """Find a word's place behind the last one, or at the beginning of the next piece."""
         piece, cursor = self._searched
         for index, begin in ((piece, cursor), (piece + 1, 0)):
-            if index < len(self._pieces) and (place := _found(text, self._pieces[index], begin)) is not None:
+            if (
+                index < len(self._pieces)
+                and (place := word_end(text, self._pieces[index], begin)) is not None
+            ):
                 self._searched = (index, place)
                 self._words.append(_TimedWord(index, place, self._sample(start), self._sample(end)))
                 return
@@ -174,8 +182,14 @@ class SpokenPieces:
         return int(min(max(0.0, seconds), LONGEST) * self._rate)
 
 
-def _found(word: str, text: str, begin: int) -> int | None:
+def word_end(word: str, text: str, begin: int) -> int | None:
     """Return where a spoken word ends in a text, if it stands soon after `begin`."""
+    start = begin
+    while start < len(text) and not text[start].isalnum():
+        start += 1
+    bare = word.rstrip(MARKS)
+    if bare.isalnum() and text.startswith(bare, start):  # nearly always the next word
+        return start + len(bare)
     wanted = "".join(filter(str.isalnum, word)).casefold()
     if not wanted:
         return None

@@ -1,10 +1,9 @@
 """The stage that turns what the user says into words."""
 
-from collections import deque
-from collections.abc import AsyncGenerator
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
-from ..errors import BadResponseError, UnavailableError
+from ..errors import BadResponseError, ServiceTimeoutError, UnavailableError
 from ..frames import (
     Failed,
     Frame,
@@ -17,106 +16,159 @@ from ..frames import (
     Transcript,
     TurnHinted,
     UserAudio,
+    UtteranceLost,
 )
 from ..processor import on
-from ..stage import MediaQueue, Stage, Work
+from ..stage import MediaQueue, Work
 from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
-from .resampling import ResampledInput, seconds
-from .streams import AudioChunker, Backoff, closing, is_probability, ready
+from .resampling import ResampledInput
+from .service_stage import ServiceStage
+from .streams import AudioChunker, Backoff, closing, is_probability
+from .unanswered_audio import UnansweredAudio, end_of
 
 __all__ = ["STT"]
 
 LEAD = 0.2  # seconds before the start of speech that a segmented service hears too
-KEPT = 1.0  # seconds of audio that are kept for that, as speech is noticed later than it starts
-WITHIN = 6.0  # seconds that a final answer may take
 
 
-class _Utterance(NamedTuple):
-    """A stretch of speech, and its audio if the service is segmented."""
-
-    started: float
-    ended: float
-    audio: list[bytes]
-
-
-class STT(Stage):
+class STT(ServiceStage[SpeechToText]):
     """A stage that passes the user's audio on and adds transcripts.
 
-    `interim_every`: seconds of speech after which a segmented service is asked for interim words; None means
-    the service's own `interim_every`.
+    `interim_every`: seconds of speech after which a segmented service is asked for interim words.
+    `answered_within`: seconds, all tries together, that final words may take. None means the service's own.
 
     A segmented service gets each stretch of speech and is asked as soon as it pauses, so that the words are
     there when the turn ends. Others get every sample. A service that fails is started again after a while,
-    with the audio of the utterance that it has not answered.
+    and hears once more what it has not answered. Within a `Switch` the next alternative hears that instead.
+    If the words have not come in time, they are given up: UtteranceLost tells so.
     """
 
-    def __init__(self, service: SpeechToText, *, interim_every: float | None = None) -> None:
+    port = "stt"
+
+    def __init__(
+        self,
+        service: SpeechToText,
+        *,
+        interim_every: float | None = None,
+        answered_within: float | None = None,
+    ) -> None:
         self.service = service
-        self.interim_every = interim_every or service.interim_every
-        self._matched = ResampledInput(service.sample_rate)
-        rate = self._rate = service.sample_rate * 2
-        self._chunks = AudioChunker(int(service.chunk * rate))
+        self._limits = interim_every, answered_within
+        self._fit()
         self._unasked = 0  # bytes of speech since interim words were asked for
-        self._channel = lambda: MediaQueue[AudioChunk | Flush](
-            30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
-        )
-        self._open = not service.segmented  # True: audio goes to the service; False: it waits for speech
-        self._recent = deque[UserAudio]()  # for a segmented service
-        self._recent_seconds = 0.0
+        self._unanswered = UnansweredAudio()
         self._given_until = 0.0  # where the audio ends that it got
-        self._started = self._ended = 0.0
-        self._speaking = False
-        self._input = self._channel()
+        self._started, self._ended, self._speaking = 0.0, 0.0, False
+        self._catches_up = False  # True until what was asked before the stream began is answered
+        self._input = _channel(self._rate)
         self._work: Work | None = None
         self._backoff = Backoff()
-        self._utterance: list[bytes] = []  # audio that a segmented service got and was not asked about yet
-        self._asked = deque[_Utterance]()  # those whose final words are missing
         self._newest: UserAudio | None = None
 
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
+    def _fit(self) -> None:
+        """Fit what is kept of the audio to the service."""
+        service, (every, within) = self.service, self._limits
+        self.interim_every = every or service.interim_every
+        self.answered_within = service.answered_within if within is None else within
+        self._matched = ResampledInput(service.sample_rate)
+        self._rate = service.sample_rate * 2
+        self._chunks = AudioChunker(int(service.chunk * self._rate))
+        self._open = not service.segmented  # True: audio goes to the service; False: it waits for speech
+
+    @property
+    def is_free(self) -> bool:
+        return not (self._speaking or self._unanswered.asked)
+
+    def adopt(self) -> None:
+        """Begin a stream of the new service."""
+        self._fit()
+        if self._work is not None:
+            self._work.cancel()
+        self._begin()
 
     @on(SessionStarted)
-    def started(self, signal: SessionStarted) -> None:
+    def begun(self, signal: SessionStarted) -> None:
+        self._unanswered.clear()
         self._started = self._ended = 0.0  # unknown if the session starts in mid-speech
+        self._speaking, self._open = False, not self.service.segmented
+        self._prepare()
         self._begin()
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
-        """Begin a new stream after a delay, if the old one is over by then."""
+        """Begin a new stream after a delay, if the old one is over."""
         if signal.part == self.name:
+            self._alive()
             self.after(self._backoff.next(), self._begin)
 
+    def _prepare(self) -> Work:
+        """Make the input of a new stream, which hears first what has no answer yet."""
+        if self._work is not None:
+            self._work.end()
+        self._input = _channel(self._rate)
+        work = self._work = Work(self, None, self._input, late=lambda error: self._late(work, error))
+        self._hear_again()
+        return self._work
+
+    def _alive(self) -> Work:
+        return self._work if self._work is not None and self._work.alive else self._prepare()
+
     def _begin(self) -> None:
-        if self._work is None or not self._work.alive:
-            self._input = self._channel()
-            self._work = Work(self, None, self._input)
-            for asked in self._asked:
-                self._input.put(AudioChunk(b"".join(asked.audio)))
-                self._ask(self._work)
-            if self._utterance:
-                self._input.put(AudioChunk(b"".join(self._utterance)))
-            self.run(self._work, self._listen(self._work, self._input))
+        if not all(branch.on for branch in self.branches):
+            return  # another has taken over
+        if (work := self._alive()).task is None:
+            self.run(work, self._listen(self._input))
+
+    def _hear_again(self) -> None:
+        """Give the service what has no answer yet, and ask for it."""
+        self._chunks.rest()  # is among it
+        self._matched = ResampledInput(self.service.sample_rate)
+        pcm, asked = bytearray(), iter(self._unanswered.asked)
+        for frame in self._unanswered:
+            if isinstance(frame, UserAudio):
+                pcm += self._matched(frame)
+                continue
+            self._input.put(AudioChunk(bytes(pcm)))
+            self._input.put(Flush(True, next(asked).seconds))
+            pcm.clear()
+        if pcm and (self._unanswered.speaking or not self.service.segmented):
+            self._input.put(AudioChunk(bytes(pcm)))
+            self._given_until = self._given()
+        self._catches_up = bool(self._unanswered.asked)
+        self._expect()
+
+    def hand_over(self) -> list[Frame]:
+        """Return what has no answer yet, and forget it."""
+        handed = list(self._unanswered.facts(self._started))
+        self._unanswered.clear()
+        self._expect()
+        return handed
+
+    def take_over(self, frames: Sequence[Frame]) -> None:
+        """Answer what another recogniser has not answered."""
+        heard = self._unanswered.take(frames, self.session.now + self.answered_within)
+        self._started, self._ended = heard[0] or self._started, heard[1] or self._ended
+        self._speaking = self._unanswered.speaking
+        self._open = self._unanswered.speaking or not self.service.segmented
+        self._hear_again()
+
+    # What the user says ----------------------------------------------------------------------------
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
         self.push(frame)
         self._newest = frame
+        self._unanswered.add(frame)
         if self._open:
             self._give(self._matched(frame))
-        if not self.service.segmented:
-            return
-        self._recent.append(frame)
-        self._recent_seconds += seconds(frame)
-        while self._recent_seconds - (oldest := seconds(self._recent[0])) >= KEPT - 1e-6:
-            self._recent_seconds -= oldest
-            self._recent.popleft()
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
         began, self._started, self._speaking = max(frame.at - LEAD, self._ended), frame.at, True
         self._resume(began)
+        if self.service.segmented:
+            self._unanswered.forget_before(began)
+        self._unanswered.speaking = True
         self.push(frame)
 
     @on(SpeechResumed)
@@ -135,36 +187,31 @@ class STT(Stage):
     def speech_stopped(self, frame: SpeechStopped) -> None:
         self.push(frame)
         self._pause(frame.at)
-        self._hand_over(self._chunks.rest())
-        self._asked.append(_Utterance(self._started, frame.at, self._utterance))
-        self._utterance = []
-        if self._work is not None and self._work.alive:
-            self._ask(self._work)
+        self._put(self._chunks.rest())
+        self._note_end(frame)
+        self._input.put(Flush(True, self._unanswered.asked[-1].seconds))
+        self._expect()
 
     def _resume(self, began: float) -> None:
         """Give a segmented service the audio from the time `began` on."""
-        if self.service.segmented and not self._open:
+        if not self._open:
             self._open = True
-            recent = [frame for frame in self._recent if _end(frame) > began + 1e-6]
-            self._give(b"".join(map(self._matched, recent)))
+            self._give(b"".join(map(self._matched, self._unanswered.since(began))))
 
     def _give(self, pcm: bytes) -> None:
-        self._hand_over(self._chunks.add(pcm))
+        self._put(self._chunks.add(pcm))
         if self.service.segmented:
             self._unasked += len(pcm)
             if self.interim_every is not None and self._unasked >= self.interim_every * self._rate:
                 self._unasked, self._ended = 0, self.session.now
                 self._ask_early()
 
-    def _hand_over(self, chunk: bytes) -> None:
+    def _put(self, chunk: bytes) -> None:
         if chunk:
             self._input.put(AudioChunk(chunk))
-            if self.service.segmented:
-                self._utterance.append(chunk)
 
     def _ask_early(self) -> None:
-        """Ask for the words so far."""
-        self._hand_over(self._chunks.rest())
+        self._put(self._chunks.rest())
         self._input.put(Flush(False))
 
     def _pause(self, ended: float) -> None:
@@ -174,53 +221,85 @@ class STT(Stage):
         self._given_until = self._given()
         self._open = not self.service.segmented
 
-    def _ask(self, work: Work) -> None:
-        self._input.put(Flush(True))
-        work.expect("the transcript", WITHIN)
+    def _note_end(self, frame: SpeechStopped) -> None:
+        due = self.session.now + self.answered_within
+        self._unanswered.end(frame, self._started or frame.at, due)
 
-    def _spoken(self, work: Work, final: bool) -> tuple[float, float]:
+    # What the service says -------------------------------------------------------------------------
+
+    def _expect(self) -> None:
+        """Set the time limit for the utterance that must be answered first."""
+        if self._work is None:
+            return
+        if asked := self._unanswered.asked:
+            left = max(0.0, asked[0].due - self.session.elapsed())
+            self._work.expect("the transcript", left)
+        else:
+            self._work.relax()
+
+    def _late(self, work: Work, error: ServiceTimeoutError) -> None:
+        """Give up the service, and the utterance unless the spare of a `Switch` has it."""
+        work.cancel()
+        self.session.failed(self, error)
+        if asked := self._unanswered.asked:
+            lost = asked[0]
+            self._unanswered.answered(self.session.elapsed() + self.answered_within)
+            self._prepare()
+            self.push(UtteranceLost(lost.started, lost.ended))
+
+    def _spoken(self, heard: Recognized) -> tuple[float, float]:
         """Return from when to when the words were spoken that have just come.
 
-        A segmented service answers each utterance once and in order, perhaps long after the next has begun.
+        A service answers each utterance once and in order, perhaps long after the next has begun.
         """
-        asked = self._asked[0] if self._asked and self.service.segmented else None
-        if final:
-            if asked is not None:
-                self._asked.popleft()
-            else:
-                self._asked.clear()
-            work.expect("the transcript", WITHIN) if self._asked else work.relax()
-        if asked is not None:
+        asked = next(iter(self._unanswered.asked), None)
+        self._unanswered.has_words = not heard.final
+        if heard.final:
+            self._catches_up = False
+            if asked is not None or heard.text:  # an answer, or the service's own decision
+                self._unanswered.answered(self.session.elapsed() + self.answered_within)
+            self._expect()
+        if asked is not None and self.service.segmented:
             return asked.started, asked.ended
-        paused = self.service.segmented or (final and not self._speaking)
+        paused = self.service.segmented or (heard.final and not self._speaking)
         return self._started, self._ended if paused else self._given()
 
     def _given(self) -> float:
         """Return where the audio ends that has come: words cannot be of later speech."""
         now, newest = self.session.now, self._newest
-        return now if newest is None else min(now, _end(newest))
+        return now if newest is None else min(now, end_of(newest))
 
-    async def _listen(
-        self, work: Work, audio: MediaQueue[AudioChunk | Flush]
-    ) -> AsyncGenerator[Frame | Signal, None]:
-        async with closing(self.service.transcribe(audio)) as answers:
+    async def _listen(self, audio: MediaQueue[AudioChunk | Flush]) -> AsyncGenerator[Frame | Signal, None]:
+        async with aclosing(_answers(self.service, audio)) as answers:
             async for heard in answers:
                 if isinstance(heard, TurnHint):
-                    if not is_probability(heard.probability):
-                        raise BadResponseError(
-                            f"a turn hint of {str(heard.probability)[:40]} is no probability"
-                        )
                     yield TurnHinted(heard.probability, self._given(), heard.final)
                     continue
-                if not isinstance(heard, Recognized) or not isinstance(heard.text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-                    raise BadResponseError(f"speech to text yielded {str(heard)[:60]}, not words")
                 self._backoff.reset()
-                if heard.text or heard.final:
-                    started, ended = self._spoken(work, heard.final)
+                if heard.final or (heard.text and not self._catches_up):
+                    started, ended = self._spoken(heard)
                     yield Transcript(heard.text, heard.final, started, ended, heard.language)
-        raise UnavailableError("speech to text ended its stream")
+                if heard.final and self.is_free:
+                    self.take_next()
 
 
-def _end(frame: UserAudio) -> float:
-    """Return where a frame ends, in the session's time."""
-    return frame.at / frame.sample_rate + seconds(frame)
+def _channel(bytes_per_second: int) -> MediaQueue[AudioChunk | Flush]:
+    def seconds(item: AudioChunk | Flush) -> float:
+        return len(item.pcm) / bytes_per_second if isinstance(item, AudioChunk) else 0.0
+
+    return MediaQueue[AudioChunk | Flush](30.0, seconds, "drop oldest")
+
+
+async def _answers(
+    service: SpeechToText, audio: MediaQueue[AudioChunk | Flush]
+) -> AsyncGenerator[Recognized | TurnHint, None]:
+    """Yield what a service hears, after checking it."""
+    async with closing(service.transcribe(audio)) as answers:
+        async for heard in answers:
+            if isinstance(heard, TurnHint):
+                if not is_probability(heard.probability):
+                    raise BadResponseError(f"a turn hint of {str(heard.probability)[:40]} is no probability")
+            elif not isinstance(heard, Recognized) or not isinstance(heard.text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise BadResponseError(f"speech to text yielded {str(heard)[:60]}, not words")
+            yield heard
+    raise UnavailableError("speech to text ended its stream")

@@ -1,6 +1,7 @@
 """Words and their times, in the forms in which vendors send them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .vendor_values import fields, items, number, string
 from .voice_codec import SpokenWord
@@ -41,6 +42,13 @@ class TimedCharacters:
         ):
             start, end = (*map(number, items(times)), None, None)[:2]
             yield from self.add(string(char), start or 0.0, end or start or 0.0)
+
+    def spelled(self, told: Mapping[str, Any]) -> Iterator[SpokenWord]:
+        """Yield the words of `characters`, whose times stand in lists beside it."""
+        starts, ends = (items(told.get(f"character_{what}_times_seconds")) for what in ("start", "end"))
+        for char, start, end in zip(items(told.get("characters")), starts, ends, strict=False):
+            begun = number(start) or 0.0
+            yield from self.add(string(char), begun, number(end) or begun)
 
     def end(self) -> Iterator[SpokenWord]:
         """Yield the word that was begun."""

@@ -15,6 +15,7 @@ from ..frames import (
     Measured,
     SegmentEnded,
     SegmentStarted,
+    SessionStarted,
     Signal,
     Text,
     TextEnded,
@@ -22,13 +23,14 @@ from ..frames import (
     replace,
 )
 from ..processor import on
-from ..stage import MediaQueue, Stage, Work
+from ..stage import MediaQueue, Work
 from .cutting import Cutter, Piece
 from .digits import CONTEXT, digit_by_digit
 from .markup import without_markup
 from .ports import Speech, TextToSpeech, Word
 from .respelling import Respelled
-from .streams import closing, ready
+from .service_stage import ServiceStage
+from .streams import closing
 
 __all__ = ["TTS"]
 
@@ -37,6 +39,7 @@ ASIDE_TIMELY = 0.4  # seconds after which a backchannel comes too late to be sai
 SENTENCE_END = re.compile(r"(?<=\w)\Z")  # the end of a line that has no mark: a full stop is added there
 SPOKEN = 14.0  # characters that a voice speaks per second, if it tells no word times
 MOST_COVERED = 2.0  # seconds that the first piece of a reply may be made to last
+LAST_WITHIN = 3.0  # seconds that the last try has: to give up earlier would help nobody
 SILENT = 1000  # items without audio in a row that only a service out of order sends
 
 
@@ -44,9 +47,11 @@ SILENT = 1000  # items without audio in a row that only a service out of order s
 class ReplySpeech:
     """The speech of one reply: its pieces of text, and how far the service has got."""
 
-    work: Work
+    reply: int
     cutter: Cutter
     pieces: MediaQueue[Piece]
+    work: Work = field(init=False)
+    """The try that speaks now."""
     given: list[Piece] = field(default_factory=list[Piece])
     """The pieces that were taken, those without anything to say among them."""
     asked: list[tuple[int, Respelled]] = field(default_factory=list[tuple[int, Respelled]])
@@ -65,10 +70,25 @@ class ReplySpeech:
     """The words of the current piece: when each is over, and where it ends in the reply's text."""
     again: list[Piece] = field(default_factory=list[Piece])
     """What another try has to speak before the pieces that still wait."""
+    tries: int = 1
+    """How often the service was asked."""
+    watched: bool = False
+    """True while audio is due by a certain time."""
+    held: bool = False
+    """True while the service waits for playout, which has enough."""
+    plays_until: float = 0.0
+    """When all of the audio has been heard, at the earliest."""
     first_at: float = 0.0
     """When the first audio came."""
     first_seconds: float = 0.0
     """How much audio of the first text there is."""
+
+    def fits(self, piece: int) -> bool:
+        """Return True if audio may belong to this piece, by its index in `asked`.
+
+        It must have been sent to the service, and must not precede the current one.
+        """
+        return 0 <= piece < len(self.asked) and self.at <= self.asked[piece][0]
 
     def reach(self, piece: int, reply: int) -> Iterator[Frame]:
         """Yield the frames that end the pieces before this one, of `given`, and start it."""
@@ -104,11 +124,21 @@ class ReplySpeech:
         spoken_to = self.spoken_to
         if self.at >= 0:
             end = self.given[self.at].start if spoken_to is None else spoken_to
-            yield SegmentEnded(self.work.reply or 0, end)
+            yield SegmentEnded(self.reply, end)
         rest = [piece for given in self.given if (piece := _after(given, spoken_to)) is not None]
         self.again, self.given, self.asked = [*rest, *self.again], [], []
         self.at = self.sounded = -1
-        self.whole = False
+        self.whole = self.watched = self.held = False
+
+    @property
+    def owed(self) -> str | None:
+        """What the service has to yield now; None if it may be silent."""
+        if self.held:
+            return None
+        if self.whole:
+            return "the end of the agent's voice"
+        waits = self.again or self.pieces or self.pieces.closed or any(map(str.isalnum, self.unspoken))
+        return "the agent's voice" if waits else None
 
     @property
     def unspoken(self) -> str:
@@ -121,32 +151,42 @@ class ReplySpeech:
         return "".join(piece.text + " " for piece in self.given[-4:])[-CONTEXT:]
 
 
-class TTS(Stage):
+class TTS(ServiceStage[TextToSpeech]):
     """A stage that turns the text of a reply into audio, clause by clause.
 
-    `within`: seconds that audio may take once there is text to speak. `ahead`: seconds of speech that may
-    wait as text before back-pressure holds the language model. `spell_numbers` is for a voice that reads
-    "555 123 4567" as three quantities: it gets the numbers of telephones, accounts, codes digit by digit.
+    A service that is silent for its `slow_after` seconds, while there is text to speak and nothing more to
+    hear, is replaced by the spare or asked once more. `within`: seconds that the last try has; None means 3,
+    or as long as the first. `ahead`: seconds of speech that may wait as text before back-pressure holds the
+    language model. `spell_numbers` is for a voice that reads "555 123 4567" as three quantities: it gets the
+    numbers of telephones, accounts, codes digit by digit.
 
-    Markdown and emoji are never given to a voice; what was heard is counted in the text as it was written.
+    Markdown and emoji are never given to a voice; what was heard is counted in the text as written.
     """
 
+    port = "tts"
     scope = "reply"
 
     def __init__(
-        self, service: TextToSpeech, *, within: float = 5.0, ahead: float = 60.0, spell_numbers: bool = False
-    ) -> None:
+        self, service: TextToSpeech, *, within: float | None = None, ahead: float = 60.0,
+        spell_numbers: bool = False,
+    ) -> None:  # fmt: skip
         self.service = service
-        self.within = within
+        self.within = max(LAST_WITHIN, service.slow_after) if within is None else within
         self.ahead = ahead
         self.spell_numbers = spell_numbers
         self._voice: ReplySpeech | None = None
         self._covers = 0.0  # seconds that the first piece must last, learnt from the replies before
         self._asides: dict[str, bytes] = {}  # text to audio of the backchannels that were made
 
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
+    def adopt(self) -> None:
+        """Forget what was made by, and learnt of, the old voice."""
+        self._asides.clear()
+        self._covers = 0.0
+
+    @on(SessionStarted)
+    def started(self, signal: SessionStarted) -> None:
+        """Forget a reply that was taken away, and may be given again."""
+        self._voice = None
 
     @on(Text)
     def text(self, frame: Text) -> None:
@@ -161,10 +201,13 @@ class TTS(Stage):
         if self._is_unvoiced(frame.reply):
             self.push(frame)
             return
+        if frame.more and (self._voice is None or self._voice.reply != frame.reply):
+            return  # tools run, and nothing has been said
         voice = self._for(frame.reply)
         self._give(voice, voice.cutter.flush())
         if not frame.more:
             voice.pieces.close()
+            self._watch(voice)
 
     @on(Backchannel)
     def backchannel(self, frame: Backchannel) -> None:
@@ -201,31 +244,52 @@ class TTS(Stage):
     def _give(self, voice: ReplySpeech, pieces: Iterator[Piece]) -> None:
         for piece in pieces:
             voice.pieces.put(piece)
-            if not voice.given:  # for a service that never takes its text
-                voice.work.expect("the agent's voice", self.within)
+            self._watch(voice)  # for a service that never takes its text
 
     def _for(self, reply: int) -> ReplySpeech:
         voice = self._voice
-        if voice is None or voice.work.reply != reply:
+        if voice is None or voice.reply != reply:
+            self.take_next()
             pieces = MediaQueue[Piece](self.ahead, lambda piece: piece.seconds)
-            voice = self._voice = ReplySpeech(Work(self, reply, pieces), Cutter(covers=self._covers), pieces)
-            self.run(voice.work, self._speak(reply, voice))
+            voice = self._voice = ReplySpeech(reply, Cutter(covers=self._covers), pieces)
+            self._begin(voice)
         return voice
 
-    async def _text(self, voice: ReplySpeech) -> AsyncGenerator[str, None]:
+    def _begin(self, voice: ReplySpeech) -> None:
+        """Let the service speak what waits."""
+        work = Work(self, voice.reply, voice.pieces, late=lambda error: self._late(voice, error))
+        voice.work = work
+        self._watch(voice)
+        self.run(work, self._speak(voice, work))
+
+    def _watch(self, voice: ReplySpeech) -> None:
+        """Expect audio, if the service has something to speak.
+
+        It is not due while there is some to hear.
+        """
+        owed = voice.owed
+        if owed is None:
+            voice.watched = False
+            voice.work.relax()
+        elif not voice.watched:
+            voice.watched = True
+            is_last = voice.tries > 1 and not self._has_spare()
+            within = self.within if is_last else min(self.within, self.service.slow_after)
+            voice.work.expect(owed, max(within, voice.plays_until - self.session.clock.now()))
+
+    async def _text(self, voice: ReplySpeech, work: Work) -> AsyncGenerator[str, None]:
         """Yield the pieces as the service takes them, and expect audio for each."""
-        while (piece := await voice.next_piece()) is not None:
+        while voice.work is work and (piece := await voice.next_piece()) is not None:
             said = self._as_said(piece, voice)
             voice.given.append(piece)
             if said.text:
                 voice.begun = voice.begun if voice.asked else self.session.clock.now()
                 voice.asked.append((len(voice.given) - 1, said))
-                voice.work.expect("the agent's voice", self.within)
+                self._watch(voice)
                 yield said.text
-            if not voice.pieces and voice.sounded == len(voice.asked) - 1:
-                voice.work.relax()
-        voice.whole = True
-        voice.work.expect("the end of the agent's voice", self.within)
+        if voice.work is work:
+            voice.whole = True
+            self._watch(voice)
 
     def _as_said(self, piece: Piece, voice: ReplySpeech) -> Respelled:
         """Return the text that the service is asked to speak for a piece.
@@ -237,43 +301,56 @@ class TTS(Stage):
             said = digit_by_digit(said, voice.before)
         return said.sub(SENTENCE_END, ".") if piece.ends_line else said
 
-    async def _speak(self, reply: int, voice: ReplySpeech) -> AsyncGenerator[Frame | Signal, None]:
-        """Speak a reply.
-
-        A service that fails is asked once more, for what had no audio yet.
-        """
-        for tries_left in (1, 0):
-            try:
-                async with aclosing(self._try(reply, voice)) as spoken:
-                    async for frame in spoken:
-                        yield frame
-                break
-            except TheyErred as error:
-                again = bool(tries_left and error.retryable and not self._has_spare())
-                spoken_to = voice.spoken_to
-                for frame in voice.go_back():
+    async def _speak(self, voice: ReplySpeech, work: Work) -> AsyncGenerator[Frame | Signal, None]:
+        """Speak a reply, or the rest of it."""
+        try:
+            async with aclosing(self._try(voice.reply, voice, work)) as spoken:
+                async for frame in spoken:
                     yield frame
-                failed = Failed(self.name, type(error).__name__, str(error), reply, error.retryable)
-                self.session.signals.report(
-                    self, replace(failed, recovered=again, retried=again, resume_at=spoken_to)
-                )
-                if not again:
-                    return
-        yield AudioEnded(reply)
+        except TheyErred as error:
+            if work.alive:  # else it was late, and the reply goes on without it
+                self._go_on(voice, error)
+            return
+        yield AudioEnded(voice.reply)
+
+    def _late(self, voice: ReplySpeech, error: TheyErred) -> None:
+        """Go on without a try that is silent, however long its end takes."""
+        late = voice.work
+        self._go_on(voice, error)
+        late.cancel()
+
+    def _go_on(self, voice: ReplySpeech, error: TheyErred) -> None:
+        """Report a failure, and let another try speak what had no audio.
+
+        That is the spare's; without one, the service is asked once more.
+        """
+        again = voice.tries == 1 and error.retryable and not self._has_spare()
+        spoken_to, voice.pieces = voice.spoken_to, voice.pieces.renew()
+        for frame in voice.go_back():
+            self.push(frame)
+        failed = Failed(self.name, type(error).__name__, str(error), voice.reply, error.retryable)
+        failed = replace(failed, recovered=again, retried=again, resume_at=spoken_to)
+        self.session.signals.report(self, failed)
+        if again:
+            voice.tries += 1
+            self._begin(voice)
 
     def _has_spare(self) -> bool:
         """Return True if another voice would take over."""
         return any(branch.has_spare() for branch in self.branches)
 
-    async def _try(self, reply: int, voice: ReplySpeech) -> AsyncGenerator[Frame | Signal, None]:
+    async def _try(self, reply: int, voice: ReplySpeech, work: Work) -> AsyncGenerator[Frame | Signal, None]:
         rate, silent = self.service.sample_rate, 0
-        async with closing(self.service.speak(self._text(voice))) as spoken:
+        async with closing(self.service.speak(self._text(voice, work))) as spoken:
             async for item in spoken:
+                if not work.alive:  # it does not stop when it is cancelled
+                    return
                 silent += 1
                 match item:
-                    case Speech(bytes(pcm), piece) if self._fits(piece, voice) and len(pcm) % 2 == 0:
+                    case Speech(bytes(pcm), piece) if voice.fits(piece) and len(pcm) % 2 == 0:
                         if pcm:
-                            voice.work.relax()
+                            voice.held = True
+                            self._watch(voice)
                             self._learn(voice, piece, len(pcm) / 2 / rate)
                             if voice.sounded < 0:
                                 took = self.session.clock.now() - voice.begun
@@ -283,7 +360,8 @@ class TTS(Stage):
                             yield AgentAudio(reply, pcm, rate)
                             voice.sounded, silent = piece, 0
                             voice.seconds += len(pcm) / 2 / rate
-                            voice.work.expect("the agent's voice", self.within)
+                            voice.held = False
+                            self._watch(voice)
                     case Word(piece, end, seconds) if 0 <= piece < len(voice.asked):
                         place, said = voice.asked[piece]
                         for frame in voice.reach(place, reply):
@@ -298,7 +376,7 @@ class TTS(Stage):
                         )
                 if silent > SILENT:
                     raise BadResponseError(f"text to speech yielded {SILENT} items in a row without audio")
-        voice.work.relax()
+        work.relax()
         if not voice.whole or any(map(str.isalnum, voice.unspoken)):
             raise BadResponseError("text to speech ended before it had spoken its text")
         for frame in voice.reach(len(voice.given) - 1, reply):
@@ -312,6 +390,7 @@ class TTS(Stage):
         If there was a hole behind it, on a busy machine, later replies begin with a longer piece.
         """
         now = self.session.clock.now()
+        voice.plays_until = max(voice.plays_until, now) + seconds
         if voice.sounded < 0:
             voice.first_at = now
         if piece == 0:
@@ -319,14 +398,6 @@ class TTS(Stage):
         elif voice.sounded == 0:
             took = now - voice.first_at
             self._covers = min(took, MOST_COVERED) if took > voice.first_seconds else self._covers / 2
-
-    @staticmethod
-    def _fits(piece: int, voice: ReplySpeech) -> bool:
-        """Return True if audio may belong to this piece.
-
-        The piece must have been sent to the service, and must not precede the current one.
-        """
-        return 0 <= piece < len(voice.asked) and voice.at <= voice.asked[piece][0]
 
 
 def _after(piece: Piece, offset: int | None) -> Piece | None:

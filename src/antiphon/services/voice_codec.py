@@ -4,6 +4,7 @@ A vendor derives from `VoiceCodec`; its driver is in `socket_tts.py`. A connecti
 several at once, each under the name (`context`) that the driver gives it.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,6 +16,7 @@ __all__ = [
     "Finished",
     "MessagesDue",
     "PieceEnded",
+    "PiecesInTurn",
     "Sound",
     "SpeechRefused",
     "SpokenWord",
@@ -149,3 +151,38 @@ class VoiceCodec:
     def closed(self, code: int, reason: str) -> TheyErred | None:
         """Return the error of a vendor's own close code; None for the usual meaning."""
         return None
+
+
+class PiecesInTurn(VoiceCodec):
+    """A connection that is sent a piece only once the audio of the last one has come.
+
+    For a vendor that would speak several at once, or several as one. `read` yields from `ended` at the end
+    of a piece.
+    """
+
+    marks_pieces = True
+    ends_with_pieces = True
+    times_restart = True
+
+    def __init__(self) -> None:
+        self._waiting = deque[tuple[str, str]]()
+        self._speaks = False
+
+    def piece(self, context: str, text: str) -> Iterable[Message]:
+        """Speak a piece."""
+        raise NotImplementedError
+
+    def text(self, context: str, text: str) -> Iterable[Message]:
+        self._waiting.append((context, text))
+        return () if self._speaks else self._next()
+
+    def ended(self, context: str | None = None) -> Iterable[VoiceEvent]:
+        """Yield the end of a piece, and the messages of the next one."""
+        yield PieceEnded(context)
+        self._speaks = False
+        if self._waiting:
+            yield MessagesDue(tuple(self._next()))
+
+    def _next(self) -> Iterable[Message]:
+        self._speaks = True
+        return self.piece(*self._waiting.popleft())

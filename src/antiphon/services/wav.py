@@ -2,7 +2,7 @@
 
 import struct
 
-__all__ = ["wav"]
+__all__ = ["samples", "wav"]
 
 
 def wav(pcm: bytes, sample_rate: int) -> bytes:
@@ -10,3 +10,10 @@ def wav(pcm: bytes, sample_rate: int) -> bytes:
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate, sample_rate * 2, 2, 16)
     size = struct.pack("<I", 4 + len(form) + 8 + len(pcm))
     return b"RIFF" + size + b"WAVE" + form + b"data" + struct.pack("<I", len(pcm)) + pcm
+
+
+def samples(file: bytes) -> bytes:
+    """Return the 16-bit samples of a WAV file, or of what is none."""
+    if file[:4] == b"RIFF" and (at := file.find(b"data", 12)) >= 0:
+        file = file[at + 8 :]
+    return file[: len(file) // 2 * 2]

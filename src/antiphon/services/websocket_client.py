@@ -41,9 +41,9 @@ CONNECT_WITHIN = 3.0  # seconds, all of DNS, TCP, TLS and the upgrade
 SENT_WITHIN = 2.0  # seconds that a message may wait because the vendor does not read
 CLOSED_WITHIN = 0.5  # seconds for the closing handshake
 MOST = 16 << 20  # bytes of one message
-GIVE_WAY_EVERY = 8  # messages
+GIVE_WAY_EVERY = 16  # messages
 MOST_UNREAD = 64  # messages that wait unread before the vendor is held back
-PING_EVERY = 15.0  # seconds; a connection whose ping is not answered within as many is dead
+PING_EVERY = 15.0  # seconds; a connection whose ping is not answered within as many is dead, as a rule
 IN_ORDER = (1000, 1005)  # codes of a close frame without an error
 EXTRA = "services"
 
@@ -55,6 +55,8 @@ class Handshake:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     subprotocols: Sequence[str] = field(default=(), repr=False)
+    pong_within: float = PING_EVERY
+    """Seconds without an answer to a ping after which the connection is dead."""
 
 
 async def load_websockets(vendor: str) -> None:
@@ -86,12 +88,15 @@ class VendorSocket:
     """An open websocket to a vendor."""
 
     def __init__(self, vendor: str, connection: "ClientConnection", closed: "CloseReader | None") -> None:
+        from websockets.exceptions import ConnectionClosed
+
         self.vendor = vendor
         self.opened_at = asyncio.get_running_loop().time()
         self.ended = False
         """True once the vendor has closed it in good order."""
         self._connection = connection
         self._received = 0
+        self._lost = ConnectionClosed
         self._closed = closed
 
     @property
@@ -104,25 +109,20 @@ class VendorSocket:
 
         Raises TheyErred if the connection is gone or not read any more.
         """
-        from websockets.exceptions import ConnectionClosed
-
         try:
-            for message in messages:
-                text = encodable(message) if isinstance(message, str) else message
-                async with asyncio.timeout(SENT_WITHIN):
-                    await self._connection.send(text)
-        except ConnectionClosed as error:
+            async with asyncio.timeout(SENT_WITHIN):
+                for message in messages:
+                    await self._connection.send(encodable(message) if isinstance(message, str) else message)
+        except self._lost as error:
             raise self._error(error) from error
         except TimeoutError as error:
             raise ServiceTimeoutError(f"{self.vendor} has stopped reading what it is sent") from error
 
     async def receive(self) -> Message:
         """Return the next message. Raises TheyErred once the connection is closed."""
-        from websockets.exceptions import ConnectionClosed
-
         try:
             message = await self._connection.recv()
-        except ConnectionClosed as error:
+        except self._lost as error:
             self.ended = error.rcvd is not None and error.rcvd.code in IN_ORDER
             raise self._error(error) from error
         self._received += 1
@@ -130,8 +130,13 @@ class VendorSocket:
             await asyncio.sleep(0)  # a burst of messages must not hold up the event loop
         return message
 
-    async def close(self) -> None:
-        """Close the connection; returns within a second whatever the vendor does."""
+    async def close(self, *, abruptly: bool = False) -> None:
+        """Close the connection; returns within a second whatever the vendor does.
+
+        `abruptly` is for a vendor that is not expected to answer: it is not waited for.
+        """
+        if abruptly:
+            self._connection.transport.abort()
         try:
             await self._connection.close()
         finally:
@@ -180,7 +185,7 @@ async def dial(
                 compression=None,
                 open_timeout=None,
                 ping_interval=PING_EVERY,
-                ping_timeout=PING_EVERY,
+                ping_timeout=handshake.pong_within,
                 close_timeout=CLOSED_WITHIN,
                 max_size=MOST,
                 max_queue=MOST_UNREAD,

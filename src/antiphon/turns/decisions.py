@@ -17,6 +17,7 @@ from ..frames import (
     TurnScored,
     UserKey,
     UserText,
+    UtteranceLost,
     frame,
 )
 
@@ -85,8 +86,8 @@ class VoiceAt:
 
 Fact = (
     SoundHeard | SpeechStarted | SpeechPaused | SpeechResumed | SpeechStopped | Transcript | ScoreAsked
-    | TurnScored | TurnHinted | TalkButton | UserKey | UserText | SessionStarted | Deadline | ReplyBegan
-    | ReplyOver | SpeculationDropped | VoiceAt
+    | UtteranceLost | TurnScored | TurnHinted | TalkButton | UserKey | UserText | SessionStarted | Deadline
+    | ReplyBegan | ReplyOver | SpeculationDropped | VoiceAt
 )  # fmt: skip
 
 # Decisions -------------------------------------------------------------------------------------------
@@ -103,13 +104,15 @@ class StartTurn:
 class EndTurn:
     """The user's turn is over; `text` is "" if it had no words for the agent.
 
-    If `words_late`, it was for the agent, and its words are still to come or may change.
+    `lost` means that it had words, which could not be recognised. If `words_late`, it was for the agent, and
+    its words are still to come or may change.
     """
 
     text: str
     started: float
     ended: float
     reason: str
+    lost: bool = False
     words_late: bool = False
 
 

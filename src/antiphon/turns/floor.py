@@ -9,7 +9,7 @@ from .decisions import Decision, DropSpeculation, Interrupt, PauseVoice, ResumeV
 from .interruption import InterruptionClassifier, InterruptionRules, Judgement, Overlap
 from .pauses import Pauses
 from .settings import TurnSettings
-from .utterance import Utterances, alike
+from .utterance import Utterances, alike, begins_with
 
 __all__ = ["Floor", "State"]
 
@@ -124,7 +124,8 @@ class Floor:
     def is_known(self, words: Transcript, *, spoken_since: bool) -> bool:
         """Return True if these words only repeat interim ones that ended a turn before.
 
-        A transcript without times is taken for new words if there has been speech since then.
+        A transcript without times is taken for new words if there has been speech since then. A recogniser
+        that hears it all once more tells its first words first.
         """
         if self.assumed_final is None:
             return False
@@ -132,7 +133,8 @@ class Floor:
         early = words.started < ended if words.ended else not spoken_since
         if words.final:
             self.assumed_final = None
-        return early and bool(assumed) and alike(assumed, words.text)
+        again = not words.final and begins_with(assumed, words.text)
+        return early and bool(assumed) and (again or alike(assumed, words.text))
 
     def is_late(self, words: Transcript) -> bool:
         """Return True if words belong to a turn that was over without them."""

@@ -22,6 +22,7 @@ from ..frames import (
     TurnHinted,
     TurnScored,
     UserKey,
+    UtteranceLost,
 )
 from . import overlap, user_turn
 from .decisions import Deadline, ReplyBegan, ReplyOver, SpeculationDropped, VoiceAt
@@ -56,6 +57,7 @@ _ROWS: dict[tuple[State, type | tuple[type, ...]], tuple[Callable[..., Next], di
     (_S, _SPEECH):    (user_turn.more,         {_S: ""}),
     (_S, _QUIET):     (user_turn.stop,         {_E: "quiet", _S: "", **_OVER}),
     (_S, Transcript): (user_turn.words,        {_S: "", _E: "too long", **_OVER}),
+    (_S, UtteranceLost): (user_turn.lost,      {_S: ""}),
     (_S, TurnScored): (user_turn.score,        {_S: ""}),
     (_S, TurnHinted): (user_turn.hint,         {_S: "", _E: "the service says that it is over", **_OVER}),
     (_S, Deadline):   (user_turn.check_limits, {_E: "too long", _S: "", **_OVER}),
@@ -66,6 +68,7 @@ _ROWS: dict[tuple[State, type | tuple[type, ...]], tuple[Callable[..., Next], di
     (_E, _SPEECH):    (user_turn.go_on,        {_S: "speech"}),
     (_E, _QUIET):     (user_turn.stop,         {_E: "", _S: "only the button ends the turn", **_OVER}),
     (_E, Transcript): (user_turn.words,        {_E: "", **_OVER}),
+    (_E, UtteranceLost): (user_turn.lost,      {_E: "", **_OVER}),
     (_E, TurnScored): (user_turn.score,        {_E: "", **_OVER}),
     (_E, TurnHinted): (user_turn.hint,         {_E: "", **_OVER}),
     (_E, Deadline):   (user_turn.weigh,        {_E: "", **_OVER}),

@@ -26,6 +26,7 @@ from ..frames import (
     TalkButton,
     Transcript,
     TurnHinted,
+    TurnLost,
     TurnScored,
     Usage,
     UserIdle,
@@ -33,6 +34,7 @@ from ..frames import (
     UserText,
     UserTurn,
     UserTurnStarted,
+    UtteranceLost,
 )
 from ..processor import on
 from ..stage import Stage, Work
@@ -92,8 +94,8 @@ class TurnTaking(Stage):
         self._quiet_since = 0.0
 
     @on(
-        SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped, Transcript, ScoreAsked,
-        TurnScored, TurnHinted, TalkButton, UserKey, UserText,
+        SoundHeard, SpeechStarted, SpeechPaused, SpeechResumed, SpeechStopped, Transcript, UtteranceLost,
+        ScoreAsked, TurnScored, TurnHinted, TalkButton, UserKey, UserText,
     )  # fmt: skip
     def fact(self, fact: Any) -> None:
         self.push(fact)
@@ -189,10 +191,12 @@ class TurnTaking(Stage):
         match decision:
             case StartTurn(at):
                 self.push(UserTurnStarted(at))
-            case EndTurn(text, started, ended, reason, words_late):
+            case EndTurn(text, started, ended, reason, lost, words_late):
                 self._quiet_since = session.now
-                if text or words_late:  # else it was a noise
+                if text or words_late:
                     self.push(UserTurn(text, started, ended, reason, words_late))
+                elif lost:  # else it was a noise
+                    self.push(TurnLost(started, ended))
             case Speculate(text, started, ended, reason):
                 self.push(EagerTurn(text, started, ended, reason))
             case DropSpeculation(reason):

@@ -17,6 +17,7 @@ from ..frames import (
     TurnHinted,
     TurnScored,
     UserKey,
+    UtteranceLost,
 )
 from .decisions import Deadline, Decision, EndTurn, ResumeVoice, Speculate, StartTurn
 from .endpointing import Wait, wait
@@ -165,6 +166,12 @@ def words(floor: Floor, fact: Transcript, now: float) -> Next:
     return check_limits(floor, fact, now)
 
 
+def lost(floor: Floor, fact: UtteranceLost, now: float) -> Next:
+    """The service failed to hear some speech: go on with the words that are known."""
+    floor.turn.lose(fact.ended)
+    return weigh(floor, fact, now) if floor.state is State.ENDING else (State.SPEAKING, [])
+
+
 def check_limits(floor: Floor, fact: Transcript | Deadline, now: float) -> Next:
     """End a turn that is too long, or in which no more words come."""
     turn, rules = floor.turn, floor.settings
@@ -276,10 +283,11 @@ def _end(floor: Floor, reason: str, now: float) -> Next:
     floor.guess = None
     if text or late:
         floor.awake_until = now + floor.settings.awake_for
-    turn.keys = ""
+    lost, turn.keys = turn.lost and not turn.text, ""
     goes_on = [] if text or late else floor.resume()
     if floor.interrupted_by_sound and not (text or late):
         goes_on = [ResumeVoice("noise")]
     floor.interrupted_by_sound = False
     floor.deadline = floor.held_until if floor.paused else None  # the reply to the turn clears this
-    return floor.resting, [*wrong, EndTurn(text, turn.started, turn.ended, reason, late), *goes_on]
+    ended = EndTurn(text, turn.started, turn.ended, reason, lost, late)
+    return floor.resting, [*wrong, ended, *goes_on]

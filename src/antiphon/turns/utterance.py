@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from ..frames import Transcript
 from .endpointing import Evidence
 
-__all__ = ["Utterances", "alike", "same_words"]
+__all__ = ["Utterances", "alike", "begins_with", "same_words"]
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
@@ -27,6 +27,11 @@ def alike(one: str, other: str) -> bool:
     return near and len(one.split()) == len(other.split())
 
 
+def begins_with(text: str, words: str) -> bool:
+    """Return True if a text begins with these words, the last perhaps incomplete."""
+    return "".join(_WORD.findall(text.casefold())).startswith("".join(_WORD.findall(words.casefold())))
+
+
 FRESH = 0.2  # seconds at the end of the speech that the newest transcript may not cover
 
 
@@ -43,6 +48,8 @@ class Utterances:
         """True while the final words of some speech are missing."""
         self.unheard = False
         """True while there is speech of which no words have come yet."""
+        self.lost = False
+        """True if the words of some of its speech could not be recognised."""
         self.silent = False
         """True if only words are known: no VAD has heard speech."""
         self.beside = False
@@ -85,6 +92,17 @@ class Utterances:
         self.interim = ""
         if words.text:
             self._final.append(words.text)
+
+    def lose(self, ended: float) -> None:
+        """Note that the speech that ended then gets no words: the service failed.
+
+        Words that may still change, and that cover only its beginning, are not taken for all of it.
+        """
+        self.lost = True
+        if ended >= self.spoken_until - FRESH:
+            self.interim = self.interim if self.fresh else ""
+            self.words_due = self.unheard = False
+            self.covered = 0.0
 
     def stop(self, at: float, now: float) -> None:
         """Note that the speech ended, which is known now."""

@@ -33,6 +33,10 @@ _ROWS = (
         docs="https://docs.fireworks.ai/api-reference/post-chatcompletions", sends_usage=False,
     ),
     ChatEndpoint(
+        "deepinfra", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY",
+        docs="https://deepinfra.com/docs/openai_api",
+    ),
+    ChatEndpoint(
         "cerebras", "https://api.cerebras.ai/v1", "CEREBRAS_API_KEY", "gpt-oss-120b",
         "https://inference-docs.cerebras.ai/api-reference/chat-completions",
         fields={"gpt-oss": {"reasoning_effort": "low"}, "glm": {"disable_reasoning": True}},

@@ -11,12 +11,36 @@ _TRANSCRIPTIONS = (
         "https://console.groq.com/docs/speech-to-text",
     ),
     TranscriptionEndpoint(
+        "deepinfra", "https://api.deepinfra.com/v1/openai", "DEEPINFRA_API_KEY",
+        "openai/whisper-large-v3-turbo", "https://deepinfra.com/docs/inference",
+    ),
+    TranscriptionEndpoint(
+        "lemonfox", "https://api.lemonfox.ai/v1", "LEMONFOX_API_KEY", "whisper-1",
+        "https://www.lemonfox.ai/apis/speech-to-text",
+    ),
+    TranscriptionEndpoint(
+        "sambanova", "https://api.sambanova.ai/v1", "SAMBANOVA_API_KEY", "Whisper-Large-v3",
+        "https://docs.sambanova.ai/cloud/api-reference",
+    ),
+    TranscriptionEndpoint(
+        "speaches", "http://localhost:8000/v1", None, "Systran/faster-whisper-small",
+        "https://speaches.ai/usage/speech-to-text",
+    ),
+    TranscriptionEndpoint(
         "vllm", "http://localhost:8000/v1", None, "openai/whisper-large-v3",
         "https://docs.vllm.ai/en/latest/serving/openai_compatible_server",
     ),
 )  # fmt: skip
 
 _VOICES = (
+    SpeechEndpoint(
+        "groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "canopylabs/orpheus-v1-english", "autumn",
+        "https://console.groq.com/docs/text-to-speech", 48000, {"response_format": "wav"}, longest=200,
+    ),
+    SpeechEndpoint(
+        "speaches", "http://localhost:8000/v1", None, "speaches-ai/Kokoro-82M-v1.0-ONNX", "af_heart",
+        "https://speaches.ai/usage/text-to-speech",
+    ),
     SpeechEndpoint(
         "kokoro", "http://localhost:8880/v1", None, "kokoro", "af_heart",
         "https://github.com/remsky/Kokoro-FastAPI",

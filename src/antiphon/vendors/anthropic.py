@@ -55,10 +55,6 @@ class LLM(HttpLLM):
         self._fields = {"max_tokens": most_tokens, "thinking": thinking} | options
 
     def request(self, context: Context) -> HttpRequest:
-        turns = [
-            {"role": "assistant" if by_agent else "user", "content": parts}
-            for by_agent, parts in alternating(context.entries, _content)
-        ]
         tools = [
             {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
             for tool in context.tools
@@ -66,7 +62,7 @@ class LLM(HttpLLM):
         body = {
             "model": self.model,
             "system": context.instructions or None,
-            "messages": turns,
+            "messages": alternating(context.entries, _content),
             "tools": tools or None,
             "cache_control": {"type": "ephemeral"},
             "stream": True,

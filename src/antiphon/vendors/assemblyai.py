@@ -82,6 +82,7 @@ class UniversalCodec(RecognitionCodec):
     waits_for_ready = True
     lasts = 3 * 3600.0
     hears_faster = False
+    always_answers = False
 
     def __init__(self, least: int, *, turns: bool, formats: bool) -> None:
         self._least = least

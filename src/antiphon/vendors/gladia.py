@@ -109,6 +109,8 @@ class LiveCodec(RecognitionCodec):
                 yield UtteranceEnded(text, language) if data.get("is_final") else Tentative(text)
             case "end_session":
                 yield Drained()
+            case "audio_chunk" | "stop_recording" if told.get("acknowledged") is False:
+                raise BadResponseError(f"gladia: {str(told.get('error'))[:200]}")
             case "error":
                 raise BadResponseError(f"gladia: {str(told.get('data') or told.get('error'))[:200]}")
             case _:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ..errors import RateLimitError
 from ..services.keys import VendorKey
 from ..services.pcm_reader import int16_bytes
-from ..services.ports import Vendor
+from ..services.ports import OWN_MACHINE, Vendor
 from ..services.socket_tts import SocketTTS
 from ..services.vendor_values import address, items, msgpack_bytes, msgpack_object, number, string
 from ..services.voice_codec import Sound, SpokenWord, VoiceCodec, VoiceEvent, VoiceReady
@@ -23,6 +23,8 @@ class TTS(SocketTTS):
     `key` is the token that the server's configuration names. `options` are further parameters of the
     connection, such as `cfg_alpha`.
     """
+
+    slow_after = OWN_MACHINE
 
     def __init__(
         self,

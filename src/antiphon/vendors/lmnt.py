@@ -16,9 +16,10 @@ from ..services.websocket_client import Handshake, Message
 
 __all__ = ["TTS", "VENDOR"]
 
-VERSION = "1.1"
+VERSION = "1.2"
 STATUSES = {
     "authentication_error": 401,
+    "payment_required_error": 402,
     "permission_error": 403,
     "rate_limit_error": 429,
     "internal_server_error": 500,

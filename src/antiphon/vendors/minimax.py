@@ -13,7 +13,6 @@ from ..services.ports import Vendor
 from ..services.socket_tts import SocketTTS
 from ..services.vendor_values import fields, json_object, json_text, string
 from ..services.voice_codec import (
-    Finished,
     MessagesDue,
     PieceEnded,
     Sound,
@@ -64,11 +63,15 @@ class TTS(SocketTTS):
 
 
 class MiniMaxCodec(VoiceCodec):
-    """A connection, which is one task."""
+    """A connection, which is one task.
+
+    The vendor closes it at once if told that a task is finished, so it is closed here, once all was spoken.
+    """
 
     waits_for_ready = True
     reusable = False
     marks_pieces = True
+    ends_with_pieces = True
     unused_for = 100.0  # the vendor closes a task without text after 120
 
     def __init__(self, task: dict[str, Any]) -> None:
@@ -76,9 +79,6 @@ class MiniMaxCodec(VoiceCodec):
 
     def text(self, context: str, text: str) -> Iterable[Message]:
         return (json_text(event="task_continue", text=text),)
-
-    def finish(self, context: str) -> Iterable[Message]:
-        return (json_text(event="task_finish"),)
 
     def read(self, message: Message) -> Iterable[VoiceEvent]:
         told = json_object(message)
@@ -95,8 +95,6 @@ class MiniMaxCodec(VoiceCodec):
                 yield Sound(_audio(fields(told.get("data")).get("audio")))
                 if told.get("is_final"):
                     yield PieceEnded()
-            case "task_finished":
-                yield Finished()
             case "task_failed":
                 raise BadResponseError("minimax: the task failed")
             case _:

@@ -34,11 +34,11 @@ class TTS(SocketTTS):
         **options: object,
     ) -> None:
         super().__init__("murf", VendorKey("murf", "MURF_API_KEY", key))
-        query = {"model": model, "format": "pcm", "sample_rate": self.sample_rate}
+        query = {"model": model, "format": "PCM", "sample_rate": self.sample_rate}
         self._url = address(f"{base_url}/v1/speech/stream-input", query)
         self._voice: dict[str, Any] = {"voice_id": voice, **options}
         if language is not None:
-            self._voice["multi_native_locale"] = language
+            self._voice["locale"] = language
 
     async def handshake(self) -> Handshake:
         return Handshake(self._url, {"api-key": self.key.value})

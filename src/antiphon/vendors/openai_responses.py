@@ -3,13 +3,12 @@
 https://platform.openai.com/docs/api-reference/responses-streaming
 """
 
-from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
-from ..context import AgentSaid, Context, Entry, ToolAnswered, ToolCall, UserSaid
+from ..context import Context, ToolCall
 from ..errors import TheyErred, UnavailableError
-from ..services.chat_messages import INTERRUPTED
+from ..services.chat_messages import response_items
 from ..services.event_stream import ServerEvent
 from ..services.http_client import HttpRequest, refusal
 from ..services.http_llm import AnswerCodec, HttpLLM
@@ -57,7 +56,7 @@ class LLM(HttpLLM):
         ]  # fmt: skip
         body: dict[str, Any] = {
             "instructions": context.instructions or None,
-            "input": [item for entry in context.entries for item in _items(entry)],
+            "input": response_items(context),
             "tools": tools or None,
         } | self._fields
         sent = {name: value for name, value in body.items() if value is not None}
@@ -72,27 +71,6 @@ def _least_effort(model: str) -> str | None:
     if not model.startswith("gpt-5"):
         return None
     return "none" if model.startswith("gpt-5.") else "minimal"
-
-
-def _items(entry: Entry) -> Iterator[dict[str, Any]]:
-    match entry:
-        case UserSaid(text, attachments):
-            urls = [f"data:{one.media_type};base64,{b64encode(one.data).decode()}" for one in attachments]
-            content = [{"type": "input_text", "text": text}] if text else []
-            pictures = [{"type": "input_image", "image_url": url} for url in urls]
-            yield {"type": "message", "role": "user", "content": [*content, *pictures]}
-        case AgentSaid(text, calls, interrupted):
-            if text:
-                yield {"type": "message", "role": "assistant", "content": text + INTERRUPTED * interrupted}
-            for call in calls:
-                yield {
-                    "type": "function_call",
-                    "call_id": call.id,
-                    "name": call.name,
-                    "arguments": call.arguments,
-                }
-        case ToolAnswered(call, result):
-            yield {"type": "function_call_output", "call_id": call.id, "output": result}
 
 
 class _Answer(AnswerCodec):

@@ -11,7 +11,7 @@ from ..errors import BadResponseError
 from ..services.http_client import HttpRequest
 from ..services.http_tts import HttpTTS
 from ..services.keys import VendorKey
-from ..services.ports import Vendor, Word
+from ..services.ports import OWN_MACHINE, Vendor, Word
 
 __all__ = ["TTS", "VENDOR"]
 
@@ -21,6 +21,8 @@ class TTS(HttpTTS):
 
     `options` are further fields of a request, such as `length_scale` or `speaker_id`.
     """
+
+    slow_after = OWN_MACHINE
 
     def __init__(
         self,

@@ -8,13 +8,15 @@ from urllib.parse import urlencode
 from ..services.http_client import HttpRequest
 from ..services.http_tts import HttpTTS
 from ..services.keys import VendorKey
-from ..services.ports import Vendor
+from ..services.ports import OWN_MACHINE, Vendor
 
 __all__ = ["TTS", "VENDOR"]
 
 
 class TTS(HttpTTS):
     """pocket-tts. A voice, which is a name or an address, stands for a model."""
+
+    slow_after = OWN_MACHINE
 
     def __init__(self, voice: str = "alba", *, base_url: str = "http://localhost:8000") -> None:
         super().__init__("pocket_tts", VendorKey("pocket_tts", None))

@@ -13,7 +13,7 @@ from ..services.ports import Vendor
 from ..services.socket_tts import SocketTTS
 from ..services.timed_words import TimedCharacters
 from ..services.vendor_values import base64_bytes, json_object, json_text
-from ..services.voice_codec import PieceEnded, Sound, VoiceCodec, VoiceEvent
+from ..services.voice_codec import PiecesInTurn, Sound, VoiceCodec, VoiceEvent
 from ..services.websocket_client import Handshake, Message
 
 __all__ = ["TTS", "VENDOR"]
@@ -22,7 +22,7 @@ __all__ = ["TTS", "VENDOR"]
 class TTS(SocketTTS):
     """Resemble, where the voice, by its id, stands for a model.
 
-    `options` are further fields of each request, such as `model`.
+    `options` are further fields of each request, such as `project_uuid`.
     """
 
     sample_rate = 22050
@@ -53,19 +53,16 @@ class TTS(SocketTTS):
         return ResembleCodec(self._request)
 
 
-class ResembleCodec(VoiceCodec):
-    """A connection: one utterance at a time, a request for each piece."""
-
-    marks_pieces = True
-    ends_with_pieces = True
-    times_restart = True
+class ResembleCodec(PiecesInTurn):
+    """A connection: one utterance at a time, and one request, which is a piece."""
 
     def __init__(self, request: dict[str, Any]) -> None:
+        super().__init__()
         self._request = request
         self._ids = count(1)
         self._characters = TimedCharacters()
 
-    def text(self, context: str, text: str) -> Iterable[Message]:
+    def piece(self, context: str, text: str) -> Iterable[Message]:
         return (json_text(**self._request, data=text, request_id=next(self._ids)),)
 
     def read(self, message: Message) -> Iterable[VoiceEvent]:
@@ -76,7 +73,7 @@ class ResembleCodec(VoiceCodec):
                 yield Sound(base64_bytes(told.get("audio_content")))
             case "audio_end":
                 yield from self._characters.end()
-                yield PieceEnded()
+                yield from self.ended()
             case "error":
                 said = told.get("message") or told.get("error_name")
                 raise stated_error("resemble", told.get("status_code"), said, "RESEMBLE_API_KEY")

@@ -11,7 +11,7 @@ from ..services.ports import Vendor
 from ..services.socket_tts import SocketTTS
 from ..services.timed_words import spoken_words
 from ..services.vendor_values import address, base64_bytes, fields, json_object, json_text, string
-from ..services.voice_codec import PieceEnded, Sound, VoiceCodec, VoiceEvent
+from ..services.voice_codec import PiecesInTurn, Sound, VoiceCodec, VoiceEvent
 from ..services.websocket_client import Handshake, Message
 
 __all__ = ["TTS", "VENDOR"]
@@ -45,25 +45,18 @@ class TTS(SocketTTS):
         return RimeCodec()
 
 
-class RimeCodec(VoiceCodec):
-    """A connection: one utterance at a time, for "clear" is meant for all of it.
+class RimeCodec(PiecesInTurn):
+    """A connection: one utterance at a time, since "done" names none.
 
-    Text is spoken when it is flushed, and "done" answers each flush.
+    Text is spoken when it is flushed. The vendor answers two flushes at once with one "done", and "clear"
+    does not stop what it speaks already.
     """
 
-    marks_pieces = True
-    ends_with_pieces = True
-    times_restart = True
-    confirms_cancel = False
-
-    def text(self, context: str, text: str) -> Iterable[Message]:
+    def piece(self, context: str, text: str) -> Iterable[Message]:
         return (
             json_text(text=text + " ", contextId=context),  # without a space the last dot is read aloud
             json_text(operation="flush", contextId=context),
         )
-
-    def cancel(self, context: str) -> Iterable[Message]:
-        return (json_text(operation="clear"),)
 
     def read(self, message: Message) -> Iterable[VoiceEvent]:
         told = json_object(message)
@@ -75,7 +68,7 @@ class RimeCodec(VoiceCodec):
                 words = fields(told.get("word_timestamps"))
                 yield from spoken_words(words.get("words"), words.get("start"), words.get("end"), context)
             case "done":
-                yield PieceEnded(context)
+                yield from self.ended(context)
             case "error":
                 raise BadResponseError(f"rime: {string(told.get('message'))[:200]}")
             case _:

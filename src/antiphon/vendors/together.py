@@ -1,26 +1,36 @@
-"""Together: transcription in real time, over websockets.
+"""Together: transcription in real time, over websockets, and voices over HTTP.
 
 https://docs.together.ai/docs/inference/transcription/streaming
+https://docs.together.ai/docs/inference/text-to-speech/streaming
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from ..services.http_tts import told_events
 from ..services.keys import VendorKey
-from ..services.ports import Vendor
+from ..services.openai_speech import OpenAISpeech, SpeechEndpoint
+from ..services.ports import Vendor, Word
 from ..services.realtime_transcription import RealtimeTranscriptionCodec
 from ..services.recognition_codec import RecognitionCodec
 from ..services.socket_stt import SocketSTT
-from ..services.vendor_values import address
+from ..services.vendor_values import address, base64_bytes
 from ..services.websocket_client import Handshake
 
-__all__ = ["STT"]
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["STT", "TTS"]
 
 VENDOR = Vendor(
     name="together",
-    provides={"stt": "STT"},
-    docs="https://docs.together.ai/docs/inference/transcription/streaming",
+    provides={"stt": "STT", "tts": "TTS"},
+    docs="https://docs.together.ai",
     env="TOGETHER_API_KEY",
     extra="services",
-    default={"stt": "openai/whisper-large-v3"},
-    options={"stt": "language"},
+    default={"stt": "openai/whisper-large-v3", "tts": "canopylabs/orpheus-3b-0.1-ft"},
+    options={"stt": "language", "tts": "voice"},
 )
 
 
@@ -50,3 +60,26 @@ class STT(SocketSTT):
 
     def codec(self) -> RecognitionCodec:
         return RealtimeTranscriptionCodec("together", None, ready="session.created")
+
+
+class TTS(OpenAISpeech):
+    """A voice. `options` are further fields of each request, such as `language`."""
+
+    def __init__(
+        self,
+        model: str = "canopylabs/orpheus-3b-0.1-ft",
+        *,
+        voice: str = "tara",
+        key: str | None = None,
+        base_url: str = "https://api.together.ai/v1",
+        **options: Any,
+    ) -> None:
+        endpoint = SpeechEndpoint("together", base_url, "TOGETHER_API_KEY", model, voice)
+        form = {"response_format": "raw", "response_encoding": "pcm_s16le", "stream": True}
+        super().__init__(model, endpoint, key=key, options=form | options)
+
+    async def audio(self, response: "httpx.Response") -> AsyncGenerator[bytes | Word]:
+        async with aclosing(told_events(response)) as told:
+            async for _, data in told:
+                if data.get("type") == "conversation.item.audio_output.delta":
+                    yield base64_bytes(data.get("delta"))

@@ -31,11 +31,13 @@ from antiphon.testing.loopback import KEY, LOUD, WORDS, VendorServer
 from antiphon.testing.loopback.gladia import GladiaLive
 from antiphon.testing.loopback.server import Connection
 from antiphon.testing.loopback.soniox import SonioxTokens
-from antiphon.vendors import assemblyai, create, fireworks, gladia, soniox, speechmatics
+from antiphon.vendors import assemblyai, create, fireworks, gladia
 from antiphon.vendors.azure.wire import text_message
 from antiphon.vendors.mistral import stt as voxtral
 from antiphon.vendors.openai import stt as openai
 from antiphon.vendors.sarvam import stt as sarvam
+from antiphon.vendors.soniox import stt as soniox
+from antiphon.vendors.speechmatics import stt as speechmatics
 from antiphon.vendors.xai import stt as xai
 
 
@@ -112,7 +114,7 @@ def test_openai_tells_items_in_the_order_in_which_they_were_committed() -> None:
     def committed(item: str) -> dict[str, object]:
         return {"type": "input_audio_buffer.committed", "item_id": item}
 
-    codec = openai.STT(key=KEY).codec()
+    codec = openai.RealtimeTranscription(key=KEY).codec()
     assert read(codec, committed("a"), committed("b"), told("delta", "b", delta="Two")) == []
     assert read(codec, told("completed", "b", transcript="Two.")) == []
     assert read(codec, told("delta", "a", delta="One")) == [Settled("One", joint="")]

@@ -473,6 +473,7 @@ def test_two_tools_of_one_name_are_refused() -> None:
 
 # Failure ---------------------------------------------------------------------------------------------
 
+WAIT = "One moment, please."
 SORRY = "Sorry, I had a problem just now. Could you say that again?"
 
 
@@ -533,7 +534,7 @@ async def test_model_that_stalls_after_some_words_is_apologised_for() -> None:
         talk.type("hi")
         await talk.quiet()
         assert talk.session.now < 20
-    assert asked(talk.entries) == ["U hi", f"A The {SORRY}"]
+    assert asked(talk.entries) == ["U hi", f"A The {WAIT} {WAIT} {SORRY}"]
     assert [failed.error for failed in talk.all(Failed)] == ["ServiceTimeoutError"]
 
 
@@ -560,7 +561,7 @@ async def test_model_that_never_answers_is_apologised_for() -> None:
         talk.type("hi")
         await talk.quiet()
         assert talk.session.now < 20
-    assert asked(talk.entries) == ["U hi", f"A {SORRY}"]
+    assert asked(talk.entries) == ["U hi", f"A {WAIT} {WAIT} {SORRY}"]
     assert [failed.error for failed in talk.all(Failed)] == ["ServiceTimeoutError"]
 
 

@@ -10,6 +10,7 @@ from antiphon.context import Context
 from antiphon.errors import RateLimitError, UnavailableError
 from antiphon.frames import Failed, Generated, Prompt, Text, ToolCall, Usage
 from antiphon.playout.playout import Playout
+from antiphon.reply import Reply
 from antiphon.services.llm import LLM
 from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.testing import ScriptedLLM, virtual
@@ -123,3 +124,35 @@ async def test_answer_without_an_end_is_bounded(flood: list[Any]) -> None:
     call = await answered(Answers(flood))
     assert outcome(call)[1] == [("BadResponseError", False)]
     assert sum(len(text.text) for text in call.all(Text)) <= 100_000
+
+
+@virtual
+async def test_a_service_that_acts_is_not_asked_on_a_guess() -> None:
+    model = Answers([TextDelta("Hello.")], [TextDelta("Hello again.")])
+    model.acts = True
+    async with HeldCall([LLM(model), Playout()]) as call:
+
+        def guess() -> Reply:
+            return call.session.new_reply(
+                lambda reply: call.session.send(Prompt(reply.number, Context("x"))), speculative=True
+            )
+
+        wrong = guess()
+        await call.session.clock.sleep(1)
+        wrong.interrupt()
+        right = guess()
+        await call.session.clock.sleep(1)
+        assert model.contexts == []
+        call.session.replies.commit(right)
+        await call.session.clock.sleep(1)
+    assert outcome(call) == ("Hello.", [])
+    assert len(model.contexts) == 1
+
+
+@virtual
+async def test_the_time_for_the_next_word_is_the_services_own() -> None:
+    model = Answers([TextDelta("Hello."), TextDelta(" Goodbye.")], each=6.0)
+    assert outcome(await answered(model)) == ("Hello.", [("ServiceTimeoutError", False)])
+    model = Answers([TextDelta("Hello."), TextDelta(" Goodbye.")], each=6.0)
+    model.next_within = 7.0
+    assert outcome(await answered(model)) == ("Hello. Goodbye.", [])

@@ -64,7 +64,7 @@ async def test_reasoning_is_in_no_reply_but_in_the_log(caplog: pytest.LogCapture
     caplog.set_level(logging.DEBUG, "antiphon.llm")
     thought = ["<think>", *["so "] * 30, "</think>", "\n\n", "Nine \ud83d", "\ude00 to five."]
     model, tts = ScriptedLLM([thought], first=0.2, each=0.2), ScriptedTTS(first=0.1, rate=50.0)
-    conversation = Conversation("Be brief.")
+    conversation = Conversation("Be brief.", please_wait=None)
     call = HeldCall([conversation, LLM(model), TTS(tts), Playout()])
     async with call.session as session:
         took = list[Measured]()

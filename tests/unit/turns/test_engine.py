@@ -20,6 +20,7 @@ from antiphon.frames import (
     TurnScored,
     UserKey,
     UserText,
+    UtteranceLost,
 )
 from antiphon.turns.backchannels import BackchannelSettings
 from antiphon.turns.decisions import (
@@ -715,6 +716,7 @@ SAMPLES: dict[type, Fact] = {
         SoundHeard(1.2), SpeechStarted(1.2), SpeechPaused(1.2), SpeechResumed(1.2), SpeechStopped(1.2),
         interim("uh"), ScoreAsked(1.2), TurnScored(0.5, 1.1), TurnHinted(0.5, 1.1), TalkButton(True),
         UserKey("1"), ReplyBegan(), ReplyOver(), VoiceAt(), SpeculationDropped(5), Deadline(),
+        UtteranceLost(1.0, 1.2),
     )
 }  # fmt: skip
 
@@ -760,6 +762,44 @@ def test_classifier_that_fails_costs_no_words() -> None:
     assert engine.state is State.JUDGING
     decided = engine.decide(ReplyOver(), 2.0) + engine.decide(Deadline(), engine.deadline or 2.0)
     assert [decision.text for decision in decided if isinstance(decision, EndTurn)] == ["stop that"]
+
+
+@pytest.mark.parametrize(
+    ("words", "turn"),
+    [
+        ((), ("", True)),
+        ((Transcript("I want", False, 1.0, 1.5),), ("", True)),  # only of its beginning
+        ((Transcript("I want", True, 1.0, 1.5),), ("I want", False)),
+    ],
+)
+def test_words_that_are_lost_end_the_turn_with_those_that_are_known(
+    words: tuple[Fact, ...], turn: tuple[str, bool]
+) -> None:
+    line = Line().at(1.0, SpeechStarted(1.0)).at(1.5, *words)
+    line.at(3.0, SpeechPaused(3.0)).at(3.2, SpeechStopped(3.0)).at(5.0, UtteranceLost(1.0, 3.0)).at(6.0)
+    (ended,) = [decision for _, decision in line.decided if isinstance(decision, EndTurn)]
+    assert (ended.text, ended.lost) == turn
+    assert line.state is State.LISTENING
+
+
+def test_words_that_are_lost_while_the_user_goes_on_are_lost_alone() -> None:
+    line = Line().at(1.0, SpeechStarted(1.0)).at(2.0, SpeechPaused(2.0)).at(2.2, SpeechStopped(2.0))
+    line.at(2.5, SpeechStarted(2.5)).at(3.0, UtteranceLost(1.0, 2.0))
+    assert line.state is State.SPEAKING
+    line.at(4.0, SpeechPaused(4.0)).at(4.2, SpeechStopped(4.0), final("a helmet")).at(9.0)
+    assert [(turn.text, turn.lost) for _, turn in line.decided if isinstance(turn, EndTurn)] == [
+        ("a helmet", False)
+    ]
+
+
+def test_first_words_that_are_told_once_more_are_no_new_turn() -> None:
+    """A recogniser that begins again tells them before the others, after the turn has ended without it."""
+    line = Line().at(1.0, SpeechStarted(1.0)).at(2.0, Transcript("I want a bike", False, 1.0, 2.0))
+    line.at(2.0, SpeechPaused(2.0)).at(2.2, SpeechStopped(2.0)).at(4.0)
+    line.at(4.1, Transcript("I wa", False, 1.0, 4.1)).at(
+        4.2, Transcript("I want a bike.", True, 1.0, 2.0)
+    ).at(9.0)
+    assert [turn.text for _, turn in line.decided if isinstance(turn, EndTurn)] == ["I want a bike"]
 
 
 def test_fact_that_is_not_in_the_table_changes_nothing() -> None:

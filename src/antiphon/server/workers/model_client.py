@@ -155,6 +155,7 @@ class RemoteSpeechToText(SpeechToText):
         self.segmented = service.segmented
         self.chunk = service.chunk
         self.interim_every = service.interim_every
+        self.answered_within = service.answered_within
         self._key, self._connection = key, connection
 
     async def transcribe(
@@ -184,7 +185,9 @@ class RemoteLanguageModel(LanguageModel):
     """A proxy for a language model in the models' process."""
 
     def __init__(self, service: LanguageModel, key: ModelKey, connection: ModelConnection) -> None:
-        self.first_within = service.first_within
+        self.first_within, self.next_within = service.first_within, service.next_within
+        self.acts = service.acts
+        self.slow_after = service.slow_after
         self._key, self._connection = key, connection
 
     async def warm(self, context: Context) -> None:

@@ -7,6 +7,15 @@ from .server import KEY
 
 __all__ = ["AnthropicMessages"]
 
+MESSAGE: dict[str, Any] = {
+    "id": "1",
+    "type": "message",
+    "role": "assistant",
+    "content": [],
+    "stop_reason": None,
+    "stop_sequence": None,
+}
+
 
 class AnthropicMessages(HttpVendorServer):
     """Claude by rule.
@@ -17,13 +26,17 @@ class AnthropicMessages(HttpVendorServer):
     def check(self, request: VendorRequest) -> None:
         """Check the headers, and that user and assistant take turns."""
         assert (request.method, request.path) == ("POST", "/v1/messages"), request
-        assert request.headers["x-api-key"] == KEY
-        assert request.headers["anthropic-version"] == "2023-06-01"
-        asked = request.json
+        headers, asked = request.headers, request.json
+        assert headers.get("x-api-key") == KEY or headers["authorization"] == f"Bearer {KEY}"
+        assert headers["anthropic-version"] in ("2023-06-01", "2026-10-21"), headers
+        if headers["anthropic-version"] > "2026":
+            assert not asked.keys() & {"temperature", "top_p", "top_k"}, "removed in this version"
         assert asked["stream"] is True
         assert asked["max_tokens"] > 0, "max_tokens is required"
         assert [turn["role"] for turn in asked["messages"]][:2] in (["user"], ["user", "assistant"])
         open_calls: set[str] = set()
+        for turn in asked["messages"]:
+            turn["content"] = _blocks(turn["content"])
         for before, turn in zip([None, *asked["messages"]], asked["messages"], strict=False):
             assert before is None or before["role"] != turn["role"], "roles must alternate"
             assert turn["content"], "a turn is empty"
@@ -40,10 +53,12 @@ class AnthropicMessages(HttpVendorServer):
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
         """Answer with two words, or with a call of the first tool."""
         asked = request.json
-        last = asked["messages"][-1]["content"][-1]
+        last = _blocks(asked["messages"][-1]["content"])[-1]
         await answer.begin("text/event-stream")
         usage = {"input_tokens": 12, "cache_read_input_tokens": 8, "output_tokens": 1}
-        await _tell(answer, {"type": "message_start", "message": {"id": "1", "usage": usage}})
+        await _tell(
+            answer, {"type": "message_start", "message": MESSAGE | {"model": asked["model"], "usage": usage}}
+        )
         await _tell(answer, {"type": "ping"})
         calls = last["type"] == "text" and asks_for_tool(last["text"], asked.get("tools"))
         block: dict[str, Any] = {"type": "text", "text": ""}
@@ -57,9 +72,13 @@ class AnthropicMessages(HttpVendorServer):
             await _tell(answer, {"type": "content_block_delta", "index": 0, "delta": piece})
         await _tell(answer, {"type": "content_block_stop", "index": 0})
         reason = "tool_use" if calls else "end_turn"
-        delta = {"stop_reason": reason}
+        delta = {"stop_reason": reason, "stop_sequence": None}
         await _tell(answer, {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 3}})
         await _tell(answer, {"type": "message_stop"})
+
+
+def _blocks(content: str | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 async def _tell(answer: HttpAnswer, told: dict[str, Any]) -> None:

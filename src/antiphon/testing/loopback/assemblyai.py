@@ -35,7 +35,7 @@ class AssemblyAIUniversal(VendorServer):
                     await connection.send(_turn(words, turn, ended=True))
                     await connection.send(_turn(words, turn, ended=True) | {"turn_is_formatted": True})
                     turn += 1
-                case {"type": "ForceEndpoint"}:
+                case {"type": "ForceEndpoint" | "KeepAlive" | "UpdateConfiguration"}:
                     pass
                 case {"type": "Terminate"}:
                     await connection.send({"type": "Termination", "audio_duration_seconds": 1})

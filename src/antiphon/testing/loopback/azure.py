@@ -7,6 +7,8 @@ from .server import KEY, Connection, HeardAudio, VendorServer
 
 __all__ = ["AzureRecognition", "speech_message", "speech_parts"]
 
+JSON = "application/json"
+
 
 class AzureRecognition(VendorServer):
     """Recognition of a conversation, by the messages of Microsoft's clients.
@@ -20,7 +22,7 @@ class AzureRecognition(VendorServer):
         assert headers["ocp-apim-subscription-key"] == KEY
         assert len(headers["x-connectionid"]) == 32, headers
         assert query["language"] == "en-US", query
-        assert query["format"] in ("simple", "detailed"), query
+        assert query.get("format", "simple") in ("simple", "detailed"), query
 
     async def talk(self, connection: Connection) -> None:
         """Tell hypotheses, and a phrase after 0.5 s of quiet."""
@@ -28,13 +30,17 @@ class AzureRecognition(VendorServer):
         heard, request, paths = HeardAudio(), "", list[str]()
         async for message in connection:
             headers, body = speech_parts(message)
-            assert len(headers["x-requestid"]) == 32, headers
             assert headers["x-timestamp"].endswith("Z"), headers
-            request = request or headers["x-requestid"]
-            assert headers["x-requestid"] == request, "one turn, one request"
+            if headers["path"] == "telemetry":
+                json.loads(body)
+                continue
             paths.append(headers["path"])
+            if headers["path"] != "speech.config" or "x-requestid" in headers:
+                assert len(headers["x-requestid"]) == 32, headers
+                request = request or headers["x-requestid"]
+                assert headers["x-requestid"] == request, "one turn, one request"
             if isinstance(message, str):
-                assert headers["content-type"] == "application/json", headers
+                assert headers.get("content-type", JSON).startswith(JSON), headers
                 json.loads(body)
                 continue
             assert headers["path"] == "audio", headers
@@ -68,8 +74,8 @@ def speech_parts(message: bytes | str) -> tuple[dict[str, str], bytes]:
         ends = 2 + int.from_bytes(message[:2])
         assert message[:ends].endswith(b"\r\n"), "each header ends with a line"
         head, body = message[2:ends].decode(), message[ends:]
-    pairs = (line.split(": ", 1) for line in head.strip().split("\r\n"))
-    return {name.lower(): value for name, value in pairs}, body
+    pairs = (line.split(":", 1) for line in head.strip().split("\r\n"))
+    return {name.lower(): value.strip() for name, value in pairs}, body
 
 
 def speech_message(path: str, request: str, body: dict[str, object]) -> str:

@@ -1,17 +1,27 @@
 """Azure's speech synthesis."""
 
 import json
-import re
 from collections.abc import Mapping
+from xml.etree import ElementTree
 
 from .azure import speech_message, speech_parts
 from .server import KEY, Connection, VendorServer, spoken, word_times
 
 __all__ = ["AzureSynthesis"]
 
-SSML = re.compile(
-    r'<speak version="1\.0" .*xml:lang="en-US"><voice name="[\w-]+"><prosody>(.*)</prosody></voice></speak>'
-)
+SSML = "{http://www.w3.org/2001/10/synthesis}"
+
+
+def spoken_text(ssml: str) -> str:
+    """Return the text of a document with one voice, which may have a prosody."""
+    speak = ElementTree.fromstring(ssml)
+    assert speak.tag == f"{SSML}speak", ssml
+    assert speak.attrib["version"] == "1.0", ssml
+    assert speak.attrib["{http://www.w3.org/XML/1998/namespace}lang"] == "en-US", ssml
+    [voice] = speak
+    assert voice.tag == f"{SSML}voice", ssml
+    assert voice.attrib["name"], ssml
+    return "".join(voice.itertext())
 
 
 class AzureSynthesis(VendorServer):
@@ -32,13 +42,13 @@ class AzureSynthesis(VendorServer):
         async for message in connection:
             assert isinstance(message, str), "messages are text"
             headers, body = speech_parts(message)
-            request = headers["x-requestid"]
-            assert len(request) == 32, headers
             assert headers["x-timestamp"].endswith("Z"), headers
             paths.append(headers["path"])
             assert paths[0] == "speech.config", paths
+            request = headers.get("x-requestid", "")
+            assert len(request) == 32 or headers["path"] == "speech.config", headers
             match headers["path"]:
-                case "speech.config":
+                case "speech.config" | "telemetry":
                     json.loads(body)
                 case "synthesis.context":
                     audio = json.loads(body)["synthesis"]["audio"]
@@ -47,9 +57,7 @@ class AzureSynthesis(VendorServer):
                 case "ssml":
                     assert headers["content-type"] == "application/ssml+xml", headers
                     assert request == context, "a turn has one request id"
-                    match = SSML.fullmatch(body.decode())
-                    assert match is not None, body
-                    await self._turn(connection, request, match[1])
+                    await self._turn(connection, request, spoken_text(body.decode()))
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
 

@@ -6,6 +6,16 @@ from .server import KEY, Connection, HeardAudio, VendorServer, spoken
 
 __all__ = ["DeepgramFlux", "DeepgramFluxSpeak", "DeepgramListen", "DeepgramSpeak"]
 
+MODEL = {"name": "general-nova-3", "version": "2025-04-17.21547", "arch": "nova-3"}
+METADATA: dict[str, object] = {
+    "type": "Metadata",
+    "transaction_key": "deprecated",
+    "request_id": "1",
+    "sha256": "0",
+    "created": "2026-11-30T12:00:00.000Z",
+    "channels": 1,
+}
+
 
 class DeepgramListen(VendorServer):
     """Nova: https://developers.deepgram.com/reference/speech-to-text/listen-streaming"""
@@ -28,12 +38,13 @@ class DeepgramListen(VendorServer):
                     heard.feed(message)
                     if heard.seconds - since >= 0.3:
                         since = heard.seconds
-                        await connection.send(_results(heard.words, final=False))
+                        await connection.send(_results(heard.words, heard.seconds, final=False))
                 case {"type": "Finalize"}:
-                    await connection.send(_results(heard.answer(), final=True, finalized=True))
+                    told = _results(heard.answer(), heard.seconds, final=True)
+                    await connection.send(told | {"from_finalize": True})
                 case {"type": "CloseStream"}:
-                    await connection.send(_results(heard.answer(), final=True))
-                    await connection.send({"type": "Metadata", "request_id": "1", "duration": heard.seconds})
+                    await connection.send(_results(heard.answer(), heard.seconds, final=True))
+                    await connection.send(METADATA | {"duration": heard.seconds})
                     await connection.close()
                 case {"type": "KeepAlive"}:
                     pass
@@ -41,14 +52,18 @@ class DeepgramListen(VendorServer):
                     raise AssertionError(f"not a message of the protocol: {message}")
 
 
-def _results(words: str, *, final: bool, finalized: bool = False) -> dict[str, object]:
+def _results(words: str, seconds: float, *, final: bool) -> dict[str, object]:
     alternative = {"transcript": words, "confidence": 0.9, "words": [], "languages": ["en"]}
     return {
         "type": "Results",
+        "channel_index": [0, 1],
+        "start": 0.0,
+        "duration": seconds,
         "is_final": final,
         "speech_final": False,
-        "from_finalize": finalized,
+        "from_finalize": False,
         "channel": {"alternatives": [alternative]},
+        "metadata": {"request_id": "1", "model_info": MODEL, "model_uuid": "2"},
     }
 
 
@@ -63,55 +78,59 @@ class DeepgramFlux(VendorServer):
         assert path == "/v2/listen", path
         assert headers["authorization"] == f"Token {KEY}"
         assert query["model"].startswith("flux"), query
+        assert query["encoding"] == "linear16", query
+        assert query["sample_rate"] == "16000", query
         eager, certain = query.get("eager_eot_threshold"), float(query["eot_threshold"])
         assert eager is None or 0.3 <= float(eager) <= certain <= 1, query
 
     async def talk(self, connection: Connection) -> None:
-        """Tell all words of the turn every 240 ms of audio, and when it ends."""
-        heard, quiet, eager, turn = HeardAudio(), 0.0, False, 0
+        """Tell all words of a turn every 240 ms, when it begins and when it ends."""
+        heard, begun, eager, turn = HeardAudio(), False, False, 0
         await connection.greet({"type": "Connected", "request_id": "1", "sequence_id": 0})
         async for message in connection:
             match message:
                 case bytes():
                     seconds = heard.seconds
-                    now = HeardAudio()
-                    now.feed(message)
                     heard.feed(message)
-                    quiet = 0.0 if now.loud else quiet + now.seconds
                     event = "Update"
-                    if heard.loud and not now.loud and quiet >= 0.2 and not eager:
+                    if heard.loud and not begun:
+                        event, begun = "StartOfTurn", True
+                    elif heard.loud and heard.quiet >= 0.4:
+                        event, begun, eager = "EndOfTurn", False, False
+                    elif heard.loud and heard.quiet >= 0.2 and not eager:
                         event, eager = "EagerEndOfTurn", True
-                    elif heard.loud and quiet >= 0.4:
-                        event = "EndOfTurn"
-                    elif now.loud and eager:
+                    elif not heard.quiet and eager:
                         event, eager = "TurnResumed", False
                     elif int(heard.seconds / 0.24) == int(seconds / 0.24):
                         continue
-                    await connection.send(_turn(event, heard.words, turn))
-                    if event == "EndOfTurn":
-                        heard.answer()
-                        eager, turn = False, turn + 1
+                    await connection.send(_turn(event, heard, turn))
+                    turn += event == "EndOfTurn"
+                case {"type": "ForceEndTurn"} if begun:
+                    await connection.send(_turn("EndOfTurn", heard, turn) | {"trigger": "manual"})
+                    begun, eager, turn = False, False, turn + 1
                 case {"type": "ForceEndTurn"}:
-                    if heard.loud:
-                        await connection.send(
-                            _turn("EndOfTurn", heard.answer(), turn) | {"trigger": "manual"}
-                        )
-                        eager, turn = False, turn + 1
+                    said = {"code": "FORCE_END_TURN_NO_ACTIVE_TURN", "description": "There is no turn."}
+                    await connection.send({"type": "Warning", **said})
                 case {"type": "CloseStream"}:
                     await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
 
 
-def _turn(event: str, words: str, turn: int) -> dict[str, object]:
-    return {
+def _turn(event: str, heard: HeardAudio, turn: int) -> dict[str, object]:
+    told: dict[str, object] = {
         "type": "TurnInfo",
+        "request_id": "1",
+        "sequence_id": turn + 1,
         "event": event,
         "turn_index": turn,
-        "transcript": words,
+        "audio_window_start": 0.0,
+        "audio_window_end": heard.seconds,
+        "transcript": heard.answer() if event == "EndOfTurn" else heard.words,
         "words": [],
         "end_of_turn_confidence": 0.8 if event.endswith("EndOfTurn") else 0.1,
     }
+    return told | ({"trigger": "model"} if event == "EndOfTurn" else {})
 
 
 class DeepgramSpeak(VendorServer):
@@ -133,7 +152,8 @@ class DeepgramSpeak(VendorServer):
     async def talk(self, connection: Connection) -> None:
         """Speak what is flushed; a Clear is confirmed."""
         waiting, flushes = "", 0
-        await connection.greet({"type": "Metadata", "request_id": "1", "model_name": "aura"})
+        about = {"model_name": "aura", "model_version": "1", "model_uuid": "2"}
+        await connection.greet({"type": "Metadata", "request_id": "1", **about})
         async for message in connection:
             match message:
                 case {"type": "Speak", "text": str(text)}:
@@ -150,6 +170,8 @@ class DeepgramSpeak(VendorServer):
                     self.cancelled += 1
                     waiting = ""
                     await connection.send({"type": "Cleared", "sequence_id": 0})
+                case {"type": "Close"}:
+                    await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
 
@@ -163,26 +185,37 @@ class DeepgramFluxSpeak(DeepgramSpeak):
 
     async def talk(self, connection: Connection) -> None:
         """Speak each text at once, within turns that are named."""
-        speaking = False
-        await connection.greet({"type": "Connected", "request_id": "1", "model_name": "flux"})
+        told, name = "", {"speech_id": "dg_sp_1"}
+        about = {"model_name": "flux", "model_version": "1", "model_uuids": ["2"]}
+        await connection.greet({"type": "Connected", "request_id": "1", **about})
         async for message in connection:
             match message:
                 case {"type": "Speak", "text": str(text)}:
-                    if not speaking:
-                        await connection.greet({"type": "SpeechStarted", "speech_id": "dg_sp_1"})
-                    speaking = True
+                    if not told:
+                        await connection.greet({"type": "SpeechStarted", **name})
+                    told += text
                     for pcm in spoken(text.strip(), self.sample_rate):
                         await connection.send(pcm)
-                case {"type": "Flush"} if speaking:
-                    speaking = False
-                    ended = {"type": "SpeechMetadata", "speech_id": "dg_sp_1", "audio_duration_ms": 1}
-                    await connection.send({"type": "Flushed"})
-                    await connection.send(ended)
+                case {"type": "Flush"} if told:
+                    await connection.send({"type": "Flushed", **name})
+                    await connection.send({"type": "SpeechMetadata", **name, **_billed(told)})
+                    told = ""
+                case {"type": "Interrupt"} if told:
+                    self.cancelled += 1
+                    ended = {"audio_played_ms": 0, "metadata": {**name, **_billed(told)}}
+                    await connection.send({"type": "SpeechInterrupted", **ended})
+                    told = ""
                 case {"type": "Interrupt"}:
                     self.cancelled += 1
-                    ended = {"type": "SpeechInterrupted", "audio_played_ms": 0}
-                    quiet = {"type": "Warning", "code": "NO_ACTIVE_SPEECH"}
-                    await connection.send(ended if speaking else quiet)
-                    speaking = False
+                    said = {"code": "NO_ACTIVE_SPEECH", "description": "There is no speech."}
+                    await connection.send({"type": "Warning", **said})
+                case {"type": "Close"}:
+                    await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
+
+
+def _billed(text: str) -> dict[str, object]:
+    counts = {"input_character_count": len(text), "billable_character_count": len(text)}
+    controls = {"pronunciations_applied": 0, "breaks_applied": 0, "pronunciation_warnings": 0}
+    return {"audio_duration_ms": len(text) * 50, **counts, "controls_applied": controls}

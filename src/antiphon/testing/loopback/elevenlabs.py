@@ -66,17 +66,22 @@ class ElevenLabsVoices(VendorServer):
                 case {"context_id": str(context), "close_context": True}:
                     self.cancelled += bool(waiting.pop(context, ""))
                     await connection.send({"contextId": context, "isFinal": True})
-                case {"context_id": str(context), "text": str(text)}:
+                case {"context_id": str(context), "text": str() | None} | {
+                    "context_id": str(context),
+                    "flush": True,
+                }:
+                    text = message.get("text") or ""
                     if context not in waiting:
                         assert text == " ", "the first message of a context is a space"
                         assert len(waiting) < 5, "more than five contexts"
                     else:
                         assert "voice_settings" not in message, "settings belong into the first message"
-                        assert text.endswith(" "), "a text ends with a space"
                     waiting[context] = waiting.get(context, "") + text
                     if message.get("flush"):
                         await self._speak(connection, context, waiting[context].lstrip())
                         waiting[context] = " "
+                case {"close_socket": True}:
+                    await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
 
@@ -126,7 +131,9 @@ class ElevenLabsDialogue(VendorServer):
                     assert context in waiting, context
                 case {"context_id": str(context), "close_context": True}:
                     self.cancelled += 1
-                    del waiting[context]
+                    waiting.pop(context, None)  # it may have ended while the client cancelled it
                     await connection.send({"context_id": context, "is_final": True})
+                case {"close_socket": True}:
+                    await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")

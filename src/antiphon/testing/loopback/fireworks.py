@@ -28,10 +28,10 @@ class FireworksSegments(VendorServer):
                     assert len(message) <= 12800, "a message of more than 400 ms"
                     heard.feed(message)
                     if heard.due():
-                        await connection.send(_segments(f"{before} {heard.words[:13]}"))
+                        await connection.send(_segments(f"{before} {heard.words[:13]}", final=False))
                 case {"checkpoint_id": str(name)}:
                     before = f"{before} {heard.answer()}".strip()
-                    await connection.send(_segments(before))
+                    await connection.send(_segments(before, final=True))
                     await connection.send({"checkpoint_id": name})
                     if name == "final":
                         await connection.close()
@@ -39,8 +39,12 @@ class FireworksSegments(VendorServer):
                     raise AssertionError(f"not a message of the protocol: {message}")
 
 
-def _segments(words: str) -> dict[str, object]:
+def _segments(words: str, *, final: bool) -> dict[str, object]:
     """Return all words so far, of which the first two are a segment of their own."""
     told = words.split()
-    texts = [" ".join(told[:2]), " ".join(told[2:])]
-    return {"segments": [{"id": str(at), "text": text, "words": []} for at, text in enumerate(texts) if text]}
+    segments: list[dict[str, object]] = []
+    for part in (told[:2], told[2:]):
+        if part:
+            each = [{"word": word, "is_final": final} for word in part]
+            segments.append({"id": len(segments), "text": " ".join(part), "words": each})
+    return {"segments": segments}

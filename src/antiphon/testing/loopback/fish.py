@@ -35,22 +35,26 @@ class FishVoices(VendorServer):
                     assert request["format"] == "pcm", request
                 case {"event": "text", "text": str(text)} if request:
                     waiting += text
-                case {"event": "flush"} if request:
-                    rate = request["sample_rate"]
-                    times = zip(*word_times(waiting), strict=True)
-                    words = [{"text": word, "start": start, "end": end} for word, start, end in times]
-                    about = {"event": "audio", "chunk_seq": chunk, "chunk_audio_offset_sec": offset}
-                    for place, pcm in enumerate(spoken(waiting.strip(), rate), 1):
-                        alignment = {"segments": words[:place]} if place % 2 else None
-                        await connection.send(_packed(about, audio=pcm, alignment=alignment))
-                        offset += len(pcm) / 2 / rate
-                    await connection.send(_packed(about, audio=b"", alignment={"segments": words}))
+                case {"event": "flush" | "stop" as event} if request:
+                    offset = await self._speak(connection, request["sample_rate"], waiting, chunk, offset)
                     waiting, chunk = "", chunk + 1
-                case {"event": "stop"} if request:
-                    await connection.send(_packed({"event": "finish", "reason": "stop"}))
-                    await connection.close()
+                    if event == "stop":
+                        await connection.send(_packed({"event": "finish", "reason": "stop"}))
+                        await connection.close()
                 case message:
                     raise AssertionError(f"not a message of the protocol: {message}")
+
+    async def _speak(self, connection: Connection, rate: int, text: str, chunk: int, offset: float) -> float:
+        times = zip(*word_times(text), strict=True)
+        words = [{"text": word, "start": start, "end": end} for word, start, end in times]
+        about = {"event": "audio", "chunk_seq": chunk, "chunk_audio_offset_sec": offset}
+        for place, pcm in enumerate(spoken(text.strip(), rate), 1):
+            alignment = {"segments": words[:place]} if place % 2 else None
+            await connection.send(_packed(about, audio=pcm, alignment=alignment))
+            offset += len(pcm) / 2 / rate
+        if words:
+            await connection.send(_packed(about, audio=b"", alignment={"segments": words}))
+        return offset
 
 
 def _packed(told: Mapping[str, object], **more: object) -> bytes:

@@ -12,6 +12,7 @@ __all__ = ["GladiaLive"]
 
 HEARD = {"byte_range": [0, 1600], "time_range": [0.0, 0.05]}
 WHEN = "2026-11-30T12:00:00.000Z"
+END = {"type": "end_session", "session_id": "1", "created_at": WHEN}
 
 
 class GladiaSessions(HttpVendorServer):
@@ -76,7 +77,7 @@ class GladiaLive(VendorServer):
                     if heard.loud:
                         await connection.send(_transcript(heard.answer(), final=True))
                     await connection.send(_message("end_recording", {"recording_duration": heard.seconds}))
-                    await connection.send(_message("end_session", {}))
+                    await connection.send(END)
                     await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")

@@ -1,11 +1,12 @@
 """Google's Gemini."""
 
+import re
 from typing import Any
 
 from .http import HttpAnswer, HttpVendorServer, VendorRequest, asks_for_tool
 from .server import KEY
 
-__all__ = ["GeminiServer"]
+__all__ = ["GeminiServer", "proto_field"]
 
 
 class GeminiServer(HttpVendorServer):
@@ -17,7 +18,7 @@ class GeminiServer(HttpVendorServer):
     def check(self, request: VendorRequest) -> None:
         """Check path and key, and that user and model take turns."""
         assert request.method == "POST", request
-        assert request.path.startswith("/v1beta/models/gemini"), request.path
+        assert request.path.startswith(("/v1beta/models/gemini", "/v1/models/gemini")), request.path
         assert request.path.endswith(":streamGenerateContent"), request.path
         assert request.query["alt"] == "sse", request.query
         assert request.headers["x-goog-api-key"] == KEY
@@ -34,7 +35,7 @@ class GeminiServer(HttpVendorServer):
             assert answered == expected, "every call is answered in the next turn"
             expected = [p["functionCall"]["name"] for p in turn["parts"] if "functionCall" in p]
         for tool in asked.get("tools", ()):
-            assert all(one["parametersJsonSchema"] for one in tool["functionDeclarations"]), tool
+            assert all(proto_field(one, "parametersJsonSchema") for one in tool["functionDeclarations"]), tool
 
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
         """Answer with two words, or with a call of the first tool."""
@@ -51,6 +52,11 @@ class GeminiServer(HttpVendorServer):
             await answer.event(_chunk({"text": "day."}))
         usage = {"promptTokenCount": 12, "candidatesTokenCount": 3, "cachedContentTokenCount": 8}
         await answer.event({"candidates": [{"finishReason": "STOP"}], "usageMetadata": usage})
+
+
+def proto_field(message: dict[str, Any], name: str) -> Any:
+    """Return a field, by its name in JSON or in the protocol buffer."""
+    return message.get(name) or message[re.sub("([A-Z])", r"_\1", name).lower()]
 
 
 def _chunk(part: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import re
 from base64 import b64encode
 
 from ...services.wav import wav
+from .google import proto_field
 from .http import HttpAnswer, HttpVendorServer, VendorRequest
 from .server import KEY, Fault, spoken
 
@@ -16,12 +17,15 @@ class GoogleGeminiVoices(HttpVendorServer):
 
     def check(self, request: VendorRequest) -> None:
         """Check key and fields."""
-        assert re.fullmatch(r"/v1beta/models/gemini-[\w.-]*tts[\w.-]*:streamGenerateContent", request.path)
+        assert re.fullmatch(
+            r"/v1(?:beta)?/models/gemini-[\w.-]*tts[\w.-]*:streamGenerateContent", request.path
+        )
         assert request.query["alt"] == "sse", request
         assert request.headers["x-goog-api-key"] == KEY
         config = request.json["generationConfig"]
         assert config["responseModalities"] == ["AUDIO"], config
-        assert config["speechConfig"]["voiceConfig"]["prebuiltVoiceConfig"]["voiceName"], config
+        voice = proto_field(proto_field(config["speechConfig"], "voiceConfig"), "prebuiltVoiceConfig")
+        assert proto_field(voice, "voiceName"), config
 
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
         """Send what stands between quotation marks."""

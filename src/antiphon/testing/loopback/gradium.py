@@ -38,7 +38,7 @@ class GradiumSteps(VendorServer):
                         await connection.send(_text(heard.words.split()[told]))
                         told += 1
                     await connection.send({"type": "step", "vad": [], "step_idx": 0})
-                case {"type": "flush", "flush_id": str(name)}:
+                case {"type": "flush", "flush_id": str() | int() as name}:
                     words, told = heard.answer().split()[told:], 0
                     for word in words[:-1]:
                         await connection.send(_text(word))
@@ -57,7 +57,11 @@ def _text(word: str) -> dict[str, object]:
 
 
 class GradiumVoices(VendorServer):
-    """Voices that speak each text at once; the times of words count on."""
+    """Voices that speak each text at once; the times of words count on.
+
+    Requests have names if they share a connection, which closes after a request
+    unless it was told not to.
+    """
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path and key."""
@@ -66,25 +70,28 @@ class GradiumVoices(VendorServer):
 
     async def talk(self, connection: Connection) -> None:
         """Speak each text of a request that was set up."""
-        seconds: dict[str, float] = {}
+        seconds: dict[str | None, float] = {}
+        closes = True
         async for message in connection:
+            name = message.get("client_req_id")
+            about = {} if name is None else {"client_req_id": name}
             match message:
-                case {"type": "setup", "client_req_id": str(name), "output_format": "pcm_24000"}:
+                case {"type": "setup", "output_format": "pcm_24000", "voice_id": str()}:
                     assert name not in seconds, "a request is set up once"
-                    assert message["voice_id"], message
-                    assert message["close_ws_on_eos"] is False, message
                     seconds[name] = 0.0
-                    await connection.greet({"type": "ready", "client_req_id": name})
-                case {"type": "text", "client_req_id": str(name), "text": str(text)}:
-                    about = {"client_req_id": name}
+                    closes = message.get("close_ws_on_eos", True)
+                    await connection.greet({"type": "ready", "request_id": "1", **about})
+                case {"type": "text", "text": str(text)}:
                     for word, start, end in zip(*word_times(text, seconds[name]), strict=True):
                         times = {"start_s": start, "stop_s": end}
                         await connection.send({"type": "text", "text": word, **times, **about})
                     for pcm in spoken(text.strip(), 24000):
                         seconds[name] += len(pcm) / 48000
                         await connection.send({"type": "audio", "audio": b64encode(pcm).decode(), **about})
-                case {"type": "end_of_stream", "client_req_id": str(name)}:
+                case {"type": "end_of_stream"}:
                     del seconds[name]
-                    await connection.send({"type": "end_of_stream", "client_req_id": name})
+                    await connection.send({"type": "end_of_stream", **about})
+                    if closes:
+                        await connection.close()
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")

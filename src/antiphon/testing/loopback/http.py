@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from .server import Fault
+from .server import Fault, complaint
 
 __all__ = ["HttpAnswer", "HttpVendorServer", "VendorRequest", "asks_for_tool"]
 
@@ -38,6 +38,8 @@ class HttpAnswer:
     """An answer that is being sent, which fails as the fault says."""
 
     fault: Fault | None
+    after: int
+    """How many pieces are good before the fault."""
     _reader: asyncio.StreamReader
     _writer: asyncio.StreamWriter
     _begun: bool = False
@@ -52,7 +54,8 @@ class HttpAnswer:
 
     async def send(self, data: bytes) -> None:
         """Send a piece of the body, or what the fault makes of it."""
-        match self.fault:
+        self.after -= 1
+        match self.fault if self.after < 0 else None:
             case Fault.SILENT:
                 await self._reader.read(1)
                 raise ConnectionResetError
@@ -67,7 +70,7 @@ class HttpAnswer:
     async def event(self, told: dict[str, Any] | str, name: str | None = None) -> None:
         """Send a server-sent event."""
         data = told if isinstance(told, str) else json.dumps(told)
-        if self.fault is Fault.MALFORMED:
+        if self.fault is Fault.MALFORMED and self.after <= 0:
             data = data[: len(data) // 2]
         head = f"event: {name}\n" if name else ""
         strange = STRANGE_EVENT if self.fault is Fault.STRANGE else ""
@@ -84,13 +87,16 @@ class HttpVendorServer:
 
     A vendor's derives from it, and adds `check` and `answer`.
 
-    The first `faulty` requests have the fault, those after them are good.
+    The first `faulty` requests have the fault, after so many good pieces; those after them are good.
     """
 
     fault: Fault | None = None
     faulty: int = 1000
+    after: int = 0
     url: str = ""
     requests: list[VendorRequest] = field(default_factory=list[VendorRequest])
+    open: int = 0
+    """How many connections are open now."""
     cancelled: int = 0
     """How many answers were not read to their end."""
     failure: AssertionError | None = None
@@ -122,6 +128,7 @@ class HttpVendorServer:
             raise self.failure
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
         try:
             async for request in _requests(reader):
                 self.requests.append(request)
@@ -131,6 +138,7 @@ class HttpVendorServer:
         except ConnectionError:
             self.cancelled += 1
         finally:
+            self.open -= 1
             writer.close()
 
     async def _respond(
@@ -142,19 +150,31 @@ class HttpVendorServer:
             return
         try:
             self.check(request)
-        except AssertionError as error:
-            self.failure = error
-            _refuse(writer, 400, str(error))
+        except Exception as error:  # noqa: BLE001  what is missing is a complaint, too
+            self.failure = self.failure or complaint(error)
+            _refuse(writer, 400, json.dumps({"error": {"message": str(error)}}))
             return
         if fault is Fault.REFUSED:
             _refuse(writer, 401, REFUSED)
+        elif fault is Fault.STALLED:
+            await reader.read(1)
+            raise ConnectionResetError
         elif fault is Fault.LIMITED:
             _refuse(writer, 429, REFUSED, "retry-after: 7\r\n")
         else:
-            await self.answer(request, answer := HttpAnswer(fault, reader, writer))
-            answer.end()
+            await self._tell(request, HttpAnswer(fault, self.after, reader, writer))
         with suppress(ConnectionError):
             await writer.drain()
+
+    async def _tell(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        try:
+            await self.answer(request, answer)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            self.failure = self.failure or complaint(error)
+            raise ConnectionAbortedError from error
+        answer.end()
 
 
 async def _requests(reader: asyncio.StreamReader) -> AsyncIterator[VendorRequest]:

@@ -7,6 +7,8 @@ from .server import KEY, Connection, VendorServer, spoken, word_times
 
 __all__ = ["HumeOctave"]
 
+ABOUT = {"request_id": "1", "generation_id": "2", "snippet_id": "3"}
+
 
 class HumeOctave(VendorServer):
     """Octave, which knows 48 kHz only."""
@@ -16,23 +18,27 @@ class HumeOctave(VendorServer):
         assert path == "/v0/tts/stream/input", path
         assert query["api_key"] == KEY, query
         assert query["format_type"] == "pcm", query
-        assert query["strip_headers"] == query["no_binary"] == query["instant_mode"] == "true", query
+        flags = [query[name].lower() for name in ("strip_headers", "no_binary", "instant_mode")]
+        assert flags == ["true"] * 3, query
         assert query["include_timestamp_types"] == "word", query
 
     async def talk(self, connection: Connection) -> None:
         """Speak each text that is flushed, in two snippets, with its words first."""
         async for message in connection:
             match message:
+                case {"close": True}:
+                    await connection.close()
                 case {"text": str(text), "flush": True, "voice": {"name": str()}}:
                     for word, start, end in zip(*word_times(text), strict=True):
                         time = {"begin": int(start * 1000), "end": int(end * 1000)}
                         stamp = {"type": "word", "text": word, "time": time}
-                        await connection.send({"type": "timestamp", "timestamp": stamp})
+                        await connection.send(ABOUT | {"type": "timestamp", "timestamp": stamp})
                     for snippet in snippets(text):
                         parts = spoken(snippet, 48000)
                         for place, pcm in enumerate(parts, 1):
                             audio = {"type": "audio", "audio": b64encode(pcm).decode(), "text": snippet}
-                            await connection.send(audio | {"is_last_chunk": place == len(parts)})
+                            audio |= {"audio_format": "pcm", "chunk_index": place - 1}
+                            await connection.send(ABOUT | audio | {"is_last_chunk": place == len(parts)})
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")
 

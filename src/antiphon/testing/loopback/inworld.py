@@ -79,6 +79,9 @@ class InworldVoices(VendorServer):
                     if "flush_context" in more:
                         await self._speak(connection, context, waiting[context], rates[context])
                         waiting[context] = ""
+                case {"flush_context": {}, "contextId": context}:
+                    await self._speak(connection, context, waiting[context], rates[context])
+                    waiting[context] = ""
                 case {"close_context": {}, "contextId": context}:
                     self.cancelled += 1
                     if context in waiting:

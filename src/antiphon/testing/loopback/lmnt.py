@@ -28,7 +28,7 @@ class LmntSessions(VendorServer):
                     settings = message
                     assert key == KEY, "no such key"
                     assert settings.keys() <= SETTINGS, settings
-                    assert settings["lmnt-version"] == "1.1", settings
+                    assert settings["lmnt-version"] in ("1.1", "1.2"), settings
                     assert settings["format"] == "pcm_s16le", settings
                     assert settings["sample_rate"] in (8000, 16000, 24000), settings
                     await connection.greet({"type": "ready", "request_id": "1"})

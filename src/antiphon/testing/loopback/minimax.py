@@ -18,7 +18,7 @@ class MiniMaxVoices(VendorServer):
         assert headers["authorization"] == f"Bearer {KEY}"
 
     async def talk(self, connection: Connection) -> None:
-        """Take one task, and close after it."""
+        """Take one task, and close at once when it is finished."""
         await connection.greet({"event": "connected_success", "session_id": "1", "base_resp": DONE})
         rate = 0
         async for message in connection:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from .http import HttpAnswer, HttpVendorServer, VendorRequest
 from .server import KEY, Connection, HeardAudio, VendorServer, spoken
 
-__all__ = ["MistralRealtime", "MistralVoxtral"]
+__all__ = ["MistralGenerations", "MistralRealtime", "MistralVoxtral"]
 
 
 AUDIO = {"encoding": "pcm_s16le", "sample_rate": 16000}
@@ -77,10 +77,56 @@ class MistralVoxtral(HttpVendorServer):
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
         """Send floats, cut inside of samples."""
         await answer.begin("text/event-stream")
-        pcm = array("h", b"".join(spoken(request.json["input"], 24000)))
-        data = array("f", (sample / 32768 for sample in pcm)).tobytes()
-        for at in range(0, len(data), 9601):
-            audio = b64encode(data[at : at + 9601]).decode()
-            told = {"type": "speech.audio.delta", "audio_data": audio}
+        for told in _deltas(request.json["input"]):
             await answer.event(told, "speech.audio.delta")
         await answer.event({"type": "speech.audio.done", "usage": {}}, "speech.audio.done")
+
+
+class MistralGenerations(VendorServer):
+    """Voxtral's voices in real time: each flush ends a generation.
+
+    https://docs.mistral.ai/studio/audio/text-to-speech/speak-in-realtime
+    """
+
+    def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
+        """Check path, model and key."""
+        assert path == "/v1/audio/speech/realtime", path
+        assert query["model"].startswith("voxtral"), query
+        assert headers["authorization"] == f"Bearer {KEY}"
+
+    async def talk(self, connection: Connection) -> None:
+        """Take the settings, then speak what is flushed."""
+        session = {
+            "request_id": "1",
+            "model": "voxtral-mini-tts-3",
+            "voice": None,
+            "is_ref_audio": False,
+            "streaming_mode": "responsive",
+            "response_format": "wav",
+            "expressiveness": 1.0,
+        }
+        waiting, configured = "", False
+        await connection.greet({"type": "session.created", "session": session})
+        async for message in connection:
+            match message:
+                case {"type": "session.update", "session": {"voice": str(), "response_format": "pcm"}}:
+                    configured = True
+                    updated = {"type": "session.updated", "session": session | message["session"]}
+                    await connection.greet(updated)
+                case {"type": "input_text.append", "text": str(text)} if configured:
+                    waiting += text
+                case {"type": "input_text.flush"} if configured:
+                    for told in _deltas(waiting + message.get("text", "")):
+                        await connection.send(told)
+                    await connection.send({"type": "speech.audio.done", "usage": {"total_tokens": 1}})
+                    waiting = ""
+                case _:
+                    raise AssertionError(f"not a message of the protocol: {message}")
+
+
+def _deltas(text: str) -> list[dict[str, str]]:
+    """Return the audio of a text as floats, cut inside of samples."""
+    pcm = array("h", b"".join(spoken(text, 24000)))
+    data = array("f", (sample / 32768 for sample in pcm)).tobytes()
+    parts = (b64encode(data[at : at + 9601]).decode() for at in range(0, len(data), 9601))
+    return [{"type": "speech.audio.delta", "audio_data": part} for part in parts]

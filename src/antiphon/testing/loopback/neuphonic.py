@@ -21,15 +21,18 @@ class NeuphonicVoices(VendorServer):
 
     async def talk(self, connection: Connection) -> None:
         """Answer with audio; the last part of a text says that it is."""
+        waiting = ""
         async for message in connection:
             match message:
-                case {"text": ""}:
-                    pass
-                case {"text": str(text), "context_id": str(context)}:
-                    assert text.endswith("<STOP>"), "text without <STOP> waits for more"
-                    parts = spoken(text.removesuffix("<STOP>").strip(), self.sample_rate)
+                case {"text": str(text)}:
+                    waiting += text
+                    if not text.endswith("<STOP>"):
+                        continue
+                    parts = spoken(waiting.removesuffix("<STOP>").strip(), self.sample_rate)
+                    waiting = ""
                     for place, pcm in enumerate(parts, 1):
-                        data = {"audio": b64encode(pcm).decode(), "context_id": context}
+                        data = {"audio": b64encode(pcm).decode(), "context_id": message.get("context_id")}
+                        data |= {"text": text, "sampling_rate": self.sample_rate}
                         await connection.send({"data": data | {"stop": place == len(parts)}})
                 case _:
                     raise AssertionError(f"not a message of the protocol: {message}")

@@ -8,6 +8,7 @@ from .server import KEY, Connection, HeardAudio, VendorServer
 
 __all__ = ["OpenAITranscription", "TogetherTranscription"]
 
+SESSION = {"type": "session.created", "event_id": "1", "session": {"id": "1", "type": "transcription"}}
 TRANSCRIPTION = "conversation.item.input_audio_transcription."
 
 
@@ -32,12 +33,12 @@ class OpenAITranscription(VendorServer):
         assert heard["format"] == {"type": "audio/pcm", "rate": 24000}, heard
         assert heard["turn_detection"] is None, "these models end no turns"
         assert heard["transcription"]["model"], heard
-        await connection.greet({"type": "session.updated", "session": session})
+        await connection.greet({"type": "session.updated", "session": session, "event_id": "2"})
 
     async def talk(self, connection: Connection) -> None:
         """Tell deltas, and each committed item."""
         heard, told, item, held = HeardAudio(), "", 1, 0.0
-        await connection.greet({"type": "session.created", "session": {"id": "1"}})
+        await connection.greet(SESSION)
         async for message in connection:
             name = f"item-{item}"
             match message:
@@ -51,17 +52,26 @@ class OpenAITranscription(VendorServer):
                         told = heard.words[:7]
                         await connection.send({
                             "type": f"{TRANSCRIPTION}delta", "item_id": name, "delta": told,
+                            "event_id": "3", "content_index": 0,
                         })  # fmt: skip
                 case {"type": "input_audio_buffer.commit"} if held < 0.1:
                     await connection.send({
                         "type": "error",
-                        "error": {"type": "invalid_request_error", "code": "input_audio_buffer_commit_empty"},
+                        "event_id": "6",
+                        "error": {
+                            "type": "invalid_request_error",
+                            "code": "input_audio_buffer_commit_empty",
+                            "message": "The buffer is empty.",
+                        },
                     })  # fmt: skip
                 case {"type": "input_audio_buffer.commit"}:
                     words, told, held = heard.answer(), "", 0.0
-                    await connection.send({"type": "input_audio_buffer.committed", "item_id": name})
+                    await connection.send({
+                        "type": "input_audio_buffer.committed", "item_id": name, "event_id": "4",
+                    })  # fmt: skip
                     await connection.send({
                         "type": f"{TRANSCRIPTION}completed", "item_id": name, "transcript": words,
+                        "event_id": "5", "content_index": 0, "usage": {"type": "duration", "seconds": 1},
                     })  # fmt: skip
                     item += 1
                 case _:
@@ -78,7 +88,7 @@ class TogetherTranscription(OpenAITranscription):
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path, parameters and key."""
-        assert path == "/realtime", path
+        assert path in ("/realtime", "/v1/realtime"), path
         assert query["model"], query
         assert query["input_audio_format"] == "pcm_s16le_16000", query
         assert query["turn_detection"] == "none", query

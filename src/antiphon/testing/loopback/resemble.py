@@ -18,7 +18,7 @@ class ResembleVoices(VendorServer):
 
     async def talk(self, connection: Connection) -> None:
         """Send audio cut inside of samples; the times are those of the whole request."""
-        last = 0
+        last = -1
         async for message in connection:
             match message:
                 case {"voice_uuid": str(), "data": str(text), "request_id": int(name)}:

@@ -9,7 +9,10 @@ __all__ = ["RimeVoices"]
 
 
 class RimeVoices(VendorServer):
-    """Voices on /ws3, which speak what is flushed."""
+    """Voices on /ws3, which speak what is flushed.
+
+    What is flushed while they speak is spoken as one, with one "done".
+    """
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path, parameters and key."""

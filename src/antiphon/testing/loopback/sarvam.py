@@ -69,13 +69,14 @@ class SarvamBulbul(VendorServer):
                 case {"type": "config", "data": given} if not config:
                     config = given
                     assert config["output_audio_codec"] == "linear16", "the default is MP3"
-                    assert isinstance(config["speech_sample_rate"], str), config
+                    assert config["language_code"], config
+                    assert config["speech_sample_rate"] in (8000, 16000, 22050, 24000), config
                     assert 30 <= config["min_buffer_size"] <= 200, config
                 case {"type": "text", "data": {"text": str(text)}} if config:
                     assert 0 < len(text) <= 2500, len(text)
                     waiting += text
                 case {"type": "flush"} if config:
-                    for pcm in spoken(waiting.strip(), int(config["speech_sample_rate"])):
+                    for pcm in spoken(waiting.strip(), config["speech_sample_rate"]):
                         data = {"audio": b64encode(pcm).decode(), "content_type": "audio/linear16"}
                         await connection.send({"type": "audio", "data": data})
                     await connection.send({"type": "event", "data": {"event_type": "final"}})

@@ -31,18 +31,20 @@ class Fault(StrEnum):
     CUT = "the connection ends in the middle of an utterance, without a close frame"
     CLOSED = "the vendor closes the connection in the middle of an utterance"
     SILENT = "the vendor answers nothing"
+    STALLED = "the connection is accepted, and its handshake or request never answered"
     STRANGE = "there are messages and fields that nobody knows"
 
 
 class VendorServer:
     """A websocket server on loopback. A vendor's derives from it, and adds `talk`.
 
-    The first `faulty` connections have the fault, those after them are good.
+    The first `faulty` connections have the fault, after so many good answers; those after them are good.
     """
 
-    def __init__(self, fault: Fault | None = None, *, faulty: int = 1000) -> None:
+    def __init__(self, fault: Fault | None = None, *, faulty: int = 1000, after: int = 0) -> None:
         self.fault = fault
         self.faulty = faulty
+        self.after = after
         self.url = ""
         self.connections = 0
         """How many were opened."""
@@ -85,9 +87,11 @@ class VendorServer:
         if self.failure is not None:
             raise self.failure
 
-    def _answer(self, connection: "ServerConnection", request: "Request") -> "Response | None":
+    async def _answer(self, connection: "ServerConnection", request: "Request") -> "Response | None":
         self.connections += 1
         fault = self.fault if self.connections <= self.faulty else None
+        if fault is Fault.STALLED:
+            await connection.wait_closed()
         if fault is Fault.REFUSED:
             return connection.respond(HTTPStatus.UNAUTHORIZED, '{"error": {"message": "no such key"}}')
         if fault is Fault.LIMITED:
@@ -99,8 +103,8 @@ class VendorServer:
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
         try:
             self.check(address.path, query, headers)
-        except AssertionError as error:
-            self.failure = error
+        except Exception as error:  # noqa: BLE001  what is missing is a complaint, too
+            self.failure = self.failure or complaint(error)
             return connection.respond(HTTPStatus.BAD_REQUEST, str(error))
         return None
 
@@ -108,13 +112,13 @@ class VendorServer:
         from websockets.exceptions import ConnectionClosed
 
         fault = self.fault if self.connections <= self.faulty else None
-        connection = Connection(websocket, fault)
+        connection = Connection(websocket, fault, self.after)
         self.open += 1
         try:
             with suppress(ConnectionClosed):
                 await self.talk(connection)
-        except AssertionError as error:
-            self.failure = error
+        except Exception as error:  # noqa: BLE001
+            self.failure = self.failure or complaint(error)
             await websocket.close(1008, str(error)[:100])
         finally:
             self.open -= 1
@@ -123,8 +127,10 @@ class VendorServer:
 class Connection:
     """One connection of a client, which fails as the fault says."""
 
-    def __init__(self, websocket: "ServerConnection", fault: Fault | None) -> None:
+    def __init__(self, websocket: "ServerConnection", fault: Fault | None, after: int = 0) -> None:
         self.fault = fault
+        self.after = after
+        """How many answers are good before the fault."""
         self.novelty: str | bytes = NOVELTY
         """A message that nobody knows."""
         self._websocket = websocket
@@ -144,7 +150,8 @@ class Connection:
     async def send(self, message: dict[str, Any] | bytes | str) -> None:
         """Send an answer, or what the fault makes of it."""
         websocket = self._websocket
-        match self.fault:
+        self.after -= 1
+        match self.fault if self.after < 0 else None:
             case Fault.SILENT:
                 return
             case Fault.MALFORMED:
@@ -162,10 +169,23 @@ class Connection:
                 pass
         await websocket.send(json.dumps(message) if isinstance(message, dict) else message)
 
+    async def fail(self, code: int, reason: str) -> None:
+        """Close as the vendor does for an error."""
+        await self._websocket.close(code, reason)
+
     async def close(self) -> None:
         """Close in good order, unless the vendor is silent."""
         if self.fault is not Fault.SILENT:
             await self._websocket.close()
+
+
+def complaint(error: Exception) -> AssertionError:
+    """Return what a server says of a message that a check refused or stumbled over."""
+    if isinstance(error, AssertionError):
+        return error
+    told = AssertionError(f"a message is not as the protocol says: {error!r}")
+    told.__cause__ = error
+    return told
 
 
 class HeardAudio:

@@ -30,12 +30,16 @@ class SpeechifyVoices(HttpVendorServer):
         text, at = request.json["input"], 0
         await answer.begin("text/event-stream")
         for pcm in spoken(text, 24000):
-            await answer.event({"audio": b64encode(pcm).decode()}, "speech.chunk")
+            await _tell(answer, "speech.chunk", audio=b64encode(pcm).decode(), speech_marks=[])
         marks: list[dict[str, object]] = []
         for word, start, end in zip(*word_times(text), strict=True):
             at = text.index(word, at)
             times = {"start_time": int(start * 1000), "end_time": int(end * 1000)}
             marks.append({"type": "word", "value": word, "start": at, "end": at + len(word), **times})
             at += len(word)
-        await answer.event({"audio": "", "speech_marks": marks}, "speech.chunk")
-        await answer.event({"audio_duration_ms": len(text) * 50}, "speech.done")
+        await _tell(answer, "speech.chunk", audio="", speech_marks=marks)
+        await _tell(answer, "speech.done", audio_duration_ms=len(text) * 50)
+
+
+async def _tell(answer: HttpAnswer, kind: str, **told: object) -> None:
+    await answer.event({"type": kind, **told}, kind)

@@ -2,9 +2,31 @@
 
 from collections.abc import Mapping
 
-from .server import KEY, Connection, HeardAudio, VendorServer
+from .http import HttpAnswer, HttpVendorServer, VendorRequest
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken
 
-__all__ = ["SpeechmaticsRealtime"]
+__all__ = ["SpeechmaticsRealtime", "SpeechmaticsVoices"]
+
+
+class SpeechmaticsVoices(HttpVendorServer):
+    """Voices: https://docs.speechmatics.com/text-to-speech/quickstart"""
+
+    def check(self, request: VendorRequest) -> None:
+        """Check path, key and text."""
+        assert (request.method, request.path) == ("POST", "/generate/sarah"), request
+        assert request.query == {"output_format": "pcm_16000"}, request
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+        assert request.json.keys() == {"text"}, request
+
+    async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
+        """Send samples."""
+        if self.fault is Fault.MALFORMED:
+            await answer.begin("text/html")
+            await answer.send(b"<p>no audio today")
+            return
+        await answer.begin("application/octet-stream")
+        for pcm in spoken(request.json["text"], 16000):
+            await answer.send(pcm)
 
 
 class SpeechmaticsRealtime(VendorServer):

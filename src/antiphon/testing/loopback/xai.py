@@ -14,7 +14,7 @@ __all__ = ["XaiTranscripts", "XaiVoices"]
 class XaiTranscripts(VendorServer):
     """Speech to text: https://docs.x.ai/developers/rest-api-reference
 
-    A chunk becomes final at the first pause; the end of the utterance repeats it.
+    Chunks become final at the first pause; the end of the utterance repeats them.
     """
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
@@ -35,7 +35,8 @@ class XaiTranscripts(VendorServer):
                 case bytes():
                     heard.feed(message)
                     if heard.loud and heard.quiet >= 0.3:
-                        await connection.send(_partial(heard.words[:9], final=True))
+                        for chunk in (heard.words[:9], heard.words[9:].strip()):
+                            await connection.send(_partial(chunk, final=True))
                         await connection.send(_partial(heard.answer(), final=True, ended=True))
                     elif heard.due():
                         await connection.send(_partial(heard.words))
@@ -66,7 +67,7 @@ class XaiVoices(VendorServer):
         assert query["voice"], query
         assert query["language"], query
         assert query["codec"] == "pcm", query
-        assert query["with_timestamps"] == "true", query
+        self.timed = query.get("with_timestamps") == "true"
         self.sample_rate = int(query["sample_rate"])
 
     async def talk(self, connection: Connection) -> None:
@@ -80,7 +81,7 @@ class XaiVoices(VendorServer):
                     text, waiting = waiting.strip(), ""
                     for pcm in spoken(text, self.sample_rate):
                         await connection.send({"type": "audio.delta", "delta": b64encode(pcm).decode()})
-                    for times in (graph(text[:5], 0), graph(text[5:], 5)):
+                    for times in (graph(text[:5], 0), graph(text[5:], 5)) if self.timed else ():
                         await connection.send({"type": "audio.delta", "audio_timestamps": times})
                     await connection.send({"type": "audio.done"})
                 case {"type": "text.clear"}:

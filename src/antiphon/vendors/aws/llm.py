@@ -5,12 +5,12 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStre
 
 import os
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ...context import AgentSaid, Attachment, Context, Entry, ToolAnswered, ToolCall, UserSaid
+from ...context import AgentSaid, Attachment, Context, Entry, ToolAnswered, ToolCall, ToolSpec, UserSaid
 from ...encodable import to_json
 from ...errors import TheyErred
 from ...services.aws_event_stream import AwsEventReader
@@ -68,18 +68,14 @@ class LLM(HttpLLM):
         await super().open()
 
     def request(self, context: Context) -> HttpRequest:
-        turns = [
-            {"role": "assistant" if by_agent else "user", "content": parts}
-            for by_agent, parts in alternating(context.entries, _content)
-        ]
         tools = [
             {"toolSpec": {"name": tool.name, "description": tool.description,
                           "inputSchema": {"json": tool.parameters}}}
-            for tool in context.tools
+            for tool in _tools(context)
         ]  # fmt: skip
         body: dict[str, Any] = {
             "system": [{"text": context.instructions}] if context.instructions else None,
-            "messages": turns,
+            "messages": alternating(context.entries, _content),
             "toolConfig": {"tools": tools} if tools else None,
         } | self._options
         sent = to_json({name: value for name, value in body.items() if value is not None})
@@ -100,6 +96,17 @@ class LLM(HttpLLM):
                 for event in reader.feed(part):
                     name = event.headers.get(":event-type") or event.headers.get(":exception-type", "")
                     yield ServerEvent(event.payload.decode(errors="replace"), name)
+
+
+def _tools(context: Context) -> Sequence[ToolSpec]:
+    """Return the tools.
+
+    The vendor refuses a history with calls and without tools, so what was called stands in.
+    """
+    called = {call.name for entry in context.entries if isinstance(entry, AgentSaid) for call in entry.calls}
+    return context.tools or [
+        ToolSpec(name, "Not available any more.", {"type": "object"}) for name in sorted(called)
+    ]
 
 
 def _content(entry: Entry) -> Iterator[dict[str, Any]]:

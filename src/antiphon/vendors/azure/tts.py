@@ -5,7 +5,6 @@ https://learn.microsoft.com/azure/ai-services/speech-service/text-to-speech
 The messages are those of Microsoft's clients; see `wire`.
 """
 
-from collections import deque
 from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
@@ -14,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from ...services.keys import VendorKey, filled_in
 from ...services.socket_tts import SocketTTS
 from ...services.vendor_values import fields, items, json_text, number, string
-from ...services.voice_codec import MessagesDue, PieceEnded, Sound, SpokenWord, VoiceCodec, VoiceEvent
+from ...services.voice_codec import PiecesInTurn, Sound, SpokenWord, VoiceCodec, VoiceEvent
 from ...services.websocket_client import Handshake, Message
 from .wire import read_message, text_message
 
@@ -64,17 +63,14 @@ class TTS(SocketTTS):
         return SynthesisCodec(self._ssml)
 
 
-class SynthesisCodec(VoiceCodec):
+class SynthesisCodec(PiecesInTurn):
     """A connection: one utterance at a time, and one of its pieces, which is a turn."""
 
-    marks_pieces = True
-    ends_with_pieces = True
-    times_restart = True
     lasts = 600.0
 
     def __init__(self, ssml: tuple[str, str]) -> None:
+        super().__init__()
         self._ssml = ssml
-        self._waiting = deque[str]()
         self._request: str | None = None  # of the turn that is spoken
         sound = {
             "outputFormat": "raw-24khz-16bit-mono-pcm",
@@ -86,14 +82,9 @@ class SynthesisCodec(VoiceCodec):
         system = {"name": "antiphon", "version": "1", "build": "Python", "lang": "Python"}
         return (text_message("speech.config", uuid4().hex, json_text(context={"system": system})),)
 
-    def text(self, context: str, text: str) -> Iterable[Message]:
-        self._waiting.append(text)
-        return self._next() if self._request is None else ()
-
-    def _next(self) -> Iterable[Message]:
-        """Return the messages that begin the next turn."""
+    def piece(self, context: str, text: str) -> Iterable[Message]:
         self._request = request = uuid4().hex
-        ssml = escape(self._waiting.popleft()).join(self._ssml)
+        ssml = escape(text).join(self._ssml)
         return (
             text_message("synthesis.context", request, json_text(**self._context)),
             text_message("ssml", request, ssml, "application/ssml+xml"),
@@ -112,9 +103,7 @@ class SynthesisCodec(VoiceCodec):
                         yield _word(fields(one.get("Data")))
             case "turn.end":
                 self._request = None
-                yield PieceEnded()
-                if self._waiting:
-                    yield MessagesDue(tuple(self._next()))
+                yield from self.ended()
             case _:
                 pass
 

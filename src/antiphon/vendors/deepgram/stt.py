@@ -72,6 +72,7 @@ class NovaCodec(RecognitionCodec):
     """A connection to Nova."""
 
     keep_alive_every = 4.0
+    always_answers = False
     mute_after = 5.0
 
     def flush(self) -> Iterable[Message]:

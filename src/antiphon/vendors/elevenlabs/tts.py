@@ -154,7 +154,7 @@ class _Alignment:
 
     def read(self, told: dict[str, Any]) -> Iterable[SpokenWord]:
         starts = items(told.get("charStartTimesMs") or told.get("char_start_times_ms"))
-        names = ("charDurationsMs", "charsDurationsMs", "char_durations_ms")
+        names = ("charDurationsMs", "charsDurationsMs", "char_durations_ms", "chars_durations_ms")
         lengths = items(next((told[name] for name in names if told.get(name)), None))
         times = zip(items(told.get("chars")), starts, lengths, strict=False)
         for char, start, length in times:

@@ -57,16 +57,12 @@ class LLM(HttpLLM):
         self._options = options
 
     def request(self, context: Context) -> HttpRequest:
-        turns = [
-            {"role": "model" if by_agent else "user", "parts": parts}
-            for by_agent, parts in alternating(context.entries, _parts)
-        ]
         tools = [
             {"name": tool.name, "description": tool.description, "parametersJsonSchema": tool.parameters}
             for tool in context.tools
         ]
         body: dict[str, Any] = {
-            "contents": turns,
+            "contents": alternating(context.entries, _parts, agent="model", field="parts"),
             "systemInstruction": {"parts": [{"text": context.instructions}]}
             if context.instructions
             else None,

@@ -1,4 +1,4 @@
-"""Google's text to speech over HTTP.
+"""Google's text to speech over HTTP; `streaming` has that over gRPC.
 
 Gemini: https://ai.google.dev/gemini-api/docs/speech-generation
 Cloud: https://cloud.google.com/text-to-speech/docs/reference/rest/v1/text/synthesize
@@ -14,6 +14,7 @@ from ...services.http_tts import HttpTTS, told_events
 from ...services.keys import VendorKey
 from ...services.ports import Word
 from ...services.vendor_values import base64_bytes, fields, items, json_object, string
+from .streaming import StreamingVoice
 
 if TYPE_CHECKING:
     import httpx
@@ -24,13 +25,15 @@ MOST = 1 << 24  # bytes of a whole answer
 SAY = "Say the text with a proper tone, and add no words"
 
 
-def TTS(  # noqa: N802  stands for two classes
+def TTS(  # noqa: N802  stands for three classes
     model: str = "gemini-3.1-flash-tts-preview", **settings: Any
-) -> "GeminiVoice | CloudVoice":
-    """Make the service of a model: Gemini for a name that begins so, else Cloud.
+) -> "GeminiVoice | CloudVoice | StreamingVoice":
+    """Make the service of a model: Gemini's by its name, "chirp3-hd", else Cloud's.
 
-    A voice of Cloud's stands for a model, so it has no `voice` besides.
+    "chirp3-hd" is spoken as a stream. A voice of Cloud's stands for a model, so it has no `voice` besides.
     """
+    if model == "chirp3-hd":
+        return StreamingVoice(model, **settings)
     if model.startswith("gemini"):
         return GeminiVoice(model, **settings)
     if "voice" in settings:
@@ -43,6 +46,8 @@ class GeminiVoice(HttpTTS):
 
     `options` are further fields of the vendor's `generationConfig`.
     """
+
+    slow_after = 3.0  # it is a language model that reads the whole piece first
 
     def __init__(
         self,

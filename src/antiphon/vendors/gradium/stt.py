@@ -45,7 +45,7 @@ class STT(SocketSTT):
         self._url = f"{base_url}/api/speech/asr"
         config = ({"language": language} if language else {}) | options
         self._setup = {"model_name": model, "input_format": f"pcm_{self.sample_rate}",
-                       "json_config": config or None}  # fmt: skip
+                       "json_config": json_text(**config) if config else None}  # fmt: skip
 
     async def handshake(self) -> Handshake:
         return Handshake(self._url, {"x-api-key": self.key.value})

@@ -54,6 +54,8 @@ class STT(SocketSTT):
 class BidirectionalCodec(RecognitionCodec):
     """A connection: all words of the turn each time."""
 
+    always_answers = False
+
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
 

@@ -36,6 +36,7 @@ class Llama(LanguageModel):
 
     resident = True
     first_within = 20.0  # a busy machine makes answers late, not wrong
+    slow_after = 5.0
 
     def __init__(
         self,

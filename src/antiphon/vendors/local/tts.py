@@ -170,6 +170,7 @@ class Hibari(TextToSpeech):
     """
 
     sample_rate = SAMPLE_RATE
+    slow_after = 5.0  # a busy machine makes sentences late, not wrong
 
     def __init__(self, voice: str = "heart", *, speed: float = 1.0) -> None:
         if voice not in VOICES:

@@ -1,4 +1,4 @@
-"""Mistral's text to speech, Voxtral, over HTTP.
+"""Mistral's text to speech, Voxtral, over HTTP; see also `realtime_tts`.
 
 https://docs.mistral.ai/studio/audio/text-to-speech/overview
 """
@@ -13,14 +13,25 @@ from ...services.keys import VendorKey
 from ...services.pcm_reader import FloatPcmReader
 from ...services.ports import Word
 from ...services.vendor_values import base64_bytes
+from .realtime_tts import RealtimeVoice
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["TTS"]
+__all__ = ["TTS", "RequestedVoice"]
+
+IN_REALTIME = ("voxtral-mini-tts-3",)
+"""The models that speak in real time, over websockets."""
 
 
-class TTS(HttpTTS):
+def TTS(  # noqa: N802  stands for two classes
+    model: str = "voxtral-mini-tts-3-0", **settings: Any
+) -> "RequestedVoice | RealtimeVoice":
+    """Make the service of a model: in real time, or a request for each piece."""
+    return (RealtimeVoice if model in IN_REALTIME else RequestedVoice)(model, **settings)
+
+
+class RequestedVoice(HttpTTS):
     """Voxtral. `voice` is an id; `options` are further fields of a request."""
 
     def __init__(

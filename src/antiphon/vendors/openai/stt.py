@@ -1,10 +1,11 @@
-"""OpenAI's transcription in real time, over websockets.
+"""OpenAI's transcription: in real time, over websockets, or over HTTP.
 
 https://platform.openai.com/docs/guides/realtime-transcription
 """
 
 from typing import Any
 
+from ...services.http_stt import HttpSTT, TranscriptionEndpoint
 from ...services.keys import VendorKey
 from ...services.realtime_transcription import RealtimeTranscriptionCodec
 from ...services.recognition_codec import RecognitionCodec
@@ -12,10 +13,21 @@ from ...services.socket_stt import SocketSTT
 from ...services.vendor_values import address
 from ...services.websocket_client import Handshake
 
-__all__ = ["STT"]
+__all__ = ["STT", "RealtimeTranscription", "RequestedTranscription"]
 
 
-class STT(SocketSTT):
+def STT(  # noqa: N802  stands for two classes
+    model: str = "gpt-live-transcribe", *, realtime: bool | None = None, **settings: Any
+) -> "RealtimeTranscription | RequestedTranscription":
+    """Make the service of a model.
+
+    It is in real time, unless the model is "whisper-1" or `realtime` is False.
+    """
+    realtime = not model.startswith("whisper") if realtime is None else realtime
+    return (RealtimeTranscription if realtime else RequestedTranscription)(model, **settings)
+
+
+class RealtimeTranscription(SocketSTT):
     """Transcription in real time.
 
     `language` is a code such as "en"; None lets the vendor detect it.
@@ -51,6 +63,25 @@ class STT(SocketSTT):
     def codec(self) -> RecognitionCodec:
         session = {"type": "transcription", "audio": {"input": self._input}}
         return OpenAITranscriptionCodec(session)
+
+
+class RequestedTranscription(HttpSTT):
+    """Transcription of what was said, by a request for each stretch of speech.
+
+    `language` is a code such as "en"; `options` are further fields of each request, such as `prompt`.
+    """
+
+    def __init__(
+        self,
+        model: str = "gpt-4o-mini-transcribe",
+        *,
+        language: str | None = None,
+        key: str | None = None,
+        base_url: str = "https://api.openai.com/v1",
+        **options: Any,
+    ) -> None:
+        endpoint = TranscriptionEndpoint("openai", base_url, "OPENAI_API_KEY", model)
+        super().__init__(model, endpoint, language=language, key=key, options=options)
 
 
 class OpenAITranscriptionCodec(RealtimeTranscriptionCodec):

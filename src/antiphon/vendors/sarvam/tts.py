@@ -38,9 +38,10 @@ class TTS(SocketTTS):
         query = {"model": model, "send_completion_event": True}
         self._url = address(f"{base_url}/text-to-speech/ws", query)
         self._config: dict[str, Any] = {
-            "target_language_code": language,
+            "language_code": language,
+            "target_language_code": language,  # its former name, which some pages still have
             "speaker": voice,
-            "speech_sample_rate": str(self.sample_rate),
+            "speech_sample_rate": self.sample_rate,
             "output_audio_codec": "linear16",
             "min_buffer_size": 200,  # the most: below that, only a flush makes it speak
         } | options

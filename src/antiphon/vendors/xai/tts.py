@@ -76,6 +76,8 @@ class XaiCodec(VoiceCodec):
                 self._characters = TimedCharacters()
                 yield Finished()
             case "error":
-                raise BadResponseError(f"xai: {string(told.get('message'))[:200]}")
+                raise BadResponseError(
+                    f"xai: {(string(told.get('message')) or string(told.get('error')))[:200]}"
+                )
             case _:
                 pass

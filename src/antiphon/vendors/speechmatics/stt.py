@@ -1,4 +1,4 @@
-"""Speechmatics: speech to text over websockets.
+"""Speechmatics' speech to text over websockets.
 
 https://docs.speechmatics.com/api-ref/realtime-transcription-websocket
 """
@@ -6,10 +6,9 @@ https://docs.speechmatics.com/api-ref/realtime-transcription-websocket
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
-from ..services.keys import VendorKey
-from ..services.ports import Vendor
-from ..services.recognition_codec import (
+from ...errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
+from ...services.keys import VendorKey
+from ...services.recognition_codec import (
     Drained,
     Flushed,
     Ready,
@@ -19,21 +18,11 @@ from ..services.recognition_codec import (
     Tentative,
     UtteranceEnded,
 )
-from ..services.socket_stt import SocketSTT
-from ..services.vendor_values import fields, items, json_object, json_text, string
-from ..services.websocket_client import Handshake, Message
+from ...services.socket_stt import SocketSTT
+from ...services.vendor_values import fields, items, json_object, json_text, string
+from ...services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
-
-VENDOR = Vendor(
-    name="speechmatics",
-    provides={"stt": "STT"},
-    docs="https://docs.speechmatics.com/api-ref/realtime-transcription-websocket",
-    env="SPEECHMATICS_API_KEY",
-    extra="services",
-    default={"stt": "enhanced"},
-    options={"stt": "language"},
-)
 
 ERRORS: dict[str, type[TheyErred]] = {
     "not_authorised": AuthenticationError,

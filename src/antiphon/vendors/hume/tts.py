@@ -7,15 +7,14 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from ..services.http_client import stated_error
-from ..services.keys import VendorKey
-from ..services.ports import Vendor
-from ..services.socket_tts import SocketTTS
-from ..services.vendor_values import address, base64_bytes, fields, json_object, json_text, number, string
-from ..services.voice_codec import PieceEnded, Sound, SpokenWord, VoiceCodec, VoiceEvent
-from ..services.websocket_client import Handshake, Message
+from ...services.http_client import stated_error
+from ...services.keys import VendorKey
+from ...services.socket_tts import SocketTTS
+from ...services.vendor_values import address, base64_bytes, fields, json_object, json_text, number, string
+from ...services.voice_codec import PieceEnded, Sound, SpokenWord, VoiceCodec, VoiceEvent
+from ...services.websocket_client import Handshake, Message
 
-__all__ = ["TTS", "VENDOR"]
+__all__ = ["TTS"]
 
 SPELLING = 3  # letters that a snippet may have less than what was sent, such as "Dr" for "Doctor"
 
@@ -102,14 +101,3 @@ class OctaveCodec(VoiceCodec):
 
 def _letters(text: str) -> int:
     return sum(map(str.isalnum, text))
-
-
-VENDOR = Vendor(
-    name="hume",
-    provides={"tts": "TTS"},
-    docs="https://dev.hume.ai/docs/text-to-speech-tts",
-    env="HUME_API_KEY",
-    extra="services",
-    default={"tts": "2"},
-    options={"tts": "voice"},
-)

@@ -1,4 +1,4 @@
-"""fal's Whisper."""
+"""Hosts of Whisper."""
 
 import json
 from base64 import b64decode
@@ -6,7 +6,7 @@ from base64 import b64decode
 from .http import HttpAnswer, HttpVendorServer, VendorRequest
 from .server import KEY, Fault, HeardAudio
 
-__all__ = ["FalWizper", "WhisperTranscriptions"]
+__all__ = ["CloudflareWhisper", "FalWizper", "HuggingFaceWhisper", "WhisperTranscriptions"]
 
 
 class WhisperTranscriptions(HttpVendorServer):
@@ -35,9 +35,50 @@ class WhisperTranscriptions(HttpVendorServer):
         assert wav[:4] + wav[8:12] == b"RIFFWAVE", "not a WAV file"
         assert int.from_bytes(wav[40:44], "little") == len(wav) - 44, "the length of the data is wrong"
         heard.feed(wav[44:])
-        told = json.dumps({"text": f" {heard.words}", "chunks": []})
+        told = json.dumps(self.told(f" {heard.words}"))
         await answer.begin("application/json")
         await answer.send(told[: len(told) // (2 if self.fault is Fault.MALFORMED else 1)].encode())
+
+    def told(self, words: str) -> dict[str, object]:
+        """Return what is answered."""
+        return {"text": words, "chunks": []}
+
+
+class CloudflareWhisper(WhisperTranscriptions):
+    """Whisper.
+
+    https://developers.cloudflare.com/workers-ai/models/whisper-large-v3-turbo
+    """
+
+    def check(self, request: VendorRequest) -> None:
+        """Check path and key."""
+        assert (request.method, request.path) == ("POST", "/@cf/openai/whisper-large-v3-turbo"), request
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+
+    def wav(self, request: VendorRequest) -> bytes:
+        """Return the file of the field."""
+        return b64decode(request.json["audio"])
+
+    def told(self, words: str) -> dict[str, object]:
+        """Return what is answered."""
+        return {"result": {"text": words, "vtt": "WEBVTT"}, "success": True, "errors": [], "messages": []}
+
+
+class HuggingFaceWhisper(WhisperTranscriptions):
+    """Whisper.
+
+    https://huggingface.co/docs/inference-providers/tasks/automatic-speech-recognition
+    """
+
+    def check(self, request: VendorRequest) -> None:
+        """Check key and kind."""
+        assert request.method == "POST", request
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+        assert request.headers["content-type"] == "audio/wav"
+
+    def wav(self, request: VendorRequest) -> bytes:
+        """Return the file, which is the body."""
+        return request.body
 
 
 class FalWizper(WhisperTranscriptions):

@@ -1,4 +1,4 @@
-"""Soniox: speech to text over websockets.
+"""Soniox' speech to text, over websockets.
 
 https://soniox.com/docs/stt/api-reference/websocket-api
 """
@@ -6,10 +6,10 @@ https://soniox.com/docs/stt/api-reference/websocket-api
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..services.http_client import stated_error
-from ..services.keys import VendorKey
-from ..services.ports import TurnHint, Vendor
-from ..services.recognition_codec import (
+from ...services.http_client import stated_error
+from ...services.keys import VendorKey
+from ...services.ports import TurnHint
+from ...services.recognition_codec import (
     Drained,
     Flushed,
     RecognitionCodec,
@@ -18,21 +18,11 @@ from ..services.recognition_codec import (
     Tentative,
     UtteranceEnded,
 )
-from ..services.socket_stt import SocketSTT
-from ..services.vendor_values import fields, items, json_object, json_text, string
-from ..services.websocket_client import Handshake, Message
+from ...services.socket_stt import SocketSTT
+from ...services.vendor_values import fields, items, json_object, json_text, string
+from ...services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
-
-VENDOR = Vendor(
-    name="soniox",
-    provides={"stt": "STT"},
-    docs="https://soniox.com/docs/stt/api-reference/websocket-api",
-    env="SONIOX_API_KEY",
-    extra="services",
-    default={"stt": "stt-rt-v5"},
-    options={"stt": "language"},
-)
 
 
 class STT(SocketSTT):

@@ -1,0 +1,211 @@
+"""What Gemini Live says, as events, and what it is told.
+
+https://ai.google.dev/api/live
+
+The protocol has no ids, and no event for the begin of a response. The end of one comes late, when its voice
+should have been played. The vendor is not told how much of it was heard.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from ...context import Context
+from ...errors import TheyErred
+from ...services.realtime_codec import (
+    CodecEvent,
+    GoingAway,
+    MessagesToSend,
+    RealtimeCodec,
+    RealtimeReady,
+    Resumable,
+)
+from ...services.realtime_vocabulary import (
+    AgentWords,
+    CutShort,
+    Discard,
+    RealtimeInput,
+    Remember,
+    Respond,
+    ResponseBegan,
+    ResponseOver,
+    Say,
+    SpeechBegan,
+    SpeechOver,
+    ToolOutput,
+    UserPicture,
+    UserSound,
+    UserWords,
+)
+from ...services.vendor_values import fields, items, json_object, json_text, string
+from ...services.websocket_client import Message
+from . import live_messages as messages
+from .live_activity import UserActivity, user_sound
+from .live_calls import LiveCalls
+from .live_hearing import UserHearing
+
+__all__ = ["GeminiCodec"]
+
+NORMAL = ("", "TURN_COMPLETE_REASON_UNSPECIFIED", "NEED_MORE_INPUT")  # why a turn is complete
+
+
+class GeminiCodec(RealtimeCodec):
+    """A connection; `setup` makes its first message."""
+
+    lasts = 600.0
+
+    def __init__(self, setup: Callable[[Context], dict[str, Any]], detects: bool, *, resumes: bool) -> None:
+        self.carries_context = resumes
+        self._setup = setup
+        self._detects = detects
+        self._context = Context("")
+        self._user = UserActivity()
+        self._hearing = UserHearing(detects)
+        self._words: list[str] = []  # typed, until an answer is wanted
+        self._calls = LiveCalls()
+        self._asked = False  # whether the vendor owes a response
+        self._dropped = False  # whether that request has ended a turn that waited for tools
+        self._responding = False
+        self._cut = False  # whether the response was interrupted
+
+    # Towards the vendor
+
+    def begin(self, context: Context) -> Iterable[Message]:
+        self._context = context
+        yield json_text(setup=self._setup(context))
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._asked or self._responding or self._calls.open)
+
+    def put(self, item: RealtimeInput) -> Iterable[Message]:
+        match item:
+            case UserSound(pcm):
+                yield from [user_sound(pcm)] if self._detects else self._user.sound(pcm, self._busy)
+            case SpeechBegan() if not self._detects:
+                yield from self._user.begin(self._busy)
+            case SpeechOver() if not self._detects:
+                yield from self._user.end()
+            case Discard():
+                self._user.discard()
+            case UserWords(text):
+                self._words.append(text)
+            case UserPicture(image):
+                yield messages.media("video", image.data, image.media_type)
+            case Respond():
+                yield from self._respond()
+            case Say(text):
+                yield self._answered(messages.verbatim(text))
+            case CutShort():
+                if not self._detects:
+                    yield from self._user.interrupt() if self._responding else self._user.release()
+                elif self._responding and not self._cut:
+                    yield messages.stop()
+                self._cut = self._responding
+            case ToolOutput(id, name, output):
+                yield from self._result(id, name, output)
+            case Remember(context):
+                now = (context.instructions, context.tools)
+                self.outdated = now != (self._context.instructions, self._context.tools)
+            case _:
+                pass
+
+    def _respond(self) -> Iterator[Message]:
+        typed, self._words = self._words, []
+        if not self._user.complete:
+            yield self._answered(*(typed or [messages.GO_ON]))
+            return
+        if typed:
+            yield messages.words(typed, complete=False)
+        self._ask()
+        yield from self._user.answer()
+
+    def _answered(self, *texts: str) -> Message:
+        """Return words that are answered at once."""
+        self._ask()
+        self._user.closed()
+        return messages.words(texts, complete=True)
+
+    def _ask(self) -> None:
+        self._asked, self._dropped = True, bool(self._calls.open)
+
+    def _result(self, call: str, name: str, output: str) -> Iterator[Message]:
+        if (known := self._calls.ended(call)) is not None:
+            self._asked = self._asked or not self._calls.open
+            yield messages.tool_response(known, name, output)
+        elif call in self._calls.withdrawn:  # which the vendor would refuse
+            self._words.append(messages.returned(name, output))
+        else:  # it was made over an earlier connection
+            yield self._answered(messages.returned(name, output))
+
+    # From the vendor
+
+    def read(self, message: Message) -> Iterable[CodecEvent]:
+        told = json_object(message)
+        if "setupComplete" in told:
+            if not self.carries_context and (before := messages.history(self._context)) is not None:
+                yield MessagesToSend((before,))
+            yield RealtimeReady()
+        if "goAway" in told:
+            yield GoingAway()
+        if resumption := fields(told.get("sessionResumptionUpdate")):
+            yield Resumable(string(resumption.get("newHandle")) if resumption.get("resumable") else "")
+        content = fields(told.get("serverContent"))
+        yield from self._hearing.activity(fields(told.get("voiceActivity")).get("voiceActivityType"))
+        if content.get("interrupted"):
+            if not (self._cut or self._asked):  # else we have done it
+                yield from self._hearing.cut_in()
+            self._cut = True
+        if heard := string(fields(content.get("inputTranscription")).get("text")):
+            answering = self._asked or (self._responding and not self._cut)
+            yield from self._hearing.words(heard, self._user.heard, answering)
+        yield from self._agent(content)
+        yield from messages.consumed(told.get("usageMetadata"))
+        yield from self._called(items(fields(told.get("toolCall")).get("functionCalls")))
+        self._calls.withdraw(items(fields(told.get("toolCallCancellation")).get("ids")))
+        if content.get("generationComplete") or content.get("turnComplete"):
+            yield from self._hearing.complete()
+        if content.get("turnComplete"):
+            yield from self._turn_over(string(content.get("turnCompleteReason")))
+
+    def _agent(self, content: dict[str, Any]) -> Iterator[CodecEvent]:
+        for voice in messages.voice(content):
+            yield from self._began()
+            yield voice
+        if text := string(fields(content.get("outputTranscription")).get("text")):
+            if self._asked:
+                yield from self._began()
+            if self._responding:  # else it trails a response that is over
+                yield AgentWords(text)
+
+    def _began(self) -> Iterator[CodecEvent]:
+        if not self._responding:
+            asked, self._asked, self._dropped = self._asked, False, False
+            self._responding, self._cut = True, False
+            if not asked:
+                yield from self._hearing.over()
+            yield ResponseBegan()
+
+    def _called(self, calls: list[Any]) -> Iterator[CodecEvent]:
+        """Yield calls; the response is over for us, while the vendor's turn goes on."""
+        if calls:
+            yield from self._began()
+            yield from self._hearing.complete()
+            yield from map(self._calls.begun, calls)
+            self._responding = False
+            yield ResponseOver()
+
+    def _turn_over(self, reason: str) -> Iterator[CodecEvent]:
+        refused = "" if reason in NORMAL else reason[:80]
+        owed, self._dropped = self._asked and not self._dropped, False
+        if self._responding or owed:
+            silent, cut = not self._responding, self._cut or self._user.open
+            yield from self._began()
+            self._responding = False
+            status = "cancelled" if cut else "incomplete" if silent or refused else "completed"
+            yield ResponseOver(status, refused)
+        self._cut = False
+        if kept := tuple(self._user.release()):
+            yield MessagesToSend(kept)
+
+    def closed(self, code: int, reason: str) -> TheyErred | None:
+        return messages.close_error(code, reason)

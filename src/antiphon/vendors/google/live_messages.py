@@ -1,0 +1,127 @@
+"""The messages of Gemini Live that we send, and parts of those that it sends.
+
+https://ai.google.dev/api/live
+"""
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ...context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
+from ...encodable import to_json
+from ...errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
+from ...services.chat_messages import INTERRUPTED, alternating
+from ...services.realtime_codec import CodecEvent
+from ...services.realtime_vocabulary import Consumed, Voice
+from ...services.vendor_values import base64_bytes, fields, items, json_text, token_count
+from ...services.websocket_client import Message
+
+__all__ = [
+    "GO_ON",
+    "SPEECH_BEGINS",
+    "SPEECH_ENDS",
+    "close_error",
+    "consumed",
+    "history",
+    "media",
+    "returned",
+    "stop",
+    "tool_response",
+    "verbatim",
+    "voice",
+    "words",
+]
+
+SPEECH_BEGINS = json_text(realtimeInput={"activityStart": {}})
+SPEECH_ENDS = json_text(realtimeInput={"activityEnd": {}})
+GO_ON = "[Go on.]"  # asks for an answer to nothing new; some models do not answer an empty turn
+VERBATIM = "Say exactly the following words, in the language in which they are written, and nothing else: "
+UNITS = {
+    "tokens read": ("promptTokenCount", "toolUsePromptTokenCount"),
+    "tokens written": ("responseTokenCount", "candidatesTokenCount", "thoughtsTokenCount"),
+}
+
+
+def media(kind: str, data: bytes, media_type: str) -> Message:
+    """Return sound, or a picture, of the user."""
+    blob = {"data": b64encode(data).decode(), "mimeType": media_type}
+    return json_text(realtimeInput={kind: blob})
+
+
+def words(texts: Sequence[str], *, complete: bool) -> Message:
+    """Return words of the user; if they are complete, they are answered."""
+    turn = {"role": "user", "parts": [{"text": text} for text in texts]}
+    return json_text(clientContent={"turns": [turn], "turnComplete": complete})
+
+
+def verbatim(text: str) -> str:
+    """Return words of the user that ask the model to say a text."""
+    return VERBATIM + to_json(text).decode()
+
+
+def stop() -> Message:
+    """Return what interrupts the vendor if it detects turns itself."""
+    return json_text(clientContent={"turnComplete": False})
+
+
+def tool_response(call: str, name: str, output: str) -> Message:
+    """Return the result of a call, whose id may be ""."""
+    result = ({"id": call} if call else {}) | {"name": name, "response": {"output": output}}
+    return json_text(toolResponse={"functionResponses": [result]})
+
+
+def returned(name: str, output: str) -> str:
+    """Return in words what a tool has returned."""
+    return f"[The tool {name} returned: {output}]"
+
+
+def history(context: Context) -> Message | None:
+    """Return the conversation so far; calls and results must be text."""
+    turns = [
+        {"role": "model" if by_agent else "user", "parts": parts}
+        for by_agent, parts in alternating(context.entries, _parts)
+    ]
+    return json_text(clientContent={"turns": turns, "turnComplete": False}) if turns else None
+
+
+def _parts(entry: Entry) -> Iterator[dict[str, Any]]:
+    match entry:
+        case UserSaid(text) if text.strip():
+            yield {"text": text}
+        case AgentSaid(text, calls, interrupted):
+            if text.strip():
+                yield {"text": text + INTERRUPTED * interrupted}
+            for call in calls:
+                yield {"text": f"[I called the tool {call.name} with {call.arguments}]"}
+        case ToolAnswered(call, result):
+            yield {"text": returned(call.name, result)}
+        case _:
+            pass
+
+
+def consumed(usage: object) -> Iterator[CodecEvent]:
+    """Yield what was used. The fields have other names on the two platforms."""
+    counts = fields(usage)
+    for unit, names in UNITS.items():
+        if amount := sum(token_count(counts.get(name)) for name in names):
+            yield Consumed(unit, amount)
+
+
+def voice(content: dict[str, Any]) -> Iterator[Voice]:
+    """Yield the voice in what the server tells; thoughts are never spoken."""
+    for part in map(fields, items(fields(content.get("modelTurn")).get("parts"))):
+        pcm = base64_bytes(fields(part.get("inlineData")).get("data"))
+        if pcm and not part.get("thought"):
+            yield Voice(pcm[: len(pcm) // 2 * 2])
+
+
+def close_error(code: int, reason: str) -> TheyErred | None:
+    """Return the error of a close code, whose reason tells more than the code."""
+    said, low = f"google closed the connection: {code} {reason[:200]}", reason.lower()
+    if "api key" in low or "credential" in low or "permission" in low:
+        return AuthenticationError(said)
+    if "quota" in low or "resource_exhausted" in low:
+        return RateLimitError(said)
+    if code == 1008:  # a model that there is not; or something that it has lost or given up
+        return BadResponseError(said) if "model" in low else UnavailableError(said)
+    return None

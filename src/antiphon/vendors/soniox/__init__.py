@@ -1,0 +1,16 @@
+"""Soniox: speech to text, text to speech.
+
+https://soniox.com/docs
+"""
+
+from ...services.ports import Vendor
+
+VENDOR = Vendor(
+    name="soniox",
+    provides={"stt": "stt.STT", "tts": "tts.TTS"},
+    docs="https://soniox.com/docs",
+    env="SONIOX_API_KEY",
+    extra="services",
+    default={"stt": "stt-rt-v5", "tts": "tts-rt-v1"},
+    options={"stt": "language", "tts": "voice"},
+)

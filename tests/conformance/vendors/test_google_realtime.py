@@ -1,0 +1,318 @@
+"""Gemini Live: activities that must not interrupt, turns without an id, new connections by a handle."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any
+
+import pytest
+
+from antiphon.clock import LoopClock
+from antiphon.context import AgentSaid, Context, Image, ToolAnswered, ToolCall, ToolSpec, UserSaid
+from antiphon.errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
+from antiphon.services.realtime_vocabulary import (
+    Consumed,
+    CutShort,
+    Discard,
+    Remember,
+    Respond,
+    ResponseBegan,
+    ResponseOver,
+    Say,
+    SpeechBegan,
+    SpeechOver,
+    ToolOutput,
+    UserCutIn,
+    UserHeard,
+    UserPicture,
+    UserSpeaks,
+    UserWords,
+    Voice,
+)
+from antiphon.testing.conformance.realtime import TalkWithModel, voice_of, words_of
+from antiphon.testing.loopback.gemini_live import GeminiLiveServer
+from antiphon.testing.loopback.server import KEY, LOUD, WORDS, Fault
+from antiphon.vendors.google.realtime import Realtime
+
+CONTEXT = Context("Be kind.")
+SPEECH = LOUD[:16000]
+COUGH = LOUD[:3200]
+HEARD = f"You said {WORDS}."
+TOOLS = tuple(ToolSpec(name, "", {"type": "object", "properties": {}}) for name in ("weather", "time"))
+
+
+def in_real_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test in an event loop of its own."""
+
+    @wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
+
+
+def talk(server: GeminiLiveServer, context: Context = CONTEXT, *, detects: bool = False) -> TalkWithModel:
+    return TalkWithModel(Realtime(key=KEY, base_url=server.url), context, detects=detects)
+
+
+@in_real_time
+async def test_a_cough_over_the_agent_never_reaches_the_vendor() -> None:
+    async with GeminiLiveServer() as server, talk(server) as call:
+        call.take_turn(SPEECH)
+        await call.until(Voice, 3)
+        call.give(SpeechBegan())
+        call.sound(COUGH)
+        call.give(Discard())
+        response = await call.response()
+        assert response[-1] == ResponseOver()
+        call.take_turn(SPEECH)
+        assert words_of(await call.response()) == HEARD
+        assert server.cancelled == 0
+        assert server.told == ["activityStart", "activityEnd"] * 2
+
+
+@in_real_time
+async def test_a_cough_in_a_pause_leaves_its_activity_to_the_next_turn() -> None:
+    async with GeminiLiveServer() as server, talk(server) as call:
+        call.give(SpeechBegan())
+        call.sound(COUGH)
+        call.give(Discard())
+        call.take_turn(SPEECH)
+        assert words_of(await call.response()) == HEARD
+        assert server.told == ["activityStart", "activityEnd"], "an empty activity is refused"
+
+
+@in_real_time
+async def test_speech_over_the_agent_is_heard_from_its_beginning_once_it_interrupts() -> None:
+    async with GeminiLiveServer() as server, talk(server) as call:
+        call.take_turn(SPEECH)
+        await call.until(Voice, 3)
+        call.give(SpeechBegan())
+        call.sound(SPEECH)
+        call.give(CutShort(0.2), SpeechOver(), Respond())
+        assert await call.status() == "cancelled"
+        assert words_of(await call.response()) == HEARD, "the loud part came before CutShort"
+        assert server.cancelled == 1
+
+
+@in_real_time
+async def test_speech_over_the_agent_is_heard_when_the_agent_has_finished() -> None:
+    async with GeminiLiveServer() as server, talk(server) as call:
+        call.take_turn(SPEECH)
+        await call.until(Voice, 3)
+        call.give(SpeechBegan())
+        call.sound(SPEECH)
+        assert await call.status() == "completed"
+        call.give(SpeechOver(), Respond())
+        assert words_of(await call.response()) == HEARD
+        assert server.cancelled == 0
+
+
+@in_real_time
+async def test_a_user_who_goes_on_before_the_answer_begins() -> None:
+    """The first response is over before the second is asked for."""
+    async with GeminiLiveServer() as server, talk(server) as call:
+        call.take_turn(SPEECH)
+        call.give(SpeechBegan())
+        call.sound(SPEECH)
+        call.give(CutShort(0.0), SpeechOver(), Respond())
+        assert await call.status() == "cancelled"
+        assert await call.status() == "completed"
+        turns = {event.turn for event in call.events if isinstance(event, UserHeard) and event.final}
+        assert turns <= {0, 1}
+        assert turns >= {1}
+
+
+@in_real_time
+async def test_a_turn_that_ends_while_the_user_speaks_on() -> None:
+    async with GeminiLiveServer() as server, talk(server) as call:
+        call.give(SpeechBegan())
+        call.sound(SPEECH)
+        call.give(SpeechOver(), SpeechBegan(), Respond())
+        call.sound(SPEECH)
+        assert words_of(await call.response()) == HEARD
+        call.give(SpeechOver(), Respond())
+        assert words_of(await call.response()) == HEARD
+        assert server.cancelled == 0
+
+
+@in_real_time
+async def test_typed_words_interrupt_and_are_answered() -> None:
+    async with GeminiLiveServer() as server, talk(server) as call:
+        call.take_turn(SPEECH)
+        await call.until(Voice, 3)
+        call.give(CutShort(0.2), UserWords("Stop."), Respond())
+        assert await call.status() == "cancelled"
+        assert words_of(await call.response()) == "You said Stop.."
+        call.take_turn(SPEECH)
+        assert words_of(await call.response()) == HEARD, "the next turn has an activity of its own"
+        call.give(Respond())
+        assert await call.status() == "completed", "even nothing new is answered"
+
+
+@in_real_time
+async def test_transcripts_trail_and_belong_to_their_turns() -> None:
+    async with GeminiLiveServer() as server, talk(server) as call:
+        for _ in range(2):
+            call.take_turn(SPEECH)
+            response = await call.response()
+            assert words_of(response) == HEARD, "all words come before the response is over"
+            assert {Consumed("tokens read", 20), Consumed("tokens written", 30)} <= set(response)
+        heard = [event for event in call.events if isinstance(event, UserHeard)]
+        assert [event for event in heard if event.final] == [UserHeard(n, WORDS, True) for n in range(2)]
+        assert heard[0] == UserHeard(0, WORDS[:7].strip(), False)
+        assert voice_of(call.events), "thoughts are not spoken"
+
+
+@in_real_time
+async def test_a_turn_without_an_answer_is_answered_by_nothing() -> None:
+    async with GeminiLiveServer() as server, talk(server) as call:
+        server.silent = True
+        call.take_turn(SPEECH)
+        response = await call.response()
+        assert response[-2:] == [ResponseBegan(), ResponseOver("incomplete")]
+
+
+@in_real_time
+async def test_what_the_vendor_detects() -> None:
+    async with GeminiLiveServer() as server, talk(server, detects=True) as call:
+        call.take_turn(SPEECH)
+        await call.until(Voice, 3)
+        call.take_turn(SPEECH)
+        assert await call.status() == "cancelled"
+        cut = call.events.index(UserCutIn())
+        assert call.events[cut - 1] == UserSpeaks(True)
+        assert await call.status() == "completed"
+        call.give(UserWords("Hello"), Respond())
+        typed = await call.response()
+        assert UserSpeaks(True) not in typed, "what was typed was not spoken"
+        spoken = [event.speaking for event in call.events if isinstance(event, UserSpeaks)]
+        assert spoken == [True, False, True, False]
+
+
+@in_real_time
+async def test_the_app_stops_a_model_that_detects() -> None:
+    async with GeminiLiveServer() as server, talk(server, detects=True) as call:
+        call.take_turn(SPEECH)
+        await call.until(Voice, 3)
+        call.give(CutShort(0.2))
+        assert await call.status() == "cancelled"
+        assert UserCutIn() not in call.events
+
+
+@in_real_time
+async def test_parallel_tools_are_answered_together() -> None:
+    async with GeminiLiveServer() as server, talk(server, Context("", (), TOOLS)) as call:
+        call.take_turn(SPEECH)
+        calls = [event for event in await call.response() if isinstance(event, ToolCall)]
+        assert [tool.name for tool in calls] == ["weather", "time"]
+        call.give(*(ToolOutput(tool.id, tool.name, f"{tool.name} is fine") for tool in calls))
+        assert words_of(await call.response()) == "You said time is fine."
+
+
+@in_real_time
+async def test_a_cough_during_a_tool_does_not_withdraw_it() -> None:
+    async with GeminiLiveServer() as server, talk(server, Context("", (), TOOLS[:1])) as call:
+        call.take_turn(SPEECH)
+        (tool,) = [event for event in await call.response() if isinstance(event, ToolCall)]
+        call.give(SpeechBegan())
+        call.sound(COUGH)
+        call.give(Discard(), ToolOutput(tool.id, tool.name, "sunny"))
+        assert words_of(await call.response()) == "You said sunny."
+
+
+@in_real_time
+async def test_speech_withdraws_a_tool_whose_result_is_told_later() -> None:
+    async with GeminiLiveServer() as server, talk(server, Context("", (), TOOLS[:1])) as call:
+        call.take_turn(SPEECH)
+        (tool,) = [event for event in await call.response() if isinstance(event, ToolCall)]
+        call.take_turn(SPEECH)
+        (again,) = [event for event in await call.response() if isinstance(event, ToolCall)]
+        call.give(ToolOutput(tool.id, tool.name, "too late"))
+        call.give(ToolOutput(again.id, again.name, "sunny"))
+        assert words_of(await call.response()) == "You said sunny."
+        call.give(UserWords("And?"), Respond())
+        await call.response()
+        assert server.told[-2:] == ["[The tool weather returned: too late]", "And?"]
+
+
+@in_real_time
+async def test_the_conversation_goes_on_over_a_new_connection_by_its_handle() -> None:
+    async with GeminiLiveServer() as server:
+        server.goes_away_after = 2
+        async with talk(server) as call:
+            for _ in range(5):
+                call.take_turn(SPEECH)
+                assert words_of(await call.response()) == HEARD
+            assert server.connections == 3
+            assert server.open == 1
+        assert [told for told in server.told if told.startswith("resumes")] == [
+            "resumes handle-1",
+            "resumes handle-3",
+        ]
+        assert server.seeded == [], "the vendor knows the conversation"
+        turns = [event.turn for event in call.events if isinstance(event, UserHeard) and event.final]
+        assert turns == [0, 1, 2, 3, 4]
+
+
+@in_real_time
+async def test_new_instructions_and_tools_are_told_by_a_new_connection() -> None:
+    async with GeminiLiveServer() as server, talk(server) as call:
+        call.take_turn(SPEECH)
+        await call.response()
+        call.give(Remember(Context("Be brief.", (), TOOLS)))
+        while len(server.setups) < 2:
+            await LoopClock().sleep(0.02)
+        call.give(Say("Hello."))
+        assert words_of(await call.response()) == "Hello."
+        assert server.setups[1]["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
+        assert server.setups[1]["sessionResumption"] == {"handle": "handle-0"}
+        assert len(server.setups[1]["tools"][0]["functionDeclarations"]) == 2
+
+
+@in_real_time
+async def test_a_lost_conversation_is_told_as_text() -> None:
+    tool = ToolCall("1", "weather", "{}")
+    entries = (AgentSaid("Hi."), UserSaid("Weather?"), AgentSaid("", (tool,)), ToolAnswered(tool, "sunny"))
+    async with (
+        GeminiLiveServer(Fault.CUT, faulty=1) as server,
+        talk(server, Context("Be kind.", entries)) as call,
+    ):
+        call.take_turn(SPEECH)
+        assert words_of(await call.response()) == HEARD
+        assert server.connections == 2
+        assert [turn["role"] for turn in server.seeded] == ["user", "model", "user", "model", "user"] * 2
+        assert server.seeded[-1]["parts"] == [{"text": "[The tool weather returned: sunny]"}]
+
+
+@in_real_time
+async def test_a_picture_is_shown() -> None:
+    async with GeminiLiveServer() as server, talk(server) as call:
+        call.give(UserPicture(Image(b"12345")), UserWords("What is this?"), Respond())
+        assert await call.status() == "completed"
+        assert server.told == ["5 bytes of a picture", "What is this?"]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "error"),
+    [
+        (1007, "API key not valid. Please pass a valid API key.", AuthenticationError),
+        (1011, "RESOURCE_EXHAUSTED: You exceeded your current quota", RateLimitError),
+        (1008, "models/gemini-x is not found for API version v1beta", BadResponseError),
+        (1008, "The operation was aborted.", UnavailableError),
+        (1008, "Requested entity was not found.", UnavailableError),
+    ],
+)
+def test_what_closing_means(code: int, reason: str, error: type[TheyErred]) -> None:
+    known = Realtime(key=KEY).codec(False, None).closed(code, reason)
+    assert type(known) is error
+
+
+@pytest.mark.parametrize(("location", "host"), [("global", ""), ("europe-west4", "europe-west4-")])
+@in_real_time
+async def test_the_address_of_vertex(location: str, host: str) -> None:
+    model = Realtime("gemini-3.8-live", project="ours", location=location, key="a-token")
+    handshake = await model.handshake(None)
+    path = "google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
+    assert handshake.url == f"wss://{host}aiplatform.googleapis.com/ws/{path}"
+    assert handshake.headers == {"Authorization": "Bearer a-token"}

@@ -1,0 +1,139 @@
+"""Ultravox: calls that are created first, tools that freeze it, turns without a beginning."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any
+
+import pytest
+
+from antiphon.clock import LoopClock
+from antiphon.context import AgentSaid, Context, ToolAnswered, ToolCall, ToolSpec, UserSaid
+from antiphon.errors import BadResponseError
+from antiphon.services.realtime_vocabulary import (
+    CutShort,
+    Remember,
+    Respond,
+    Say,
+    ToolOutput,
+    UserCutIn,
+    UserHeard,
+    UserSpeaks,
+    UserWords,
+    Voice,
+)
+from antiphon.testing.conformance.realtime import TalkWithModel, voice_of, words_of
+from antiphon.testing.loopback.server import KEY, LOUD, WORDS
+from antiphon.testing.loopback.ultravox_realtime import UltravoxServer
+from antiphon.vendors.ultravox.realtime import Realtime
+
+SPEECH = LOUD[:16000]
+HEARD = f"You said {WORDS}."
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+TOOLS = tuple(ToolSpec(name, "", SCHEMA) for name in ("weather", "time"))
+
+
+def in_real_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test in an event loop of its own."""
+
+    @wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
+
+
+@asynccontextmanager
+async def talk(server: UltravoxServer, context: Context) -> AsyncGenerator[TalkWithModel]:
+    model = Realtime(key=KEY, base_url=server.url)
+    try:
+        async with TalkWithModel(model, context, detects=True) as call:
+            yield call
+    finally:
+        await model.close()
+
+
+@in_real_time
+async def test_a_call_begins_with_the_conversation() -> None:
+    tool = ToolCall("1", "weather", '{"city": "Paris"}')
+    entries = (UserSaid("Weather?"), AgentSaid("", (tool,)), ToolAnswered(tool, "sunny"), AgentSaid("Sunny."))
+    async with UltravoxServer() as server, talk(server, Context("Be kind.", entries, TOOLS[:1])) as call:
+        call.give(Say("Hello."))
+        assert words_of(await call.response()) == "Hello."
+        (created,) = server.calls
+        assert created["systemPrompt"] == "Be kind."
+        assert created["initialMessages"] == [
+            {"role": "MESSAGE_ROLE_USER", "text": "Weather?"},
+            {"role": "MESSAGE_ROLE_TOOL_CALL", "text": '{"city": "Paris"}', "toolName": "weather",
+             "invocationId": "1"},
+            {"role": "MESSAGE_ROLE_TOOL_RESULT", "text": "sunny", "toolName": "weather", "invocationId": "1"},
+            {"role": "MESSAGE_ROLE_AGENT", "text": "Sunny."},
+        ]  # fmt: skip
+        assert created["selectedTools"][0]["temporaryTool"]["dynamicParameters"] == [
+            {"name": "city", "location": "PARAMETER_LOCATION_BODY", "schema": {"type": "string"},
+             "required": True},
+        ]  # fmt: skip
+
+
+@in_real_time
+async def test_parallel_tools_are_one_response() -> None:
+    async with UltravoxServer() as server, talk(server, Context("", (), TOOLS)) as call:
+        call.take_turn(SPEECH)
+        calls = [event for event in await call.response() if isinstance(event, ToolCall)]
+        assert [tool.name for tool in calls] == ["weather", "time"]
+        call.give(*(ToolOutput(tool.id, tool.name, f"{tool.name} is fine") for tool in calls))
+        assert words_of(await call.response()) == "You said time is fine."
+
+
+@in_real_time
+async def test_turns_words_and_interruptions_of_the_user() -> None:
+    async with UltravoxServer() as server, talk(server, Context("")) as call:
+        call.take_turn(SPEECH)
+        await call.until(Voice, 3)
+        call.take_turn(SPEECH)
+        assert await call.status() == "cancelled"
+        assert call.events[call.events.index(UserCutIn()) - 1] == UserSpeaks(True)
+        second = await call.response()
+        assert words_of(second) == HEARD
+        spoken = [event.speaking for event in call.events if isinstance(event, UserSpeaks)]
+        assert spoken == [True, False, True, False]
+        heard = [event for event in call.events if isinstance(event, UserHeard)]
+        assert heard == [UserHeard(0, WORDS, True), UserHeard(1, WORDS, True)]
+
+
+@in_real_time
+async def test_typed_words_after_the_app_has_stopped_the_agent() -> None:
+    async with UltravoxServer() as server, talk(server, Context("")) as call:
+        call.take_turn(SPEECH)
+        await call.until(Voice, 3)
+        call.give(CutShort(0.2))
+        assert await call.status() == "cancelled"
+        call.give(UserWords("Shorter."), Respond())
+        typed = await call.response()
+        assert words_of(typed) == "You said Shorter.."
+        assert voice_of(typed)
+        assert UserCutIn() not in call.events
+        assert UserSpeaks(True) not in typed, "what was typed was not spoken"
+
+
+@in_real_time
+async def test_new_instructions_are_told_by_a_new_call() -> None:
+    async with UltravoxServer() as server, talk(server, Context("Be kind.")) as call:
+        call.take_turn(SPEECH)
+        await call.response()
+        call.give(Remember(Context("Be brief.", (UserSaid("hello"),))))
+        while server.open != 1 or len(server.calls) < 2:
+            await LoopClock().sleep(0.02)
+        call.take_turn(SPEECH)
+        assert words_of(await call.response()) == HEARD
+        assert [created["systemPrompt"] for created in server.calls] == ["Be kind.", "Be brief."]
+
+
+@in_real_time
+async def test_a_call_without_an_address_is_an_error() -> None:
+    async with UltravoxServer() as server:
+        server.unjoinable = True
+        with pytest.raises(BadResponseError, match="without an address"):
+            async with talk(server, Context("")) as call:
+                await call.response()
