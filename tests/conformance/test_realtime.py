@@ -1,6 +1,7 @@
 """Models that hear and speak, against servers of their protocols on loopback."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, NamedTuple
@@ -14,23 +15,34 @@ from antiphon.services.openai_realtime import OpenAIRealtimeCodec
 from antiphon.services.ports import RealtimeModel
 from antiphon.services.realtime_vocabulary import (
     CutShort,
+    Faulted,
     Remember,
     Respond,
     ResponseBegan,
+    ToolOutput,
     UserHeard,
     UserWords,
     Voice,
 )
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
+from antiphon.testing.loopback.azure_realtime import AzureOpenAIServer, VoiceLiveServer
 from antiphon.testing.loopback.gemini_live import GeminiLiveServer
 from antiphon.testing.loopback.hume_evi import HumeEVIServer
+from antiphon.testing.loopback.inworld_realtime import InworldRealtimeServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
+from antiphon.testing.loopback.qwen_realtime import QwenRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.ultravox_realtime import UltravoxServer
+from antiphon.testing.loopback.xai_realtime import XaiRealtimeServer
+from antiphon.vendors.azure.realtime import Realtime as VoiceLive
+from antiphon.vendors.azure_openai.realtime import Realtime as AzureOpenAIRealtime
 from antiphon.vendors.google.realtime import Realtime as GeminiLive
 from antiphon.vendors.hume.realtime import Realtime as HumeEVI
+from antiphon.vendors.inworld.realtime import Realtime as InworldRealtime
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
+from antiphon.vendors.qwen.realtime import Realtime as QwenRealtime
 from antiphon.vendors.ultravox.realtime import Realtime as Ultravox
+from antiphon.vendors.xai.realtime import Realtime as XaiRealtime
 
 
 class Pair(NamedTuple):
@@ -60,12 +72,37 @@ def hume(url: str) -> RealtimeModel:
     return HumeEVI(key=KEY, base_url=url)
 
 
+def azure_openai(url: str) -> RealtimeModel:
+    return AzureOpenAIRealtime("my-deployment", key=KEY, base_url=f"{url}/openai/v1")
+
+
+def voice_live(url: str) -> RealtimeModel:
+    return VoiceLive(key=KEY, base_url=url)
+
+
+def xai(url: str) -> RealtimeModel:
+    return XaiRealtime(key=KEY, base_url=f"{url}/v1")
+
+
+def inworld(url: str) -> RealtimeModel:
+    return InworldRealtime(key=KEY, base_url=url)
+
+
+def qwen(url: str) -> RealtimeModel:
+    return QwenRealtime(key=KEY, base_url=f"{url}/api-ws/v1")
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
     "gemini": Pair(gemini, GeminiLiveServer),
     "vertex": Pair(vertex, GeminiLiveServer),
     "hume": Pair(hume, HumeEVIServer),
     "ultravox": Pair(ultravox, UltravoxServer),
+    "azure_openai": Pair(azure_openai, AzureOpenAIServer),
+    "azure": Pair(voice_live, VoiceLiveServer),
+    "xai": Pair(xai, XaiRealtimeServer),
+    "inworld": Pair(inworld, InworldRealtimeServer),
+    "qwen": Pair(qwen, QwenRealtimeServer),
 }
 CONTEXT = Context("Be kind.")
 
@@ -96,10 +133,10 @@ async def test_conformance(pair: Pair) -> None:
     assert server.open == 0
 
 
-async def talk_once(pair: Pair, server: VendorServer) -> list[Any]:
+async def talk_once(pair: Pair, server: VendorServer, *, detects: bool = False) -> list[Any]:
     model = pair.model(server.url)
     try:
-        async with TalkWithModel(model, CONTEXT, detects=model.detection == "theirs") as talk:
+        async with TalkWithModel(model, CONTEXT, detects=detects or model.detection == "theirs") as talk:
             talk.take_turn(loud(model))
             return await talk.response()
     finally:
@@ -117,11 +154,16 @@ async def test_refused(pair: Pair, fault: Fault, error: type[TheyErred]) -> None
     assert server.connections == 1, "a refusal is not repeated"
 
 
+@pytest.mark.parametrize("detects", [False, True], ids=["our turns", "their turns"])
 @pytest.mark.parametrize("fault", [Fault.CUT, Fault.CLOSED])
 @in_real_time
-async def test_lost_connection_is_replaced_and_the_turn_heard_again(pair: Pair, fault: Fault) -> None:
+async def test_lost_connection_is_replaced_and_the_turn_heard_again(
+    pair: Pair, fault: Fault, detects: bool
+) -> None:
+    if detects and pair.model("").detection == "ours":
+        return
     async with pair.server(fault, faulty=1) as server:
-        response = await talk_once(pair, server)
+        response = await talk_once(pair, server, detects=detects)
         if response[-1].status == "failed":  # it broke off in the middle of the response
             assert ResponseBegan() in response
         else:
@@ -156,11 +198,47 @@ async def test_what_was_heard_is_told_in_milliseconds() -> None:
             assert await talk.status() == "cancelled"
             talk.take_turn(loud(model))
             await talk.response()
-            talk.give(CutShort(99.0))  # no more than there was
+            talk.give(CutShort(99.0))  # heard to its end
             talk.take_turn(loud(model))
             await talk.response()
-        assert [ms for _, ms in server.truncated] == [250, 1650]
+        assert [ms for _, ms in server.truncated] == [250], "what was heard to its end stays as it is"
         assert server.cancelled == 1, "a response that is complete is not cancelled"
+
+
+@in_real_time
+async def test_nothing_stays_of_a_voice_that_nobody_heard() -> None:
+    async with OpenAIRealtimeServer() as server:
+        model = openai(server.url)
+        async with TalkWithModel(model, CONTEXT) as talk:
+            talk.take_turn(loud(model))
+            await talk.until(Voice)
+            talk.give(CutShort(0.0))
+            assert await talk.status() == "cancelled"
+        assert [ms for _, ms in server.truncated] == [0], "the vendor refuses to cut at 0: it is deleted"
+
+
+@in_real_time
+async def test_results_are_told_under_the_id_that_the_connection_knows() -> None:
+    call = ToolCall("12-call_9", "weather", "{}")
+    entries = (UserSaid("Weather?"), AgentSaid("", (call,)))
+    async with OpenAIRealtimeServer() as server:
+        model = openai(server.url)
+        async with TalkWithModel(model, Context("Be kind.", entries)) as talk:
+            talk.give(ToolOutput("call_9", "weather", "sunny"), Respond())
+            assert words_of(await talk.response()) == "You said sunny."
+        async with TalkWithModel(model, CONTEXT) as talk:
+            talk.give(ToolOutput("call_9", "weather", "rainy"), Respond())
+            assert words_of(await talk.response()) == "You said rainy.", "a call that it has not made"
+
+
+def test_words_that_could_not_be_written_down_are_final() -> None:
+    codec = OpenAIRealtimeCodec("openai", {})
+    kind = "conversation.item.input_audio_transcription.failed"
+    error = {"code": "DeploymentNotFound", "message": "there is no such deployment"}
+    failed = json.dumps({"type": kind, "item_id": "1", "error": error})
+    heard, fault = codec.read(failed)
+    assert heard == UserHeard(0, "", True)
+    assert isinstance(fault, Faulted)
 
 
 @in_real_time

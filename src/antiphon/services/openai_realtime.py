@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any, ClassVar
 
-from ..context import AgentSaid, Context, ToolAnswered, UserSaid
-from ..encodable import encodable
+from ..context import Context, Image
 from ..errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
 from ..signals import ToolCall
-from .chat_messages import tools
+from .openai_realtime_items import RealtimeItems, realtime_tools, user_item
 from .realtime_codec import CodecEvent, RealtimeCodec, RealtimeReady
 from .realtime_vocabulary import (
     AgentWords,
@@ -39,14 +38,18 @@ from .realtime_vocabulary import (
     UserWords,
     Voice,
 )
-from .vendor_values import base64_bytes, fields, items, json_object, json_text, string, token_count
+from .vendor_values import base64_bytes, fields, items, json_object, json_text, number, string, token_count
 from .websocket_client import Message
 
-__all__ = ["OpenAIRealtimeCodec", "realtime_tools"]
+__all__ = ["OpenAIRealtimeCodec"]
 
 VERBATIM = "Say exactly the following words, in the language in which they are written, and nothing else: "
 BENIGN = ("response_cancel_not_active", "conversation_already_has_active_response",
-          "input_audio_buffer_commit_empty", "item_truncate_invalid")  # fmt: skip
+          "input_audio_buffer_commit_empty", "item_truncate_invalid", "item_delete_invalid",
+          "unsupported_content_type")  # fmt: skip
+NOTHING_TO_CANCEL = ("no active response", "no ongoing response")
+REFUSALS = ("invalid_api_key", "authentication_error", "insufficient_quota", "credit_balance_exhausted",
+            "invalid_model", "model_not_found")  # fmt: skip
 LEAST = 0.1  # seconds of sound without which a commit is refused
 STATUS = {"completed": "completed", "cancelled": "cancelled", "failed": "failed", "incomplete": "incomplete"}
 
@@ -55,125 +58,146 @@ class OpenAIRealtimeCodec(RealtimeCodec):
     """A connection that speaks OpenAI's protocol, as of general availability."""
 
     lasts = 3600.0
-    sample_rate: ClassVar[int] = 24000
+    input_rate: ClassVar[int] = 24000
+    output_rate: ClassVar[int] = 24000
     truncates: ClassVar[bool] = True
     """Whether the vendor can forget what was not heard of a response."""
+    said: ClassVar[str] = "output_text"
+    """The type of what the agent said before."""
 
     def __init__(self, vendor: str, settings: Mapping[str, Any]) -> None:
         self.vendor = vendor
         self.settings = dict(settings)
-        self._instructions: tuple[str, object] | None = None
+        self.responding = False
+        self.items = RealtimeItems(self.said)
+        self._told: tuple[str, object] | None = None  # instructions and tools
         self._ids = count(1)
         self._sound = 0  # bytes of sound since the last commit
         self._turns: dict[str, int] = {}  # items of the user, in order
         self._heard: dict[str, str] = {}  # words so far, of turns whose words are not final
-        self._item: str | None = None  # of the voice that came last
-        self._voice = 0  # bytes of that voice
-        self._responding = False
+        self._response: str | None = None  # the id of the one in progress
+        self._voices: dict[str, int] = {}  # bytes of voice by item, of the newest response
         self._calls: dict[str, ToolCall] = {}  # of the response
 
     # Towards the vendor
 
     def session(self, context: Context) -> dict[str, Any]:
-        """Return the session's settings for a context."""
-        return {
-            "type": "realtime",
-            **self.settings,
-            "instructions": context.instructions,
-            "tools": realtime_tools(context),
-        }
+        """Return all settings of the session for a context."""
+        return {"type": "realtime", **self.settings, **self.known(context)}
+
+    def update(self, context: Context) -> dict[str, Any]:
+        """Return the settings that change with the context; the voice is fixed."""
+        return {"type": "realtime", **self.known(context)}
+
+    def known(self, context: Context) -> dict[str, Any]:
+        """Return instructions and tools."""
+        return {"instructions": context.instructions, "tools": realtime_tools(context)}
 
     def begin(self, context: Context) -> Iterable[Message]:
-        self._instructions = (context.instructions, context.tools)
+        self._told = (context.instructions, context.tools)
         yield json_text(type="session.update", session=self.session(context))
-        for item in _history(context):
-            yield json_text(type="conversation.item.create", item=item)
+        yield from map(self.add, self.items.history(context))
 
     def put(self, item: RealtimeInput) -> Iterable[Message]:
         match item:
             case UserSound(pcm):
-                self._sound += len(pcm)
-                yield self._append(pcm)
+                yield self.append(pcm)
             case SpeechOver():
-                if (missing := round(LEAST * self.sample_rate) * 2 - self._sound) > 0:
-                    yield self._append(bytes(missing))
-                self._sound = 0
-                yield json_text(type="input_audio_buffer.commit")
+                yield from self.commit()
             case Discard():
                 self._sound = 0
                 yield json_text(type="input_audio_buffer.clear")
             case UserWords(text):
-                yield json_text(type="conversation.item.create", item=_user(text))
+                yield self.add(user_item(text))
             case UserPicture(image):
-                url = f"data:{image.media_type};base64,{b64encode(image.data).decode()}"
-                content = [{"type": "input_image", "image_url": url}]
-                picture = {"type": "message", "role": "user", "content": content}
-                yield json_text(type="conversation.item.create", item=picture)
+                yield from self.show(image)
             case Respond():
-                yield self._create()
+                yield from self.respond()
             case Say(text):
                 yield from self.say(text)
             case CutShort(heard):
                 yield from self._interrupt(heard)
-            case ToolOutput(id, _, output):
-                result = {"type": "function_call_output", "call_id": id, "output": output}
-                yield json_text(type="conversation.item.create", item=result)
-            case Remember(context) if (context.instructions, context.tools) != self._instructions:
-                self._instructions = (context.instructions, context.tools)
-                yield json_text(type="session.update", session=self.session(context))
+            case ToolOutput(id, name, output):
+                yield from map(self.add, self.items.output(id, name, output))
+            case Remember(context) if (context.instructions, context.tools) != self._told:
+                self._told = (context.instructions, context.tools)
+                yield json_text(type="session.update", session=self.update(context))
             case _:
                 pass
 
-    def say(self, text: str) -> Iterable[Message]:
-        """Have the model say these words."""
-        return (
-            self._create(instructions=VERBATIM + json.dumps(text, ensure_ascii=False), tool_choice="none"),
-        )
-
-    def _append(self, pcm: bytes) -> Message:
+    def append(self, pcm: bytes) -> Message:
+        """Let the model hear sound."""
+        self._sound += len(pcm)
         return json_text(type="input_audio_buffer.append", audio=b64encode(pcm).decode())
 
-    def _create(self, **response: object) -> Message:
-        asked = {"response": response} if response else {}
-        return json_text(type="response.create", event_id=f"create-{next(self._ids)}", **asked)
+    def commit(self) -> Iterable[Message]:
+        """Make a turn of what was heard."""
+        if (missing := round(LEAST * self.input_rate) * 2 - self._sound) > 0:
+            yield self.append(bytes(missing))
+        self._sound = 0
+        yield json_text(type="input_audio_buffer.commit")
+
+    def show(self, image: Image) -> Iterable[Message]:
+        """Show the model a picture."""
+        return (self.add(user_item("", (image,))),)
+
+    def respond(self) -> Iterable[Message]:
+        """Ask for a response."""
+        return (self.create(),)
+
+    def say(self, text: str) -> Iterable[Message]:
+        """Have the model say these words."""
+        words = VERBATIM + json.dumps(text, ensure_ascii=False)
+        return (self.create(instructions=words, tool_choice="none"),)
+
+    def create(self, **response: object) -> Message:
+        """Ask for a response with these settings."""
+        return json_text(type="response.create", event_id=self.request_id(), response=response or None)
+
+    def request_id(self) -> str:
+        """Return the id of a request, by which its refusal is known."""
+        return f"create-{next(self._ids)}"
+
+    def cancel(self, response: str | None) -> Message:
+        """Stop the response in progress, of this id."""
+        return json_text(type="response.cancel", response_id=response)
+
+    def add(self, item: dict[str, Any]) -> Message:
+        """Add an item to the conversation."""
+        return json_text(type="conversation.item.create", item=item)
 
     def _interrupt(self, heard: float) -> Iterable[Message]:
-        if self._responding:
-            yield json_text(type="response.cancel")
-        if self.truncates and self._item is not None and self._voice:
-            end = min(heard, self._voice / 2 / self.sample_rate)
-            yield json_text(
-                type="conversation.item.truncate",
-                item_id=self._item,
-                content_index=0,
-                audio_end_ms=int(end * 1000),
-            )
-        self._item = None
+        """Stop, and forget what was not heard.
+
+        The vendor refuses to cut a voice at 0, or beyond its end.
+        """
+        if self.responding:
+            yield self.cancel(self._response)
+        voices, self._voices = self._voices, {}
+        for item, size in voices.items() if self.truncates else ():
+            length = size / 2 / self.output_rate
+            unfinished = self.responding and item == next(reversed(voices))
+            if (end := int(min(heard, length) * 1000)) <= 0:
+                yield json_text(type="conversation.item.delete", item_id=item)
+            elif heard < length or unfinished:
+                yield json_text(
+                    type="conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=end
+                )
+            heard -= length
 
     # From the vendor
 
     def read(self, message: Message) -> Iterable[CodecEvent]:
-        told = json_object(message)
+        return self.understand(json_object(message))
+
+    def understand(self, told: dict[str, Any]) -> Iterable[CodecEvent]:
+        """Yield what a message means."""
         match told.get("type"):
             case "session.updated":
                 yield RealtimeReady()
-            case "input_audio_buffer.speech_started":
-                yield UserSpeaks(True)
-                yield UserCutIn()
-            case "input_audio_buffer.speech_stopped":
-                yield UserSpeaks(False)
-            case "input_audio_buffer.committed":
-                self._turn(string(told.get("item_id")))
-            case "conversation.item.input_audio_transcription.delta":
-                item = string(told.get("item_id"))
-                self._heard[item] = self._heard.get(item, "") + string(told.get("delta"))
-                yield UserHeard(self._turn(item), self._heard[item].strip(), False)
-            case "conversation.item.input_audio_transcription.completed":
-                item = string(told.get("item_id"))
-                self._heard.pop(item, None)
-                yield UserHeard(self._turn(item), string(told.get("transcript")).strip(), True)
             case "response.created":
-                self._responding, self._calls = True, {}
+                self.responding, self._calls, self._voices = True, {}, {}
+                self._response = string(fields(told.get("response")).get("id")) or None
                 yield ResponseBegan()
             case "response.output_audio.delta" | "response.audio.delta":
                 yield self._sounds(string(told.get("item_id")), base64_bytes(told.get("delta")))
@@ -186,88 +210,97 @@ class OpenAIRealtimeCodec(RealtimeCodec):
                 yield AgentWords(string(told.get("delta")))
             case "response.output_item.done":
                 self._call(fields(told.get("item")))
+            case "response.function_call_arguments.done" if told.get("name"):
+                self._call(told | {"type": "function_call"})
             case "response.done":
-                yield from self._done(fields(told.get("response")))
+                yield from self.done(fields(told.get("response")))
             case "error":
+                yield from self._error(fields(told.get("error")))
+            case _:
+                yield from self.hears(told)
+
+    def hears(self, told: dict[str, Any]) -> Iterable[CodecEvent]:
+        """Yield what a message says of the user."""
+        item = string(told.get("item_id"))
+        match told.get("type"):
+            case "input_audio_buffer.speech_started":
+                self.turn(item)
+                yield UserSpeaks(True)
+                yield UserCutIn()
+            case "input_audio_buffer.speech_stopped":
+                yield UserSpeaks(False)
+            case "input_audio_buffer.committed":
+                self.turn(item)
+            case "conversation.item.input_audio_transcription.delta":
+                self._heard[item] = self._heard.get(item, "") + string(told.get("delta"))
+                yield UserHeard(self.turn(item), self._heard[item].strip(), False)
+            case "conversation.item.input_audio_transcription.completed":
+                self._heard.pop(item, None)
+                yield UserHeard(self.turn(item), string(told.get("transcript")).strip(), True)
+                usage = fields(told.get("usage"))
+                for unit, name in (
+                    ("seconds transcribed", "seconds"),
+                    ("tokens transcribed", "total_tokens"),
+                ):
+                    if amount := number(usage.get(name)):
+                        yield Consumed(unit, amount)
+            case "conversation.item.input_audio_transcription.failed":
+                yield UserHeard(self.turn(item), self._heard.pop(item, "").strip(), True)
                 yield from self._error(fields(told.get("error")))
             case _:
                 pass
 
-    def _turn(self, item: str) -> int:
+    def turn(self, item: str) -> int:
         """Return the number of the user's turn that this item is."""
         return self._turns.setdefault(item, len(self._turns))
 
     def _sounds(self, item: str, pcm: bytes) -> Voice:
-        if item != self._item:
-            self._item, self._voice = item, 0
-        self._voice += len(pcm)
+        self._voices[item] = self._voices.get(item, 0) + len(pcm)
         return Voice(pcm[: len(pcm) // 2 * 2])
 
     def _call(self, item: dict[str, Any]) -> None:
-        if item.get("type") == "function_call":
-            call, arguments = string(item.get("call_id")), string(item.get("arguments")) or "{}"
+        if item.get("type") == "function_call" and (call := string(item.get("call_id"))) not in self._calls:
+            arguments = string(item.get("arguments")) or "{}"
             self._calls[call] = ToolCall(call, string(item.get("name")), arguments)
+            self.items.knows(call)
 
-    def _done(self, response: dict[str, Any]) -> Iterable[CodecEvent]:
+    def done(self, response: dict[str, Any]) -> Iterable[CodecEvent]:
+        """Yield what the end of a response means."""
         status = STATUS.get(string(response.get("status")), "completed")
         for item in items(response.get("output")):
             self._call(fields(item))
         if status == "completed":
             yield from self._calls.values()
         usage = fields(response.get("usage"))
-        for unit, name in (("tokens read", "input_tokens"), ("tokens written", "output_tokens")):
-            if amount := token_count(usage.get(name)):
-                yield Consumed(unit, amount)
+        details = fields(usage.get("input_token_details"))
+        for unit, amount in (
+            ("tokens read", usage.get("input_tokens")),
+            ("tokens written", usage.get("output_tokens")),
+            ("tokens cached", details.get("cached_tokens")),
+        ):
+            if tokens := token_count(amount):
+                yield Consumed(unit, tokens)
+        self.responding, self._response, self._calls = False, None, {}
         details = fields(response.get("status_details"))
-        error = fields(details.get("error"))
-        reason = string(error.get("message")) or string(details.get("reason"))
-        self._responding, self._calls = False, {}
+        reason = string(fields(details.get("error")).get("message")) or string(details.get("reason"))
         yield ResponseOver(status, reason[:200])  # type: ignore[arg-type]
 
     def _error(self, error: dict[str, Any]) -> Iterable[CodecEvent]:
-        code, said = (
-            string(error.get("code")) or string(error.get("type")),
-            string(error.get("message"))[:300],
-        )
+        code = string(error.get("code")) or string(error.get("type"))
+        said = string(error.get("message"))[:300]
         known = self.error(code, said)
-        if string(error.get("event_id")).startswith("create-") and not self._responding:
+        if string(error.get("event_id")).startswith("create-") and not self.responding:
             yield ResponseBegan()
             yield ResponseOver("failed", said)
-        elif code not in BENIGN and "no active response" not in said.lower():
+        elif not code.startswith(BENIGN) and not any(words in said.lower() for words in NOTHING_TO_CANCEL):
             yield Faulted(known)
 
     def error(self, code: str, said: str) -> TheyErred:
         """Return the error of a code; raises one that ends the conversation."""
-        if code in ("invalid_api_key", "authentication_error", "insufficient_quota", "invalid_model"):
+        if code in REFUSALS:
             raise AuthenticationError(f"{self.vendor}: {said}")
         if "rate_limit" in code:
             return RateLimitError(f"{self.vendor}: {said}")
         if code == "session_expired":
             raise UnavailableError(f"{self.vendor}: {said}")
         return BadResponseError(f"{self.vendor}: {code}: {said}")
-
-
-def realtime_tools(context: Context) -> list[dict[str, Any]]:
-    """Return the context's tools as this protocol describes them."""
-    return [{"type": "function", **tool["function"]} for tool in tools(context)]
-
-
-def _user(text: str) -> dict[str, Any]:
-    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": encodable(text)}]}
-
-
-def _history(context: Context) -> Iterable[dict[str, Any]]:
-    """Yield the items of a conversation so far."""
-    for entry in context.entries:
-        match entry:
-            case UserSaid(text):
-                yield _user(text)
-            case AgentSaid(text, calls):
-                if text.strip():
-                    content = [{"type": "output_text", "text": text}]
-                    yield {"type": "message", "role": "assistant", "content": content}
-                for call in calls:
-                    yield {"type": "function_call", "call_id": call.id[-32:], "name": call.name,
-                           "arguments": call.arguments}  # fmt: skip
-            case ToolAnswered(call, result):
-                yield {"type": "function_call_output", "call_id": call.id[-32:], "output": result}

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken
 
-__all__ = ["OpenAIRealtimeServer"]
+__all__ = ["OpenAIRealtimeServer", "ServedConversation", "SessionRules"]
 
 SESSION = {
     "type", "model", "instructions", "output_modalities", "audio", "tools", "tool_choice",
@@ -23,6 +23,284 @@ FIELDS = {
 TOOL = '{"city": "Paris"}'
 
 
+class SessionRules:
+    """What a session's settings and items may be. A dialect derives from it."""
+
+    said: ClassVar[str] = "output_text"
+    """The type of what the agent said before."""
+
+    def __init__(self) -> None:
+        self.session: dict[str, Any] = {}
+        self.results = 0
+        """Results of tools that were not answered."""
+        self.calls: set[str] = set()
+        self.last = ""
+        """What the user said last."""
+
+    def update(self, session: dict[str, Any]) -> None:
+        """Check settings, and take them."""
+        self.check_update(session) if self.session else self.check_session(session)
+        for tool in session.get("tools", ()):
+            self.check_tool(tool)
+        self.session = self.session | session
+
+    def check_session(self, session: dict[str, Any]) -> None:
+        """Check the settings of a new session."""
+        assert session["type"] == "realtime", "session.type is required"
+        assert set(session) <= SESSION, set(session) - SESSION
+        assert session["output_modalities"] in (["audio"], ["text"]), session
+        for side in ("input", "output"):
+            assert session["audio"][side]["format"] == {"type": "audio/pcm", "rate": 24000}, session["audio"]
+
+    def check_update(self, session: dict[str, Any]) -> None:
+        """Check later settings: a voice is refused, even if it is the same."""
+        assert set(session) == {"type", "instructions", "tools"}, session
+
+    def check_tool(self, tool: dict[str, Any]) -> None:
+        """Check the description of a tool."""
+        assert tool["type"] == "function", tool
+        assert tool["name"], tool
+        assert tool["parameters"]["type"] == "object", tool
+
+    @property
+    def detects(self) -> bool:
+        """Whether the server ends turns."""
+        return self.session["audio"]["input"].get("turn_detection") is not None
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether it tells the user's words."""
+        return bool(self.session["audio"]["input"].get("transcription"))
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it answers with a voice."""
+        return self.session["output_modalities"] == ["audio"]
+
+    def check_item(self, item: dict[str, Any]) -> None:
+        """Check an item, and take it into the conversation."""
+        match item:
+            case {"type": "message", "role": "user" | "assistant" as role, "content": [{**content}, *_]}:
+                kind = "input_text" if role == "user" else self.said
+                assert content["type"] in (kind, "input_image"), item
+                assert content.get("text", "a picture"), "an item without text"
+                self.last = content.get("text", "a picture") if role == "user" else self.last
+            case {"type": "function_call", "call_id": str(id), "name": str(), "arguments": str()}:
+                assert 0 < len(id) <= 32, "a call_id has 32 characters at most"
+                self.calls.add(id)
+            case {"type": "function_call_output", "call_id": str(id), "output": str(output)}:
+                assert id in self.calls, f"no call has the id {id!r}"
+                self.results += 1
+                self.last = output
+            case _:
+                raise AssertionError(f"not an item: {item}")
+
+    def tool_name(self) -> str:
+        """Return the name of the first tool."""
+        return self.session["tools"][0]["name"]
+
+    def verbatim(self, response: dict[str, Any]) -> str:
+        """Return what a response must say; "" if the model finds the words."""
+        return response.get("instructions", "").partition(": ")[2].strip('"')
+
+
+class ServedConversation:
+    """The state of one session. A dialect derives from it."""
+
+    input_rate: ClassVar[int] = 24000
+    output_rate: ClassVar[int] = 24000
+    names: ClassVar[dict[str, str]] = {}
+    """What a dialect calls some of the server's messages."""
+
+    def __init__(self, server: "OpenAIRealtimeServer", connection: Connection) -> None:
+        self.server = server
+        self.connection = connection
+        self.heard = HeardAudio()
+        self.rules = server.rules()
+        self.items = 0
+        self.speaking = False
+        self.response: asyncio.Task[None] | None = None
+        self.voiced: dict[str, int] = {}  # milliseconds of voice of each item
+
+    async def hold(self) -> None:
+        """Answer messages until the client has gone."""
+        try:
+            async for message in self.connection:
+                await self.handle(message)
+        finally:
+            if self.response is not None:
+                self.response.cancel()
+
+    async def handle(self, message: dict[str, Any]) -> None:
+        """Answer a message."""
+        assert set(message) <= FIELDS, message
+        match message:
+            case {"type": "session.update", "session": {**session}}:
+                await self._update(session)
+            case {"type": "input_audio_buffer.append", "audio": str(audio)}:
+                await self.listen(b64decode(audio, validate=True))
+            case {"type": "input_audio_buffer.commit"}:
+                assert not self.rules.detects, "the server commits by itself"
+                await self.commit()
+            case {"type": "input_audio_buffer.clear"}:
+                self.heard = HeardAudio()
+                await self.tell("input_audio_buffer.cleared")
+            case {"type": "conversation.item.create", "item": {**item}}:
+                self.rules.check_item(item)
+                self.server.seeded.append(item)
+                await self.tell("conversation.item.added", item=item | {"id": self._item()})
+            case {"type": "conversation.item.truncate", "item_id": str(item), "content_index": 0,
+                  "audio_end_ms": int(end)}:  # fmt: skip
+                assert item in self.voiced, f"there is no item {item!r}"
+                assert 0 < end <= self.voiced[item], f"item {item!r} has {self.voiced[item]} ms, not {end}"
+                self.server.truncated.append((item, end))
+                await self.tell("conversation.item.truncated", item_id=item)
+            case {"type": "conversation.item.delete", "item_id": str(item)}:
+                assert item in self.voiced, f"there is no item {item!r}"
+                self.server.truncated.append((item, 0))
+                await self.tell("conversation.item.deleted", item_id=item)
+            case {"type": "response.create"}:
+                await self.create(message)
+            case {"type": "response.cancel"}:
+                assert message.get("response_id", "r") == "r", message
+                await self._cancel("client_cancelled")
+            case _:
+                raise AssertionError(f"not a message of the protocol: {message}")
+
+    async def tell(self, kind: str, **values: Any) -> None:
+        """Send a message that no fault spoils."""
+        await self.connection.greet({"type": self.names.get(kind, kind), **values})
+
+    async def send(self, kind: str, **values: Any) -> None:
+        """Send a message, or what the fault makes of it."""
+        await self.connection.send({"type": self.names.get(kind, kind), **values})
+
+    async def _update(self, session: dict[str, Any]) -> None:
+        self.rules.update(session)
+        self.server.sessions.append(self.rules.session)
+        await self.tell("session.updated", session=self.rules.session)
+
+    # The user
+
+    async def listen(self, pcm: bytes) -> None:
+        """Hear sound, and end turns if that is wanted."""
+        loud, quiet = self.heard.loud, self.heard.quiet
+        self.heard.feed(pcm, self.input_rate)
+        if not self.rules.detects:
+            return
+        buffer, item = "input_audio_buffer.", f"item_{self.items + 1}"
+        if self.heard.loud and not loud:
+            self.speaking = True
+            await self.tell(buffer + "speech_started", audio_start_ms=0, item_id=item)
+            await self._cancel("turn_detected")
+        elif self.speaking and quiet < 0.3 <= self.heard.quiet:
+            self.speaking = False
+            await self.tell(buffer + "speech_stopped", audio_end_ms=1, item_id=item)
+            await self.commit()
+            await self.create({})
+
+    async def commit(self) -> None:
+        """Make a turn of what was heard."""
+        if self.heard.seconds < 0.1:
+            await self.fail("input_audio_buffer_commit_empty", "the buffer is too small", None)
+            return
+        words, item = self.heard.answer(), self._item()
+        self.heard = HeardAudio()
+        self.rules.last = words
+        await self.tell("input_audio_buffer.committed", item_id=item)
+        if self.rules.transcribes:
+            await self.transcribe(item, words)
+
+    async def transcribe(self, item: str, words: str) -> None:
+        """Tell the words of a turn."""
+        transcription = "conversation.item.input_audio_transcription."
+        for delta in (words[:7], words[7:]):
+            await self.tell(transcription + "delta", item_id=item, delta=delta)
+        usage = {"type": "duration", "seconds": 1.5}
+        await self.tell(transcription + "completed", item_id=item, transcript=words, usage=usage)
+
+    def _item(self) -> str:
+        self.items += 1
+        return f"item_{self.items}"
+
+    # Responses
+
+    async def create(self, message: dict[str, Any]) -> None:
+        """Begin a response."""
+        if self.response is not None and not self.response.done():
+            code = "conversation_already_has_active_response"
+            await self.fail(code, "there is an active response", message.get("event_id"))
+            return
+        self.answer(self.rules.verbatim(message.get("response", {})))
+
+    def answer(self, said: str) -> None:
+        """Begin a response that says this, if anything."""
+        self.response = asyncio.create_task(self._respond(said))
+
+    async def fail(self, code: str, said: str, event: str | None) -> None:
+        """Tell an error."""
+        error = {"type": "invalid_request_error", "code": code, "message": said, "event_id": event}
+        await self.tell("error", error=error)
+
+    async def _cancel(self, reason: str) -> None:
+        if self.response is None or self.response.done():
+            if reason == "client_cancelled":
+                await self.fail("response_cancel_not_active", "there is no active response", None)
+            return
+        self.response.cancel()
+        await asyncio.wait([self.response])
+        self.server.cancelled += 1
+        await self._done("cancelled", [], reason)
+
+    async def _respond(self, said: str) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            await self.send("response.created", response={"id": "r", "status": "in_progress"})
+            if not said and self.rules.session.get("tools") and not self.rules.results:
+                await self._call()
+                return
+            self.rules.results = 0
+            await self._speak(said or f"You said {self.rules.last or 'nothing'}.")
+            await self._done("completed", [])
+        except ConnectionClosed:
+            pass
+
+    async def _call(self) -> None:
+        self.rules.calls.add("call_1")
+        call = {"type": "function_call", "id": self._item(), "call_id": "call_1", "arguments": TOOL,
+                "name": self.rules.tool_name(), "status": "completed"}  # fmt: skip
+        await self.send("response.function_call_arguments.done", call_id="call_1", arguments=TOOL)
+        await self.send("response.output_item.done", item=call)
+        await self._done("completed", [call])
+
+    async def _speak(self, text: str) -> None:
+        item = self._item()
+        place = {"response_id": "r", "item_id": item, "output_index": 0, "content_index": 0}
+        if not self.rules.speaks:
+            await self.send("response.output_text.delta", **place, delta=text)
+            return
+        self.voiced[item] = 0
+        for delta in (text[:5], text[5:]):
+            await self.send("response.output_audio_transcript.delta", **place, delta=delta)
+        await self.time(text, place)
+        for pcm in spoken(text, self.output_rate):
+            self.voiced[item] += len(pcm) * 1000 // 2 // self.output_rate
+            await self.send("response.output_audio.delta", **place, delta=b64encode(pcm).decode())
+            await asyncio.sleep(0.01)
+        await self.send("response.output_audio.done", **place)
+
+    async def time(self, text: str, place: dict[str, Any]) -> None:
+        """Tell when words are spoken; nothing by default."""
+
+    async def _done(self, status: str, output: list[dict[str, Any]], reason: str = "") -> None:
+        details = {"type": status, "reason": reason} if reason else None
+        usage = {"input_tokens": 20, "output_tokens": 30, "total_tokens": 50,
+                 "input_token_details": {"cached_tokens": 5}}  # fmt: skip
+        response = {"id": "r", "status": status, "status_details": details, "output": output, "usage": usage}
+        await self.send("response.done", response=response)
+
+
 class OpenAIRealtimeServer(VendorServer):
     """Conversations by rule.
 
@@ -30,14 +308,15 @@ class OpenAIRealtimeServer(VendorServer):
     0.3 s ends a turn.
     """
 
-    rate: ClassVar[int] = 24000
+    rules: ClassVar[type[SessionRules]] = SessionRules
+    conversation: ClassVar[type[ServedConversation]] = ServedConversation
 
     def __init__(self, fault: Fault | None = None, *, faulty: int = 1000) -> None:
         super().__init__(fault, faulty=faulty)
         self.truncated: list[tuple[str, int]] = []
         """Items that the client has cut short, and after how many milliseconds."""
         self.sessions: list[dict[str, Any]] = []
-        """The settings that clients sent."""
+        """The settings as each update has left them."""
         self.seeded: list[dict[str, Any]] = []
         """The items that clients created."""
 
@@ -51,193 +330,4 @@ class OpenAIRealtimeServer(VendorServer):
     async def talk(self, connection: Connection) -> None:
         """Hold one conversation."""
         await connection.greet({"type": "session.created", "event_id": "e1", "session": {"type": "realtime"}})
-        await _Conversation(self, connection).hold()
-
-
-class _Conversation:
-    """The state of one session."""
-
-    def __init__(self, server: OpenAIRealtimeServer, connection: Connection) -> None:
-        self.server = server
-        self.connection = connection
-        self.heard = HeardAudio()
-        self.session: dict[str, Any] = {}
-        self.items = 0
-        self.results = 0
-        self.last = ""
-        self.speaking = False
-        self.response: asyncio.Task[None] | None = None
-        self.voiced: dict[str, int] = {}  # milliseconds of voice of each item
-
-    async def hold(self) -> None:
-        try:
-            async for message in self.connection:
-                await self._handle(message)
-        finally:
-            if self.response is not None:
-                self.response.cancel()
-
-    async def _handle(self, message: dict[str, Any]) -> None:
-        assert set(message) <= FIELDS, message
-        match message:
-            case {"type": "session.update", "session": {**session}}:
-                await self._update(session)
-            case {"type": "input_audio_buffer.append", "audio": str(audio)}:
-                await self._listen(b64decode(audio, validate=True))
-            case {"type": "input_audio_buffer.commit"}:
-                await self._commit()
-            case {"type": "input_audio_buffer.clear"}:
-                self.heard = HeardAudio()
-                await self.connection.greet({"type": "input_audio_buffer.cleared"})
-            case {"type": "conversation.item.create", "item": {**item}}:
-                await self._add(item)
-            case {"type": "conversation.item.truncate", "item_id": str(item), "content_index": 0,
-                  "audio_end_ms": int(end)}:  # fmt: skip
-                assert item in self.voiced, f"there is no item {item!r}"
-                assert 0 <= end <= self.voiced[item], f"item {item!r} has {self.voiced[item]} ms, not {end}"
-                self.server.truncated.append((item, end))
-                await self.connection.greet({"type": "conversation.item.truncated", "item_id": item})
-            case {"type": "response.create"}:
-                await self._create(message)
-            case {"type": "response.cancel"}:
-                await self._cancel("client_cancelled")
-            case _:
-                raise AssertionError(f"not a message of the protocol: {message}")
-
-    async def _update(self, session: dict[str, Any]) -> None:
-        assert session["type"] == "realtime", "session.type is required"
-        assert set(session) <= SESSION, set(session) - SESSION
-        assert session["output_modalities"] in (["audio"], ["text"]), session
-        audio = session["audio"]
-        for side in ("input", "output"):
-            assert audio[side]["format"] == {"type": "audio/pcm", "rate": 24000}, audio
-        for tool in session.get("tools", ()):
-            assert tool["type"] == "function", tool
-            assert tool["name"], tool
-            assert tool["parameters"]["type"] == "object", tool
-        self.session = session
-        self.server.sessions.append(session)
-        await self.connection.greet({"type": "session.updated", "session": session})
-
-    @property
-    def _detects(self) -> bool:
-        return self.session["audio"]["input"].get("turn_detection") is not None
-
-    async def _listen(self, pcm: bytes) -> None:
-        loud, quiet = self.heard.loud, self.heard.quiet
-        self.heard.feed(pcm, self.server.rate)
-        if not self._detects:
-            return
-        if self.heard.loud and not loud:
-            self.speaking = True
-            await self.connection.greet({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0,
-                                         "item_id": f"item_{self.items}"})  # fmt: skip
-            await self._cancel("turn_detected")
-        elif self.speaking and quiet < 0.3 <= self.heard.quiet:
-            self.speaking = False
-            await self.connection.greet({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 1,
-                                         "item_id": f"item_{self.items}"})  # fmt: skip
-            await self._commit()
-            await self._create({})
-
-    async def _commit(self) -> None:
-        if self.heard.seconds < 0.1:
-            await self._fail("input_audio_buffer_commit_empty", "the buffer is too small", None)
-            return
-        words, item = self.heard.answer(), self._item()
-        self.heard = HeardAudio()
-        self.last = words
-        await self.connection.greet({"type": "input_audio_buffer.committed", "item_id": item})
-        if self.session["audio"]["input"].get("transcription"):
-            transcription = "conversation.item.input_audio_transcription."
-            for delta in (words[:7], words[7:]):
-                await self.connection.greet(
-                    {"type": transcription + "delta", "item_id": item, "delta": delta}
-                )
-            await self.connection.greet(
-                {"type": transcription + "completed", "item_id": item, "transcript": words}
-            )
-
-    async def _add(self, item: dict[str, Any]) -> None:
-        match item:
-            case {"type": "message", "role": "user" | "assistant" as role, "content": [{**content}]}:
-                kind = "input_text" if role == "user" else "output_text"
-                assert content["type"] in (kind, "input_image"), item
-                self.last = content.get("text", "a picture") if role == "user" else self.last
-            case {"type": "function_call", "call_id": str(id), "name": str(), "arguments": str()}:
-                assert 0 < len(id) <= 32, "a call_id has 32 characters at most"
-            case {"type": "function_call_output", "call_id": str(), "output": str(output)}:
-                self.results += 1
-                self.last = output
-            case _:
-                raise AssertionError(f"not an item: {item}")
-        self.server.seeded.append(item)
-        await self.connection.greet({"type": "conversation.item.added", "item": item | {"id": self._item()}})
-
-    def _item(self) -> str:
-        self.items += 1
-        return f"item_{self.items}"
-
-    async def _create(self, message: dict[str, Any]) -> None:
-        if self.response is not None and not self.response.done():
-            code = "conversation_already_has_active_response"
-            await self._fail(code, "there is an active response", message.get("event_id"))
-            return
-        said = message.get("response", {}).get("instructions", "")
-        self.response = asyncio.create_task(self._respond(said))
-
-    async def _fail(self, code: str, said: str, event: str | None) -> None:
-        error = {"type": "invalid_request_error", "code": code, "message": said, "event_id": event}
-        await self.connection.greet({"type": "error", "error": error})
-
-    async def _cancel(self, reason: str) -> None:
-        if self.response is None or self.response.done():
-            if reason == "client_cancelled":
-                await self._fail("response_cancel_not_active", "there is no active response", None)
-            return
-        self.response.cancel()
-        await asyncio.wait([self.response])
-        self.server.cancelled += 1
-        await self._done("cancelled", [], reason)
-
-    async def _respond(self, said: str) -> None:
-        from websockets.exceptions import ConnectionClosed
-
-        try:
-            send = self.connection.send
-            await send({"type": "response.created", "response": {"id": "r", "status": "in_progress"}})
-            if not said and self.session.get("tools") and not self.results:
-                name = self.session["tools"][0]["name"]
-                call = {"type": "function_call", "id": self._item(), "call_id": "call_1", "name": name,
-                        "arguments": TOOL, "status": "completed"}  # fmt: skip
-                done = {"call_id": "call_1", "arguments": TOOL}
-                await send({"type": "response.function_call_arguments.done", **done})
-                await send({"type": "response.output_item.done", "item": call})
-                await self._done("completed", [call])
-                return
-            self.results = 0
-            await self._speak(said.partition(": ")[2].strip('"') or f"You said {self.last or 'nothing'}.")
-            await self._done("completed", [])
-        except ConnectionClosed:
-            pass
-
-    async def _speak(self, text: str) -> None:
-        send, item = self.connection.send, self._item()
-        self.voiced[item] = 0
-        place = {"response_id": "r", "item_id": item, "output_index": 0, "content_index": 0}
-        if self.session["output_modalities"] == ["text"]:
-            await send({"type": "response.output_text.delta", **place, "delta": text})
-            return
-        for delta in (text[:5], text[5:]):
-            await send({"type": "response.output_audio_transcript.delta", **place, "delta": delta})
-        for pcm in spoken(text, self.server.rate):
-            self.voiced[item] += len(pcm) * 1000 // 2 // self.server.rate
-            await send({"type": "response.output_audio.delta", **place, "delta": b64encode(pcm).decode()})
-            await asyncio.sleep(0.01)
-        await send({"type": "response.output_audio.done", **place})
-
-    async def _done(self, status: str, output: list[dict[str, Any]], reason: str = "") -> None:
-        details = {"type": status, "reason": reason} if reason else None
-        usage = {"input_tokens": 20, "output_tokens": 30, "total_tokens": 50}
-        response = {"id": "r", "status": status, "status_details": details, "output": output, "usage": usage}
-        await self.connection.send({"type": "response.done", "response": response})
+        await self.conversation(self, connection).hold()

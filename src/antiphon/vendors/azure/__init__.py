@@ -1,4 +1,4 @@
-"""Azure Speech: speech to text and text to speech.
+"""Azure Speech: speech to text, text to speech, speech to speech.
 
 https://learn.microsoft.com/azure/ai-services/speech-service
 """
@@ -7,10 +7,10 @@ from ...services.ports import Vendor
 
 VENDOR = Vendor(
     name="azure",
-    provides={"stt": "stt.STT", "tts": "tts.TTS"},
+    provides={"stt": "stt.STT", "tts": "tts.TTS", "realtime": "realtime.Realtime"},
     docs="https://learn.microsoft.com/azure/ai-services/speech-service",
     env="AZURE_SPEECH_KEY",
     extra="services",
-    default={"tts": "en-US-AvaMultilingualNeural"},
-    options={"stt": "language"},
+    default={"tts": "en-US-AvaMultilingualNeural", "realtime": "gpt-4.1"},
+    options={"stt": "language", "realtime": "voice"},
 )

@@ -1,4 +1,4 @@
-"""Inworld: speech to text, text to speech.
+"""Inworld: speech to text, text to speech, speech to speech.
 
 https://docs.inworld.ai/api-reference
 """
@@ -7,10 +7,14 @@ from ...services.ports import Vendor
 
 VENDOR = Vendor(
     name="inworld",
-    provides={"stt": "stt.STT", "tts": "tts.TTS"},
+    provides={"stt": "stt.STT", "tts": "tts.TTS", "realtime": "realtime.Realtime"},
     docs="https://docs.inworld.ai/api-reference",
     env="INWORLD_API_KEY",
     extra="services",
-    default={"stt": "inworld/inworld-stt-1", "tts": "inworld-tts-2"},
-    options={"stt": "language", "tts": "voice"},
+    default={
+        "stt": "inworld/inworld-stt-1",
+        "tts": "inworld-tts-2",
+        "realtime": "openai/gpt-4.1-nano",
+    },
+    options={"stt": "language", "tts": "voice", "realtime": "voice"},
 )

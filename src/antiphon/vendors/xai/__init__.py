@@ -1,4 +1,4 @@
-"""xAI: speech to text, text to speech.
+"""xAI: speech to text, text to speech, speech to speech.
 
 https://docs.x.ai/docs
 """
@@ -7,10 +7,10 @@ from ...services.ports import Vendor
 
 VENDOR = Vendor(
     name="xai",
-    provides={"stt": "stt.STT", "tts": "tts.TTS"},
+    provides={"stt": "stt.STT", "tts": "tts.TTS", "realtime": "realtime.Realtime"},
     docs="https://docs.x.ai/docs",
     env="XAI_API_KEY",
     extra="services",
-    default={"tts": "eve"},
-    options={"stt": "language"},
+    default={"tts": "eve", "realtime": "grok-voice-latest"},
+    options={"stt": "language", "realtime": "voice"},
 )
