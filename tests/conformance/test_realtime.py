@@ -58,6 +58,22 @@ def openai(url: str) -> RealtimeModel:
     return OpenAIRealtime(key=KEY, base_url=url)
 
 
+def gemini(url: str) -> RealtimeModel:
+    return GeminiLive(key=KEY, base_url=url)
+
+
+def vertex(url: str) -> RealtimeModel:
+    return GeminiLive(project="a-project", key=KEY, base_url=url)
+
+
+def ultravox(url: str) -> RealtimeModel:
+    return Ultravox(key=KEY, base_url=url)
+
+
+def hume(url: str) -> RealtimeModel:
+    return HumeEVI(key=KEY, base_url=url)
+
+
 def azure_openai(url: str) -> RealtimeModel:
     return AzureOpenAIRealtime("my-deployment", key=KEY, base_url=f"{url}/openai/v1")
 
@@ -82,34 +98,18 @@ def openai_live(url: str) -> RealtimeModel:
     return OpenAILive(key=KEY, base_url=url)
 
 
-def gemini(url: str) -> RealtimeModel:
-    return GeminiLive(key=KEY, base_url=url)
-
-
-def vertex(url: str) -> RealtimeModel:
-    return GeminiLive(project="a-project", key=KEY, base_url=url)
-
-
-def ultravox(url: str) -> RealtimeModel:
-    return Ultravox(key=KEY, base_url=url)
-
-
-def hume(url: str) -> RealtimeModel:
-    return HumeEVI(key=KEY, base_url=url)
-
-
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
+    "gemini": Pair(gemini, GeminiLiveServer),
+    "vertex": Pair(vertex, GeminiLiveServer),
+    "hume": Pair(hume, HumeEVIServer),
+    "ultravox": Pair(ultravox, UltravoxServer),
     "azure_openai": Pair(azure_openai, AzureOpenAIServer),
     "azure": Pair(voice_live, VoiceLiveServer),
     "xai": Pair(xai, XaiRealtimeServer),
     "inworld": Pair(inworld, InworldRealtimeServer),
     "qwen": Pair(qwen, QwenRealtimeServer),
     "openai_live": Pair(openai_live, GPTLiveServer),
-    "gemini": Pair(gemini, GeminiLiveServer),
-    "vertex": Pair(vertex, GeminiLiveServer),
-    "hume": Pair(hume, HumeEVIServer),
-    "ultravox": Pair(ultravox, UltravoxServer),
 }
 CONTEXT = Context("Be kind.")
 

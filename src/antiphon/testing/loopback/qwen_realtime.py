@@ -21,7 +21,7 @@ SETTINGS = {
 
 
 class QwenRules(SessionRules):
-    """Settings side by side, tools as in chat completions, few items."""
+    """Settings side by side, tools as in chat completions, results as the only items."""
 
     def check_session(self, session: dict[str, Any]) -> None:
         assert set(session) <= SETTINGS, set(session) - SETTINGS

@@ -77,10 +77,7 @@ def returned(name: str, output: str) -> str:
 
 def history(context: Context) -> Message | None:
     """Return the conversation so far; calls and results must be text."""
-    turns = [
-        {"role": "model" if by_agent else "user", "parts": parts}
-        for by_agent, parts in alternating(context.entries, _parts)
-    ]
+    turns = alternating(context.entries, _parts, agent="model", field="parts")
     return json_text(clientContent={"turns": turns, "turnComplete": False}) if turns else None
 
 

@@ -1,4 +1,4 @@
-"""Inworld's speech to speech, around a language model of choice.
+"""Inworld's speech to speech: any language model with Inworld's ears and voices.
 
 https://docs.inworld.ai/api-reference/realtimeAPI/realtime/realtime-websocket
 

@@ -116,7 +116,7 @@ class QwenRealtimeCodec(FlatRealtimeCodec):
         return super().append(pcm)
 
     def show(self, image: Image) -> Iterable[Message]:
-        """Show a picture, once the vendor has heard any sound."""
+        """Show a picture, or keep it until the first sound, which must come before."""
         if not self._heard_sound:
             self._picture = image
         elif image.media_type == "image/jpeg" and len(image.data) <= LARGEST:
@@ -136,7 +136,7 @@ class QwenRealtimeCodec(FlatRealtimeCodec):
     # From the vendor
 
     def hears(self, told: dict[str, Any]) -> Iterable[CodecEvent]:
-        """Yield what a message says of the user; speech may begin several times."""
+        """Yield what a message says of the user, whose speech may begin several times."""
         kind = told.get("type")
         if kind == "input_audio_buffer.speech_started":
             if self._speaking:
