@@ -242,7 +242,7 @@ class Session:
     # Beginning and end -----------------------------------------------------------------------------
 
     def last_words(self, reason: str) -> None:
-        """Stop the reply, deliver SessionEnded, and accept no more inputs."""
+        """Stop the reply and deliver SessionEnded; what parts tell at that still enters."""
 
         def last() -> None:
             self.state = "ending"
@@ -252,8 +252,6 @@ class Session:
         if self.state == "running":
             self.inputs.call("end", reason, last)
         self.state = "ended"
-        self.inputs.close()
-        self.replies.abandon()
 
     def _put(self, part: PartPort, frame: Frame | Signal) -> None:
         """Handle a frame as an input at a part's place, with its text made encodable."""
@@ -271,6 +269,8 @@ class Session:
     async def _close(self, reason: str) -> None:
         try:
             self.last_words(reason)
+            self.inputs.close()
+            self.replies.abandon()
             await self._opening.stop()
             self.works.cancel(lambda work: True)
             works = {work.task: work.stage.name for work in self.works if work.task is not None}

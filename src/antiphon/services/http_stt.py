@@ -58,10 +58,11 @@ class HttpSTT(SpeechToText):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.vendor = endpoint.vendor
+        self.model = model or endpoint.default
         self.key = VendorKey(endpoint.vendor, endpoint.key_variable, key)
         self.endpoint = endpoint
         self._language = language
-        form = {"model": model or endpoint.default, "language": language, "response_format": "json"}
+        form = {"model": self.model, "language": language, "response_format": "json"}
         self.form = form | dict(endpoint.fields) | dict(options or {})
         self._http = HttpClient(self.vendor, extra="services", key_name=self.key.name)
 

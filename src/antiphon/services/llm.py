@@ -1,7 +1,7 @@
 """The stage that asks the language model."""
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -15,6 +15,7 @@ from ..frames import (
     Prime,
     Prompt,
     ReplyCommitted,
+    SessionEnded,
     Signal,
     Text,
     ToolCall,
@@ -24,7 +25,8 @@ from ..processor import on
 from ..stage import Stage, Work
 from .ports import LanguageModel, TextDelta, TokenUsage
 from .reasoning import ReasoningFilter, answers
-from .streams import has_words, ready
+from .streams import closing, has_words, ready
+from .usage import tell_usage
 from .vendor_values import token_count
 
 __all__ = ["LLM"]
@@ -78,6 +80,7 @@ class LLM(Stage):
         self._priming: Work | None = None
         self._withheld: Prompt | None = None  # of a reply that is speculative, for a service that acts
         self._worded = 0  # the last reply in which the model said a word
+        self._uncounted: list[int] = []  # the replies of answers whose tokens the vendor has not told
 
     async def open(self) -> None:
         """Load the model and connect."""
@@ -116,6 +119,17 @@ class LLM(Stage):
         """Push a failed Generated, so that the conversation can go on."""
         if signal.part == self.name and signal.reply is not None and not signal.recovered:
             self.push(Generated(signal.reply, failed=True))
+
+    @on(SessionEnded)
+    def session_ended(self, signal: SessionEnded) -> None:
+        for reply in [*self._uncounted]:
+            self._tell_uncounted(reply)
+
+    def _tell_uncounted(self, reply: int) -> None:
+        """Tell of an answer that was billed, though its tokens are not known."""
+        self._uncounted.remove(reply)
+        if self.service.vendor:
+            tell_usage(self, self.service, {"answers uncounted": 1}, reply)
 
     async def _prime(self, frame: Prime) -> AsyncGenerator[Frame | Signal, None]:
         await self.service.warm(frame.context)
@@ -190,7 +204,7 @@ class LLM(Stage):
             return
         held, worded, written = "", False, 0
         reasoning, asked = ReasoningFilter(), self.session.clock.now()
-        stream = answers(self.service.generate(prompt.context), reasoning)
+        stream = answers(self._generate(prompt), reasoning)
         async with aclosing(stream) as items:
             async for item in items:
                 match item:
@@ -215,14 +229,34 @@ class LLM(Stage):
                             raise BadResponseError(f"an answer with more than {MOST_CALLS} tool calls")
                         calls.append(item)
                     case TokenUsage():
-                        for unit, amount in (
-                            ("tokens read", item.read),
-                            ("tokens written", item.written),
-                            ("tokens cached", item.cached),
-                        ):
-                            yield Usage(self.name, unit, token_count(amount), prompt.reply)
+                        for usage in self._usage(item, prompt.reply):
+                            yield usage
                     case _:
                         raise BadResponseError(f"the language model yielded {str(item)[:80]}")
+
+    async def _generate(self, prompt: Prompt) -> AsyncGenerator[TextDelta | ToolCall | TokenUsage, None]:
+        """Yield what the service answers, and tell of an answer without its usage."""
+        came = counted = False
+        self._uncounted.append(prompt.reply)
+        try:
+            async with closing(self.service.generate(prompt.context)) as answer:
+                async for item in answer:
+                    came, counted = True, counted or isinstance(item, TokenUsage)
+                    yield item
+        except TheyErred:
+            counted |= not came  # it was refused, and so is not billed
+            raise
+        finally:
+            if prompt.reply in self._uncounted:  # else the session has ended
+                self._uncounted.remove(prompt.reply) if counted else self._tell_uncounted(prompt.reply)
+
+    def _usage(self, used: TokenUsage, reply: int) -> Iterator[Usage]:
+        """Yield the tokens of an answer, those from the cache last."""
+        amounts = {"read": used.read, "written": used.written}
+        amounts |= {"stored": used.stored} if used.stored else {}
+        for name, amount in (amounts | {"cached": used.cached}).items():
+            service, count = self.service, float(token_count(amount))
+            yield Usage(self.name, f"tokens {name}", count, reply, service.vendor, service.model)
 
     def _reasoned(self, reasoning: ReasoningFilter, asked: float, reply: int) -> Measured:
         """Log what the model reasoned before its answer; returns how long it took."""

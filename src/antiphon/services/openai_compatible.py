@@ -221,9 +221,14 @@ class _ChatAnswer(AnswerCodec):
             yield self.call(call)
 
     def _count(self, usage: dict[str, Any]) -> None:
-        cached = fields(usage.get("prompt_tokens_details")).get("cached_tokens")
-        counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"), cached)
-        self.usage = TokenUsage(*map(token_count, counts))
+        details = fields(usage.get("prompt_tokens_details"))
+        cached = details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")  # the latter: DeepSeek
+        self.usage = TokenUsage(
+            token_count(usage.get("prompt_tokens")),
+            token_count(usage.get("completion_tokens")),
+            token_count(cached),
+            token_count(details.get("cache_write_tokens")),
+        )
 
     def _error(self, data: str) -> TheyErred:
         """The error that was told in the middle of a stream."""

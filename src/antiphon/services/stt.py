@@ -1,12 +1,13 @@
 """The stage that turns what the user says into words."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from ..errors import BadResponseError, ServiceTimeoutError, UnavailableError
 from ..frames import (
     Failed,
     Frame,
+    SessionEnded,
     SessionStarted,
     Signal,
     SpeechPaused,
@@ -24,6 +25,7 @@ from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
 from .resampling import ResampledInput
 from .streams import AudioChunker, Backoff, closing, is_probability, ready
 from .unanswered_audio import UnansweredAudio, end_of
+from .usage import HeardAudioMeter
 
 __all__ = ["STT"]
 
@@ -69,6 +71,7 @@ class STT(Stage):
         self._work: Work | None = None
         self._backoff = Backoff()
         self._newest: UserAudio | None = None
+        self._meter = HeardAudioMeter(self, service)
 
     async def open(self) -> None:
         """Load the model and connect."""
@@ -83,6 +86,10 @@ class STT(Stage):
         self._speaking, self._open = False, not self.service.segmented
         self._prepare()
         self._begin()
+
+    @on(SessionEnded)
+    def ended(self, signal: SessionEnded) -> None:
+        self._meter.tell()
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
@@ -270,7 +277,7 @@ class STT(Stage):
         return now if newest is None else min(now, end_of(newest))
 
     async def _listen(self, audio: MediaQueue[AudioChunk | Flush]) -> AsyncGenerator[Frame | Signal, None]:
-        async with aclosing(_answers(self.service, audio)) as answers:
+        async with aclosing(_answers(self.service, self._meter.counted(audio))) as answers:
             async for heard in answers:
                 if isinstance(heard, TurnHint):
                     yield TurnHinted(heard.probability, self._given(), heard.final)
@@ -279,10 +286,12 @@ class STT(Stage):
                 if heard.final or (heard.text and not self._catches_up):
                     started, ended = self._spoken(heard)
                     yield Transcript(heard.text, heard.final, started, ended, heard.language)
+                if heard.final:
+                    self._meter.tell()
 
 
 async def _answers(
-    service: SpeechToText, audio: MediaQueue[AudioChunk | Flush]
+    service: SpeechToText, audio: AsyncIterator[AudioChunk | Flush]
 ) -> AsyncGenerator[Recognized | TurnHint, None]:
     """Yield what a service hears, after checking it."""
     async with closing(service.transcribe(audio)) as answers:

@@ -63,7 +63,10 @@ def create(port: str, spec: str) -> Any:
         raise ConfigurationError(
             f"{spec!r} says more than {name} lets choose for {WORDS.get(port, port)} ({error}): {vendor.docs}"
         ) from error
-    return make(*arguments, **options)
+    service = make(*arguments, **options)
+    if getattr(service, "vendor", None) == "":  # a class without a driver, which would set it
+        service.vendor, service.model = name, model
+    return service
 
 
 def _parts(spec: str) -> tuple[str, str]:

@@ -48,8 +48,7 @@ class LLM(HttpLLM):
         **options: Any,
     ) -> None:
         key_of = VendorKey("anthropic", "ANTHROPIC_API_KEY", key)
-        super().__init__("anthropic", key_of, answer_within=answer_within)
-        self.model = model
+        super().__init__("anthropic", key_of, model, answer_within=answer_within)
         self._url = f"{base_url.rstrip('/')}/v1/messages"
         thinking = {"type": "disabled"} if any(name in model for name in THINKS_BY_ITSELF) else None
         self._fields = {"max_tokens": most_tokens, "thinking": thinking} | options
@@ -106,7 +105,7 @@ class _Answer(AnswerCodec):
     def __init__(self, vendor: str) -> None:
         super().__init__(vendor)
         self._calls = ToolCallFragments()
-        self._read = self._cached = 0
+        self._read = self._cached = self._stored = 0
         self._why = ""
 
     @property
@@ -120,8 +119,8 @@ class _Answer(AnswerCodec):
             case "message_start":
                 usage = fields(fields(told.get("message")).get("usage"))
                 self._cached = token_count(usage.get("cache_read_input_tokens"))
-                written = token_count(usage.get("cache_creation_input_tokens"))
-                self._read = token_count(usage.get("input_tokens")) + self._cached + written
+                self._stored = token_count(usage.get("cache_creation_input_tokens"))
+                self._read = token_count(usage.get("input_tokens")) + self._cached + self._stored
             case "content_block_start":
                 block = fields(told.get("content_block"))
                 if block.get("type") == "tool_use":
@@ -135,7 +134,7 @@ class _Answer(AnswerCodec):
             case "message_delta":
                 self._why = string(fields(told.get("delta")).get("stop_reason"))
                 count = token_count(fields(told.get("usage")).get("output_tokens"))
-                self.usage = TokenUsage(self._read, count, self._cached)
+                self.usage = TokenUsage(self._read, count, self._cached, self._stored)
             case "message_stop":
                 self.ended = self.closed = True
                 for call in self._calls.calls():

@@ -41,6 +41,8 @@ class STT(SocketSTT):
     are further parameters of the connection, such as `min_turn_silence=400`.
     """
 
+    bills_open = True
+
     def __init__(
         self,
         model: str = "universal-streaming-english",
@@ -51,7 +53,7 @@ class STT(SocketSTT):
         base_url: str = "wss://streaming.assemblyai.com",
         **options: object,
     ) -> None:
-        super().__init__("assemblyai", VendorKey("assemblyai", "ASSEMBLYAI_API_KEY", key))
+        super().__init__("assemblyai", VendorKey("assemblyai", "ASSEMBLYAI_API_KEY", key), model)
         formats_later = model.startswith("universal-streaming")
         query = {
             "speech_model": model,

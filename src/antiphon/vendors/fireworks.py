@@ -44,7 +44,7 @@ class STT(SocketSTT):
         base_url: str = "wss://audio-streaming.api.fireworks.ai",
         **options: object,
     ) -> None:
-        super().__init__("fireworks", VendorKey("fireworks", "FIREWORKS_API_KEY", key))
+        super().__init__("fireworks", VendorKey("fireworks", "FIREWORKS_API_KEY", key), model or "")
         query = {"model": model, "language": language, "response_format": "verbose_json"}
         self._url = address(f"{base_url}/v1/audio/transcriptions/streaming", query | options)
 

@@ -55,7 +55,7 @@ class STT(SocketSTT):
         base_url: str = "https://api.gladia.io",
         **options: object,
     ) -> None:
-        super().__init__("gladia", VendorKey("gladia", "GLADIA_API_KEY", key))
+        super().__init__("gladia", VendorKey("gladia", "GLADIA_API_KEY", key), model)
         self._url = address(f"{base_url}/v2/live", {"region": region})
         self._http = HttpClient("gladia", extra="services", key_name=self.key.name)
         self._endpointing = endpointing

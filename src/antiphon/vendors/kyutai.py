@@ -34,7 +34,7 @@ class TTS(SocketTTS):
         base_url: str = "ws://localhost:8080",
         **options: object,
     ) -> None:
-        super().__init__("kyutai", VendorKey("kyutai", None, key))
+        super().__init__("kyutai", VendorKey("kyutai", None, key), voice)
         query = {"voice": voice, "format": "PcmMessagePack", **options}
         self._url = address(f"{base_url}/api/tts_streaming", query)
 

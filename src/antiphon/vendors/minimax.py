@@ -46,7 +46,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.minimax.io",
         **options: object,
     ) -> None:
-        super().__init__("minimax", VendorKey("minimax", "MINIMAX_API_KEY", key))
+        super().__init__("minimax", VendorKey("minimax", "MINIMAX_API_KEY", key), model)
         self._url = f"{base_url}/ws/v1/t2a_v2"
         self._task: dict[str, Any] = {
             "model": model,

@@ -33,7 +33,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://global.api.murf.ai",
         **options: object,
     ) -> None:
-        super().__init__("murf", VendorKey("murf", "MURF_API_KEY", key))
+        super().__init__("murf", VendorKey("murf", "MURF_API_KEY", key), model)
         query = {"model": model, "format": "PCM", "sample_rate": self.sample_rate}
         self._url = address(f"{base_url}/v1/speech/stream-input", query)
         self._voice: dict[str, Any] = {"voice_id": voice, **options}

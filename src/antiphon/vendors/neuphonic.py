@@ -33,7 +33,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.neuphonic.com",
         **options: object,
     ) -> None:
-        super().__init__("neuphonic", VendorKey("neuphonic", "NEUPHONIC_API_KEY", key))
+        super().__init__("neuphonic", VendorKey("neuphonic", "NEUPHONIC_API_KEY", key), voice)
         query = {"voice_id": voice, "lang_code": language, "encoding": "pcm_linear",
                  "sampling_rate": self.sample_rate}  # fmt: skip
         self._url = address(f"{base_url}/speak/{language}", query | options)

@@ -41,7 +41,9 @@ class LLM(HttpLLM):
         answer_within: float = 30.0,
         **options: Any,
     ) -> None:
-        super().__init__("openai", VendorKey("openai", "OPENAI_API_KEY", key), answer_within=answer_within)
+        super().__init__(
+            "openai", VendorKey("openai", "OPENAI_API_KEY", key), model, answer_within=answer_within
+        )
         self._url = f"{base_url.rstrip('/')}/responses"
         if effort == "":
             effort = _least_effort(model)
@@ -98,12 +100,10 @@ class _Answer(AnswerCodec):
             case "response.completed" | "response.incomplete":
                 response = fields(told.get("response"))
                 usage = fields(response.get("usage"))
-                cached = token_count(fields(usage.get("input_tokens_details")).get("cached_tokens"))
-                read, written = (
-                    token_count(usage.get("input_tokens")),
-                    token_count(usage.get("output_tokens")),
-                )
-                self.usage = TokenUsage(read, written, cached)
+                details = fields(usage.get("input_tokens_details"))
+                counts = (usage.get("input_tokens"), usage.get("output_tokens"),
+                          details.get("cached_tokens"), details.get("cache_write_tokens"))  # fmt: skip
+                self.usage = TokenUsage(*map(token_count, counts))
                 self.why = string(fields(response.get("incomplete_details")).get("reason"))
                 self.ended = self.closed = True
             case "response.failed":

@@ -32,7 +32,7 @@ class TTS(HttpTTS):
         base_url: str = "http://localhost:5000",
         **options: object,
     ) -> None:
-        super().__init__("piper", VendorKey("piper", None))
+        super().__init__("piper", VendorKey("piper", None), voice)
         self.sample_rate = sample_rate
         self._base_url = base_url
         self._path = "/synthesize"

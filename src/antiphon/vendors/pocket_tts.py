@@ -19,7 +19,7 @@ class TTS(HttpTTS):
     slow_after = OWN_MACHINE
 
     def __init__(self, voice: str = "alba", *, base_url: str = "http://localhost:8000") -> None:
-        super().__init__("pocket_tts", VendorKey("pocket_tts", None))
+        super().__init__("pocket_tts", VendorKey("pocket_tts", None), voice)
         self._url = f"{base_url}/tts"
         self._voice = voice
 

@@ -35,7 +35,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://websocket.cluster.resemble.ai",
         **options: object,
     ) -> None:
-        super().__init__("resemble", VendorKey("resemble", "RESEMBLE_API_KEY", key))
+        super().__init__("resemble", VendorKey("resemble", "RESEMBLE_API_KEY", key), voice)
         self._url = f"{base_url}/stream"
         self._request: dict[str, Any] = {
             "voice_uuid": voice,

@@ -33,7 +33,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://users-ws.rime.ai",
         **options: object,
     ) -> None:
-        super().__init__("rime", VendorKey("rime", "RIME_API_KEY", key))
+        super().__init__("rime", VendorKey("rime", "RIME_API_KEY", key), model)
         query = {"speaker": voice, "modelId": model, "lang": language, "audioFormat": "pcm",
                  "samplingRate": self.sample_rate, "segment": "never"}  # fmt: skip
         self._url = address(f"{base_url}/ws3", query | options)

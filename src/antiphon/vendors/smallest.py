@@ -33,7 +33,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.smallest.ai",
         **options: object,
     ) -> None:
-        super().__init__("smallest", VendorKey("smallest", "SMALLEST_API_KEY", key))
+        super().__init__("smallest", VendorKey("smallest", "SMALLEST_API_KEY", key), model)
         self._url = address(f"{base_url}/waves/v1/tts/live", {"timeout": IDLE})
         self._request: dict[str, Any] = {
             "model": model,

@@ -49,7 +49,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.together.ai/v1",
         **options: object,
     ) -> None:
-        super().__init__("together", VendorKey("together", "TOGETHER_API_KEY", key))
+        super().__init__("together", VendorKey("together", "TOGETHER_API_KEY", key), model)
         query = {"intent": "transcription", "model": model, "turn_detection": "none",
                  "input_audio_format": f"pcm_s16le_{self.sample_rate}", "language": language}  # fmt: skip
         self._url = address(f"{base_url}/realtime", query | options)

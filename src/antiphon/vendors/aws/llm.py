@@ -53,9 +53,8 @@ class LLM(HttpLLM):
     ) -> None:
         self._signer = AwsSigner("bedrock", region, key=key, secret=secret)
         bearer = key is None and BEARER in os.environ
-        super().__init__(
-            "aws", VendorKey("aws", BEARER) if bearer else self._signer.key, answer_within=answer_within
-        )
+        key_of = VendorKey("aws", BEARER) if bearer else self._signer.key
+        super().__init__("aws", key_of, model, answer_within=answer_within)
         self._bearer = bearer
         self._path = f"/model/{quote(model, safe='')}/converse-stream"
         self._base_url = base_url
@@ -161,8 +160,9 @@ class _Answer(AnswerCodec):
                     yield self.call(call)
             case "metadata":
                 usage = fields(told.get("usage"))
-                names = ("inputTokens", "outputTokens", "cacheReadInputTokens")
-                self.usage = TokenUsage(*(token_count(usage.get(name)) for name in names))
+                names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
+                read, written, cached, stored = (token_count(usage.get(name)) for name in names)
+                self.usage = TokenUsage(read + cached + stored, written, cached, stored)
                 self.closed = True
             case name if name.endswith("Exception"):
                 raise _error(name, string(told.get("message")))

@@ -40,7 +40,7 @@ class TTS(SocketTTS):
         key: str | None = None,
         base_url: str = "wss://{AZURE_SPEECH_REGION}.tts.speech.microsoft.com",
     ) -> None:
-        super().__init__("azure", VendorKey("azure", "AZURE_SPEECH_KEY", key))
+        super().__init__("azure", VendorKey("azure", "AZURE_SPEECH_KEY", key), voice)
         self._base_url = base_url
         language = language or "-".join(voice.split("-")[:2])
         manner = "".join(f" {name}={quoteattr(value)}" for name, value in (prosody or {}).items())
