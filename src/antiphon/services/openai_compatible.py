@@ -61,11 +61,19 @@ class ChatEndpoint:
     key_prefix: str = "Bearer "
     sends_usage: bool = True
     """False if it does not know `stream_options`."""
+    tools: bool = True
+    """False if its models call no tools."""
     strict_turns: bool = False
     """True if user and assistant must take turns, the user first. Found out by itself otherwise."""
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """Fields of the request by what a model's name contains; those of "" are for all models. They turn
     reasoning off where that is possible, since it delays the first word."""
+
+    @property
+    def can(self) -> tuple[str, ...]:
+        """What it can do: see `vendors/_abilities.py`."""
+        tools = ("tools",) if self.tools else ()
+        return (*tools, "images", *(("direct",) if self.fields else ()))
 
     def url(self) -> str:
         """Return the address. Raises ConfigurationError if a variable in it is missing."""
@@ -109,6 +117,11 @@ class ChatCompletions(HttpLLM):
         """What the endpoint does not know, by the names in `UNKNOWN`."""
         if endpoint.strict_turns:
             self.avoided.add("free turns")
+
+    async def open(self) -> None:
+        """Check the key and the address, and that httpx is installed."""
+        self.key.check(self.endpoint.base_url)
+        await super().open()
 
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Yield the model's answer to the conversation so far.

@@ -13,8 +13,8 @@ the stages resample. Blocking work goes through `clock.offload`, never on the ev
 """
 
 import inspect
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, Protocol
 
@@ -330,14 +330,20 @@ class Vendor:
     provides: dict[str, str]
     """Port ("stt", "tts", "llm", "vad", "eot", "cleaning") to the class: "TTS", or "tts.TTS" in a folder."""
     docs: str
-    env: str | None = None
-    """The environment variable with the key."""
+    env: tuple[str, ...] = ()
+    """The environment variables that it needs, the key first; none for the user's own machine."""
     extra: str | None = None
     """The extra of Antiphon that installs what the vendor needs."""
     default: dict[str, str] | None = None
     """Port to the model that is used if only the vendor is named; "" if a model must be named."""
     options: dict[str, str] | None = None
     """Port to the parameter that is written behind a colon: {"tts": "voice"} for "vendor/model:voice"."""
+    can: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Port to what its service can do that not all can, of the words in `vendors/_abilities.py`."""
+    languages: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Port to how many languages its default model knows, or which: "42", "English"."""
+    checked: str = ""
+    """The day on which the vendor's documentation was last compared with the code: "2026-11-30"."""
     resident: tuple[str, ...] = ()
     """The ports whose services are `resident`, which must be known before one is made."""
 

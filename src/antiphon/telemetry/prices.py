@@ -26,7 +26,17 @@ from typing import Any, cast
 from ..errors import ConfigurationError
 from ..vendors import record
 
-__all__ = ["Price", "PriceTable", "cost", "is_own", "load_prices", "own_prices_file", "parse_prices"]
+__all__ = [
+    "FREE",
+    "Price",
+    "PriceTable",
+    "cost",
+    "is_own",
+    "load_prices",
+    "own_prices_file",
+    "package_prices",
+    "parse_prices",
+]
 
 VARIABLE = "ANTIPHON_PRICES"
 PORTS = ("stt", "llm", "tts")
@@ -55,6 +65,16 @@ class Price:
     """A minute of speech that it makes."""
     source: str = field(default="", compare=False)
     checked: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        """Return the price in a few characters: "$0.29/h", "$0.4/$1.6"."""
+        if self.hour is not None:
+            return f"${self.hour:g}/h"
+        if self.characters is not None:
+            return f"${self.characters:g}/Mchar"
+        if self.minute is not None:
+            return f"${self.minute:g}/min"
+        return f"${self.read:g}/${self.written:g}"
 
     def of(self, usage: Mapping[str, float]) -> float | None:
         """Return what this usage costs, by its units; None if it needs an unknown price.
@@ -109,6 +129,7 @@ class PriceTable:
 
 
 FREE = Price(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+"""The price of what runs on the user's own machines."""
 
 
 def is_own(vendor: str) -> bool:
@@ -147,12 +168,13 @@ def load_prices() -> PriceTable:
     Raises ConfigurationError, which names the file, the key and what is wrong.
     """
     own = own_prices_file()
-    return PriceTable((_package(),) if own is None else (_read(own), _package()))
+    return package_prices() if own is None else PriceTable((_read(own), *package_prices().parts))
 
 
 @cache
-def _package() -> Mapping[tuple[str, str], Mapping[str, Price]]:
-    return parse_prices(files("antiphon.vendors").joinpath("prices.toml").read_text("utf-8"))
+def package_prices() -> PriceTable:
+    """Return the prices of the package alone."""
+    return PriceTable((parse_prices(files("antiphon.vendors").joinpath("prices.toml").read_text("utf-8")),))
 
 
 def _read(path: Path) -> Mapping[tuple[str, str], Mapping[str, Price]]:

@@ -60,7 +60,7 @@ _ROWS = (
     ),
     ChatEndpoint(
         "perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", "sonar",
-        "https://docs.perplexity.ai/api-reference", sends_usage=False, strict_turns=True,
+        "https://docs.perplexity.ai/api-reference", sends_usage=False, tools=False, strict_turns=True,
     ),
     ChatEndpoint(
         "nvidia", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY", "nvidia/nemotron-3-nano-30b-a3b",

@@ -154,7 +154,9 @@ VENDOR = Vendor(
     name="anthropic",
     provides={"llm": "LLM"},
     docs="https://docs.anthropic.com/en/api/messages",
-    env="ANTHROPIC_API_KEY",
+    env=("ANTHROPIC_API_KEY",),
     extra="services",
     default={"llm": "claude-haiku-4-5"},
+    can={"llm": ("tools", "images", "direct")},
+    checked="2026-11-30",
 )

@@ -28,9 +28,12 @@ VENDOR = Vendor(
     name="assemblyai",
     provides={"stt": "STT"},
     docs="https://www.assemblyai.com/docs/streaming/message-sequence",
-    env="ASSEMBLYAI_API_KEY",
+    env=("ASSEMBLYAI_API_KEY",),
     extra="services",
     default={"stt": "universal-streaming-english"},
+    can={"stt": ("turns",)},
+    languages={"stt": "English"},
+    checked="2026-11-30",
 )
 
 

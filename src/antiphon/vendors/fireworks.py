@@ -19,9 +19,10 @@ VENDOR = Vendor(
     name="fireworks",
     provides={"stt": "STT"},
     docs="https://docs.fireworks.ai/api-reference/audio-streaming-transcriptions",
-    env="FIREWORKS_API_KEY",
+    env=("FIREWORKS_API_KEY",),
     extra="services",
     options={"stt": "language"},
+    checked="2026-11-30",
 )
 LAST = "final"
 

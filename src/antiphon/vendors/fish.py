@@ -106,8 +106,10 @@ VENDOR = Vendor(
     name="fish",
     provides={"tts": "TTS"},
     docs="https://docs.fish.audio",
-    env="FISH_API_KEY",
+    env=("FISH_API_KEY",),
     extra="services",
     default={"tts": "s2.1-pro"},
     options={"tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -26,10 +26,12 @@ VENDOR = Vendor(
     name="gladia",
     provides={"stt": "STT"},
     docs="https://docs.gladia.io/api-reference/v2/live/init",
-    env="GLADIA_API_KEY",
+    env=("GLADIA_API_KEY",),
     extra="services",
     default={"stt": "solaria-1"},
     options={"stt": "language"},
+    languages={"stt": "100+"},
+    checked="2026-11-30",
 )
 
 WITHIN = 3.0  # seconds for the request that creates a session

@@ -108,8 +108,10 @@ VENDOR = Vendor(
     name="hume",
     provides={"tts": "TTS"},
     docs="https://dev.hume.ai/docs/text-to-speech-tts",
-    env="HUME_API_KEY",
+    env=("HUME_API_KEY",),
     extra="services",
     default={"tts": "2"},
     options={"tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

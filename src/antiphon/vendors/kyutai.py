@@ -82,4 +82,6 @@ VENDOR = Vendor(
     docs="https://github.com/kyutai-labs/delayed-streams-modeling",
     extra="services",
     default={"tts": "expresso/ex03-ex01_happy_001_channel1_334s.wav"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -107,7 +107,9 @@ VENDOR = Vendor(
     name="lmnt",
     provides={"tts": "TTS"},
     docs="https://docs.lmnt.com",
-    env="LMNT_API_KEY",
+    env=("LMNT_API_KEY",),
     extra="services",
     default={"tts": "leah"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

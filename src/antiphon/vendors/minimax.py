@@ -113,8 +113,9 @@ VENDOR = Vendor(
     name="minimax",
     provides={"tts": "TTS"},
     docs="https://platform.minimax.io/docs/api-reference/speech-t2a-websocket",
-    env="MINIMAX_API_KEY",
+    env=("MINIMAX_API_KEY",),
     extra="services",
     default={"tts": "speech-2.8-turbo"},
     options={"tts": "voice"},
+    checked="2026-11-30",
 )

@@ -85,8 +85,9 @@ VENDOR = Vendor(
     name="murf",
     provides={"tts": "TTS"},
     docs="https://murf.ai/api/docs",
-    env="MURF_API_KEY",
+    env=("MURF_API_KEY",),
     extra="services",
     default={"tts": "FALCON"},
     options={"tts": "voice"},
+    checked="2026-11-30",
 )

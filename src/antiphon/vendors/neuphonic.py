@@ -74,7 +74,8 @@ VENDOR = Vendor(
     name="neuphonic",
     provides={"tts": "TTS"},
     docs="https://docs.neuphonic.com",
-    env="NEUPHONIC_API_KEY",
+    env=("NEUPHONIC_API_KEY",),
     extra="services",
     default={"tts": "8e9c4bc8-3979-48ab-8626-df53befc2090"},
+    checked="2026-11-30",
 )

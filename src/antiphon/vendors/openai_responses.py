@@ -125,7 +125,9 @@ VENDOR = Vendor(
     name="openai_responses",
     provides={"llm": "LLM"},
     docs="https://platform.openai.com/docs/api-reference/responses",
-    env="OPENAI_API_KEY",
+    env=("OPENAI_API_KEY",),
     extra="services",
     default={"llm": "gpt-5.2"},
+    can={"llm": ("tools", "images", "direct")},
+    checked="2026-11-30",
 )

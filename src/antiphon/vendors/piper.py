@@ -61,4 +61,5 @@ VENDOR = Vendor(
     docs="https://github.com/OHF-Voice/piper1-gpl",
     extra="services",
     default={"tts": "en_US-lessac-medium"},
+    checked="2026-11-30",
 )

@@ -34,4 +34,5 @@ VENDOR = Vendor(
     docs="https://github.com/kyutai-labs/pocket-tts",
     extra="services",
     default={"tts": "alba"},
+    checked="2026-11-30",
 )

@@ -85,7 +85,9 @@ VENDOR = Vendor(
     name="resemble",
     provides={"tts": "TTS"},
     docs="https://docs.resemble.ai",
-    env="RESEMBLE_API_KEY",
+    env=("RESEMBLE_API_KEY",),
     extra="services",
     default={"tts": "55592656"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -79,8 +79,10 @@ VENDOR = Vendor(
     name="rime",
     provides={"tts": "TTS"},
     docs="https://docs.rime.ai/docs/websockets",
-    env="RIME_API_KEY",
+    env=("RIME_API_KEY",),
     extra="services",
     default={"tts": "coda"},
     options={"tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -101,8 +101,10 @@ VENDOR = Vendor(
     name="smallest",
     provides={"tts": "TTS"},
     docs="https://docs.smallest.ai/waves",
-    env="SMALLEST_API_KEY",
+    env=("SMALLEST_API_KEY",),
     extra="services",
     default={"tts": "lightning_v3.1"},
     options={"tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -62,8 +62,10 @@ VENDOR = Vendor(
     name="speechify",
     provides={"tts": "TTS"},
     docs="https://docs.speechify.ai",
-    env="SPEECHIFY_API_KEY",
+    env=("SPEECHIFY_API_KEY",),
     extra="services",
     default={"tts": "simba-3.2"},
     options={"tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -52,7 +52,7 @@ class TTS(SocketTTS):
 
     async def open(self) -> None:
         """Check the key and the region."""
-        filled_in("azure", self._base_url)
+        self.key.check(self._base_url)
         await super().open()
 
     async def handshake(self) -> Handshake:

@@ -18,4 +18,6 @@ VENDOR = Vendor(
     extra="local",
     default={"stt": "whisper-tiny.en"},
     resident=("stt", "llm"),
+    can={"llm": ("tools",), "tts": ("word times",)},
+    languages={"stt": "English", "tts": "English"},
 )
