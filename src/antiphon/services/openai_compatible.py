@@ -13,7 +13,7 @@ from typing import Any
 from ..context import Context
 from ..errors import BadResponseError, ConfigurationError, TheyErred, UnavailableError
 from ..frames import ToolCall
-from .chat_messages import messages, tools, with_strict_turns, without_system
+from .chat_messages import conversation_key, messages, tools, with_strict_turns, without_system
 from .event_stream import ServerEvent
 from .http_client import HttpRequest, refusal
 from .http_llm import AnswerCodec, HttpLLM
@@ -39,7 +39,13 @@ UNKNOWN = {
     "a system role": NO_SYSTEM,
     **{
         name: re.compile(rf"answered 400: .*\b{name}\b", re.DOTALL)
-        for name in ("stream_options", "reasoning_effort", "parallel_tool_calls", "thinking")
+        for name in (
+            "stream_options",
+            "reasoning_effort",
+            "parallel_tool_calls",
+            "thinking",
+            "prompt_cache_key",
+        )
     },
 }
 """What an endpoint may not know, and how it says so: it is avoided from then on."""
@@ -61,6 +67,8 @@ class ChatEndpoint:
     key_prefix: str = "Bearer "
     sends_usage: bool = True
     """False if it does not know `stream_options`."""
+    cache_key: bool = False
+    """True if `prompt_cache_key` leads the requests of a conversation to the cache of those before."""
     tools: bool = True
     """False if its models call no tools."""
     strict_turns: bool = False
@@ -158,6 +166,7 @@ class ChatCompletions(HttpLLM):
             "stream": True,
             "stream_options": {"include_usage": True},
             "tools": tools(context) or None,
+            "prompt_cache_key": conversation_key(context) if self.endpoint.cache_key else None,
         } | self._fields
         request = {name: value for name, value in request.items() if name not in self.avoided}
         sent = {name: value for name, value in (request | self.options).items() if value is not None}

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..context import Context, ToolCall
 from ..errors import TheyErred, UnavailableError
-from ..services.chat_messages import response_items
+from ..services.chat_messages import conversation_key, response_items
 from ..services.event_stream import ServerEvent
 from ..services.http_client import HttpRequest, refusal
 from ..services.http_llm import AnswerCodec, HttpLLM
@@ -60,6 +60,7 @@ class LLM(HttpLLM):
             "instructions": context.instructions or None,
             "input": response_items(context),
             "tools": tools or None,
+            "prompt_cache_key": conversation_key(context),
         } | self._fields
         sent = {name: value for name, value in body.items() if value is not None}
         return HttpRequest(self._url, sent, {"Authorization": f"Bearer {self.key.value}"})
