@@ -27,9 +27,9 @@ TAKES_TURNS = ("user", "assistant")
 def conversation_key(context: Context) -> str:
     """Return what all requests of one conversation share, and few others.
 
-    It is made of the instructions and the user's first words. OpenAI sends some 15 requests a minute with the
-    same key to one machine, whose cache holds the conversation; with one key for all conversations of an agent
-    they would scatter: https://developers.openai.com/api/docs/guides/prompt-caching
+    It is made of the instructions and the user's first words. OpenAI sends some 15 requests a minute with
+    the same key to one machine, whose cache holds the conversation; with one key for all conversations of an
+    agent they would scatter: https://developers.openai.com/api/docs/guides/prompt-caching
     """
     first = next((entry.text for entry in context.entries if isinstance(entry, UserSaid)), "")
     return sha256(f"{context.instructions}\0{first}".encode(errors="replace")).hexdigest()[:32]

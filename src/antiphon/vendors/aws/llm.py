@@ -47,7 +47,7 @@ class LLM(HttpLLM):
     """A model on Bedrock, by its id or the id of an inference profile.
 
     The key is an API key of Bedrock, if AWS_BEARER_TOKEN_BEDROCK is set, or else signs each request.
-    `cached`: whether the vendor caches the conversation so far; None means if the model is known to be able to.
+    `cached`: whether the vendor caches the conversation so far; None: if the model is known to be able to.
     `options` are further fields of each request, such as `inferenceConfig`.
     """
 
