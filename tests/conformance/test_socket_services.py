@@ -194,7 +194,7 @@ def test_a_voice_does_what_all_must(kind: Callable[..., SocketTTS], server: type
             if "cancel" in abilities(record(client(kind, vendor).vendor), "tts"):
                 assert vendor.cancelled, "the record says that a reply is stopped by a message"
             else:
-                assert vendor.connections > 1, "a cancelled reply went on at the vendor"
+                assert vendor.cancelled or vendor.connections > 1, "a cancelled reply went on at the vendor"
 
     asyncio.run(run())
 

@@ -14,7 +14,7 @@ from .show import console, reports_errors, table
 __all__ = ["list_services", "price_of"]
 
 OVERVIEW = ("stt", "llm", "tts")
-LONGEST = 16  # characters of a model's name, so that a line fits into 80 columns
+LONGEST = 14  # characters of a model's name, so that a line fits into 80 columns
 MEANING = {
     "stt": "interim: words while somebody speaks; turns: it can decide when one is over.",
     "llm": "direct: it does not reason first. Price: of a million tokens read/written.",

@@ -72,7 +72,7 @@ class HttpSTT(SpeechToText):
 
     async def open(self) -> None:
         """Check that there is a key and that httpx is installed."""
-        self.key.check()
+        self.key.check(self.endpoint.base_url)
         await self._http.open()
 
     async def close(self) -> None:

@@ -27,10 +27,12 @@ VENDOR = Vendor(
     name="together",
     provides={"stt": "STT", "tts": "TTS"},
     docs="https://docs.together.ai",
-    env="TOGETHER_API_KEY",
+    env=("TOGETHER_API_KEY",),
     extra="services",
     default={"stt": "openai/whisper-large-v3", "tts": "canopylabs/orpheus-3b-0.1-ft"},
     options={"stt": "language", "tts": "voice"},
+    languages={"stt": "99"},
+    checked="2026-11-30",
 )
 
 

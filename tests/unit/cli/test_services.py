@@ -28,7 +28,7 @@ def test_one_kind_is_shown_with_what_it_can_do_and_costs(monkeypatch: pytest.Mon
     lines = [" ".join(line.split()) for line in run("list", "--port", "tts").stdout.splitlines()]
     assert "cartesia sonic-3 word times, cancel 42 $39/Mchar 2026-11" in lines
     assert "kokoro kokoro free 2026-11" in lines
-    assert any(line.startswith("rime coda word times, cancel ? ") for line in lines)
+    assert any(line.startswith("lmnt leah word times, cancel ? ") for line in lines)
     responses = next(
         line for line in run("list", "--port", "llm").stdout.splitlines() if "_responses" in line
     )
@@ -67,7 +67,7 @@ def test_a_check_names_the_missing_key_and_what_it_did_not_check(monkeypatch: py
 
 
 def test_a_check_of_speech_to_text_alone_fails_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SONIOX_API_KEY", raising=False)
-    checked = run("check", "soniox")
+    monkeypatch.delenv("GLADIA_API_KEY", raising=False)
+    checked = run("check", "gladia")
     assert checked.exit_code == 1
-    assert checked.stdout.startswith("soniox  stt  fails: soniox needs a key: set SONIOX_API_KEY")
+    assert checked.stdout.startswith("gladia  stt  fails: gladia needs a key: set GLADIA_API_KEY")

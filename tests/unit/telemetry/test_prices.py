@@ -114,7 +114,7 @@ def test_a_bad_file_says_where_and_what(
 
 def test_a_file_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTIPHON_PRICES", "/nowhere/prices.toml")
-    with pytest.raises(ConfigurationError, match="/nowhere/prices.toml: there is no such file"):
+    with pytest.raises(ConfigurationError, match=r"/nowhere/prices\.toml: there is no such file"):
         load_prices()
 
 
