@@ -236,19 +236,22 @@ class LLM(Stage):
 
     async def _generate(self, prompt: Prompt) -> AsyncGenerator[TextDelta | ToolCall | TokenUsage, None]:
         """Yield what the service answers, and tell of an answer without its usage."""
-        came = counted = False
-        self._uncounted.append(prompt.reply)
+        reply, came = prompt.reply, False
+        self._uncounted.append(reply)
         try:
             async with closing(self.service.generate(prompt.context)) as answer:
                 async for item in answer:
-                    came, counted = True, counted or isinstance(item, TokenUsage)
+                    came = True
+                    if isinstance(item, TokenUsage) and reply in self._uncounted:
+                        self._uncounted.remove(reply)
                     yield item
         except TheyErred:
-            counted |= not came  # it was refused, and so is not billed
+            if not came and reply in self._uncounted:  # it was refused, and so is not billed
+                self._uncounted.remove(reply)
             raise
         finally:
-            if prompt.reply in self._uncounted:  # else the session has ended
-                self._uncounted.remove(prompt.reply) if counted else self._tell_uncounted(prompt.reply)
+            if reply in self._uncounted:
+                self._tell_uncounted(reply)
 
     def _usage(self, used: TokenUsage, reply: int) -> Iterator[Usage]:
         """Yield the tokens of an answer, those from the cache last."""
