@@ -331,7 +331,9 @@ class Vendor:
     """Port ("stt", "tts", "llm", "vad", "eot", "cleaning") to the class: "TTS", or "tts.TTS" in a folder."""
     docs: str
     env: tuple[str, ...] = ()
-    """The environment variables that it needs, the key first; none for the user's own machine."""
+    """The environment variables that it needs, the key first."""
+    own: bool = False
+    """True if it is a server or a model on the user's own machines, which costs nothing."""
     extra: str | None = None
     """The extra of Antiphon that installs what the vendor needs."""
     default: dict[str, str] | None = None

@@ -38,12 +38,15 @@ class HeardAudioMeter:
 
     async def counted(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncGenerator[AudioChunk | Flush]:
         """Yield the audio of a stream, and count it as the service takes it."""
-        self.tell()
         self._since = self._stage.session.clock.now()
-        async for item in audio:
-            if isinstance(item, AudioChunk):
-                self._taken += len(item.pcm)
-            yield item
+        try:
+            async for item in audio:
+                if isinstance(item, AudioChunk):
+                    self._taken += len(item.pcm)
+                yield item
+        finally:
+            self.tell()
+            self._since = None
 
     def tell(self) -> None:
         """Tell what the service consumed since this was told last."""

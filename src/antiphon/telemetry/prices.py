@@ -133,9 +133,9 @@ FREE = Price(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def is_own(vendor: str) -> bool:
-    """Return True if a vendor is the user's own machine: it has no key."""
+    """Return True if a vendor is the user's own machine."""
     try:
-        return not record(vendor).env
+        return record(vendor).own
     except ConfigurationError:
         return False
 

@@ -127,7 +127,8 @@ def record(name: str) -> Vendor:
     vendor: Vendor | None = None if module is None else module.VENDOR
     for port, rows in _tables().items():
         if (row := rows.get(name)) is not None and (vendor is None or port not in vendor.provides):
-            vendor = vendor or Vendor(name, {}, row.docs, _env(row), "services", {}, checked=ROWS_CHECKED)
+            env, own = _env(row), row.key_variable is None
+            vendor = vendor or Vendor(name, {}, row.docs, env, own, "services", {}, checked=ROWS_CHECKED)
             provides, default = {**vendor.provides, port: ROW}, {**(vendor.default or {}), port: row.default}
             can = {**vendor.can, port: getattr(row, "can", ())}
             vendor = replace(vendor, provides=provides, default=default, can=can)

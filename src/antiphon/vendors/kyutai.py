@@ -80,6 +80,7 @@ VENDOR = Vendor(
     name="kyutai",
     provides={"tts": "TTS"},
     docs="https://github.com/kyutai-labs/delayed-streams-modeling",
+    own=True,
     extra="services",
     default={"tts": "expresso/ex03-ex01_happy_001_channel1_334s.wav"},
     can={"tts": ("word times",)},

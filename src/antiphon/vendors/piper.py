@@ -59,6 +59,7 @@ VENDOR = Vendor(
     name="piper",
     provides={"tts": "TTS"},
     docs="https://github.com/OHF-Voice/piper1-gpl",
+    own=True,
     extra="services",
     default={"tts": "en_US-lessac-medium"},
     checked="2026-11-30",

@@ -32,6 +32,7 @@ VENDOR = Vendor(
     name="pocket_tts",
     provides={"tts": "TTS"},
     docs="https://github.com/kyutai-labs/pocket-tts",
+    own=True,
     extra="services",
     default={"tts": "alba"},
     checked="2026-11-30",

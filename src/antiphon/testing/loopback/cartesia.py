@@ -31,7 +31,7 @@ class CartesiaInk(VendorServer):
                 case bytes():
                     heard.feed(message)
                     if heard.due():
-                        told = {"type": "transcript", "text": heard.words[:7], "is_final": False}
+                        told = {"type": "transcript", "text": heard.words, "is_final": False}
                         await connection.send(told)
                 case "finalize" | "close":
                     if words := heard.answer():

@@ -15,6 +15,7 @@ VENDOR = Vendor(
         "eot": "eot.SmartTurn",
     },
     docs="docs/guides/models.md",
+    own=True,
     extra="local",
     default={"stt": "whisper-tiny.en"},
     resident=("stt", "llm"),
