@@ -7,7 +7,6 @@ from ..errors import BadResponseError, ServiceTimeoutError, UnavailableError
 from ..frames import (
     Failed,
     Frame,
-    SessionEnded,
     SessionStarted,
     Signal,
     SpeechPaused,
@@ -25,7 +24,7 @@ from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
 from .resampling import ResampledInput
 from .streams import AudioChunker, Backoff, closing, is_probability, ready
 from .unanswered_audio import UnansweredAudio, end_of
-from .usage import HeardAudioMeter
+from .usage import HeardMeter
 
 __all__ = ["STT"]
 
@@ -71,7 +70,7 @@ class STT(Stage):
         self._work: Work | None = None
         self._backoff = Backoff()
         self._newest: UserAudio | None = None
-        self._meter = HeardAudioMeter(self, service)
+        self._meter = HeardMeter(self, service)
 
     async def open(self) -> None:
         """Load the model and connect."""
@@ -86,10 +85,6 @@ class STT(Stage):
         self._speaking, self._open = False, not self.service.segmented
         self._prepare()
         self._begin()
-
-    @on(SessionEnded)
-    def ended(self, signal: SessionEnded) -> None:
-        self._meter.tell()
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
@@ -286,8 +281,6 @@ class STT(Stage):
                 if heard.final or (heard.text and not self._catches_up):
                     started, ended = self._spoken(heard)
                     yield Transcript(heard.text, heard.final, started, ended, heard.language)
-                if heard.final:
-                    self._meter.tell()
 
 
 async def _answers(

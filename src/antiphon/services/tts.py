@@ -15,7 +15,6 @@ from ..frames import (
     Measured,
     SegmentEnded,
     SegmentStarted,
-    SessionEnded,
     Signal,
     Text,
     TextEnded,
@@ -30,7 +29,7 @@ from .markup import without_markup
 from .ports import Speech, TextToSpeech, Word
 from .respelling import Respelled
 from .streams import closing, ready
-from .usage import tell_usage
+from .usage import SpokenMeter
 
 __all__ = ["TTS"]
 
@@ -82,10 +81,6 @@ class ReplySpeech:
     """When the first audio came."""
     first_seconds: float = 0.0
     """How much audio of the first text there is."""
-    characters: int = 0
-    """What the service was given and was not told as usage."""
-    spoken: float = 0.0
-    """The seconds of audio that were not told as usage."""
 
     def reach(self, piece: int, reply: int) -> Iterator[Frame]:
         """Yield the frames that end the pieces before this one, of `given`, and start it."""
@@ -176,6 +171,7 @@ class TTS(Stage):
         self.spell_numbers = spell_numbers
         self._voice: ReplySpeech | None = None
         self._covers = 0.0  # seconds that the first piece must last, learnt from the replies before
+        self._meter = SpokenMeter(self, service)
         self._asides: dict[str, bytes] = {}  # text to audio of the backchannels that were made
 
     async def open(self) -> None:
@@ -216,10 +212,9 @@ class TTS(Stage):
             yield text
 
         begun = self.session.clock.now()
-        async with closing(self.service.speak(whole())) as spoken:
+        async with closing(self._meter.speak(whole())) as spoken:
             pcm = b"".join([item.pcm async for item in spoken if isinstance(item, Speech)])
         self._asides[text] = pcm
-        self._tell_usage(len(text), len(pcm) / 2 / self.service.sample_rate)
         if self.session.clock.now() - begun <= ASIDE_TIMELY:
             yield AgentAudio(0, pcm, self.service.sample_rate)
 
@@ -228,20 +223,6 @@ class TTS(Stage):
         """End the reply with what was spoken, since no other part will speak the rest."""
         if signal.part == self.name and signal.reply is not None and not signal.recovered:
             self.push(AudioEnded(signal.reply))
-
-    @on(SessionEnded)
-    def session_ended(self, signal: SessionEnded) -> None:
-        if self._voice is not None:
-            self._tell_usage_of(self._voice)
-
-    def _tell_usage_of(self, voice: ReplySpeech) -> None:
-        characters, voice.characters = voice.characters, 0
-        seconds, voice.spoken = voice.spoken, 0.0
-        self._tell_usage(characters, seconds, voice.reply)
-
-    def _tell_usage(self, characters: int, seconds: float, reply: int | None = None) -> None:
-        amounts = {"characters spoken": characters * self.service.billed, "seconds spoken": round(seconds, 6)}
-        tell_usage(self, self.service, amounts, reply)
 
     def _is_unvoiced(self, number: int) -> bool:
         """Return True if this reply is text to be read, which playout ends."""
@@ -291,7 +272,6 @@ class TTS(Stage):
             if said.text:
                 voice.begun = voice.begun if voice.asked else self.session.clock.now()
                 voice.asked.append((len(voice.given) - 1, said))
-                voice.characters += len(said.text)
                 self._watch(voice)
                 yield said.text
         if voice.work is work:
@@ -318,8 +298,6 @@ class TTS(Stage):
             if work.alive:  # else it was late, and the reply goes on without it
                 self._go_on(voice, error)
             return
-        finally:
-            self._tell_usage_of(voice)
         yield AudioEnded(voice.reply)
 
     def _late(self, voice: ReplySpeech, error: TheyErred) -> None:
@@ -350,7 +328,7 @@ class TTS(Stage):
 
     async def _try(self, reply: int, voice: ReplySpeech, work: Work) -> AsyncGenerator[Frame | Signal, None]:
         rate, silent = self.service.sample_rate, 0
-        async with closing(self.service.speak(self._text(voice, work))) as spoken:
+        async with closing(self._meter.speak(self._text(voice, work), reply)) as spoken:
             async for item in spoken:
                 if not work.alive:  # it does not stop when it is cancelled
                     return
@@ -369,7 +347,6 @@ class TTS(Stage):
                             yield AgentAudio(reply, pcm, rate)
                             voice.sounded, silent = piece, 0
                             voice.seconds += len(pcm) / 2 / rate
-                            voice.spoken += len(pcm) / 2 / rate
                             voice.held = False
                             self._watch(voice)
                     case Word(piece, end, seconds) if 0 <= piece < len(voice.asked):
