@@ -63,7 +63,8 @@ test-peers: $(VENDORS)/.ready  ## vendors' own clients against our servers on lo
 
 $(VENDORS)/.ready: tests/peers/requirements.txt pyproject.toml | $(READY)
 	$(BIN)/python -m venv $(VENDORS)
-	$(VENDORS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	$(VENDORS)/bin/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	$(VENDORS)/bin/uv pip install --quiet --python $(VENDORS)/bin/python \
 		--editable ".[services]" --requirement tests/peers/requirements.txt
 	touch $@
 

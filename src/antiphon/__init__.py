@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from .conversation.scope import Scope
     from .conversation.tools import tool
     from .front_door import Agent
-    from .pipeline import Gate, Parallel, Switch, Tap
+    from .pipeline import Gate, Parallel, Tap
     from .playout.playout import Playout
     from .processor import Processor, on
+    from .race import Race
     from .session import Session
     from .stage import Stage
+    from .switch import Switch
 
 __all__ = [
     "Agent",
@@ -29,6 +31,7 @@ __all__ = [
     "Parallel",
     "Playout",
     "Processor",
+    "Race",
     "Scope",
     "Session",
     "Speaking",
@@ -47,11 +50,12 @@ _HOMES = {
     "Parallel": ".pipeline",
     "Playout": ".playout.playout",
     "Processor": ".processor",
+    "Race": ".race",
     "Scope": ".conversation.scope",
     "Session": ".session",
     "Speaking": ".agent",
     "Stage": ".stage",
-    "Switch": ".pipeline",
+    "Switch": ".switch",
     "Tap": ".pipeline",
     "on": ".processor",
     "tool": ".conversation.tools",

@@ -53,6 +53,13 @@ MOVED = {
 """Former parameters of the agent, and the group that each has moved to."""
 
 
+def _create(port: str, name: str) -> Any:
+    """Make the service of a port that a name means."""
+    from .vendors import create  # vendors know services, not the other way round
+
+    return create(port, name)
+
+
 def _where(*names: str) -> str:
     """Return where settings are now that were the agent's own."""
     moved = "; ".join(f"{name} is in {MOVED[name]}({name}=...)" for name in names)
@@ -180,9 +187,7 @@ class AgentDefinition:
         if not isinstance(chosen, str):
             return chosen
         if port not in self._services:
-            from .vendors import create  # vendors know services, not the other way round
-
-            self._services[port] = verified(port, create(port, chosen))
+            self._services[port] = verified(port, _create(port, chosen))
         return self._services[port]
 
     def services(self) -> list[Service]:
@@ -284,7 +289,8 @@ class AgentDefinition:
 
     def session(self, transport: Transport, *, observers: Sequence[Observer] = ()) -> Session:
         """Return a conversation over this transport, ready to `run`."""
-        return Session(self.pipeline(transport), observers=[*transport.observers, *observers])
+        observing = [*transport.observers, *observers]
+        return Session(self.pipeline(transport), observers=observing, create=_create)
 
     def _cleaning(self) -> "Cleaning | None":
         chosen = self.listening.cleaning

@@ -76,11 +76,14 @@ class Signals:
 
         The delivered signal says whether the `Switch` recovers everything.
         """
-        branch = None
-        if not failed.recovered:
-            branch = next((branch for branch in reversed(part.branches) if branch.has_spare()), None)
-        recovered = failed.recovered or (branch is not None and branch.spare_recovers(failed))
+        failing: list[BranchPort] = []
+        recovered = failed.recovered
+        for branch in () if recovered else reversed(part.branches):  # up to the first that has a spare
+            failing.append(branch)
+            if branch.has_spare():
+                recovered = branch.spare_recovers(failed)
+                break
         self._observers.entering = is_input
         self.tell(replace(failed, recovered=recovered), part.name)
-        if branch is not None:
+        for branch in failing:
             branch.fail_over(failed)

@@ -24,6 +24,7 @@ from .frames import AgentAudio, AgentVideo, Failed, Prime, Prompt, replace
 from .pipeline import Parallel, Part
 from .processor import Processor
 from .session import Observer, Session
+from .switch import Switch
 from .work import Work, Works
 
 __all__ = ["Journal", "JournalLine", "read", "replay"]
@@ -253,6 +254,13 @@ def _drop(session: Session, argument: Any) -> None:
         replies.drop(reply, argument[1])
 
 
+def _rest(session: Session, argument: Any) -> None:
+    name, seconds = argument
+    for part in session.parts:
+        if part.name == name and isinstance(part, Switch):
+            session.inputs.call("rest", (name, seconds), lambda part=part: part.rest(seconds))
+
+
 def _switch(session: Session, argument: Any) -> None:
     name, branch, on = argument
     for part in session.parts:
@@ -266,5 +274,6 @@ _CALLS: dict[str, Callable[[Session, Any], object]] = {
     "interrupt": lambda session, argument: session.interrupt(argument[0], force=argument[1]),
     "drop": _drop,
     "switch": _switch,
+    "rest": _rest,
     "end": lambda session, argument: session.last_words(argument),
 }

@@ -1,15 +1,15 @@
-"""Pipelines: lists of parts, shaped by `Parallel`, `Switch`, `Gate` and `Tap`."""
+"""Pipelines: lists of parts, shaped by `Parallel`, `Gate` and `Tap`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .errors import ConfigurationError, UsageError
 from .flow import Frame, Signal
-from .frames import Failed, Prompt, ReplyEnded, SessionStarted, Text, replace
+from .frames import Failed, SessionStarted
 from .ports import BranchPort
-from .processor import Hop, Processor, Route, SessionPort, on
+from .processor import Hop, Processor, Route, SessionPort
 
-__all__ = ["Branch", "Gate", "Parallel", "Part", "Switch", "Tap"]
+__all__ = ["Branch", "Gate", "Parallel", "Part", "Tap"]
 
 Part = Processor | Sequence["Part"]
 
@@ -75,8 +75,12 @@ class Branch:
         return self.owner.recovers(failed)
 
     def fail_over(self, failed: Failed) -> None:
-        """Let the spare take over, after the failure has been reported."""
+        """Note the failure; let the spare, if any, take over after it has been reported."""
         self.owner.replace(self, failed)
+
+    def sends(self, signal: Signal) -> bool:
+        """Return whether a signal that one of its parts pushes is told to the session."""
+        return self.owner.sends(self, signal)
 
 
 class Parallel(Processor):
@@ -148,16 +152,20 @@ class Parallel(Processor):
         return False
 
     def replace(self, branch: Branch, failed: Failed) -> None:
-        """Let the spare of a branch that has failed take over."""
+        """Note that a branch has failed, and let its spare, if it has one, take over."""
+
+    def sends(self, branch: Branch, signal: Signal) -> bool:
+        """Return whether a signal from a branch is told to the session."""
+        return True
 
     def link(self, session: SessionPort, after: Route, branches: tuple[BranchPort, ...]) -> Route:
         """Place all branches before `after`."""
-        exit_ = self._exit(after)
         base = reached = session.reach
         entries: list[tuple[Branch, Route]] = []
         for branch in reversed(self.inner.values()):
             session.reach = base
-            entries.insert(0, (branch, link(branch.parts, session, exit_, (*branches, branch))))
+            way_out = self._exit(branch, after)
+            entries.insert(0, (branch, link(branch.parts, session, way_out, (*branches, branch))))
             reached |= session.reach
         session.reach = reached
         own = super().link(session, after, branches)
@@ -172,28 +180,35 @@ class Parallel(Processor):
         return entry
 
     def _split(self, kind: type[Frame], ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
-        inside = self._inside.setdefault(kind, {})
-        most = REMEMBERED if kind.most_waiting is None else REMEMBERED_PICTURES
-
         def split(frame: Frame) -> None:
-            inside.pop(id(frame), None)
-            inside[id(frame)] = (frame, False)
-            if len(inside) > most:
-                del inside[next(iter(inside))]
+            self._note(frame)
             for hop in [hop for branch, hop in ways if branch.on] or [past]:
                 if hop is not None:
                     hop(frame)
 
         return split
 
-    def _exit(self, after: Route) -> Route:
+    def _note(self, frame: Frame) -> None:
+        """Remember a frame that enters, so that it comes out once."""
+        inside = self._inside.setdefault(type(frame), {})
+        inside.pop(id(frame), None)
+        inside[id(frame)] = (frame, False)
+        if len(inside) > (REMEMBERED if frame.most_waiting is None else REMEMBERED_PICTURES):
+            del inside[next(iter(inside))]
+
+    def _entered(self, frame: Frame) -> bool:
+        """Return whether this very frame is one that entered."""
+        return self._inside.get(type(frame), {}).get(id(frame), (None, False))[0] is frame
+
+    def _exit(self, branch: Branch, after: Route) -> Route:
         def out(kind: type) -> Hop | None:
             hop = after(kind)
-            return None if hop is None else lambda frame: self._emerge(frame, hop)
+            return None if hop is None else lambda frame: self._emerge(branch, frame, hop)
 
         return out
 
-    def _emerge(self, frame: Frame, hop: Hop) -> None:
+    def _emerge(self, branch: Branch, frame: Frame, hop: Hop) -> None:
+        """Pass on a frame that comes out of a branch."""
         inside = self._inside.get(type(frame))
         if inside is not None:
             entered, out = inside.get(id(frame), (None, False))
@@ -202,105 +217,6 @@ class Parallel(Processor):
                     return
                 inside[id(frame)] = (frame, True)
         hop(frame)
-
-
-class Switch(Parallel):
-    """Alternatives of which exactly one is on: Switch(main=TTS(a), spare=TTS(b)).
-
-    `use(name)` chooses by hand. If a stage of the chosen one fails, the next one takes over. If nothing made
-    for the current reply has come out yet, the new one gets the frames of that reply again, so that nothing
-    is lost. If a voice fails in the middle of a reply, the new one gets the text from there on. Otherwise it
-    takes over with the next reply. A recogniser hears what the one before it has not answered.
-    """
-
-    def __init__(self, *branches: Part, **named: Part) -> None:
-        names = [*map(str, range(len(branches))), *named]
-        if not names:
-            raise ConfigurationError("a Switch needs at least one alternative")
-        super().__init__(*branches, off=names[1:], **named)
-        self._reply: int | None = None
-        self._given: list[tuple[Hop, Frame]] = []  # the frames of this reply that went in
-        self._from: int | None = None  # the offset of its text at which the chosen one took over
-        self._answered = False  # whether something that the chosen one made for it has come out
-        self._following: Branch | None = None  # takes over once the current reply has ended
-
-    @property
-    def chosen(self) -> str:
-        """The name of the alternative that is on."""
-        return next(name for name, branch in self.inner.items() if branch.on)
-
-    def use(self, name: str) -> None:
-        """Switch to this alternative."""
-        self.switch(name, True)
-
-    def switch(self, name: str, on: bool) -> None:
-        """Do the same as `use`; raises UsageError if `on` is false."""
-        if not on:
-            raise UsageError(f"one alternative of {self.name} is always on: choose another with use(name)")
-        super().switch(name, on)
-
-    def _turn(self, branch: Branch, on: bool, resume_at: int | None = None) -> None:
-        reply, old = self.session.reply, self.inner[self.chosen]
-        is_given = reply is not None and reply.number == self._reply
-        self._following = branch if is_given and self._answered and resume_at is None else None
-        if self._following is not None or branch is old:
-            return
-        unanswered = self.hand_over()
-        self._off(old)
-        super()._turn(branch, on)
-        self.take_over(unanswered)
-        if is_given:
-            self._from = self._from if resume_at is None else resume_at
-            self._answered = False
-            for split, frame in self._given:
-                if (rest := _after(frame, self._from)) is not None:
-                    split(rest)
-
-    @on(ReplyEnded)
-    def reply_ended(self, signal: ReplyEnded) -> None:
-        if self._following is not None:
-            self._turn(self._following, True)
-
-    def spare(self, branch: Branch) -> Branch | None:
-        """Return the next alternative if this one is on, or None."""
-        branches = list(self.inner.values())
-        return next(iter(branches[branches.index(branch) + 1 :]), None) if branch.on else None
-
-    def recovers(self, failed: Failed) -> bool:
-        """Return whether the failed one has made nothing, or the rest can be made."""
-        can_go_on = not self._answered or failed.resume_at is not None
-        return failed.reply is None or (failed.reply == self._reply and can_go_on)
-
-    def replace(self, branch: Branch, failed: Failed) -> None:
-        """Let the next alternative take over."""
-        if (spare := self.spare(branch)) is not None:
-            self.session.inputs.call("replace", None, lambda: self._turn(spare, True, failed.resume_at))
-
-    def _split(self, kind: type[Frame], ways: list[tuple[Branch, Hop | None]], past: Hop | None) -> Hop:
-        split = super()._split(kind, ways, past)
-
-        def remember(frame: Frame) -> None:
-            reply = getattr(frame, "reply", None)
-            if reply is not None:
-                if reply != self._reply or type(frame) is Prompt:
-                    self._reply, self._given, self._from, self._answered = reply, [], None, False
-                self._given.append((split, frame))
-            split(frame)
-
-        return remember
-
-    def _emerge(self, frame: Frame, hop: Hop) -> None:
-        if not self._answered and getattr(frame, "reply", None) == self._reply:
-            self._answered = not any(frame is given for _, given in self._given)
-        super()._emerge(frame, hop)
-
-
-def _after(frame: Frame, offset: int | None) -> Frame | None:
-    """Return what of a frame comes after an offset of the text; all if it is None."""
-    if offset is None or not isinstance(frame, Text):
-        return frame
-    said = frame.text[max(0, offset - frame.at) :]
-    return replace(frame, text=said, at=max(frame.at, offset)) if said else None
 
 
 class Gate(Processor):

@@ -34,7 +34,11 @@ class BranchPort(Protocol):
         ...
 
     def fail_over(self, failed: Failed) -> None:
-        """Let the spare take over, after the failure has been reported."""
+        """Note the failure; let the spare, if any, take over after it has been reported."""
+        ...
+
+    def sends(self, signal: Signal) -> bool:
+        """Return whether a signal that one of its parts pushes is told to the session."""
         ...
 
 

@@ -29,6 +29,7 @@ from .observers import Observers
 from .ports import BranchPort, PartPort, PlayoutPort
 from .replies import Replies
 from .reply import Reply
+from .service_change import ServiceChange
 from .work import Works
 
 __all__ = ["Hop", "Processor", "Route", "SessionPort", "on"]
@@ -66,6 +67,8 @@ class SessionPort(Protocol):
     clock: Clock
     """For waiting and measuring. Never read the time from anywhere else."""
     state: Literal["new", "starting", "running", "ending", "ended"]
+    create: Callable[[str, str], Any] | None
+    """Makes the service of a port that "vendor/model" names."""
     client: Client | None
     """The program at the user's side; None on the phone."""
     parts: list["Processor"]
@@ -116,6 +119,13 @@ class SessionPort(Protocol):
         """Stop the reply at once, and drop those that wait.
 
         `force` stops even a reply that the user may not interrupt.
+        """
+        ...
+
+    def use(self, **services: Any) -> ServiceChange:
+        """Change services in mid-call: use(tts="cartesia/sonic-3:VOICE"), or an object.
+
+        Each takes over once it is open and its stage is free; await the result to know whether it is open.
         """
         ...
 
@@ -178,6 +188,7 @@ class Processor:
     """The branches of `Parallel` that it lies in, outermost first."""
 
     def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
         own: dict[type, str] = {}
         for name, member in vars(cls).items():
             kinds = getattr(member, "__handles__", ())
@@ -292,8 +303,15 @@ def departure(session: SessionPort, part: Processor, kind: type, after: Route) -
     Observers see a frame before the next part handles it.
     """
     if issubclass(kind, Signal):
-        signals = session.signals
-        return lambda signal: signals.tell(signal, part.name)
+        signals, branches = session.signals, part.branches
+        if not branches:
+            return lambda signal: signals.tell(signal, part.name)
+
+        def tell(signal: Signal) -> None:
+            if all(branch.sends(signal) for branch in branches):
+                signals.tell(signal, part.name)
+
+        return tell
     if not issubclass(kind, Frame):
         raise UsageError(f"{part.name} pushed a {kind.__name__}; only frames and signals can be pushed")
     hop, inputs, observers = after(kind), session.inputs, session.observers

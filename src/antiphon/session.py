@@ -24,6 +24,7 @@ from .ports import BranchPort, PartPort, PlayoutPort
 from .processor import Processor
 from .replies import Replies
 from .reply import Reply
+from .service_change import ServiceChange, change_services
 from .work import Works
 
 __all__ = ["Observer", "Session"]
@@ -35,14 +36,21 @@ class Session:
     """One conversation, from `start` to `end` or `cancel`. Use it in one event loop.
 
     `parts` is a pipeline: processors and stages in order. Raises ConfigurationError if they do not fit.
+    `create` makes the service of a port ("tts") that a name ("vendor/model") means, for `use`.
     """
 
     works_class: ClassVar[type[Works]] = Works
     """The class of `works`; that of a replay starts no tasks."""
 
     def __init__(
-        self, parts: Part, *, clock: Clock | None = None, observers: Sequence[Observer] = ()
+        self,
+        parts: Part,
+        *,
+        clock: Clock | None = None,
+        observers: Sequence[Observer] = (),
+        create: Callable[[str, str], Any] | None = None,
     ) -> None:
+        self.create = create
         self.clock: Clock = clock or LoopClock()
         self.state: Literal["new", "starting", "running", "ending", "ended"] = "new"
         self.parts: list[Processor] = []
@@ -127,30 +135,28 @@ class Session:
         """
         self.inputs.call("interrupt", (reason, force), lambda: self.replies.interrupt(reason, force))
 
+    def use(self, **services: Any) -> ServiceChange:
+        """Change services in mid-call: use(tts="cartesia/sonic-3:VOICE"), or an object.
+
+        Each takes over once it is open and its stage is free; await the result to know whether it is open.
+        """
+        return change_services(self.parts, services)
+
     async def end(self, reason: str = "ended", *, within: float = 120.0) -> None:
         """Speak what was promised, then close. After `within` seconds, close anyway.
 
         Called in a stage's task or a tool, it returns at once: the reply may be waiting for that very task.
         """
-
-        async def silence_and_close() -> None:
-            try:
-                async with asyncio.timeout(within):
-                    while self.state != "new" and (pending := next(iter(self.replies.owed), None)):
-                        await pending
-            except TimeoutError:
-                logger.warning("closing before everything was said: it took over %g s", within)
-            await self.cancel(reason)
-
         if self.works.running() is None:
-            await silence_and_close()
+            await _end(self, reason, within)
         elif self._ending is None:
-            self._ending = asyncio.create_task(silence_and_close(), name="antiphon end")
+            self._ending = asyncio.create_task(_end(self, reason, within), name="antiphon end")
 
     async def cancel(self, reason: str = "cancelled") -> None:
         """Close at once. Returns within about a second, even if a service will not stop."""
         if self._closing is None:
-            self._closing = asyncio.create_task(self._close(reason), name="antiphon close")
+            self._closing = asyncio.create_task(_close(self, reason, self._opening), name="antiphon close")
+            self._closing.add_done_callback(lambda _: self._over.set())
         if self.works.running() is None and asyncio.current_task() is not self._ending:
             await asyncio.shield(self._closing)
 
@@ -266,18 +272,30 @@ class Session:
         finally:
             self.observers.entering = False
 
-    async def _close(self, reason: str) -> None:
-        try:
-            self.last_words(reason)
-            self.inputs.close()
-            self.replies.abandon()
-            await self._opening.stop()
-            self.works.cancel(lambda work: True)
-            works = {work.task: work.stage.name for work in self.works if work.task is not None}
-            await close_all(self.parts, works)
-        finally:
-            self.observers.close()
-            release_all([self.door, *self.parts], self)
-            self.signals.close()
-            self.inputs.release()
-            self._over.set()
+
+async def _end(session: Session, reason: str, within: float) -> None:
+    """Let a session say what was promised, then close it."""
+    try:
+        async with asyncio.timeout(within):
+            while session.state != "new" and (pending := next(iter(session.replies.owed), None)):
+                await pending
+    except TimeoutError:
+        logger.warning("closing before everything was said: it took over %g s", within)
+    await session.cancel(reason)
+
+
+async def _close(session: Session, reason: str, opening: Startup) -> None:
+    """Close a session and all of its parts."""
+    try:
+        session.last_words(reason)
+        session.inputs.close()
+        session.replies.abandon()
+        await opening.stop()
+        session.works.cancel(lambda work: True)
+        works = {work.task: work.stage.name for work in session.works if work.task is not None}
+        await close_all(session.parts, works)
+    finally:
+        session.observers.close()
+        release_all([session.door, *session.parts], session)
+        session.signals.close()
+        session.inputs.release()

@@ -26,6 +26,7 @@ __all__ = [
     "ReplyCommitted",
     "ReplyEnded",
     "ReplyStarted",
+    "ServiceChanged",
     "SessionEnded",
     "SessionStarted",
     "ToolEnded",
@@ -228,6 +229,17 @@ class Failed(Signal):
     recovered: bool = False
     retried: bool = False
     resume_at: int | None = None
+
+
+@frame
+class ServiceChanged(Signal):
+    """A part has opened another service, which takes over when the part is free.
+
+    `service` is its name, or its class if it was given as an object.
+    """
+
+    part: str
+    service: str
 
 
 @frame

@@ -64,8 +64,12 @@ class Stage(Processor):
     def run(self, work: Work, frames: Frames) -> None:
         """Run a generator as a task; what it yields is pushed from this part's place.
 
-        Work that has a reply is cancelled with it. A failure becomes a `Failed` signal.
+        Work that has a reply is cancelled with it. A failure becomes a `Failed` signal. In a branch that is
+        off the work is over at once.
         """
+        if not all(branch.on for branch in self.branches):
+            work.end()
+            return
         self.session.works.spawn(work, self._drive(work, frames))
 
     def _full_below(self, kind: type) -> MediaQueue[Any] | PlayoutPort | None:

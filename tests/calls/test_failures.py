@@ -6,11 +6,12 @@ from typing import Any
 from antiphon import Agent
 from antiphon.errors import AuthenticationError, RateLimitError, UnavailableError
 from antiphon.frames import Failed, Interrupted, ReplyEnded, UserTurn
-from antiphon.pipeline import Parallel, Part, Switch
+from antiphon.pipeline import Parallel, Part
 from antiphon.processor import Processor, on
 from antiphon.services.llm import LLM
 from antiphon.services.ports import Speech
 from antiphon.services.tts import TTS
+from antiphon.switch import Switch
 from antiphon.testing import ScriptedLLM, ScriptedTTS, loud, run_virtual
 from antiphon.testing.assertions import (
     HeldCall,

@@ -16,10 +16,10 @@ from antiphon.context import AgentSaid, UserSaid
 from antiphon.conversation.conversation import Conversation
 from antiphon.frames import Failed, PlayoutStarted, TurnLost, UserTurn
 from antiphon.journal import replay
-from antiphon.pipeline import Switch
 from antiphon.services.http_stt import HttpSTT, TranscriptionEndpoint
 from antiphon.services.ports import AudioChunk, Flush, Recognized, SpeechToText
 from antiphon.services.stt import STT
+from antiphon.switch import Switch
 from antiphon.testing import ScriptedSTT, StreamingSTT, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left, services
 from antiphon.testing.loopback import KEY, WORDS, Fault, VendorServer
@@ -223,7 +223,9 @@ def test_a_request_that_is_never_answered_is_apologised_for() -> None:
             if len(self.requests) > 1:
                 await super().answer(request, answer)
             else:
-                await asyncio.get_running_loop().create_future()
+                await over.wait()
+
+    over = asyncio.Event()
 
     async def main() -> HeldCall:
         async with Stalled() as vendor:
@@ -234,6 +236,7 @@ def test_a_request_that_is_never_answered_is_apologised_for() -> None:
             call = HeldCall(Agent("x", **ports).pipeline(Caller(lines, 16000, awaits=5.0)))
             async with call:
                 await call.session.wait()
+            over.set()
             await ports["stt"].close()
         return call
 

@@ -11,10 +11,10 @@ from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid
 from antiphon.frames import Failed, ReplyEnded, UserTurn
-from antiphon.pipeline import Switch
 from antiphon.services.llm import LLM
 from antiphon.services.ports import Speech, Word
 from antiphon.services.tts import TTS
+from antiphon.switch import Switch
 from antiphon.testing import ScriptedLLM, ScriptedTTS, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left, services
 from antiphon.transports.caller import Caller, CallerLine

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from antiphon.testing import loopback
+from antiphon.testing.loopback.grpc import GrpcVendorServer
 from antiphon.testing.loopback.http import HttpVendorServer
 from antiphon.testing.loopback.server import VendorServer
 
 sys.path.insert(0, str(Path(__file__).parent))  # for parts.py
 TIMEOUT = 30.0
+SHARED = (VendorServer, HttpVendorServer, GrpcVendorServer)
 AGREED: dict[tuple[str, str], bool] = {}
 """Whether all tests of a server with a package have passed."""
 
@@ -50,13 +52,12 @@ def pytest_runtest_makereport(
 
 
 def servers() -> Iterator[tuple[str, str]]:
-    """Yield the module and the name of each server on loopback."""
+    """Yield the module and the name of each vendor's server on loopback."""
     for module in pkgutil.iter_modules(loopback.__path__):
         found = import_module(f"{loopback.__name__}.{module.name}")
         for name in getattr(found, "__all__", ()):
             kind = getattr(found, name)
-            shared = kind in (VendorServer, HttpVendorServer)
-            if isinstance(kind, type) and issubclass(kind, VendorServer | HttpVendorServer) and not shared:
+            if isinstance(kind, type) and issubclass(kind, SHARED) and kind not in SHARED:
                 yield module.name, name
 
 

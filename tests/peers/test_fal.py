@@ -6,10 +6,10 @@ from typing import Any
 import fal_client
 import fal_client.client
 import pytest
-from antiphon.testing.loopback.fal import FalWizper
 
 from antiphon.services.wav import wav
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault
+from antiphon.testing.loopback.whisper import FalWizper
 
 ASKED: dict[str, Any] = {
     "audio_url": "data:audio/wav;base64," + b64encode(wav(LOUD, 16000)).decode(),

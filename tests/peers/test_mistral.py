@@ -1,15 +1,17 @@
 """Mistral's own client."""
 
 from base64 import b64decode
+from typing import Any
 
 import pytest
 from mistralai.client import Mistral
 from mistralai.client.models import AudioFormat
 from mistralai.extra.exceptions import RealtimeTranscriptionException
 from mistralai.extra.realtime import RealtimeTranscription
+from mistralai.extra.realtime.speech import RealtimeSpeech
 
 from antiphon.testing.loopback import KEY, WORDS, Fault
-from antiphon.testing.loopback.mistral import MistralRealtime, MistralVoxtral
+from antiphon.testing.loopback.mistral import MistralGenerations, MistralRealtime, MistralVoxtral
 from antiphon.testing.loopback.openai import OpenAIChat
 from parts import TEXT, audio_bytes, loud_parts
 
@@ -51,6 +53,23 @@ async def test_voxtral_speaks() -> None:
         audio = b"".join(b64decode(one.data.audio_data) for one in told if one.event == "speech.audio.delta")
         assert len(audio) == 2 * audio_bytes(TEXT, 24000)  # samples are 32-bit floats
         assert told[-1].event == "speech.audio.done"
+
+
+@pytest.mark.client(MistralGenerations, "mistralai")
+async def test_voxtral_speaks_in_real_time() -> None:
+    async with MistralGenerations() as server:
+        speech = RealtimeSpeech(Mistral(api_key=KEY, server_url=server.url).sdk_configuration)
+        opened = await speech.connect("voxtral-mini-tts-3-0", voice_id="a-voice", response_format="pcm")
+        async with opened as connection:
+            await connection.send_text(TEXT)
+            await connection.flush()
+            told: list[Any] = []
+            async for event in connection.events():
+                told.append(event)
+                if event.type == "speech.audio.done":
+                    break
+        deltas = [event.audio_data for event in told if event.type == "speech.audio.delta"]
+        assert len(b"".join(map(b64decode, deltas))) == 2 * audio_bytes(TEXT, 24000)
 
 
 @pytest.mark.client(OpenAIChat, "mistralai")

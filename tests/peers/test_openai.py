@@ -6,7 +6,6 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from antiphon.testing.loopback.fal import WhisperTranscriptions
 from cerebras.cloud.sdk import AsyncCerebras
 from fireworks import AsyncFireworks
 from groq import AsyncGroq
@@ -15,8 +14,9 @@ from together import AsyncTogether
 
 from antiphon.services.wav import wav
 from antiphon.testing.loopback import KEY, LOUD, WORDS, Fault
-from antiphon.testing.loopback.openai import OpenAIChat, OpenAIResponses, OpenAISpeechServer
+from antiphon.testing.loopback.openai import GroqSpeechServer, OpenAIChat, OpenAIResponses, OpenAISpeechServer
 from antiphon.testing.loopback.realtime_transcription import OpenAITranscription
+from antiphon.testing.loopback.whisper import WhisperTranscriptions
 from parts import TEXT, audio_bytes, complete
 
 PARAMETERS: dict[str, Any] = {
@@ -131,6 +131,17 @@ async def test_groq_transcribes() -> None:
         file = ("speech.wav", wav(LOUD, 16000))
         told = await client.audio.transcriptions.create(model="whisper-large-v3-turbo", file=file)
         assert told.text.strip() == WORDS
+
+
+@pytest.mark.client(GroqSpeechServer, "groq")
+async def test_groq_speaks() -> None:
+    async with GroqSpeechServer() as server, AsyncGroq(api_key=KEY, base_url=server.url) as client:
+        whole = client._prepare_url
+        client._prepare_url = lambda url: whole(url.removeprefix("/openai/v1"))
+        answer = await client.audio.speech.create(
+            model="canopylabs/orpheus-v1-english", voice="hannah", input=TEXT, response_format="wav"
+        )
+        assert len(await answer.read()) == 44 + audio_bytes(TEXT, 48000)
 
 
 @pytest.mark.client(OpenAITranscription, "openai")

@@ -17,7 +17,10 @@ from antiphon.conversation.conversation import Conversation
 from antiphon.conversation.tools import Tool, tool
 from antiphon.errors import AuthenticationError, RateLimitError, UnavailableError
 from antiphon.frames import (
+    AgentAudio,
     Failed,
+    Generated,
+    Prompt,
     ReplyEnded,
     SoundHeard,
     SpeechPaused,
@@ -36,12 +39,14 @@ from antiphon.frames import (
     UserText,
 )
 from antiphon.journal import replay
-from antiphon.pipeline import Parallel, Part, Switch, Tap
+from antiphon.pipeline import Parallel, Part, Tap
 from antiphon.playout.playout import Playout
+from antiphon.race import Race
 from antiphon.reply import Reply
 from antiphon.services.llm import LLM
 from antiphon.services.ports import LanguageModel, Speech, TextDelta, TextToSpeech
 from antiphon.services.tts import TTS
+from antiphon.switch import Switch
 from antiphon.testing import run_virtual
 from antiphon.testing.assertions import HeldCall, check, no_task_left
 from antiphon.turns.turn_taking import TurnTaking
@@ -105,6 +110,19 @@ class Model(LanguageModel):
 
     async def warm(self, context: Context) -> None:
         """Nothing to do."""
+
+
+class Opening(Model):
+    """A language model that takes a while to open, or cannot be opened."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__([])
+        self.seconds = seconds
+
+    async def open(self) -> None:
+        await sleep(self.seconds)
+        if self.seconds == 2:
+            raise UnavailableError("not today")
 
 
 class Voice(TextToSpeech):
@@ -187,6 +205,8 @@ ACTIONS = st.sampled_from(
         "notice",
         "drop",
         "switch",
+        "change",
+        "change",
         "pause",
         "break",
     ]
@@ -200,7 +220,8 @@ SCRIPTS = st.fixed_dictionaries(
             st.tuples(ACTIONS, st.sampled_from([0.0, 0.0, 0.02, 0.1, 0.5, 1.3, 4.0])), max_size=14
         ),
         "end": st.sampled_from(["end", "end", "cancel", "hang up"]),
-        "shape": st.sampled_from(["plain", "switch", "parallel"]),
+        "shape": st.sampled_from(["plain", "switch", "switches", "race", "hedge", "parallel"]),
+        "others": st.tuples(st.lists(MODEL, max_size=5), VOICE),
     }
 )
 
@@ -216,6 +237,15 @@ def pipeline(script: dict[str, Any]) -> list[Part]:
         case "switch":
             spare = TTS(Voice([]))
             return [TurnTaking(), conversation, model, Switch(main=voice, spare=spare), Playout()]
+        case "switches":
+            models = Switch(main=model, spare=LLM(Model(script["others"][0])))
+            voices = Switch(main=voice, spare=TTS(Voice(script["others"][1])))
+            return [TurnTaking(), conversation, models, voices, Playout()]
+        case "race" | "hedge":
+            after = 0.0 if script["shape"] == "race" else 0.3
+            models = Race(model, LLM(Model(script["others"][0])), after=after)
+            voices = Race(voice, TTS(Voice(script["others"][1])), after=after)
+            return [TurnTaking(), conversation, models, voices, Playout()]
         case "parallel":
             return [
                 TurnTaking(),
@@ -286,8 +316,18 @@ async def act(call: HeldCall, what: str, number: int, replies: list[Reply]) -> N
             for part in session.parts:
                 if isinstance(part, Switch):
                     part.use(("main", "spare")[number % 2])
-                elif isinstance(part, Parallel):
+                elif isinstance(part, Parallel) and not isinstance(part, Race):
                     part.switch("1", on=bool(number % 2))
+        case "change":
+            port = ("llm", "tts")[number % 2]
+            stages = (part for part in session.parts if all(branch.on for branch in part.branches))
+            match next((part for part in stages if getattr(part, "port", "") == port), None):
+                case TTS() as voice:
+                    voice.use(Voice([]))
+                case LLM() as model:
+                    model.use(Opening(number % 3))
+                case _:
+                    pass
         case "pause":
             playout = call.part(Playout)
             session.inputs.call("pause", None, playout.pause)
@@ -334,6 +374,24 @@ def failures_are_those_of_services(call: HeldCall) -> None:
     assert not bugs, bugs
 
 
+def losers_are_silent(call: HeldCall) -> None:
+    """Each answer of a model, and the audio of each piece of text, comes from one of those that race."""
+    races = [part for part in call.session.parts if isinstance(part, Race)]
+    sides = {part.name: number for race in races for number, branch in enumerate(race.inner.values())
+             for part in branch.parts}  # fmt: skip
+    answering: dict[tuple[int, type], str] = {}
+    for seen in call.seen:
+        what = seen.what
+        if isinstance(what, Prompt):
+            answering.pop((what.reply, Text), None)
+        elif isinstance(what, Failed) and what.recovered and what.reply is not None:
+            answering.pop((what.reply, AgentAudio), None)
+        elif seen.source in sides and isinstance(what, Text | Generated | AgentAudio) and what.reply:
+            kind = AgentAudio if isinstance(what, AgentAudio) else Text
+            winner = answering.setdefault((what.reply, kind), seen.source)
+            assert winner == seen.source, f"{seen.source} answered after {winner}: {seen}"
+
+
 KNOWN = {
     "NothingSaidError",
     "RateLimitError",
@@ -342,7 +400,12 @@ KNOWN = {
     "ServiceTimeoutError",
     "BrokenError",
 }
-CHECKS: list[Callable[[HeldCall], None]] = [check, tools_are_told_of_once, failures_are_those_of_services]
+CHECKS: list[Callable[[HeldCall], None]] = [
+    check,
+    tools_are_told_of_once,
+    failures_are_those_of_services,
+    losers_are_silent,
+]
 
 
 @settings(
@@ -366,6 +429,7 @@ CHECKS: list[Callable[[HeldCall], None]] = [check, tools_are_told_of_once, failu
         ],
         "end": "end",
         "shape": "plain",
+        "others": ([], []),
     }
 )
 def test_whatever_happens_when_the_laws_hold(script: dict[str, Any]) -> None:

@@ -17,9 +17,9 @@ PACKAGE = Path(antiphon.__file__).parent
 
 LAYERS = [
     "version encodable flow context signals frames client clock errors audio",
-    "reply ports observers inputs delivery media_queue work replies",
+    "reply ports observers inputs delivery media_queue work replies service_change",
     "processor stage",
-    "pipeline lifecycle session journal",
+    "service_health pipeline switch race lifecycle session journal",
     "playout turns conversation screening",
     "services",
     "models",

@@ -35,11 +35,12 @@ from antiphon.frames import (
     replace,
 )
 from antiphon.journal import replay
-from antiphon.pipeline import Gate, Parallel, Part, Switch, Tap
+from antiphon.pipeline import Gate, Parallel, Part, Tap
 from antiphon.playout.playout import Playout
 from antiphon.processor import Processor, on
 from antiphon.session import Session
 from antiphon.stage import Stage, Work
+from antiphon.switch import Switch
 from antiphon.testing.assertions import HeldCall, check
 from antiphon.testing.virtual import run_virtual, virtual
 
@@ -443,7 +444,8 @@ async def test_last_alternative_fails_like_any_part() -> None:
     assert [(failed.part, failed.recovered) for failed in call.all(Failed)] == [
         ("main", True),
         ("spare", False),
-    ]
+        ("main", True),
+    ], "each is tried once for a reply"
     assert [spoken(call, 1), spoken(call, 2)] == ["", "b"]
 
 

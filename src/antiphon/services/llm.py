@@ -15,18 +15,18 @@ from ..frames import (
     Prime,
     Prompt,
     ReplyCommitted,
-    SessionEnded,
     Signal,
     Text,
     ToolCall,
     Usage,
 )
 from ..processor import on
-from ..stage import Stage, Work
+from ..stage import Work
 from .ports import LanguageModel, TextDelta, TokenUsage
 from .reasoning import ReasoningFilter, answers
-from .streams import closing, has_words, ready
-from .usage import tell_usage
+from .service_stage import ServiceStage
+from .streams import closing, has_words
+from .usage import UsageMeter
 from .vendor_values import token_count
 
 __all__ = ["LLM"]
@@ -57,7 +57,7 @@ class WrittenAnswer:
     calls: list[ToolCall] = field(default_factory=list[ToolCall])
 
 
-class LLM(Stage):
+class LLM(ServiceStage[LanguageModel]):
     """A stage that answers a Prompt with Text, then Generated with the tool calls.
 
     `first_within`: seconds, all tries together, that the first word may take; `next_within`: seconds that
@@ -68,26 +68,30 @@ class LLM(Stage):
     nothing was said; else `AnswerDelayed` tells the conversation, which may ask the caller to wait.
     """
 
+    port = "llm"
     scope = "reply"
 
     def __init__(
         self, service: LanguageModel, *, first_within: float | None = None, next_within: float | None = None
     ) -> None:
         self.service = service
-        self.first_within = service.first_within if first_within is None else first_within
-        self.slow_after = service.slow_after
-        self.next_within = service.next_within if next_within is None else next_within
+        self._limits = first_within, next_within
+        self.adopt()
         self._priming: Work | None = None
         self._withheld: Prompt | None = None  # of a reply that is speculative, for a service that acts
         self._worded = 0  # the last reply in which the model said a word
-        self._uncounted: list[int] = []  # the replies of answers whose tokens the vendor has not told
+        self._meter = UsageMeter(self)
 
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
+    def adopt(self) -> None:
+        """Be as patient as the new service asks for."""
+        service, (first, following) = self.service, self._limits
+        self.first_within = service.first_within if first is None else first
+        self.next_within = service.next_within if following is None else following
+        self.slow_after = service.slow_after
 
     @on(Prompt)
     def prompt(self, frame: Prompt) -> None:
+        self.take_next()
         reply = self.session.reply
         if reply is None or reply.number != frame.reply:
             return
@@ -119,17 +123,6 @@ class LLM(Stage):
         """Push a failed Generated, so that the conversation can go on."""
         if signal.part == self.name and signal.reply is not None and not signal.recovered:
             self.push(Generated(signal.reply, failed=True))
-
-    @on(SessionEnded)
-    def session_ended(self, signal: SessionEnded) -> None:
-        for reply in [*self._uncounted]:
-            self._tell_uncounted(reply)
-
-    def _tell_uncounted(self, reply: int) -> None:
-        """Tell of an answer that was billed, though its tokens are not known."""
-        self._uncounted.remove(reply)
-        if self.service.vendor:
-            tell_usage(self, self.service, {"answers uncounted": 1}, reply)
 
     async def _prime(self, frame: Prime) -> AsyncGenerator[Frame | Signal, None]:
         await self.service.warm(frame.context)
@@ -236,22 +229,20 @@ class LLM(Stage):
 
     async def _generate(self, prompt: Prompt) -> AsyncGenerator[TextDelta | ToolCall | TokenUsage, None]:
         """Yield what the service answers, and tell of an answer without its usage."""
-        reply, came = prompt.reply, False
-        self._uncounted.append(reply)
-        try:
-            async with closing(self.service.generate(prompt.context)) as answer:
-                async for item in answer:
-                    came = True
-                    if isinstance(item, TokenUsage) and reply in self._uncounted:
-                        self._uncounted.remove(reply)
-                    yield item
-        except TheyErred:
-            if not came and reply in self._uncounted:  # it was refused, and so is not billed
-                self._uncounted.remove(reply)
-            raise
-        finally:
-            if reply in self._uncounted:
-                self._tell_uncounted(reply)
+        with self._meter.stream(prompt.reply) as used:
+            used.add("answers uncounted", 1 if self.service.vendor else 0)
+            came = False
+            try:
+                async with closing(self.service.generate(prompt.context)) as answer:
+                    async for item in answer:
+                        came = True
+                        if isinstance(item, TokenUsage):
+                            used.amounts.clear()
+                        yield item
+            except TheyErred:
+                if not came:  # it was refused, and so is not billed
+                    used.amounts.clear()
+                raise
 
     def _usage(self, used: TokenUsage, reply: int) -> Iterator[Usage]:
         """Yield the tokens of an answer, those from the cache last."""

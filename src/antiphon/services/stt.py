@@ -19,10 +19,11 @@ from ..frames import (
     UtteranceLost,
 )
 from ..processor import on
-from ..stage import MediaQueue, Stage, Work
+from ..stage import MediaQueue, Work
 from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
 from .resampling import ResampledInput
-from .streams import AudioChunker, Backoff, closing, is_probability, ready
+from .service_stage import ServiceStage
+from .streams import AudioChunker, Backoff, closing, is_probability
 from .unanswered_audio import UnansweredAudio, end_of
 from .usage import HeardMeter
 
@@ -31,7 +32,7 @@ __all__ = ["STT"]
 LEAD = 0.2  # seconds before the start of speech that a segmented service hears too
 
 
-class STT(Stage):
+class STT(ServiceStage[SpeechToText]):
     """A stage that passes the user's audio on and adds transcripts.
 
     `interim_every`: seconds of speech after which a segmented service is asked for interim words.
@@ -43,6 +44,8 @@ class STT(Stage):
     If the words have not come in time, they are given up: UtteranceLost tells so.
     """
 
+    port = "stt"
+
     def __init__(
         self,
         service: SpeechToText,
@@ -51,32 +54,38 @@ class STT(Stage):
         answered_within: float | None = None,
     ) -> None:
         self.service = service
-        self.interim_every = interim_every or service.interim_every
-        self.answered_within = service.answered_within if answered_within is None else answered_within
-        self._matched = ResampledInput(service.sample_rate)
-        rate = self._rate = service.sample_rate * 2
-        self._chunks = AudioChunker(int(service.chunk * rate))
+        self._limits = interim_every, answered_within
+        self._fit()
         self._unasked = 0  # bytes of speech since interim words were asked for
-        self._channel = lambda: MediaQueue[AudioChunk | Flush](
-            30.0, lambda item: len(item.pcm) / rate if isinstance(item, AudioChunk) else 0.0, "drop oldest"
-        )
         self._unanswered = UnansweredAudio()
-        self._open = not service.segmented  # True: audio goes to the service; False: it waits for speech
         self._given_until = 0.0  # where the audio ends that it got
-        self._started = self._ended = 0.0
-        self._speaking = False
+        self._started, self._ended, self._speaking = 0.0, 0.0, False
         self._catches_up = False  # True until what was asked before the stream began is answered
-        self._input = self._channel()
+        self._input = _channel(self._rate)
         self._work: Work | None = None
-        self._backoff = Backoff()
+        self._backoff, self._meter = Backoff(), HeardMeter(self)
         self._newest: UserAudio | None = None
-        self._meter = HeardMeter(self, service)
 
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
+    def _fit(self) -> None:
+        """Fit what is kept of the audio to the service."""
+        service, (every, within) = self.service, self._limits
+        self.interim_every = every or service.interim_every
+        self.answered_within = service.answered_within if within is None else within
+        self._matched = ResampledInput(service.sample_rate)
+        self._rate = service.sample_rate * 2
+        self._chunks = AudioChunker(int(service.chunk * self._rate))
+        self._open = not service.segmented  # True: audio goes to the service; False: it waits for speech
 
-    # Streams of the service ------------------------------------------------------------------------
+    @property
+    def is_free(self) -> bool:
+        return not (self._speaking or self._unanswered.asked)
+
+    def adopt(self) -> None:
+        """Begin a stream of the new service."""
+        self._fit()
+        if self._work is not None:
+            self._work.cancel()
+        self._begin()
 
     @on(SessionStarted)
     def begun(self, signal: SessionStarted) -> None:
@@ -97,7 +106,7 @@ class STT(Stage):
         """Make the input of a new stream, which hears first what has no answer yet."""
         if self._work is not None:
             self._work.end()
-        self._input = self._channel()
+        self._input = _channel(self._rate)
         work = self._work = Work(self, None, self._input, late=lambda error: self._late(work, error))
         self._hear_again()
         return self._work
@@ -138,18 +147,9 @@ class STT(Stage):
 
     def take_over(self, frames: Sequence[Frame]) -> None:
         """Answer what another recogniser has not answered."""
-        for frame in frames:
-            match frame:
-                case UserAudio():
-                    self._unanswered.add(frame)
-                    self._newest = frame
-                case SpeechStarted(at):
-                    self._started, self._speaking, self._unanswered.speaking = at, True, True
-                case SpeechStopped(at):
-                    self._ended, self._speaking = at, False
-                    self._note_end(frame)
-                case _:
-                    pass
+        heard = self._unanswered.take(frames, self.session.now + self.answered_within)
+        self._started, self._ended = heard[0] or self._started, heard[1] or self._ended
+        self._speaking = self._unanswered.speaking
         self._open = self._unanswered.speaking or not self.service.segmented
         self._hear_again()
 
@@ -212,7 +212,6 @@ class STT(Stage):
             self._input.put(AudioChunk(chunk))
 
     def _ask_early(self) -> None:
-        """Ask for the words so far."""
         self._put(self._chunks.rest())
         self._input.put(Flush(False))
 
@@ -281,6 +280,15 @@ class STT(Stage):
                 if heard.final or (heard.text and not self._catches_up):
                     started, ended = self._spoken(heard)
                     yield Transcript(heard.text, heard.final, started, ended, heard.language)
+                if heard.final and self.is_free:
+                    self.take_next()
+
+
+def _channel(bytes_per_second: int) -> MediaQueue[AudioChunk | Flush]:
+    def seconds(item: AudioChunk | Flush) -> float:
+        return len(item.pcm) / bytes_per_second if isinstance(item, AudioChunk) else 0.0
+
+    return MediaQueue[AudioChunk | Flush](30.0, seconds, "drop oldest")
 
 
 async def _answers(

@@ -15,6 +15,7 @@ from ..frames import (
     Measured,
     SegmentEnded,
     SegmentStarted,
+    SessionStarted,
     Signal,
     Text,
     TextEnded,
@@ -22,13 +23,14 @@ from ..frames import (
     replace,
 )
 from ..processor import on
-from ..stage import MediaQueue, Stage, Work
+from ..stage import MediaQueue, Work
 from .cutting import Cutter, Piece
 from .digits import CONTEXT, digit_by_digit
 from .markup import without_markup
 from .ports import Speech, TextToSpeech, Word
 from .respelling import Respelled
-from .streams import closing, ready
+from .service_stage import ServiceStage
+from .streams import closing
 from .usage import SpokenMeter
 
 __all__ = ["TTS"]
@@ -81,6 +83,13 @@ class ReplySpeech:
     """When the first audio came."""
     first_seconds: float = 0.0
     """How much audio of the first text there is."""
+
+    def fits(self, piece: int) -> bool:
+        """Return True if audio may belong to this piece, by its index in `asked`.
+
+        It must have been sent to the service, and must not precede the current one.
+        """
+        return 0 <= piece < len(self.asked) and self.at <= self.asked[piece][0]
 
     def reach(self, piece: int, reply: int) -> Iterator[Frame]:
         """Yield the frames that end the pieces before this one, of `given`, and start it."""
@@ -143,7 +152,7 @@ class ReplySpeech:
         return "".join(piece.text + " " for piece in self.given[-4:])[-CONTEXT:]
 
 
-class TTS(Stage):
+class TTS(ServiceStage[TextToSpeech]):
     """A stage that turns the text of a reply into audio, clause by clause.
 
     A service that is silent for its `slow_after` seconds, while there is text to speak and nothing more to
@@ -152,31 +161,34 @@ class TTS(Stage):
     language model. `spell_numbers` is for a voice that reads "555 123 4567" as three quantities: it gets the
     numbers of telephones, accounts, codes digit by digit.
 
-    Markdown and emoji are never given to a voice; what was heard is counted in the text as it was written.
+    Markdown and emoji are never given to a voice; what was heard is counted in the text as written.
     """
 
+    port = "tts"
     scope = "reply"
 
     def __init__(
-        self,
-        service: TextToSpeech,
-        *,
-        within: float | None = None,
-        ahead: float = 60.0,
+        self, service: TextToSpeech, *, within: float | None = None, ahead: float = 60.0,
         spell_numbers: bool = False,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.service = service
         self.within = max(LAST_WITHIN, service.slow_after) if within is None else within
         self.ahead = ahead
         self.spell_numbers = spell_numbers
         self._voice: ReplySpeech | None = None
         self._covers = 0.0  # seconds that the first piece must last, learnt from the replies before
-        self._meter = SpokenMeter(self, service)
+        self._meter = SpokenMeter(self)
         self._asides: dict[str, bytes] = {}  # text to audio of the backchannels that were made
 
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
+    def adopt(self) -> None:
+        """Forget what was made by, and learnt of, the old voice."""
+        self._asides.clear()
+        self._covers = 0.0
+
+    @on(SessionStarted)
+    def started(self, signal: SessionStarted) -> None:
+        """Forget a reply that was taken away, and may be given again."""
+        self._voice = None
 
     @on(Text)
     def text(self, frame: Text) -> None:
@@ -191,6 +203,8 @@ class TTS(Stage):
         if self._is_unvoiced(frame.reply):
             self.push(frame)
             return
+        if frame.more and (self._voice is None or self._voice.reply != frame.reply):
+            return  # tools run, and nothing has been said
         voice = self._for(frame.reply)
         self._give(voice, voice.cutter.flush())
         if not frame.more:
@@ -237,6 +251,7 @@ class TTS(Stage):
     def _for(self, reply: int) -> ReplySpeech:
         voice = self._voice
         if voice is None or voice.reply != reply:
+            self.take_next()
             pieces = MediaQueue[Piece](self.ahead, lambda piece: piece.seconds)
             voice = self._voice = ReplySpeech(reply, Cutter(covers=self._covers), pieces)
             self._begin(voice)
@@ -334,7 +349,7 @@ class TTS(Stage):
                     return
                 silent += 1
                 match item:
-                    case Speech(bytes(pcm), piece) if self._fits(piece, voice) and len(pcm) % 2 == 0:
+                    case Speech(bytes(pcm), piece) if voice.fits(piece) and len(pcm) % 2 == 0:
                         if pcm:
                             voice.held = True
                             self._watch(voice)
@@ -385,14 +400,6 @@ class TTS(Stage):
         elif voice.sounded == 0:
             took = now - voice.first_at
             self._covers = min(took, MOST_COVERED) if took > voice.first_seconds else self._covers / 2
-
-    @staticmethod
-    def _fits(piece: int, voice: ReplySpeech) -> bool:
-        """Return True if audio may belong to this piece.
-
-        The piece must have been sent to the service, and must not precede the current one.
-        """
-        return 0 <= piece < len(voice.asked) and voice.at <= voice.asked[piece][0]
 
 
 def _after(piece: Piece, offset: int | None) -> Piece | None:

@@ -66,6 +66,25 @@ class UnansweredAudio:
         self._frames.append(frame)
         self._ends += 1
 
+    def take(self, frames: Iterable[Frame], due: float) -> tuple[float, float]:
+        """Keep the `facts` of another, whose utterances must be answered by `due`.
+
+        Returns when the last one began and ended; 0 if that is not among them.
+        """
+        started = ended = 0.0
+        for frame in frames:
+            match frame:
+                case UserAudio():
+                    self.add(frame)
+                case SpeechStarted(at):
+                    started, self.speaking = at, True
+                case SpeechStopped(at):
+                    ended = at
+                    self.end(frame, started or at, due)
+                case _:
+                    pass
+        return started, ended
+
     def since(self, time: float) -> list[UserAudio]:
         """Return the newest audio, as far as it comes after a time."""
         newest: list[UserAudio] = []

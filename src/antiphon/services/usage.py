@@ -5,110 +5,114 @@ given, so the text of a reply that was cut off counts, and text that was given a
 What a driver sends again by itself, over a connection that was lost, is not known here.
 """
 
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 from ..frames import SessionEnded, Usage
-from ..stage import Stage
 from .ports import AudioChunk, Flush, Service, Speech, SpeechToText, TextToSpeech, Word
+from .service_stage import ServiceStage
 from .streams import closing
 
-__all__ = ["HeardMeter", "SpokenMeter", "tell_usage"]
+__all__ = ["HeardMeter", "SpokenMeter", "StreamUsage", "UsageMeter"]
 
 
-def tell_usage(
-    stage: Stage, service: Service, amounts: Mapping[str, float], reply: int | None = None
-) -> None:
-    """Tell what a service consumed, by unit; nothing for an amount of 0.
+@dataclass(slots=True, eq=False)
+class StreamUsage:
+    """What a service consumed for one stream, and that was not told."""
 
-    For tasks and at SessionEnded. It is an input, since a replay cannot count what tasks did.
+    service: Service
+    reply: int | None
+    amounts: dict[str, float] = field(default_factory=dict[str, float])
+
+    def add(self, unit: str, amount: float) -> None:
+        """Count more of a unit."""
+        self.amounts[unit] = self.amounts.get(unit, 0.0) + amount
+
+
+class UsageMeter:
+    """Tells what the service of a stage consumed, at the end of each stream of it.
+
+    At the end of the session it tells what the streams have consumed that are not over.
     """
-    for unit, amount in amounts.items():
-        if amount:
-            usage = Usage(stage.name, unit, float(amount), reply, service.vendor, service.model)
-            stage.session.inputs.enter(stage, usage)
 
-
-class HeardMeter:
-    """Counts the audio that a recogniser takes, or how long its connection is open.
-
-    What is left at the end of the session is told then.
-    """
-
-    def __init__(self, stage: Stage, service: SpeechToText) -> None:
+    def __init__(self, stage: ServiceStage[Any]) -> None:
         self._stage = stage
-        self._service = service
-        self._taken = 0  # bytes that were not told
-        self._since: float | None = None  # since when an open connection was not told
-        self._ending = False  # True if it learns of the end of the session
+        self._streams: list[StreamUsage] = []
+        self._listens = False  # whether it learns of the end of the session
+
+    @contextmanager
+    def stream(self, reply: int | None = None) -> Generator[StreamUsage]:
+        """Count one stream of the service, in a task; tell what it consumed at its end."""
+        if not self._listens:
+            self._listens = True
+            self._stage.session.on(SessionEnded, lambda _: [self.tell(used) for used in self._streams])
+        used = StreamUsage(self._stage.service, reply)
+        self._streams.append(used)
+        try:
+            yield used
+        finally:
+            self._streams.remove(used)
+            self.tell(used)
+
+    def tell(self, used: StreamUsage) -> None:
+        """Tell what a stream consumed since this was told last.
+
+        It is an input of the session, since a replay cannot count what tasks did.
+        """
+        amounts, used.amounts = used.amounts, {}
+        for unit, amount in amounts.items():
+            if amount:
+                service, inputs = used.service, self._stage.session.inputs
+                usage = Usage(
+                    self._stage.name, unit, round(amount, 6), used.reply, service.vendor, service.model
+                )
+                inputs.enter(self._stage, usage)
+
+
+class HeardMeter(UsageMeter):
+    """Counts the audio that a recogniser takes, or how long its connection is open."""
+
+    def __init__(self, stage: ServiceStage[SpeechToText]) -> None:
+        super().__init__(stage)
 
     async def counted(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncGenerator[AudioChunk | Flush]:
-        """Yield the audio of a stream, and count it as the service takes it."""
-        session = self._stage.session
-        if not self._ending:
-            self._ending = True
-            session.on(SessionEnded, lambda _: self.tell())
-        self._since = session.clock.now()
-        try:
+        """Yield the audio of a stream, and count it; tell of it once for each utterance."""
+        service, clock = self._stage.service, self._stage.session.clock
+        rate, since = service.sample_rate * 2, clock.now()
+        with self.stream() as used:
             async for item in audio:
-                if isinstance(item, AudioChunk):
-                    self._taken += len(item.pcm)
-                elif item.final:
-                    self.tell()
+                if service.bills_open:
+                    since, before = clock.now(), since
+                    used.add("seconds open", since - before)
+                elif isinstance(item, AudioChunk):
+                    used.add("seconds heard", len(item.pcm) / rate)
+                if isinstance(item, Flush) and item.final:
+                    self.tell(used)
                 yield item
-        finally:
-            self.tell()
-            self._since = None
-
-    def tell(self) -> None:
-        """Tell what the service consumed since this was told last."""
-        if self._service.bills_open:
-            now = self._stage.session.clock.now()
-            amounts = {"seconds open": round(0.0 if self._since is None else now - self._since, 6)}
-            self._since = None if self._since is None else now
-        else:
-            amounts = {"seconds heard": round(self._taken / 2 / self._service.sample_rate, 6)}
-        self._taken = 0
-        tell_usage(self._stage, self._service, amounts)
 
 
-class SpokenMeter:
-    """Counts the text that a voice is given and the audio that it makes, by reply.
+class SpokenMeter(UsageMeter):
+    """Counts the text that a voice is given and the audio that it makes."""
 
-    What is left at the end of the session is told then.
-    """
-
-    def __init__(self, stage: Stage, service: TextToSpeech) -> None:
-        self._stage = stage
-        self._service = service
-        self._given = Counter[int | None]()  # characters that were not told
-        self._made = Counter[int | None]()  # bytes that were not told
-        self._ending = False  # True if it learns of the end of the session
+    def __init__(self, stage: ServiceStage[TextToSpeech]) -> None:
+        super().__init__(stage)
 
     async def speak(
         self, text: AsyncIterator[str], reply: int | None = None
     ) -> AsyncGenerator[Speech | Word, None]:
         """Yield what the service speaks of a text, and count both."""
-        if not self._ending:
-            self._ending = True
-            self._stage.session.on(SessionEnded, lambda _: [self.tell(one) for one in [*self._given]])
-        try:
-            async with closing(self._service.speak(self._taken(text, reply))) as spoken:
+        service: TextToSpeech = self._stage.service
+
+        async def taken() -> AsyncGenerator[str, None]:
+            async for piece in text:
+                used.add("characters spoken", len(piece) * service.billed)
+                yield piece
+
+        with self.stream(reply) as used:
+            async with closing(service.speak(taken())) as spoken:
                 async for item in spoken:
                     if isinstance(item, Speech) and isinstance(item.pcm, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-                        self._made[reply] += len(item.pcm)
+                        used.add("seconds spoken", len(item.pcm) / 2 / service.sample_rate)
                     yield item
-        finally:
-            self.tell(reply)
-
-    async def _taken(self, text: AsyncIterator[str], reply: int | None) -> AsyncGenerator[str, None]:
-        async for piece in text:
-            self._given[reply] += len(piece)
-            yield piece
-
-    def tell(self, reply: int | None = None) -> None:
-        """Tell what the service consumed for a reply since this was told last."""
-        characters = self._given.pop(reply, 0) * self._service.billed
-        seconds = round(self._made.pop(reply, 0) / 2 / self._service.sample_rate, 6)
-        amounts = {"characters spoken": characters, "seconds spoken": seconds}
-        tell_usage(self._stage, self._service, amounts, reply)

@@ -36,7 +36,6 @@ from antiphon.frames import (
     UserAudio,
     WordTimed,
 )
-from antiphon.pipeline import Switch
 from antiphon.playout.playout import Playout
 from antiphon.services.eot import EOT
 from antiphon.services.llm import LLM
@@ -45,6 +44,7 @@ from antiphon.services.stt import STT
 from antiphon.services.tts import TTS
 from antiphon.services.vad import VAD
 from antiphon.session import Session
+from antiphon.switch import Switch
 from antiphon.testing import (
     LoudVAD,
     ScriptedEOT,

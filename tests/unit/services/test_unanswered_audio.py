@@ -16,10 +16,10 @@ from antiphon.frames import (
     UserAudio,
     UtteranceLost,
 )
-from antiphon.pipeline import Switch
 from antiphon.services.ports import AudioChunk, Flush, Recognized, SpeechToText
 from antiphon.services.stt import STT
 from antiphon.services.unanswered_audio import UnansweredAudio
+from antiphon.switch import Switch
 from antiphon.testing import virtual
 from antiphon.testing.assertions import HeldCall
 

@@ -9,10 +9,10 @@ from antiphon.context import Context
 from antiphon.errors import UnavailableError
 from antiphon.frames import ReplyEnded, Usage
 from antiphon.journal import replay
-from antiphon.pipeline import Switch
 from antiphon.playout.playout import Playout
 from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.services.tts import TTS
+from antiphon.switch import Switch
 from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, loud, virtual
 from antiphon.testing.assertions import HeldCall
 from antiphon.testing.scripted import StreamingSTT
@@ -153,3 +153,16 @@ async def test_usage_replays() -> None:
     call = await held(made)
     assert call.all(ReplyEnded)
     assert replay(call.journal.lines, made.pipeline(Caller(LINES, 16000, linger=3.0))) == call.journal.lines
+
+
+@virtual
+async def test_a_service_that_is_changed_in_mid_call_is_told_under_its_own_name() -> None:
+    first, second = ScriptedTTS(), ScriptedTTS()
+    first.vendor, second.vendor = "rime", "cartesia"
+    stage = TTS(first)
+    async with HeldCall([stage, Playout()]) as call:
+        await call.session.say("Good morning.")
+        await stage.use(second)
+        await call.session.say("Good evening.")
+    spoken = [one for one in call.all(Usage) if one.unit == "characters spoken"]
+    assert [(one.vendor, one.amount) for one in spoken] == [("rime", 13.0), ("cartesia", 13.0)]

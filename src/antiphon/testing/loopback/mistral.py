@@ -96,7 +96,15 @@ class MistralGenerations(VendorServer):
 
     async def talk(self, connection: Connection) -> None:
         """Take the settings, then speak what is flushed."""
-        session = {"request_id": "1", "model": "voxtral-mini-tts-3", "voice": None, "response_format": "wav"}
+        session = {
+            "request_id": "1",
+            "model": "voxtral-mini-tts-3",
+            "voice": None,
+            "is_ref_audio": False,
+            "streaming_mode": "responsive",
+            "response_format": "wav",
+            "expressiveness": 1.0,
+        }
         waiting, configured = "", False
         await connection.greet({"type": "session.created", "session": session})
         async for message in connection:

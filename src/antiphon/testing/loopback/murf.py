@@ -16,7 +16,7 @@ class MurfVoices(VendorServer):
         assert path == "/v1/speech/stream-input", path
         assert headers["api-key"] == KEY
         assert query["model"] in ("FALCON", "GEN2"), query
-        assert query["format"] == "PCM", query
+        assert query["format"].upper() == "PCM", query
         self.sample_rate = int(query["sample_rate"])
 
     async def talk(self, connection: Connection) -> None:

@@ -89,12 +89,9 @@ class SonioxStreams(VendorServer):
                     self.cancelled += 1
                     if spoken_characters.pop(name, None) is not None:  # else it has just ended
                         await connection.send({"terminated": True, "stream_id": name})
-                case {"text": "", "text_end": True, "stream_id": str(name)}:
-                    del spoken_characters[name]
-                    await connection.send({"audio": "", "audio_end": True, "stream_id": name})
-                    await connection.send({"terminated": True, "stream_id": name})
-                case {"text": str(text), "text_end": False, "stream_id": str(name)}:
-                    assert 0 < len(text) <= 5000, len(text)
+                case {"text": str(text), "text_end": bool(ends), "stream_id": str(name)}:
+                    assert ends or text, "a text is empty"
+                    assert len(text) <= 5000, len(text)
                     begin = spoken_characters[name]
                     times = [SECONDS_PER_CHARACTER * (begin + at) for at in range(len(text) + 1)]
                     spelled = {
@@ -106,6 +103,10 @@ class SonioxStreams(VendorServer):
                         told = {"audio": b64encode(pcm).decode(), "audio_end": False, "stream_id": name}
                         await connection.send(told | ({"timestamps": spelled} if place == 0 else {}))
                     spoken_characters[name] += len(text)
+                    if ends:
+                        del spoken_characters[name]
+                        await connection.send({"audio": "", "audio_end": True, "stream_id": name})
+                        await connection.send({"terminated": True, "stream_id": name})
                 case {"keep_alive": True}:
                     pass
                 case _:

@@ -182,7 +182,7 @@ class PluginSocket(VendorSocket):
         except Exception as error:
             raise foreign_error(self.vendor, error) from error
 
-    async def close(self) -> None:
+    async def close(self, *, abruptly: bool = False) -> None:
         await _close(self._stream)
 
 

@@ -100,6 +100,8 @@ class _SpeechEvents(RecognitionCodec):
     cannot be flushed is given silence.
     """
 
+    always_answers = False
+
     def __init__(self, *, flushes: bool) -> None:
         self.ended_by_silence = 0.0 if flushes else 1.0
         self._asked = False
