@@ -1,7 +1,6 @@
 """`antiphon services`: the vendors, and whether one works with your key."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from time import perf_counter
@@ -11,38 +10,21 @@ import typer
 
 from ..context import Context, UserSaid
 from ..errors import AntiphonError, ConfigurationError
-from ..services.ports import PORTS, AudioChunk, Flush, Recognized, Speech, TextDelta, Vendor
-from ..vendors import available, create, record, vendor_of
-from .show import console, reports_errors, table
+from ..services.ports import AudioChunk, Flush, Recognized, Speech, TextDelta
+from ..vendors import create, record, vendor_of
+from .service_list import list_services
+from .show import reports_errors
 
 app = typer.Typer(no_args_is_help=True, help="The vendors of speech and language models.")
 
 CHECKED = ("stt", "llm", "tts")
 QUESTION = Context("Answer in one short sentence.", (UserSaid("Good morning! Can you hear me?"),))
 SENTENCE = "Good morning. This is a short test of a voice."
-NAMELESS = "name a model"  # in place of the default model of a vendor that has none
 CHUNK = 0.05  # seconds of audio that are sent at once, in real time
 WITHIN = 20.0  # seconds that a check may take
 
 
-@app.command("list")
-@reports_errors
-def list_services(
-    port: Annotated[str | None, typer.Option(help=f"Only one kind: {', '.join(PORTS)}.")] = None,
-) -> None:
-    """List the vendors: what each provides, and whether its key is set."""
-    if port not in (None, *PORTS):
-        raise ConfigurationError(f"there is no kind of service {port!r}: choose from {', '.join(PORTS)}")
-    shown = CHECKED if port is None else (port,)
-    rows = [_row(vendor, shown) for vendor in available() if vendor.provides.keys() & set(shown)]
-    table(console(), ("vendor", *shown, "key"), rows)
-
-
-def _row(vendor: Vendor, shown: tuple[str, ...]) -> tuple[str, ...]:
-    default = vendor.default or {}
-    models = ((default.get(port, "yes") or NAMELESS) if port in vendor.provides else "" for port in shown)
-    key = vendor.env or "none needed"
-    return (vendor.name, *models, f"{key} (set)" if key in os.environ else key)
+app.command("list")(list_services)
 
 
 @app.command()

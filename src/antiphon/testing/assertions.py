@@ -34,6 +34,7 @@ from ..frames import (
     SessionStarted,
     Signal,
     ToolEnded,
+    Usage,
     UserText,
     UserTurn,
 )
@@ -62,7 +63,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-OUTLIVES = (ToolEnded, Failed, FalseInterruption)  # signals that may name a reply that is over
+OUTLIVES = (ToolEnded, Failed, FalseInterruption, Usage)  # signals that may name a reply that is over
 
 
 @dataclass(frozen=True, slots=True)

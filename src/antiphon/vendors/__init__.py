@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
+from ..services.keys import variables_in
 from ..services.ports import CLEANING, PORTS, Vendor
 
 if TYPE_CHECKING:
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from ..services.openai_compatible import ChatEndpoint
     from ..services.openai_speech import SpeechEndpoint
 
-__all__ = ["available", "create", "is_resident", "record", "vendor_of"]
+__all__ = ["abilities", "available", "create", "is_resident", "record", "vendor_of"]
 
 GROUP = "antiphon.vendors"
 OPTIONS = {"tts": "voice", "stt": "language"}  # what a row's model may have behind a colon
 ROW = "a row"  # provides a port by a row of a table, in place of a class
+ROWS_CHECKED = "2026-11-30"  # when the rows were last compared with their documentation
 WORDS = {name: port.words for name, port in {**PORTS, "cleaning": CLEANING}.items()}
 
 
@@ -63,7 +65,10 @@ def create(port: str, spec: str) -> Any:
         raise ConfigurationError(
             f"{spec!r} says more than {name} lets choose for {WORDS.get(port, port)} ({error}): {vendor.docs}"
         ) from error
-    return make(*arguments, **options)
+    service = make(*arguments, **options)
+    if getattr(service, "vendor", None) == "":  # a class without a driver, which would set it
+        service.vendor, service.model = name, model
+    return service
 
 
 def _parts(spec: str) -> tuple[str, str]:
@@ -102,6 +107,16 @@ def available() -> list[Vendor]:
     return [record(name) for name in sorted(_names())]
 
 
+def abilities(vendor: Vendor, port: str) -> tuple[str, ...]:
+    """Return what a vendor's service can do, of the words in `ABILITIES`."""
+    from ._abilities import ABILITIES, codec_abilities
+
+    can = {*vendor.can.get(port, ())}
+    if port in ("stt", "tts") and vendor.provides[port] != ROW:
+        can |= {*codec_abilities(_maker(vendor, port).__module__)}
+    return tuple(one for one in ABILITIES if one in can)
+
+
 @cache
 def record(name: str) -> Vendor:
     """Return the record of a vendor: of its module, and of rows of the tables.
@@ -112,9 +127,11 @@ def record(name: str) -> Vendor:
     vendor: Vendor | None = None if module is None else module.VENDOR
     for port, rows in _tables().items():
         if (row := rows.get(name)) is not None and (vendor is None or port not in vendor.provides):
-            vendor = vendor or Vendor(name, {}, row.docs, row.key_variable, "services", {})
+            env, own = _env(row), row.key_variable is None
+            vendor = vendor or Vendor(name, {}, row.docs, env, own, "services", {}, checked=ROWS_CHECKED)
             provides, default = {**vendor.provides, port: ROW}, {**(vendor.default or {}), port: row.default}
-            vendor = replace(vendor, provides=provides, default=default)
+            can = {**vendor.can, port: getattr(row, "can", ())}
+            vendor = replace(vendor, provides=provides, default=default, can=can)
     if vendor is None:
         near = get_close_matches(name, _names(), 1)
         hint = f" Did you mean {near[0]}?" if near else ""
@@ -122,6 +139,11 @@ def record(name: str) -> Vendor:
             f"there is no vendor {name!r}.{hint} There are: {', '.join(sorted(_names()))}"
         )
     return vendor
+
+
+def _env(row: "ChatEndpoint | TranscriptionEndpoint | SpeechEndpoint") -> tuple[str, ...]:
+    """Return the variables of the environment that a row needs, the key first."""
+    return (*((row.key_variable,) if row.key_variable else ()), *variables_in(row.base_url))
 
 
 def _maker(vendor: Vendor, port: str) -> Callable[..., Any]:

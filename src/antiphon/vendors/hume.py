@@ -38,7 +38,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.hume.ai",
         **options: object,
     ) -> None:
-        super().__init__("hume", VendorKey("hume", "HUME_API_KEY", key))
+        super().__init__("hume", VendorKey("hume", "HUME_API_KEY", key), model)
         query = {"version": model, "format_type": "pcm", "strip_headers": True, "no_binary": True,
                  "instant_mode": True, "include_timestamp_types": "word"}  # fmt: skip
         self._address = (f"{base_url}/v0/tts/stream/input", query)
@@ -108,8 +108,10 @@ VENDOR = Vendor(
     name="hume",
     provides={"tts": "TTS"},
     docs="https://dev.hume.ai/docs/text-to-speech-tts",
-    env="HUME_API_KEY",
+    env=("HUME_API_KEY",),
     extra="services",
     default={"tts": "2"},
     options={"tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

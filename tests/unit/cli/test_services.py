@@ -1,5 +1,7 @@
 """`antiphon services`: what is listed, and what a check says without a key or without speech."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -10,20 +12,43 @@ def run(*line: str) -> Result:
     return CliRunner(env={"COLUMNS": "200"}).invoke(app, line)
 
 
-def test_the_list_says_what_each_vendor_provides(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CARTESIA_API_KEY", "a-key")
-    lines = {line.split()[0]: line.split()[1:] for line in run("list").stdout.splitlines()}
-    assert lines["cartesia"] == ["ink-2", "sonic-3", "CARTESIA_API_KEY", "(set)"]
-    assert lines["openrouter"] == ["name", "a", "model", "OPENROUTER_API_KEY"]
-    assert lines["kokoro"] == ["kokoro", "none", "needed"]
-    assert "krisp" not in lines
+def test_the_list_says_what_each_vendor_provides_and_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    shown = [line.split() for line in run("list").stdout.splitlines()]
+    at = shown.index(["aws", "stt", "llm", "tts", "AWS_ACCESS_KEY_ID"])
+    assert shown[at + 1 : at + 3] == [["AWS_SECRET_ACCESS_KEY"], ["AWS_REGION", "(set)"]]
+    assert ["kokoro", "tts", "no", "key"] in shown
+    assert "krisp" not in {line[0] for line in shown}
 
 
-def test_one_kind_has_a_column_of_its_own() -> None:
-    assert [line.split() for line in run("list", "--port", "vad").stdout.splitlines()] == [
-        ["vendor", "vad", "key"],
-        ["local", "yes", "none", "needed"],
-    ]
+def test_one_kind_is_shown_with_what_it_can_do_and_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANTIPHON_PRICES", raising=False)
+    lines = [" ".join(line.split()) for line in run("list", "--port", "tts").stdout.splitlines()]
+    assert "cartesia sonic-3 word times, cancel 42 $39/Mchar 2026-11" in lines
+    assert "kokoro kokoro free 2026-11" in lines
+    assert any(line.startswith("lmnt leah word times, cancel ? ") for line in lines)
+    responses = next(
+        line for line in run("list", "--port", "llm").stdout.splitlines() if "_responses" in line
+    )
+    assert "$1.75/$14" in responses, "it is billed as openai"
+
+
+@pytest.mark.parametrize("port", [[], ["--port", "stt"], ["--port", "llm"], ["--port", "tts"]])
+def test_the_list_fits_into_eighty_columns(port: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert all(len(line) <= 80 for line in run("list", *port).stdout.splitlines())
+
+
+def test_what_a_user_pays_is_what_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[rime.tts]\n"*" = { minute = 0.01 }')
+    monkeypatch.setenv("ANTIPHON_PRICES", str(prices))
+    assert "$0.01/min" in run("list", "--port", "tts").stdout
+    prices.write_text('[rime.tts]\n"*" = { minutes = 0.01 }')
+    refused = run("list", "--port", "tts")
+    assert refused.exit_code == 2
+    assert "did you mean minute?" in refused.stderr
 
 
 def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
@@ -42,7 +67,7 @@ def test_a_check_names_the_missing_key_and_what_it_did_not_check(monkeypatch: py
 
 
 def test_a_check_of_speech_to_text_alone_fails_without_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SONIOX_API_KEY", raising=False)
-    checked = run("check", "soniox")
+    monkeypatch.delenv("GLADIA_API_KEY", raising=False)
+    checked = run("check", "gladia")
     assert checked.exit_code == 1
-    assert checked.stdout.startswith("soniox  stt  fails: soniox needs a key: set SONIOX_API_KEY")
+    assert checked.stdout.startswith("gladia  stt  fails: gladia needs a key: set GLADIA_API_KEY")

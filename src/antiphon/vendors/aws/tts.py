@@ -45,9 +45,10 @@ class TTS(HttpTTS):
         **options: object,
     ) -> None:
         self._signer = AwsSigner("polly", region, key=key, secret=secret)
-        super().__init__("aws", self._signer.key)
+        super().__init__("aws", self._signer.key, model)
         self._base_url = base_url
         self._word_times = word_times
+        self.billed = 2.0 if word_times else 1.0
         self._request: dict[str, Any] = {"Engine": model, "VoiceId": voice, "TextType": "text"} | options
 
     async def open(self) -> None:

@@ -9,8 +9,10 @@ VENDOR = Vendor(
     name="inworld",
     provides={"stt": "stt.STT", "tts": "tts.TTS"},
     docs="https://docs.inworld.ai/api-reference",
-    env="INWORLD_API_KEY",
+    env=("INWORLD_API_KEY",),
     extra="services",
     default={"stt": "inworld/inworld-stt-1", "tts": "inworld-tts-2"},
     options={"stt": "language", "tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -15,7 +15,10 @@ VENDOR = Vendor(
         "eot": "eot.SmartTurn",
     },
     docs="docs/guides/models.md",
+    own=True,
     extra="local",
     default={"stt": "whisper-tiny.en"},
     resident=("stt", "llm"),
+    can={"llm": ("tools",), "tts": ("word times",)},
+    languages={"stt": "English", "tts": "English"},
 )

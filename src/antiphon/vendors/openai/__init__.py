@@ -12,8 +12,10 @@ VENDOR = Vendor(
     name="openai",
     provides={"llm": "LLM", "stt": "stt.STT", "tts": "tts.TTS"},
     docs="https://platform.openai.com/docs/api-reference",
-    env="OPENAI_API_KEY",
+    env=("OPENAI_API_KEY",),
     extra="services",
     default={"llm": "gpt-4.1-mini", "stt": "gpt-live-transcribe", "tts": "gpt-4o-mini-tts"},
     options={"tts": "voice", "stt": "language"},
+    can={"llm": ("tools", "images")},
+    checked="2026-11-30",
 )
