@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from antiphon.cli.service_list import price_of
+from antiphon.cli.services.listing import price_of
 from antiphon.services.ports import Vendor
 from antiphon.telemetry.prices import FREE, package_prices
 from antiphon.vendors import abilities, available

@@ -21,6 +21,7 @@ from typing import Any, Generic, Protocol
 from ..context import Context
 from ..errors import ConfigurationError
 from ..frames import ToolCall, frame
+from .typos import refuse_typos
 
 SLOW_AFTER = 1.5
 """Seconds of nothing after which a service counts as slow, so that a caller waits for less than 2 s."""
@@ -44,6 +45,10 @@ class Service(Protocol):
     resident: bool = False
     """True for a model in memory that does not survive a fork, because it computes in threads of its own.
     With a process for each session, one process holds such a model and answers all others."""
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        refuse_typos(cls)
 
     async def load(self) -> None:
         """Load models into memory before a process is forked: forks then share it.
@@ -348,6 +353,8 @@ class Vendor:
     """The day on which the vendor's documentation was last compared with the code: "2026-11-30"."""
     resident: tuple[str, ...] = ()
     """The ports whose services are `resident`, which must be known before one is made."""
+    voices: str | None = None
+    """A coroutine function that lists its voices: "voices", or "tts.voices" in a folder; rows need none."""
 
 
 def verified(port: str, service: Any) -> Any:

@@ -3,15 +3,20 @@
 import asyncio
 import re
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any, cast
 
 import pytest
 
 from antiphon.errors import ConfigurationError
 from antiphon.services.ports import PORTS, Vendor
 from antiphon.testing import ScriptedTTS
-from antiphon.vendors import abilities, available, create, is_resident, record, vendor_of
+from antiphon.vendors import abilities, available, create, is_resident, ports_meant, record, vendor_of
 from antiphon.vendors._abilities import ABILITIES
+from antiphon.vendors.cartesia import tts as cartesia
+from antiphon.vendors.deepgram import stt as deepgram
+from antiphon.vendors.deepgram.stt import Nova
 from antiphon.vendors.openai import LLM
 
 
@@ -84,6 +89,67 @@ def test_a_vendor_without_a_default_model_says_how_to_name_one() -> None:
 def test_what_cannot_be_chosen_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="'local/silero' says more than local lets choose"):
         create("vad", "local/silero")
+
+
+@pytest.mark.parametrize(
+    ("port", "spec", "said"),
+    [
+        ("llm", "openai:gpt-4.1", "a model is written openai/gpt-4.1"),
+        ("tts", "deepgram/aura-2-thalia-en:loud", "deepgram has no option behind a colon for text to speech"),
+    ],
+)
+def test_an_option_that_a_vendor_does_not_have_is_refused(port: str, spec: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        create(port, spec)
+
+
+def test_a_colon_in_the_name_of_a_model_is_no_option() -> None:
+    assert create("llm", "ollama/qwen3:8b").model == "qwen3:8b"
+
+
+@pytest.mark.parametrize(
+    ("make", "typo", "meant"),
+    [
+        (cartesia.TTS, {"vioce": "x"}, "voice"),
+        (Nova, {"keyterm": ["x"]}, "keyterms"),
+        (LLM, {"bas_url": "x"}, "base_url"),
+        (deepgram.STT, {"langauge": "de"}, "language"),
+    ],
+)
+def test_a_misspelt_parameter_is_not_sent_to_the_vendor(
+    make: Callable[..., object], typo: dict[str, object], meant: str
+) -> None:
+    (written,) = typo
+    with pytest.raises(ConfigurationError, match=f"has no parameter '{written}'. Did you mean {meant}"):
+        make(**typo)
+
+
+def test_an_option_of_the_vendor_is_sent_whatever_it_is_called() -> None:
+    assert "pitch=2" in cast(Any, Nova(pitch=2))._url
+    assert LLM(max_tokens=7, temperature=0.5)
+
+
+def test_a_class_that_derives_from_a_vendors_may_use_any_names() -> None:
+    class Mine(cartesia.TTS):
+        def __init__(self, voices: str) -> None:
+            super().__init__(voice=voices)
+
+    assert Mine("a-voice")
+
+
+@pytest.mark.parametrize(
+    ("spec", "ports"),
+    [
+        ("cartesia", ["stt", "tts"]),
+        ("cartesia/ink-2", ["stt"]),
+        ("cartesia/sonic-3:a-voice", ["tts"]),
+        ("cartesia/sonic-9", ["stt", "tts"]),
+        ("deepgram:de", ["stt"]),
+        ("hume/2", ["tts"]),
+    ],
+)
+def test_a_name_says_which_ports_may_be_meant(spec: str, ports: list[str]) -> None:
+    assert ports_meant(spec) == ports
 
 
 def test_records_say_what_is_resident() -> None:

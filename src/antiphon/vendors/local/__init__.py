@@ -19,6 +19,7 @@ VENDOR = Vendor(
     extra="local",
     default={"stt": "whisper-tiny.en"},
     resident=("stt", "llm"),
+    voices="tts.voices",
     can={"llm": ("tools",), "tts": ("word times",)},
     languages={"stt": "English", "tts": "English"},
 )

@@ -5,15 +5,16 @@ from typing import Annotated
 
 import typer
 
-from ..errors import ConfigurationError
-from ..services.ports import PORTS, Vendor
-from ..telemetry.prices import FREE, Price, PriceTable, is_own, load_prices
-from ..vendors import abilities, available, create
-from .show import console, reports_errors, table
+from ...errors import ConfigurationError
+from ...services.ports import PORTS, Vendor
+from ...telemetry.prices import FREE, Price, PriceTable, is_own, load_prices
+from ...vendors import abilities, available, create
+from ..show import console, reports_errors, table
 
-__all__ = ["list_services", "price_of"]
+__all__ = ["TRIED", "list_services", "price_of"]
 
-OVERVIEW = ("stt", "llm", "tts")
+TRIED = ("stt", "llm", "tts")
+"""The ports that vendors on the network have, which are listed, checked and compared."""
 LONGEST = 14  # characters of a model's name, so that a line fits into 80 columns
 MEANING = {
     "stt": "interim: words while somebody speaks; turns: it can decide when one is over.",
@@ -53,7 +54,7 @@ def price_of(vendor: Vendor, port: str, prices: PriceTable) -> Price | None:
 
 def _overview(vendor: Vendor) -> list[tuple[str, str, str]]:
     """Return the lines of a vendor, one for each variable that it needs."""
-    ports = " ".join(port if port in vendor.provides else " " * 3 for port in OVERVIEW).rstrip()
+    ports = " ".join(port if port in vendor.provides else " " * 3 for port in TRIED).rstrip()
     if not ports:
         return []
     needs = [f"{name} (set)" if name in os.environ else name for name in vendor.env] or ["no key"]
