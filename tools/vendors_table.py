@@ -1,46 +1,54 @@
-"""The table of all vendors in docs/guides/services.md, made from their records.
+"""The tables of all vendors in docs/guides/services.md, made from their records.
 
-python tools/vendors_table.py          writes it
-python tools/vendors_table.py --check  exits with 1 if it is not what the records say
+python tools/vendors_table.py          writes them
+python tools/vendors_table.py --check  exits with 1 if they are not what the records say
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from antiphon.cli.services.listing import price_of
 from antiphon.services.ports import Vendor
-from antiphon.vendors import available
+from antiphon.telemetry.prices import FREE, package_prices
+from antiphon.vendors import abilities, available
 
 PAGE = Path(__file__).parents[1] / "docs/guides/services.md"
 BEGIN, END = "<!-- made from the records -->", "<!-- end of what is made from the records -->"
-COLUMNS = {"stt": "speech to text", "llm": "language model", "tts": "text to speech"}
+PORTS = {"stt": "Speech to text", "llm": "Language models", "tts": "Text to speech"}
+COLUMNS = ("vendor", "default model", "can", "languages", "price", "key", "checked")
 
 
-def cell(vendor: Vendor, port: str) -> str:
-    """Return the default model of a port; "" if the vendor does not provide it."""
-    if port not in vendor.provides:
-        return ""
-    model = (vendor.default or {}).get(port)
-    return f"`{model}`" if model else "yes" if model is None else "name a model"
-
-
-def line(vendor: Vendor) -> str:
-    """Return the line of a vendor."""
+def line(vendor: Vendor, port: str) -> str:
+    """Return the line of a vendor in the table of a port."""
     docs = vendor.docs if "://" in vendor.docs else f"../../{vendor.docs}"
-    cells = [f"[{vendor.name}]({docs})", *(cell(vendor, port) for port in COLUMNS)]
-    return f"| {' | '.join([*cells, f'`{vendor.env}`' if vendor.env else ''])} |"
+    model = (vendor.default or {}).get(port)
+    price = price_of(vendor, port, package_prices())
+    cells = (
+        f"[{vendor.name}]({docs})",
+        "name a model" if model == "" else f"`{model}`" if model else "",
+        ", ".join(abilities(vendor, port)),
+        *([] if port == "llm" else [vendor.languages.get(port, "")]),
+        "" if price is None else "free" if price is FREE else str(price),
+        ", ".join(f"`{name}`" for name in vendor.env),
+        vendor.checked,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def tables() -> Iterator[str]:
+    """Yield the lines of the three tables."""
+    for port, title in PORTS.items():
+        heads = [head for head in COLUMNS if port != "llm" or head != "languages"]
+        yield from ("", f"### {title}", "", f"| {' | '.join(heads)} |", f"| {'--- | ' * len(heads)}".strip())
+        yield from (line(vendor, port) for vendor in available() if port in vendor.provides)
 
 
 def renewed(page: str) -> str:
-    """Return the page with the table as the records are now."""
+    """Return the page with the tables as the records are now."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    shown = [vendor for vendor in available() if vendor.provides.keys() & COLUMNS.keys()]
-    table = [
-        f"| vendor | {' | '.join(COLUMNS.values())} | key |",
-        f"| {' | '.join(['---'] * (len(COLUMNS) + 2))} |",
-        *map(line, shown),
-    ]
-    return "\n".join([f"{before}{BEGIN}", "", *table, "", f"{END}{after}"])
+    return "\n".join([f"{before}{BEGIN}", *tables(), "", f"{END}{after}"])
 
 
 if __name__ == "__main__":

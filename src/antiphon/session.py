@@ -248,7 +248,7 @@ class Session:
     # Beginning and end -----------------------------------------------------------------------------
 
     def last_words(self, reason: str) -> None:
-        """Stop the reply, deliver SessionEnded, and accept no more inputs."""
+        """Stop the reply and deliver SessionEnded; what parts tell at that still enters."""
 
         def last() -> None:
             self.state = "ending"
@@ -258,8 +258,6 @@ class Session:
         if self.state == "running":
             self.inputs.call("end", reason, last)
         self.state = "ended"
-        self.inputs.close()
-        self.replies.abandon()
 
     def _put(self, part: PartPort, frame: Frame | Signal) -> None:
         """Handle a frame as an input at a part's place, with its text made encodable."""
@@ -290,6 +288,8 @@ async def _close(session: Session, reason: str, opening: Startup) -> None:
     """Close a session and all of its parts."""
     try:
         session.last_words(reason)
+        session.inputs.close()
+        session.replies.abandon()
         await opening.stop()
         session.works.cancel(lambda work: True)
         works = {work.task: work.stage.name for work in session.works if work.task is not None}

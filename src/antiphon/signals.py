@@ -46,7 +46,7 @@ class SessionStarted(Signal):
 
 @frame
 class SessionEnded(Signal):
-    """The session is over; nothing comes after this."""
+    """The session is over; nothing comes after this but what its services consumed."""
 
     reason: str
 
@@ -275,12 +275,20 @@ class CallAnswered(Signal):
 
 @frame
 class Usage(Signal):
-    """What a service consumed, in `unit`: tokens, characters or seconds."""
+    """What the service of a part consumed, in a unit.
+
+    Of a language model: "tokens read" (with those cached and stored), "tokens written", "tokens cached",
+    "tokens stored", "answers uncounted" (the vendor did not say how many tokens). Of speech to text: "seconds
+    heard", or "seconds open" if the vendor bills the connection. Of text to speech: "characters spoken" (all
+    that the vendor was given), "seconds spoken". Of turn taking: "characters written in vain".
+    """
 
     part: str
     unit: str
     amount: float
     reply: int | None = None
+    vendor: str = ""
+    model: str = ""
 
 
 @frame

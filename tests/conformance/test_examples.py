@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,10 +13,24 @@ import pytest
 from antiphon import Agent, Session
 from antiphon.audio.dtmf import tones
 from antiphon.audio.wav import WavAudio, write
-from antiphon.frames import PlayoutStarted, ReplyEnded, UserTurn
+from antiphon.errors import UnavailableError
+from antiphon.frames import Failed, PlayoutStarted, ReplyEnded, UserTurn
 from antiphon.journal import replay
 from antiphon.playout.playout import Playout
-from antiphon.testing import LoudVAD, check_llm, check_stt, check_tts, check_vad, loud, run_virtual, virtual
+from antiphon.services.ports import Speech, Word
+from antiphon.testing import (
+    LoudVAD,
+    ScriptedLLM,
+    ScriptedSTT,
+    ScriptedTTS,
+    check_llm,
+    check_stt,
+    check_tts,
+    check_vad,
+    loud,
+    run_virtual,
+    virtual,
+)
 from antiphon.testing.assertions import HeldCall
 from antiphon.transports.loopback import Loopback
 
@@ -111,3 +126,24 @@ async def test_the_agent_of_the_guide_has_a_place_for_sounds() -> None:
     parts = made.pipeline(line)
     session = Session(parts)
     assert [part.name for part in session.parts][1] == "SoundPlayer"
+
+
+# Another voice for one that fails ---------------------------------------------------------------------
+
+
+class BrokenVoice(ScriptedTTS):
+    async def speak(self, text: AsyncIterator[str]) -> AsyncGenerator[Speech | Word, None]:
+        raise UnavailableError("no voice today")
+        yield
+
+
+@virtual
+async def test_the_spare_voice_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    failover: Any = example("failover")
+    monkeypatch.setattr(failover, "SPARE", ScriptedTTS())
+    services = {"stt": ScriptedSTT([]), "llm": ScriptedLLM([]), "vad": None, "eot": None}
+    agent = failover.WithSpareVoice("Be brief.", tts=BrokenVoice(), greeting="Good day.", **services)
+    async with HeldCall(agent.pipeline(Loopback(16000))) as call:
+        await call.session.clock.sleep(5)
+    assert [ended.heard for ended in call.all(ReplyEnded)] == ["Good day."]
+    assert [failed.recovered for failed in call.all(Failed)] == [True]

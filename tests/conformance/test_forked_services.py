@@ -113,8 +113,7 @@ def every_service() -> list[Any]:
     """Make a service of every vendor that is reached over the network."""
     services = [ChatCompletions("some-model", row, key=KEY) for row in CHAT_ENDPOINTS.values()]
     for vendor in available():
-        if vendor.env:
-            os.environ[vendor.env] = KEY
+        os.environ |= dict.fromkeys(vendor.env, KEY)
         for port in PORTS:
             if port in vendor.provides and port not in vendor.resident and vendor.name not in WITHOUT_KEYS:
                 with suppress(YouErred):  # a vendor whose package is not installed, or that names no model

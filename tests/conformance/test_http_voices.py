@@ -26,7 +26,7 @@ from antiphon.testing.loopback.mistral import MistralVoxtral
 from antiphon.testing.loopback.openai import GroqSpeechServer, OpenAISpeechServer, TogetherSpeechServer
 from antiphon.testing.loopback.speechify import SpeechifyVoices
 from antiphon.testing.loopback.speechmatics import SpeechmaticsVoices
-from antiphon.vendors import piper, pocket_tts, speechify, together
+from antiphon.vendors import piper, pocket_tts, record, speechify, together
 from antiphon.vendors._speech_endpoints import SPEECH_ENDPOINTS
 from antiphon.vendors.aws import tts as aws
 from antiphon.vendors.google import tts as google
@@ -93,6 +93,11 @@ def test_a_voice_does_what_all_must(kind: Callable[..., HttpTTS], server: type[H
     async def run() -> None:
         async with server() as vendor:
             await check_tts(lambda: client(kind, vendor))
+            service = client(kind, vendor)
+            said = await say(service, "Good morning to you.")
+            await service.close()
+            timed = any(isinstance(item, Word) for item in said)
+            assert timed == ("word times" in record(service.vendor).can.get("tts", ()))
 
     asyncio.run(run())
 

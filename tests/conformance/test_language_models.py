@@ -68,7 +68,8 @@ def test_words_and_usage(kind: type[HttpLLM], server: type[HttpVendorServer]) ->
     said = answer(kind, server())
     assert said[:2] == [TextDelta("Good "), TextDelta("day.")]
     assert isinstance(said[2], TokenUsage)
-    assert (said[2].written, said[2].cached) == (3, 8)
+    read, stored = (12, 0) if server in (GeminiServer, OpenAIChat) else (14, 2)
+    assert said[2] == TokenUsage(read, 3, 8, stored), "what was read includes what was cached and stored"
 
 
 @models
@@ -140,3 +141,59 @@ def test_leaving_an_answer_stops_the_vendor(kind: type[HttpLLM], server: type[Ht
             await service.close()
 
     asyncio.run(run())
+
+
+# What the vendor caches --------------------------------------------------------------------------------
+
+
+def asked(kind: Any, server: type[HttpVendorServer], *contexts: Context, **options: Any) -> list[Any]:
+    """Return the bodies of the requests for these contexts, each of which the server has checked."""
+
+    async def run() -> list[Any]:
+        async with server() as vendor:
+            more: dict[str, Any] = (
+                {"secret": "a secret", "region": "eu-west-1"} if kind is bedrock.LLM else {}
+            )
+            service = kind(key=KEY, base_url=vendor.url, **more, **options)
+            for context in contexts:
+                _ = [item async for item in service.generate(context)]
+            await service.close()
+            return [request.json for request in vendor.requests]
+
+    return asyncio.run(run())
+
+
+LATER = Context("Be brief.", (*PLAIN.entries, AgentSaid("Good day."), UserSaid("And now?")))
+
+
+def test_claude_caches_the_instructions_and_the_conversation() -> None:
+    (body,) = asked(anthropic.LLM, AnthropicMessages, PLAIN)
+    assert body["cache_control"] == {"type": "ephemeral"}
+    assert body["system"] == [
+        {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}
+    ], "other conversations of the agent begin alike"
+    (long,) = asked(anthropic.LLM, AnthropicMessages, PLAIN, cache_control={"type": "ephemeral", "ttl": "1h"})
+    assert long["system"][0]["cache_control"] == long["cache_control"] == {"type": "ephemeral", "ttl": "1h"}
+    (none,) = asked(anthropic.LLM, AnthropicMessages, PLAIN, cache_control=None)
+    assert "cache_control" not in none
+    assert "cache_control" not in none["system"][0]
+
+
+def test_bedrock_caches_with_models_that_can() -> None:
+    point = {"cachePoint": {"type": "default"}}
+    (nova,) = asked(bedrock.LLM, BedrockServer, LATER)
+    assert nova["system"] == [{"text": "Be brief."}, point]
+    assert [turn["content"][-1] == point for turn in nova["messages"]] == [False, False, True]
+    (other,) = asked(bedrock.LLM, BedrockServer, PLAIN, model="meta.llama4-scout-17b-instruct-v1:0")
+    assert "cachePoint" not in str(other)
+    (made,) = asked(bedrock.LLM, BedrockServer, PLAIN, model="some.model", cached=True)
+    assert made["system"][-1] == point
+
+
+def test_requests_of_one_conversation_share_a_key_at_openai() -> None:
+    another = Context("Be brief.", (UserSaid("What time is it?"),))
+    keys = [
+        body["prompt_cache_key"]
+        for body in asked(openai_responses.LLM, OpenAIResponses, PLAIN, LATER, another)
+    ]
+    assert keys[0] == keys[1] != keys[2]

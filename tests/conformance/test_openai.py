@@ -469,3 +469,24 @@ def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
         asyncio.run(LLM().open())
+
+
+def test_usage_has_what_was_put_into_the_cache_in_either_spelling() -> None:
+    def used(usage: dict[str, Any]) -> TokenUsage:
+        told = [chunk(content="Yes."), END.replace(json.dumps(USAGE), json.dumps(usage))]
+        return next(item for item in answer(Endpoint(body=lambda _: told)) if isinstance(item, TokenUsage))
+
+    details = {"cached_tokens": 8, "cache_write_tokens": 2}
+    counts = {"prompt_tokens": 12, "completion_tokens": 3}
+    assert used(counts | {"prompt_tokens_details": details}) == TokenUsage(12, 3, 8, 2)
+    assert used(counts | {"prompt_cache_hit_tokens": 8}) == TokenUsage(12, 3, 8), "as DeepSeek says it"
+
+
+def test_only_openai_itself_is_sent_a_key_for_its_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    later = Context("Be brief.", (*PLAIN.entries, AgentSaid("Good day."), UserSaid("And now?")))
+    bodies = [LLM(key="a key").request(context).body for context in (PLAIN, later)]
+    keys = [body["prompt_cache_key"] for body in bodies if isinstance(body, dict)]
+    assert keys[0] == keys[1]
+    elsewhere = LLM(base_url="http://127.0.0.1:1/v1").request(PLAIN).body
+    assert isinstance(elsewhere, dict) and "prompt_cache_key" not in elsewhere

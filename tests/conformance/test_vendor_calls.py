@@ -6,6 +6,8 @@ import pytest
 
 from antiphon import Agent
 from antiphon.frames import Failed, ReplyEnded, UserTurn
+from antiphon.telemetry.cost import Costs
+from antiphon.telemetry.prices import package_prices
 from antiphon.testing import LoudVAD, loud, run_virtual
 from antiphon.testing.assertions import HeldCall
 from antiphon.testing.loopback import KEY, WORDS, Fault
@@ -69,3 +71,20 @@ def test_a_vendor_that_fails_once_costs_no_answer(port: str, fault: Fault) -> No
     held = call(**{port: fault})
     assert [ended.heard for ended in held.all(ReplyEnded)][-1] == "Good day."
     assert held.all(UserTurn)[-1].text == WORDS
+
+
+def test_a_call_with_three_vendors_says_what_it_costs() -> None:
+    held, costs = call(), Costs(package_prices())
+    for seen in held.seen:
+        costs.saw(seen.at, seen.source, seen.what, seen.is_input)
+    assert {one.name for one in costs.services()} == {
+        "deepgram/nova-3",
+        "anthropic/claude-haiku-4-5",
+        "cartesia/sonic-3",
+    }
+    assert costs.unknown == []
+    assert {port: round(usd, 6) for port, usd in costs.ports().items()} == {
+        "stt": round(held.seen[-1].at / 3600 * 0.29, 6),
+        "llm": round(2 * (4 * 1.0 + 8 * 0.1 + 2 * 1.25 + 3 * 5.0) / 1e6, 6),
+        "tts": round(2 * len("Good day.") * 39 / 1e6, 6),
+    }

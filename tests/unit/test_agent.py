@@ -30,7 +30,8 @@ def test_a_plain_object_is_told_what_it_lacks() -> None:
 
         def speak(self, text: object) -> None: ...
 
-    lacks = r"lacks close, load, open, resident, slow_after: derive its class from .*ports\.TextToSpeech"
+    members = "billed, close, load, model, open, resident, slow_after, vendor"
+    lacks = rf"lacks {members}: derive its class from antiphon\.services\.ports\.TextToSpeech"
     with pytest.raises(ConfigurationError, match=lacks):
         Agent("x", tts=Plain())  # type: ignore[arg-type]
 

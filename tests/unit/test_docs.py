@@ -13,7 +13,9 @@ PAGES = [
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "changes").glob("*.md")]
     if page.name != "LICENSE"
 ]
-EXAMPLES = [path.read_text() for path in sorted((ROOT / "examples").glob("*.py"))]
+TEMPLATES = ROOT / "src/antiphon/cli/templates"
+SHOWN = [*(ROOT / "examples").glob("*.py"), *TEMPLATES.rglob("*.py.template")]
+EXAMPLES = [path.read_text() for path in sorted(SHOWN)]
 
 BANNED = {
     r"\bbots?\b": "agent",

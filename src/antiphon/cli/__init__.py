@@ -14,8 +14,9 @@ from .demo import demo
 from .dial import dial
 from .doctor import doctor
 from .models import app as models
+from .new import app as new_app
 from .serve import serve
-from .services import app as services
+from .services import app as services_app  # `services` is the folder
 from .show import DEBUG
 from .talk import talk
 from .turns import app as turns
@@ -24,7 +25,6 @@ __all__ = ["main"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Real-time voice agents. Call and response.",
 )
@@ -36,7 +36,8 @@ app.command()(dial)
 app.command()(doctor)
 app.add_typer(turns, name="turns")
 app.add_typer(models, name="models")
-app.add_typer(services, name="services")
+app.add_typer(services_app, name="services")
+app.add_typer(new_app, name="new")
 
 
 def _version(wanted: bool) -> None:

@@ -13,6 +13,7 @@ from ..audio.wav import CallWriter
 from ..errors import AntiphonError
 from ..journal import Journal
 from ..session import Observer
+from ..telemetry.cost import Costs
 from ..telemetry.latency import Latency
 from ..transports.caller import Caller, CallerLine
 from .screen import Screen
@@ -33,6 +34,7 @@ class CallOutcome:
     """The result of a finished call."""
 
     latency: Latency
+    costs: Costs
     seconds: float
 
 
@@ -72,8 +74,8 @@ async def run_call(
             awaits=awaits,
             at_most=at_most,
         )
-        latency = Latency(spoken)
-        observers: list[Observer] = [latency, stack.enter_context(Screen(out, latency))]
+        latency, costs = Latency(spoken), Costs()
+        observers: list[Observer] = [latency, costs, stack.enter_context(Screen(out, latency))]
         written = Journal(journal) if journal is not None else None
         if written is not None:
             observers.append(written)
@@ -83,7 +85,7 @@ async def run_call(
         if file is not None and file.error is not None:
             say(file.error)
             latency.failures.append(str(file.error))
-    return CallOutcome(latency, session.now)
+    return CallOutcome(latency, costs, session.now)
 
 
 class CallRecorder:

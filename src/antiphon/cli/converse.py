@@ -120,7 +120,7 @@ def play_recording(
 
     outcome = run_virtual(call()) if virtual else asyncio.run(call())
     latency = outcome.latency
-    summary(screen, latency.turns)
+    summary(screen, latency.turns, outcome.costs)
     if virtual:
         screen.print("In virtual time: the models' computing takes no time.", style="dim", soft_wrap=True)
     if not latency.turns:
@@ -132,7 +132,7 @@ def play_recording(
             "seconds": round(outcome.seconds, 3),
             "clock": "virtual" if virtual else "real",
         }
-        write(json, about | report(latency))
+        write(json, about | report(latency, outcome.costs))
     if latency.failures:
         raise typer.Exit(1)
 

@@ -73,7 +73,7 @@ def demo(out: DemoOutFile = Path("antiphon-demo.wav"), page: ServePage = "CI" no
 
     outcome = asyncio.run(call())
     screen.print()
-    summary(screen, outcome.latency.turns)
+    summary(screen, outcome.latency.turns, outcome.costs)
     screen.print(
         f"\nRecording of the call: {out}, {outcome.seconds:.0f} s, caller left, agent right", soft_wrap=True
     )

@@ -8,16 +8,17 @@ from typing import Any
 import msgspec
 
 from ..errors import ConfigurationError
+from ..telemetry.cost import Costs
 from ..telemetry.latency import PARTS, Latency, ReplyTiming, TurnTiming, summarise
 from .screen import measured
 
 __all__ = ["report", "write"]
 
 
-def report(latency: Latency) -> dict[str, Any]:
+def report(latency: Latency, costs: Costs) -> dict[str, Any]:
     """Return the report of a call as plain data.
 
-    It has each turn, unprompted replies, a summary of latencies, and failures.
+    It has each turn, unprompted replies, a summary of latencies, the cost, and failures.
     """
     return {
         "measured": measured(latency.turns),
@@ -26,6 +27,7 @@ def report(latency: Latency) -> dict[str, Any]:
         "written_in_vain": latency.written_in_vain,
         "unprompted": [_answer(answer) for answer in latency.unprompted],
         "summary": _summary(latency.turns),
+        "cost": _cost(costs),
         "failures": latency.failures,
     }
 
@@ -36,6 +38,22 @@ def write(path: Path, content: dict[str, Any]) -> None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
     except OSError as error:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}; choose another place") from error
+
+
+def _cost(costs: Costs) -> dict[str, Any]:
+    """Return what each service consumed, and its cost (None if not known)."""
+    services = [
+        {
+            "part": one.part,
+            "port": one.port,
+            "vendor": one.vendor,
+            "model": one.model,
+            "usage": one.usage,
+            "usd": None if one.usd is None else round(one.usd, 8),
+        }
+        for one in costs.services()
+    ]
+    return {"usd": round(costs.usd, 8), "not_included": costs.unknown, "services": services}
 
 
 def _turn(turn: TurnTiming) -> dict[str, Any]:

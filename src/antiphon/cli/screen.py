@@ -17,6 +17,7 @@ from ..frames import (
     UserTurn,
     UserTurnStarted,
 )
+from ..telemetry.cost import Costs
 from ..telemetry.latency import PARTS, Latency, ReplyTiming, ToolRun, TurnTiming, summarise
 from .show import table
 
@@ -190,8 +191,14 @@ def waterfall(turn: TurnTiming) -> "list[Line]":
     return [*lines, Line.assemble(" " * INDENT, (whole, "bold"), (ahead, "dim"))]
 
 
-def summary(out: "Console", turns: Sequence[TurnTiming]) -> None:
-    """Print the median and 95th percentile of the latencies of these turns."""
+def summary(out: "Console", turns: Sequence[TurnTiming], costs: Costs) -> None:
+    """Print median and 95th percentile of the turns' latencies, and the cost."""
+    _latencies(out, turns)
+    if told := costs.line():
+        out.print(told, style="dim", soft_wrap=True)
+
+
+def _latencies(out: "Console", turns: Sequence[TurnTiming]) -> None:
     of = summarise(turns)
     if of is None:
         return

@@ -14,7 +14,7 @@ from ..errors import AntiphonError, YouErred
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "reports_errors", "say", "step", "table"]
+__all__ = ["console", "progress", "reports_errors", "say", "step", "table"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -91,3 +91,13 @@ def step(out: "Console", doing: str, done: str) -> Generator[None]:
         out.print(f"{doing} ...", style="dim", soft_wrap=True)
         yield
     out.print(f"{done}: {time.monotonic() - begun:.1f} s", style="dim", soft_wrap=True)
+
+
+@contextmanager
+def progress(out: "Console") -> Generator[Callable[[str], object]]:
+    """Yield what shows, on a terminal, what the `with` block is doing."""
+    if not out.is_terminal:
+        yield lambda doing: None
+        return
+    with out.status("") as status:
+        yield status.update

@@ -51,24 +51,25 @@ def talk(
 
 def talk_by_voice(agent: "AgentDefinition", terminal: "Terminal", *, hint: str | None = None) -> None:
     """Run a conversation by microphone and loudspeaker, until it ends or Ctrl-C."""
+    from ..telemetry.cost import Costs
     from ..telemetry.latency import Latency
     from .ready import fetch, opened
     from .screen import Screen, summary
 
     out = console()
-    latency = Latency()
+    latency, costs = Latency(), Costs()
 
     async def converse() -> None:
         async with opened(agent, out):
             out.print(f"Speak now; Ctrl-C ends the call. {hint or ''}", style="bold", soft_wrap=True)
             with Screen(out, latency) as screen:
-                await agent.session(terminal, observers=[latency, screen]).run()
+                await agent.session(terminal, observers=[latency, costs, screen]).run()
 
     fetch(agent)
     try:
         asyncio.run(converse())
     finally:
-        summary(out, latency.turns)
+        summary(out, latency.turns, costs)
 
 
 # Typing ----------------------------------------------------------------------------------------------
@@ -80,11 +81,12 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
     from ..services.llm import LLM
     from ..services.streams import ready
     from ..session import Session
+    from ..telemetry.cost import Costs
     from .ready import fetch, loading
 
     out = console()
     fetch(agent, "llm")
-    model = agent.service("llm")
+    model, costs = agent.service("llm"), Costs()
 
     async def converse() -> None:
         conversation = agent.conversation()
@@ -92,7 +94,7 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
             await ready(model)
             await model.warm(conversation.context)
         page = WrittenPage(out, prompt=os.isatty(source))
-        session = Session([conversation, LLM(model), Playout()], observers=[page])
+        session = Session([conversation, LLM(model), Playout()], observers=[page, costs])
         async with session:
             typing = asyncio.ensure_future(_type(session, page, source))
             over = asyncio.ensure_future(session.wait())
@@ -110,7 +112,11 @@ def talk_by_text(agent: "AgentDefinition", source: int = 0) -> None:
         finally:
             await agent.close()
 
-    asyncio.run(converse_and_close())
+    try:
+        asyncio.run(converse_and_close())
+    finally:
+        if told := costs.line():
+            out.print(told, style="dim", soft_wrap=True)
 
 
 async def _type(session: "Session", page: "WrittenPage", source: int) -> None:

@@ -160,14 +160,16 @@ class Figures:
         if signal.reply is None or not signal.unit.startswith("tokens "):
             return
         self._tokens[signal.unit] = signal.amount
-        if signal.unit == "tokens cached":  # the last of the three
-            read, written = (int(self._tokens.get(f"tokens {what}", 0)) for what in ("read", "written"))
+        if signal.unit == "tokens cached":  # the last of them
+            names = ("read", "written", "stored")
+            read, written, stored = (int(self._tokens.get(f"tokens {name}", 0)) for name in names)
             told = {
                 "processor": signal.part,
                 "prompt_tokens": read,
                 "completion_tokens": written,
                 "total_tokens": read + written,
                 "cache_read_input_tokens": int(signal.amount),
+                "cache_creation_input_tokens": stored,
             }
             self._tokens = {}
             self._tell_of_reply(signal.reply, "metrics", {"tokens": [told]})

@@ -13,7 +13,9 @@ from ..frames import ReplyEnded, SessionEnded, SessionStarted
 from ..services.life import ServiceLeases
 from ..services.ports import Service
 from ..session import Session
+from ..telemetry.cost import Costs
 from ..telemetry.latency import Latency
+from ..telemetry.prices import load_prices
 from ..transports.wire import Wire
 from . import session_transport
 from .port import (
@@ -60,6 +62,7 @@ class LoopHost:
         self.names = list(agents)
         self.sessions: dict[str, LoopSession] = {}
         self.leases = ServiceLeases()
+        self.prices = load_prices()
         self._opened: list[AgentDefinition] = []  # agents for all sessions, in use until `close`
 
     @property
@@ -143,6 +146,7 @@ class LoopSession:
         self._task: asyncio.Task[None] | None = None
         self._reason = "it could not begin"
         self._began: float | None = None
+        self._costs = Costs(host.prices)
 
     @property
     def session(self) -> str:
@@ -158,7 +162,8 @@ class LoopSession:
             services = agent.services()
             await self._host.leases.acquire(services)
             self._services = services
-            self._conversation = agent.session(transport.transport, observers=transport.observers)
+            observers = [*transport.observers, self._costs]
+            self._conversation = agent.session(transport.transport, observers=observers)
         except AntiphonError as error:
             raise _refusal(error) from error
         except Refused:
@@ -257,13 +262,15 @@ class LoopSession:
             self._forget()
             seconds = time.monotonic() - self._began if self._began is not None else 0.0
             logger.info(
-                "session %s (%s) ended after %.0f s: %s",
+                "session %s (%s) ended after %.0f s: %s. %s",
                 self.session,
                 self._opening.kind,
                 seconds,
                 without_numbers(self._reason),
+                self._costs.line(),
             )
-            self._report(SessionOver(*self._about, self._reason, round(seconds, 3)))
+            usd, unknown = self._costs.ports(), bool(self._costs.unknown)
+            self._report(SessionOver(*self._about, self._reason, round(seconds, 3), usd, unknown))
             await self._host.leases.release(self._services)
 
     def _subscribe(self, conversation: Session, latency: Latency) -> None:

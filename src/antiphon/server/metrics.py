@@ -35,6 +35,9 @@ class Metrics:
         self.ended: Counter[Labels] = Counter()
         self.refused: Counter[Labels] = Counter()
         self.talked = 0.0
+        self.usd: defaultdict[Labels, float] = defaultdict(float)
+        self.usd_unknown = 0
+        """Sessions that used something whose price is not known."""
         self.interrupted = 0
         self.turns = 0
         self.parts: defaultdict[Labels, float] = defaultdict(float)
@@ -49,10 +52,13 @@ class Metrics:
                 self.began[(kind,)] += 1
             case TurnAnswered():
                 self._record_turn(report)
-            case SessionOver(reason=reason, seconds=seconds):
+            case SessionOver(reason=reason, seconds=seconds, usd=usd):
                 known = next((one for one in REASONS if reason.startswith(one)), "other")
                 self.ended[(kind, ("reason", known))] += 1
                 self.talked += seconds
+                for port, cost in usd.items():
+                    self.usd[(("port", port),)] += cost
+                self.usd_unknown += report.usd_unknown
 
     def record_refusal(self, status: int) -> None:
         """Count an error response, by its HTTP status."""
@@ -78,6 +84,8 @@ class Metrics:
         yield from _metric("sessions_began_total", "counter", self.began.items())
         yield from _metric("sessions_ended_total", "counter", self.ended.items())
         yield from _metric("session_seconds_total", "counter", [((), self.talked)])
+        yield from _metric("cost_usd_total", "counter", self.usd.items())
+        yield from _metric("cost_unknown_sessions_total", "counter", [((), self.usd_unknown)])
         yield from _metric("refused_total", "counter", self.refused.items())
         yield from _metric("replies_interrupted_total", "counter", [((), self.interrupted)])
         yield from _metric("turn_part_seconds_total", "counter", self.parts.items())

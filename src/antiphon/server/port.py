@@ -141,6 +141,10 @@ class SessionOver(_Report, frozen=True, tag=True):
     reason: str
     seconds: float = 0.0
     """The time since `SessionBegan`; 0 if the session never began."""
+    usd: dict[str, float] = {}
+    """The cost of its services in US dollars, by port, at the prices that are known."""
+    usd_unknown: bool = False
+    """True if it used something whose price is not known."""
 
 
 SessionReport: TypeAlias = SessionBegan | TurnAnswered | SessionOver

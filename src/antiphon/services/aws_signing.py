@@ -36,17 +36,21 @@ class AwsSigner:
 
     def check(self) -> None:
         """Raise ConfigurationError if the key, its secret or the region is missing."""
-        self.key.check()
+        self.key.check(AWS_SECRET_ACCESS_KEY=self._secret.found, AWS_REGION=self._found_region)
         self._secret.check()
         _ = self.region
 
     @property
     def region(self) -> str:
         """The region. Raises ConfigurationError if there is none."""
-        region = self._region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        region = self._found_region
         if not region:
             raise ConfigurationError("aws needs a region: set AWS_REGION in the environment, or pass region=")
         return region
+
+    @property
+    def _found_region(self) -> str | None:
+        return self._region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
     def signed_headers(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, at: float

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import sha256
 from typing import Any
 
 from ..context import AgentSaid, Attachment, Context, Entry, ToolAnswered, UserSaid
@@ -10,6 +11,7 @@ from ..errors import UsageError
 __all__ = [
     "INTERRUPTED",
     "alternating",
+    "conversation_key",
     "messages",
     "response_items",
     "tools",
@@ -20,6 +22,17 @@ __all__ = [
 INTERRUPTED = " […]"  # follows what was heard of a reply that the user interrupted
 BEGINNING = "[The conversation begins.]"  # stands for the user's turn before a greeting
 TAKES_TURNS = ("user", "assistant")
+
+
+def conversation_key(context: Context) -> str:
+    """Return what all requests of one conversation share, and few others.
+
+    It is made of the instructions and the user's first words. OpenAI sends some 15 requests a minute with
+    the same key to one machine, whose cache holds the conversation; with one key for all conversations of an
+    agent they would scatter: https://developers.openai.com/api/docs/guides/prompt-caching
+    """
+    first = next((entry.text for entry in context.entries if isinstance(entry, UserSaid)), "")
+    return sha256(f"{context.instructions}\0{first}".encode(errors="replace")).hexdigest()[:32]
 
 
 def messages(context: Context) -> list[dict[str, Any]]:

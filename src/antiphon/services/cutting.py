@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from unicodedata import category
 
 from ..frames import frame
+from .sentences import sentence_ends
 
 __all__ = ["Cutter", "Piece", "bounded"]
 
@@ -17,10 +18,6 @@ LONGEST = 240  # characters of a piece, at most: a longer sentence is cut at a c
 EARLY = (2, 6)  # least words of the first and the second piece if they end before a new phrase
 AT_ONCE = 3  # least words of the first piece if it ends anywhere else, but never after a word of _LEANS
 
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st jr sr vs etc e.g i.e approx no inc ltd co dept est fig a.m p.m u.s u.k".split()  # noqa: SIM905
-)
-_SENTENCE = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s)|[。！？]|\n+")
 _CLAUSE = re.compile(r"[,;:—–，、；：](?=\s)|[，、；：]")
 _FIRST_CLAUSE = re.compile(r"(?<=[^\W\d_]),\Z")  # certain before the next token comes: "Yes," is no number
 _PHRASE = re.compile(
@@ -35,7 +32,6 @@ _LEANS = re.compile(
     r"have|had|do|does|did|can|could|will|would|should|may|might|must|i|we|you|he|she|it|they|mr|mrs|ms|dr)$",
     re.IGNORECASE,
 )
-_LAST_WORD = re.compile(r"[\w.]+$")
 
 
 @frame
@@ -92,10 +88,7 @@ class Cutter:
         return end
 
     def _sentence_end(self) -> int | None:
-        for match in _SENTENCE.finditer(self._text):
-            if self._text[: match.end()].strip() and not self._abbreviates(match):
-                return match.end()
-        return None
+        return next(sentence_ends(self._text, self._begins_line), None)
 
     def _early_end(self) -> int | None:
         """Return where the first piece or the second may end before its sentence does."""
@@ -124,27 +117,14 @@ class Cutter:
         characters.
         """
         text = self._text[: LONGEST + 1]
-        for pattern in (_SENTENCE, _CLAUSE, _BREAK):
-            ends = [match.end() for match in pattern.finditer(text) if text[: match.end()].strip()]
-            if (end := max((end for end in ends if end <= LONGEST), default=0)) > LONGEST // 4:
+        sentences = sentence_ends(text, self._begins_line)
+        for found in (sentences, _ends(_CLAUSE, text), _ends(_BREAK, text)):
+            if (end := max((end for end in found if end <= LONGEST), default=0)) > LONGEST // 4:
                 return end
         end = LONGEST
         while end > LONGEST // 2 and (_belongs_to_last(text[end]) or text[end - 1] == "\u200d"):
             end -= 1
         return end
-
-    def _abbreviates(self, match: re.Match[str]) -> bool:
-        """Return True if a full stop belongs to its word, as in "Dr.", "p.m." or "J."."""
-        if not match.group().startswith("."):
-            return False
-        word = _LAST_WORD.search(self._text[: match.start()])
-        if word is None:
-            return False
-        text = word.group()
-        if text.isdigit() and len(text) <= 2 and "\n" not in match.string[match.end() : match.end() + 1]:
-            _, newline, item = match.string[: match.start()].rpartition("\n")
-            return item.strip() == text and (bool(newline) or self._begins_line)  # "1. Open it" of a list
-        return text.lower() in _ABBREVIATIONS or (len(text) == 1 and text.isupper() and text != "I")
 
     def _piece(self, end: int) -> Iterator[Piece]:
         cut, self._text = self._text[:end], self._text[end:]
@@ -170,6 +150,11 @@ def bounded(text: str) -> Iterator[Piece]:
         cutter = Cutter(early=False)
         yield from cutter.feed(text, 0)
         yield from cutter.flush()
+
+
+def _ends(pattern: re.Pattern[str], text: str) -> Iterator[int]:
+    """Yield where a pattern ends, behind something."""
+    return (match.end() for match in pattern.finditer(text) if text[: match.end()].strip())
 
 
 def _belongs_to_last(character: str) -> bool:

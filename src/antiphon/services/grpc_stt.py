@@ -36,7 +36,9 @@ class GrpcSTT(SpeechToText):
     """The field of a request that holds samples."""
     language: str | None = None
 
-    def __init__(self, client: GrpcClient) -> None:
+    def __init__(self, client: GrpcClient, model: str = "") -> None:
+        self.vendor = client.vendor
+        self.model = model
         self.client = client
 
     def first(self) -> dict[str, Any]:

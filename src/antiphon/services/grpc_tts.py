@@ -26,8 +26,9 @@ class GrpcTTS(PieceTTS):
     kinds: tuple[str, str]
     """The names of the messages that are sent and received."""
 
-    def __init__(self, client: GrpcClient) -> None:
+    def __init__(self, client: GrpcClient, model: str = "") -> None:
         self.vendor = client.vendor
+        self.model = model
         self.client = client
 
     async def metadata(self) -> Sequence[tuple[str, str]]:

@@ -79,9 +79,16 @@ class HttpLLM(LanguageModel):
     """
 
     def __init__(
-        self, vendor: str, key: VendorKey, *, answer_within: float = 30.0, extra: str = "services"
+        self,
+        vendor: str,
+        key: VendorKey,
+        model: str = "",
+        *,
+        answer_within: float = 30.0,
+        extra: str = "services",
     ) -> None:
         self.vendor = vendor
+        self.model = model
         self.key = key
         self.answer_within = answer_within
         self._http = HttpClient(vendor, extra=extra, key_name=key.name)

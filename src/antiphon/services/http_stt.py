@@ -58,10 +58,11 @@ class HttpSTT(SpeechToText):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.vendor = endpoint.vendor
+        self.model = model or endpoint.default
         self.key = VendorKey(endpoint.vendor, endpoint.key_variable, key)
         self.endpoint = endpoint
         self._language = language
-        form = {"model": model or endpoint.default, "language": language, "response_format": "json"}
+        form = {"model": self.model, "language": language, "response_format": "json"}
         self.form = form | dict(endpoint.fields) | dict(options or {})
         self._http = HttpClient(self.vendor, extra="services", key_name=self.key.name)
 
@@ -71,7 +72,7 @@ class HttpSTT(SpeechToText):
 
     async def open(self) -> None:
         """Check that there is a key and that httpx is installed."""
-        self.key.check()
+        self.key.check(self.endpoint.base_url)
         await self._http.open()
 
     async def close(self) -> None:

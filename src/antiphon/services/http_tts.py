@@ -62,8 +62,9 @@ class PieceTTS(TextToSpeech):
 class HttpTTS(PieceTTS):
     """Text to speech over HTTP. A vendor derives from it, and adds `request`."""
 
-    def __init__(self, vendor: str, key: VendorKey) -> None:
+    def __init__(self, vendor: str, key: VendorKey, model: str = "") -> None:
         self.vendor = vendor
+        self.model = model
         self.key = key
         self._http = HttpClient(vendor, extra="services", key_name=key.name)
 

@@ -1,10 +1,11 @@
 """The key of a vendor: given in the code, or found in the environment."""
 
 import os
+from string import Formatter
 
 from ..errors import ConfigurationError
 
-__all__ = ["VendorKey", "filled_in"]
+__all__ = ["VendorKey", "filled_in", "variables_in"]
 
 
 class VendorKey:
@@ -21,9 +22,14 @@ class VendorKey:
         self._given = given
 
     @property
+    def found(self) -> str:
+        """The key; "" if it is missing."""
+        return (self._given or (os.environ.get(self._variable) if self._variable else None) or "").strip()
+
+    @property
     def value(self) -> str:
         """The key. Raises ConfigurationError if it is missing, or cannot be one."""
-        key = (self._given or (os.environ.get(self._variable) if self._variable else None) or "").strip()
+        key = self.found
         if not key and self._variable is not None:
             raise ConfigurationError(
                 f"{self.vendor} needs a key: set {self._variable} in the environment, or pass key="
@@ -32,9 +38,24 @@ class VendorKey:
             raise ConfigurationError(f"the key for {self.vendor} has characters that no key has")
         return key
 
-    def check(self) -> None:
-        """Raise ConfigurationError if the key is missing."""
+    def check(self, url: str = "", **others: str | None) -> None:
+        """Raise ConfigurationError, which names all that is missing at once.
+
+        That is the key, a variable in braces in `url`, or one of `others`, values by their variables.
+        """
+        needed = {self._variable: self.found} if self._variable else {}
+        needed |= {name: os.environ.get(name) for name in variables_in(url)} | others
+        missing = [name for name, value in needed.items() if not value]
+        if missing and missing != [self._variable]:
+            listed = " and ".join(filter(None, (", ".join(missing[:-1]), missing[-1])))
+            what = "them" if len(missing) > 1 else "it"
+            raise ConfigurationError(f"{self.vendor} needs {listed}: set {what} in the environment")
         _ = self.value
+
+
+def variables_in(url: str) -> list[str]:
+    """Return the names of the variables of the environment in an address."""
+    return [name for _, name, _, _ in Formatter().parse(url) if name]
 
 
 def filled_in(vendor: str, url: str) -> str:

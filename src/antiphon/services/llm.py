@@ -1,7 +1,7 @@
 """The stage that asks the language model."""
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -25,7 +25,8 @@ from ..stage import Work
 from .ports import LanguageModel, TextDelta, TokenUsage
 from .reasoning import ReasoningFilter, answers
 from .service_stage import ServiceStage
-from .streams import has_words
+from .streams import closing, has_words
+from .usage import UsageMeter
 from .vendor_values import token_count
 
 __all__ = ["LLM"]
@@ -79,6 +80,7 @@ class LLM(ServiceStage[LanguageModel]):
         self._priming: Work | None = None
         self._withheld: Prompt | None = None  # of a reply that is speculative, for a service that acts
         self._worded = 0  # the last reply in which the model said a word
+        self._meter = UsageMeter(self)
 
     def adopt(self) -> None:
         """Be as patient as the new service asks for."""
@@ -196,7 +198,7 @@ class LLM(ServiceStage[LanguageModel]):
             return
         held, worded, written = "", False, 0
         reasoning, asked = ReasoningFilter(), self.session.clock.now()
-        stream = answers(self.service.generate(prompt.context), reasoning)
+        stream = answers(self._generate(prompt), reasoning)
         async with aclosing(stream) as items:
             async for item in items:
                 match item:
@@ -221,14 +223,35 @@ class LLM(ServiceStage[LanguageModel]):
                             raise BadResponseError(f"an answer with more than {MOST_CALLS} tool calls")
                         calls.append(item)
                     case TokenUsage():
-                        for unit, amount in (
-                            ("tokens read", item.read),
-                            ("tokens written", item.written),
-                            ("tokens cached", item.cached),
-                        ):
-                            yield Usage(self.name, unit, float(token_count(amount)), prompt.reply)
+                        for usage in self._usage(item, prompt.reply):
+                            yield usage
                     case _:
                         raise BadResponseError(f"the language model yielded {str(item)[:80]}")
+
+    async def _generate(self, prompt: Prompt) -> AsyncGenerator[TextDelta | ToolCall | TokenUsage, None]:
+        """Yield what the service answers, and tell of an answer without its usage."""
+        with self._meter.stream(prompt.reply) as used:
+            used.add("answers uncounted", 1 if self.service.vendor else 0)
+            came = False
+            try:
+                async with closing(self.service.generate(prompt.context)) as answer:
+                    async for item in answer:
+                        came = True
+                        if isinstance(item, TokenUsage):
+                            used.amounts.clear()
+                        yield item
+            except TheyErred:
+                if not came:  # it was refused, and so is not billed
+                    used.amounts.clear()
+                raise
+
+    def _usage(self, used: TokenUsage, reply: int) -> Iterator[Usage]:
+        """Yield the tokens of an answer, those from the cache last."""
+        amounts = {"read": used.read, "written": used.written}
+        amounts |= {"stored": used.stored} if used.stored else {}
+        for name, amount in (amounts | {"cached": used.cached}).items():
+            service, count = self.service, float(token_count(amount))
+            yield Usage(self.name, f"tokens {name}", count, reply, service.vendor, service.model)
 
     def _reasoned(self, reasoning: ReasoningFilter, asked: float, reply: int) -> Measured:
         """Log what the model reasoned before its answer; returns how long it took."""

@@ -13,7 +13,7 @@ from typing import Any
 from ..context import Context
 from ..errors import BadResponseError, ConfigurationError, TheyErred, UnavailableError
 from ..frames import ToolCall
-from .chat_messages import messages, tools, with_strict_turns, without_system
+from .chat_messages import conversation_key, messages, tools, with_strict_turns, without_system
 from .event_stream import ServerEvent
 from .http_client import HttpRequest, refusal
 from .http_llm import AnswerCodec, HttpLLM
@@ -39,7 +39,13 @@ UNKNOWN = {
     "a system role": NO_SYSTEM,
     **{
         name: re.compile(rf"answered 400: .*\b{name}\b", re.DOTALL)
-        for name in ("stream_options", "reasoning_effort", "parallel_tool_calls", "thinking")
+        for name in (
+            "stream_options",
+            "reasoning_effort",
+            "parallel_tool_calls",
+            "thinking",
+            "prompt_cache_key",
+        )
     },
 }
 """What an endpoint may not know, and how it says so: it is avoided from then on."""
@@ -61,11 +67,21 @@ class ChatEndpoint:
     key_prefix: str = "Bearer "
     sends_usage: bool = True
     """False if it does not know `stream_options`."""
+    cache_key: bool = False
+    """True if `prompt_cache_key` leads the requests of a conversation to the cache of those before."""
+    tools: bool = True
+    """False if its models call no tools."""
     strict_turns: bool = False
     """True if user and assistant must take turns, the user first. Found out by itself otherwise."""
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """Fields of the request by what a model's name contains; those of "" are for all models. They turn
     reasoning off where that is possible, since it delays the first word."""
+
+    @property
+    def can(self) -> tuple[str, ...]:
+        """What it can do: see `vendors/_abilities.py`."""
+        tools = ("tools",) if self.tools else ()
+        return (*tools, "images", *(("direct",) if self.fields else ()))
 
     def url(self) -> str:
         """Return the address. Raises ConfigurationError if a variable in it is missing."""
@@ -110,6 +126,11 @@ class ChatCompletions(HttpLLM):
         if endpoint.strict_turns:
             self.avoided.add("free turns")
 
+    async def open(self) -> None:
+        """Check the key and the address, and that httpx is installed."""
+        self.key.check(self.endpoint.base_url)
+        await super().open()
+
     async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall | TokenUsage]:
         """Yield the model's answer to the conversation so far.
 
@@ -145,6 +166,7 @@ class ChatCompletions(HttpLLM):
             "stream": True,
             "stream_options": {"include_usage": True},
             "tools": tools(context) or None,
+            "prompt_cache_key": conversation_key(context) if self.endpoint.cache_key else None,
         } | self._fields
         request = {name: value for name, value in request.items() if name not in self.avoided}
         sent = {name: value for name, value in (request | self.options).items() if value is not None}
@@ -221,9 +243,14 @@ class _ChatAnswer(AnswerCodec):
             yield self.call(call)
 
     def _count(self, usage: dict[str, Any]) -> None:
-        cached = fields(usage.get("prompt_tokens_details")).get("cached_tokens")
-        counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"), cached)
-        self.usage = TokenUsage(*map(token_count, counts))
+        details = fields(usage.get("prompt_tokens_details"))
+        cached = details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")  # the latter: DeepSeek
+        self.usage = TokenUsage(
+            token_count(usage.get("prompt_tokens")),
+            token_count(usage.get("completion_tokens")),
+            token_count(cached),
+            token_count(details.get("cache_write_tokens")),
+        )
 
     def _error(self, data: str) -> TheyErred:
         """The error that was told in the middle of a stream."""

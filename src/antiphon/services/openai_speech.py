@@ -54,13 +54,14 @@ class OpenAISpeech(HttpTTS):
         key: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(endpoint.vendor, VendorKey(endpoint.vendor, endpoint.key_variable, key))
+        key_of = VendorKey(endpoint.vendor, endpoint.key_variable, key)
+        super().__init__(endpoint.vendor, key_of, model or endpoint.default)
         self.sample_rate = endpoint.sample_rate
         if endpoint.key_variable is None:
             self.slow_after = OWN_MACHINE
         self._endpoint = endpoint
         self._fields = {
-            "model": model or endpoint.default,
+            "model": self.model,
             "voice": voice or endpoint.voice,
             "response_format": "pcm",
             **endpoint.fields,

@@ -13,8 +13,8 @@ the stages resample. Blocking work goes through `clock.offload`, never on the ev
 """
 
 import inspect
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Generic, Literal, Protocol
 
@@ -22,6 +22,7 @@ from ..context import Context
 from ..errors import ConfigurationError
 from ..frames import ToolCall, frame
 from .realtime_vocabulary import RealtimeEvent, RealtimeInput
+from .typos import refuse_typos
 
 SLOW_AFTER = 1.5
 """Seconds of nothing after which a service counts as slow, so that a caller waits for less than 2 s."""
@@ -38,9 +39,17 @@ class Service(Protocol):
     returns at once. All do nothing by default. docs/decisions/0008 says why they are three.
     """
 
+    vendor: str = ""
+    """The name of the vendor that is billed; `vendors.create` sets it if the class does not."""
+    model: str = ""
+    """What the vendor's price depends on, mostly the name of the model."""
     resident: bool = False
     """True for a model in memory that does not survive a fork, because it computes in threads of its own.
     With a process for each session, one process holds such a model and answers all others."""
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        refuse_typos(cls)
 
     async def load(self) -> None:
         """Load models into memory before a process is forked: forks then share it.
@@ -151,6 +160,8 @@ class SpeechToText(Service, Protocol):
     """Seconds of speech after which a segmented service is asked for interim words; None: only at pauses."""
     answered_within: float = 5.0
     """Seconds, all tries together, that the answer to a final Flush may take; then its words are given up."""
+    bills_open: bool = False
+    """True if the vendor bills the time that a connection is open, not the audio."""
 
     def transcribe(self, audio: AsyncIterator[AudioChunk | Flush]) -> AsyncIterator[Recognized | TurnHint]:
         """Transcribe one conversation.
@@ -205,11 +216,16 @@ class TextDelta:
 
 @frame
 class TokenUsage:
-    """The tokens that the generation read (`cached` of them at less cost) and wrote."""
+    """The tokens that the generation read and wrote.
+
+    Of those read, `cached` came from the vendor's cache, which costs less; `stored` were put into it, which
+    costs more with some vendors.
+    """
 
     read: int
     written: int
     cached: int = 0
+    stored: int = 0
 
 
 class LanguageModel(Service, Protocol):
@@ -265,6 +281,8 @@ class TextToSpeech(Service, Protocol):
     sample_rate: int
     slow_after: float = SLOW_AFTER
     """Seconds without audio, while there is text to speak, after which another try or a spare goes on."""
+    billed: float = 1.0
+    """How often the vendor bills each character that it is given."""
 
     def speak(self, text: AsyncIterator[str]) -> AsyncIterator[Speech | Word]:
         """Speak the pieces of one reply (clauses or sentences) in order, as they come."""
@@ -347,16 +365,26 @@ class Vendor:
     provides: dict[str, str]
     """Port ("stt", "tts", "llm", "vad", "eot", "cleaning") to the class: "TTS", or "tts.TTS" in a folder."""
     docs: str
-    env: str | None = None
-    """The environment variable with the key."""
+    env: tuple[str, ...] = ()
+    """The environment variables that it needs, the key first."""
+    own: bool = False
+    """True if it is a server or a model on the user's own machines, which costs nothing."""
     extra: str | None = None
     """The extra of Antiphon that installs what the vendor needs."""
     default: dict[str, str] | None = None
     """Port to the model that is used if only the vendor is named; "" if a model must be named."""
     options: dict[str, str] | None = None
     """Port to the parameter that is written behind a colon: {"tts": "voice"} for "vendor/model:voice"."""
+    can: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Port to what its service can do that not all can, of the words in `vendors/_abilities.py`."""
+    languages: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Port to how many languages its default model knows, or which: "42", "English"."""
+    checked: str = ""
+    """The day on which the vendor's documentation was last compared with the code: "2026-11-30"."""
     resident: tuple[str, ...] = ()
     """The ports whose services are `resident`, which must be known before one is made."""
+    voices: str | None = None
+    """A coroutine function that lists its voices: "voices", or "tts.voices" in a folder; rows need none."""
 
 
 def verified(port: str, service: Any) -> Any:

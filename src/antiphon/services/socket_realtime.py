@@ -56,8 +56,9 @@ class SocketRealtime(RealtimeModel):
     input_rate = 24000
     output_rate = 24000
 
-    def __init__(self, vendor: str, key: VendorKey) -> None:
+    def __init__(self, vendor: str, key: VendorKey, model: str = "") -> None:
         self.vendor = vendor
+        self.model = model
         self.key = key
 
     async def handshake(self, handle: str | None) -> Handshake:

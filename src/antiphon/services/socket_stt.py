@@ -58,8 +58,9 @@ class SocketSTT(SpeechToText):
     chunk = 0.05
     """Seconds of audio in one message; only the last before a flush is shorter."""
 
-    def __init__(self, vendor: str, key: VendorKey) -> None:
+    def __init__(self, vendor: str, key: VendorKey, model: str = "") -> None:
         self.vendor = vendor
+        self.model = model
         self.key = key
 
     async def handshake(self) -> Handshake:

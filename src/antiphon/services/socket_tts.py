@@ -35,8 +35,9 @@ class SocketTTS(TextToSpeech):
     silent_for = 2.0
     """Seconds that a vendor may take for the next audio while it has text to speak."""
 
-    def __init__(self, vendor: str, key: VendorKey) -> None:
+    def __init__(self, vendor: str, key: VendorKey, model: str = "") -> None:
         self.vendor = vendor
+        self.model = model
         self.key = key
         self._pool: VoicePool | None = None
         self._pace = SpeakingPace()

@@ -1,6 +1,6 @@
 """The stage that turns what the user says into words."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from ..errors import BadResponseError, ServiceTimeoutError, UnavailableError
@@ -25,6 +25,7 @@ from .resampling import ResampledInput
 from .service_stage import ServiceStage
 from .streams import AudioChunker, Backoff, closing, is_probability
 from .unanswered_audio import UnansweredAudio, end_of
+from .usage import HeardMeter
 
 __all__ = ["STT"]
 
@@ -62,7 +63,7 @@ class STT(ServiceStage[SpeechToText]):
         self._catches_up = False  # True until what was asked before the stream began is answered
         self._input = _channel(self._rate)
         self._work: Work | None = None
-        self._backoff = Backoff()
+        self._backoff, self._meter = Backoff(), HeardMeter(self)
         self._newest: UserAudio | None = None
 
     def _fit(self) -> None:
@@ -270,7 +271,7 @@ class STT(ServiceStage[SpeechToText]):
         return now if newest is None else min(now, end_of(newest))
 
     async def _listen(self, audio: MediaQueue[AudioChunk | Flush]) -> AsyncGenerator[Frame | Signal, None]:
-        async with aclosing(_answers(self.service, audio)) as answers:
+        async with aclosing(_answers(self.service, self._meter.counted(audio))) as answers:
             async for heard in answers:
                 if isinstance(heard, TurnHint):
                     yield TurnHinted(heard.probability, self._given(), heard.final)
@@ -291,7 +292,7 @@ def _channel(bytes_per_second: int) -> MediaQueue[AudioChunk | Flush]:
 
 
 async def _answers(
-    service: SpeechToText, audio: MediaQueue[AudioChunk | Flush]
+    service: SpeechToText, audio: AsyncIterator[AudioChunk | Flush]
 ) -> AsyncGenerator[Recognized | TurnHint, None]:
     """Yield what a service hears, after checking it."""
     async with closing(service.transcribe(audio)) as answers:

@@ -31,6 +31,7 @@ from .ports import Speech, TextToSpeech, Word
 from .respelling import Respelled
 from .service_stage import ServiceStage
 from .streams import closing
+from .usage import SpokenMeter
 
 __all__ = ["TTS"]
 
@@ -176,6 +177,7 @@ class TTS(ServiceStage[TextToSpeech]):
         self.spell_numbers = spell_numbers
         self._voice: ReplySpeech | None = None
         self._covers = 0.0  # seconds that the first piece must last, learnt from the replies before
+        self._meter = SpokenMeter(self)
         self._asides: dict[str, bytes] = {}  # text to audio of the backchannels that were made
 
     def adopt(self) -> None:
@@ -224,7 +226,7 @@ class TTS(ServiceStage[TextToSpeech]):
             yield text
 
         begun = self.session.clock.now()
-        async with closing(self.service.speak(whole())) as spoken:
+        async with closing(self._meter.speak(whole())) as spoken:
             pcm = b"".join([item.pcm async for item in spoken if isinstance(item, Speech)])
         self._asides[text] = pcm
         if self.session.clock.now() - begun <= ASIDE_TIMELY:
@@ -341,7 +343,7 @@ class TTS(ServiceStage[TextToSpeech]):
 
     async def _try(self, reply: int, voice: ReplySpeech, work: Work) -> AsyncGenerator[Frame | Signal, None]:
         rate, silent = self.service.sample_rate, 0
-        async with closing(self.service.speak(self._text(voice, work))) as spoken:
+        async with closing(self._meter.speak(self._text(voice, work), reply)) as spoken:
             async for item in spoken:
                 if not work.alive:  # it does not stop when it is cancelled
                     return

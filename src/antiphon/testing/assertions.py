@@ -35,6 +35,7 @@ from ..frames import (
     Signal,
     ToolEnded,
     Transcript,
+    Usage,
     UserText,
     UserTurn,
 )
@@ -63,7 +64,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-OUTLIVES = (ToolEnded, Failed, FalseInterruption)  # signals that may name a reply that is over
+OUTLIVES = (ToolEnded, Failed, FalseInterruption, Usage)  # signals that may name a reply that is over
 
 
 @dataclass(frozen=True, slots=True)

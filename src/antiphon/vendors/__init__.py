@@ -6,6 +6,7 @@ service that its `VENDOR` record names. A vendor that is just another endpoint l
 `_chat_endpoints.py` or `_speech_endpoints.py`; both may add to what a module provides.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
@@ -19,18 +20,32 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError
+from ..services.keys import variables_in
 from ..services.ports import CLEANING, PORTS, Vendor
 
 if TYPE_CHECKING:
     from ..services.http_stt import TranscriptionEndpoint
     from ..services.openai_compatible import ChatEndpoint
     from ..services.openai_speech import SpeechEndpoint
+    from ..services.voice_list import VoiceInfo
 
-__all__ = ["available", "create", "is_resident", "record", "vendor_of"]
+__all__ = [
+    "abilities",
+    "available",
+    "create",
+    "is_resident",
+    "missing",
+    "ports_meant",
+    "record",
+    "vendor_of",
+    "voice_spec",
+    "voices",
+]
 
 GROUP = "antiphon.vendors"
 OPTIONS = {"tts": "voice", "stt": "language"}  # what a row's model may have behind a colon
 ROW = "a row"  # provides a port by a row of a table, in place of a class
+ROWS_CHECKED = "2026-11-30"  # when the rows were last compared with their documentation
 WORDS = {name: port.words for name, port in {**PORTS, "cleaning": CLEANING}.items()}
 
 
@@ -48,11 +63,15 @@ def create(port: str, spec: str) -> Any:
             f"{name} provides {_listed(vendor)}, not {WORDS.get(port, port)}; for that there are: {others}"
         )
     options: dict[str, str] = {}
-    known = OPTIONS if vendor.provides.get(port) == ROW else vendor.options or {}
     default = (vendor.default or {}).get(port)
-    if option := known.get(port):
+    if option := _option(vendor, port):
         model, value = _without_option(model, default or "")
         options = {option: value} if value else {}
+    elif model.startswith(":") or (default and model.startswith(f"{default}:")):
+        written = f": a model is written {name}/{model[1:]}" if model.startswith(":") else ""
+        raise ConfigurationError(
+            f"{spec!r}: {name} has no option behind a colon for {WORDS.get(port, port)}{written}"
+        )
     model = model or default or ""
     if not model and default is not None:
         raise ConfigurationError(f"{name} needs a model: write {name}/MODEL")
@@ -63,7 +82,10 @@ def create(port: str, spec: str) -> Any:
         raise ConfigurationError(
             f"{spec!r} says more than {name} lets choose for {WORDS.get(port, port)} ({error}): {vendor.docs}"
         ) from error
-    return make(*arguments, **options)
+    service = make(*arguments, **options)
+    if getattr(service, "vendor", None) == "":  # a class without a driver, which would set it
+        service.vendor, service.model = name, model
+    return service
 
 
 def _parts(spec: str) -> tuple[str, str]:
@@ -71,6 +93,12 @@ def _parts(spec: str) -> tuple[str, str]:
     name, _, model = spec.partition("/")
     name, colon, option = name.partition(":")
     return name, f":{option}" if colon else model
+
+
+def _option(vendor: Vendor, port: str) -> str | None:
+    """Return the parameter that is written behind a colon; None if there is none."""
+    known = OPTIONS if vendor.provides.get(port) == ROW else vendor.options or {}
+    return known.get(port)
 
 
 def _without_option(model: str, default: str) -> tuple[str, str]:
@@ -89,6 +117,61 @@ def vendor_of(spec: str) -> str:
     return _parts(spec)[0]
 
 
+def ports_meant(spec: str) -> list[str]:
+    """Return the ports of a vendor that "vendor/model:option" may be meant for.
+
+    That is the one whose default model it names, else all; those with an option, if there is no model.
+    """
+    name, model = _parts(spec)
+    vendor = record(name)
+    ports = [port for port in PORTS if port in vendor.provides]
+    if model.startswith(":"):
+        return [port for port in ports if _option(vendor, port)] or ports
+    default = vendor.default or {}
+    named = [
+        port
+        for port in ports
+        if model and _without_option(model, default.get(port, ""))[0] == default.get(port)
+    ]
+    return named if len(named) == 1 else ports
+
+
+def missing(vendor: Vendor) -> list[str]:
+    """Return the variables that a vendor needs and the environment lacks."""
+    return [name for name in vendor.env if not os.environ.get(name)]
+
+
+async def voices(name: str) -> "list[VoiceInfo]":
+    """Return the voices of a vendor, asking it if it has an endpoint that lists them.
+
+    Raises ConfigurationError if neither the vendor nor its documentation lists any.
+    """
+    from ..services.keys import VendorKey
+    from ..services.voice_list import VoiceInfo, fetch_voices
+    from ._voice_lists import PRINTED_VOICES, VOICE_LISTINGS
+
+    vendor = record(name)
+    if vendor.voices is not None:
+        return await _named(vendor, vendor.voices)()
+    if name in VOICE_LISTINGS:
+        return await fetch_voices(VOICE_LISTINGS[name], VendorKey(name, next(iter(vendor.env), None)))
+    if name in PRINTED_VOICES:
+        return [VoiceInfo(voice) for voice in PRINTED_VOICES[name].split()]
+    raise ConfigurationError(f"{name} has no list of voices that can be asked for: {vendor.docs}")
+
+
+def voice_spec(name: str, voice: str) -> str:
+    """Return what to write for a voice.
+
+    That is "vendor:voice", or "vendor/voice" if it stands for a model.
+    """
+    from ._voice_lists import VOICE_LISTINGS
+
+    listing = VOICE_LISTINGS.get(name)
+    is_model = _option(record(name), "tts") is None or (listing is not None and listing.are_models)
+    return f"{name}{'/' if is_model else ':'}{voice}"
+
+
 def is_resident(port: str, spec: str) -> bool:
     """Return True if the vendor's record says that the service cannot be forked.
 
@@ -102,6 +185,16 @@ def available() -> list[Vendor]:
     return [record(name) for name in sorted(_names())]
 
 
+def abilities(vendor: Vendor, port: str) -> tuple[str, ...]:
+    """Return what a vendor's service can do, of the words in `ABILITIES`."""
+    from ._abilities import ABILITIES, codec_abilities
+
+    can = {*vendor.can.get(port, ())}
+    if port in ("stt", "tts") and vendor.provides[port] != ROW:
+        can |= {*codec_abilities(_maker(vendor, port).__module__)}
+    return tuple(one for one in ABILITIES if one in can)
+
+
 @cache
 def record(name: str) -> Vendor:
     """Return the record of a vendor: of its module, and of rows of the tables.
@@ -112,9 +205,11 @@ def record(name: str) -> Vendor:
     vendor: Vendor | None = None if module is None else module.VENDOR
     for port, rows in _tables().items():
         if (row := rows.get(name)) is not None and (vendor is None or port not in vendor.provides):
-            vendor = vendor or Vendor(name, {}, row.docs, row.key_variable, "services", {})
+            env, own = _env(row), row.key_variable is None
+            vendor = vendor or Vendor(name, {}, row.docs, env, own, "services", {}, checked=ROWS_CHECKED)
             provides, default = {**vendor.provides, port: ROW}, {**(vendor.default or {}), port: row.default}
-            vendor = replace(vendor, provides=provides, default=default)
+            can = {**vendor.can, port: getattr(row, "can", ())}
+            vendor = replace(vendor, provides=provides, default=default, can=can)
     if vendor is None:
         near = get_close_matches(name, _names(), 1)
         hint = f" Did you mean {near[0]}?" if near else ""
@@ -124,10 +219,20 @@ def record(name: str) -> Vendor:
     return vendor
 
 
+def _env(row: "ChatEndpoint | TranscriptionEndpoint | SpeechEndpoint") -> tuple[str, ...]:
+    """Return the variables of the environment that a row needs, the key first."""
+    return (*((row.key_variable,) if row.key_variable else ()), *variables_in(row.base_url))
+
+
 def _maker(vendor: Vendor, port: str) -> Callable[..., Any]:
     """Return what makes the service: a class of the vendor, or a row's driver."""
     if (place := vendor.provides[port]) == ROW:
         return partial(_drivers()[port], endpoint=_tables()[port][vendor.name])
+    return _named(vendor, place)
+
+
+def _named(vendor: Vendor, place: str) -> Any:
+    """Return what a record names by its place: "TTS", or "tts.TTS" in a folder."""
     home, _, name = place.rpartition(".")
     module = _module(vendor.name)
     assert module is not None, vendor

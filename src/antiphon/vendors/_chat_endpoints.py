@@ -16,7 +16,7 @@ _ROWS = (
     ChatEndpoint(
         "azure_openai", "https://{AZURE_OPENAI_RESOURCE}.openai.azure.com/openai/v1", "AZURE_OPENAI_API_KEY",
         docs="https://learn.microsoft.com/azure/ai-foundry/openai/reference",
-        key_header="api-key", key_prefix="",
+        key_header="api-key", key_prefix="", cache_key=True,
     ),
     ChatEndpoint(
         "groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "openai/gpt-oss-120b",
@@ -60,7 +60,7 @@ _ROWS = (
     ),
     ChatEndpoint(
         "perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY", "sonar",
-        "https://docs.perplexity.ai/api-reference", sends_usage=False, strict_turns=True,
+        "https://docs.perplexity.ai/api-reference", sends_usage=False, tools=False, strict_turns=True,
     ),
     ChatEndpoint(
         "nvidia", "https://integrate.api.nvidia.com/v1", "NVIDIA_API_KEY", "nvidia/nemotron-3-nano-30b-a3b",

@@ -114,6 +114,6 @@ VENDOR = Vendor(
     name="ai_coustics",
     provides={"cleaning": "Cleaner"},
     docs="https://docs.ai-coustics.com",
-    env=KEY,
+    env=(KEY,),
     default={"cleaning": MODEL},
 )

@@ -20,6 +20,7 @@ from ..services.vendor_values import fields, json_object, string, token_count
 
 THINKS_BY_ITSELF = ("sonnet-5", "haiku-5-5")
 """Models that think before they answer unless they are told not to, which would delay the first word."""
+CACHED = {"type": "ephemeral"}
 STATUS = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -32,9 +33,11 @@ STATUS = {
 
 
 class LLM(HttpLLM):
-    """Claude, with the conversation so far cached at the vendor.
+    """Claude.
 
-    `options` are further fields of each request; None leaves a field out.
+    The vendor caches the conversation so far, and by itself what all conversations of an agent begin with.
+    `options` are further fields of each request, such as cache_control={"type": "ephemeral", "ttl": "1h"};
+    None leaves a field out, and cache_control=None caches nothing.
     """
 
     def __init__(
@@ -48,11 +51,10 @@ class LLM(HttpLLM):
         **options: Any,
     ) -> None:
         key_of = VendorKey("anthropic", "ANTHROPIC_API_KEY", key)
-        super().__init__("anthropic", key_of, answer_within=answer_within)
-        self.model = model
+        super().__init__("anthropic", key_of, model, answer_within=answer_within)
         self._url = f"{base_url.rstrip('/')}/v1/messages"
         thinking = {"type": "disabled"} if any(name in model for name in THINKS_BY_ITSELF) else None
-        self._fields = {"max_tokens": most_tokens, "thinking": thinking} | options
+        self._fields = {"max_tokens": most_tokens, "thinking": thinking, "cache_control": CACHED} | options
 
     def request(self, context: Context) -> HttpRequest:
         tools = [
@@ -61,15 +63,21 @@ class LLM(HttpLLM):
         ]
         body = {
             "model": self.model,
-            "system": context.instructions or None,
+            "system": self._system(context.instructions),
             "messages": alternating(context.entries, _content),
             "tools": tools or None,
-            "cache_control": {"type": "ephemeral"},
             "stream": True,
         } | self._fields
         headers = {"x-api-key": self.key.value, "anthropic-version": "2023-06-01"}
         sent = {name: value for name, value in body.items() if value is not None}
         return HttpRequest(self._url, sent, headers)
+
+    def _system(self, instructions: str) -> list[dict[str, Any]] | None:
+        """Return the instructions, up to which the tools and they are cached."""
+        if not instructions:
+            return None
+        cached = self._fields["cache_control"]
+        return [_text(instructions) | ({"cache_control": cached} if cached else {})]
 
     def answer(self) -> AnswerCodec:
         return _Answer(self.vendor)
@@ -106,7 +114,7 @@ class _Answer(AnswerCodec):
     def __init__(self, vendor: str) -> None:
         super().__init__(vendor)
         self._calls = ToolCallFragments()
-        self._read = self._cached = 0
+        self._read = self._cached = self._stored = 0
         self._why = ""
 
     @property
@@ -120,8 +128,8 @@ class _Answer(AnswerCodec):
             case "message_start":
                 usage = fields(fields(told.get("message")).get("usage"))
                 self._cached = token_count(usage.get("cache_read_input_tokens"))
-                written = token_count(usage.get("cache_creation_input_tokens"))
-                self._read = token_count(usage.get("input_tokens")) + self._cached + written
+                self._stored = token_count(usage.get("cache_creation_input_tokens"))
+                self._read = token_count(usage.get("input_tokens")) + self._cached + self._stored
             case "content_block_start":
                 block = fields(told.get("content_block"))
                 if block.get("type") == "tool_use":
@@ -135,7 +143,7 @@ class _Answer(AnswerCodec):
             case "message_delta":
                 self._why = string(fields(told.get("delta")).get("stop_reason"))
                 count = token_count(fields(told.get("usage")).get("output_tokens"))
-                self.usage = TokenUsage(self._read, count, self._cached)
+                self.usage = TokenUsage(self._read, count, self._cached, self._stored)
             case "message_stop":
                 self.ended = self.closed = True
                 for call in self._calls.calls():
@@ -155,7 +163,9 @@ VENDOR = Vendor(
     name="anthropic",
     provides={"llm": "LLM"},
     docs="https://docs.anthropic.com/en/api/messages",
-    env="ANTHROPIC_API_KEY",
+    env=("ANTHROPIC_API_KEY",),
     extra="services",
     default={"llm": "claude-haiku-4-5"},
+    can={"llm": ("tools", "images", "direct")},
+    checked="2026-11-30",
 )

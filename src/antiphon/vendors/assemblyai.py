@@ -28,9 +28,12 @@ VENDOR = Vendor(
     name="assemblyai",
     provides={"stt": "STT"},
     docs="https://www.assemblyai.com/docs/streaming/message-sequence",
-    env="ASSEMBLYAI_API_KEY",
+    env=("ASSEMBLYAI_API_KEY",),
     extra="services",
     default={"stt": "universal-streaming-english"},
+    can={"stt": ("turns",)},
+    languages={"stt": "English"},
+    checked="2026-11-30",
 )
 
 
@@ -40,6 +43,8 @@ class STT(SocketSTT):
     `turns=True` lets it decide when a turn is over; else words are asked for at the end of speech. `options`
     are further parameters of the connection, such as `min_turn_silence=400`.
     """
+
+    bills_open = True
 
     def __init__(
         self,
@@ -51,7 +56,7 @@ class STT(SocketSTT):
         base_url: str = "wss://streaming.assemblyai.com",
         **options: object,
     ) -> None:
-        super().__init__("assemblyai", VendorKey("assemblyai", "ASSEMBLYAI_API_KEY", key))
+        super().__init__("assemblyai", VendorKey("assemblyai", "ASSEMBLYAI_API_KEY", key), model)
         formats_later = model.startswith("universal-streaming")
         query = {
             "speech_model": model,

@@ -18,10 +18,11 @@ VENDOR = Vendor(
     name="cloudflare",
     provides={"stt": "STT"},
     docs="https://developers.cloudflare.com/workers-ai",
-    env="CLOUDFLARE_API_TOKEN",
+    env=("CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"),
     extra="services",
     default={"stt": WHISPER},
     options={"stt": "language"},
+    checked="2026-11-30",
 )
 
 

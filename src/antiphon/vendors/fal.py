@@ -15,10 +15,12 @@ VENDOR = Vendor(
     name="fal",
     provides={"stt": "STT"},
     docs="https://fal.ai/models/fal-ai/wizper/api",
-    env="FAL_KEY",
+    env=("FAL_KEY",),
     extra="services",
     default={"stt": "fal-ai/wizper"},
     options={"stt": "language"},
+    languages={"stt": "99"},
+    checked="2026-11-30",
 )
 
 

@@ -19,9 +19,10 @@ VENDOR = Vendor(
     name="fireworks",
     provides={"stt": "STT"},
     docs="https://docs.fireworks.ai/api-reference/audio-streaming-transcriptions",
-    env="FIREWORKS_API_KEY",
+    env=("FIREWORKS_API_KEY",),
     extra="services",
     options={"stt": "language"},
+    checked="2026-11-30",
 )
 LAST = "final"
 
@@ -44,7 +45,7 @@ class STT(SocketSTT):
         base_url: str = "wss://audio-streaming.api.fireworks.ai",
         **options: object,
     ) -> None:
-        super().__init__("fireworks", VendorKey("fireworks", "FIREWORKS_API_KEY", key))
+        super().__init__("fireworks", VendorKey("fireworks", "FIREWORKS_API_KEY", key), model or "")
         query = {"model": model, "language": language, "response_format": "verbose_json"}
         self._url = address(f"{base_url}/v1/audio/transcriptions/streaming", query | options)
 

@@ -32,7 +32,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.fish.audio",
         **options: object,
     ) -> None:
-        super().__init__("fish", VendorKey("fish", "FISH_API_KEY", key))
+        super().__init__("fish", VendorKey("fish", "FISH_API_KEY", key), model)
         self._url = f"{base_url}/v1/tts/live/with-timestamp"
         self._model = model
         self._request: dict[str, Any] = {
@@ -106,8 +106,10 @@ VENDOR = Vendor(
     name="fish",
     provides={"tts": "TTS"},
     docs="https://docs.fish.audio",
-    env="FISH_API_KEY",
+    env=("FISH_API_KEY",),
     extra="services",
     default={"tts": "s2.1-pro"},
     options={"tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

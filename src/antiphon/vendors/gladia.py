@@ -26,10 +26,12 @@ VENDOR = Vendor(
     name="gladia",
     provides={"stt": "STT"},
     docs="https://docs.gladia.io/api-reference/v2/live/init",
-    env="GLADIA_API_KEY",
+    env=("GLADIA_API_KEY",),
     extra="services",
     default={"stt": "solaria-1"},
     options={"stt": "language"},
+    languages={"stt": "100+"},
+    checked="2026-11-30",
 )
 
 WITHIN = 3.0  # seconds for the request that creates a session
@@ -55,7 +57,7 @@ class STT(SocketSTT):
         base_url: str = "https://api.gladia.io",
         **options: object,
     ) -> None:
-        super().__init__("gladia", VendorKey("gladia", "GLADIA_API_KEY", key))
+        super().__init__("gladia", VendorKey("gladia", "GLADIA_API_KEY", key), model)
         self._url = address(f"{base_url}/v2/live", {"region": region})
         self._http = HttpClient("gladia", extra="services", key_name=self.key.name)
         self._endpointing = endpointing

@@ -13,9 +13,10 @@ VENDOR = Vendor(
     name="huggingface",
     provides={"stt": "STT"},
     docs="https://huggingface.co/docs/inference-providers",
-    env="HF_TOKEN",
+    env=("HF_TOKEN",),
     extra="services",
     default={"stt": WHISPER},
+    checked="2026-11-30",
 )
 
 

@@ -104,5 +104,5 @@ VENDOR = Vendor(
     name="krisp",
     provides={"cleaning": "Cleaner"},
     docs="https://sdk-docs.krisp.ai",
-    env=KEY,
+    env=(KEY,),
 )

@@ -34,7 +34,7 @@ class TTS(SocketTTS):
         base_url: str = "ws://localhost:8080",
         **options: object,
     ) -> None:
-        super().__init__("kyutai", VendorKey("kyutai", None, key))
+        super().__init__("kyutai", VendorKey("kyutai", None, key), voice)
         query = {"voice": voice, "format": "PcmMessagePack", **options}
         self._url = address(f"{base_url}/api/tts_streaming", query)
 
@@ -80,6 +80,9 @@ VENDOR = Vendor(
     name="kyutai",
     provides={"tts": "TTS"},
     docs="https://github.com/kyutai-labs/delayed-streams-modeling",
+    own=True,
     extra="services",
     default={"tts": "expresso/ex03-ex01_happy_001_channel1_334s.wav"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -38,7 +38,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.lmnt.com",
         **options: object,
     ) -> None:
-        super().__init__("lmnt", VendorKey("lmnt", "LMNT_API_KEY", key))
+        super().__init__("lmnt", VendorKey("lmnt", "LMNT_API_KEY", key), voice)
         self._url = f"{base_url}/v1/ai/speech/stream"
         self._settings: dict[str, Any] = {
             "lmnt-version": VERSION,
@@ -107,7 +107,9 @@ VENDOR = Vendor(
     name="lmnt",
     provides={"tts": "TTS"},
     docs="https://docs.lmnt.com",
-    env="LMNT_API_KEY",
+    env=("LMNT_API_KEY",),
     extra="services",
     default={"tts": "leah"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

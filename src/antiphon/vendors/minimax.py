@@ -46,7 +46,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.minimax.io",
         **options: object,
     ) -> None:
-        super().__init__("minimax", VendorKey("minimax", "MINIMAX_API_KEY", key))
+        super().__init__("minimax", VendorKey("minimax", "MINIMAX_API_KEY", key), model)
         self._url = f"{base_url}/ws/v1/t2a_v2"
         self._task: dict[str, Any] = {
             "model": model,
@@ -113,8 +113,9 @@ VENDOR = Vendor(
     name="minimax",
     provides={"tts": "TTS"},
     docs="https://platform.minimax.io/docs/api-reference/speech-t2a-websocket",
-    env="MINIMAX_API_KEY",
+    env=("MINIMAX_API_KEY",),
     extra="services",
     default={"tts": "speech-2.8-turbo"},
     options={"tts": "voice"},
+    checked="2026-11-30",
 )

@@ -33,7 +33,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://global.api.murf.ai",
         **options: object,
     ) -> None:
-        super().__init__("murf", VendorKey("murf", "MURF_API_KEY", key))
+        super().__init__("murf", VendorKey("murf", "MURF_API_KEY", key), model)
         query = {"model": model, "format": "PCM", "sample_rate": self.sample_rate}
         self._url = address(f"{base_url}/v1/speech/stream-input", query)
         self._voice: dict[str, Any] = {"voice_id": voice, **options}
@@ -85,8 +85,9 @@ VENDOR = Vendor(
     name="murf",
     provides={"tts": "TTS"},
     docs="https://murf.ai/api/docs",
-    env="MURF_API_KEY",
+    env=("MURF_API_KEY",),
     extra="services",
     default={"tts": "FALCON"},
     options={"tts": "voice"},
+    checked="2026-11-30",
 )

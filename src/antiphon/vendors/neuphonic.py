@@ -33,7 +33,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.neuphonic.com",
         **options: object,
     ) -> None:
-        super().__init__("neuphonic", VendorKey("neuphonic", "NEUPHONIC_API_KEY", key))
+        super().__init__("neuphonic", VendorKey("neuphonic", "NEUPHONIC_API_KEY", key), voice)
         query = {"voice_id": voice, "lang_code": language, "encoding": "pcm_linear",
                  "sampling_rate": self.sample_rate}  # fmt: skip
         self._url = address(f"{base_url}/speak/{language}", query | options)
@@ -74,7 +74,8 @@ VENDOR = Vendor(
     name="neuphonic",
     provides={"tts": "TTS"},
     docs="https://docs.neuphonic.com",
-    env="NEUPHONIC_API_KEY",
+    env=("NEUPHONIC_API_KEY",),
     extra="services",
     default={"tts": "8e9c4bc8-3979-48ab-8626-df53befc2090"},
+    checked="2026-11-30",
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..context import Context, ToolCall
 from ..errors import TheyErred, UnavailableError
-from ..services.chat_messages import response_items
+from ..services.chat_messages import conversation_key, response_items
 from ..services.event_stream import ServerEvent
 from ..services.http_client import HttpRequest, refusal
 from ..services.http_llm import AnswerCodec, HttpLLM
@@ -41,7 +41,9 @@ class LLM(HttpLLM):
         answer_within: float = 30.0,
         **options: Any,
     ) -> None:
-        super().__init__("openai", VendorKey("openai", "OPENAI_API_KEY", key), answer_within=answer_within)
+        super().__init__(
+            "openai", VendorKey("openai", "OPENAI_API_KEY", key), model, answer_within=answer_within
+        )
         self._url = f"{base_url.rstrip('/')}/responses"
         if effort == "":
             effort = _least_effort(model)
@@ -58,6 +60,7 @@ class LLM(HttpLLM):
             "instructions": context.instructions or None,
             "input": response_items(context),
             "tools": tools or None,
+            "prompt_cache_key": conversation_key(context),
         } | self._fields
         sent = {name: value for name, value in body.items() if value is not None}
         return HttpRequest(self._url, sent, {"Authorization": f"Bearer {self.key.value}"})
@@ -98,12 +101,10 @@ class _Answer(AnswerCodec):
             case "response.completed" | "response.incomplete":
                 response = fields(told.get("response"))
                 usage = fields(response.get("usage"))
-                cached = token_count(fields(usage.get("input_tokens_details")).get("cached_tokens"))
-                read, written = (
-                    token_count(usage.get("input_tokens")),
-                    token_count(usage.get("output_tokens")),
-                )
-                self.usage = TokenUsage(read, written, cached)
+                details = fields(usage.get("input_tokens_details"))
+                counts = (usage.get("input_tokens"), usage.get("output_tokens"),
+                          details.get("cached_tokens"), details.get("cache_write_tokens"))  # fmt: skip
+                self.usage = TokenUsage(*map(token_count, counts))
                 self.why = string(fields(response.get("incomplete_details")).get("reason"))
                 self.ended = self.closed = True
             case "response.failed":
@@ -125,7 +126,9 @@ VENDOR = Vendor(
     name="openai_responses",
     provides={"llm": "LLM"},
     docs="https://platform.openai.com/docs/api-reference/responses",
-    env="OPENAI_API_KEY",
+    env=("OPENAI_API_KEY",),
     extra="services",
     default={"llm": "gpt-5.2"},
+    can={"llm": ("tools", "images", "direct")},
+    checked="2026-11-30",
 )

@@ -32,7 +32,7 @@ class TTS(HttpTTS):
         base_url: str = "http://localhost:5000",
         **options: object,
     ) -> None:
-        super().__init__("piper", VendorKey("piper", None))
+        super().__init__("piper", VendorKey("piper", None), voice)
         self.sample_rate = sample_rate
         self._base_url = base_url
         self._path = "/synthesize"
@@ -59,6 +59,8 @@ VENDOR = Vendor(
     name="piper",
     provides={"tts": "TTS"},
     docs="https://github.com/OHF-Voice/piper1-gpl",
+    own=True,
     extra="services",
     default={"tts": "en_US-lessac-medium"},
+    checked="2026-11-30",
 )

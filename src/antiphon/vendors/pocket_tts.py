@@ -19,7 +19,7 @@ class TTS(HttpTTS):
     slow_after = OWN_MACHINE
 
     def __init__(self, voice: str = "alba", *, base_url: str = "http://localhost:8000") -> None:
-        super().__init__("pocket_tts", VendorKey("pocket_tts", None))
+        super().__init__("pocket_tts", VendorKey("pocket_tts", None), voice)
         self._url = f"{base_url}/tts"
         self._voice = voice
 
@@ -32,6 +32,8 @@ VENDOR = Vendor(
     name="pocket_tts",
     provides={"tts": "TTS"},
     docs="https://github.com/kyutai-labs/pocket-tts",
+    own=True,
     extra="services",
     default={"tts": "alba"},
+    checked="2026-11-30",
 )

@@ -35,7 +35,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://websocket.cluster.resemble.ai",
         **options: object,
     ) -> None:
-        super().__init__("resemble", VendorKey("resemble", "RESEMBLE_API_KEY", key))
+        super().__init__("resemble", VendorKey("resemble", "RESEMBLE_API_KEY", key), voice)
         self._url = f"{base_url}/stream"
         self._request: dict[str, Any] = {
             "voice_uuid": voice,
@@ -85,7 +85,9 @@ VENDOR = Vendor(
     name="resemble",
     provides={"tts": "TTS"},
     docs="https://docs.resemble.ai",
-    env="RESEMBLE_API_KEY",
+    env=("RESEMBLE_API_KEY",),
     extra="services",
     default={"tts": "55592656"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

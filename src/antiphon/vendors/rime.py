@@ -33,7 +33,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://users-ws.rime.ai",
         **options: object,
     ) -> None:
-        super().__init__("rime", VendorKey("rime", "RIME_API_KEY", key))
+        super().__init__("rime", VendorKey("rime", "RIME_API_KEY", key), model)
         query = {"speaker": voice, "modelId": model, "lang": language, "audioFormat": "pcm",
                  "samplingRate": self.sample_rate, "segment": "never"}  # fmt: skip
         self._url = address(f"{base_url}/ws3", query | options)
@@ -79,8 +79,10 @@ VENDOR = Vendor(
     name="rime",
     provides={"tts": "TTS"},
     docs="https://docs.rime.ai/docs/websockets",
-    env="RIME_API_KEY",
+    env=("RIME_API_KEY",),
     extra="services",
     default={"tts": "coda"},
     options={"tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

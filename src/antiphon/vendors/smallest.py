@@ -33,7 +33,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.smallest.ai",
         **options: object,
     ) -> None:
-        super().__init__("smallest", VendorKey("smallest", "SMALLEST_API_KEY", key))
+        super().__init__("smallest", VendorKey("smallest", "SMALLEST_API_KEY", key), model)
         self._url = address(f"{base_url}/waves/v1/tts/live", {"timeout": IDLE})
         self._request: dict[str, Any] = {
             "model": model,
@@ -101,8 +101,10 @@ VENDOR = Vendor(
     name="smallest",
     provides={"tts": "TTS"},
     docs="https://docs.smallest.ai/waves",
-    env="SMALLEST_API_KEY",
+    env=("SMALLEST_API_KEY",),
     extra="services",
     default={"tts": "lightning_v3.1"},
     options={"tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -32,7 +32,7 @@ class TTS(HttpTTS):
         base_url: str = "https://api.speechify.ai",
         **options: object,
     ) -> None:
-        super().__init__("speechify", VendorKey("speechify", "SPEECHIFY_API_KEY", key))
+        super().__init__("speechify", VendorKey("speechify", "SPEECHIFY_API_KEY", key), model)
         self._url = f"{base_url}/v1/audio/stream/with-timestamps"
         self._request: dict[str, Any] = {"model": model, "voice_id": voice, "output_format": "pcm_24000"}
         self._request |= options if language is None else {"language": language, **options}
@@ -62,8 +62,10 @@ VENDOR = Vendor(
     name="speechify",
     provides={"tts": "TTS"},
     docs="https://docs.speechify.ai",
-    env="SPEECHIFY_API_KEY",
+    env=("SPEECHIFY_API_KEY",),
     extra="services",
     default={"tts": "simba-3.2"},
     options={"tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -27,10 +27,12 @@ VENDOR = Vendor(
     name="together",
     provides={"stt": "STT", "tts": "TTS"},
     docs="https://docs.together.ai",
-    env="TOGETHER_API_KEY",
+    env=("TOGETHER_API_KEY",),
     extra="services",
     default={"stt": "openai/whisper-large-v3", "tts": "canopylabs/orpheus-3b-0.1-ft"},
     options={"stt": "language", "tts": "voice"},
+    languages={"stt": "99"},
+    checked="2026-11-30",
 )
 
 
@@ -49,7 +51,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.together.ai/v1",
         **options: object,
     ) -> None:
-        super().__init__("together", VendorKey("together", "TOGETHER_API_KEY", key))
+        super().__init__("together", VendorKey("together", "TOGETHER_API_KEY", key), model)
         query = {"intent": "transcription", "model": model, "turn_detection": "none",
                  "input_audio_format": f"pcm_s16le_{self.sample_rate}", "language": language}  # fmt: skip
         self._url = address(f"{base_url}/realtime", query | options)

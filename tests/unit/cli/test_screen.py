@@ -9,6 +9,7 @@ from rich.console import Console
 
 from antiphon import Agent
 from antiphon.cli.screen import Screen, measured, summary, waterfall
+from antiphon.telemetry.cost import Costs
 from antiphon.telemetry.latency import Latency, ReplyTiming, TurnTiming
 from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, loud, run_virtual
 from antiphon.transports.caller import Caller, CallerLine
@@ -50,7 +51,7 @@ def test_it_is_said_where_was_measured(source: str, words: str) -> None:
 
 def test_the_summary_is_of_all_answers() -> None:
     out = Console(file=io.StringIO(), force_terminal=False)
-    summary(out, [turn(), turn((1.0, 1.25, 1.25, 1.4, 1.5, 1.65, 1.65))])
+    summary(out, [turn(), turn((1.0, 1.25, 1.25, 1.4, 1.5, 1.65, 1.65))], Costs())
     assert isinstance(out.file, io.StringIO)
     *_, last, where = out.file.getvalue().splitlines()
     assert last.split() == ["voice", "to", "voice", "600", "645"]

@@ -156,6 +156,7 @@ class RemoteSpeechToText(SpeechToText):
         self.chunk = service.chunk
         self.interim_every = service.interim_every
         self.answered_within = service.answered_within
+        self.vendor, self.model = service.vendor, service.model
         self._key, self._connection = key, connection
 
     async def transcribe(
@@ -188,6 +189,7 @@ class RemoteLanguageModel(LanguageModel):
         self.first_within, self.next_within = service.first_within, service.next_within
         self.acts = service.acts
         self.slow_after = service.slow_after
+        self.vendor, self.model = service.vendor, service.model
         self._key, self._connection = key, connection
 
     async def warm(self, context: Context) -> None:

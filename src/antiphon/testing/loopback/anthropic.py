@@ -47,6 +47,10 @@ class AnthropicMessages(HttpVendorServer):
             open_calls = {b["id"] for b in turn["content"] if b["type"] == "tool_use"}
             assert all(isinstance(b["input"], dict) for b in turn["content"] if b["type"] == "tool_use")
         assert not open_calls, "a tool call was not answered"
+        blocks = _blocks(asked.get("system", []))
+        blocks = [*blocks, *(block for turn in asked["messages"] for block in turn["content"])]
+        points = sum("cache_control" in block for block in [asked, *blocks])
+        assert points <= 4, "more than four cache breakpoints"
         for tool in asked.get("tools", ()):
             assert tool["input_schema"]["type"] == "object", tool
 
@@ -55,10 +59,9 @@ class AnthropicMessages(HttpVendorServer):
         asked = request.json
         last = _blocks(asked["messages"][-1]["content"])[-1]
         await answer.begin("text/event-stream")
-        usage = {"input_tokens": 12, "cache_read_input_tokens": 8, "output_tokens": 1}
-        await _tell(
-            answer, {"type": "message_start", "message": MESSAGE | {"model": asked["model"], "usage": usage}}
-        )
+        usage = {"input_tokens": 4, "cache_read_input_tokens": 8, "cache_creation_input_tokens": 2}
+        message = MESSAGE | {"model": asked["model"], "usage": usage}
+        await _tell(answer, {"type": "message_start", "message": message})
         await _tell(answer, {"type": "ping"})
         calls = last["type"] == "text" and asks_for_tool(last["text"], asked.get("tools"))
         block: dict[str, Any] = {"type": "text", "text": ""}

@@ -37,11 +37,15 @@ class BedrockServer(HttpVendorServer):
             assert answered == expected, "every call is answered in the next turn"
             expected = [b["toolUse"]["toolUseId"] for b in turn["content"] if "toolUse" in b]
             assert not expected or asked["toolConfig"], "a history with calls needs tools"
+        blocks = [asked.get("system", []), *(turn["content"] for turn in asked["messages"])]
+        points = [at for content in blocks for at, block in enumerate(content) if "cachePoint" in block]
+        assert len(points) <= 4, "more than four cache points"
+        assert 0 not in points, "a cache point stands behind what is cached"
 
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
         """Answer with two words, or with a call of the first tool."""
         asked = request.json
-        last = asked["messages"][-1]["content"][-1]
+        last = [block for block in asked["messages"][-1]["content"] if "cachePoint" not in block][-1]
         await answer.begin("application/vnd.amazon.eventstream")
         await _tell(answer, "messageStart", role="assistant")
         reason = "end_turn"
@@ -59,7 +63,7 @@ class BedrockServer(HttpVendorServer):
                 await _tell(answer, "contentBlockDelta", contentBlockIndex=0, delta={"text": text})
         await _tell(answer, "contentBlockStop", contentBlockIndex=0)
         await _tell(answer, "messageStop", stopReason=reason)
-        usage = {"inputTokens": 12, "outputTokens": 3, "cacheReadInputTokens": 8}
+        usage = {"inputTokens": 4, "outputTokens": 3, "cacheReadInputTokens": 8, "cacheWriteInputTokens": 2}
         await _tell(answer, "metadata", usage=usage, metrics={"latencyMs": 1})
 
 

@@ -24,12 +24,15 @@ class CartesiaInk(VendorServer):
         assert query["sample_rate"] == "16000", query
 
     async def talk(self, connection: Connection) -> None:
-        """Answer "finalize" with the words that were not told yet, in two deltas."""
+        """Tell words that may change; answer "finalize" with all of them, in two deltas."""
         heard = HeardAudio()
         async for message in connection:
             match message:
                 case bytes():
                     heard.feed(message)
+                    if heard.due():
+                        told = {"type": "transcript", "text": heard.words, "is_final": False}
+                        await connection.send(told)
                 case "finalize" | "close":
                     if words := heard.answer():
                         for delta in (words[:7], words[7:]):

@@ -153,6 +153,7 @@ class OpenAIResponses(HttpVendorServer):
         assert request.headers["authorization"] == f"Bearer {KEY}"
         asked = request.json
         assert asked["stream"] is True
+        assert 0 < len(asked.get("prompt_cache_key", "a key")) <= 64, asked
         called: list[str] = []
         for item in asked["input"]:
             match item.get("type", "message"):
@@ -197,8 +198,8 @@ class OpenAIResponses(HttpVendorServer):
             for delta in ("Good ", "day."):
                 text: dict[str, Any] = {"item_id": "item", "content_index": 0, "delta": delta, "logprobs": []}
                 told.append({"type": "response.output_text.delta", **text})
-        usage = {"input_tokens": 12, "output_tokens": 3, "total_tokens": 15,
-                 "input_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 0},
+        usage = {"input_tokens": 14, "output_tokens": 3, "total_tokens": 17,
+                 "input_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 2},
                  "output_tokens_details": {"reasoning_tokens": 0}}  # fmt: skip
         told.append({"type": "response.completed", "response": response | {"usage": usage}})
         await answer.begin("text/event-stream")

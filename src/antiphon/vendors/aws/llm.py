@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 __all__ = ["LLM"]
 
+CACHE = (
+    "amazon.nova",
+    "claude-haiku",
+    "claude-sonnet",
+    "claude-opus",
+    "claude-3-7-sonnet",
+    "claude-3-5-haiku",
+)
+"""What the ids of models contain whose prompts can be cached; others refuse a request that asks for it.
+https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html"""
 BEARER = "AWS_BEARER_TOKEN_BEDROCK"
 STATUS = {"throttlingException": 429, "validationException": 400, "accessDeniedException": 403}
 
@@ -37,6 +47,7 @@ class LLM(HttpLLM):
     """A model on Bedrock, by its id or the id of an inference profile.
 
     The key is an API key of Bedrock, if AWS_BEARER_TOKEN_BEDROCK is set, or else signs each request.
+    `cached`: whether the vendor caches the conversation so far; None: if the model is known to be able to.
     `options` are further fields of each request, such as `inferenceConfig`.
     """
 
@@ -49,14 +60,15 @@ class LLM(HttpLLM):
         secret: str | None = None,
         base_url: str | None = None,
         answer_within: float = 30.0,
+        cached: bool | None = None,
         **options: Any,
     ) -> None:
         self._signer = AwsSigner("bedrock", region, key=key, secret=secret)
         bearer = key is None and BEARER in os.environ
-        super().__init__(
-            "aws", VendorKey("aws", BEARER) if bearer else self._signer.key, answer_within=answer_within
-        )
+        key_of = VendorKey("aws", BEARER) if bearer else self._signer.key
+        super().__init__("aws", key_of, model, answer_within=answer_within)
         self._bearer = bearer
+        self._cached = any(name in model for name in CACHE) if cached is None else cached
         self._path = f"/model/{quote(model, safe='')}/converse-stream"
         self._base_url = base_url
         self._options = options
@@ -68,14 +80,18 @@ class LLM(HttpLLM):
         await super().open()
 
     def request(self, context: Context) -> HttpRequest:
+        turns: list[dict[str, Any]] = alternating(context.entries, _content)
         tools = [
             {"toolSpec": {"name": tool.name, "description": tool.description,
                           "inputSchema": {"json": tool.parameters}}}
             for tool in _tools(context)
         ]  # fmt: skip
+        point = [{"cachePoint": {"type": "default"}}] if self._cached else []
+        if turns:
+            turns[-1]["content"] = [*turns[-1]["content"], *point]
         body: dict[str, Any] = {
-            "system": [{"text": context.instructions}] if context.instructions else None,
-            "messages": alternating(context.entries, _content),
+            "system": [{"text": context.instructions}, *point] if context.instructions else None,
+            "messages": turns,
             "toolConfig": {"tools": tools} if tools else None,
         } | self._options
         sent = to_json({name: value for name, value in body.items() if value is not None})
@@ -161,8 +177,9 @@ class _Answer(AnswerCodec):
                     yield self.call(call)
             case "metadata":
                 usage = fields(told.get("usage"))
-                names = ("inputTokens", "outputTokens", "cacheReadInputTokens")
-                self.usage = TokenUsage(*(token_count(usage.get(name)) for name in names))
+                names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheWriteInputTokens")
+                read, written, cached, stored = (token_count(usage.get(name)) for name in names)
+                self.usage = TokenUsage(read + cached + stored, written, cached, stored)
                 self.closed = True
             case name if name.endswith("Exception"):
                 raise _error(name, string(told.get("message")))

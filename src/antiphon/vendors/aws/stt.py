@@ -41,7 +41,7 @@ class STT(SocketSTT):
         **options: object,
     ) -> None:
         self._signer = AwsSigner("transcribe", region, key=key, secret=secret)
-        super().__init__("aws", self._signer.key)
+        super().__init__("aws", self._signer.key, model or "")
         self._base_url = base_url
         query = {"language_code": language, "media_encoding": "pcm", "sample_rate": self.sample_rate,
                  "language_model_name": model} | options  # fmt: skip

@@ -15,10 +15,12 @@ from ...errors import BadResponseError, RateLimitError, TheyErred
 from ...services.aws_signing import AwsSigner
 from ...services.http_client import HttpRequest, body
 from ...services.http_tts import HttpTTS
+from ...services.keys import VendorKey
 from ...services.ports import Word
 from ...services.vendor_values import json_object, number
+from ...services.voice_list import VoiceInfo, VoiceListing, fetch_voices
 
-__all__ = ["TTS"]
+__all__ = ["TTS", "voices"]
 
 MOST_MARKS = 1 << 20  # bytes
 
@@ -45,9 +47,10 @@ class TTS(HttpTTS):
         **options: object,
     ) -> None:
         self._signer = AwsSigner("polly", region, key=key, secret=secret)
-        super().__init__("aws", self._signer.key)
+        super().__init__("aws", self._signer.key, model)
         self._base_url = base_url
         self._word_times = word_times
+        self.billed = 2.0 if word_times else 1.0
         self._request: dict[str, Any] = {"Engine": model, "VoiceId": voice, "TextType": "text"} | options
 
     async def open(self) -> None:
@@ -111,3 +114,24 @@ def _word(text: str, mark: dict[str, Any], after: dict[str, Any]) -> Word:
     end = int(number(mark.get("end")) or 0)  # in bytes of UTF-8
     characters = len(text.encode()[:end].decode(errors="ignore"))
     return Word(0, characters, (number(after.get("time")) or 0.0) / 1000)
+
+
+async def voices(base_url: str | None = None) -> list[VoiceInfo]:
+    """Return the voices of a region, which is asked with a signed request.
+
+    https://docs.aws.amazon.com/polly/latest/dg/API_DescribeVoices.html
+    """
+    signer = AwsSigner("polly")
+    signer.check()
+    url = f"{base_url or f'https://polly.{signer.region}.amazonaws.com'}/v1/voices"
+    listing = VoiceListing(
+        "aws",
+        url,
+        voices="Voices",
+        id="Id",
+        name="Name",
+        language="LanguageCode",
+        about=("Gender", "SupportedEngines"),
+        headers=signer.signed_headers("GET", url, {}, b"", at=time.time()),
+    )
+    return await fetch_voices(listing, VendorKey("aws", None))

@@ -9,8 +9,10 @@ VENDOR = Vendor(
     name="azure",
     provides={"stt": "stt.STT", "tts": "tts.TTS", "realtime": "realtime.Realtime"},
     docs="https://learn.microsoft.com/azure/ai-services/speech-service",
-    env="AZURE_SPEECH_KEY",
+    env=("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
     extra="services",
     default={"tts": "en-US-AvaMultilingualNeural", "realtime": "gpt-4.1"},
     options={"stt": "language", "realtime": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

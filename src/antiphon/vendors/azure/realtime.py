@@ -44,7 +44,7 @@ class Realtime(SocketRealtime):
         base_url: str = "wss://{AZURE_FOUNDRY_RESOURCE}.services.ai.azure.com",
         **options: Any,
     ) -> None:
-        super().__init__("azure", VendorKey("azure", "AZURE_SPEECH_KEY", key))
+        super().__init__("azure", VendorKey("azure", "AZURE_SPEECH_KEY", key), model)
         self.speaks = speaks
         self._model = model
         self._base_url = base_url

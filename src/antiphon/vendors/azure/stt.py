@@ -47,7 +47,7 @@ class STT(SocketSTT):
         base_url: str = "wss://{AZURE_SPEECH_REGION}.stt.speech.microsoft.com",
         **options: object,
     ) -> None:
-        super().__init__("azure", VendorKey("azure", "AZURE_SPEECH_KEY", key))
+        super().__init__("azure", VendorKey("azure", "AZURE_SPEECH_KEY", key), model or "")
         self._base_url = base_url
         self._query = {"language": language, "format": "simple", "cid": model} | options
         self._endpointing = endpointing
@@ -61,7 +61,7 @@ class STT(SocketSTT):
 
     async def open(self) -> None:
         """Check the key and the region."""
-        filled_in("azure", self._base_url)
+        self.key.check(self._base_url)
         await super().open()
 
     async def handshake(self) -> Handshake:

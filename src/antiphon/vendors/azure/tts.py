@@ -40,7 +40,7 @@ class TTS(SocketTTS):
         key: str | None = None,
         base_url: str = "wss://{AZURE_SPEECH_REGION}.tts.speech.microsoft.com",
     ) -> None:
-        super().__init__("azure", VendorKey("azure", "AZURE_SPEECH_KEY", key))
+        super().__init__("azure", VendorKey("azure", "AZURE_SPEECH_KEY", key), voice)
         self._base_url = base_url
         language = language or "-".join(voice.split("-")[:2])
         manner = "".join(f" {name}={quoteattr(value)}" for name, value in (prosody or {}).items())
@@ -52,7 +52,7 @@ class TTS(SocketTTS):
 
     async def open(self) -> None:
         """Check the key and the region."""
-        filled_in("azure", self._base_url)
+        self.key.check(self._base_url)
         await super().open()
 
     async def handshake(self) -> Handshake:

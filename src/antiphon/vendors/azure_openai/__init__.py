@@ -9,8 +9,9 @@ VENDOR = Vendor(
     name="azure_openai",
     provides={"realtime": "realtime.Realtime"},
     docs="https://learn.microsoft.com/azure/ai-foundry/openai/how-to/realtime-audio",
-    env="AZURE_OPENAI_API_KEY",
+    env=("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_RESOURCE"),
     extra="services",
     default={"realtime": ""},
     options={"realtime": "voice"},
+    checked="2026-11-30",
 )

@@ -38,7 +38,7 @@ class Realtime(SocketRealtime):
         base_url: str = "wss://{AZURE_OPENAI_RESOURCE}.openai.azure.com/openai/v1",
         **options: Any,
     ) -> None:
-        super().__init__("azure_openai", VendorKey("azure_openai", "AZURE_OPENAI_API_KEY", key))
+        super().__init__("azure_openai", VendorKey("azure_openai", "AZURE_OPENAI_API_KEY", key), model)
         self.speaks = speaks
         self._model = model
         self._base_url = base_url

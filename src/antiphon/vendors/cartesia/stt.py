@@ -43,7 +43,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.cartesia.ai",
         **options: object,
     ) -> None:
-        super().__init__("cartesia", VendorKey("cartesia", "CARTESIA_API_KEY", key))
+        super().__init__("cartesia", VendorKey("cartesia", "CARTESIA_API_KEY", key), model)
         self._turns = turns
         path = "/stt/turns/websocket" if turns else "/stt/websocket"
         query = {"model": model, "encoding": "pcm_s16le", "sample_rate": self.sample_rate,

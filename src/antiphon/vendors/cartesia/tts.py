@@ -37,7 +37,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.cartesia.ai",
         **options: object,
     ) -> None:
-        super().__init__("cartesia", VendorKey("cartesia", "CARTESIA_API_KEY", key))
+        super().__init__("cartesia", VendorKey("cartesia", "CARTESIA_API_KEY", key), model)
         self._url = address(f"{base_url}/tts/websocket", {"cartesia_version": VERSION})
         manner = {
             name: value for name, value in (("speed", speed), ("emotion", emotion)) if value is not None

@@ -34,7 +34,7 @@ def STT(model: str = "nova-3", **settings: Any) -> "Nova | Flux":  # noqa: N802 
 
 class _Deepgram(SocketSTT):
     def __init__(self, path: str, query: dict[str, object], key: str | None, base_url: str) -> None:
-        super().__init__("deepgram", VendorKey("deepgram", "DEEPGRAM_API_KEY", key))
+        super().__init__("deepgram", VendorKey("deepgram", "DEEPGRAM_API_KEY", key), str(query["model"]))
         self._url = address(
             base_url + path, query | {"encoding": "linear16", "sample_rate": self.sample_rate}
         )

@@ -32,7 +32,7 @@ class _DeepgramVoice(SocketTTS):
     def __init__(
         self, path: str, query: dict[str, object], sample_rate: int, key: str | None, base_url: str
     ) -> None:
-        super().__init__("deepgram", VendorKey("deepgram", "DEEPGRAM_API_KEY", key))
+        super().__init__("deepgram", VendorKey("deepgram", "DEEPGRAM_API_KEY", key), str(query["model"]))
         self.sample_rate = sample_rate
         query = query | {"encoding": "linear16", "sample_rate": self.sample_rate}
         self._url = address(base_url + path, query)

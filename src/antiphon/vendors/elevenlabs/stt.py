@@ -49,7 +49,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.elevenlabs.io",
         **options: object,
     ) -> None:
-        super().__init__("elevenlabs", VendorKey("elevenlabs", "ELEVENLABS_API_KEY", key))
+        super().__init__("elevenlabs", VendorKey("elevenlabs", "ELEVENLABS_API_KEY", key), model)
         query = {"model_id": model, "audio_format": f"pcm_{self.sample_rate}", "commit_strategy": "manual",
                  "language_code": language}  # fmt: skip
         self._url = address(f"{base_url}/v1/speech-to-text/realtime", query | options)

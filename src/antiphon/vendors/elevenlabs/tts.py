@@ -50,7 +50,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.elevenlabs.io",
         **options: object,
     ) -> None:
-        super().__init__("elevenlabs", VendorKey("elevenlabs", "ELEVENLABS_API_KEY", key))
+        super().__init__("elevenlabs", VendorKey("elevenlabs", "ELEVENLABS_API_KEY", key), model)
         query = {"model_id": model, "output_format": f"pcm_{self.sample_rate}", "language_code": language,
                  "sync_alignment": True}  # fmt: skip
         self._dialogue = model.startswith(DIALOGUE_MODELS)

@@ -9,7 +9,7 @@ VENDOR = Vendor(
     name="google",
     provides={"llm": "llm.LLM", "stt": "stt.STT", "tts": "tts.TTS", "realtime": "realtime.Realtime"},
     docs="https://ai.google.dev/api",
-    env="GOOGLE_API_KEY",
+    env=("GOOGLE_API_KEY",),
     extra="services",
     default={
         "llm": "gemini-2.5-flash",
@@ -18,4 +18,6 @@ VENDOR = Vendor(
         "realtime": "gemini-3.8-live",
     },
     options={"stt": "language", "tts": "voice", "realtime": "voice"},
+    can={"llm": ("tools", "images", "direct")},
+    checked="2026-11-30",
 )

@@ -50,7 +50,9 @@ class LLM(HttpLLM):
         answer_within: float = 30.0,
         **options: Any,
     ) -> None:
-        super().__init__("google", VendorKey("google", "GOOGLE_API_KEY", key), answer_within=answer_within)
+        super().__init__(
+            "google", VendorKey("google", "GOOGLE_API_KEY", key), model, answer_within=answer_within
+        )
         self._url = f"{base_url.rstrip('/')}/v1beta/models/{model}:streamGenerateContent?alt=sse"
         thinking = next((config for name, config in THINKING if model.startswith(name)), None)
         self._config = ({"thinkingConfig": thinking} if thinking else {}) | (config or {})

@@ -50,7 +50,7 @@ class Realtime(SocketRealtime):
         base_url: str | None = None,
         **options: Any,
     ) -> None:
-        super().__init__("google", VendorKey("google", None if project else "GOOGLE_API_KEY", key))
+        super().__init__("google", VendorKey("google", None if project else "GOOGLE_API_KEY", key), model)
         self._project = project
         self._name = model
         self._detection = detection_settings or {}

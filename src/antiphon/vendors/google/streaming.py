@@ -55,7 +55,8 @@ class StreamingVoice(GrpcTTS):
         key: str | None = None,
         base_url: str = "https://texttospeech.googleapis.com",
     ) -> None:
-        super().__init__(GrpcClient("google", base_url, DEFINITION, extra="google", key_name="your account"))
+        client = GrpcClient("google", base_url, DEFINITION, extra="google", key_name="your account")
+        super().__init__(client, model)
         self._credentials = CloudCredentials(base_url, key)
         named = voice.split("-")[:2]
         spoken = language or ("-".join(named) if len(named) == 2 else "en-US")

@@ -67,7 +67,8 @@ class STT(GrpcSTT):
     ) -> None:
         host = "" if location == "global" else f"{location}-"
         address = base_url or f"https://{host}speech.googleapis.com"
-        super().__init__(GrpcClient("google", address, DEFINITION, extra="google", key_name="your account"))
+        client = GrpcClient("google", address, DEFINITION, extra="google", key_name="your account")
+        super().__init__(client, model)
         self.language = language
         self._credentials = CloudCredentials(address)
         self._project = project

@@ -59,7 +59,7 @@ class GeminiVoice(HttpTTS):
         base_url: str = "https://generativelanguage.googleapis.com",
         **options: object,
     ) -> None:
-        super().__init__("google", VendorKey("google", "GOOGLE_API_KEY", key))
+        super().__init__("google", VendorKey("google", "GOOGLE_API_KEY", key), model)
         self._url = f"{base_url}/v1beta/models/{model}:streamGenerateContent?alt=sse"
         self._instructions = instructions
         speech = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice}}}
@@ -99,7 +99,7 @@ class CloudVoice(HttpTTS):
         base_url: str = "https://texttospeech.googleapis.com",
         **options: object,
     ) -> None:
-        super().__init__("google", VendorKey("google", "GOOGLE_API_KEY", token or key))
+        super().__init__("google", VendorKey("google", "GOOGLE_API_KEY", token or key), voice)
         self._url = f"{base_url}/v1/text:synthesize"
         self._has_token = token is not None
         sound = {"audioEncoding": "LINEAR16", "sampleRateHertz": self.sample_rate}

@@ -9,8 +9,10 @@ VENDOR = Vendor(
     name="gradium",
     provides={"stt": "stt.STT", "tts": "tts.TTS"},
     docs="https://docs.gradium.ai",
-    env="GRADIUM_API_KEY",
+    env=("GRADIUM_API_KEY",),
     extra="services",
     default={"stt": "default", "tts": "default"},
     options={"stt": "language", "tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -41,7 +41,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.gradium.ai",
         **options: object,
     ) -> None:
-        super().__init__("gradium", VendorKey("gradium", "GRADIUM_API_KEY", key))
+        super().__init__("gradium", VendorKey("gradium", "GRADIUM_API_KEY", key), model)
         self._url = f"{base_url}/api/speech/asr"
         config = ({"language": language} if language else {}) | options
         self._setup = {"model_name": model, "input_format": f"pcm_{self.sample_rate}",

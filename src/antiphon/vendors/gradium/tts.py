@@ -29,7 +29,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.gradium.ai",
         **options: object,
     ) -> None:
-        super().__init__("gradium", VendorKey("gradium", "GRADIUM_API_KEY", key))
+        super().__init__("gradium", VendorKey("gradium", "GRADIUM_API_KEY", key), model)
         self._url = f"{base_url}/api/speech/tts"
         self._setup: dict[str, Any] = {
             "model_name": model,

@@ -14,8 +14,10 @@ VENDOR = Vendor(
     name="hume",
     provides={"tts": "TTS", "realtime": "realtime.Realtime"},
     docs="https://dev.hume.ai/intro",
-    env="HUME_API_KEY",
+    env=("HUME_API_KEY",),
     extra="services",
     default={"tts": "2", "realtime": "default"},
     options={"tts": "voice", "realtime": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

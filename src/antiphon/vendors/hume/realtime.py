@@ -37,7 +37,7 @@ class Realtime(SocketRealtime):
         base_url: str = "wss://api.hume.ai",
         **options: object,
     ) -> None:
-        super().__init__("hume", VendorKey("hume", "HUME_API_KEY", key))
+        super().__init__("hume", VendorKey("hume", "HUME_API_KEY", key), model)
         self._url = f"{base_url}/v0/evi/chat"
         config = None if model == "default" else model
         self._query = {"config_id": config, "voice_id": voice, "verbose_transcription": True} | options

@@ -37,7 +37,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.hume.ai",
         **options: object,
     ) -> None:
-        super().__init__("hume", VendorKey("hume", "HUME_API_KEY", key))
+        super().__init__("hume", VendorKey("hume", "HUME_API_KEY", key), model)
         query = {"version": model, "format_type": "pcm", "strip_headers": True, "no_binary": True,
                  "instant_mode": True, "include_timestamp_types": "word"}  # fmt: skip
         self._address = (f"{base_url}/v0/tts/stream/input", query)

@@ -37,7 +37,7 @@ class Realtime(SocketRealtime):
         base_url: str = "wss://api.inworld.ai",
         **options: Any,
     ) -> None:
-        super().__init__("inworld", VendorKey("inworld", "INWORLD_API_KEY", key))
+        super().__init__("inworld", VendorKey("inworld", "INWORLD_API_KEY", key), model)
         self._url = f"{base_url}/api/v1/realtime/session"
         self._detection = detection_settings or {"type": "semantic_vad"}
         self._heard: dict[str, Any] = {"format": PCM}

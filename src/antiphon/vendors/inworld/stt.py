@@ -34,7 +34,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.inworld.ai",
         **options: object,
     ) -> None:
-        super().__init__("inworld", VendorKey("inworld", "INWORLD_API_KEY", key))
+        super().__init__("inworld", VendorKey("inworld", "INWORLD_API_KEY", key), model)
         self._url = f"{base_url}/stt/v1/transcribe:streamBidirectional"
         self._config: dict[str, Any] = {
             "modelId": model,

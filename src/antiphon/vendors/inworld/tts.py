@@ -33,7 +33,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.inworld.ai",
         **options: object,
     ) -> None:
-        super().__init__("inworld", VendorKey("inworld", "INWORLD_API_KEY", key))
+        super().__init__("inworld", VendorKey("inworld", "INWORLD_API_KEY", key), model)
         self._url = f"{base_url}/tts/v1/voice:streamBidirectional"
         sound = {"audioEncoding": "PCM", "sampleRateHertz": self.sample_rate}
         self._settings: dict[str, object] = {

@@ -21,4 +21,6 @@ VENDOR = Vendor(
     extra="livekit",
     default={"stt": "", "llm": "", "tts": ""},
     options={"stt": "language", "tts": "voice"},
+    can={"llm": ("tools",)},
+    checked="2026-11-30",
 )

@@ -16,7 +16,11 @@ VENDOR = Vendor(
         "realtime": "realtime.LocalRealtime",
     },
     docs="docs/guides/models.md",
+    own=True,
     extra="local",
     default={"stt": "whisper-tiny.en"},
     resident=("stt", "llm", "realtime"),
+    voices="tts.voices",
+    can={"llm": ("tools",), "tts": ("word times",)},
+    languages={"stt": "English", "tts": "English"},
 )

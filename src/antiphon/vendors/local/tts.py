@@ -23,6 +23,7 @@ from ...services.cutting import bounded
 from ...services.digits import CONTEXT, digit_by_digit
 from ...services.markup import without_markup
 from ...services.ports import Speech, TextToSpeech, Word
+from ...services.voice_list import VoiceInfo
 from .mel import FloatArray
 from .resident import Resident, library
 
@@ -161,6 +162,16 @@ class _Voice:
 VOICES = {
     name: Resident("tts", partial(_Voice, name)) for name in ("heart", "fenrir", "emma", "fable", "kore")
 }
+
+
+async def voices() -> list[VoiceInfo]:
+    """Return hibari's voices."""
+    known: dict[str, dict[str, str]] = library("hibari.voices").VOICES
+    return [
+        VoiceInfo(name, name.title(), about.get("accent", ""), about.get("gender", ""))
+        for name, about in known.items()
+        if name in VOICES
+    ]
 
 
 class Hibari(TextToSpeech):

@@ -9,8 +9,9 @@ VENDOR = Vendor(
     name="mistral",
     provides={"stt": "stt.STT", "tts": "tts.TTS"},
     docs="https://docs.mistral.ai/studio/audio/overview",
-    env="MISTRAL_API_KEY",
+    env=("MISTRAL_API_KEY",),
     extra="services",
     default={"stt": "voxtral-mini-transcribe-realtime-2602", "tts": "voxtral-mini-tts-3-0"},
     options={"stt": "language", "tts": "voice"},
+    checked="2026-11-30",
 )

@@ -32,7 +32,7 @@ class RealtimeVoice(SocketTTS):
         base_url: str = "wss://api.mistral.ai",
         **options: object,
     ) -> None:
-        super().__init__("mistral", VendorKey("mistral", "MISTRAL_API_KEY", key))
+        super().__init__("mistral", VendorKey("mistral", "MISTRAL_API_KEY", key), model)
         self._url = address(f"{base_url}/v1/audio/speech/realtime", {"model": model})
         self._session: dict[str, Any] = {"voice": voice, "response_format": "pcm"} | options
 

@@ -43,7 +43,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.mistral.ai",
         **options: object,
     ) -> None:
-        super().__init__("mistral", VendorKey("mistral", "MISTRAL_API_KEY", key))
+        super().__init__("mistral", VendorKey("mistral", "MISTRAL_API_KEY", key), model)
         self._url = address(f"{base_url}/v1/audio/transcriptions/realtime", {"model": model})
         audio = {"encoding": "pcm_s16le", "sample_rate": self.sample_rate}
         given = {"language": language, "context_bias": [*keyterms] or None} | options

@@ -43,7 +43,7 @@ class RequestedVoice(HttpTTS):
         base_url: str = "https://api.mistral.ai",
         **options: object,
     ) -> None:
-        super().__init__("mistral", VendorKey("mistral", "MISTRAL_API_KEY", key))
+        super().__init__("mistral", VendorKey("mistral", "MISTRAL_API_KEY", key), model)
         self._url = f"{base_url}/v1/audio/speech"
         form = {"model": model, "voice_id": voice, "response_format": "pcm", "stream": True}
         self._request: dict[str, Any] = form | options

@@ -11,8 +11,10 @@ VENDOR = Vendor(
     name="nvidia",
     provides={"stt": "stt.STT", "tts": "tts.TTS"},
     docs="https://docs.nvidia.com/nim/speech/latest",
-    env="NVIDIA_API_KEY",
+    env=("NVIDIA_API_KEY",),
     extra="nvidia",
     default={"stt": "nemotron-asr-streaming", "tts": "magpie-tts-multilingual"},
     options={"stt": "language", "tts": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

@@ -59,7 +59,7 @@ class STT(GrpcSTT):
         **options: Any,
     ) -> None:
         self._access = RivaAccess(model, base_url, key, DEFINITION, FUNCTIONS)
-        super().__init__(self._access.client)
+        super().__init__(self._access.client, model)
         self.language = language
         self._config: dict[str, Any] = {
             "encoding": LINEAR_PCM,

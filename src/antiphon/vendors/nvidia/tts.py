@@ -52,7 +52,7 @@ class TTS(GrpcTTS):
         **options: Any,
     ) -> None:
         self._access = RivaAccess(model, base_url, key, DEFINITION, FUNCTIONS)
-        super().__init__(self._access.client)
+        super().__init__(self._access.client, model)
         self._request: dict[str, Any] = {
             "language_code": language,
             "encoding": LINEAR_PCM,

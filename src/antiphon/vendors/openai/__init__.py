@@ -12,7 +12,7 @@ VENDOR = Vendor(
     name="openai",
     provides={"llm": "LLM", "stt": "stt.STT", "tts": "tts.TTS", "realtime": "realtime.Realtime"},
     docs="https://platform.openai.com/docs/api-reference",
-    env="OPENAI_API_KEY",
+    env=("OPENAI_API_KEY",),
     extra="services",
     default={
         "llm": "gpt-4.1-mini",
@@ -21,4 +21,6 @@ VENDOR = Vendor(
         "realtime": "gpt-realtime-2.1",
     },
     options={"tts": "voice", "stt": "language", "realtime": "voice"},
+    can={"llm": ("tools", "images")},
+    checked="2026-11-30",
 )

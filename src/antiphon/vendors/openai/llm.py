@@ -38,6 +38,7 @@ class LLM(ChatCompletions):
             base_url,
             "OPENAI_API_KEY" if base_url == OFFICIAL else None,
             strict_turns=strict_turns,
+            cache_key=base_url == OFFICIAL,
         )
         key = key or os.environ.get("OPENAI_API_KEY")
         super().__init__(model, endpoint, key=key, answer_within=answer_within, options=options)

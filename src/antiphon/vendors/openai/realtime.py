@@ -37,7 +37,7 @@ class Realtime(SocketRealtime):
         base_url: str = "wss://api.openai.com/v1",
         **options: Any,
     ) -> None:
-        super().__init__("openai", VendorKey("openai", "OPENAI_API_KEY", key))
+        super().__init__("openai", VendorKey("openai", "OPENAI_API_KEY", key), model)
         if model.startswith("gpt-live"):
             raise ConfigurationError(f"{model} has a protocol of its own: write openai_live/{model}")
         self.speaks = speaks

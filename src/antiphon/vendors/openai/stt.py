@@ -48,7 +48,7 @@ class RealtimeTranscription(SocketSTT):
         base_url: str = "wss://api.openai.com/v1",
         **options: object,
     ) -> None:
-        super().__init__("openai", VendorKey("openai", "OPENAI_API_KEY", key))
+        super().__init__("openai", VendorKey("openai", "OPENAI_API_KEY", key), model)
         self._url = address(f"{base_url}/realtime", {"intent": "transcription"})
         self._input: dict[str, Any] = {
             "format": {"type": "audio/pcm", "rate": self.sample_rate},

@@ -9,8 +9,9 @@ VENDOR = Vendor(
     name="openai_live",
     provides={"realtime": "realtime.Realtime"},
     docs="https://developers.openai.com/api/docs/guides/live-conversations",
-    env="OPENAI_API_KEY",
+    env=("OPENAI_API_KEY",),
     extra="services",
     default={"realtime": "gpt-live-1"},
     options={"realtime": "voice"},
+    checked="2026-11-30",
 )

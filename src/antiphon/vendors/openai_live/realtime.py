@@ -38,7 +38,7 @@ class Realtime(SocketRealtime):
         key: str | None = None,
         base_url: str = "wss://api.openai.com/v1",
     ) -> None:
-        super().__init__("openai_live", VendorKey("openai_live", "OPENAI_API_KEY", key))
+        super().__init__("openai_live", VendorKey("openai_live", "OPENAI_API_KEY", key), model)
         self._url = f"{base_url}/live/sessions"
         audio = {"format": {"type": "audio/pcm", "rate": self.output_rate}, "output": {"voice": voice}}
         self._settings = {"model": model, "audio": audio}

@@ -9,8 +9,9 @@ VENDOR = Vendor(
     name="qwen",
     provides={"realtime": "realtime.Realtime"},
     docs="https://www.alibabacloud.com/help/en/model-studio/realtime",
-    env="DASHSCOPE_API_KEY",
+    env=("DASHSCOPE_API_KEY",),
     extra="services",
     default={"realtime": "qwen3.5-omni-flash-realtime"},
     options={"realtime": "voice"},
+    checked="2026-11-30",
 )

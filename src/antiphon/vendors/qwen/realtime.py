@@ -50,7 +50,7 @@ class Realtime(SocketRealtime):
         base_url: str = "wss://dashscope-intl.aliyuncs.com/api-ws/v1",
         **options: Any,
     ) -> None:
-        super().__init__("qwen", VendorKey("qwen", "DASHSCOPE_API_KEY", key))
+        super().__init__("qwen", VendorKey("qwen", "DASHSCOPE_API_KEY", key), model)
         self.speaks = speaks
         self._url = address(f"{base_url}/realtime", {"model": model})
         self._detection = detection_settings or {"type": "server_vad"}

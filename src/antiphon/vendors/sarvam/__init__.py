@@ -9,8 +9,9 @@ VENDOR = Vendor(
     name="sarvam",
     provides={"stt": "stt.STT", "tts": "tts.TTS"},
     docs="https://docs.sarvam.ai/api-reference-docs",
-    env="SARVAM_API_KEY",
+    env=("SARVAM_API_KEY",),
     extra="services",
     default={"stt": "saaras:v3-realtime", "tts": "bulbul:v3"},
     options={"stt": "language", "tts": "voice"},
+    checked="2026-11-30",
 )

@@ -41,7 +41,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.sarvam.ai",
         **options: object,
     ) -> None:
-        super().__init__("sarvam", VendorKey("sarvam", "SARVAM_API_KEY", key))
+        super().__init__("sarvam", VendorKey("sarvam", "SARVAM_API_KEY", key), model)
         query = {
             "model": model,
             "language_code": language,

@@ -34,7 +34,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.sarvam.ai",
         **options: object,
     ) -> None:
-        super().__init__("sarvam", VendorKey("sarvam", "SARVAM_API_KEY", key))
+        super().__init__("sarvam", VendorKey("sarvam", "SARVAM_API_KEY", key), model)
         query = {"model": model, "send_completion_event": True}
         self._url = address(f"{base_url}/text-to-speech/ws", query)
         self._config: dict[str, Any] = {

@@ -9,8 +9,11 @@ VENDOR = Vendor(
     name="soniox",
     provides={"stt": "stt.STT", "tts": "tts.TTS"},
     docs="https://soniox.com/docs",
-    env="SONIOX_API_KEY",
+    env=("SONIOX_API_KEY",),
     extra="services",
     default={"stt": "stt-rt-v5", "tts": "tts-rt-v1"},
     options={"stt": "language", "tts": "voice"},
+    can={"stt": ("turns",), "tts": ("word times",)},
+    languages={"stt": "60+"},
+    checked="2026-11-30",
 )

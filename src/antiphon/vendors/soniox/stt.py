@@ -43,7 +43,7 @@ class STT(SocketSTT):
         base_url: str = "wss://stt-rt.soniox.com",
         **options: object,
     ) -> None:
-        super().__init__("soniox", VendorKey("soniox", "SONIOX_API_KEY", key))
+        super().__init__("soniox", VendorKey("soniox", "SONIOX_API_KEY", key), model)
         self._url = f"{base_url}/transcribe-websocket"
         self._setup: dict[str, Any] = {
             "model": model,

@@ -35,7 +35,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://tts-rt.soniox.com",
         **options: object,
     ) -> None:
-        super().__init__("soniox", VendorKey("soniox", "SONIOX_API_KEY", key))
+        super().__init__("soniox", VendorKey("soniox", "SONIOX_API_KEY", key), model)
         self._url = f"{base_url}/tts-websocket"
         self._stream: dict[str, Any] = {
             "model": model,

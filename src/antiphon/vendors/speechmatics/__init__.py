@@ -9,8 +9,9 @@ VENDOR = Vendor(
     name="speechmatics",
     provides={"stt": "stt.STT", "tts": "tts.TTS"},
     docs="https://docs.speechmatics.com",
-    env="SPEECHMATICS_API_KEY",
+    env=("SPEECHMATICS_API_KEY",),
     extra="services",
     default={"stt": "enhanced", "tts": "sarah"},
     options={"stt": "language"},
+    checked="2026-11-30",
 )

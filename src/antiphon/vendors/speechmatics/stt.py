@@ -59,7 +59,7 @@ class STT(SocketSTT):
         base_url: str = "wss://eu.rt.speechmatics.com",
         **options: object,
     ) -> None:
-        super().__init__("speechmatics", VendorKey("speechmatics", "SPEECHMATICS_API_KEY", key))
+        super().__init__("speechmatics", VendorKey("speechmatics", "SPEECHMATICS_API_KEY", key), model)
         self._url = f"{base_url}/v2"
         vocabulary = [{"content": term} for term in keyterms]
         config = {"language": language, "model": model, "enable_partials": True}

@@ -23,7 +23,7 @@ class TTS(HttpTTS):
         key: str | None = None,
         base_url: str = "https://preview.tts.speechmatics.com",
     ) -> None:
-        super().__init__("speechmatics", VendorKey("speechmatics", "SPEECHMATICS_API_KEY", key))
+        super().__init__("speechmatics", VendorKey("speechmatics", "SPEECHMATICS_API_KEY", key), voice)
         self._url = address(f"{base_url}/generate/{voice}", {"output_format": "pcm_16000"})
 
     def request(self, text: str) -> HttpRequest:

@@ -9,8 +9,9 @@ VENDOR = Vendor(
     name="ultravox",
     provides={"realtime": "realtime.Realtime"},
     docs="https://docs.ultravox.ai/apps/websockets",
-    env="ULTRAVOX_API_KEY",
+    env=("ULTRAVOX_API_KEY",),
     extra="services",
     default={"realtime": "ultravox-v0.7"},
     options={"realtime": "voice"},
+    checked="2026-11-30",
 )

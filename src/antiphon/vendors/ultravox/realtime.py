@@ -45,7 +45,7 @@ class Realtime(SocketRealtime):
         base_url: str = "https://api.ultravox.ai/api",
         **options: Any,
     ) -> None:
-        super().__init__("ultravox", VendorKey("ultravox", "ULTRAVOX_API_KEY", key))
+        super().__init__("ultravox", VendorKey("ultravox", "ULTRAVOX_API_KEY", key), model)
         self._http = HttpClient("ultravox", extra="services", key_name=self.key.name)
         self._url = address(f"{base_url}/calls", {"enableGreetingPrompt": False})
         rates = {"inputSampleRate": self.input_rate, "outputSampleRate": self.output_rate}

@@ -9,8 +9,10 @@ VENDOR = Vendor(
     name="xai",
     provides={"stt": "stt.STT", "tts": "tts.TTS", "realtime": "realtime.Realtime"},
     docs="https://docs.x.ai/docs",
-    env="XAI_API_KEY",
+    env=("XAI_API_KEY",),
     extra="services",
     default={"tts": "eve", "realtime": "grok-voice-latest"},
     options={"stt": "language", "realtime": "voice"},
+    can={"tts": ("word times",)},
+    checked="2026-11-30",
 )

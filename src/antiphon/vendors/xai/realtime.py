@@ -51,7 +51,7 @@ class Realtime(SocketRealtime):
         base_url: str = "wss://api.x.ai/v1",
         **options: Any,
     ) -> None:
-        super().__init__("xai", VendorKey("xai", "XAI_API_KEY", key))
+        super().__init__("xai", VendorKey("xai", "XAI_API_KEY", key), model)
         self._url = address(f"{base_url}/realtime", {"model": model})
         self._detection = detection_settings or {"type": "server_vad"}
         heard: dict[str, Any] = {"format": PCM}

@@ -40,7 +40,7 @@ class STT(SocketSTT):
         base_url: str = "wss://api.x.ai",
         **options: object,
     ) -> None:
-        super().__init__("xai", VendorKey("xai", "XAI_API_KEY", key))
+        super().__init__("xai", VendorKey("xai", "XAI_API_KEY", key), model or "")
         query = {"model": model, "sample_rate": self.sample_rate, "encoding": "pcm", "language": language,
                  "interim_results": True, "endpointing": round(endpointing * 1000),
                  "keyterm": [*keyterms]}  # fmt: skip

@@ -31,7 +31,7 @@ class TTS(SocketTTS):
         base_url: str = "wss://api.x.ai",
         **options: object,
     ) -> None:
-        super().__init__("xai", VendorKey("xai", "XAI_API_KEY", key))
+        super().__init__("xai", VendorKey("xai", "XAI_API_KEY", key), voice)
         query = {"voice": voice, "language": language, "codec": "pcm", "sample_rate": self.sample_rate,
                  "with_timestamps": True}  # fmt: skip
         self._url = address(f"{base_url}/v1/tts", query | options)

@@ -1,0 +1,102 @@
+"""`antiphon services check`: which kinds are meant, what is missing, what works."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from antiphon.audio.wav import WavAudio, write
+from antiphon.cli.services import app
+from antiphon.errors import UnavailableError
+from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS, loud
+
+from .conftest import Services
+
+
+def check(*line: str) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(app, ["check", *line])
+
+
+def test_what_is_not_set_is_said_once_for_all_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_SPEECH_KEY", raising=False)
+    monkeypatch.delenv("AZURE_SPEECH_REGION", raising=False)
+    checked = check("azure")
+    assert checked.exit_code == 1
+    assert checked.stdout == (
+        "azure  stt, tts  fails: not set in the environment: AZURE_SPEECH_KEY, AZURE_SPEECH_REGION\n"
+    )
+
+
+def test_a_variable_in_an_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "a-key")
+    monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID", raising=False)
+    assert check("cloudflare/some-model").stdout == (
+        "cloudflare/some-model  llm  fails: not set in the environment: CLOUDFLARE_ACCOUNT_ID\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "port"),
+    [
+        ("cartesia/sonic-3", "tts"),
+        ("cartesia/sonic-3:a-voice", "tts"),
+        ("cartesia/ink-2:de", "stt"),
+        ("deepgram/nova-3", "stt"),
+        ("sarvam/bulbul:v3", "tts"),
+        ("hume/anything", "tts"),
+    ],
+)
+def test_a_model_says_which_kind_is_meant(services: Services, name: str, port: str) -> None:
+    services({name: UnavailableError("not today")})
+    assert check(name).stdout == f"{name}  {port}  fails: not today\n"
+
+
+def test_a_model_that_may_be_of_several_kinds_is_asked_about() -> None:
+    checked = check("cartesia/sonic-9")
+    assert checked.exit_code == 2
+    assert "may be speech to text or text to speech: say which, with --port stt or tts" in checked.stderr
+
+
+def test_a_kind_that_a_vendor_lacks_is_refused() -> None:
+    checked = check("hume", "--port", "stt")
+    assert checked.exit_code == 2
+    assert "hume provides no stt" in checked.stderr
+    assert "there is no check for 'vad'" in check("local", "--port", "vad").stderr
+
+
+def test_what_works_is_timed(services: Services, tmp_path: Path) -> None:
+    write(tmp_path / "hello.wav", WavAudio(loud(0.3), 16000))
+    (tmp_path / "hello.txt").write_text("hello there")
+    names = {
+        "openai/gpt-4.1-mini": ScriptedLLM(["Yes, I can."], first=0.01, each=0.0),
+        "hume": ScriptedTTS(words=True, first=0.01),
+        "soniox": ScriptedSTT(["hello they're"], delay=0.01),
+    }
+    services(names)
+    checked = check(*names, "--wav", str(tmp_path / "hello.wav"))
+    llm, tts, stt = checked.stdout.splitlines()
+    assert llm.startswith("openai/gpt-4.1-mini  llm  works: first word after 0.0")
+    assert llm.endswith(" s: Yes, I can.")
+    assert "  tts  works: first audio after 0.0" in tts
+    assert tts.endswith("3.1 s of speech, 10 word times")
+    assert "s after the end of speech, 1 of 2 words wrong: hello they're" in stt
+    assert checked.exit_code == 0
+
+
+def test_without_a_recording_the_local_voice_speaks(services: Services) -> None:
+    said = "Good morning. This is a short test of a voice."
+    services({"soniox": ScriptedSTT([said] * 9, delay=0.0), "local": ScriptedTTS(rate=100)})
+    checked = check("soniox")
+    assert checked.exit_code == 0
+    assert "  stt  works: words " in checked.stdout
+    assert "0 of 10 words wrong" in checked.stdout
+
+
+def test_without_recording_and_voice_the_rest_is_checked(services: Services) -> None:
+    services({"cartesia": ScriptedTTS(), "soniox": ScriptedTTS(), "local": UnavailableError("no voice")})
+    stt, tts = check("cartesia").stdout.splitlines()
+    assert stt == "cartesia  stt  not checked: it needs speech, pass --wav FILE (no voice)"
+    assert tts.startswith("cartesia  tts  works: first audio after")
+    alone = check("soniox")
+    assert alone.exit_code == 1
+    assert alone.stdout == "soniox  stt  fails: it needs speech, pass --wav FILE (no voice)\n"
