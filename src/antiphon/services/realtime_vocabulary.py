@@ -23,6 +23,9 @@ UserSpeaks(False) around each turn of the user, before the response to it begins
 | `UserCutIn` | speech_started | interrupted | INTERRUPTED | playback_clear_buffer | user_interruption |
 | `AgentWords` | output_audio_transcript | outputTranscription | ASSISTANT | transcript | assistant_message |
 | `ResponseOver` | response.done | turnComplete | END_TURN | state | assistant_end |
+
+Qwen-Omni is as OpenAI. xAI and Qwen-Omni cannot truncate; xAI and Azure's Voice Live say exactly what they
+must. GPT-Live has commentary.append for `Say`, and transcripts for words; all else is found in its sound.
 """
 
 from typing import Literal, TypeAlias

@@ -7,7 +7,7 @@ import asyncio
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken
 
@@ -23,8 +23,10 @@ TOOL = '{"city": "Paris"}'
 class GPTLiveServer(VendorServer):
     """A voice that says what it heard, and has a tool called first if there is one.
 
-    Its sound never ends; it is sent ten times as fast as it is.
+    Its sound never ends, and is sent `speed` times as fast as it is.
     """
+
+    speed: ClassVar[float] = 10.0
 
     def __init__(self, fault: Fault | None = None, *, faulty: int = 1000) -> None:
         super().__init__(fault, faulty=faulty)
@@ -49,7 +51,7 @@ class _LiveSession:
         self.server = server
         self.connection = connection
         self.heard = HeardAudio()
-        self.turns = 0
+        self.told = 0  # characters of the user's words
         self.thinker: dict[str, Any] | None = None
         self.voice = deque[Any]()  # pieces, and before them their text
         self.now = 0  # milliseconds
@@ -70,7 +72,7 @@ class _LiveSession:
 
     async def _track(self) -> None:
         while True:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1 / self.server.speed)
             if self.thinker is None:
                 continue
             self.now += 100
@@ -147,13 +149,17 @@ class _LiveSession:
     async def _listen(self, pcm: bytes) -> None:
         loud, quiet = self.heard.loud, self.heard.quiet
         self.heard.feed(pcm, 24000)
-        if self.heard.loud and not loud:
+        if not self.heard.loud:
+            return
+        words = self.heard.words
+        if not loud:
             self.voice.clear()  # it stops when the user speaks
-            await self._transcript("input", self.heard.words[:7])
-        elif self.heard.loud and quiet < 0.3 <= self.heard.quiet:
-            await self._transcript("input", self.heard.words[7:])
-            self.typed = self.heard.answer()
-            self.heard = HeardAudio()
+        if not loud or (self.heard.due() and self.told + 7 < len(words)):
+            await self._transcript("input", words[self.told : self.told + 7])
+            self.told += 7
+        if quiet < 0.3 <= self.heard.quiet:
+            await self._transcript("input", words[self.told :])
+            self.typed, self.told, self.heard = words, 0, HeardAudio()
             await self._think()
 
     async def _think(self) -> None:

@@ -19,7 +19,7 @@ from ...services.realtime_vocabulary import (
     Voice,
 )
 from ...signals import ToolCall
-from .wire import TimedPiece, is_loud
+from .wire import TimedPiece, WholeWords, is_loud
 
 __all__ = ["LiveTurns"]
 
@@ -60,11 +60,12 @@ class LiveTurns:
         self._due: int | None = None  # when a response that was asked for has failed
         self._user = _UserTurn()
         self._response = _Response()
+        self._whole = WholeWords()
         self._early: list[TimedPiece] = []  # words whose voice has not come
         self._said_until = 0.0  # milliseconds in the session
 
     def expect(self, within: float) -> None:
-        """A response that was asked for begins within these seconds."""
+        """Have a response begin within these seconds, or fail."""
         self._due = self._now + round(within * RATE)
 
     def drop(self) -> None:
@@ -94,7 +95,8 @@ class LiveTurns:
 
     def words(self, piece: TimedPiece) -> Iterable[CodecEvent]:
         """Read what the agent says; words whose response is over are lost."""
-        if self._response.open and not self._is_ahead(piece):
+        after_pause = self._response.quiet > 0 and piece.start >= self._voice_until()
+        if self._response.open and not after_pause:
             yield from self._spoken(piece)
         elif self.hushed:
             self._said_until = max(self._said_until, piece.end)
@@ -139,10 +141,6 @@ class LiveTurns:
         self._response = _Response(open=True, began=self._now)
         yield ResponseBegan()
 
-    def _is_ahead(self, piece: TimedPiece) -> bool:
-        """Return whether a piece is of a voice that comes after the pause."""
-        return self._response.quiet > 0 and piece.start >= self._voice_until()
-
     def _voice_until(self) -> float:
         """Return the milliseconds in the session at which the voice was last heard."""
         response = self._response
@@ -156,13 +154,16 @@ class LiveTurns:
             yield from self._spoken(piece)
 
     def _spoken(self, piece: TimedPiece) -> Iterable[CodecEvent]:
-        response = self._response
         self._said_until = max(self._said_until, piece.end)
-        response.base = piece.start if response.base is None else response.base
-        if not response.dropped:
-            yield AgentWords(
-                piece.text, max(0.0, (piece.end - response.base) / 1000 - response.skipped / RATE)
-            )
+        if self._response.base is None:
+            self._response.base = piece.start
+        return self._timed(self._whole.add(piece))
+
+    def _timed(self, pieces: Iterable[TimedPiece]) -> Iterable[CodecEvent]:
+        for piece in pieces:
+            if not (response := self._response).dropped:
+                seconds = (piece.end - (response.base or 0.0)) / 1000 - response.skipped / RATE
+                yield AgentWords(piece.text, max(0.0, seconds))
 
     def _end_what_is_over(self) -> Iterable[CodecEvent]:
         response, user = self._response, self._user
@@ -180,6 +181,7 @@ class LiveTurns:
 
     def _end(self) -> Iterable[CodecEvent]:
         response = self._response
+        yield from self._timed(self._whole.rest())
         response.open = False
         self._said_until = min(self._said_until, self._voice_until())
         if response.dropped:

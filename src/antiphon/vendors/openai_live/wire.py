@@ -14,8 +14,9 @@ from ...encodable import encodable, to_json
 from ...services.vendor_values import number, string
 from ...services.websocket_client import Message
 
-__all__ = ["TimedPiece", "append", "history", "is_loud", "message", "timed_piece"]
+__all__ = ["TimedPiece", "WholeWords", "append", "history", "is_loud", "message", "timed_piece"]
 
+ENDINGS = frozenset(".,;:!?…。、，！？")  # a word does not go on behind these
 FLOOR = 64  # the largest sample of silence, which is not all zeros
 
 LONGEST = 1200  # bytes of an appended text, of which the vendor takes 500 tokens
@@ -87,6 +88,35 @@ def timed_piece(told: dict[str, Any]) -> TimedPiece:
     """Read a piece of a transcript."""
     start = number(told.get("start_ms")) or 0.0
     return TimedPiece(string(told.get("delta")), start, number(told.get("end_ms")) or start)
+
+
+class WholeWords:
+    """Pieces that break off anywhere in, pieces of whole words out."""
+
+    def __init__(self) -> None:
+        self._last: TimedPiece | None = None  # a word that may go on
+
+    def add(self, piece: TimedPiece) -> Iterable[TimedPiece]:
+        """Yield the words that are complete now."""
+        if piece.text[:1].isspace():
+            yield from self.rest()
+        before, self._last = self._last, None
+        text = piece.text if before is None else before.text + piece.text
+        start = piece.start if before is None else before.start
+        whole = text[-1:] in ENDINGS or text[-1:].isspace()
+        ended = len(text) if whole else len(text.rpartition(" ")[0])
+        share = (len(text) - ended) / max(1, len(piece.text))
+        until = max(start, piece.end - (piece.end - piece.start) * share)
+        if ended:
+            yield TimedPiece(text[:ended], start, until)
+        if ended < len(text):
+            self._last = TimedPiece(text[ended:], until, piece.end)
+
+    def rest(self) -> Iterable[TimedPiece]:
+        """Yield the last word."""
+        if self._last is not None:
+            yield self._last
+        self._last = None
 
 
 def is_loud(pcm: bytes) -> bool:
