@@ -380,7 +380,7 @@ class Vendor:
     languages: Mapping[str, str] = field(default_factory=dict[str, str])
     """Port to how many languages its default model knows, or which: "42", "English"."""
     checked: str = ""
-    """The day on which the vendor's documentation was last compared with the code: "2026-11-30"."""
+    """The day of the notes on the vendor's protocol that the page was written from, as "2026-11-30"."""
     resident: tuple[str, ...] = ()
     """The ports whose services are `resident`, which must be known before one is made."""
     voices: str | None = None
