@@ -28,7 +28,14 @@ EXTRAS: dict[str, dict[str, str]] = {
         "xllamacpp": "xllamacpp",
     },
     "services": {"httpx": "httpx", "websockets": "websockets"},
-    "google": {"google-cloud-speech": "google.cloud.speech_v2"},
+    "google": {
+        "google-auth": "google.auth",
+        "grpcio": "grpc",
+        "httpx": "httpx",
+        "protobuf": "google.protobuf",
+        "requests": "requests",
+    },
+    "nvidia": {"grpcio": "grpc", "protobuf": "google.protobuf"},
     "livekit": {"livekit-agents": "livekit"},  # the folder of its packages: they take a second to load
     "terminal": {"sounddevice": "sounddevice"},
     "server": {

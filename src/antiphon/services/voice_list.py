@@ -44,7 +44,10 @@ class VoiceListing:
     """The address; names in braces are variables of the environment."""
     docs: str = ""
     voices: str = "voices"
-    """The path to the voices: a list, or an object with their ids; "" if the answer is that."""
+    """The path to the voices: a list, or an object with their ids; "" if the answer is that.
+
+    It may lead through a list, such as "models.voices" for the voices of each model.
+    """
     id: str = "id"
     name: str = "name"
     language: str = "language"
@@ -106,7 +109,12 @@ async def _pages(listing: VoiceListing, http: HttpClient, key: VendorKey) -> Asy
 
 def _items(told: dict[str, Any], path: str) -> list[Any]:
     """Return the voices in an answer; those of an object by id get their id as "id"."""
-    found = _at(told, path) if path else told.get("")
+    found: Any = told
+    for name in path.split("."):
+        if isinstance(found, list):
+            found = [one for item in items(cast(object, found)) for one in items(fields(item).get(name))]
+        else:
+            found = fields(found).get(name)
     if isinstance(found, dict):
         return [{"id": name, **fields(about)} for name, about in cast(dict[str, Any], found).items()]
     if not isinstance(found, list):

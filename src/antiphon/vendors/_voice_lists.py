@@ -109,6 +109,13 @@ _ROWS = (
         language="tags.language", about=("tags.gender", "tags.accent"),
     ),
     VoiceListing(
+        "soniox", "https://api.soniox.com/v1/tts-models", "https://soniox.com/docs/tts/concepts/voices",
+        voices="models.voices", name="", language="",
+    ),
+    VoiceListing(
+        "speaches", "http://localhost:8000/v1/audio/voices", "https://speaches.ai/usage/text-to-speech",
+    ),
+    VoiceListing(
         "speechify", "https://api.speechify.ai/v1/voices", "https://docs.speechify.ai/api-reference/tts/voices/list",
         voices="", name="display_name", language="locale", about=("gender", "type"),
     ),
@@ -125,6 +132,8 @@ VOICE_LISTINGS = {row.vendor: row for row in _ROWS}
 """The endpoints by the name of their vendor."""
 
 PRINTED_VOICES = {
+    # https://console.groq.com/docs/text-to-speech/orpheus (English)
+    "groq": "autumn diana hannah austin daniel troy",
     # https://platform.openai.com/docs/guides/text-to-speech#voice-options
     "openai": "alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse",
     # https://github.com/kyutai-labs/pocket-tts
@@ -133,5 +142,9 @@ PRINTED_VOICES = {
     "sarvam": "shubh aditya ritu priya neha rahul pooja rohan simran kavya amit dev ishita shreya ratan "
     "varun manan sumit roopa kabir aayan ashutosh advait anand tanya tarun sunny mani gokul vijay shruti "
     "suhani mohit kavitha rehan soham rupali",
+    # https://docs.speechmatics.com/text-to-speech/quickstart
+    "speechmatics": "sarah theo megan jack",
+    # https://docs.together.ai/docs/text-to-speech (Orpheus; the endpoint mixes the voices of all models)
+    "together": "tara leah jess leo dan mia zac zoe",
 }
 """The voices that a vendor's documentation lists, and no endpoint does."""

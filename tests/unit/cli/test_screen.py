@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from rich.console import Console
 
-from antiphon import Agent
+from antiphon import Agent, Speaking
 from antiphon.cli.screen import Screen, measured, summary, waterfall
 from antiphon.telemetry.cost import Costs
 from antiphon.telemetry.latency import Latency, ReplyTiming, TurnTiming
@@ -80,6 +80,7 @@ def test_an_answer_of_which_nothing_was_audible_has_no_line() -> None:
         tts=ScriptedTTS(),
         vad=LoudVAD(),
         eot=ScriptedEOT(),
+        speaking=Speaking(please_wait=None),  # which would be audible
     )
     lines = [CallerLine(loud(1.0), 0.5, "now"), CallerLine(loud(2.0), 2.0, "now")]
     shown = shown_of(agent, lines, Console(file=io.StringIO(), force_terminal=False, width=100))

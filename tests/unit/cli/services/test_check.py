@@ -30,7 +30,7 @@ def test_what_is_not_set_is_said_once_for_all_kinds(monkeypatch: pytest.MonkeyPa
 def test_a_variable_in_an_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDFLARE_API_TOKEN", "a-key")
     monkeypatch.delenv("CLOUDFLARE_ACCOUNT_ID", raising=False)
-    assert check("cloudflare/some-model").stdout == (
+    assert check("cloudflare/some-model", "--port", "llm").stdout == (
         "cloudflare/some-model  llm  fails: not set in the environment: CLOUDFLARE_ACCOUNT_ID\n"
     )
 
@@ -70,7 +70,7 @@ def test_what_works_is_timed(services: Services, tmp_path: Path) -> None:
     names = {
         "openai/gpt-4.1-mini": ScriptedLLM(["Yes, I can."], first=0.01, each=0.0),
         "hume": ScriptedTTS(words=True, first=0.01),
-        "soniox": ScriptedSTT(["hello they're"], delay=0.01),
+        "gladia": ScriptedSTT(["hello they're"], delay=0.01),
     }
     services(names)
     checked = check(*names, "--wav", str(tmp_path / "hello.wav"))
@@ -85,18 +85,18 @@ def test_what_works_is_timed(services: Services, tmp_path: Path) -> None:
 
 def test_without_a_recording_the_local_voice_speaks(services: Services) -> None:
     said = "Good morning. This is a short test of a voice."
-    services({"soniox": ScriptedSTT([said] * 9, delay=0.0), "local": ScriptedTTS(rate=100)})
-    checked = check("soniox")
+    services({"gladia": ScriptedSTT([said] * 9, delay=0.0), "local": ScriptedTTS(rate=100)})
+    checked = check("gladia")
     assert checked.exit_code == 0
     assert "  stt  works: words " in checked.stdout
     assert "0 of 10 words wrong" in checked.stdout
 
 
 def test_without_recording_and_voice_the_rest_is_checked(services: Services) -> None:
-    services({"cartesia": ScriptedTTS(), "soniox": ScriptedTTS(), "local": UnavailableError("no voice")})
+    services({"cartesia": ScriptedTTS(), "gladia": ScriptedTTS(), "local": UnavailableError("no voice")})
     stt, tts = check("cartesia").stdout.splitlines()
     assert stt == "cartesia  stt  not checked: it needs speech, pass --wav FILE (no voice)"
     assert tts.startswith("cartesia  tts  works: first audio after")
-    alone = check("soniox")
+    alone = check("gladia")
     assert alone.exit_code == 1
-    assert alone.stdout == "soniox  stt  fails: it needs speech, pass --wav FILE (no voice)\n"
+    assert alone.stdout == "gladia  stt  fails: it needs speech, pass --wav FILE (no voice)\n"

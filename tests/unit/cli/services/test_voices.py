@@ -34,7 +34,7 @@ def test_voices_of_one_language() -> None:
 
 
 def test_a_vendor_that_does_not_speak_has_none() -> None:
-    assert "soniox has no voices" in run("voices", "soniox").stderr
+    assert "gladia has no voices" in run("voices", "gladia").stderr
 
 
 def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
