@@ -40,6 +40,8 @@ __all__ = ["SocketRealtime"]
 
 READY_WITHIN = 5.0  # seconds until the vendor has taken the settings
 STABLE = 5.0  # seconds in which a lost connection is replaced only one time
+ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
+LEAD = 2.0  # seconds of sound before a model says that it hears the user: the turn has begun in it
 KEPT = 30.0  # seconds of the user's sound that are sent again over a new connection
 RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
 RENEWED_AGAIN = 5.0  # seconds after a renewal that failed or came too late
@@ -143,7 +145,7 @@ class _Talk:
         self._inbox = asyncio.Queue[_Item](1024)
         self._clock = asyncio.get_running_loop().time
         self._connection: _Connection | None = None
-        self._unanswered = _Unanswered(service.input_rate * 2)
+        self._unanswered = _Unanswered(service.input_rate * 2, detects)
         self._context = context  # as of the first of what is unanswered
         self._newest = context
         self._waiting = deque[Respond | Say]()  # until the response in progress is over
@@ -238,8 +240,7 @@ class _Talk:
                 self._unanswered.clear()
                 await self._put(item)
             case _:
-                if not isinstance(item, UserSound) or not self._detects or self._unanswered:
-                    self._unanswered.add(item)
+                self._unanswered.add(item)
                 await self._put(item)
         return []
 
@@ -327,7 +328,9 @@ class _Talk:
         again = [] if connection.codec.carries_context else self._unanswered.items()
         requested, self._requested, self._cancels = self._requested, False, False
         for item in again:
-            if not isinstance(item, Respond | Say):
+            if isinstance(item, SpeechOver) and self._detects:
+                await self._put(UserSound(bytes(int(ENDS_TURN * self.service.input_rate) * 2)))
+            elif not isinstance(item, Respond | Say):
                 await self._put(item)
             elif requested and not self._requested:
                 await self._request(item)
@@ -414,16 +417,34 @@ async def _connected(
 class _Unanswered:
     """What was put in since the last response, in case that it must be put in again."""
 
-    def __init__(self, bytes_per_second: int) -> None:
+    def __init__(self, bytes_per_second: int, detects: bool) -> None:
         self._rate = bytes_per_second
+        self._detects = detects
         self._items = deque[RealtimeInput]()
         self._size = 0
+        self._lead = deque[UserSound]()  # the newest sound, while nobody speaks
+        self._lead_size = 0
 
     def add(self, item: RealtimeInput) -> None:
+        if self._detects and not self._items and isinstance(item, UserSound):
+            self._keep_lead(item)
+            return
+        if isinstance(item, SpeechBegan):
+            self._items.extend(self._lead)
+            self._size += self._lead_size
+            self._lead.clear()
+            self._lead_size = 0
         self._items.append(item)
         self._size += len(item.pcm) if isinstance(item, UserSound) else 0
         while self._size > KEPT * self._rate:
             self._size -= len(gone.pcm) if isinstance(gone := self._items.popleft(), UserSound) else 0
+
+    def _keep_lead(self, sound: UserSound) -> None:
+        """Keep sound in which a turn may have begun: the model says so only later."""
+        self._lead.append(sound)
+        self._lead_size += len(sound.pcm)
+        while self._lead_size > LEAD * self._rate:
+            self._lead_size -= len(self._lead.popleft().pcm)
 
     def items(self) -> list[RealtimeInput]:
         return list(self._items)
