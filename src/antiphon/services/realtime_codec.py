@@ -54,6 +54,8 @@ class RealtimeCodec:
     """Seconds after which the vendor closes any connection."""
     keep_alive_every: ClassVar[float | None] = None
     """Seconds without a message to the vendor after which `keep_alive` is sent."""
+    tells_within: ClassVar[float] = 2.0
+    """Seconds from the beginning of a turn that it detects until it says so, at most."""
     carries_context: bool = False
     """True if the connection goes on with a conversation that the vendor knows, by a handle."""
 
@@ -72,6 +74,10 @@ class RealtimeCodec:
     def read(self, message: Message) -> Iterable[CodecEvent]:
         """Yield what a message means; nothing for one that is not known."""
         raise NotImplementedError
+
+    def end(self) -> Iterable[Message]:
+        """Take leave: sent before a connection is closed that still stands."""
+        return ()
 
     def closed(self, code: int, reason: str) -> TheyErred | None:
         """Return the error of a vendor's own close code; None for the usual meaning."""

@@ -34,14 +34,14 @@ from .realtime_vocabulary import (
     UserSpeaks,
     UserWords,
 )
-from .websocket_client import Handshake, Message, VendorSocket, dial, load_websockets
+from .websocket_client import Handshake, Message, MessageStream, dial, load_websockets
 
 __all__ = ["SocketRealtime"]
 
 READY_WITHIN = 5.0  # seconds until the vendor has taken the settings
+LEAVES_WITHIN = 0.2  # seconds in which a connection is taken leave of
 STABLE = 5.0  # seconds in which a lost connection is replaced only one time
 ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
-LEAD = 2.0  # seconds of sound before a model says that it hears the user: the turn has begun in it
 KEPT = 30.0  # seconds of the user's sound that are sent again over a new connection
 RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
 RENEWED_AGAIN = 5.0  # seconds after a renewal that failed or came too late
@@ -67,6 +67,11 @@ class SocketRealtime(RealtimeModel):
     def codec(self, detects: bool, handle: str | None) -> RealtimeCodec:
         """Return the codec of a new connection."""
         raise NotImplementedError
+
+    async def dial(self, handle: str | None, codec: RealtimeCodec) -> MessageStream:
+        """Open a connection. A vendor whose connections are no websockets overrides it, and `load`."""
+        handshake = await self.handshake(handle)
+        return await dial(self.vendor, handshake, key_name=self.key.name, closed=codec.closed)
 
     async def load(self) -> None:
         """Import the websocket library."""
@@ -105,7 +110,7 @@ class SocketRealtime(RealtimeModel):
 class _Connection:
     """A connection and the task that reads it."""
 
-    def __init__(self, socket: VendorSocket, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]") -> None:
+    def __init__(self, socket: MessageStream, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]") -> None:
         self.socket = socket
         self.codec = codec
         self.sent_at = socket.opened_at
@@ -126,6 +131,9 @@ class _Connection:
 
     async def close(self) -> None:
         self._reading.cancel()
+        with suppress(TheyErred, TimeoutError):
+            async with asyncio.timeout(LEAVES_WITHIN):
+                await self.socket.send(self.codec.end())
         await self.socket.close()
 
 
@@ -220,7 +228,8 @@ class _Talk:
     # Towards the vendor
 
     async def _input(self, item: RealtimeInput) -> list[RealtimeEvent]:
-        self._stale = True
+        if not (isinstance(item, UserSound) and self._detects):  # that is put in again anyway
+            self._stale = True
         match item:
             case Remember(context):
                 self._newest = context
@@ -279,6 +288,7 @@ class _Talk:
                 return []
             case ResponseBegan():
                 self._responding, self._requested = True, False
+                self._unanswered.begin_answer()
                 if self._cancels:
                     self._cancels = False
                     await self._put(CutShort(0.0))
@@ -301,7 +311,7 @@ class _Talk:
         return [event]  # type: ignore[list-item]
 
     def _answered(self) -> None:
-        self._unanswered.clear()
+        self._unanswered.drop_answered()
         self._context = self._newest
 
     # A new connection
@@ -337,6 +347,7 @@ class _Talk:
 
     def _use(self, connection: _Connection) -> None:
         self._connection, self._turns_before = connection, self._turns
+        self._unanswered.lead = connection.codec.tells_within
         lasts = connection.codec.lasts
         self._renew_at = None if lasts is None else connection.socket.opened_at + lasts * RENEWED_AT
 
@@ -394,9 +405,7 @@ async def _connected(
 ) -> _Connection:
     """Open a connection, and wait until it takes sound."""
     codec = service.codec(detects, handle)
-    socket = await dial(
-        service.vendor, await service.handshake(handle), key_name=service.key.name, closed=codec.closed
-    )
+    socket = await service.dial(handle, codec)
     try:
         async with asyncio.timeout(READY_WITHIN):
             await socket.send(codec.begin(context))
@@ -415,11 +424,17 @@ async def _connected(
 
 
 class _Unanswered:
-    """What was put in since the last response, in case that it must be put in again."""
+    """What was put in and not answered yet, in case that it must be put in again.
+
+    Of a model that detects turns it also keeps the newest sound, since the model says only later that a turn
+    has begun: at most `lead` seconds.
+    """
 
     def __init__(self, bytes_per_second: int, detects: bool) -> None:
+        self.lead = 0.0
         self._rate = bytes_per_second
         self._detects = detects
+        self._answering: list[RealtimeInput] = []  # what the response in progress answers
         self._items = deque[RealtimeInput]()
         self._size = 0
         self._lead = deque[UserSound]()  # the newest sound, while nobody speaks
@@ -432,35 +447,51 @@ class _Unanswered:
         if isinstance(item, SpeechBegan):
             self._items.extend(self._lead)
             self._size += self._lead_size
-            self._lead.clear()
-            self._lead_size = 0
+            self._drop_lead()
         self._items.append(item)
         self._size += len(item.pcm) if isinstance(item, UserSound) else 0
         while self._size > KEPT * self._rate:
             self._size -= len(gone.pcm) if isinstance(gone := self._items.popleft(), UserSound) else 0
 
     def _keep_lead(self, sound: UserSound) -> None:
-        """Keep sound in which a turn may have begun: the model says so only later."""
+        """Keep sound in which a turn may have begun."""
         self._lead.append(sound)
         self._lead_size += len(sound.pcm)
-        while self._lead_size > LEAD * self._rate:
+        while self._lead_size > self.lead * self._rate:
             self._lead_size -= len(self._lead.popleft().pcm)
 
+    def _drop_lead(self) -> None:
+        self._lead.clear()
+        self._lead_size = 0
+
     def items(self) -> list[RealtimeInput]:
-        return list(self._items)
+        return [*self._answering, *self._items, *self._lead]
 
     @property
     def has_turn(self) -> bool:
         """True if something of the user is among it."""
-        return any(isinstance(item, SpeechBegan | UserSound | UserWords) for item in self._items)
+        turn = SpeechBegan | UserSound | UserWords
+        return any(isinstance(item, turn) for item in (*self._answering, *self._items))
 
     def forget_results(self) -> None:
         """Leave out the results of tools: the context has them."""
         self._items = deque[RealtimeInput](item for item in self._items if not isinstance(item, ToolOutput))
 
+    def begin_answer(self) -> None:
+        """Note that a response answers all this; what comes now is for the next one."""
+        self._answering += self._items
+        self._items.clear()
+        self._size = 0
+        self._drop_lead()
+
+    def drop_answered(self) -> None:
+        """Forget what has its answer."""
+        self._answering.clear()
+
     def clear(self) -> None:
+        self._answering.clear()
         self._items.clear()
         self._size = 0
 
     def __bool__(self) -> bool:
-        return bool(self._items)
+        return bool(self._answering or self._items)
