@@ -28,7 +28,10 @@ class GoingAway:
 
 @dataclass(frozen=True, slots=True)
 class Resumable:
-    """A new connection can go on with the same conversation by this handle."""
+    """A new connection can go on with the same conversation by this handle.
+
+    The handle is "" while that is not possible. This connection is closed first.
+    """
 
     handle: str
 
@@ -58,6 +61,8 @@ class RealtimeCodec:
     """Seconds from the beginning of a turn that it detects until it says so, at most."""
     carries_context: bool = False
     """True if the connection goes on with a conversation that the vendor knows, by a handle."""
+    outdated: bool = False
+    """True if a Remember has changed what only a new connection can be told; it is made in a pause."""
 
     def begin(self, context: Context) -> Iterable[Message]:
         """Begin a conversation with this context."""

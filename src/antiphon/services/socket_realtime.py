@@ -8,7 +8,7 @@ is lost, with the context carried over and the user's unanswered turn heard agai
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import suppress
 
 from ..context import Context
@@ -91,7 +91,7 @@ class SocketRealtime(RealtimeModel):
         """
         await self.open()
         talk = _Talk(self, context, detects)
-        feeding = asyncio.create_task(talk.feed(inputs))
+        feeding = asyncio.create_task(_feed(inputs, talk.inbox))
         try:
             await talk.connect()
             while not talk.over:
@@ -143,6 +143,10 @@ _Item = (
 """A message or the end of a connection; one that is ready; an input, their failure, or None at their end."""
 
 
+_Dial = Callable[[str | None], Coroutine[None, None, _Connection]]
+"""Opens a connection; with a handle, one that goes on with the vendor's conversation."""
+
+
 class _Talk:
     """One conversation: handles inputs, messages and time one after another."""
 
@@ -150,7 +154,7 @@ class _Talk:
         self.service = service
         self.over = False
         self._detects = detects
-        self._inbox = asyncio.Queue[_Item](1024)
+        self.inbox = asyncio.Queue[_Item](1024)
         self._clock = asyncio.get_running_loop().time
         self._connection: _Connection | None = None
         self._unanswered = _Unanswered(service.input_rate * 2, detects)
@@ -167,15 +171,6 @@ class _Talk:
         self._renewing: asyncio.Task[_Connection] | None = None
         self._renew_at: float | None = None
         self._stale = False  # whether more was said since the renewal began
-
-    async def feed(self, inputs: AsyncIterator[RealtimeInput]) -> None:
-        """Put the inputs into the inbox, until they end."""
-        try:
-            async for item in inputs:
-                await self._inbox.put(item)
-            await self._inbox.put(None)
-        except Exception as error:  # noqa: BLE001  raised where the conversation is handled
-            await self._inbox.put(error)
 
     async def connect(self) -> None:
         """Open the first connection."""
@@ -197,7 +192,7 @@ class _Talk:
             await self._tend()
             try:
                 async with asyncio.timeout_at(self._next_due()):
-                    item = await self._inbox.get()
+                    item = await self.inbox.get()
             except TimeoutError:
                 return []
             return await self._handle(item)
@@ -237,6 +232,8 @@ class _Talk:
                     self._context = context
                     self._unanswered.forget_results()
                 await self._put(item)
+                if self._connection is not None and self._connection.codec.outdated:
+                    self._renew_at = self._clock()
             case Respond() | Say():
                 self._unanswered.add(item)
                 if self._requested or self._responding:
@@ -281,7 +278,7 @@ class _Talk:
                 self._renew_at = self._clock()
                 return []
             case Resumable(handle):
-                connection.handle = handle
+                connection.handle = handle or None
                 return []
             case MessagesToSend(messages):
                 await connection.send(messages)
@@ -352,7 +349,7 @@ class _Talk:
         self._renew_at = None if lasts is None else connection.socket.opened_at + lasts * RENEWED_AT
 
     def _dial(self, handle: str | None) -> Coroutine[None, None, _Connection]:
-        return _connected(self.service, self._context, self._detects, handle, self._inbox)
+        return _connected(self.service, self._context, self._detects, handle, self.inbox)
 
     @property
     def _pausing(self) -> bool:
@@ -376,8 +373,12 @@ class _Talk:
             connection.sent_at = now
         if self._renewing is None:
             if self._renew_at is not None and now >= self._renew_at and self._pausing:
+                if connection.handle is not None:  # what is put in meanwhile waits
+                    self._connection = None
+                    await self._replace(await _resumed(self._dial, connection, connection.handle))
+                    return
                 self._stale = False
-                self._renewing = asyncio.create_task(self._dial(connection.handle))
+                self._renewing = asyncio.create_task(self._dial(None))
                 self._renewing.add_done_callback(self._wake)
             return
         if not self._renewing.done():
@@ -392,8 +393,31 @@ class _Talk:
             await renewed.result().close()
 
     def _wake(self, renewing: "asyncio.Task[_Connection]") -> None:
-        if not self._inbox.full():  # else it is about to be noticed anyway
-            self._inbox.put_nowait(renewing)
+        if not self.inbox.full():  # else it is about to be noticed anyway
+            self.inbox.put_nowait(renewing)
+
+
+async def _feed(inputs: AsyncIterator[RealtimeInput], inbox: "asyncio.Queue[_Item]") -> None:
+    """Put the inputs into the inbox, until they end."""
+    try:
+        async for item in inputs:
+            await inbox.put(item)
+        await inbox.put(None)
+    except Exception as error:  # noqa: BLE001  raised where the conversation is handled
+        await inbox.put(error)
+
+
+async def _resumed(dial: _Dial, old: _Connection, handle: str) -> _Connection:
+    """Return a connection that goes on with the vendor's conversation.
+
+    A vendor allows one connection for each, so the old one is closed first. If the vendor does not know the
+    conversation any more, the new one begins from ours.
+    """
+    await old.close()
+    try:
+        return await dial(handle)
+    except TheyErred:
+        return await dial(None)
 
 
 async def _connected(

@@ -43,7 +43,7 @@ CLOSED_WITHIN = 0.5  # seconds for the closing handshake
 MOST = 16 << 20  # bytes of one message
 GIVE_WAY_EVERY = 8  # messages
 MOST_UNREAD = 64  # messages that wait unread before the vendor is held back
-PING_EVERY = 15.0  # seconds; a connection whose ping is not answered within as many is dead
+PING_EVERY = 15.0  # seconds; a connection whose ping is not answered within as many is dead, as a rule
 IN_ORDER = (1000, 1005)  # codes of a close frame without an error
 EXTRA = "services"
 
@@ -55,6 +55,8 @@ class Handshake:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     subprotocols: Sequence[str] = field(default=(), repr=False)
+    pong_within: float = PING_EVERY
+    """Seconds without an answer to a ping after which the connection is dead."""
 
 
 async def load_websockets(vendor: str) -> None:
@@ -198,7 +200,7 @@ async def dial(
                 compression=None,
                 open_timeout=None,
                 ping_interval=PING_EVERY,
-                ping_timeout=PING_EVERY,
+                ping_timeout=handshake.pong_within,
                 close_timeout=CLOSED_WITHIN,
                 max_size=MOST,
                 max_queue=MOST_UNREAD,

@@ -162,6 +162,10 @@ class Connection:
                 pass
         await websocket.send(json.dumps(message) if isinstance(message, dict) else message)
 
+    async def fail(self, code: int, reason: str) -> None:
+        """Close as the vendor does for an error."""
+        await self._websocket.close(code, reason)
+
     async def close(self) -> None:
         """Close in good order, unless the vendor is silent."""
         if self.fault is not Fault.SILENT:
