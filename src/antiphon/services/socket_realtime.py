@@ -15,7 +15,7 @@ from ..context import Context
 from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
 from .keys import VendorKey
 from .ports import RealtimeModel
-from .realtime_codec import GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
+from .realtime_codec import CodecEvent, GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
 from .realtime_vocabulary import (
     CutShort,
     Discard,
@@ -113,14 +113,16 @@ class _Connection:
     def __init__(self, socket: MessageStream, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]") -> None:
         self.socket = socket
         self.codec = codec
-        self.sent_at = socket.opened_at
+        self.sent_at = self.received_at = socket.opened_at
         self.handle: str | None = None
         self._reading = asyncio.create_task(self._read(inbox))
 
     async def _read(self, inbox: "asyncio.Queue[_Item]") -> None:
         try:
             while True:
-                await inbox.put((self, await self.socket.receive()))
+                message = await self.socket.receive()
+                self.received_at = asyncio.get_running_loop().time()
+                await inbox.put((self, message))
         except TheyErred as error:
             await inbox.put((self, error))
 
@@ -128,6 +130,26 @@ class _Connection:
         for message in messages:
             self.sent_at = asyncio.get_running_loop().time()
             await self.socket.send((message,))
+
+    @property
+    def due(self) -> float | None:
+        """When `tend` has something to do."""
+        waits = (
+            (self.sent_at, self.codec.keep_alive_every),
+            (self.received_at, self.codec.settles_after),
+        )
+        return min((since + wait for since, wait in waits if wait is not None), default=None)
+
+    async def tend(self) -> Iterable[CodecEvent]:
+        """Keep the connection open; return what follows from the vendor's silence."""
+        now, codec = asyncio.get_running_loop().time(), self.codec
+        if codec.keep_alive_every is not None and now >= self.sent_at + codec.keep_alive_every:
+            await self.send(codec.keep_alive())
+            self.sent_at = now
+        if codec.settles_after is None or now < self.received_at + codec.settles_after:
+            return ()
+        self.received_at = now
+        return codec.settle()
 
     async def close(self) -> None:
         self._reading.cancel()
@@ -189,6 +211,8 @@ class _Talk:
     async def step(self) -> list[RealtimeEvent]:
         """Wait for the next item or time limit, and return what follows from it."""
         try:
+            if settled := await self._settled():
+                return settled
             await self._tend()
             try:
                 async with asyncio.timeout_at(self._next_due()):
@@ -358,19 +382,22 @@ class _Talk:
 
     def _next_due(self) -> float | None:
         dues = [self._renew_at] if self._renewing is None and self._pausing else []
-        if (connection := self._connection) is not None and connection.codec.keep_alive_every is not None:
-            dues.append(connection.sent_at + connection.codec.keep_alive_every)
+        if self._connection is not None:
+            dues.append(self._connection.due)
         return min((due for due in dues if due is not None), default=None)
 
+    async def _settled(self) -> list[RealtimeEvent]:
+        events: list[RealtimeEvent] = []
+        if (connection := self._connection) is not None:
+            for event in await connection.tend():
+                events += await self._event(connection, event)
+        return events
+
     async def _tend(self) -> None:
-        """Keep the connection open, and replace it in a pause before its time is over."""
+        """Replace the connection in a pause before its time is over."""
         now, connection = self._clock(), self._connection
         if connection is None:
             return
-        every = connection.codec.keep_alive_every
-        if every is not None and now >= connection.sent_at + every:
-            await connection.send(connection.codec.keep_alive())
-            connection.sent_at = now
         if self._renewing is None:
             if self._renew_at is not None and now >= self._renew_at and self._pausing:
                 if connection.handle is not None:  # what is put in meanwhile waits
