@@ -64,13 +64,20 @@ class SocketRealtime(RealtimeModel):
         """Return what opens a connection; `handle` is of the conversation to go on with."""
         raise NotImplementedError
 
+    async def handshake_for(self, context: Context, handle: str | None) -> Handshake:
+        """Return what opens a connection that begins with a context.
+
+        A vendor that is told the context before that, by HTTP, overrides it.
+        """
+        return await self.handshake(handle)
+
     def codec(self, detects: bool, handle: str | None) -> RealtimeCodec:
         """Return the codec of a new connection."""
         raise NotImplementedError
 
-    async def dial(self, handle: str | None, codec: RealtimeCodec) -> MessageStream:
+    async def dial(self, context: Context, handle: str | None, codec: RealtimeCodec) -> MessageStream:
         """Open a connection. A vendor whose connections are no websockets overrides it, and `load`."""
-        handshake = await self.handshake(handle)
+        handshake = await self.handshake_for(context, handle)
         return await dial(self.vendor, handshake, key_name=self.key.name, closed=codec.closed)
 
     async def load(self) -> None:
@@ -456,7 +463,7 @@ async def _connected(
 ) -> _Connection:
     """Open a connection, and wait until it takes sound."""
     codec = service.codec(detects, handle)
-    socket = await service.dial(handle, codec)
+    socket = await service.dial(context, handle, codec)
     try:
         async with asyncio.timeout(READY_WITHIN):
             await socket.send(codec.begin(context))
