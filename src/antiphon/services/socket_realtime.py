@@ -117,11 +117,13 @@ class SocketRealtime(RealtimeModel):
 class _Connection:
     """A connection and the task that reads it."""
 
-    def __init__(self, socket: MessageStream, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]") -> None:
+    def __init__(
+        self, socket: MessageStream, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]", handle: str | None
+    ) -> None:
         self.socket = socket
         self.codec = codec
         self.sent_at = self.received_at = socket.opened_at
-        self.handle: str | None = None
+        self.handle = handle
         self._reading = asyncio.create_task(self._read(inbox))
 
     async def _read(self, inbox: "asyncio.Queue[_Item]") -> None:
@@ -467,10 +469,11 @@ async def _connected(
     try:
         async with asyncio.timeout(READY_WITHIN):
             await socket.send(codec.begin(context))
-            ready = False
+            ready, handle = False, None
             while not ready:
                 for event in codec.read(await socket.receive()):
                     ready = ready or isinstance(event, RealtimeReady)
+                    handle = event.handle if isinstance(event, Resumable) else handle
                     if isinstance(event, MessagesToSend):
                         await socket.send(event.messages)
     except BaseException as error:
@@ -478,7 +481,7 @@ async def _connected(
         if isinstance(error, TimeoutError):
             raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
         raise
-    return _Connection(socket, codec, inbox)
+    return _Connection(socket, codec, inbox, handle or None)
 
 
 class _Unanswered:
