@@ -16,6 +16,7 @@ from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
 from .keys import VendorKey
 from .ports import RealtimeModel
 from .realtime_codec import CodecEvent, GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
+from .realtime_unanswered import UnansweredInputs
 from .realtime_vocabulary import (
     CutShort,
     Discard,
@@ -28,11 +29,9 @@ from .realtime_vocabulary import (
     Say,
     SpeechBegan,
     SpeechOver,
-    ToolOutput,
     UserHeard,
     UserSound,
     UserSpeaks,
-    UserWords,
 )
 from .websocket_client import Handshake, Message, MessageStream, dial, load_websockets
 
@@ -42,7 +41,6 @@ READY_WITHIN = 5.0  # seconds until the vendor has taken the settings
 LEAVES_WITHIN = 0.2  # seconds in which a connection is taken leave of
 STABLE = 5.0  # seconds in which a lost connection is replaced only one time
 ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
-KEPT = 30.0  # seconds of the user's sound that are sent again over a new connection
 RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
 RENEWED_AGAIN = 5.0  # seconds after a renewal that failed or came too late
 
@@ -76,7 +74,10 @@ class SocketRealtime(RealtimeModel):
         raise NotImplementedError
 
     async def dial(self, context: Context, handle: str | None, codec: RealtimeCodec) -> MessageStream:
-        """Open a connection. A vendor whose connections are no websockets overrides it, and `load`."""
+        """Open a connection.
+
+        A vendor whose connections are no websockets overrides it, and `load`.
+        """
         handshake = await self.handshake_for(context, handle)
         return await dial(self.vendor, handshake, key_name=self.key.name, closed=codec.closed)
 
@@ -188,16 +189,14 @@ class _Talk:
         self.inbox = asyncio.Queue[_Item](1024)
         self._clock = asyncio.get_running_loop().time
         self._connection: _Connection | None = None
-        self._unanswered = _Unanswered(service.input_rate * 2, detects)
+        self._unanswered = UnansweredInputs(service.input_rate * 2, detects)
         self._context = context  # as of the first of what is unanswered
         self._newest = context
         self._waiting = deque[Respond | Say]()  # until the response in progress is over
         self._requested = False  # whether a response was asked for that has not begun
         self._responding = False
         self._cancels = False  # whether that response is to be cancelled as soon as it begins
-        self._turns = self._turns_before = (
-            0  # of the user, that were heard: in all, and before this connection
-        )
+        self._turns = self._turns_before = 0  # of the user: heard in all, and before this connection
         self._replaced_at = -STABLE
         self._renewing: asyncio.Task[_Connection] | None = None
         self._renew_at: float | None = None
@@ -352,10 +351,8 @@ class _Talk:
         if not error.retryable or now < self._replaced_at + STABLE:
             raise error
         self._replaced_at = now
-        over: list[RealtimeEvent] = []
-        if self._responding:
-            over = [ResponseOver("failed", str(error))]
-            self._responding = False
+        over: list[RealtimeEvent] = [ResponseOver("failed", str(error))] if self._responding else []
+        self._responding = False
         await self._replace(await self._dial(None))
         return over
 
@@ -482,77 +479,3 @@ async def _connected(
             raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
         raise
     return _Connection(socket, codec, inbox, handle or None)
-
-
-class _Unanswered:
-    """What was put in and not answered yet, in case that it must be put in again.
-
-    Of a model that detects turns it also keeps the newest sound, since the model says only later that a turn
-    has begun: at most `lead` seconds.
-    """
-
-    def __init__(self, bytes_per_second: int, detects: bool) -> None:
-        self.lead = 0.0
-        self._rate = bytes_per_second
-        self._detects = detects
-        self._answering: list[RealtimeInput] = []  # what the response in progress answers
-        self._items = deque[RealtimeInput]()
-        self._size = 0
-        self._lead = deque[UserSound]()  # the newest sound, while nobody speaks
-        self._lead_size = 0
-
-    def add(self, item: RealtimeInput) -> None:
-        if self._detects and not self._items and isinstance(item, UserSound):
-            self._keep_lead(item)
-            return
-        if isinstance(item, SpeechBegan):
-            self._items.extend(self._lead)
-            self._size += self._lead_size
-            self._drop_lead()
-        self._items.append(item)
-        self._size += len(item.pcm) if isinstance(item, UserSound) else 0
-        while self._size > KEPT * self._rate:
-            self._size -= len(gone.pcm) if isinstance(gone := self._items.popleft(), UserSound) else 0
-
-    def _keep_lead(self, sound: UserSound) -> None:
-        """Keep sound in which a turn may have begun."""
-        self._lead.append(sound)
-        self._lead_size += len(sound.pcm)
-        while self._lead_size > self.lead * self._rate:
-            self._lead_size -= len(self._lead.popleft().pcm)
-
-    def _drop_lead(self) -> None:
-        self._lead.clear()
-        self._lead_size = 0
-
-    def items(self) -> list[RealtimeInput]:
-        return [*self._answering, *self._items, *self._lead]
-
-    @property
-    def has_turn(self) -> bool:
-        """True if something of the user is among it."""
-        turn = SpeechBegan | UserSound | UserWords
-        return any(isinstance(item, turn) for item in (*self._answering, *self._items))
-
-    def forget_results(self) -> None:
-        """Leave out the results of tools: the context has them."""
-        self._items = deque[RealtimeInput](item for item in self._items if not isinstance(item, ToolOutput))
-
-    def begin_answer(self) -> None:
-        """Note that a response answers all this; what comes now is for the next one."""
-        self._answering += self._items
-        self._items.clear()
-        self._size = 0
-        self._drop_lead()
-
-    def drop_answered(self) -> None:
-        """Forget what has its answer."""
-        self._answering.clear()
-
-    def clear(self) -> None:
-        self._answering.clear()
-        self._items.clear()
-        self._size = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._answering or self._items)
