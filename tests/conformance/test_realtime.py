@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import pytest
@@ -22,8 +23,10 @@ from antiphon.services.realtime_vocabulary import (
     Voice,
 )
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
+from antiphon.testing.loopback.aws_realtime import SECRET, NovaSonicServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
+from antiphon.vendors.aws.realtime import Realtime as NovaSonic
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
 
 
@@ -38,8 +41,13 @@ def openai(url: str) -> RealtimeModel:
     return OpenAIRealtime(key=KEY, base_url=url)
 
 
+def nova(url: str) -> RealtimeModel:
+    return NovaSonic(region="us-east-1", key=KEY, secret=SECRET, base_url=url)
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
+    **({"nova": Pair(nova, NovaSonicServer)} if find_spec("h2") else {}),
 }
 CONTEXT = Context("Be kind.")
 

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4: signed headers, signed addresses, and signed messages of a stream.
+"""AWS Signature Version 4, of headers, addresses and the messages of a stream.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 https://docs.aws.amazon.com/transcribe/latest/dg/streaming-http2.html, for a stream
@@ -131,7 +131,10 @@ class AwsSigner:
 
 
 class AwsEventSigner:
-    """Signs the messages of one stream; `before` is the signature of the request that opens it."""
+    """Signs the messages of one stream.
+
+    `before` is the signature of the request that opens it.
+    """
 
     def __init__(self, signer: AwsSigner, before: str) -> None:
         self._signer = signer
