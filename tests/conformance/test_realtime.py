@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import pytest
@@ -25,6 +26,7 @@ from antiphon.services.realtime_vocabulary import (
     Voice,
 )
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
+from antiphon.testing.loopback.aws_realtime import SECRET, NovaSonicServer
 from antiphon.testing.loopback.azure_realtime import AzureOpenAIServer, VoiceLiveServer
 from antiphon.testing.loopback.gemini_live import GeminiLiveServer
 from antiphon.testing.loopback.hume_evi import HumeEVIServer
@@ -35,6 +37,7 @@ from antiphon.testing.loopback.qwen_realtime import QwenRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
 from antiphon.testing.loopback.ultravox_realtime import UltravoxServer
 from antiphon.testing.loopback.xai_realtime import XaiRealtimeServer
+from antiphon.vendors.aws.realtime import Realtime as NovaSonic
 from antiphon.vendors.azure.realtime import Realtime as VoiceLive
 from antiphon.vendors.azure_openai.realtime import Realtime as AzureOpenAIRealtime
 from antiphon.vendors.google.realtime import Realtime as GeminiLive
@@ -98,6 +101,10 @@ def openai_live(url: str) -> RealtimeModel:
     return OpenAILive(key=KEY, base_url=url)
 
 
+def nova(url: str) -> RealtimeModel:
+    return NovaSonic(region="us-east-1", key=KEY, secret=SECRET, base_url=url)
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
     "gemini": Pair(gemini, GeminiLiveServer),
@@ -110,6 +117,7 @@ PAIRS: dict[str, Pair] = {
     "inworld": Pair(inworld, InworldRealtimeServer),
     "qwen": Pair(qwen, QwenRealtimeServer),
     "openai_live": Pair(openai_live, GPTLiveServer),
+    **({"nova": Pair(nova, NovaSonicServer)} if find_spec("h2") else {}),
 }
 CONTEXT = Context("Be kind.")
 

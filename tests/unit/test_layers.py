@@ -45,6 +45,7 @@ HEAVY = {
         "hibari",
         "hibari_tts",
         "httpx",
+        "h2",
         "rich",
     ),
     *("typer", "sounddevice", "websockets", "aiohttp", "torch", "scipy"),

@@ -13,11 +13,11 @@ from zlib import crc32
 
 from ..errors import BadResponseError
 
-__all__ = ["AwsEvent", "AwsEventReader", "encode_event"]
+__all__ = ["AwsEvent", "AwsEventReader", "encode_event", "encode_headers"]
 
 PRELUDE = Struct(">III")
 MOST = 16 << 20  # bytes of one message
-TEXT = 7
+BYTES, TEXT, TIME = 6, 7, 8
 SIZES = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """The bytes of a header's value by its type; types 6 and 7, bytes and text, begin with a length."""
 
@@ -33,16 +33,31 @@ class AwsEvent:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def encode_event(payload: bytes, **headers: str) -> bytes:
-    """Return a message; `message_type="event"` becomes the header ":message-type"."""
-    head = b"".join(
-        pack(f">B{len(name) + 1}sBH", len(name) + 1, f":{name.replace('_', '-')}".encode(), TEXT, len(value))
-        + value
-        for name, value in ((name, value.encode()) for name, value in headers.items())
-    )
+def encode_event(payload: bytes, **headers: str | bytes | int) -> bytes:
+    """Return a message; `message_type="event"` becomes the header ":message-type".
+
+    A number is a time in milliseconds since 1970.
+    """
+    head = encode_headers(**headers)
     prelude = pack(">II", PRELUDE.size + len(head) + len(payload) + 4, len(head))
     message = prelude + pack(">I", crc32(prelude)) + head + payload
     return message + pack(">I", crc32(message))
+
+
+def encode_headers(**headers: str | bytes | int) -> bytes:
+    """Return the headers of a message, as `encode_event` has them."""
+    return b"".join(_header(f":{name.replace('_', '-')}".encode(), value) for name, value in headers.items())
+
+
+def _header(name: bytes, value: str | bytes | int) -> bytes:
+    begun = pack(f">B{len(name)}s", len(name), name)
+    match value:
+        case int():
+            return begun + pack(">Bq", TIME, value)
+        case bytes():
+            return begun + pack(">BH", BYTES, len(value)) + value
+        case str():
+            return begun + pack(">BH", TEXT, len(encoded := value.encode())) + encoded
 
 
 class AwsEventReader:
@@ -90,7 +105,7 @@ def _headers(data: bytes) -> Iterator[tuple[str, str]]:
         name_ends = at + 1 + data[at]
         name, kind = data[at + 1 : name_ends].decode(), data[name_ends]
         at = name_ends + 1
-        if kind in (6, TEXT):
+        if kind in (BYTES, TEXT):
             size: int = unpack_from(">H", data, at)[0]
             at += 2
         else:

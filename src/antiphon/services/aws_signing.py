@@ -1,6 +1,7 @@
-"""AWS Signature Version 4: signed headers, and signed addresses.
+"""AWS Signature Version 4, of headers, addresses and the messages of a stream.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+https://docs.aws.amazon.com/transcribe/latest/dg/streaming-http2.html, for a stream
 """
 
 import hashlib
@@ -11,11 +12,13 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from ..errors import ConfigurationError
+from .aws_event_stream import encode_event, encode_headers
 from .keys import VendorKey
 
-__all__ = ["AwsSigner"]
+__all__ = ["AwsEventSigner", "AwsSigner"]
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+EVENTS = "STREAMING-AWS4-HMAC-SHA256-EVENTS"  # stands for the hash of a body whose messages are signed
 
 
 class AwsSigner:
@@ -53,21 +56,25 @@ class AwsSigner:
         return self._region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
     def signed_headers(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, at: float
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, at: float
     ) -> dict[str, str]:
         """Return headers with the signature for a request with this body.
 
-        `at` is the time as seconds since 1970; a signature is good for five minutes. The path of `url` must
-        be as it is sent, with what needs it escaped.
+        Without a body, one follows whose messages are signed. `at` is the time as seconds since 1970; a
+        signature is good for five minutes. The path of `url` must be as it is sent, with what needs it
+        escaped.
         """
         parts, when = urlsplit(url), _timestamp(at)
         signed = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
         signed |= {"host": parts.netloc, "x-amz-date": when}
         sent = dict(headers) | {"X-Amz-Date": when}
+        hashed = EVENTS if body is None else hashlib.sha256(body).hexdigest()
+        if body is None:
+            signed["x-amz-content-sha256"] = sent["X-Amz-Content-Sha256"] = hashed
         if token := self._token():
             signed["x-amz-security-token"] = sent["X-Amz-Security-Token"] = token
         query = _canonical(parse_qsl(parts.query, keep_blank_values=True))
-        signature = self._signature(method, parts, query, signed, body, when)
+        signature = self._signature(method, parts, query, signed, hashed, when)
         sent["Authorization"] = (
             f"{ALGORITHM} Credential={self.key.value}/{self._scope(when)}, "
             f"SignedHeaders={';'.join(sorted(signed))}, Signature={signature}"
@@ -91,8 +98,14 @@ class AwsSigner:
         if token := self._token():
             pairs.append(("X-Amz-Security-Token", token))
         query = _canonical(pairs)
-        signature = self._signature("GET", parts, query, {"host": parts.netloc}, b"", when)
+        hashed = hashlib.sha256(b"").hexdigest()
+        signature = self._signature("GET", parts, query, {"host": parts.netloc}, hashed, when)
         return parts._replace(query=f"{query}&X-Amz-Signature={signature}").geturl()
+
+    def event_signature(self, before: str, headers: bytes, payload: bytes, *, at: float) -> str:
+        """Return the signature of a message that follows one with the signature `before`."""
+        hashed = (hashlib.sha256(part).hexdigest() for part in (headers, payload))
+        return self._signed(f"{ALGORITHM}-PAYLOAD", _timestamp(at), before, *hashed)
 
     def _token(self) -> str:
         return os.environ.get("AWS_SESSION_TOKEN", "") if self._has_token else ""
@@ -101,7 +114,7 @@ class AwsSigner:
         return f"{when[:8]}/{self.region}/{self._service}/aws4_request"
 
     def _signature(
-        self, method: str, parts: SplitResult, query: str, headers: Mapping[str, str], body: bytes, when: str
+        self, method: str, parts: SplitResult, query: str, headers: Mapping[str, str], hashed: str, when: str
     ) -> str:
         request = "\n".join([
             method,
@@ -110,13 +123,33 @@ class AwsSigner:
             *(f"{name}:{headers[name]}" for name in sorted(headers)),
             "",
             ";".join(sorted(headers)),
-            hashlib.sha256(body).hexdigest(),
+            hashed,
         ])  # fmt: skip
-        scope, digest = self._scope(when), hashlib.sha256(request.encode()).hexdigest()
-        key = f"AWS4{self._secret.value}".encode()
+        return self._signed(ALGORITHM, when, hashlib.sha256(request.encode()).hexdigest())
+
+    def _signed(self, algorithm: str, when: str, *lines: str) -> str:
+        scope, key = self._scope(when), f"AWS4{self._secret.value}".encode()
         for part in scope.split("/"):
             key = hmac.digest(key, part.encode(), "sha256")
-        return hmac.digest(key, "\n".join([ALGORITHM, when, scope, digest]).encode(), "sha256").hex()
+        return hmac.digest(key, "\n".join([algorithm, when, scope, *lines]).encode(), "sha256").hex()
+
+
+class AwsEventSigner:
+    """Signs the messages of one stream.
+
+    `before` is the signature of the request that opens it.
+    """
+
+    def __init__(self, signer: AwsSigner, before: str) -> None:
+        self._signer = signer
+        self._before = before
+
+    def sign(self, message: bytes, *, at: float) -> bytes:
+        """Return a message as it is sent; an empty one ends the stream."""
+        date = int(at) * 1000
+        headers = encode_headers(date=date)
+        self._before = self._signer.event_signature(self._before, headers, message, at=at)
+        return encode_event(message, date=date, chunk_signature=bytes.fromhex(self._before))
 
 
 def _timestamp(at: float) -> str:

@@ -57,6 +57,10 @@ class RealtimeCodec:
     """Seconds after which the vendor closes any connection."""
     keep_alive_every: ClassVar[float | None] = None
     """Seconds without a message to the vendor after which `keep_alive` is sent."""
+    settles_after: float | None = None
+    """Seconds without a message of the vendor until `settle` is called; None if nothing waits for it."""
+    tells_within: ClassVar[float] = 2.0
+    """Seconds from the beginning of a turn that it detects until it says so, at most."""
     carries_context: bool = False
     """True if the connection goes on with a conversation that the vendor knows, by a handle."""
     outdated: bool = False
@@ -77,6 +81,14 @@ class RealtimeCodec:
     def read(self, message: Message) -> Iterable[CodecEvent]:
         """Yield what a message means; nothing for one that is not known."""
         raise NotImplementedError
+
+    def settle(self) -> Iterable[CodecEvent]:
+        """Yield what only the vendor's silence tells, such as the end of a response."""
+        return ()
+
+    def end(self) -> Iterable[Message]:
+        """Take leave: sent before a connection is closed that still stands."""
+        return ()
 
     def closed(self, code: int, reason: str) -> TheyErred | None:
         """Return the error of a vendor's own close code; None for the usual meaning."""

@@ -15,7 +15,8 @@ from ..context import Context
 from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
 from .keys import VendorKey
 from .ports import RealtimeModel
-from .realtime_codec import GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
+from .realtime_codec import CodecEvent, GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
+from .realtime_unanswered import UnansweredInputs
 from .realtime_vocabulary import (
     CutShort,
     Discard,
@@ -28,21 +29,18 @@ from .realtime_vocabulary import (
     Say,
     SpeechBegan,
     SpeechOver,
-    ToolOutput,
     UserHeard,
     UserSound,
     UserSpeaks,
-    UserWords,
 )
-from .websocket_client import Handshake, Message, VendorSocket, dial, load_websockets
+from .websocket_client import Handshake, Message, MessageStream, dial, load_websockets
 
 __all__ = ["SocketRealtime"]
 
 READY_WITHIN = 5.0  # seconds until the vendor has taken the settings
+LEAVES_WITHIN = 0.2  # seconds in which a connection is taken leave of
 STABLE = 5.0  # seconds in which a lost connection is replaced only one time
 ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
-LEAD = 2.0  # seconds of sound before a model says that it hears the user: the turn has begun in it
-KEPT = 30.0  # seconds of the user's sound that are sent again over a new connection
 RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
 RENEWED_AGAIN = 5.0  # seconds after a renewal that failed or came too late
 
@@ -75,6 +73,14 @@ class SocketRealtime(RealtimeModel):
     def codec(self, detects: bool, handle: str | None) -> RealtimeCodec:
         """Return the codec of a new connection."""
         raise NotImplementedError
+
+    async def dial(self, context: Context, handle: str | None, codec: RealtimeCodec) -> MessageStream:
+        """Open a connection.
+
+        A vendor whose connections are no websockets overrides it, and `load`.
+        """
+        handshake = await self.handshake_for(context, handle)
+        return await dial(self.vendor, handshake, key_name=self.key.name, closed=codec.closed)
 
     async def load(self) -> None:
         """Import the websocket library."""
@@ -114,18 +120,20 @@ class _Connection:
     """A connection and the task that reads it."""
 
     def __init__(
-        self, socket: VendorSocket, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]", handle: str | None
+        self, socket: MessageStream, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]", handle: str | None
     ) -> None:
         self.socket = socket
         self.codec = codec
-        self.sent_at = socket.opened_at
+        self.sent_at = self.received_at = socket.opened_at
         self.handle = handle
         self._reading = asyncio.create_task(self._read(inbox))
 
     async def _read(self, inbox: "asyncio.Queue[_Item]") -> None:
         try:
             while True:
-                await inbox.put((self, await self.socket.receive()))
+                message = await self.socket.receive()
+                self.received_at = asyncio.get_running_loop().time()
+                await inbox.put((self, message))
         except TheyErred as error:
             await inbox.put((self, error))
 
@@ -134,8 +142,31 @@ class _Connection:
             self.sent_at = asyncio.get_running_loop().time()
             await self.socket.send((message,))
 
+    @property
+    def due(self) -> float | None:
+        """When `tend` has something to do."""
+        waits = (
+            (self.sent_at, self.codec.keep_alive_every),
+            (self.received_at, self.codec.settles_after),
+        )
+        return min((since + wait for since, wait in waits if wait is not None), default=None)
+
+    async def tend(self) -> Iterable[CodecEvent]:
+        """Keep the connection open; return what follows from the vendor's silence."""
+        now, codec = asyncio.get_running_loop().time(), self.codec
+        if codec.keep_alive_every is not None and now >= self.sent_at + codec.keep_alive_every:
+            await self.send(codec.keep_alive())
+            self.sent_at = now
+        if codec.settles_after is None or now < self.received_at + codec.settles_after:
+            return ()
+        self.received_at = now
+        return codec.settle()
+
     async def close(self) -> None:
         self._reading.cancel()
+        with suppress(TheyErred, TimeoutError):
+            async with asyncio.timeout(LEAVES_WITHIN):
+                await self.socket.send(self.codec.end())
         await self.socket.close()
 
 
@@ -159,16 +190,14 @@ class _Talk:
         self.inbox = asyncio.Queue[_Item](1024)
         self._clock = asyncio.get_running_loop().time
         self._connection: _Connection | None = None
-        self._unanswered = _Unanswered(service.input_rate * 2, detects)
+        self._unanswered = UnansweredInputs(service.input_rate * 2, detects)
         self._context = context  # as of the first of what is unanswered
         self._newest = context
         self._waiting = deque[Respond | Say]()  # until the response in progress is over
         self._requested = False  # whether a response was asked for that has not begun
         self._responding = False
         self._cancels = False  # whether that response is to be cancelled as soon as it begins
-        self._turns = self._turns_before = (
-            0  # of the user, that were heard: in all, and before this connection
-        )
+        self._turns = self._turns_before = 0  # of the user: heard in all, and before this connection
         self._replaced_at = -STABLE
         self._renewing: asyncio.Task[_Connection] | None = None
         self._renew_at: float | None = None
@@ -191,6 +220,8 @@ class _Talk:
     async def step(self) -> list[RealtimeEvent]:
         """Wait for the next item or time limit, and return what follows from it."""
         try:
+            if settled := await self._settled():
+                return settled
             await self._tend()
             try:
                 async with asyncio.timeout_at(self._next_due()):
@@ -225,7 +256,8 @@ class _Talk:
     # Towards the vendor
 
     async def _input(self, item: RealtimeInput) -> list[RealtimeEvent]:
-        self._stale = True
+        if not (isinstance(item, UserSound) and self._detects):  # that is put in again anyway
+            self._stale = True
         match item:
             case Remember(context):
                 self._newest = context
@@ -286,6 +318,7 @@ class _Talk:
                 return []
             case ResponseBegan():
                 self._responding, self._requested = True, False
+                self._unanswered.begin_answer()
                 if self._cancels:
                     self._cancels = False
                     await self._put(CutShort(0.0))
@@ -308,7 +341,7 @@ class _Talk:
         return [event]  # type: ignore[list-item]
 
     def _answered(self) -> None:
-        self._unanswered.clear()
+        self._unanswered.drop_answered()
         self._context = self._newest
 
     # A new connection
@@ -319,10 +352,8 @@ class _Talk:
         if not error.retryable or now < self._replaced_at + STABLE:
             raise error
         self._replaced_at = now
-        over: list[RealtimeEvent] = []
-        if self._responding:
-            over = [ResponseOver("failed", str(error))]
-            self._responding = False
+        over: list[RealtimeEvent] = [ResponseOver("failed", str(error))] if self._responding else []
+        self._responding = False
         await self._replace(await self._dial(None))
         return over
 
@@ -344,6 +375,7 @@ class _Talk:
 
     def _use(self, connection: _Connection) -> None:
         self._connection, self._turns_before = connection, self._turns
+        self._unanswered.lead = connection.codec.tells_within
         lasts = connection.codec.lasts
         self._renew_at = None if lasts is None else connection.socket.opened_at + lasts * RENEWED_AT
 
@@ -357,19 +389,22 @@ class _Talk:
 
     def _next_due(self) -> float | None:
         dues = [self._renew_at] if self._renewing is None and self._pausing else []
-        if (connection := self._connection) is not None and connection.codec.keep_alive_every is not None:
-            dues.append(connection.sent_at + connection.codec.keep_alive_every)
+        if self._connection is not None:
+            dues.append(self._connection.due)
         return min((due for due in dues if due is not None), default=None)
 
+    async def _settled(self) -> list[RealtimeEvent]:
+        events: list[RealtimeEvent] = []
+        if (connection := self._connection) is not None:
+            for event in await connection.tend():
+                events += await self._event(connection, event)
+        return events
+
     async def _tend(self) -> None:
-        """Keep the connection open, and replace it in a pause before its time is over."""
+        """Replace the connection in a pause before its time is over."""
         now, connection = self._clock(), self._connection
         if connection is None:
             return
-        every = connection.codec.keep_alive_every
-        if every is not None and now >= connection.sent_at + every:
-            await connection.send(connection.codec.keep_alive())
-            connection.sent_at = now
         if self._renewing is None:
             if self._renew_at is not None and now >= self._renew_at and self._pausing:
                 if connection.handle is not None:  # what is put in meanwhile waits
@@ -428,8 +463,7 @@ async def _connected(
 ) -> _Connection:
     """Open a connection, and wait until it takes sound."""
     codec = service.codec(detects, handle)
-    handshake = await service.handshake_for(context, handle)
-    socket = await dial(service.vendor, handshake, key_name=service.key.name, closed=codec.closed)
+    socket = await service.dial(context, handle, codec)
     try:
         async with asyncio.timeout(READY_WITHIN):
             await socket.send(codec.begin(context))
@@ -446,55 +480,3 @@ async def _connected(
             raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
         raise
     return _Connection(socket, codec, inbox, handle or None)
-
-
-class _Unanswered:
-    """What was put in since the last response, in case that it must be put in again."""
-
-    def __init__(self, bytes_per_second: int, detects: bool) -> None:
-        self._rate = bytes_per_second
-        self._detects = detects
-        self._items = deque[RealtimeInput]()
-        self._size = 0
-        self._lead = deque[UserSound]()  # the newest sound, while nobody speaks
-        self._lead_size = 0
-
-    def add(self, item: RealtimeInput) -> None:
-        if self._detects and not self._items and isinstance(item, UserSound):
-            self._keep_lead(item)
-            return
-        if isinstance(item, SpeechBegan):
-            self._items.extend(self._lead)
-            self._size += self._lead_size
-            self._lead.clear()
-            self._lead_size = 0
-        self._items.append(item)
-        self._size += len(item.pcm) if isinstance(item, UserSound) else 0
-        while self._size > KEPT * self._rate:
-            self._size -= len(gone.pcm) if isinstance(gone := self._items.popleft(), UserSound) else 0
-
-    def _keep_lead(self, sound: UserSound) -> None:
-        """Keep sound in which a turn may have begun: the model says so only later."""
-        self._lead.append(sound)
-        self._lead_size += len(sound.pcm)
-        while self._lead_size > LEAD * self._rate:
-            self._lead_size -= len(self._lead.popleft().pcm)
-
-    def items(self) -> list[RealtimeInput]:
-        return [*self._lead, *self._items]
-
-    @property
-    def has_turn(self) -> bool:
-        """True if something of the user is among it."""
-        return any(isinstance(item, SpeechBegan | UserSound | UserWords) for item in self._items)
-
-    def forget_results(self) -> None:
-        """Leave out the results of tools: the context has them."""
-        self._items = deque[RealtimeInput](item for item in self._items if not isinstance(item, ToolOutput))
-
-    def clear(self) -> None:
-        self._items.clear()
-        self._size = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._items)

@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..clock import offload
 from ..encodable import encodable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
     from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-__all__ = ["Handshake", "Message", "VendorSocket", "dial", "load_websockets"]
+__all__ = ["Handshake", "Message", "MessageStream", "VendorSocket", "dial", "load_websockets"]
 
 Message = str | bytes
 """A text message or a binary one."""
@@ -82,6 +82,24 @@ def _prepare() -> None:
 
     tls_context()
     _IMPORTED.append(websockets.asyncio.client)
+
+
+class MessageStream(Protocol):
+    """What a driver needs of a connection, be it a `VendorSocket` or another kind."""
+
+    opened_at: float
+
+    async def send(self, messages: Iterable[Message]) -> None:
+        """Send messages in order. Raises TheyErred if that is not possible."""
+        ...
+
+    async def receive(self) -> Message:
+        """Return the next message. Raises TheyErred once the connection is closed."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connection; returns within a second whatever the vendor does."""
+        ...
 
 
 class VendorSocket:

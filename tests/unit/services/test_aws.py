@@ -1,10 +1,12 @@
 """AWS' signatures and event stream against published examples."""
 
+from base64 import b64decode
+
 import pytest
 
 from antiphon.errors import BadResponseError, ConfigurationError
 from antiphon.services.aws_event_stream import AwsEvent, AwsEventReader, encode_event
-from antiphon.services.aws_signing import AwsSigner
+from antiphon.services.aws_signing import AwsEventSigner, AwsSigner
 
 AT = 1440938160.0  # 2015-08-30 12:36:00, as in all examples of AWS
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -112,3 +114,18 @@ def test_a_bit_that_fell_over_is_noticed(place: int) -> None:
     wrong[place] ^= 4
     with pytest.raises(BadResponseError):
         list(AwsEventReader().feed(bytes(wrong)))
+
+
+def test_the_messages_of_a_stream_are_signed_one_after_another() -> None:
+    """From the tests of AWS's SDK for Java (EventStreamAws4SignerTest), over the change of a day."""
+    signing = AwsSigner("name", "us-west-2", key="a", secret="s")
+    evening = 1577923199.0  # 2020-01-01 23:59:59
+    sent = signing.signed_headers("GET", "http://localhost:8080/", {}, None, at=evening)
+    signature = sent["Authorization"].rpartition("=")[2]
+    assert signature == "f21ae834dae1ebd27ccd3d1b8d93514ec914d4cd79575edd906667e9e12e591b"
+    events, message = AwsEventSigner(signing, signature), encode_event(b"foo")
+    first = events.sign(message, at=evening)
+    assert b64decode("EFt7ZU043r/TJE8U+1GxJXscmNxoqmIdGtUIl8wE9u0=") in first
+    assert next(AwsEventReader().feed(first)).payload == message
+    events.sign(message, at=evening + 1)
+    assert b64decode("UTRGo0D7BQytiVkH1VofR/8f3uFsM4V5QR1A8grr1+M=") in events.sign(b"", at=evening + 1)

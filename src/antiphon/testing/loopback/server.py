@@ -46,11 +46,11 @@ class VendorServer:
         self.faulty = faulty
         self.after = after
         self.url = ""
-        self.connections = 0
+        self.connections: int = 0
         """How many were opened."""
-        self.open = 0
+        self.open: int = 0
         """How many are open now."""
-        self.cancelled = 0
+        self.cancelled: int = 0
         """How many utterances were cancelled by the client."""
         self.failure: AssertionError | None = None
         self._server: Server | None = None
