@@ -24,9 +24,11 @@ from antiphon.services.realtime_vocabulary import (
 )
 from antiphon.testing.conformance.realtime import TalkWithModel, check_realtime, words_of
 from antiphon.testing.loopback.aws_realtime import SECRET, NovaSonicServer
+from antiphon.testing.loopback.kyutai_realtime import MoshiTalkServer, UnmuteServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
 from antiphon.testing.loopback.server import KEY, WORDS, Fault, VendorServer
 from antiphon.vendors.aws.realtime import Realtime as NovaSonic
+from antiphon.vendors.kyutai.realtime import Realtime as Kyutai
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
 
 
@@ -45,8 +47,21 @@ def nova(url: str) -> RealtimeModel:
     return NovaSonic(region="us-east-1", key=KEY, secret=SECRET, base_url=url)
 
 
+def unmute(url: str) -> RealtimeModel:
+    return Kyutai("unmute", url=f"{url}/v1/realtime")
+
+
+def moshi(url: str) -> RealtimeModel:
+    return Kyutai("moshi", url=f"{url}/api/chat")
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
+    **(
+        {"unmute": Pair(unmute, UnmuteServer), "moshi": Pair(moshi, MoshiTalkServer)}
+        if find_spec("av")
+        else {}
+    ),
     **({"nova": Pair(nova, NovaSonicServer)} if find_spec("h2") else {}),
 }
 CONTEXT = Context("Be kind.")
