@@ -367,6 +367,10 @@ def _realtime(agent: AgentDefinition) -> tuple[list[Part], list[Part], TurnSetti
             if tts is not None
             else "the realtime model answers with text alone (speaks=False): give the agent a tts="
         )
+    if agent.greeting and not model.takes_words:
+        raise ConfigurationError("the realtime model says nothing on demand: leave greeting= out")
+    if agent.tools and not model.calls_tools:
+        raise ConfigurationError("the realtime model cannot call tools: leave tools= out")
     realtime = Realtime(model, detects=agent.turns_are_theirs, transcripts=stt is None)
     ears: list[Part] = [realtime.ears, *([STT(stt)] if stt is not None else [])]
     voice: list[Part] = [realtime, *([TTS(tts)] if tts is not None else [])]

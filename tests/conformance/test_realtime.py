@@ -31,6 +31,7 @@ from antiphon.testing.loopback.azure_realtime import AzureOpenAIServer, VoiceLiv
 from antiphon.testing.loopback.gemini_live import GeminiLiveServer
 from antiphon.testing.loopback.hume_evi import HumeEVIServer
 from antiphon.testing.loopback.inworld_realtime import InworldRealtimeServer
+from antiphon.testing.loopback.kyutai_realtime import MoshiTalkServer, UnmuteServer
 from antiphon.testing.loopback.openai_live_realtime import GPTLiveServer
 from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
 from antiphon.testing.loopback.qwen_realtime import QwenRealtimeServer
@@ -43,6 +44,7 @@ from antiphon.vendors.azure_openai.realtime import Realtime as AzureOpenAIRealti
 from antiphon.vendors.google.realtime import Realtime as GeminiLive
 from antiphon.vendors.hume.realtime import Realtime as HumeEVI
 from antiphon.vendors.inworld.realtime import Realtime as InworldRealtime
+from antiphon.vendors.kyutai.realtime import Realtime as Kyutai
 from antiphon.vendors.openai.realtime import Realtime as OpenAIRealtime
 from antiphon.vendors.openai_live.realtime import Realtime as OpenAILive
 from antiphon.vendors.qwen.realtime import Realtime as QwenRealtime
@@ -105,6 +107,14 @@ def nova(url: str) -> RealtimeModel:
     return NovaSonic(region="us-east-1", key=KEY, secret=SECRET, base_url=url)
 
 
+def unmute(url: str) -> RealtimeModel:
+    return Kyutai("unmute", url=f"{url}/v1/realtime")
+
+
+def moshi(url: str) -> RealtimeModel:
+    return Kyutai("moshi", url=f"{url}/api/chat")
+
+
 PAIRS: dict[str, Pair] = {
     "openai": Pair(openai, OpenAIRealtimeServer),
     "gemini": Pair(gemini, GeminiLiveServer),
@@ -117,6 +127,11 @@ PAIRS: dict[str, Pair] = {
     "inworld": Pair(inworld, InworldRealtimeServer),
     "qwen": Pair(qwen, QwenRealtimeServer),
     "openai_live": Pair(openai_live, GPTLiveServer),
+    **(
+        {"unmute": Pair(unmute, UnmuteServer), "moshi": Pair(moshi, MoshiTalkServer)}
+        if find_spec("av")
+        else {}
+    ),
     **({"nova": Pair(nova, NovaSonicServer)} if find_spec("h2") else {}),
 }
 CONTEXT = Context("Be kind.")

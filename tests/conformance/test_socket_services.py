@@ -58,7 +58,6 @@ from antiphon.vendors import (
     fish,
     gladia,
     hume,
-    kyutai,
     lmnt,
     minimax,
     murf,
@@ -82,6 +81,7 @@ from antiphon.vendors.gradium import stt as gradium
 from antiphon.vendors.gradium import tts as gradium_voices
 from antiphon.vendors.inworld import stt as inworld
 from antiphon.vendors.inworld import tts as inworld_voices
+from antiphon.vendors.kyutai import tts as kyutai
 from antiphon.vendors.mistral import realtime_tts as mistral_voices
 from antiphon.vendors.mistral import stt as voxtral
 from antiphon.vendors.openai import stt as transcription

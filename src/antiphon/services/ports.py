@@ -306,6 +306,10 @@ class RealtimeModel(Service, Protocol):
     """True if it answers by itself once it has the results of its tools."""
     speaks: bool = True
     """False if it answers with text alone, which a text to speech then says."""
+    takes_words: bool = True
+    """False if it only hears: nothing can be typed, and it says nothing on demand, such as a greeting."""
+    calls_tools: bool = True
+    """False if it cannot call tools."""
 
     def converse(
         self, context: Context, inputs: AsyncIterator[RealtimeInput], *, detects: bool = False

@@ -181,8 +181,10 @@ async def check_realtime(make: Callable[[], RealtimeModel], speech: bytes) -> No
             await _check_discarded(model, speech)
         if model.detection != "ours":
             await _check_detection(model, speech)
-        await _check_words(model)
-        await _check_tool(model, speech)
+        if model.takes_words:
+            await _check_words(model)
+        if model.calls_tools:
+            await _check_tool(model, speech)
         await _check_context(model, speech)
 
 

@@ -33,13 +33,11 @@ from ...services.realtime_vocabulary import (
 from ...services.vendor_values import base64_bytes, fields, json_object, string, token_count
 from ...services.websocket_client import Message
 from ...signals import ToolCall
-from .nova_sonic_events import NovaSonicEvents, call_arguments, stated_by_sonic
+from .nova_sonic_events import GO_ON, VERBATIM, NovaSonicEvents, call_arguments, stated_by_sonic
 
 __all__ = ["NovaSonicCodec"]
 
-VERBATIM = "Say exactly the following words, in the language in which they are written, and nothing else: "
 MORE_CALLS = 0.1  # seconds after a call in which others belong to the same response
-GO_ON = "Please go on."  # stands for a wish for an answer to nothing new
 
 
 @dataclass(slots=True)

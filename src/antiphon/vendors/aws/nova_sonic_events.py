@@ -17,8 +17,10 @@ from ...services.aws_event_stream import AwsEvent, encode_event
 from ...services.chat_messages import INTERRUPTED, alternating
 from ...services.vendor_values import json_object, reason_in
 
-__all__ = ["NovaSonicEvents", "call_arguments", "stated_by_sonic"]
+__all__ = ["GO_ON", "VERBATIM", "NovaSonicEvents", "call_arguments", "stated_by_sonic"]
 
+VERBATIM = "Say exactly the following words, in the language in which they are written, and nothing else: "
+GO_ON = "Please go on."  # stands for a wish for an answer to nothing new
 INFERENCE = {"maxTokens": 1024, "topP": 0.9, "temperature": 0.7}
 PCM = {"mediaType": "audio/lpcm", "sampleSizeBits": 16, "channelCount": 1, "audioType": "SPEECH",
        "encoding": "base64"}  # fmt: skip

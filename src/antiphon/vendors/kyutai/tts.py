@@ -5,16 +5,16 @@ https://github.com/kyutai-labs/delayed-streams-modeling
 
 from collections.abc import Iterable
 
-from ..errors import RateLimitError
-from ..services.keys import VendorKey
-from ..services.pcm_reader import int16_bytes
-from ..services.ports import OWN_MACHINE, Vendor
-from ..services.socket_tts import SocketTTS
-from ..services.vendor_values import address, items, msgpack_bytes, msgpack_object, number, string
-from ..services.voice_codec import Sound, SpokenWord, VoiceCodec, VoiceEvent, VoiceReady
-from ..services.websocket_client import Handshake, Message
+from ...errors import RateLimitError
+from ...services.keys import VendorKey
+from ...services.pcm_reader import int16_bytes
+from ...services.ports import OWN_MACHINE
+from ...services.socket_tts import SocketTTS
+from ...services.vendor_values import address, items, msgpack_bytes, msgpack_object, number, string
+from ...services.voice_codec import Sound, SpokenWord, VoiceCodec, VoiceEvent, VoiceReady
+from ...services.websocket_client import Handshake, Message
 
-__all__ = ["TTS", "VENDOR"]
+__all__ = ["TTS"]
 
 
 class TTS(SocketTTS):
@@ -74,15 +74,3 @@ class KyutaiCodec(VoiceCodec):
                 raise RateLimitError(f"kyutai: {string(told.get('message'))[:200]}")
             case _:
                 pass
-
-
-VENDOR = Vendor(
-    name="kyutai",
-    provides={"tts": "TTS"},
-    docs="https://github.com/kyutai-labs/delayed-streams-modeling",
-    own=True,
-    extra="services",
-    default={"tts": "expresso/ex03-ex01_happy_001_channel1_334s.wav"},
-    can={"tts": ("word times",)},
-    checked="2026-11-30",
-)
