@@ -40,7 +40,10 @@ async def check_ports(name: str, ports: list[str], recording: Recording | None) 
 
 
 def _says_one_of(unset: list[str], said: str | AntiphonError) -> bool:
-    """Return True for the error that a variable is not set, and not, say, that an extra is missing."""
+    """Return True for the error that one of these variables is not set.
+
+    What else may be wrong, such as a missing extra, has an error of its own.
+    """
     return type(said) is ConfigurationError and any(variable in str(said) for variable in unset)
 
 
