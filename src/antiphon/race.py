@@ -39,6 +39,8 @@ class Race(Parallel):
         super().__init__(*branches, off=(), **named)
         if not self.inner:
             raise ConfigurationError("a Race needs at least one alternative")
+        if after < 0:
+            raise ConfigurationError(f"after={after!r}: it is a number of seconds, 0 or more")
         for branch in self.inner.values():
             if branch.handles(UserAudio):
                 raise ConfigurationError(

@@ -58,9 +58,11 @@ def change_services(parts: Iterable[PartPort], services: Mapping[str, object]) -
             if getattr(part, "port", "") == port and all(branch.on for branch in part.branches)
         ]
         if len(found) != 1 or not isinstance(found[0], _Changeable):
-            names = ", ".join(part.name for part in found) or "none"
+            if not found:
+                raise UsageError(f"no stage for {port!r} is on: use(stt=, llm=, tts=) changes those that are")
+            names = ", ".join(part.name for part in found)
             raise UsageError(
-                f"one stage for {port} must be on, and there is: {names}. Call use() of the stage"
+                f"several stages for {port} are on, {names}: call use() of the one that is meant"
             )
         stages.append((found[0], service))
     return ServiceChange(*(stage.use(service) for stage, service in stages))

@@ -3,6 +3,8 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,23 @@ def test_words_are_those_of_the_glossary(page: Path) -> None:
     text = code.sub("", page.read_text()).lower()
     for banned, wanted in BANNED.items():
         assert (match := re.search(banned, text)) is None, f"{match.group()!r}: say {wanted}"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.parent.name != "changes"],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_names_of_the_package_exist(page: Path) -> None:
+    for name in re.findall(r"\bantiphon((?:\.\w+)+)", page.read_text()):
+        home, *rest = name[1:].split(".")
+        if find_spec(f"antiphon.{home}") is None:
+            continue  # a message of a protocol, or a part of an address
+        found = import_module(f"antiphon.{home}")
+        for one in rest:
+            if not hasattr(found, one):
+                import_module(f"{found.__name__}.{one}")
+            found = getattr(found, one)
 
 
 def test_examples_say_what_they_show() -> None:

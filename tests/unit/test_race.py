@@ -306,6 +306,8 @@ def test_race_replays(after: float) -> None:
 def test_race_refuses_what_cannot_race() -> None:
     with pytest.raises(ConfigurationError, match="at least one"):
         Race()
+    with pytest.raises(ConfigurationError, match="0 or more"):
+        Race(LLM(ScriptedLLM([])), after=-1)
     with pytest.raises(ConfigurationError, match="recognisers cannot race"):
         Race(STT(ScriptedSTT([])), STT(ScriptedSTT([])))
     with pytest.raises(ConfigurationError, match="race apart"):

@@ -55,12 +55,11 @@ def write_vendor(name: str, kind: str, folder: Path) -> None:
 
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name.endswith("_"):
         raise ConfigurationError(f"{name!r} is no name for a vendor: use a-z, 0-9 and _")
-    if name in (taken := [vendor.name for vendor in available()]):
-        raise ConfigurationError(f"there is a vendor {name} already; others are {', '.join(taken)}")
+    if name in (vendor.name for vendor in available()):
+        raise ConfigurationError(f"there is a vendor {name} already: choose another name")
     if kind not in KINDS:
-        raise ConfigurationError(
-            f"there is no template for {kind.replace('_', ' over ')}: {', '.join(KINDS)}"
-        )
+        known = ", ".join(one.replace("_", " over ") for one in KINDS)
+        raise ConfigurationError(f"there is no template for {kind.replace('_', ' over ')}; there are {known}")
     if folder.exists():
         raise ConfigurationError(f"{folder} is there already: choose another place with --into")
     port = kind.partition("_")[0]

@@ -1,5 +1,6 @@
 """The report of a call as JSON, described in docs/reference/converse.md."""
 
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,7 @@ from ..telemetry.cost import Costs
 from ..telemetry.latency import PARTS, Latency, ReplyTiming, TurnTiming, summarise
 from .screen import measured
 
-__all__ = ["report", "write"]
+__all__ = ["check_place", "report", "write"]
 
 
 def report(latency: Latency, costs: Costs) -> dict[str, Any]:
@@ -30,6 +31,13 @@ def report(latency: Latency, costs: Costs) -> dict[str, Any]:
         "cost": _cost(costs),
         "failures": latency.failures,
     }
+
+
+def check_place(path: Path) -> None:
+    """Raise ConfigurationError if a file cannot be written there."""
+    place = path if path.exists() else path.parent
+    if path.is_dir() or not path.parent.is_dir() or not os.access(place, os.W_OK):
+        raise ConfigurationError(f"cannot write {path}; choose another place")
 
 
 def write(path: Path, content: dict[str, Any]) -> None:

@@ -15,7 +15,13 @@ from ..services.foreign_errors import foreign_error
 from ..services.ports import LanguageModel, TextDelta, TokenUsage
 from ..services.streams import has_words
 
-__all__ = ["AgentEvent", "ForeignAgent", "StepEnded"]
+__all__ = ["AgentEvent", "ForeignAgent", "StepEnded", "refuse_others"]
+
+
+def refuse_others(agent: object, member: str, wanted: str) -> None:
+    """Raise ConfigurationError for an agent without a member of what is wanted."""
+    if not hasattr(agent, member):
+        raise ConfigurationError(f"{agent!r} is not {wanted}")
 
 
 class StepEnded:

@@ -17,7 +17,7 @@ from ..context import Context
 from ..services.chat_messages import messages
 from ..services.ports import TextDelta, TokenUsage
 from ..services.vendor_values import fields, plain_text, token_count
-from .foreign_agent import AgentEvent, ForeignAgent, StepEnded
+from .foreign_agent import AgentEvent, ForeignAgent, StepEnded, refuse_others
 
 if TYPE_CHECKING:
     from langgraph.pregel import Pregel  # pyright: ignore[reportMissingTypeStubs]
@@ -48,6 +48,7 @@ class LLM(ForeignAgent):
         within: float = 20.0,
         acts: bool = True,
     ) -> None:
+        refuse_others(graph, "astream", "a compiled graph of LangGraph: pass graph.compile()")
         super().__init__(within=within, acts=acts)
         remembers = cast(Any, graph).checkpointer
         self._graph: Any = graph.copy({"checkpointer": None}) if remembers else graph

@@ -19,7 +19,7 @@ from ..frames import ToolCall
 from ..services.chat_messages import response_items
 from ..services.ports import TextDelta, TokenUsage
 from ..services.vendor_values import string, token_count
-from .foreign_agent import AgentEvent, ForeignAgent, StepEnded
+from .foreign_agent import AgentEvent, ForeignAgent, StepEnded, refuse_others
 
 __all__ = ["LLM"]
 
@@ -47,6 +47,7 @@ class LLM(ForeignAgent):
         within: float = 20.0,
         acts: bool = True,
     ) -> None:
+        refuse_others(agent, "output_type", "an agent of the OpenAI Agents SDK: pass an agents.Agent")
         super().__init__(within=within, acts=acts)
         self._agent: Any = agent
         if self._agent.output_type not in (None, str):

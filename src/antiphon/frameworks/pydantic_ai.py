@@ -18,7 +18,7 @@ from ..frames import ToolCall
 from ..services.chat_messages import INTERRUPTED
 from ..services.ports import TextDelta, TokenUsage
 from ..services.vendor_values import string, token_count
-from .foreign_agent import AgentEvent, ForeignAgent, StepEnded
+from .foreign_agent import AgentEvent, ForeignAgent, StepEnded, refuse_others
 
 if TYPE_CHECKING:
     from pydantic_ai import Agent
@@ -36,6 +36,7 @@ class LLM(ForeignAgent):
     def __init__(
         self, agent: "Agent[Any, str]", *, deps: object = None, within: float = 20.0, acts: bool = True
     ) -> None:
+        refuse_others(agent, "output_type", "an agent of pydantic-ai: pass a pydantic_ai.Agent")
         super().__init__(within=within, acts=acts)
         if agent.output_type is not str:
             raise ConfigurationError(

@@ -74,7 +74,7 @@ class LLM(ServiceStage[LanguageModel]):
     def __init__(
         self, service: LanguageModel, *, first_within: float | None = None, next_within: float | None = None
     ) -> None:
-        self.service = service
+        super().__init__(service)
         self._limits = first_within, next_within
         self.adopt()
         self._priming: Work | None = None

@@ -31,6 +31,14 @@ class ServiceStage(Stage, Generic[S]):
     _made: tuple[S, ...] = ()  # those that it made and has not closed
     _changing: tuple[Work, ServiceChange] | None = None
 
+    def __init__(self, service: S) -> None:
+        if isinstance(service, str):
+            raise ConfigurationError(
+                f"{type(self).__name__}({service!r}) needs an object: "
+                f'antiphon.vendors.create("{self.port}", "{service}") makes it'
+            )
+        self.service = service
+
     async def open(self) -> None:
         """Load the model and connect."""
         await ready(self.service)

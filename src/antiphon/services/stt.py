@@ -53,7 +53,7 @@ class STT(ServiceStage[SpeechToText]):
         interim_every: float | None = None,
         answered_within: float | None = None,
     ) -> None:
-        self.service = service
+        super().__init__(service)
         self._limits = interim_every, answered_within
         self._fit()
         self._unasked = 0  # bytes of speech since interim words were asked for

@@ -171,7 +171,7 @@ class TTS(ServiceStage[TextToSpeech]):
         self, service: TextToSpeech, *, within: float | None = None, ahead: float = 60.0,
         spell_numbers: bool = False,
     ) -> None:  # fmt: skip
-        self.service = service
+        super().__init__(service)
         self.within = max(LAST_WITHIN, service.slow_after) if within is None else within
         self.ahead = ahead
         self.spell_numbers = spell_numbers

@@ -13,8 +13,8 @@ first, so a row `"*"` there replaces all of that vendor's.
 import os
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
@@ -39,7 +39,12 @@ __all__ = [
 ]
 
 VARIABLE = "ANTIPHON_PRICES"
-PORTS = ("stt", "llm", "tts")
+BILLED = {
+    "stt": ("hour",),
+    "llm": ("read", "written", "cached", "stored"),
+    "tts": ("characters", "minute"),
+}
+"""The ports that have prices, and by what each is billed."""
 NOTES = ("source", "checked")  # keys of a vendor's table that are no models
 MILLION, HOUR, MINUTE = 1e6, 3600.0, 60.0
 DATE = re.compile(r"(\d{4}-\d\d-\d\d)?")
@@ -67,14 +72,14 @@ class Price:
     checked: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        """Return the price in a few characters: "$0.29/h", "$0.4/$1.6"."""
+        """Return the price in a few characters: "$0.29/h", "$0.4/$1.6"; "?" is not known."""
         if self.hour is not None:
             return f"${self.hour:g}/h"
         if self.characters is not None:
             return f"${self.characters:g}/Mchar"
         if self.minute is not None:
             return f"${self.minute:g}/min"
-        return f"${self.read:g}/${self.written:g}"
+        return "/".join("?" if one is None else f"${one:g}" for one in (self.read, self.written))
 
     def of(self, usage: Mapping[str, float]) -> float | None:
         """Return what this usage costs, by its units; None if it needs an unknown price.
@@ -201,13 +206,13 @@ def parse_prices(text: str) -> Mapping[tuple[str, str], Mapping[str, Price]]:
     for vendor, ports in content.items():
         for port, table in _table(ports, vendor).items():
             where = f"{vendor}.{port}"
-            if port not in PORTS:
-                raise ConfigurationError(f"{where}: there is no such port; write {' or '.join(PORTS)}")
-            rows[vendor, port] = _rows(_table(table, where), where)
+            if port not in BILLED:
+                raise ConfigurationError(f"{where}: there is no such port; write {' or '.join(BILLED)}")
+            rows[vendor, port] = _rows(_table(table, where), where, BILLED[port])
     return rows
 
 
-def _rows(table: dict[str, Any], where: str) -> dict[str, Price]:
+def _rows(table: dict[str, Any], where: str, units: Sequence[str]) -> dict[str, Price]:
     source, checked = table.get("source", ""), table.get("checked", "")
     if not isinstance(source, str):
         raise ConfigurationError(f"{where}.source must be a text: the address of the page with the prices")
@@ -215,19 +220,18 @@ def _rows(table: dict[str, Any], where: str) -> dict[str, Price]:
         raise ConfigurationError(f'{where}.checked must be a date such as "2026-11-30"')
     known = Price(source=source, checked=checked)
     return {
-        pattern: replace(known, **_prices(row, f'{where}."{pattern}"'))
+        pattern: replace(known, **_prices(row, f'{where}."{pattern}"', units))
         for pattern, row in table.items()
         if pattern not in NOTES
     }
 
 
-def _prices(row: Any, where: str) -> dict[str, Any]:
-    known = [one.name for one in fields(Price) if one.name not in NOTES]
+def _prices(row: Any, where: str, units: Sequence[str]) -> dict[str, Any]:
     for name, value in _table(row, where).items():
-        if name not in known:
-            near = get_close_matches(name, known, 1)
+        if name not in units:
+            near = get_close_matches(name, units, 1)
             meant = f"; did you mean {near[0]}?" if near else ""
-            raise ConfigurationError(f"{where}: there is no price {name}{meant} (known: {', '.join(known)})")
+            raise ConfigurationError(f"{where}: there is no price {name}{meant} (known: {', '.join(units)})")
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not isfinite(value) or value < 0:
             raise ConfigurationError(f"{where}.{name} must be a number of US dollars, not {value!r}")

@@ -16,6 +16,7 @@ from antiphon.errors import (
     UnavailableError,
     UsageError,
 )
+from antiphon.frameworks import langgraph, openai_agents, pydantic_ai
 from antiphon.frameworks.foreign_agent import ForeignAgent, StepEnded
 from antiphon.services.ports import TextDelta, TokenUsage
 from antiphon.testing import check_llm, run_virtual
@@ -131,3 +132,9 @@ def test_tools_without_a_word_are_a_failure_that_is_not_tried_again() -> None:
     assert answer(StepEnded(acted=False)) == []
     call = ToolCall("1", "hang_up", "{}")
     assert answer(StepEnded(acted=True), call) == [call]
+
+
+@pytest.mark.parametrize("framework", [langgraph, pydantic_ai, openai_agents])
+def test_what_is_no_agent_of_the_framework_is_refused(framework: Any) -> None:
+    with pytest.raises(ConfigurationError, match="is not a"):
+        framework.LLM("gpt-4.1-mini")

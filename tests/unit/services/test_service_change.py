@@ -243,11 +243,11 @@ async def test_stage_in_a_switch_or_a_race() -> None:
             stages[1].use(voices[2])
     racing = [TTS(Voice()), TTS(Voice())]
     async with Session([Race(*racing), Playout()]) as session:
-        with pytest.raises(UsageError, match=r"there is: TTS, TTS-2\. Call use\(\) of the stage"):
+        with pytest.raises(UsageError, match=r"several stages .*TTS, TTS-2: call use\(\)"):
             session.use(tts=voices[1])
         await racing[1].use(voices[2])
         assert racing[1].service is voices[2]
-        with pytest.raises(UsageError, match="there is: none"):
+        with pytest.raises(UsageError, match="no stage for 'llm' is on"):
             session.use(llm=voices[1])
 
 

@@ -13,7 +13,7 @@ import pytest
 from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import Context
-from antiphon.errors import AuthenticationError, RateLimitError, UnavailableError
+from antiphon.errors import AuthenticationError, ConfigurationError, RateLimitError, UnavailableError
 from antiphon.frames import (
     AgentAudio,
     AudioJudged,
@@ -875,3 +875,9 @@ async def test_tts_that_never_takes_its_text_is_named_and_the_reply_ends() -> No
         assert call.session.now == pytest.approx(1.5 + 2.0, abs=0.1), "it was not asked once more"
         assert reply.heard == ""
         assert [failed.error for failed in call.all(Failed)] == ["ServiceTimeoutError"] * 2
+
+
+@pytest.mark.parametrize("stage", [STT, LLM, TTS])
+def test_a_name_is_no_service(stage: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"create\(.*openai"):
+        stage("openai")

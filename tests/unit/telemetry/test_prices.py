@@ -46,6 +46,16 @@ def test_speech_costs_by_the_hour_by_the_character_or_by_the_minute() -> None:
     assert table.cost("a", "tts", "y", spoken) == pytest.approx(0.015)
 
 
+def test_what_is_not_known_of_a_price_is_shown_as_such() -> None:
+    table = PriceTable((parse_prices('[a.llm]\n"m" = { read = 0.4 }'),))
+    assert str(table.price("a", "llm", "m")) == "$0.4/?"
+
+
+def test_a_port_has_the_prices_that_it_is_billed_by() -> None:
+    with pytest.raises(ConfigurationError, match="no price characters"):
+        parse_prices('[a.stt]\n"m" = { characters = 3 }')
+
+
 def test_the_longest_pattern_counts() -> None:
     table = PriceTable(
         (parse_prices('[a.stt]\n"*" = { hour = 1 }\n"nova-*" = { hour = 2 }\n"nova-3" = { hour = 3 }'),)

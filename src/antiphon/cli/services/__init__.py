@@ -9,7 +9,16 @@ from .voices import list_voices, say
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="The vendors of speech and language models.")
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback()
+def services(context: typer.Context) -> None:
+    """The vendors of speech and language models; without a command, the list of them."""
+    if context.invoked_subcommand is None:
+        list_services()
+
+
 app.command("list")(list_services)
 app.command()(check)
 app.command()(compare)

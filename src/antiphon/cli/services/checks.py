@@ -29,15 +29,22 @@ async def check_ports(name: str, ports: list[str], recording: Recording | None) 
     Returns whether all work.
     """
     told = {port: await _tried(port, name, recording, alone=len(ports) == 1) for port in ports}
-    if (unset := missing(record(vendor_of(name)))) and all(
-        type(said) is ConfigurationError for said in told.values()
-    ):
+    unset = missing(record(vendor_of(name)))
+    if unset and all(_says_one_of(unset, said) for said in told.values()):
         typer.echo(f"{name}  {', '.join(told)}  fails: not set in the environment: {', '.join(unset)}")
         return False
     for port, said in told.items():
         fails = isinstance(said, AntiphonError)
         typer.echo(f"{name}  {port}  {f'fails: {said}' if fails else said}")
     return not any(isinstance(said, AntiphonError) for said in told.values())
+
+
+def _says_one_of(unset: list[str], said: str | AntiphonError) -> bool:
+    """Return True for the error that one of these variables is not set.
+
+    What else may be wrong, such as a missing extra, has an error of its own.
+    """
+    return type(said) is ConfigurationError and any(variable in str(said) for variable in unset)
 
 
 async def _tried(port: str, name: str, recording: Recording | None, *, alone: bool) -> str | AntiphonError:

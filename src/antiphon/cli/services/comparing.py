@@ -41,10 +41,15 @@ def compare(
     if chosen["stt"] and wav is None:
         raise ConfigurationError("speech to text is compared with recordings: pass --wav FILE_OR_FOLDER")
     from ...telemetry.prices import load_prices
-    from ..report import write
+    from ..report import check_place, write
+    from .rows import make_folder
     from .side_by_side import COMPARISONS
 
-    load_prices()  # a bad file is said before anything is measured
+    load_prices()  # what is wrong is said before anything is measured, and paid for
+    if json is not None:
+        check_place(json)
+    if chosen["tts"] and out is not None:
+        make_folder(out)
     told: dict[str, list[dict[str, Any]]] = {}
     works = True
     for port, names in chosen.items():

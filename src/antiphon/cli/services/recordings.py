@@ -49,6 +49,8 @@ def read_recordings(place: Path) -> list[Recording]:
     The words of `call.wav` are in `call.txt`, or under its name in `transcripts.json`. Raises
     ConfigurationError if there is no recording, or one cannot be read.
     """
+    if not place.exists():
+        raise ConfigurationError(f"cannot read {place}: it is not there; give a wav file or a folder of them")
     paths = sorted(place.glob("*.wav")) if place.is_dir() else [place]
     if not paths:
         raise ConfigurationError(f"there is no wav file in {place}")

@@ -16,7 +16,7 @@ from .recordings import Recording
 from .trials import AnswerTrial, HearingTrial, VoiceTrial, ask, hear, opened, speak
 from .word_errors import WordErrors, count_errors
 
-__all__ = ["QUESTIONS", "SENTENCES", "AnswerRow", "HearingRow", "VoiceRow", "listen_to_voices"]
+__all__ = ["QUESTIONS", "SENTENCES", "AnswerRow", "HearingRow", "VoiceRow", "listen_to_voices", "make_folder"]
 
 INSTRUCTIONS = "You are on the phone. Answer in one or two short sentences."
 QUESTIONS = (
@@ -30,6 +30,14 @@ SENTENCES = (
     ("I am sorry, the shop is closed on Sunday.", "It opens again on Monday at nine in the morning."),
 )
 LATENCY = ("median ms", "p95 ms")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for what voices say. Raises ConfigurationError if that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 def _ms(values: Sequence[float]) -> tuple[str, str]:
@@ -186,10 +194,7 @@ class VoiceRow(ServiceRow[tuple[str, ...]]):
 
     def write(self, folder: Path) -> None:
         """Write what was said as wav files. Raises ConfigurationError if that fails."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(f"cannot make the folder {folder}: {error.strerror}") from error
+        make_folder(folder)
         name = re.sub(r"[^\w.]+", "-", self.name)
         for number, trial in enumerate(self.spoken.values(), 1):
             path = folder / f"{name}-{number}.wav"

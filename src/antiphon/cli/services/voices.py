@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ...errors import ConfigurationError
-from ...vendors import record, voice_spec, voices
+from ...vendors import record, vendor_of, voice_spec, voices
 from ..show import console, reports_errors, table
 from .completing import service_names, vendor_names
 
@@ -24,6 +24,7 @@ def list_voices(
     ] = "",
 ) -> None:
     """List a vendor's voices: what to write for each, its name and language."""
+    vendor = vendor_of(vendor)
     if "tts" not in record(vendor).provides:
         raise ConfigurationError(f"{vendor} has no voices: it provides no text to speech")
     found = [
@@ -46,7 +47,11 @@ def say(
 ) -> None:
     """Say a text with a voice: by the loudspeaker, or as a wav file."""
     from ...audio.wav import WavAudio, write
+    from ..report import check_place
     from .trials import VoiceTrial, opened, speak
+
+    if out is not None:
+        check_place(out)
 
     async def spoken() -> VoiceTrial:
         async with opened("tts", voice) as service:
@@ -55,7 +60,10 @@ def say(
     trial = asyncio.run(spoken())
     said = f"{trial.spoken:.1f} s of speech, the first after {trial.first:.2f} s"
     if out is None and not _played(trial.pcm, trial.sample_rate):
-        typer.echo('There is no loudspeaker here, or no pip install "antiphon[terminal]".', err=True)
+        typer.echo(
+            'There is no loudspeaker here, or it needs: pip install "antiphon[terminal]"',
+            err=True,
+        )
         out = SAID
     if out is not None:
         write(out, WavAudio(trial.pcm, trial.sample_rate))

@@ -251,3 +251,16 @@ def test_what_cannot_be_compared_is_said_first(line: tuple[str, ...], said: str)
     refused = compare(*line)
     assert refused.exit_code == 2
     assert said in refused.stderr
+
+
+@pytest.mark.parametrize("place", ["--json", "--out"])
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_measured(
+    services: Services, tmp_path: Path, place: str
+) -> None:
+    voice = ScriptedTTS()
+    services({"cartesia": voice})
+    (tmp_path / "file").touch()
+    result = compare("--tts", "cartesia", place, str(tmp_path / "file" / "x"))
+    assert result.exit_code == 2
+    assert "cannot" in result.stderr
+    assert not voice.spoken

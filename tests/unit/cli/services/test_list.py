@@ -55,3 +55,7 @@ def test_an_unknown_kind_is_refused_with_those_there_are() -> None:
     refused = run("list", "--port", "voice")
     assert refused.exit_code == 2
     assert "choose from vad, eot, stt, llm, tts" in refused.stderr
+
+
+def test_without_a_command_the_vendors_are_listed() -> None:
+    assert run().stdout == run("list").stdout
