@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import ref
 
 from ..frames import SessionEnded, Usage
 from .ports import AudioChunk, Flush, Service, Speech, SpeechToText, TextToSpeech, Word
@@ -38,9 +39,15 @@ class UsageMeter:
     """
 
     def __init__(self, stage: ServiceStage[Any]) -> None:
-        self._stage = stage
+        self._whose = ref(stage)  # which holds this: together they would only be freed by the collector
         self._streams: list[StreamUsage] = []
         self._listens = False  # whether it learns of the end of the session
+
+    @property
+    def _stage(self) -> ServiceStage[Any]:
+        stage = self._whose()
+        assert stage is not None, "a meter counts while its stage works"
+        return stage
 
     @contextmanager
     def stream(self, reply: int | None = None) -> Generator[StreamUsage]:

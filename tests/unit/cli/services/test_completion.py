@@ -10,7 +10,7 @@ from antiphon.cli.services.completing import service_names, service_names_of, ve
 def test_vendors_and_their_default_models() -> None:
     assert service_names("cart") == ["cartesia", "cartesia/ink-2", "cartesia/sonic-3"]
     assert service_names("cartesia/s") == ["cartesia/sonic-3"]
-    assert vendor_names("open") == ["openai", "openai_responses", "openrouter"]
+    assert vendor_names("openr") == ["openrouter"]
 
 
 def test_a_list_completes_its_last_name_with_what_fits_the_kind() -> None:
