@@ -400,27 +400,93 @@ def test_a_vendor_that_may_be_silent_about_a_noise_has_not_stalled() -> None:
     asyncio.run(run())
 
 
+class LateOnce(Numbers):
+    """Does not answer the first flush, and tells the words of the utterance until then."""
+
+    async def talk(self, connection: Connection) -> None:
+        if self.connections > 1:
+            await super().talk(connection)
+            return
+        async for message in connection:
+            if isinstance(message, bytes):
+                await connection.send({"interim": "1 2 3"})
+
+
+def test_what_another_connection_hears_is_no_late_answer() -> None:
+    async def run() -> None:
+        async with LateOnce() as vendor:
+            answers = await finals(NumbersSTT(vendor.url, ImpatientCodec), range(1, 4), range(1, 4))
+            assert answers == ["1 2 3", "1 2 3"]
+            assert vendor.connections == 2
+
+    asyncio.run(run())
+
+
 class MuteCodec(NumbersCodec):
     mute_after = 0.1
 
 
 class Mute(Numbers):
+    """Says nothing after its first word, or from the beginning; with `mute` 1, a second connection speaks."""
+
+    mute = 2
+    begins = False
+
     async def talk(self, connection: Connection) -> None:
+        if self.connections > self.mute:
+            await super().talk(connection)
+            return
         async for _ in connection:
-            pass
+            if self.begins:
+                await connection.send({"interim": "1"})
+                self.begins = False
 
 
-def test_a_vendor_that_should_talk_all_the_time_is_noticed_while_the_user_speaks() -> None:
+async def numbered(seconds: float) -> AsyncIterator[AudioChunk | Flush]:
+    """Audio for so many seconds, and a flush."""
+    ends = asyncio.get_running_loop().time() + seconds
+    while asyncio.get_running_loop().time() < ends:
+        yield AudioChunk(b"\1\0" * 800)
+        await asyncio.sleep(0.01)
+    yield Flush(True, spoken=2.0)
+
+
+def test_a_vendor_that_stops_talking_is_noticed_while_the_user_speaks() -> None:
     async def run() -> None:
-        async def audio() -> AsyncIterator[AudioChunk | Flush]:
-            while True:
-                yield AudioChunk(b"\1\0" * 800)
-                await asyncio.sleep(0)
+        async with Mute() as vendor:
+            vendor.begins = True
+            with pytest.raises(ServiceTimeoutError, match="says nothing"):
+                async for _ in NumbersSTT(vendor.url, MuteCodec).transcribe(numbered(5.0)):
+                    pass
+            assert vendor.connections == 1
+
+    asyncio.run(run())
+
+
+def test_a_connection_that_says_nothing_from_the_beginning_is_replaced_once() -> None:
+    async def run() -> None:
+        async with Mute() as vendor:
+            vendor.mute = 1
+            heard = [one async for one in NumbersSTT(vendor.url, MuteCodec).transcribe(numbered(0.4))]
+            assert any(one.text for one in heard if isinstance(one, Recognized))
+            assert vendor.connections == 2
+
+    asyncio.run(run())
+
+
+def test_a_vendor_that_is_quiet_in_silence_is_not_left() -> None:
+    async def run() -> None:
+        async def silence() -> AsyncIterator[AudioChunk | Flush]:
+            async for item in numbered(0.5):
+                if isinstance(item, AudioChunk):
+                    yield item
 
         async with Mute() as vendor:
-            with pytest.raises(ServiceTimeoutError, match="says nothing"):
-                async for _ in NumbersSTT(vendor.url, MuteCodec).transcribe(audio()):
-                    pass
+            heard = [one async for one in NumbersSTT(vendor.url, MuteCodec).transcribe(silence())]
+            assert heard == []
+            assert vendor.connections == 2
+
+    asyncio.run(run())
 
     asyncio.run(run())
 

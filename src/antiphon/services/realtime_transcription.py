@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
 from .recognition_codec import Flushed, Ready, RecognitionCodec, RecognitionEvent, Settled
-from .vendor_values import fields, json_object, json_text, string
+from .vendor_values import fields, json_object, json_text, said_text, string
 from .websocket_client import Message
 
 __all__ = ["RealtimeTranscriptionCodec"]
@@ -57,9 +57,9 @@ class RealtimeTranscriptionCodec(RecognitionCodec):
             case "input_audio_buffer.committed":
                 self._items.setdefault(item, _Item())
             case "delta":
-                yield from self._add(item, string(told.get("delta")))
+                yield from self._add(item, said_text(told.get("delta")))
             case "completed":
-                yield from self._complete(item, string(told.get("transcript")))
+                yield from self._complete(item, said_text(told.get("transcript")))
             case "failed":
                 yield from self._complete(item, None)
             case "error":

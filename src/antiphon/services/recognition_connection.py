@@ -32,6 +32,8 @@ class RecognitionConnection:
         """When audio was sent last, and when any message came last."""
         self.renewed_from = 0.0
         """When it may be replaced; later after a renewal that failed."""
+        self.may_be_mute = False
+        """True if the connection before it said nothing either."""
         self.owes_answer = False
         """True once the answer to a flush is not waited for: it would be taken for that to the next."""
         self._flushed_at = 0.0

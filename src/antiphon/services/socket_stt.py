@@ -126,6 +126,7 @@ class _Listener:
         self._connection: RecognitionConnection | None = None
         self._utterance = _Utterance()
         self._answered = ""  # words that were answered before the vendor had ended its utterance
+        self._answered_by: RecognitionConnection | None = None
         self._flushes = 0  # final flushes that have not been answered
         self._spoken = 0.0  # seconds of speech before the newest flush, as far as the VAD tells
         self._has_missed = False  # True if there is audio of the utterance that the vendor cannot hear
@@ -195,10 +196,12 @@ class _Listener:
         if not connection.codec.hears_faster and len(pcm) > LIVE * self.service.sample_rate * 2:
             self._has_missed = True
             return
+        if connection is not self._answered_by:
+            self._answered = ""  # another connection does not say it again
         self._kept.add(pcm, KEPT if self._is_speech() else QUIET_KEPT)
         await connection.send(pcm)
-        if connection.is_mute:
-            raise ServiceTimeoutError(f"{self.service.vendor} says nothing any more")
+        if connection.is_mute and not connection.may_be_mute:
+            await self._replace_mute(connection)
 
     async def _flush(self, final: bool, spoken: float) -> list[Recognized | TurnHint]:
         connection = self._open()
@@ -315,6 +318,7 @@ class _Listener:
                 if connection.has_stalled(self._utterance.text, self._spoken):
                     raise ServiceTimeoutError(f"{self.service.vendor} does not answer any more")
                 self._answered += " " + self._utterance.tentative
+                self._answered_by = connection
                 connection.give_up_answer(self._utterance.text)
             return [self._final() for _ in range(self._flushes)]
         if (due := connection.renewal_due(self._is_speech())) is not None and now >= due:
@@ -334,7 +338,7 @@ class _Listener:
         If there is no other to be had, the old one is used until the vendor closes it.
         """
         try:
-            self._connection = await _connected(self.service, self._inbox)
+            await self.connect()
         except TheyErred as error:
             logger.warning("%s: a connection could not be renewed: %s", self.service.vendor, error)
             old.renewed_from = self._clock() + RENEWAL_AGAIN
@@ -342,6 +346,19 @@ class _Listener:
         if old.codec.hears_faster:
             await self._send_again()
         await old.close()
+
+    async def _replace_mute(self, old: RecognitionConnection) -> None:
+        """Replace a connection that says nothing, and let another hear the utterance.
+
+        If that says nothing either, then there may be nothing to say: words that are missing are noticed when
+        they are asked for.
+        """
+        if self._utterance.text or not old.codec.hears_faster:
+            raise ServiceTimeoutError(f"{self.service.vendor} says nothing any more")
+        await self.hang_up()
+        await self.connect()
+        self._open().may_be_mute = True
+        await self._send_again()
 
     async def _lost(self, error: TheyErred) -> list[Recognized | TurnHint]:
         """Open the connection again after a failure, or raise it."""

@@ -120,6 +120,12 @@ class ReplySpeech:
             return piece.end
         return piece.start + len(piece.text[:characters].rpartition(" ")[0])
 
+    @property
+    def resume_at(self) -> int | None:
+        """The text offset from which another voice has to speak; None if nothing was told of any of it."""
+        told_no_sound = self.spoken_to is None and self.at >= 0
+        return self.given[0].start if told_no_sound else self.spoken_to
+
     def go_back(self) -> Iterator[Frame]:
         """Yield the segment's end, and let another try speak what has no audio."""
         spoken_to = self.spoken_to
@@ -326,12 +332,13 @@ class TTS(ServiceStage[TextToSpeech]):
 
         That is the spare's; without one, the service is asked once more.
         """
-        again = voice.tries == 1 and error.retryable and not self._has_spare()
-        spoken_to, voice.pieces = voice.spoken_to, voice.pieces.renew()
+        could_help = error.retryable or isinstance(error, BadResponseError)
+        again = voice.tries == 1 and could_help and not self._has_spare()
+        resume_at, voice.pieces = voice.resume_at, voice.pieces.renew()
         for frame in voice.go_back():
             self.push(frame)
         failed = Failed(self.name, type(error).__name__, str(error), voice.reply, error.retryable)
-        failed = replace(failed, recovered=again, retried=again, resume_at=spoken_to)
+        failed = replace(failed, recovered=again, retried=again, resume_at=resume_at)
         self.session.signals.report(self, failed)
         if again:
             voice.tries += 1

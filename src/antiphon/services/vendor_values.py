@@ -24,6 +24,7 @@ __all__ = [
     "number",
     "plain_text",
     "reason_in",
+    "said_text",
     "seconds_in",
     "string",
     "token_count",
@@ -98,12 +99,22 @@ def string(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def base64_bytes(value: object) -> bytes:
-    """Return the bytes that a text holds as base64; b"" for no text.
+def said_text(value: object) -> str:
+    """Return a text that somebody said or is to hear; "" for None.
 
-    Raises BadResponseError for a text that is not base64.
+    Raises BadResponseError for what is no text: to lose it in silence would be worse than to fail.
     """
-    text = string(value)
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise BadResponseError(f"{str(value)[:40]!r} where a text should be")
+
+
+def base64_bytes(value: object) -> bytes:
+    """Return the bytes that a text holds as base64; b"" for None.
+
+    Raises BadResponseError for what is not base64.
+    """
+    text = said_text(value)
     try:
         data = a2b_base64(text)  # leaves out what is not of the alphabet, so that there are fewer bytes
     except ValueError as error:

@@ -19,7 +19,7 @@ from ..services.recognition_codec import (
     UtteranceEnded,
 )
 from ..services.socket_stt import SocketSTT
-from ..services.vendor_values import address, fields, items, json_object, json_text, number, string
+from ..services.vendor_values import address, fields, items, json_object, json_text, number, said_text, string
 from ..services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
@@ -120,7 +120,7 @@ class UniversalCodec(RecognitionCodec):
                 pass
 
     def _turn(self, told: dict[str, Any]) -> Iterable[RecognitionEvent]:
-        text = string(told.get("transcript"))
+        text = said_text(told.get("transcript"))
         if not told.get("end_of_turn"):
             words = [string(fields(word).get("text")) for word in items(told.get("words"))]
             yield Tentative(" ".join(words) or text)

@@ -17,7 +17,7 @@ from ..services.recognition_codec import (
     UtteranceEnded,
 )
 from ..services.socket_stt import SocketSTT
-from ..services.vendor_values import address, fields, json_object, json_text, string
+from ..services.vendor_values import address, fields, json_object, json_text, said_text, string
 from ..services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
@@ -107,7 +107,7 @@ class LiveCodec(RecognitionCodec):
             case "transcript":
                 data = fields(told.get("data"))
                 utterance = fields(data.get("utterance"))
-                text, language = string(utterance.get("text")), string(utterance.get("language")) or None
+                text, language = said_text(utterance.get("text")), string(utterance.get("language")) or None
                 yield UtteranceEnded(text, language) if data.get("is_final") else Tentative(text)
             case "end_session":
                 yield Drained()

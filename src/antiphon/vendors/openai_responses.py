@@ -14,7 +14,7 @@ from ..services.http_client import HttpRequest, refusal
 from ..services.http_llm import AnswerCodec, HttpLLM
 from ..services.keys import VendorKey
 from ..services.ports import TextDelta, TokenUsage, Vendor
-from ..services.vendor_values import fields, json_object, string, token_count
+from ..services.vendor_values import fields, json_object, said_text, string, token_count
 
 STATUS = {
     "rate_limit_exceeded": 429,
@@ -89,7 +89,7 @@ class _Answer(AnswerCodec):
         told = json_object(event.data, "an event of an answer")
         match string(told.get("type")):
             case "response.output_text.delta" | "response.refusal.delta":
-                if text := string(told.get("delta")):
+                if text := said_text(told.get("delta")):
                     yield self.text(text)
             case "response.output_item.done":
                 item = fields(told.get("item"))

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from antiphon.errors import BadResponseError
-from antiphon.services.vendor_values import json_object, plain_text, reason_in, seconds_in, token_count
+from antiphon.services.vendor_values import (
+    base64_bytes,
+    json_object,
+    plain_text,
+    reason_in,
+    said_text,
+    seconds_in,
+    token_count,
+)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "null", '"text"', "[" * 100_000, b"\xff", "1" * 5000])
@@ -80,3 +88,12 @@ def test_reason_of_an_error(body: str | bytes, reason: str) -> None:
 )
 def test_seconds_to_wait(header: str | None, seconds: float | None) -> None:
     assert seconds_in(header) == seconds
+
+
+def test_what_is_said_must_be_a_text() -> None:
+    assert (said_text("yes"), said_text(None)) == ("yes", "")
+    for value in ({"text": "yes"}, ["yes"], 7):
+        with pytest.raises(BadResponseError, match="where a text should be"):
+            said_text(value)
+        with pytest.raises(BadResponseError):
+            base64_bytes(value)

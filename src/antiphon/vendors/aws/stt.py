@@ -12,7 +12,7 @@ from ...services.aws_event_stream import AwsEvent, AwsEventReader, encode_event
 from ...services.aws_signing import AwsSigner
 from ...services.recognition_codec import RecognitionCodec, RecognitionEvent, Tentative, UtteranceEnded
 from ...services.socket_stt import SocketSTT
-from ...services.vendor_values import address, fields, items, json_object, reason_in, string
+from ...services.vendor_values import address, fields, items, json_object, reason_in, said_text, string
 from ...services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
@@ -104,7 +104,7 @@ class TranscribeCodec(RecognitionCodec):
 
 def _result(result: dict[str, Any]) -> Iterable[RecognitionEvent]:
     best = fields(next(iter(items(result.get("Alternatives"))), None))
-    text = string(best.get("Transcript"))
+    text = said_text(best.get("Transcript"))
     if result.get("IsPartial"):
         yield Tentative(text)
     else:

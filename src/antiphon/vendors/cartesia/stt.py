@@ -18,7 +18,7 @@ from ...services.recognition_codec import (
     UtteranceEnded,
 )
 from ...services.socket_stt import SocketSTT
-from ...services.vendor_values import address, json_object, json_text, string
+from ...services.vendor_values import address, json_object, json_text, said_text, string
 from ...services.websocket_client import Handshake, Message
 from .wire import VERSION, error
 
@@ -71,10 +71,10 @@ class InkCodec(RecognitionCodec):
         match told.get("type"):
             case "transcript" if told.get("is_final"):
                 yield Settled(
-                    string(told.get("text")), joint="", language=string(told.get("language")) or None
+                    said_text(told.get("text")), joint="", language=string(told.get("language")) or None
                 )
             case "transcript":
-                yield Tentative(string(told.get("text")), joint="")
+                yield Tentative(said_text(told.get("text")), joint="")
             case "flush_done":
                 yield Flushed()
             case "done":
@@ -95,7 +95,7 @@ class TurnsCodec(RecognitionCodec):
 
     def read(self, message: Message) -> Iterable[RecognitionEvent]:
         told = json_object(message)
-        text = string(told.get("transcript"))
+        text = said_text(told.get("transcript"))
         match told.get("type"):
             case "connected":
                 yield Ready()

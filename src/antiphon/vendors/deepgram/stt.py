@@ -21,7 +21,16 @@ from ...services.recognition_codec import (
     UtteranceEnded,
 )
 from ...services.socket_stt import SocketSTT
-from ...services.vendor_values import address, fields, items, json_object, json_text, number, string
+from ...services.vendor_values import (
+    address,
+    fields,
+    items,
+    json_object,
+    json_text,
+    number,
+    said_text,
+    string,
+)
 from ...services.websocket_client import Handshake, Message
 
 __all__ = ["STT", "Flux", "Nova"]
@@ -89,7 +98,7 @@ class NovaCodec(RecognitionCodec):
         match told.get("type"):
             case "Results":
                 best = fields(next(iter(items(fields(told.get("channel")).get("alternatives"))), None))
-                text = string(best.get("transcript"))
+                text = said_text(best.get("transcript"))
                 if told.get("is_final"):
                     language = next(iter(items(best.get("languages"))), None)
                     yield Settled(text, language=string(language) or None)
@@ -167,7 +176,7 @@ class FluxCodec(RecognitionCodec):
 
 
 def _turn(told: dict[str, Any]) -> Iterable[RecognitionEvent]:
-    text = string(told.get("transcript"))
+    text = said_text(told.get("transcript"))
     confidence = min(1.0, max(0.0, number(told.get("end_of_turn_confidence")) or 0.0))
     match told.get("event"):
         case "EagerEndOfTurn":

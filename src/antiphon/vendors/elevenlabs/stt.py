@@ -14,6 +14,7 @@ from ...services.vendor_values import (
     address,
     json_object,
     json_text,
+    said_text,
     string,
 )
 from ...services.websocket_client import Handshake, Message
@@ -87,9 +88,9 @@ class ScribeCodec(RecognitionCodec):
             case "session_started":
                 yield Ready()
             case "partial_transcript":
-                yield Tentative(string(told.get("text")))
+                yield Tentative(said_text(told.get("text")))
             case "committed_transcript" | "final_transcript":
-                yield Flushed(string(told.get("text")), string(told.get("language_code")) or None)
+                yield Flushed(said_text(told.get("text")), string(told.get("language_code")) or None)
             case _ if kind in NOT_FATAL:
                 yield Flushed()
             case _ if (error := ERRORS.get(kind)) is not None:

@@ -18,7 +18,7 @@ from ...services.recognition_codec import (
     Settled,
 )
 from ...services.socket_stt import SocketSTT
-from ...services.vendor_values import json_object, json_text, string
+from ...services.vendor_values import json_object, json_text, said_text
 from ...services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
@@ -86,7 +86,7 @@ class StepsCodec(RecognitionCodec):
             case "ready":
                 yield Ready()
             case "text":
-                yield Settled(string(told.get("text")))
+                yield Settled(said_text(told.get("text")))
             case "flushed":
                 self._flushed = True
             case "step" if self._flushed:

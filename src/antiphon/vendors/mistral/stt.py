@@ -18,7 +18,7 @@ from ...services.recognition_codec import (
     Settled,
 )
 from ...services.socket_stt import SocketSTT
-from ...services.vendor_values import address, fields, json_object, json_text, string
+from ...services.vendor_values import address, fields, json_object, json_text, said_text, string
 from ...services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
@@ -87,10 +87,10 @@ class VoxtralCodec(RecognitionCodec):
             case "session.updated":
                 yield Ready()
             case "transcription.text.delta":
-                yield Settled(string(told.get("text")), joint="")
+                yield Settled(said_text(told.get("text")), joint="")
             case "transcription.done" if self._flushes:
                 self._flushes -= 1
-                yield Flushed(string(told.get("text")), string(told.get("language")) or None)
+                yield Flushed(said_text(told.get("text")), string(told.get("language")) or None)
             case "transcription.done" if self._ending:
                 yield Drained()
             case "error":

@@ -18,7 +18,7 @@ from ...services.recognition_codec import (
     UtteranceEnded,
 )
 from ...services.socket_stt import SocketSTT
-from ...services.vendor_values import address, json_object, json_text, string
+from ...services.vendor_values import address, json_object, json_text, said_text, string
 from ...services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
@@ -84,9 +84,9 @@ class SaarasCodec(RecognitionCodec):
             case "session.begin":
                 yield Ready()
             case "transcript.partial":
-                yield Tentative(string(told.get("text")))
+                yield Tentative(said_text(told.get("text")))
             case "transcript.final":
-                yield UtteranceEnded(string(told.get("text")), string(told.get("language")) or None)
+                yield UtteranceEnded(said_text(told.get("text")), string(told.get("language")) or None)
             case "session.end":
                 yield Drained()
             case "error" if told.get("is_fatal"):

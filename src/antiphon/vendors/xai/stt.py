@@ -17,7 +17,7 @@ from ...services.recognition_codec import (
     UtteranceEnded,
 )
 from ...services.socket_stt import SocketSTT
-from ...services.vendor_values import address, json_object, json_text, string
+from ...services.vendor_values import address, json_object, json_text, said_text, string
 from ...services.websocket_client import Handshake, Message
 
 __all__ = ["STT"]
@@ -84,7 +84,7 @@ class GrokCodec(RecognitionCodec):
                 pass
 
     def _partial(self, told: dict[str, Any]) -> Iterable[RecognitionEvent]:
-        words = _joined(self._chunks, string(told.get("text")))
+        words = _joined(self._chunks, said_text(told.get("text")))
         if told.get("speech_final"):
             self._chunks = ""
             yield UtteranceEnded(words, string(told.get("language")) or None)
