@@ -36,6 +36,7 @@ EXTRAS: dict[str, dict[str, str]] = {
         "requests": "requests",
     },
     "nvidia": {"grpcio": "grpc", "protobuf": "google.protobuf"},
+    "aws-realtime": {"h2": "h2", "httpx": "httpx"},
     "livekit": {"livekit-agents": "livekit"},  # the folder of its packages: they take a second to load
     "terminal": {"sounddevice": "sounddevice"},
     "server": {

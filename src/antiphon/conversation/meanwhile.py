@@ -10,7 +10,7 @@ __all__ = ["Meanwhile"]
 
 Push = Callable[[Frame], object]
 
-PLEASE_WAIT_EVERY = 2.5  # seconds
+PLEASE_WAIT_EVERY = 2.3  # seconds
 
 
 class Meanwhile:

@@ -37,6 +37,7 @@ TRIES = 2
 RETRY_AFTER = 0.2  # seconds
 REASONING_WITHIN = 30.0  # seconds that a model may reason in its answer before the first word
 MOST_TEXT = 100_000  # characters of one answer
+STILL_SLOW = 0.8  # share of the time until a model is slow after which that is told again
 MOST_CALLS = 128  # tool calls of one answer
 
 
@@ -145,7 +146,7 @@ class LLM(ServiceStage[LanguageModel]):
         spares = (branch for branch in self.branches if branch.has_spare() and not branch.races)
         has_spare = not answer.said and next(spares, None) is not None
         if now < answer.due - 1e-6 and not has_spare:
-            answer.slow_at = now + self.slow_after
+            answer.slow_at = now + self.slow_after * STILL_SLOW
             self._watch(answer)
             self.push(AnswerDelayed(answer.prompt.reply))
             return

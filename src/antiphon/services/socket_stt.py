@@ -95,7 +95,7 @@ class SocketSTT(SpeechToText):
         """
         await self.open()
         listener = _Listener(self)
-        feeding = asyncio.create_task(listener.feed(audio))
+        feeding = asyncio.create_task(_feed(audio, listener.inbox))
         try:
             await listener.connect()
             while not listener.over:
@@ -121,7 +121,7 @@ class _Listener:
     def __init__(self, service: SocketSTT) -> None:
         self.service = service
         self.over = False
-        self._inbox = asyncio.Queue[_Input](256)
+        self.inbox = asyncio.Queue[_Input](256)
         self._clock = asyncio.get_running_loop().time
         self._connection: RecognitionConnection | None = None
         self._utterance = _Utterance()
@@ -137,18 +137,14 @@ class _Listener:
         self._ending: float | None = None  # by when the last words must have come
         self._kept = _KeptAudio(service.sample_rate * 2)
 
-    async def feed(self, audio: AsyncIterator[AudioChunk | Flush]) -> None:
-        """Put the conversation's audio into the inbox, until it ends."""
-        try:
-            async for item in audio:
-                await self._inbox.put(item)
-            await self._inbox.put(None)
-        except Exception as error:  # noqa: BLE001  raised where the conversation is handled
-            await self._inbox.put(error)
+    @property
+    def _is_speech(self) -> bool:
+        """Whether there is an utterance, as far as the vendor tells."""
+        return bool(self._utterance.text or self._flushes or not self._open().codec.tells_interim)
 
     async def connect(self) -> None:
         """Open a connection, and wait until it takes audio."""
-        self._connection = await _connected(self.service, self._inbox)
+        self._connection = await _connected(self.service, self.inbox)
 
     async def hang_up(self) -> None:
         """Close the connection."""
@@ -164,7 +160,7 @@ class _Listener:
                 return await self._time()  # also while the inbox is never empty
             try:
                 async with asyncio.timeout_at(self._next_due()):
-                    item = await self._inbox.get()
+                    item = await self.inbox.get()
             except TimeoutError:
                 return await self._time()
             return await self._handle(item)
@@ -198,7 +194,7 @@ class _Listener:
             return
         if connection is not self._answered_by:
             self._answered = ""  # another connection does not say it again
-        self._kept.add(pcm, KEPT if self._is_speech() else QUIET_KEPT)
+        self._kept.add(pcm, KEPT if self._is_speech else QUIET_KEPT)
         await connection.send(pcm)
         if connection.is_mute and not connection.may_be_mute:
             await self._replace_mute(connection)
@@ -207,7 +203,7 @@ class _Listener:
         connection = self._open()
         if not final:
             is_current = connection.heard_at > self._clock() - CURRENT
-            return [*self._interim()] if is_current else []
+            return [*self._utterance.interim()] if is_current else []
         if self._has_missed:
             raise UnavailableError(f"{self.service.vendor} cannot hear an utterance again")
         self._flushes += 1
@@ -244,10 +240,10 @@ class _Listener:
             case Settled(text, joint, language):
                 utterance.settle(self._news(text), joint, language)
                 self._answered = unanswered(text, self._answered)
-                yield from self._interim()
+                yield from self._utterance.interim()
             case Tentative(text, joint):
                 utterance.guess(self._news(text), joint)
-                yield from self._interim()
+                yield from self._utterance.interim()
             case UtteranceEnded(text, language):
                 is_old = bool(text and self._answered and not self._news(text))
                 self._complete(text, language)
@@ -260,7 +256,7 @@ class _Listener:
                     yield self._final()
                 else:
                     self._flush_due = None
-                    yield from self._interim()
+                    yield from self._utterance.interim()
             case TurnHint():
                 yield event
             case Drained():
@@ -276,10 +272,6 @@ class _Listener:
         """Note that the vendor has ended its utterance, and its words if repeated."""
         self._utterance.whole(None if text is None else self._news(text), language)
         self._answered = ""
-
-    def _interim(self) -> Iterable[Recognized]:
-        if self._utterance.text:
-            yield Recognized(self._utterance.text, False, self._utterance.language)
 
     def _final(self) -> Recognized:
         """Return the utterance as the answer to the oldest flush, and begin another."""
@@ -305,7 +297,7 @@ class _Listener:
     def _next_due(self) -> float | None:
         dues = [self._flush_due, self._ending]
         if (connection := self._connection) is not None:
-            dues += [connection.keep_alive_due, connection.renewal_due(self._is_speech())]
+            dues += [connection.keep_alive_due, connection.renewal_due(self._is_speech)]
         return min((due for due in dues if due is not None), default=None)
 
     async def _time(self) -> list[Recognized | TurnHint]:
@@ -321,22 +313,15 @@ class _Listener:
                 self._answered_by = connection
                 connection.give_up_answer(self._utterance.text)
             return [self._final() for _ in range(self._flushes)]
-        if (due := connection.renewal_due(self._is_speech())) is not None and now >= due:
+        if (due := connection.renewal_due(self._is_speech)) is not None and now >= due:
             await self._renew(connection)
         elif (due := connection.keep_alive_due) is not None and now >= due:
             connection.sent_at = now
             await connection.socket.send(connection.codec.keep_alive())
         return []
 
-    def _is_speech(self) -> bool:
-        """Return whether there is an utterance, as far as the vendor tells."""
-        return bool(self._utterance.text or self._flushes or not self._open().codec.tells_interim)
-
     async def _renew(self, old: RecognitionConnection) -> None:
-        """Replace a connection before the vendor closes it, without a gap.
-
-        If there is no other to be had, the old one is used until the vendor closes it.
-        """
+        """Replace a connection, without a gap, unless there is no other to be had."""
         try:
             await self.connect()
         except TheyErred as error:
@@ -350,8 +335,7 @@ class _Listener:
     async def _replace_mute(self, old: RecognitionConnection) -> None:
         """Replace a connection that says nothing, and let another hear the utterance.
 
-        If that says nothing either, then there may be nothing to say: words that are missing are noticed when
-        they are asked for.
+        If that is quiet too, there may be nothing to say: missing words are noticed when they are asked for.
         """
         if self._utterance.text or not old.codec.hears_faster:
             raise ServiceTimeoutError(f"{self.service.vendor} says nothing any more")
@@ -381,6 +365,16 @@ class _Listener:
         await connection.send(self._kept.whole())
         if self._flushes:
             await self._ask(connection, list(connection.codec.flush()))
+
+
+async def _feed(audio: AsyncIterator[AudioChunk | Flush], inbox: "asyncio.Queue[_Input]") -> None:
+    """Put the conversation's audio into the inbox, until it ends."""
+    try:
+        async for item in audio:
+            await inbox.put(item)
+        await inbox.put(None)
+    except Exception as error:  # noqa: BLE001  raised where the conversation is handled
+        await inbox.put(error)
 
 
 async def _connected(service: SocketSTT, inbox: "asyncio.Queue[_Input]") -> RecognitionConnection:
@@ -415,6 +409,11 @@ class _Utterance:
     def text(self) -> str:
         """All words so far."""
         return (self._settled + self.tentative).strip()
+
+    def interim(self) -> Iterable[Recognized]:
+        """Yield the words so far, if there are any."""
+        if self.text:
+            yield Recognized(self.text, False, self.language)
 
     def settle(self, text: str, joint: str, language: str | None) -> None:
         """Add words that stay."""

@@ -122,7 +122,7 @@ class ReplySpeech:
 
     @property
     def resume_at(self) -> int | None:
-        """The text offset from which another voice has to speak; None if nothing was told of any of it."""
+        """The text offset from which another voice has to speak; None if nothing is told."""
         told_no_sound = self.spoken_to is None and self.at >= 0
         return self.given[0].start if told_no_sound else self.spoken_to
 
@@ -332,7 +332,7 @@ class TTS(ServiceStage[TextToSpeech]):
 
         That is the spare's; without one, the service is asked once more.
         """
-        could_help = error.retryable or isinstance(error, BadResponseError)
+        could_help = error.retryable or (isinstance(error, BadResponseError) and voice.spoken_to is None)
         again = voice.tries == 1 and could_help and not self._has_spare()
         resume_at, voice.pieces = voice.resume_at, voice.pieces.renew()
         for frame in voice.go_back():

@@ -561,7 +561,7 @@ async def test_model_that_never_answers_is_apologised_for() -> None:
         talk.type("hi")
         await talk.quiet()
         assert talk.session.now < 20
-    assert asked(talk.entries) == ["U hi", f"A {WAIT} {WAIT} {SORRY}"]
+    assert asked(talk.entries) == ["U hi", f"A {WAIT} {WAIT} {WAIT} {SORRY}"]
     assert [failed.error for failed in talk.all(Failed)] == ["ServiceTimeoutError"]
 
 
