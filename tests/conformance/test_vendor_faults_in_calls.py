@@ -162,7 +162,8 @@ class Garbled(TextToSpeech):
 
 def test_a_voice_without_a_spare_that_is_garbled_once_is_asked_again() -> None:
     async def main() -> HeldCall:
-        agent = Agent("x", **services(["hello"], [TEXT]) | {"tts": Garbled()})
+        parts: dict[str, Any] = services(["hello"], [TEXT]) | {"tts": Garbled()}
+        agent = Agent("x", **parts)
         async with (call := HeldCall(agent.pipeline(Caller([CallerLine(loud(0.8), 0.5, "now")], 16000)))):
             await call.session.wait()
         return call
