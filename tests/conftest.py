@@ -9,7 +9,12 @@ IN_REAL_TIME = ("tests/browser/", "tests/e2e/test_webrtc", "tests/e2e/test_serve
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give those a second try; pytest says where one was needed."""
+    """Give those a second try; pytest says where one was needed.
+
+    Those of browsers come last: Playwright's event loop is the thread's, and a start that fails may leave it
+    there.
+    """
+    items.sort(key=lambda item: item.nodeid.startswith("tests/browser/"))
     for item in items:
         if item.nodeid.startswith(IN_REAL_TIME):
             item.add_marker(pytest.mark.flaky(reruns=1))
