@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from antiphon import Agent
+from antiphon import Agent, Speaking
 from antiphon.context import AgentSaid, Context, Image, ToolAnswered, ToolCall, UserSaid
 from antiphon.errors import (
     AuthenticationError,
@@ -419,7 +419,8 @@ def test_an_interrupted_agent_reads_what_was_heard_and_acts_only_once(make: Any)
     script = Script([["One moment.", HANG_UP], [ANSWER.removeprefix("One moment. ")], ["Yes?"]])
     parts = services(["hello", "wait"], []) | {"llm": make(script)}
     lines = [CallerLine(loud(0.8), 0.5, "now"), CallerLine(loud(0.5), 2.0, "barge-in")]
-    call = run_virtual(hold(Agent("Be brief.", **parts), lines))
+    waits = Speaking(please_wait=None)  # a framework's threads take real time, in which virtual time runs
+    call = run_virtual(hold(Agent("Be brief.", speaking=waits, **parts), lines))
     check(call)
     heard = [ended.heard for ended in call.all(ReplyEnded) if not ended.speculative]
     assert heard[-1] == "Yes?"
