@@ -38,7 +38,7 @@ async def test_tokens() -> None:
 async def test_voices() -> None:
     config = RealtimeTTSConfig(
         stream_id="1",
-        model="tts-rt-v1",
+        model="tts-rt-v2",
         language="en",
         voice="Maya",
         audio_format="pcm_s16le",

@@ -27,7 +27,7 @@ class TTS(SocketTTS):
 
     def __init__(
         self,
-        model: str = "tts-rt-v1",
+        model: str = "tts-rt-v2",
         *,
         voice: str = "Adrian",
         language: str = "en",
