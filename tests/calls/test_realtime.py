@@ -10,8 +10,12 @@ from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
 from antiphon.errors import ConfigurationError, UnavailableError
-from antiphon.frames import PlayoutStarted, ReplyEnded, ToolCall, UserText, UserTurn
+from antiphon.frames import Failed, PlayoutStarted, ReplyEnded, Text, TextEnded, ToolCall, UserText, UserTurn
 from antiphon.journal import replay
+from antiphon.pipeline import Tap
+from antiphon.reply import Reply
+from antiphon.services import realtime_response
+from antiphon.services.realtime import Realtime
 from antiphon.services.realtime_vocabulary import (
     AgentWords,
     CutShort,
@@ -188,6 +192,63 @@ def test_typed_text_is_told_and_answered() -> None:
     assert call.entries == [UserSaid("When are you open?"), AgentSaid("From nine to five.")]
 
 
+def test_text_that_is_to_be_read_passes_and_is_not_spoken() -> None:
+    model, shown = ScriptedRealtime(["From nine to five."]), list[str]()
+    parts = Agent("Hi.", realtime=model, **OURS).pipeline(_quiet())
+    place = next(index for index, part in enumerate(parts) if isinstance(part, Realtime))
+    parts.insert(place + 1, Tap(lambda frame: shown.append(frame.text), Text))
+    call = HeldCall(parts)
+
+    def show(reply: Reply) -> None:
+        call.session.door.push(Text(reply.number, "Shown.", reply.write("Shown.")))
+        call.session.door.push(TextEnded(reply.number))
+
+    async def main() -> None:
+        async with call:
+            call.session.send(UserText("When are you open?", aloud=False))
+            await sleep(5.0)
+            call.session.new_reply(show, voiced=False)
+            await sleep(1.0)
+
+    run_virtual(main())
+    assert shown == ["From nine to five.", "Shown."]
+    said = [AgentSaid("From nine to five."), AgentSaid("Shown.")]
+    assert call.entries == [UserSaid("When are you open?"), *said]
+    assert not call.voice
+    assert not [item for item in model.inputs if isinstance(item, Say)]
+
+
+class Careless(ScriptedRealtime):
+    """Goes on with a response that was cut short, to its end."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.sent = 0
+
+    async def converse(self, context: Any, inputs: Any, *, detects: bool = False) -> AsyncGenerator[Any]:
+        async def heedless() -> AsyncGenerator[Any]:
+            async for item in inputs:
+                if isinstance(item, CutShort):
+                    self.inputs.append(item)
+                else:
+                    yield item
+
+        async for event in super().converse(context, heedless(), detects=detects):
+            self.sent += isinstance(event, Voice)
+            yield event
+
+
+def test_rest_of_a_response_that_was_cut_short_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(realtime_response, "AHEAD", 60.0)
+    model = Careless([COUNTING * 40, "All right."], ["count", "stop"])
+    call = held(model, [first(), say(1.2, 1.5, "barge-in"), say(0.6, 40.0, "now")])
+    assert model.sent > 1000, "more came than may wait"
+    assert not [failed for failed in call.all(Failed) if failed.reply is None], "the conversation went on"
+    heard = [ended.heard for ended in call.all(ReplyEnded)]
+    assert COUNTING.startswith(heard[0].strip())
+    assert "All right." in heard
+
+
 def _quiet() -> Any:
     from antiphon.transports.caller import Caller
 
@@ -235,6 +296,14 @@ def test_call_replays_to_the_same_journal(turns: dict[str, Any]) -> None:
     model = ScriptedRealtime([*ANSWERS[:3], COUNTING, "Good bye!"], [*HEARD[:2], "count", "stop"])
     call = held(model, [say(0.6), say(2.0), say(0.8), say(1.0, 1.0, "barge-in")], **settings)
     again = Agent("You answer the phone.", realtime=ScriptedRealtime([]), **{**OURS, **settings})
+    assert replay(call.journal.lines, again.pipeline(_quiet())) == call.journal.lines
+
+
+def test_call_with_a_failed_response_replays_to_the_same_journal() -> None:
+    failing = ScriptedRealtime(["Hello.", "", "I am back."], ["hi", "and?", "still there?"])
+    call = held(failing, [first(), say(0.8), say(0.8, 6.0)])
+    assert "failed Realtime: NothingSaidError" in [line for _, line in call.story()]
+    again = Agent("You answer the phone.", realtime=ScriptedRealtime([]), **OURS)
     assert replay(call.journal.lines, again.pipeline(_quiet())) == call.journal.lines
 
 

@@ -100,7 +100,7 @@ class Realtime(Stage):
         self._asked = deque[AskedResponse]()  # responses that were asked for, and have not begun
         self._offered = deque[ModelResponse]()  # responses that have begun, and are nobody's yet
         self._speaking: SpokenResponse | None = None  # the response that is being spoken, or was the last
-        self._failing: AskedResponse | None = None  # one that never began
+        self._last: AskedResponse | None = None  # the last response that began, or was given up
         self._said: list[str] = []  # text that the agent must say, until it is complete
         self._typed = False  # whether the turn to be answered was typed
         self._calls = ModelCalls()
@@ -124,6 +124,7 @@ class Realtime(Stage):
             self._inputs = _channel(self.service.input_rate * 2)
             self._work = Work(self, None, self._inputs)
             self.ears.begin()
+            self._asked = deque(one for one in self._asked if one.reply.state == "active")
             for asked in self._asked:
                 self.give(Respond() if asked.said is None else Say(asked.said))
             self.run(self._work, self._converse(self._work, self._inputs))
@@ -174,14 +175,11 @@ class Realtime(Stage):
             return
         if signal.reply is None:
             self.after(self._backoff.next(), self._begin)
-        elif (asked := self._failing) is not None and asked.reply.number == signal.reply:
+        elif (asked := self._last) is not None and asked.reply.number == signal.reply:
             self._give_up(asked)
-        elif self._speaking is not None and self._speaking.asked.reply.number == signal.reply:
-            self._give_up(self._speaking.asked)
 
     def _give_up(self, asked: AskedResponse) -> None:
         """Let the conversation apologise, unless the words were its own."""
-        self._failing = None
         if asked.said is None:
             self.push(Generated(asked.reply.number, failed=True))
         elif asked.ends:
@@ -215,7 +213,6 @@ class Realtime(Stage):
         self._tell_result(signal.call, signal.result)
 
     def _tell_result(self, call: ToolCall, result: str) -> None:
-        """Tell the model what a tool has returned, unless it knows that."""
         if (known := self._calls.ended(call)) is not None:
             self.give(ToolOutput(known, call.name, result))
 
@@ -233,22 +230,25 @@ class Realtime(Stage):
         self._ask(self._asked_for(reply), None if by_itself else Respond())
 
     def _asked_for(self, reply: Reply) -> AskedResponse:
-        """Return a request for the next words of a reply."""
         return AskedResponse(reply, None, len(reply.text), True, self.session.clock.now())
 
     @on(Text)
     def text(self, frame: Text) -> None:
         """Collect what the agent must say: a greeting, an apology."""
-        if self.service.speaks:
+        if self._is_spoken():
             self._said.append(frame.text)
         else:
             self.push(frame)
+
+    def _is_spoken(self) -> bool:
+        reply = self.session.reply
+        return self.service.speaks and (reply is None or reply.voiced)
 
     @on(TextEnded)
     def text_ended(self, frame: TextEnded) -> None:
         reply, said = self.session.reply, "".join(self._said)
         self._said = []
-        if not self.service.speaks or (reply is not None and not reply.voiced):
+        if not self._is_spoken():
             self.push(frame)
         elif said.strip() and reply is not None and reply.number == frame.reply:
             start = len(reply.text.rstrip()) - len(said.rstrip())
@@ -263,10 +263,9 @@ class Realtime(Stage):
         self.after(self.within, lambda: self._late(asked))
 
     def _late(self, asked: AskedResponse) -> None:
-        """Give up a response that has not begun."""
         if asked in self._asked and asked.reply.state == "active":
             self._asked.remove(asked)
-            self._failing = asked
+            self._last = asked
             late = ServiceTimeoutError(f"the model did not answer within {self.within:g} s")
             self.session.failed(self, late, asked.reply.number)
 
@@ -283,8 +282,11 @@ class Realtime(Stage):
             self.session.new_reply(lambda reply: self._speak(self._asked_for(reply), response))
         elif asked.reply.state == "active":
             self._speak(asked, response)
+        elif response is not None:
+            response.items.abandon()
 
     def _speak(self, asked: AskedResponse, response: ModelResponse | None) -> None:
+        self._last = asked
         if response is None:
             return
         last = self._speaking
@@ -305,7 +307,7 @@ class Realtime(Stage):
 
     @on(VoiceCutOff)
     def cut_off(self, signal: VoiceCutOff) -> None:
-        """CutShort the reply: the model has stopped it."""
+        """Interrupt the reply: the model has stopped it."""
         if signal.part == self.name:
             self.session.replies.interrupt("the model heard the user", False)
 
@@ -314,6 +316,7 @@ class Realtime(Stage):
         spoken = self._speaking
         if spoken is not None and spoken.asked.reply.number == signal.reply:
             if signal.interrupted:
+                spoken.response.items.abandon()
                 self.give(CutShort(max(0.0, spoken.asked.reply.played - spoken.begins)))
             self._speaking = None
         elif signal.interrupted and any(one.reply.number == signal.reply for one in self._asked):

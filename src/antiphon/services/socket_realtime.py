@@ -364,7 +364,7 @@ class _Talk:
             await old.close()
         self._use(connection)
         again = [] if connection.codec.carries_context else self._unanswered.items()
-        requested, self._requested, self._cancels = self._requested, False, False
+        requested, self._requested = self._requested, False
         for item in again:
             if isinstance(item, SpeechOver) and self._detects:
                 await self._put(UserSound(bytes(int(ENDS_TURN * self.service.input_rate) * 2)))
@@ -372,6 +372,7 @@ class _Talk:
                 await self._put(item)
             elif requested and not self._requested:
                 await self._request(item)
+        self._cancels = self._cancels and self._requested
 
     def _use(self, connection: _Connection) -> None:
         self._connection, self._turns_before = connection, self._turns
