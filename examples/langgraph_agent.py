@@ -30,7 +30,9 @@ graph.add_edge(START, "answer")
 repairs = graph.compile()  # pyright: ignore[reportUnknownMemberType]
 
 agent = Agent(
-    "You answer the phone of a bicycle shop.", llm=langgraph.LLM(repairs), greeting="Bicycle repairs."
+    "You answer the phone of a bicycle shop.",
+    llm=langgraph.LangGraphModel(repairs),
+    greeting="Bicycle repairs.",
 )
 
 if __name__ == "__main__":

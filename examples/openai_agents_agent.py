@@ -28,7 +28,7 @@ shop = agents.Agent("shop", instructions="You answer for a bicycle shop.", model
 
 agent = Agent(
     "You are on the telephone. One or two short sentences.",
-    llm=openai_agents.LLM(shop, run_config=agents.RunConfig(tracing_disabled=True), acts=False),
+    llm=openai_agents.OpenAIAgentsModel(shop, run_config=agents.RunConfig(tracing_disabled=True), acts=False),
 )
 
 if __name__ == "__main__":

@@ -202,6 +202,17 @@ async def test_lost_connection_is_replaced_and_the_turn_heard_again(
 
 
 @in_real_time
+async def test_response_that_was_cut_short_stays_so_over_a_new_connection() -> None:
+    async with OpenAIRealtimeServer(Fault.CUT, faulty=1) as server:
+        model = openai(server.url)
+        async with TalkWithModel(model, CONTEXT) as talk:
+            talk.take_turn(loud(model))
+            talk.give(CutShort(0.0))
+            assert await talk.status() == "cancelled"
+        assert server.connections == 2
+
+
+@in_real_time
 async def test_strange_messages_are_ignored(pair: Pair) -> None:
     async with pair.server(Fault.STRANGE) as server:
         assert words_of(await talk_once(pair, server)) == f"You said {WORDS}."

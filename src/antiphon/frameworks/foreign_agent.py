@@ -1,6 +1,6 @@
 """What the agents of all frameworks have in common as language models.
 
-A framework's `LLM` is a `ForeignAgent`, which says how the framework is run. Written once, here: what is
+A framework's model is a `ForeignAgent`, which says how the framework is run. Written once, here: what is
 refused, text of several answers, errors by their names, and that nothing is done twice: an agent that has
 called tools of its own is not asked again.
 """
@@ -51,6 +51,7 @@ class ForeignAgent(LanguageModel):
     def __init__(self, *, within: float, acts: bool) -> None:
         self.first_within = self.next_within = within
         self.acts = acts
+        self.vendor = self.framework
 
     def run(self, context: Context) -> AsyncGenerator[AgentEvent]:
         """Run the framework on the conversation; closing the generator stops it."""

@@ -1,7 +1,7 @@
 """Graphs of LangGraph as language models.
 
     from antiphon.frameworks import langgraph
-    Agent("You answer the phone.", llm=langgraph.LLM(graph))
+    Agent("You answer the phone.", llm=langgraph.LangGraphModel(graph))
 
 The graph gets the whole conversation as its messages each time, so it needs no memory of its own. One that
 was compiled with a checkpointer runs without it: what that remembers was generated, not heard.
@@ -22,12 +22,12 @@ from .foreign_agent import AgentEvent, ForeignAgent, StepEnded, refuse_others
 if TYPE_CHECKING:
     from langgraph.pregel import Pregel  # pyright: ignore[reportMissingTypeStubs]
 
-__all__ = ["LLM"]
+__all__ = ["LangGraphModel"]
 
 OF_MODELS = ("ai", "AIMessageChunk")  # types of messages; others are those of tools and of the user
 
 
-class LLM(ForeignAgent):
+class LangGraphModel(ForeignAgent):
     """A compiled graph, whose state has `messages`.
 
     `nodes`: whose words are spoken; None speaks what all models of the graph write, also the one of a router.

@@ -1,7 +1,7 @@
 """Agents of the OpenAI Agents SDK as language models.
 
     from antiphon.frameworks import openai_agents
-    Agent("You answer the phone.", llm=openai_agents.LLM(agent))
+    Agent("You answer the phone.", llm=openai_agents.OpenAIAgentsModel(agent))
 
 The agent gets the whole conversation as its input each time, so it needs no session; Antiphon's instructions
 stand before it. Tools of Antiphon's agent are offered to its model beside its own ones; after a handoff the
@@ -21,13 +21,13 @@ from ..services.ports import TextDelta, TokenUsage
 from ..services.vendor_values import string, token_count
 from .foreign_agent import AgentEvent, ForeignAgent, StepEnded, refuse_others
 
-__all__ = ["LLM"]
+__all__ = ["OpenAIAgentsModel"]
 
 SPOKEN = ("response.output_text.delta", "response.refusal.delta")
 STOPPED_WITHIN = 1.0  # seconds that a run which was cancelled may take to end
 
 
-class LLM(ForeignAgent):
+class OpenAIAgentsModel(ForeignAgent):
     """An `agents.Agent` whose output is text.
 
     `context` and `run_config` are passed to each run. The SDK uploads traces to OpenAI unless

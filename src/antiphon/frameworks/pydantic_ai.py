@@ -1,7 +1,7 @@
 """Agents of pydantic-ai as language models.
 
     from antiphon.frameworks import pydantic_ai
-    Agent("You answer the phone.", llm=pydantic_ai.LLM(agent))
+    Agent("You answer the phone.", llm=pydantic_ai.PydanticAIModel(agent))
 
 The agent gets the whole conversation as its message history each time, and Antiphon's instructions after its
 own. Tools of Antiphon's agent are offered to its model beside its own ones, as external tools.
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from pydantic_ai import Agent
     from pydantic_ai.messages import ModelMessage
 
-__all__ = ["LLM"]
+__all__ = ["PydanticAIModel"]
 
 
-class LLM(ForeignAgent):
+class PydanticAIModel(ForeignAgent):
     """An agent whose output is text. `deps` are passed to each run."""
 
     framework = "pydantic-ai"

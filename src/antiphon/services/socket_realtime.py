@@ -16,7 +16,6 @@ from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
 from .keys import VendorKey
 from .ports import RealtimeModel
 from .realtime_codec import CodecEvent, GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
-from .realtime_unanswered import UnansweredInputs
 from .realtime_vocabulary import (
     CutShort,
     Discard,
@@ -33,6 +32,7 @@ from .realtime_vocabulary import (
     UserSound,
     UserSpeaks,
 )
+from .unanswered_inputs import UnansweredInputs
 from .websocket_client import Handshake, Message, MessageStream, dial, load_websockets
 
 __all__ = ["SocketRealtime"]

@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import suppress
 
 from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
+from .answered_words import after_answered
 from .keys import VendorKey
 from .ports import AudioChunk, Flush, Recognized, SpeechToText, TurnHint
 from .recognition_codec import (
@@ -28,7 +29,6 @@ from .recognition_codec import (
     UtteranceEnded,
 )
 from .recognition_connection import RecognitionConnection
-from .unanswered import unanswered
 from .websocket_client import Handshake, Message, VendorSocket, dial, load_websockets
 
 __all__ = ["SocketSTT"]
@@ -239,7 +239,7 @@ class _Listener:
         match event:
             case Settled(text, joint, language):
                 utterance.settle(self._news(text), joint, language)
-                self._answered = unanswered(text, self._answered)
+                self._answered = after_answered(text, self._answered)
                 yield from self._utterance.interim()
             case Tentative(text, joint):
                 utterance.guess(self._news(text), joint)
@@ -266,7 +266,7 @@ class _Listener:
 
     def _news(self, text: str) -> str:
         """Return a text without the words at its beginning that were answered already."""
-        return unanswered(self._answered, text) if self._answered else text
+        return after_answered(self._answered, text) if self._answered else text
 
     def _complete(self, text: str | None, language: str | None) -> None:
         """Note that the vendor has ended its utterance, and its words if repeated."""

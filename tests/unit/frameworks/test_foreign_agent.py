@@ -134,7 +134,10 @@ def test_tools_without_a_word_are_a_failure_that_is_not_tried_again() -> None:
     assert answer(StepEnded(acted=True), call) == [call]
 
 
-@pytest.mark.parametrize("framework", [langgraph, pydantic_ai, openai_agents])
-def test_what_is_no_agent_of_the_framework_is_refused(framework: Any) -> None:
+MODELS = [langgraph.LangGraphModel, pydantic_ai.PydanticAIModel, openai_agents.OpenAIAgentsModel]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_is_no_agent_of_the_framework_is_refused(model: Any) -> None:
     with pytest.raises(ConfigurationError, match="is not a"):
-        framework.LLM("gpt-4.1-mini")
+        model("gpt-4.1-mini")

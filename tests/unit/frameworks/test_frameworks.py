@@ -134,7 +134,7 @@ def langgraph_agent(script: Script, *, remembers: bool = False, **options: Any) 
     building.add_conditional_edges("model", tools_condition)
     building.add_edge("tools", "model")
     graph = building.compile(checkpointer=InMemorySaver() if remembers else None)
-    return langgraph.LLM(graph, **options)
+    return langgraph.LangGraphModel(graph, **options)
 
 
 # pydantic-ai -----------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def pydantic_agent(script: Script, **options: Any) -> ForeignAgent:
 
     agent = PydanticAgent(FunctionModel(stream_function=stream), instructions="Mind the shop.")
     agent.tool_plain(script.own_tool)
-    return pydantic_ai.LLM(agent, **options)
+    return pydantic_ai.PydanticAIModel(agent, **options)
 
 
 # OpenAI Agents ---------------------------------------------------------------------------------------
@@ -232,7 +232,9 @@ def openai_agent(script: Script, **options: Any) -> ForeignAgent:
     agent = agents.Agent(
         "shop", instructions="Mind the shop.", model=Scripted(), tools=[agents.function_tool(script.own_tool)]
     )
-    return openai_agents.LLM(agent, run_config=agents.RunConfig(tracing_disabled=True), **options)
+    return openai_agents.OpenAIAgentsModel(
+        agent, run_config=agents.RunConfig(tracing_disabled=True), **options
+    )
 
 
 def plain(content: Any) -> str:
@@ -399,13 +401,13 @@ def test_an_agent_that_does_not_answer_with_text_is_refused(make: Any) -> None:
         from antiphon.frameworks import pydantic_ai
 
         with pytest.raises(ConfigurationError, match="output_type"):
-            pydantic_ai.LLM(cast(Any, PydanticAgent("test", output_type=int)))
+            pydantic_ai.PydanticAIModel(cast(Any, PydanticAgent("test", output_type=int)))
     else:
         agents: Any = pytest.importorskip("agents")
         from antiphon.frameworks import openai_agents
 
         with pytest.raises(ConfigurationError, match="output_type"):
-            openai_agents.LLM(agents.Agent("x", output_type=int))
+            openai_agents.OpenAIAgentsModel(agents.Agent("x", output_type=int))
 
 
 # In a conversation -----------------------------------------------------------------------------------
@@ -459,7 +461,7 @@ def test_a_graph_within_the_graph_is_spoken_once(subgraphs: bool) -> None:
     building.add_node("inner", inner._graph)
     building.add_edge(START, "inner")
     said = ask(
-        langgraph.LLM(building.compile(), subgraphs=subgraphs),
+        langgraph.LangGraphModel(building.compile(), subgraphs=subgraphs),
         Context("Be brief.", (AgentSaid("Hello."), UserSaid("When?"))),
     )
     assert text(said) == "One moment. Nine to five."

@@ -90,7 +90,7 @@ def package(monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 def ask(context: Context = PLAIN, agent: SomeAgent | None = None) -> list[Any]:
     async def run() -> list[Any]:
-        service = openai_agents.LLM(agent or SomeAgent(), context="who calls", max_turns=3)
+        service = openai_agents.OpenAIAgentsModel(agent or SomeAgent(), context="who calls", max_turns=3)
         return [item async for item in service.generate(context)]
 
     return asyncio.run(run())
@@ -133,7 +133,7 @@ def test_leaving_stops_the_run(package: StandIn) -> None:
     package.events = [of_model("response.output_text.delta", "One moment."), None]
 
     async def run() -> None:
-        answer: Any = openai_agents.LLM(SomeAgent()).generate(PLAIN)
+        answer: Any = openai_agents.OpenAIAgentsModel(SomeAgent()).generate(PLAIN)
         assert await anext(answer) == TextDelta("One moment.")
         await answer.aclose()
         assert package.runs[0].cancelled
@@ -144,6 +144,6 @@ def test_leaving_stops_the_run(package: StandIn) -> None:
 
 def test_what_cannot_be_spoken_or_offered_is_refused(package: StandIn) -> None:
     with pytest.raises(ConfigurationError, match="output_type"):
-        openai_agents.LLM(SomeAgent(output_type=int))
+        openai_agents.OpenAIAgentsModel(SomeAgent(output_type=int))
     with pytest.raises(ConfigurationError, match="tool_use_behavior"):
         ask(agent=SomeAgent(tool_use_behavior="stop_on_first_tool"))

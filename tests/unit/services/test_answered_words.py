@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon.services.unanswered import unanswered
+from antiphon.services.answered_words import after_answered
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from antiphon.services.unanswered import unanswered
     ],
 )
 def test_what_is_left(answered: str, text: str, rest: str) -> None:
-    assert unanswered(answered, text) == rest
+    assert after_answered(answered, text) == rest

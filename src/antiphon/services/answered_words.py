@@ -1,9 +1,9 @@
 """The words of a recogniser that were not answered before."""
 
-__all__ = ["unanswered"]
+__all__ = ["after_answered"]
 
 
-def unanswered(answered: str, text: str) -> str:
+def after_answered(answered: str, text: str) -> str:
     """Return what a text says after words that were answered.
 
     The vendor may spell those differently by now. A text that begins with other words is returned whole.
