@@ -20,9 +20,8 @@ def opening_hours(day: str) -> str:
     return "closed" if "sun" in day.lower() else "open from nine to five"
 
 
-agent = Agent(
-    "You are on the telephone. One or two short sentences.", llm=pydantic_ai.PydanticAIModel(shop, acts=False)
-)
+model = pydantic_ai.PydanticAIModel(shop, acts=False)
+agent = Agent("You are on the telephone. One or two short sentences.", llm=model)
 
 if __name__ == "__main__":
     agent.run()
