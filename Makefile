@@ -53,6 +53,7 @@ bench: $(READY)           ## our benchmarks, each beside its target
 	$(BIN)/python -m benchmarks.cleaning
 	$(BIN)/python -m benchmarks.local_dialogue
 	$(BIN)/python -m benchmarks.vendor_overhead
+	$(BIN)/python -m benchmarks.race
 
 bench-peers: $(READY)     ## the same work on the peers, side by side
 	$(BIN)/python -m benchmarks --peers
