@@ -7,7 +7,7 @@ import pytest
 
 from antiphon import Agent
 from antiphon.clock import LoopClock
-from antiphon.context import AgentSaid, Entry, ToolAnswered
+from antiphon.context import AgentSaid, Entry, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
 from antiphon.errors import UnavailableError
 from antiphon.frames import ReplyEnded, ToolCall
@@ -50,6 +50,8 @@ TALKS: dict[str, Talk] = {
         [say(0.6), say(1.4, 1.5, "barge-in")],
     ),
     "a cough": (["count", ""], [COUNTING], [say(0.6), say(0.15, 1.5, "barge-in")]),
+    "ears that fail once": ([UnavailableError("no"), "hello"], ["Hello."], [say(0.6)]),
+    "ears that fail for good": ([UnavailableError("no")] * 9, [], [say(0.6), say(0.1, 12.0, "now")]),
     "a failing model": (["hi", "again"], [[UnavailableError("no")] * 2, "Hello."], [say(0.6), say(0.6, 2.0)]),
 }
 
@@ -64,6 +66,8 @@ def entries(call: HeldCall) -> list[Entry]:
                 plain.append(AgentSaid(text, calls, interrupted))
             case ToolAnswered(one, result):
                 plain.append(ToolAnswered(ToolCall("", one.name, one.arguments), result))
+            case UserSaid(""):
+                pass  # a turn whose words never came
             case _:
                 plain.append(entry)
     return plain

@@ -30,6 +30,7 @@ from ..frames import (
     Transcript,
     Usage,
     UserAudio,
+    UtteranceLost,
     WordTimed,
 )
 from ..processor import Processor, on
@@ -211,14 +212,17 @@ class _Mind(Processor):
             else:
                 self._end("cancelled", "there were no words")
 
-    @on(Failed)
-    def failed(self, signal: Failed) -> None:
-        if signal.part.startswith("STT") and self.turns_due and not signal.recovered:
-            self.turns_due, self.discarded = 0, 0
-            self._turns += 1
-            if self._waiting:
-                self._waiting = False
-                self._end("failed", signal.message)
+    @on(UtteranceLost)
+    def words_lost(self, frame: UtteranceLost) -> None:
+        """Fail the answer to a turn whose words were not recognised."""
+        if not self.turns_due:
+            self.discarded = max(0, self.discarded - 1)
+            return
+        self.turns_due -= 1
+        self._turns += 1
+        if self._waiting and not self.turns_due:
+            self._waiting = False
+            self._end("failed", "the user's words were not recognised")
 
     @on(Generated)
     def generated(self, signal: Generated) -> None:
