@@ -173,7 +173,24 @@ def load_prices() -> PriceTable:
     Raises ConfigurationError, which names the file, the key and what is wrong.
     """
     own = own_prices_file()
-    return package_prices() if own is None else PriceTable((_read(own), *package_prices().parts))
+    if own is None:
+        return package_prices()
+    known = {vendor for part in package_prices().parts for vendor, _ in part}
+    read = _read(own)
+    for vendor in sorted({vendor for vendor, _ in read} - known):  # one of the user's own need not be known
+        if not _is_vendor(vendor) and (near := get_close_matches(vendor, known, 1, 0.8)):
+            raise ConfigurationError(
+                f"the prices {own}: there is no vendor {vendor}; did you mean {near[0]}?"
+            )
+    return PriceTable((read, *package_prices().parts))
+
+
+def _is_vendor(name: str) -> bool:
+    try:
+        record(name)
+    except ConfigurationError:
+        return False
+    return True
 
 
 @cache

@@ -122,6 +122,16 @@ def test_a_bad_file_says_where_and_what(
         load_prices()
 
 
+def test_a_misspelt_vendor_is_refused_and_one_of_ones_own_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own(tmp_path, monkeypatch, '[deepgrm.stt]\n"*" = { hour = 0.1 }')
+    with pytest.raises(ConfigurationError, match="did you mean deepgram"):
+        load_prices()
+    own(tmp_path, monkeypatch, '[of_our_own.stt]\n"*" = { hour = 0.1 }')
+    assert cost("of_our_own", "stt", "any", HOUR) == pytest.approx(0.1)
+
+
 def test_a_file_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTIPHON_PRICES", "/nowhere/prices.toml")
     with pytest.raises(ConfigurationError, match=r"/nowhere/prices\.toml: there is no such file"):
