@@ -212,10 +212,8 @@ def record(name: str) -> Vendor:
             vendor = replace(vendor, provides=provides, default=default, can=can)
     if vendor is None:
         near = get_close_matches(name, _names(), 1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise ConfigurationError(
-            f"there is no vendor {name!r}.{hint} There are: {', '.join(sorted(_names()))}"
-        )
+        hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(sorted(_names()))}"
+        raise ConfigurationError(f"there is no vendor {name!r}. {hint}")
     return vendor
 
 
