@@ -18,7 +18,6 @@ from .ports import RealtimeModel
 from .realtime_codec import CodecEvent, GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
 from .realtime_vocabulary import (
     CutShort,
-    Discard,
     RealtimeEvent,
     RealtimeInput,
     Remember,
@@ -26,11 +25,8 @@ from .realtime_vocabulary import (
     ResponseBegan,
     ResponseOver,
     Say,
-    SpeechBegan,
     SpeechOver,
-    UserHeard,
     UserSound,
-    UserSpeaks,
 )
 from .unanswered_inputs import UnansweredInputs
 from .websocket_client import Handshake, Message, MessageStream, dial, load_websockets
@@ -190,14 +186,11 @@ class _Talk:
         self.inbox = asyncio.Queue[_Item](1024)
         self._clock = asyncio.get_running_loop().time
         self._connection: _Connection | None = None
-        self._unanswered = UnansweredInputs(service.input_rate * 2, detects)
-        self._context = context  # as of the first of what is unanswered
-        self._newest = context
+        self._unanswered = UnansweredInputs(context, service.input_rate * 2, detects)
         self._waiting = deque[Respond | Say]()  # until the response in progress is over
         self._requested = False  # whether a response was asked for that has not begun
         self._responding = False
         self._cancels = False  # whether that response is to be cancelled as soon as it begins
-        self._turns = self._turns_before = 0  # of the user: heard in all, and before this connection
         self._replaced_at = -STABLE
         self._renewing: asyncio.Task[_Connection] | None = None
         self._renew_at: float | None = None
@@ -258,34 +251,27 @@ class _Talk:
     async def _input(self, item: RealtimeInput) -> list[RealtimeEvent]:
         if not (isinstance(item, UserSound) and self._detects):  # that is put in again anyway
             self._stale = True
+        self._unanswered.add(item)
         match item:
-            case Remember(context):
-                self._newest = context
-                if not self._unanswered.has_turn:
-                    self._context = context
-                    self._unanswered.forget_results()
+            case Remember():
                 await self._put(item)
                 if self._connection is not None and self._connection.codec.outdated:
                     self._renew_at = self._clock()
             case Respond() | Say():
-                self._unanswered.add(item)
-                if self._requested or self._responding:
-                    self._waiting.append(item)
-                else:
-                    await self._request(item)
+                await self._request(item)
             case CutShort():
                 return await self._interrupt(item)
-            case Discard():
-                self._unanswered.clear()
-                await self._put(item)
             case _:
-                self._unanswered.add(item)
                 await self._put(item)
         return []
 
     async def _request(self, item: Respond | Say) -> None:
-        self._requested = True
-        await self._put(item)
+        """Ask for a response, now or after the one before it."""
+        if self._requested or self._responding:
+            self._waiting.append(item)
+        else:
+            self._requested = True
+            await self._put(item)
 
     async def _interrupt(self, item: CutShort) -> list[RealtimeEvent]:
         dropped = len(self._waiting)
@@ -303,7 +289,7 @@ class _Talk:
 
     # From the vendor
 
-    async def _event(self, connection: _Connection, event: object) -> list[RealtimeEvent]:
+    async def _event(self, connection: _Connection, event: CodecEvent) -> list[RealtimeEvent]:
         match event:
             case RealtimeReady():
                 return []
@@ -318,31 +304,17 @@ class _Talk:
                 return []
             case ResponseBegan():
                 self._responding, self._requested = True, False
-                self._unanswered.begin_answer()
                 if self._cancels:
                     self._cancels = False
                     await self._put(CutShort(0.0))
-            case ResponseOver(status):
+            case ResponseOver():
                 self._responding = False
-                if status != "failed":
-                    self._answered()
                 if self._waiting:
                     await self._request(self._waiting.popleft())
-            case UserSpeaks(True):
-                self._unanswered.add(SpeechBegan())
-            case UserSpeaks(False):
-                self._unanswered.add(SpeechOver())
-            case UserHeard(turn, text, final):
-                number = self._turns_before + turn
-                self._turns = max(self._turns, number + 1)
-                return [UserHeard(number, text, final)]
             case _:
                 pass
-        return [event]  # type: ignore[list-item]
-
-    def _answered(self) -> None:
-        self._unanswered.drop_answered()
-        self._context = self._newest
+        seen = self._unanswered.see(event)
+        return [] if seen is None else [seen]
 
     # A new connection
 
@@ -354,34 +326,36 @@ class _Talk:
         self._replaced_at = now
         over: list[RealtimeEvent] = [ResponseOver("failed", str(error))] if self._responding else []
         self._responding = False
-        await self._replace(await self._dial(None))
-        return over
+        return [*over, *await self._replace(await self._dial(None))]
 
-    async def _replace(self, connection: _Connection) -> None:
+    async def _replace(self, connection: _Connection) -> list[RealtimeEvent]:
         """Go on over another connection, and let it hear what was not answered."""
         old, self._connection = self._connection, None
         if old is not None:
             await old.close()
         self._use(connection)
-        again = [] if connection.codec.carries_context else self._unanswered.items()
-        requested, self._requested = self._requested, False
-        for item in again:
+        dropped, self._requested, self._cancels = self._cancels, False, False
+        if connection.codec.carries_context:
+            self._unanswered.go_on()
+            return []
+        self._waiting.clear()
+        for item in self._unanswered.items():
             if isinstance(item, SpeechOver) and self._detects:
                 await self._put(UserSound(bytes(int(ENDS_TURN * self.service.input_rate) * 2)))
-            elif not isinstance(item, Respond | Say):
-                await self._put(item)
-            elif requested and not self._requested:
+            elif isinstance(item, Respond | Say):
                 await self._request(item)
-        self._cancels = self._cancels and self._requested
+            else:
+                await self._put(item)
+        return [ResponseBegan(), ResponseOver("cancelled")] if dropped else []
 
     def _use(self, connection: _Connection) -> None:
-        self._connection, self._turns_before = connection, self._turns
+        self._connection = connection
         self._unanswered.lead = connection.codec.tells_within
         lasts = connection.codec.lasts
         self._renew_at = None if lasts is None else connection.socket.opened_at + lasts * RENEWED_AT
 
     def _dial(self, handle: str | None) -> Coroutine[None, None, _Connection]:
-        return _connected(self.service, self._context, self._detects, handle, self.inbox)
+        return _connected(self.service, self._unanswered.context, self._detects, handle, self.inbox)
 
     @property
     def _pausing(self) -> bool:

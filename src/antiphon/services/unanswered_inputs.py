@@ -1,23 +1,49 @@
-"""What a realtime model has not answered, in case that its connection is lost."""
+"""What a realtime model has not answered, in case that it must be told again."""
 
 from collections import deque
+from collections.abc import Iterable
 
-from .realtime_vocabulary import RealtimeInput, SpeechBegan, SpeechOver, ToolOutput, UserSound, UserWords
+from ..context import Context
+from .realtime_vocabulary import (
+    CutShort,
+    Discard,
+    RealtimeEvent,
+    RealtimeInput,
+    Remember,
+    Respond,
+    ResponseBegan,
+    ResponseOver,
+    Say,
+    SpeechBegan,
+    SpeechOver,
+    ToolOutput,
+    UserHeard,
+    UserSound,
+    UserSpeaks,
+    UserWords,
+)
 
 __all__ = ["UnansweredInputs"]
 
-KEPT = 30.0  # seconds of the user's sound that are sent again over a new connection
+KEPT = 30.0  # seconds of the user's sound that are put in again
 
 
 class UnansweredInputs:
-    """What was put in and not answered yet, in case that it must be put in again.
+    """The inputs of a conversation that have no answer yet, and the context before them.
 
-    Of a model that detects turns it also keeps the newest sound, since the model says only later that a turn
-    has begun: at most `lead` seconds.
+    A conversation that takes the place of another begins from `context` and is told `items()`. Whoever reads
+    the events does not notice: `see` leaves out what the new one says of the user once more, and counts turns
+    on.
+
+    Of a model that detects turns the newest sound is kept too, at most `lead` seconds, since the model says
+    only later that a turn has begun.
     """
 
-    def __init__(self, bytes_per_second: int, detects: bool) -> None:
+    def __init__(self, context: Context, bytes_per_second: int, detects: bool) -> None:
+        self.context = context
+        """As of the first of what is unanswered."""
         self.lead = 0.0
+        self._newest = context
         self._rate = bytes_per_second
         self._detects = detects
         self._answering: list[RealtimeInput] = []  # what the response in progress answers
@@ -25,20 +51,47 @@ class UnansweredInputs:
         self._size = 0
         self._lead = deque[UserSound]()  # the newest sound, while nobody speaks
         self._lead_size = 0
+        self._turns = 0  # that the model has heard
+        self._turns_before = 0  # those before the conversation of now
+        self._repeated = deque[bool]()  # what the model will say again of the user: speaking or not
+
+    # What goes in ------------------------------------------------------------------------------------
 
     def add(self, item: RealtimeInput) -> None:
-        """Keep an input."""
-        if self._detects and not self._items and isinstance(item, UserSound):
-            self._keep_lead(item)
-            return
+        """Keep an input, if it must be put in again."""
+        match item:
+            case Remember(context):
+                self._remember(context)
+            case Discard():
+                self._clear()
+            case CutShort():  # nobody waits for these answers any more
+                self._keep(item for item in self._items if not isinstance(item, Respond | Say))
+            case UserSound() if self._detects and not self._items:
+                self._keep_lead(item)
+            case _:
+                self._add(item)
+
+    def _add(self, item: RealtimeInput) -> None:
         if isinstance(item, SpeechBegan):
             self._items.extend(self._lead)
             self._size += self._lead_size
             self._drop_lead()
+        self._turns += isinstance(item, SpeechBegan if self._detects else SpeechOver)
         self._items.append(item)
-        self._size += len(item.pcm) if isinstance(item, UserSound) else 0
+        self._size += _size(item)
         while self._size > KEPT * self._rate:
-            self._size -= len(gone.pcm) if isinstance(gone := self._items.popleft(), UserSound) else 0
+            self._size -= _size(self._items.popleft())
+
+    def _remember(self, context: Context) -> None:
+        self._newest = context
+        has_turn = any(isinstance(item, SpeechOver | UserWords) for item in (*self._answering, *self._items))
+        if not has_turn:  # else the context may hold that turn already
+            self.context = context
+            self._keep(item for item in self._items if not isinstance(item, ToolOutput))
+
+    def _keep(self, items: Iterable[RealtimeInput]) -> None:
+        self._items = deque(items)
+        self._size = sum(map(_size, self._items))
 
     def _keep_lead(self, sound: UserSound) -> None:
         """Keep sound in which a turn may have begun."""
@@ -51,35 +104,60 @@ class UnansweredInputs:
         self._lead.clear()
         self._lead_size = 0
 
-    def items(self) -> list[RealtimeInput]:
-        """Return what a new connection must be told."""
-        return [*self._answering, *self._items, *self._lead]
+    def _clear(self) -> None:
+        self._answering.clear()
+        self._keep(())
 
-    @property
-    def has_turn(self) -> bool:
-        """True if it has a turn that is over, which the context may hold already."""
-        return any(isinstance(item, SpeechOver | UserWords) for item in (*self._answering, *self._items))
+    # What comes out ----------------------------------------------------------------------------------
 
-    def forget_results(self) -> None:
-        """Leave out the results of tools: the context has them."""
-        self._items = deque[RealtimeInput](item for item in self._items if not isinstance(item, ToolOutput))
+    def see(self, event: RealtimeEvent) -> RealtimeEvent | None:
+        """Return an event as its reader must see it; None if it says something again."""
+        match event:
+            case ResponseBegan():
+                self._repeated.clear()
+                self._begin_answer()
+            case ResponseOver(status) if status != "failed":
+                self._answering.clear()
+                self.context = self._newest
+            case UserSpeaks(speaking):
+                if self._repeated and self._repeated[0] == speaking:
+                    self._repeated.popleft()
+                    return None
+                self.add(SpeechBegan() if speaking else SpeechOver())
+            case UserHeard(turn, text, final):
+                return UserHeard(self._turns_before + turn, text, final)
+            case _:
+                pass
+        return event
 
-    def begin_answer(self) -> None:
-        """Note that a response answers all this; what comes now is for the next one."""
-        self._answering += self._items
-        self._items.clear()
-        self._size = 0
+    def _begin_answer(self) -> None:
+        """Note that a response answers all this, up to where it was asked for."""
+        items = list(self._items)
+        asked = next((at for at, item in enumerate(items) if isinstance(item, Respond | Say)), len(items))
+        self._answering += items[:asked]
+        self._keep(items[asked + 1 :])
         self._drop_lead()
 
-    def drop_answered(self) -> None:
-        """Forget what has its answer."""
-        self._answering.clear()
+    # A new conversation ------------------------------------------------------------------------------
 
-    def clear(self) -> None:
-        """Forget all but the newest sound."""
-        self._answering.clear()
-        self._items.clear()
-        self._size = 0
+    def items(self) -> list[RealtimeInput]:
+        """Return what a new conversation must be told, which begins from `context`."""
+        items = [*self._answering, *self._items]
+        turns = [
+            isinstance(item, SpeechBegan) for item in items if isinstance(item, SpeechBegan | SpeechOver)
+        ]
+        self._turns_before = self._turns - turns.count(self._detects)
+        self._repeated = deque(turns if self._detects else ())
+        return [*items, *self._lead]
+
+    def go_on(self) -> None:
+        """Note that a new conversation knows all that was put in."""
+        self._turns_before = self._turns
+        self._repeated.clear()
 
     def __bool__(self) -> bool:
         return bool(self._answering or self._items)
+
+
+def _size(item: RealtimeInput) -> int:
+    return len(item.pcm) if isinstance(item, UserSound) else 0

@@ -1,0 +1,117 @@
+from antiphon.context import Context, UserSaid
+from antiphon.services.realtime_vocabulary import (
+    CutShort,
+    Discard,
+    Remember,
+    Respond,
+    ResponseBegan,
+    ResponseOver,
+    Say,
+    SpeechBegan,
+    SpeechOver,
+    ToolOutput,
+    UserHeard,
+    UserSound,
+    UserSpeaks,
+)
+from antiphon.services.unanswered_inputs import UnansweredInputs
+
+RATE = 1000  # bytes a second
+TALKED = Context("Be kind.", (UserSaid("hello"),))
+
+
+def sound(seconds: float) -> UserSound:
+    return UserSound(bytes(round(seconds * RATE)))
+
+
+def made(*items: object, detects: bool = False) -> UnansweredInputs:
+    unanswered = UnansweredInputs(Context("Be kind."), RATE, detects)
+    unanswered.lead = 1.0
+    for item in items:
+        unanswered.add(item)  # type: ignore[arg-type]
+    return unanswered
+
+
+TURN = (SpeechBegan(), sound(0.5), SpeechOver())
+
+
+def test_turn_is_kept_until_it_is_answered() -> None:
+    unanswered = made(*TURN, Respond())
+    assert unanswered.items() == [*TURN, Respond()]
+    unanswered.see(ResponseBegan())
+    assert unanswered.items() == [*TURN], "it is not asked for again"
+    unanswered.see(ResponseOver("failed"))
+    assert unanswered, "a response that failed is no answer"
+    unanswered.see(ResponseBegan())
+    unanswered.see(ResponseOver())
+    assert not unanswered
+
+
+def test_what_comes_after_the_question_is_for_the_next_response() -> None:
+    unanswered = made(*TURN, Respond(), SpeechBegan(), sound(0.1))
+    unanswered.see(ResponseBegan())
+    unanswered.see(ResponseOver())
+    assert unanswered.items() == [SpeechBegan(), sound(0.1)]
+
+
+def test_nobody_waits_for_what_was_cut_short() -> None:
+    assert made(*TURN, Respond(), CutShort(0.0)).items() == [*TURN]
+
+
+def test_discarded_sound_is_forgotten() -> None:
+    assert not made(SpeechBegan(), sound(0.5), Discard())
+
+
+def test_context_is_that_of_the_first_unanswered() -> None:
+    unanswered = made(*TURN, Respond(), Remember(TALKED))
+    assert unanswered.context == Context("Be kind."), "the turn is put in again"
+    unanswered.see(ResponseBegan())
+    unanswered.see(ResponseOver())
+    assert unanswered.context == TALKED
+
+
+def test_context_with_the_results_of_tools_takes_their_place() -> None:
+    unanswered = made(ToolOutput("1", "weather", "sunny"), Remember(TALKED), Respond())
+    assert (unanswered.context, unanswered.items()) == (TALKED, [Respond()])
+
+
+def test_sound_is_bounded() -> None:
+    unanswered = made(SpeechBegan(), *(sound(1.0) for _ in range(100)))
+    assert sum(len(item.pcm) for item in unanswered.items() if isinstance(item, UserSound)) == 30 * RATE
+
+
+def test_only_the_newest_silence_is_kept_for_a_model_that_detects() -> None:
+    unanswered = made(*(sound(0.5) for _ in range(20)), detects=True)
+    assert unanswered.items() == [sound(0.5), sound(0.5)]
+    assert not unanswered
+    unanswered.see(UserSpeaks(True))
+    assert unanswered.items() == [sound(0.5), sound(0.5), SpeechBegan()]
+
+
+def test_what_is_said_again_of_the_user_is_not_repeated() -> None:
+    unanswered = made(detects=True)
+    assert unanswered.see(UserSpeaks(True)) == UserSpeaks(True)
+    assert unanswered.see(UserSpeaks(False)) == UserSpeaks(False)
+    unanswered.items()
+    assert unanswered.see(UserSpeaks(True)) is None
+    assert unanswered.see(UserSpeaks(False)) is None
+    assert unanswered.see(UserSpeaks(True)) == UserSpeaks(True), "this is another turn"
+
+
+def test_turns_are_counted_on() -> None:
+    for detects, turn in ((False, [*TURN]), (True, [SpeechBegan(), sound(0.5), SpeechOver()])):
+        unanswered = made(*turn, detects=detects)
+        unanswered.see(ResponseBegan())
+        unanswered.see(ResponseOver())
+        for item in turn:
+            unanswered.add(item)
+        unanswered.items()  # the second turn is heard again
+        assert unanswered.see(UserHeard(0, "hello", True)) == UserHeard(1, "hello", True)
+        unanswered.go_on()
+        assert unanswered.see(UserHeard(0, "bye", True)) == UserHeard(2, "bye", True)
+
+
+def test_greeting_that_has_begun_is_not_said_again() -> None:
+    unanswered = made(Say("Hello."))
+    unanswered.see(ResponseBegan())
+    assert unanswered.items() == []
