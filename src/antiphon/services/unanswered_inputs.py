@@ -1,4 +1,4 @@
-"""What a realtime model has not answered, in case that it must be told again."""
+"""What a realtime model has not answered, to tell it again if need be."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -111,7 +111,7 @@ class UnansweredInputs:
     # What comes out ----------------------------------------------------------------------------------
 
     def see(self, event: RealtimeEvent) -> RealtimeEvent | None:
-        """Return an event as its reader must see it; None if it says something again."""
+        """Return an event as its reader sees it; None if it says something again."""
         match event:
             case ResponseBegan():
                 self._repeated.clear()
