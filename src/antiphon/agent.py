@@ -128,8 +128,9 @@ class AgentDefinition:
     llm: str | LanguageModel | None = None
     tts: str | TextToSpeech | None = None
     _: KW_ONLY
-    realtime: str | RealtimeModel | None = None
-    """A model that hears and speaks by itself. With `vad=None` it also decides when a turn is over."""
+    realtime: str | RealtimeModel | Sequence[str | RealtimeModel] | None = None
+    """A model that hears and speaks by itself; of several, each is the spare of those before it. With
+    `vad=None` it also decides when a turn is over."""
     tools: Sequence[Tool] = ()
     greeting: str | None = None
     """What the agent says first; None waits for the user."""
@@ -180,9 +181,7 @@ class AgentDefinition:
             chosen = getattr(self, name) if port.optional else self.chosen(name)
             if isinstance(chosen, type):
                 raise ConfigurationError(f"{name} is the class {chosen.__name__}: write {chosen.__name__}()")
-            if not isinstance(chosen, str) and not (
-                chosen is None and (port.optional or self.realtime is not None)
-            ):
+            if _is_service(chosen) or (chosen is None and not port.optional and self.realtime is None):
                 verified(name, chosen)
 
     def _check_realtime(self) -> None:
@@ -212,10 +211,10 @@ class AgentDefinition:
     def service(self, port: str) -> Any:
         """Return the service of a port ("stt", ...), made once for all conversations."""
         chosen = self.realtime if port == "realtime" else self.chosen(port)
-        if not isinstance(chosen, str):
+        if chosen is None or _is_service(chosen):
             return chosen
         if port not in self._services:
-            self._services[port] = verified(port, _create(port, chosen))
+            self._services[port] = _made(port, chosen)
         return self._services[port]
 
     def services(self) -> list[Service]:
@@ -225,11 +224,12 @@ class AgentDefinition:
     def is_resident(self, port: str) -> bool:
         """Return True if the service of a port cannot be forked once it is loaded."""
         chosen = self.chosen(port)
-        if isinstance(chosen, str):
-            from .vendors import is_resident
+        if chosen is None or _is_service(chosen):
+            return chosen is not None and chosen.resident
+        from .vendors import is_resident
 
-            return is_resident(port, chosen)
-        return chosen is not None and self.service(port).resident
+        several = [chosen] if isinstance(chosen, str) else chosen
+        return any(is_resident(port, one) if isinstance(one, str) else one.resident for one in several)
 
     def with_services(self, **changed: Any) -> Self:
         """Return a copy with some services replaced; it shares all the others."""
@@ -256,7 +256,7 @@ class AgentDefinition:
 
     async def close(self) -> None:
         """Close the models; they are opened again by the next `open` or session."""
-        given = [one for one in map(self.chosen, PORTS) if one is not None and not isinstance(one, str)]
+        given = [one for one in map(self.chosen, PORTS) if _is_service(one)]
         await close_services([*self._services.values(), *given])
 
     async def __aenter__(self) -> Self:
@@ -342,6 +342,20 @@ class AgentDefinition:
         from .playout.ambience import Ambience
 
         return [Ambience(self.speaking.ambience)]
+
+
+def _is_service(chosen: Any) -> bool:
+    """Return whether a setting of a port is a service, and no name or names."""
+    return chosen is not None and not isinstance(chosen, str | list | tuple)
+
+
+def _made(port: str, chosen: Any) -> Any:
+    """Make the service that a name means, or one of several realtime models."""
+    if isinstance(chosen, str):
+        return verified(port, _create(port, chosen))
+    from .services.realtime_fallback import Fallback
+
+    return Fallback(*(_made(port, one) if isinstance(one, str) else one for one in chosen))
 
 
 def _cascade(agent: AgentDefinition) -> tuple[list[Part], list[Part], TurnSettings]:

@@ -59,7 +59,9 @@ def change_services(parts: Iterable[PartPort], services: Mapping[str, object]) -
         ]
         if len(found) != 1 or not isinstance(found[0], _Changeable):
             if not found:
-                raise UsageError(f"no stage for {port!r} is on: use(stt=, llm=, tts=) changes those that are")
+                raise UsageError(
+                    f"no stage for {port!r} is on: use(stt=, llm=, tts=, realtime=) changes those that are"
+                )
             names = ", ".join(part.name for part in found)
             raise UsageError(
                 f"several stages for {port} are on, {names}: call use() of the one that is meant"

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from functools import wraps
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -11,9 +11,10 @@ import pytest
 
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, Context, ToolAnswered, ToolCall, ToolSpec, UserSaid
-from antiphon.errors import AuthenticationError, RateLimitError, TheyErred
+from antiphon.errors import AuthenticationError, RateLimitError, TheyErred, UnavailableError
 from antiphon.services.openai_realtime import OpenAIRealtimeCodec
 from antiphon.services.ports import RealtimeModel
+from antiphon.services.realtime_fallback import Fallback
 from antiphon.services.realtime_vocabulary import (
     CutShort,
     Faulted,
@@ -61,6 +62,22 @@ class Pair(NamedTuple):
 
 def openai(url: str) -> RealtimeModel:
     return OpenAIRealtime(key=KEY, base_url=url)
+
+
+class Down(RealtimeModel):
+    """A model whose vendor is down."""
+
+    input_rate = output_rate = 16000
+
+    async def converse(
+        self, context: Context, inputs: AsyncIterator[Any], *, detects: bool = False
+    ) -> AsyncIterator[Any]:
+        raise UnavailableError("the vendor is down")
+        yield
+
+
+def spare(url: str) -> RealtimeModel:
+    return Fallback(Down(), openai(url))
 
 
 def gemini(url: str) -> RealtimeModel:
@@ -161,6 +178,12 @@ async def test_conformance(pair: Pair) -> None:
     async with pair.server() as server:
         await check_realtime(lambda: pair.model(server.url), loud(pair.model("")))
     assert server.open == 0
+
+
+@in_real_time
+async def test_conformance_of_a_spare() -> None:
+    async with OpenAIRealtimeServer() as server:
+        await check_realtime(lambda: spare(server.url), loud(spare("")))
 
 
 async def talk_once(pair: Pair, server: VendorServer, *, detects: bool = False) -> list[Any]:

@@ -302,8 +302,6 @@ class RealtimeModel(Service, Protocol):
     output_rate: int
     detection: Literal["ours", "theirs", "either"] = "either"
     """Who may decide when a turn of the user is over: we, the model, or either of the two."""
-    goes_on_after_tools: bool = False
-    """True if it answers by itself once it has the results of its tools."""
     speaks: bool = True
     """False if it answers with text alone, which a text to speech then says."""
     takes_words: bool = True

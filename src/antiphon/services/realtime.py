@@ -13,67 +13,43 @@ that was asked for by a Prompt, or one of its own if the model begins to speak b
 from collections import deque
 from collections.abc import AsyncGenerator
 
-from ..context import Context
-from ..errors import (
-    BadResponseError,
-    ConfigurationError,
-    ServiceTimeoutError,
-    UnavailableError,
-)
+from ..errors import ServiceTimeoutError
 from ..frames import (
     AudioEnded,
     ContextNote,
     Failed,
     Frame,
     Generated,
-    Prime,
     Prompt,
     ReplyEnded,
     ResponseOffered,
-    SessionStarted,
     Signal,
     Text,
     TextEnded,
     ToolCall,
     ToolEnded,
-    Usage,
     UserText,
     UserTurn,
     VoiceCutOff,
 )
 from ..processor import on
 from ..reply import Reply
-from ..stage import MediaQueue, Stage, Work
+from ..stage import Work
 from .ports import RealtimeModel
-from .realtime_ears import RealtimeEars
+from .realtime_conversation import RealtimeConversation
 from .realtime_response import AskedResponse, ModelCalls, ModelResponse, SpokenResponse
 from .realtime_vocabulary import (
-    AgentWords,
-    Consumed,
     CutShort,
-    Faulted,
-    RealtimeInput,
-    Remember,
     Respond,
-    ResponseBegan,
-    ResponseOver,
     Say,
     ToolOutput,
-    UserCutIn,
-    UserHeard,
-    UserSound,
-    UserSpeaks,
     UserWords,
-    Voice,
 )
-from .streams import Backoff, closing, ready
 
 __all__ = ["Realtime"]
 
-WAITING = 60.0  # seconds of the user's sound that may wait for the model
 
-
-class Realtime(Stage):
+class Realtime(RealtimeConversation):
     """A stage that converses through a model that hears and speaks.
 
     `detects`: whether the model decides when a turn of the user is over; else the session's turn taking does.
@@ -89,84 +65,15 @@ class Realtime(Stage):
         transcripts: bool = True,
         within: float = 7.0,
     ) -> None:
-        self.service = service
-        self.detects = _detects(service, detects)
-        self.within = within
-        self.ears = RealtimeEars(self.give, service.input_rate, detects=self.detects, transcripts=transcripts)
-        self._context = Context("")
-        self._inputs = _channel(self.service.input_rate * 2)
-        self._work: Work | None = None
-        self._backoff = Backoff()
-        self._asked = deque[AskedResponse]()  # responses that were asked for, and have not begun
-        self._offered = deque[ModelResponse]()  # responses that have begun, and are nobody's yet
+        super().__init__(service, detects, transcripts, within)
         self._speaking: SpokenResponse | None = None  # the response that is being spoken, or was the last
         self._last: AskedResponse | None = None  # the last response that began, or was given up
         self._said: list[str] = []  # text that the agent must say, until it is complete
         self._typed = False  # whether the turn to be answered was typed
+        self._broken: int | None = None  # the reply whose response has failed
         self._calls = ModelCalls()
 
-    def give(self, item: RealtimeInput) -> None:
-        """Put an input for the model into its queue."""
-        self._inputs.put(item)
-
-    async def open(self) -> None:
-        """Load the model and connect."""
-        await ready(self.service)
-
-    # The conversation with the model -----------------------------------------------------------------
-
-    @on(SessionStarted)
-    def started(self, signal: SessionStarted) -> None:
-        self._begin()
-
-    def _begin(self) -> None:
-        if self._work is None or not self._work.alive:
-            self._inputs = _channel(self.service.input_rate * 2)
-            self._work = Work(self, None, self._inputs)
-            self.ears.begin()
-            self._asked = deque(one for one in self._asked if one.reply.state == "active")
-            for asked in self._asked:
-                self.give(Respond() if asked.said is None else Say(asked.said))
-            self.run(self._work, self._converse(self._work, self._inputs))
-
-    async def _converse(
-        self, work: Work, inputs: MediaQueue[RealtimeInput]
-    ) -> AsyncGenerator[Frame | Signal, None]:
-        response: ModelResponse | None = None
-        try:
-            stream = self.service.converse(self._context, inputs, detects=self.detects)
-            async with closing(stream) as events:
-                async for event in events:
-                    match event:
-                        case ResponseBegan():
-                            self._backoff.reset()
-                            response = ModelResponse(self.service.output_rate)
-                            self._offered.append(response)
-                            yield ResponseOffered(self.name)
-                        case Voice() | AgentWords() | ToolCall():
-                            if response is None or response.items.full:
-                                raise BadResponseError("the model sent a voice for no response, or too much")
-                            response.items.put(event)
-                        case ResponseOver():
-                            if response is not None:
-                                response.end(event)
-                            response = None
-                        case UserCutIn():
-                            yield VoiceCutOff(self.name)
-                        case UserSpeaks() | UserHeard():
-                            for fact in self.ears.facts(event):
-                                self.session.works.admit(self.ears, fact, work)
-                        case Consumed(unit, amount):
-                            used = self.service.vendor, self.service.model
-                            yield Usage(self.name, unit, amount, None, *used)
-                        case Faulted(error):
-                            yield Failed(self.name, type(error).__name__, str(error), recovered=True)
-                        case _:
-                            raise BadResponseError(f"the model yielded {str(event)[:60]}")
-        finally:
-            if response is not None:
-                response.end(None)
-        raise UnavailableError("the model ended the conversation")
+    # Failures ----------------------------------------------------------------------------------------
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:
@@ -176,24 +83,15 @@ class Realtime(Stage):
         if signal.reply is None:
             self.after(self._backoff.next(), self._begin)
         elif (asked := self._last) is not None and asked.reply.number == signal.reply:
-            self._give_up(asked)
+            self._apologise(asked)
 
-    def _give_up(self, asked: AskedResponse) -> None:
+    def _apologise(self, asked: AskedResponse) -> None:
         """Let the conversation apologise, unless the words were its own."""
         if asked.said is None:
+            self._broken = asked.reply.number
             self.push(Generated(asked.reply.number, failed=True))
         elif asked.ends:
             self.push(AudioEnded(asked.reply.number))
-
-    @on(Prime)
-    def prime(self, frame: Prime) -> None:
-        if not frame.eager:
-            self._remember(frame.context)
-
-    def _remember(self, context: Context) -> None:
-        if context != self._context:
-            self._context = context
-            self.give(Remember(context))
 
     # What the model must answer ----------------------------------------------------------------------
 
@@ -225,7 +123,7 @@ class Realtime(Stage):
         for answered in results:
             self._tell_result(answered.call, answered.result)
         self._remember(frame.context)
-        by_itself = self.service.goes_on_after_tools if results else self.detects and not self._typed
+        by_itself = self.detects and not (results or self._typed)
         self._typed = False
         self._ask(self._asked_for(reply), None if by_itself else Respond())
 
@@ -255,17 +153,23 @@ class Realtime(Stage):
             at = self.session.clock.now()
             asked = AskedResponse(reply, said.strip(), max(0, start), not frame.more, at)
             self._ask(asked, Say(said.strip()))
+        elif frame.reply == self._broken and not frame.more:  # there is no apology: it ends as it is
+            self.push(AudioEnded(frame.reply))
 
     def _ask(self, asked: AskedResponse, item: Respond | Say | None) -> None:
         self._asked.append(asked)
+        asked.by_itself = item is None
         if item is not None:
             self.give(item)
         self.after(self.within, lambda: self._late(asked))
 
     def _late(self, asked: AskedResponse) -> None:
-        if asked in self._asked and asked.reply.state == "active":
-            self._asked.remove(asked)
+        if asked in self._asked and asked.is_awaited:
+            asked.given_up = True
             self._last = asked
+            self.give(CutShort(0.0))
+            if asked.by_itself:
+                self._asked.remove(asked)
             late = ServiceTimeoutError(f"the model did not answer within {self.within:g} s")
             self.session.failed(self, late, asked.reply.number)
 
@@ -280,7 +184,7 @@ class Realtime(Stage):
         asked = self._asked.popleft() if self._asked else None
         if asked is None:
             self.session.new_reply(lambda reply: self._speak(self._asked_for(reply), response))
-        elif asked.reply.state == "active":
+        elif asked.is_awaited:
             self._speak(asked, response)
         elif response is not None:
             response.items.abandon()
@@ -321,24 +225,6 @@ class Realtime(Stage):
             self._speaking = None
         elif signal.interrupted and any(one.reply.number == signal.reply for one in self._asked):
             self.give(CutShort(0.0))
-        if self.detects:  # no response will come that was only expected
-            self._asked = deque(one for one in self._asked if one.reply.number != signal.reply)
-
-
-def _detects(service: RealtimeModel, wanted: bool | None) -> bool:
-    """Return whether the model decides on turns.
-
-    Raises ConfigurationError if that is not possible.
-    """
-    must = {"ours": False, "theirs": True}.get(service.detection)
-    if wanted is not None and must not in (None, wanted):
-        who = "only it can decide" if must else "it cannot decide"
-        raise ConfigurationError(f"detects={wanted}: {who} when a turn is over ({type(service).__name__})")
-    return bool(must if wanted is None else wanted)
-
-
-def _channel(bytes_per_second: int) -> MediaQueue[RealtimeInput]:
-    def seconds(item: RealtimeInput) -> float:
-        return len(item.pcm) / bytes_per_second if isinstance(item, UserSound) else 0.0
-
-    return MediaQueue[RealtimeInput](WAITING, seconds, "drop oldest")
+        self._asked = deque(  # no response will come that was only expected
+            one for one in self._asked if not (one.by_itself and one.reply.number == signal.reply)
+        )

@@ -35,6 +35,8 @@ __all__ = ["RealtimeEars"]
 CHUNK = 0.04  # seconds of the user's sound that are given to the model at once
 LEAD = 0.3  # seconds before the start of speech that the model hears too
 NOISE_AFTER = 8.0  # seconds of quiet after which speech that became no turn is discarded
+STILL_SPEAKING = 0.8  # seconds after a turn's end after which speech that has not stopped goes on
+WORDS_WITHIN = 2.0  # seconds in which the words of a turn usually come
 SPANS = 64  # turns of the user whose words may still come
 
 
@@ -50,19 +52,36 @@ class RealtimeEars(Processor):
         self._give = give
         self._detects = detects
         self._transcripts = transcripts
+        self.fit(rate)
+        self._open = detects  # whether the model gets the user's sound
+        self._speaking = False
+        self._ended = 0.0
+        self._ended_early: float | None = None  # the end of a turn before the VAD said that speech is over
+        self._spans = deque[tuple[float, float]](maxlen=SPANS)  # of the turns that the model heard
+        self._first = 0  # the number of the oldest of those
+        self._worded = 0  # turns up to the last whose words have come
+
+    def fit(self, rate: int) -> None:
+        """Give sound at this sample rate from now on."""
         self._matched = ResampledInput(rate)
         self._chunks = AudioChunker(int(CHUNK * rate) * 2)
         self._recent = deque[tuple[float, bytes]]()  # the newest sound, and when each piece ends
-        self._open = detects  # whether the model gets the user's sound
-        self._speaking = False
-        self._started = self._ended = 0.0
-        self._spans = deque[tuple[float, float]](maxlen=SPANS)  # of the turns that the model heard
-        self._first = 0  # the number of the oldest of those
+
+    @property
+    def is_hearing(self) -> bool:
+        """Whether a turn of the user has begun, or its words may still come."""
+        return self._speaking or (self._open and not self._detects) or self._awaits_words
+
+    @property
+    def _awaits_words(self) -> bool:
+        if not (self._transcripts and self._spans) or self._worded >= self._first + len(self._spans):
+            return False
+        return self.session.elapsed() < self._spans[-1][1] + WORDS_WITHIN
 
     def begin(self) -> None:
         """Begin with a new conversation of the model."""
         self._spans.clear()
-        self._first = 0
+        self._first = self._worded = 0
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
@@ -75,24 +94,31 @@ class RealtimeEars(Processor):
                 self._discard()
             return
         self._recent.append((ended, pcm))
-        while self._recent[0][0] < ended - LEAD:
+        early = self._ended_early
+        while self._recent[0][0] < (ended - LEAD if early is None else early):
             self._recent.popleft()
+        if early is not None and ended > early + STILL_SPEAKING:
+            self._ended_early = None
+            self._open_now()
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
         self._speaking = True
         if not self._open:
-            self._open_at(frame.at)
+            self._open_now()
         self.push(frame)
 
     @on(SpeechStopped)
     def speech_stopped(self, frame: SpeechStopped) -> None:
         self._speaking, self._ended = False, frame.at
+        since, self._ended_early = self._ended_early, None
+        if since is not None and frame.at > since:
+            self._open_now()
         self.push(frame)
 
-    def _open_at(self, at: float) -> None:
-        """Let the model hear the user, from a little before this time."""
-        self._open, self._started = True, at
+    def _open_now(self) -> None:
+        """Let the model hear the user, with the newest sound."""
+        self._open = True
         self._give(SpeechBegan())
         for _, pcm in self._recent:
             if chunk := self._chunks.add(pcm):
@@ -107,8 +133,7 @@ class RealtimeEars(Processor):
         self._give(SpeechOver())
         self._add_span(turn.started, turn.ended)
         self._open = False
-        if self._speaking:  # the turn was ended before its speech was
-            self._open_at(turn.ended)
+        self._ended_early = turn.ended if self._speaking else None
 
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:
@@ -144,6 +169,7 @@ class RealtimeEars(Processor):
                 return [SpeechStopped(now), TurnHinted(1.0, now, final=True)]
             case UserHeard(turn, text, final) if self._transcripts:
                 started, ended = self._span(turn, now)
+                self._worded = max(self._worded, turn + 1) if final else self._worded
                 return [Transcript(text, final, started, ended)] if text or final else []
             case _:
                 return []

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ..clock import Clock
 from ..context import Context, ToolAnswered
@@ -34,7 +33,8 @@ BROKEN_OFF = ResponseOver("failed", "the model broke off")
 ResponseItem = Voice | AgentWords | ToolCall
 
 
-class AskedResponse(NamedTuple):
+@dataclass(slots=True, eq=False)
+class AskedResponse:
     """A response that was asked for."""
 
     reply: Reply
@@ -46,6 +46,15 @@ class AskedResponse(NamedTuple):
     """True if the reply is over after it, unless the model calls tools."""
     at: float
     """When it was asked for, by the clock."""
+    by_itself: bool = False
+    """True if nobody asked: the model will begin by itself."""
+    given_up: bool = False
+    """True if it took too long: what comes of it now is not heard."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether it is to be heard."""
+        return self.reply.state == "active" and not self.given_up
 
 
 class ModelResponse:

@@ -31,7 +31,6 @@ must. GPT-Live has commentary.append for `Say`, and transcripts for words; all e
 from typing import Literal, TypeAlias
 
 from ..context import Context, Image
-from ..errors import TheyErred
 from ..flow import frame
 from ..signals import ToolCall
 
@@ -205,17 +204,19 @@ class ResponseOver:
 
 @frame
 class Consumed:
-    """What the model used, in `unit`."""
+    """What the model used; `vendor` and `model` say who, if not itself."""
 
     unit: str
     amount: float
+    vendor: str = ""
+    model: str = ""
 
 
 @frame
 class Faulted:
     """Something failed that does not end the conversation."""
 
-    error: TheyErred
+    error: Exception
 
 
 RealtimeEvent: TypeAlias = (

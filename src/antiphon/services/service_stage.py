@@ -77,8 +77,10 @@ class ServiceStage(Stage, Generic[S]):
     ) -> AsyncGenerator[Frame | Signal, None]:
         service: S | None = None
         try:
-            service = await self._create(chosen) if isinstance(chosen, str) else chosen
-            await ready(verified(self.port, service))
+            made: Any = await self._create(chosen) if isinstance(chosen, str) else chosen
+            service = verified(self.port, made)
+            self.check(made)
+            await ready(made)
             dropped, self._next = self._next, service
             await self._close_made(dropped)
             kind = type(service)
@@ -109,6 +111,9 @@ class ServiceStage(Stage, Generic[S]):
     def service_changed(self, signal: ServiceChanged) -> None:
         if signal.part == self.name and self.is_free:
             self.take_next()
+
+    def check(self, service: S) -> None:
+        """Raise ConfigurationError for a service that cannot take over in this stage."""
 
     @property
     def is_free(self) -> bool:

@@ -25,7 +25,7 @@ from .realtime_vocabulary import (
     ResponseBegan,
     ResponseOver,
     Say,
-    SpeechOver,
+    ToolOutput,
     UserSound,
 )
 from .unanswered_inputs import UnansweredInputs
@@ -36,7 +36,6 @@ __all__ = ["SocketRealtime"]
 READY_WITHIN = 5.0  # seconds until the vendor has taken the settings
 LEAVES_WITHIN = 0.2  # seconds in which a connection is taken leave of
 STABLE = 5.0  # seconds in which a lost connection is replaced only one time
-ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
 RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
 RENEWED_AGAIN = 5.0  # seconds after a renewal that failed or came too late
 
@@ -49,6 +48,8 @@ class SocketRealtime(RealtimeModel):
 
     input_rate = 24000
     output_rate = 24000
+    goes_on_after_tools = False
+    """True if the vendor's model answers by itself once it has the results of its tools."""
 
     def __init__(self, vendor: str, key: VendorKey, model: str = "") -> None:
         self.vendor = vendor
@@ -190,6 +191,7 @@ class _Talk:
         self._waiting = deque[Respond | Say]()  # until the response in progress is over
         self._requested = False  # whether a response was asked for that has not begun
         self._responding = False
+        self._goes_on = False  # whether the vendor's model answers the results of tools by itself
         self._cancels = False  # whether that response is to be cancelled as soon as it begins
         self._replaced_at = -STABLE
         self._renewing: asyncio.Task[_Connection] | None = None
@@ -262,6 +264,7 @@ class _Talk:
             case CutShort():
                 return await self._interrupt(item)
             case _:
+                self._goes_on = isinstance(item, ToolOutput) and self.service.goes_on_after_tools
                 await self._put(item)
         return []
 
@@ -271,7 +274,8 @@ class _Talk:
             self._waiting.append(item)
         else:
             self._requested = True
-            await self._put(item)
+            if not (self._goes_on and isinstance(item, Respond)):
+                await self._put(item)
 
     async def _interrupt(self, item: CutShort) -> list[RealtimeEvent]:
         dropped = len(self._waiting)
@@ -340,16 +344,14 @@ class _Talk:
             return []
         self._waiting.clear()
         for item in self._unanswered.items():
-            if isinstance(item, SpeechOver) and self._detects:
-                await self._put(UserSound(bytes(int(ENDS_TURN * self.service.input_rate) * 2)))
-            elif isinstance(item, Respond | Say):
+            if isinstance(item, Respond | Say):
                 await self._request(item)
             else:
                 await self._put(item)
         return [ResponseBegan(), ResponseOver("cancelled")] if dropped else []
 
     def _use(self, connection: _Connection) -> None:
-        self._connection = connection
+        self._connection, self._goes_on = connection, False
         self._unanswered.lead = connection.codec.tells_within
         lasts = connection.codec.lasts
         self._renew_at = None if lasts is None else connection.socket.opened_at + lasts * RENEWED_AT

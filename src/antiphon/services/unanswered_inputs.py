@@ -26,10 +26,11 @@ from .realtime_vocabulary import (
 __all__ = ["UnansweredInputs"]
 
 KEPT = 30.0  # seconds of the user's sound that are put in again
+ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
 
 
 class UnansweredInputs:
-    """The inputs of a conversation that have no answer yet, and the context before them.
+    """The inputs that have no answer yet, and the context before them.
 
     A conversation that takes the place of another begins from `context` and is told `items()`. Whoever reads
     the events does not notice: `see` leaves out what the new one says of the user once more, and counts turns
@@ -47,12 +48,14 @@ class UnansweredInputs:
         self._rate = bytes_per_second
         self._detects = detects
         self._answering: list[RealtimeInput] = []  # what the response in progress answers
+        self._asked: Respond | Say | None = None  # what asked for it
         self._items = deque[RealtimeInput]()
         self._size = 0
         self._lead = deque[UserSound]()  # the newest sound, while nobody speaks
         self._lead_size = 0
         self._turns = 0  # that the model has heard
         self._turns_before = 0  # those before the conversation of now
+        self._heard = set[int]()  # the turns whose final words have come
         self._repeated = deque[bool]()  # what the model will say again of the user: speaking or not
 
     # What goes in ------------------------------------------------------------------------------------
@@ -125,18 +128,34 @@ class UnansweredInputs:
                     return None
                 self.add(SpeechBegan() if speaking else SpeechOver())
             case UserHeard(turn, text, final):
-                return UserHeard(self._turns_before + turn, text, final)
+                number = self._turns_before + turn
+                if number in self._heard:
+                    return None
+                self._heard |= {number} if final else set()
+                return UserHeard(number, text, final)
             case _:
                 pass
         return event
 
     def _begin_answer(self) -> None:
         """Note that a response answers all this, up to where it was asked for."""
-        items = list(self._items)
-        asked = next((at for at, item in enumerate(items) if isinstance(item, Respond | Say)), len(items))
-        self._answering += items[:asked]
-        self._keep(items[asked + 1 :])
+        self._asked, items = None, list(self._items)
+        for at, item in enumerate(items):
+            if isinstance(item, Respond | Say):
+                self._asked = item
+                self._answering += items[:at]
+                self._keep(items[at + 1 :])
+                break
+        else:
+            self._answering += items
+            self._keep(())
         self._drop_lead()
+
+    def take_back(self) -> None:
+        """Note that the response in progress is none: another one must answer."""
+        asked = [] if self._asked is None else [self._asked]
+        self._keep([*self._answering, *asked, *self._items])
+        self._answering.clear()
 
     # A new conversation ------------------------------------------------------------------------------
 
@@ -147,8 +166,12 @@ class UnansweredInputs:
             isinstance(item, SpeechBegan) for item in items if isinstance(item, SpeechBegan | SpeechOver)
         ]
         self._turns_before = self._turns - turns.count(self._detects)
-        self._repeated = deque(turns if self._detects else ())
-        return [*items, *self._lead]
+        if not self._detects:
+            return items
+        self._repeated = deque(turns)
+        silence = UserSound(bytes(int(ENDS_TURN * self._rate / 2) * 2))
+        items = [silence if isinstance(item, SpeechOver) else item for item in (*items, *self._lead)]
+        return [item for item in items if not isinstance(item, SpeechBegan)]
 
     def go_on(self) -> None:
         """Note that a new conversation knows all that was put in."""

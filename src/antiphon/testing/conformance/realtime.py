@@ -252,9 +252,7 @@ async def _check_tool(model: RealtimeModel, speech: bytes) -> None:
         talk.take_turn(speech)
         calls = [event for event in await talk.response() if isinstance(event, ToolCall)]
         assert [call.name for call in calls] == [TOOL.name], "the tool is not called"
-        talk.give(*(ToolOutput(call.id, call.name, "sunny") for call in calls))
-        if not model.goes_on_after_tools:
-            talk.give(Respond())
+        talk.give(*(ToolOutput(call.id, call.name, "sunny") for call in calls), Respond())
         assert words_of(await talk.response()), "there is no answer with the results of the tools"
 
 
