@@ -8,14 +8,18 @@ is lost, with the context carried over and the user's unanswered turn heard agai
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 from ..context import Context
-from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
+from ..errors import TheyErred, UnavailableError
+from ..signals import ToolCall
+from .answer_so_far import AnswerSoFar
 from .keys import VendorKey
 from .ports import RealtimeModel
 from .realtime_codec import CodecEvent, GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
+from .realtime_connection import RealtimeConnection, open_connection
+from .realtime_renewal import ConnectionEnds, OpenCalls, SpareConnection
 from .realtime_vocabulary import (
     CutShort,
     RealtimeEvent,
@@ -25,20 +29,18 @@ from .realtime_vocabulary import (
     ResponseBegan,
     ResponseOver,
     Say,
-    SpeechOver,
-    UserSound,
+    ToolOutput,
+    UserWords,
 )
 from .unanswered_inputs import UnansweredInputs
 from .websocket_client import Handshake, Message, MessageStream, dial, load_websockets
 
 __all__ = ["SocketRealtime"]
 
-READY_WITHIN = 5.0  # seconds until the vendor has taken the settings
-LEAVES_WITHIN = 0.2  # seconds in which a connection is taken leave of
-STABLE = 5.0  # seconds in which a lost connection is replaced only one time
-ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
-RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
-RENEWED_AGAIN = 5.0  # seconds after a renewal that failed or came too late
+LOSSES = 3  # connections that may be lost
+STABLE = 5.0  # seconds in which no more may be lost
+AGAIN_AFTER = 0.25  # seconds after a connection that could not be opened
+RENEWED_AGAIN = 5.0  # seconds after a renewal that failed
 
 
 class SocketRealtime(RealtimeModel):
@@ -92,7 +94,8 @@ class SocketRealtime(RealtimeModel):
     ) -> AsyncGenerator[RealtimeEvent]:
         """Hold one conversation over connections of its own.
 
-        A connection that is lost is replaced. If that happens twice within five seconds, the error is raised.
+        A connection that is lost is replaced. If that happens four times within five seconds, the error is
+        raised.
         """
         await self.open()
         talk = _Talk(self, context, detects)
@@ -112,68 +115,14 @@ class SocketRealtime(RealtimeModel):
 # The driver ------------------------------------------------------------------------------------------
 
 
-class _Connection:
-    """A connection and the task that reads it."""
-
-    def __init__(
-        self, socket: MessageStream, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]", handle: str | None
-    ) -> None:
-        self.socket = socket
-        self.codec = codec
-        self.sent_at = self.received_at = socket.opened_at
-        self.handle = handle
-        self._reading = asyncio.create_task(self._read(inbox))
-
-    async def _read(self, inbox: "asyncio.Queue[_Item]") -> None:
-        try:
-            while True:
-                message = await self.socket.receive()
-                self.received_at = asyncio.get_running_loop().time()
-                await inbox.put((self, message))
-        except TheyErred as error:
-            await inbox.put((self, error))
-
-    async def send(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            self.sent_at = asyncio.get_running_loop().time()
-            await self.socket.send((message,))
-
-    @property
-    def due(self) -> float | None:
-        """When `tend` has something to do."""
-        waits = (
-            (self.sent_at, self.codec.keep_alive_every),
-            (self.received_at, self.codec.settles_after),
-        )
-        return min((since + wait for since, wait in waits if wait is not None), default=None)
-
-    async def tend(self) -> Iterable[CodecEvent]:
-        """Keep the connection open; return what follows from the vendor's silence."""
-        now, codec = asyncio.get_running_loop().time(), self.codec
-        if codec.keep_alive_every is not None and now >= self.sent_at + codec.keep_alive_every:
-            await self.send(codec.keep_alive())
-            self.sent_at = now
-        if codec.settles_after is None or now < self.received_at + codec.settles_after:
-            return ()
-        self.received_at = now
-        return codec.settle()
-
-    async def close(self) -> None:
-        self._reading.cancel()
-        with suppress(TheyErred, TimeoutError):
-            async with asyncio.timeout(LEAVES_WITHIN):
-                await self.socket.send(self.codec.end())
-        await self.socket.close()
-
-
 _Item = (
-    tuple[_Connection, Message | TheyErred] | asyncio.Task[_Connection] | RealtimeInput | BaseException | None
+    tuple[RealtimeConnection, Message | TheyErred]
+    | asyncio.Task[RealtimeConnection]
+    | RealtimeInput
+    | BaseException
+    | None
 )
 """A message or the end of a connection; one that is ready; an input, their failure, or None at their end."""
-
-
-_Dial = Callable[[str | None], Coroutine[None, None, _Connection]]
-"""Opens a connection; with a handle, one that goes on with the vendor's conversation."""
 
 
 class _Talk:
@@ -185,16 +134,18 @@ class _Talk:
         self._detects = detects
         self.inbox = asyncio.Queue[_Item](1024)
         self._clock = asyncio.get_running_loop().time
-        self._connection: _Connection | None = None
+        self._connection: RealtimeConnection | None = None
         self._unanswered = UnansweredInputs(context, service.input_rate * 2, detects)
+        self._answer = AnswerSoFar(service.output_rate * 2)
         self._waiting = deque[Respond | Say]()  # until the response in progress is over
         self._requested = False  # whether a response was asked for that has not begun
         self._responding = False
+        self._goes_on = False  # whether the response that begins next is the rest of one
         self._cancels = False  # whether that response is to be cancelled as soon as it begins
-        self._replaced_at = -STABLE
-        self._renewing: asyncio.Task[_Connection] | None = None
-        self._renew_at: float | None = None
-        self._stale = False  # whether more was said since the renewal began
+        self._losses = deque[float](maxlen=LOSSES)  # when connections were lost
+        self._spare = SpareConnection(self._wake)
+        self._ends = ConnectionEnds()
+        self._calls = OpenCalls()
 
     async def connect(self) -> None:
         """Open the first connection."""
@@ -202,10 +153,7 @@ class _Talk:
 
     async def hang_up(self) -> None:
         """Close all connections."""
-        if (renewing := self._renewing) is not None:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError, TheyErred):
-                await (await renewing).close()
+        await self._spare.drop()
         if (connection := self._connection) is not None:
             self._connection = None
             await connection.close()
@@ -227,8 +175,9 @@ class _Talk:
 
     async def _handle(self, item: _Item) -> list[RealtimeEvent]:
         match item:
-            case (_Connection() as connection, said):
+            case (RealtimeConnection() as connection, said):
                 if connection is not self._connection:
+                    self._spare.receive(connection, said)
                     return []
                 if isinstance(said, TheyErred):
                     raise said
@@ -249,21 +198,28 @@ class _Talk:
     # Towards the vendor
 
     async def _input(self, item: RealtimeInput) -> list[RealtimeEvent]:
-        if not (isinstance(item, UserSound) and self._detects):  # that is put in again anyway
-            self._stale = True
         self._unanswered.add(item)
         match item:
             case Remember():
+                self._answer.remember(item)
                 await self._put(item)
                 if self._connection is not None and self._connection.codec.outdated:
-                    self._renew_at = self._clock()
+                    self._ends.renew_at = self._clock()
             case Respond() | Say():
                 await self._request(item)
             case CutShort():
-                return await self._interrupt(item)
+                return await self._interrupt(self._answer.cut(item))
+            case ToolOutput() if self._calls.ended(item) and self.service.goes_on_after_tools:
+                await self._tell_result(item)
             case _:
                 await self._put(item)
         return []
+
+    async def _tell_result(self, item: ToolOutput) -> None:
+        """Tell the result of a call that was made over a connection that is gone."""
+        await self._put(UserWords(f"(The tool {item.name} has returned: {item.output})"))
+        if not self._calls:
+            await self._request(Respond())
 
     async def _request(self, item: Respond | Say) -> None:
         """Ask for a response, now or after the one before it."""
@@ -276,7 +232,7 @@ class _Talk:
     async def _interrupt(self, item: CutShort) -> list[RealtimeEvent]:
         dropped = len(self._waiting)
         self._waiting.clear()
-        if self._requested:
+        if self._requested or self._goes_on:
             self._cancels = True
         else:
             await self._put(item)
@@ -289,12 +245,12 @@ class _Talk:
 
     # From the vendor
 
-    async def _event(self, connection: _Connection, event: CodecEvent) -> list[RealtimeEvent]:
+    async def _event(self, connection: RealtimeConnection, event: CodecEvent) -> list[RealtimeEvent]:
         match event:
             case RealtimeReady():
                 return []
             case GoingAway():
-                self._renew_at = self._clock()
+                self._ends.renew_at = self._ends.spare_at = self._clock()
                 return []
             case Resumable(handle):
                 connection.handle = handle or None
@@ -303,67 +259,115 @@ class _Talk:
                 await connection.send(messages)
                 return []
             case ResponseBegan():
+                goes_on, self._goes_on = self._goes_on, False
                 self._responding, self._requested = True, False
                 if self._cancels:
                     self._cancels = False
                     await self._put(CutShort(0.0))
+                if goes_on:
+                    self._unanswered.see(event)
+                    return []
             case ResponseOver():
                 self._responding = False
                 if self._waiting:
                     await self._request(self._waiting.popleft())
+            case ToolCall():
+                self._calls.add(event)
             case _:
                 pass
-        seen = self._unanswered.see(event)
+        seen = self._unanswered.see(self._answer.see(event))
         return [] if seen is None else [seen]
 
     # A new connection
 
     async def _lost(self, error: TheyErred) -> list[RealtimeEvent]:
         """Replace a connection that was lost; raises its error if that cannot help."""
-        now = self._clock()
-        if not error.retryable or now < self._replaced_at + STABLE:
-            raise error
-        self._replaced_at = now
-        over: list[RealtimeEvent] = [ResponseOver("failed", str(error))] if self._responding else []
-        self._responding = False
-        return [*over, *await self._replace(await self._dial(None))]
+        events = self._broken_off() if error.retryable else []
+        while True:
+            now = self._clock()
+            if not error.retryable or (len(self._losses) == LOSSES and now < self._losses[0] + STABLE):
+                raise error
+            self._losses.append(now)
+            try:
+                spare = await self._spare.take(self._context)
+                return events + await self._replace(spare or await self._dial(None))
+            except TheyErred as again:
+                error = again
+                await asyncio.sleep(AGAIN_AFTER)
 
-    async def _replace(self, connection: _Connection) -> list[RealtimeEvent]:
+    def _broken_off(self) -> list[RealtimeEvent]:
+        """Return what follows from the loss of a connection in the middle of a response."""
+        if not self._responding:
+            return []
+        self._responding, answer, asked = False, self._answer, self._unanswered.asked
+        if answer.calls:  # its tools work, and their results are told
+            over = ResponseOver()
+            self._unanswered.see(answer.see(over))
+            return [over]
+        self._goes_on = True
+        if not answer.has_sounded or (self._detects and asked is None and not answer.knows_user):
+            self._unanswered.take_back()
+            return []
+        answer.go_on()
+        if isinstance(asked, Say):
+            self._unanswered.take_back(Say(answer.rest_of(asked.text)))
+        else:
+            note = UserWords(answer.note(with_user=self._detects))
+            self._unanswered.take_back(note, Respond())
+        return []
+
+    async def _replace(self, connection: RealtimeConnection) -> list[RealtimeEvent]:
         """Go on over another connection, and let it hear what was not answered."""
         old, self._connection = self._connection, None
         if old is not None:
             await old.close()
         self._use(connection)
-        dropped, self._requested, self._cancels = self._cancels, False, False
+        self._calls.lose()
+        dropped = self._cancels and not self._goes_on
+        self._requested, self._cancels = False, self._cancels and self._goes_on
         if connection.codec.carries_context:
-            self._unanswered.go_on()
+            for item in self._unanswered.go_on():
+                await self._put(item)
             return []
         self._waiting.clear()
         for item in self._unanswered.items():
-            if isinstance(item, SpeechOver) and self._detects:
-                await self._put(UserSound(bytes(int(ENDS_TURN * self.service.input_rate) * 2)))
-            elif isinstance(item, Respond | Say):
+            if isinstance(item, Respond | Say):
                 await self._request(item)
             else:
                 await self._put(item)
         return [ResponseBegan(), ResponseOver("cancelled")] if dropped else []
 
-    def _use(self, connection: _Connection) -> None:
+    def _use(self, connection: RealtimeConnection) -> None:
         self._connection = connection
         self._unanswered.lead = connection.codec.tells_within
-        lasts = connection.codec.lasts
-        self._renew_at = None if lasts is None else connection.socket.opened_at + lasts * RENEWED_AT
+        self._ends = ConnectionEnds.of(connection)
 
-    def _dial(self, handle: str | None) -> Coroutine[None, None, _Connection]:
-        return _connected(self.service, self._unanswered.context, self._detects, handle, self.inbox)
+    @property
+    def _context(self) -> Context:
+        """The conversation that a new connection begins from."""
+        return self._answer.after(self._unanswered.context)
+
+    async def _dial(self, handle: str | None) -> RealtimeConnection:
+        service, context = self.service, self._context
+        codec = service.codec(self._detects, handle)
+        dialled = service.dial(context, handle, codec)
+        return await open_connection(service.vendor, dialled, codec, context, self._receive)
+
+    async def _receive(self, connection: RealtimeConnection, said: Message | TheyErred) -> None:
+        await self.inbox.put((connection, said))
+
+    @property
+    def _idle(self) -> bool:
+        """True if no response is being made or waited for, and no tool works."""
+        return not (self._responding or self._requested or self._waiting or self._goes_on or self._calls)
 
     @property
     def _pausing(self) -> bool:
-        """True if nobody speaks, and nothing waits for an answer."""
-        return not (self._responding or self._requested or self._waiting or self._unanswered)
+        """True if nobody speaks, nothing waits for an answer, and the context has all that was said."""
+        return self._idle and not self._unanswered and self._answer.is_known
 
     def _next_due(self) -> float | None:
-        dues = [self._renew_at] if self._renewing is None and self._pausing else []
+        dues = [self._ends.due(self._pausing)] if not self._spare else []
         if self._connection is not None:
             dues.append(self._connection.due)
         return min((due for due in dues if due is not None), default=None)
@@ -376,34 +380,26 @@ class _Talk:
         return events
 
     async def _tend(self) -> None:
-        """Replace the connection in a pause before its time is over."""
-        now, connection = self._clock(), self._connection
-        if connection is None:
+        """Replace the connection in a pause before its time is over, or have another one ready by then."""
+        now, connection, ends = self._clock(), self._connection, self._ends
+        due = ends.due(self._pausing)
+        if connection is None or due is None or now < due:
             return
-        if self._renewing is None:
-            if self._renew_at is not None and now >= self._renew_at and self._pausing:
-                if connection.handle is not None:  # what is put in meanwhile waits
-                    self._connection = None
-                    await self._replace(await _resumed(self._dial, connection, connection.handle))
-                    return
-                self._stale = False
-                self._renewing = asyncio.create_task(self._dial(None))
-                self._renewing.add_done_callback(self._wake)
+        if connection.handle is not None and self._pausing and not self._spare:
+            self._connection = None  # what is put in meanwhile waits
+            await self._replace(await _resumed(self._dial, connection, connection.handle))
             return
-        if not self._renewing.done():
-            return
-        renewed, self._renewing = self._renewing, None
-        self._renew_at = now + RENEWED_AGAIN
-        if renewed.cancelled() or renewed.exception() is not None:
-            return
-        if self._pausing and not self._stale:
-            await self._replace(renewed.result())
-        else:
-            await renewed.result().close()
+        if not self._spare:
+            self._spare.open(self._dial(None))
+        elif self._spare.is_open and (self._pausing or (self._idle and not self._detects)):
+            if (spare := await self._spare.take(self._context)) is not None:
+                await self._replace(spare)
+            else:
+                ends.put_off(now + RENEWED_AGAIN)
 
-    def _wake(self, renewing: "asyncio.Task[_Connection]") -> None:
+    def _wake(self, opened: "asyncio.Task[RealtimeConnection]") -> None:
         if not self.inbox.full():  # else it is about to be noticed anyway
-            self.inbox.put_nowait(renewing)
+            self.inbox.put_nowait(opened)
 
 
 async def _feed(inputs: AsyncIterator[RealtimeInput], inbox: "asyncio.Queue[_Item]") -> None:
@@ -416,7 +412,9 @@ async def _feed(inputs: AsyncIterator[RealtimeInput], inbox: "asyncio.Queue[_Ite
         await inbox.put(error)
 
 
-async def _resumed(dial: _Dial, old: _Connection, handle: str) -> _Connection:
+async def _resumed(
+    dial: Callable[[str | None], Awaitable[RealtimeConnection]], old: RealtimeConnection, handle: str
+) -> RealtimeConnection:
     """Return a connection that goes on with the vendor's conversation.
 
     A vendor allows one connection for each, so the old one is closed first. If the vendor does not know the
@@ -427,31 +425,3 @@ async def _resumed(dial: _Dial, old: _Connection, handle: str) -> _Connection:
         return await dial(handle)
     except TheyErred:
         return await dial(None)
-
-
-async def _connected(
-    service: SocketRealtime,
-    context: Context,
-    detects: bool,
-    handle: str | None,
-    inbox: "asyncio.Queue[_Item]",
-) -> _Connection:
-    """Open a connection, and wait until it takes sound."""
-    codec = service.codec(detects, handle)
-    socket = await service.dial(context, handle, codec)
-    try:
-        async with asyncio.timeout(READY_WITHIN):
-            await socket.send(codec.begin(context))
-            ready, handle = False, None
-            while not ready:
-                for event in codec.read(await socket.receive()):
-                    ready = ready or isinstance(event, RealtimeReady)
-                    handle = event.handle if isinstance(event, Resumable) else handle
-                    if isinstance(event, MessagesToSend):
-                        await socket.send(event.messages)
-    except BaseException as error:
-        await socket.close()
-        if isinstance(error, TimeoutError):
-            raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
-        raise
-    return _Connection(socket, codec, inbox, handle or None)

@@ -25,11 +25,12 @@ from .realtime_vocabulary import (
 
 __all__ = ["UnansweredInputs"]
 
-KEPT = 30.0  # seconds of the user's sound that are put in again
+KEPT = 60.0  # seconds of the user's sound that are put in again
+ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
 
 
 class UnansweredInputs:
-    """The inputs of a conversation that have no answer yet, and the context before them.
+    """The inputs of a conversation without an answer, and the context before them.
 
     A conversation that takes the place of another begins from `context` and is told `items()`. Whoever reads
     the events does not notice: `see` leaves out what the new one says of the user once more, and counts turns
@@ -47,8 +48,11 @@ class UnansweredInputs:
         self._rate = bytes_per_second
         self._detects = detects
         self._answering: list[RealtimeInput] = []  # what the response in progress answers
+        self.asked: Respond | Say | None = None
+        """What asked for the response in progress."""
         self._items = deque[RealtimeInput]()
         self._size = 0
+        self._speaking = False
         self._lead = deque[UserSound]()  # the newest sound, while nobody speaks
         self._lead_size = 0
         self._turns = 0  # that the model has heard
@@ -66,12 +70,14 @@ class UnansweredInputs:
                 self._clear()
             case CutShort():  # nobody waits for these answers any more
                 self._keep(item for item in self._items if not isinstance(item, Respond | Say))
-            case UserSound() if self._detects and not self._items:
+            case UserSound() if self._detects and not self._speaking:
                 self._keep_lead(item)
             case _:
                 self._add(item)
 
     def _add(self, item: RealtimeInput) -> None:
+        if isinstance(item, SpeechBegan | SpeechOver):
+            self._speaking = isinstance(item, SpeechBegan)
         if isinstance(item, SpeechBegan):
             self._items.extend(self._lead)
             self._size += self._lead_size
@@ -132,11 +138,32 @@ class UnansweredInputs:
 
     def _begin_answer(self) -> None:
         """Note that a response answers all this, up to where it was asked for."""
-        items = list(self._items)
-        asked = next((at for at, item in enumerate(items) if isinstance(item, Respond | Say)), len(items))
-        self._answering += items[:asked]
-        self._keep(items[asked + 1 :])
+        self.asked, items = None, list(self._items)
+        for at, item in enumerate(items):
+            if isinstance(item, Respond | Say):
+                self.asked = item
+                self._answering += items[:at]
+                self._keep(items[at + 1 :])
+                break
+        else:
+            self._answering += items
+            self._keep(())
         self._drop_lead()
+
+    def take_back(self, *rest: RealtimeInput) -> None:
+        """Note that the response in progress is none: another one must answer.
+
+        With `rest`, it was heard in part: this asks for the rest of it. A model that detects turns does not
+        hear the turn again, which it would answer from the beginning.
+        """
+        answering = [] if rest and self._detects else self._answering
+        again = rest
+        if not rest and self.asked is not None:
+            again = (self.asked,)
+        elif not rest and not any(isinstance(item, SpeechOver) for item in answering):
+            again = (Respond(),)  # it was made without a turn, after the results of tools
+        self._keep([*answering, *again, *self._items])
+        self._answering = []
 
     # A new conversation ------------------------------------------------------------------------------
 
@@ -147,13 +174,18 @@ class UnansweredInputs:
             isinstance(item, SpeechBegan) for item in items if isinstance(item, SpeechBegan | SpeechOver)
         ]
         self._turns_before = self._turns - turns.count(self._detects)
-        self._repeated = deque(turns if self._detects else ())
-        return [*items, *self._lead]
+        if not self._detects:
+            return items
+        self._repeated = deque(turns)
+        silence = UserSound(bytes(int(ENDS_TURN * self._rate / 2) * 2))
+        items = [silence if isinstance(item, SpeechOver) else item for item in (*items, *self._lead)]
+        return [item for item in items if not isinstance(item, SpeechBegan)]
 
-    def go_on(self) -> None:
-        """Note that a new conversation knows all that was put in."""
+    def go_on(self) -> list[RealtimeInput]:
+        """Note that a new conversation knows all that was put in, but for what is returned."""
         self._turns_before = self._turns
         self._repeated.clear()
+        return list(self._lead)
 
     def __bool__(self) -> bool:
         return bool(self._answering or self._items)

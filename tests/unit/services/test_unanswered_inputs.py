@@ -77,7 +77,7 @@ def test_context_with_the_results_of_tools_takes_their_place() -> None:
 
 def test_sound_is_bounded() -> None:
     unanswered = made(SpeechBegan(), *(sound(1.0) for _ in range(100)))
-    assert sum(len(item.pcm) for item in unanswered.items() if isinstance(item, UserSound)) == 30 * RATE
+    assert sum(len(item.pcm) for item in unanswered.items() if isinstance(item, UserSound)) == 60 * RATE
 
 
 def test_only_the_newest_silence_is_kept_for_a_model_that_detects() -> None:
@@ -85,7 +85,10 @@ def test_only_the_newest_silence_is_kept_for_a_model_that_detects() -> None:
     assert unanswered.items() == [sound(0.5), sound(0.5)]
     assert not unanswered
     unanswered.see(UserSpeaks(True))
-    assert unanswered.items() == [sound(0.5), sound(0.5), SpeechBegan()]
+    assert unanswered.items() == [sound(0.5), sound(0.5)]
+    assert unanswered
+    unanswered.see(UserSpeaks(False))
+    assert unanswered.items() == [sound(0.5), sound(0.5), sound(1.0)], "silence ends the turn"
 
 
 def test_what_is_said_again_of_the_user_is_not_repeated() -> None:
@@ -115,3 +118,10 @@ def test_greeting_that_has_begun_is_not_said_again() -> None:
     unanswered = made(Say("Hello."))
     unanswered.see(ResponseBegan())
     assert unanswered.items() == []
+
+
+def test_response_that_nobody_heard_is_asked_for_again() -> None:
+    unanswered = made(*TURN, Respond(), SpeechBegan())
+    unanswered.see(ResponseBegan())
+    unanswered.take_back()
+    assert unanswered.items() == [*TURN, Respond(), SpeechBegan()]
