@@ -7,6 +7,7 @@ server hears which line the caller speaks and how much of it, so that each answe
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -61,6 +62,7 @@ from antiphon.vendors.xai.realtime import Realtime as Xai
 OPENS = 0.1  # seconds until a connection is accepted
 TRAVELS = 0.04  # seconds that the vendor's messages are on their way
 PACE = 120_000  # bytes in a second that the vendor sends: voice comes about twice as fast as it is spoken
+LAGS = 0.6  # seconds, at most
 RATE = 24000
 TOOL_TAKES = 0.6  # seconds
 
@@ -191,7 +193,7 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, travel
                     sink.write(data)
                     await sink.drain()
                     continue
-                free = max(free, clock()) + len(data) / PACE
+                free = min(max(free, clock()) + len(data) / PACE, clock() + LAGS)
                 underway.put_nowait((free + travels, data))
         while not underway.empty():
             await sleep(0.01)
@@ -394,7 +396,8 @@ def _outcome(
         if ended.reply not in watch.begun:
             continue
         text, at = ended.text, watch.begun[ended.reply]
-        place = next((p for p in range(len(turns)) if text.startswith(f"You said line {p},")), None)
+        named = re.search(r"line (\d+),", text)
+        place = int(named[1]) if named else None
         if place is None:
             others.append(f"{at:.1f} {text[:80]}")
         else:

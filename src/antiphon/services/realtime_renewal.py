@@ -1,7 +1,7 @@
 """When a connection to a realtime model must be replaced, by which one, and what it then lacks."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -37,10 +37,16 @@ class ConnectionEnds:
         opened = connection.socket.opened_at
         return cls(opened + lasts * RENEWED_AT, opened + max(lasts * SPARE_AT, lasts - SPARE_FOR))
 
-    def due(self, pausing: bool) -> float | None:
-        """Return when something is to be done."""
-        dues = (self.renew_at if pausing else None, self.spare_at)
-        return min((due for due in dues if due is not None), default=None)
+    def __iter__(self) -> Iterator[float | None]:
+        return iter((self.renew_at, self.spare_at))
+
+    def are_due(self, now: float) -> bool:
+        """Return whether one of them is reached."""
+        return any(at is not None and now >= at for at in self)
+
+    def spare_due(self, now: float) -> bool:
+        """Return whether another connection must be ready."""
+        return self.spare_at is not None and now >= self.spare_at
 
     def put_off(self, until: float) -> None:
         """Do nothing before this time."""

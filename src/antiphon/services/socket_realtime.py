@@ -140,12 +140,14 @@ class _Talk:
         self._waiting = deque[Respond | Say]()  # until the response in progress is over
         self._requested = False  # whether a response was asked for that has not begun
         self._responding = False
+        self._owed = False  # whether the model is to answer by itself, after the results of tools
         self._goes_on = False  # whether the response that begins next is the rest of one
         self._cancels = False  # whether that response is to be cancelled as soon as it begins
         self._losses = deque[float](maxlen=LOSSES)  # when connections were lost
         self._spare = SpareConnection(self._wake)
         self._ends = ConnectionEnds()
         self._calls = OpenCalls()
+        self._leaving = set[asyncio.Task[None]]()
 
     async def connect(self) -> None:
         """Open the first connection."""
@@ -157,6 +159,7 @@ class _Talk:
         if (connection := self._connection) is not None:
             self._connection = None
             await connection.close()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
 
     async def step(self) -> list[RealtimeEvent]:
         """Wait for the next item or time limit, and return what follows from it."""
@@ -209,14 +212,19 @@ class _Talk:
                 await self._request(item)
             case CutShort():
                 return await self._interrupt(self._answer.cut(item))
-            case ToolOutput() if self._calls.ended(item) and self.service.goes_on_after_tools:
+            case ToolOutput():
                 await self._tell_result(item)
             case _:
                 await self._put(item)
         return []
 
     async def _tell_result(self, item: ToolOutput) -> None:
-        """Tell the result of a call that was made over a connection that is gone."""
+        """Tell a result; a model that would go on by itself does not know calls over earlier connections."""
+        lost, goes_on = self._calls.ended(item), self.service.goes_on_after_tools
+        if not (lost and goes_on):
+            await self._put(item)
+            self._owed = goes_on and not self._calls
+            return
         await self._put(UserWords(f"(The tool {item.name} has returned: {item.output})"))
         if not self._calls:
             await self._request(Respond())
@@ -232,6 +240,7 @@ class _Talk:
     async def _interrupt(self, item: CutShort) -> list[RealtimeEvent]:
         dropped = len(self._waiting)
         self._waiting.clear()
+        self._owed = False
         if self._requested or self._goes_on:
             self._cancels = True
         else:
@@ -260,7 +269,7 @@ class _Talk:
                 return []
             case ResponseBegan():
                 goes_on, self._goes_on = self._goes_on, False
-                self._responding, self._requested = True, False
+                self._responding, self._requested, self._owed = True, False, False
                 if self._cancels:
                     self._cancels = False
                     await self._put(CutShort(0.0))
@@ -283,10 +292,10 @@ class _Talk:
     async def _lost(self, error: TheyErred) -> list[RealtimeEvent]:
         """Replace a connection that was lost; raises its error if that cannot help."""
         events = self._broken_off() if error.retryable else []
-        while True:
+        for _ in range(LOSSES):
             now = self._clock()
             if not error.retryable or (len(self._losses) == LOSSES and now < self._losses[0] + STABLE):
-                raise error
+                break
             self._losses.append(now)
             try:
                 spare = await self._spare.take(self._context)
@@ -294,6 +303,7 @@ class _Talk:
             except TheyErred as again:
                 error = again
                 await asyncio.sleep(AGAIN_AFTER)
+        raise error
 
     def _broken_off(self) -> list[RealtimeEvent]:
         """Return what follows from the loss of a connection in the middle of a response."""
@@ -318,9 +328,8 @@ class _Talk:
 
     async def _replace(self, connection: RealtimeConnection) -> list[RealtimeEvent]:
         """Go on over another connection, and let it hear what was not answered."""
-        old, self._connection = self._connection, None
-        if old is not None:
-            await old.close()
+        if self._connection is not None:
+            self._leave(self._connection)
         self._use(connection)
         self._calls.lose()
         dropped = self._cancels and not self._goes_on
@@ -330,12 +339,19 @@ class _Talk:
                 await self._put(item)
             return []
         self._waiting.clear()
-        for item in self._unanswered.items():
+        owed, self._owed = [Respond()] if self._owed else [], False
+        for item in [*self._unanswered.items(), *owed]:
             if isinstance(item, Respond | Say):
                 await self._request(item)
             else:
                 await self._put(item)
         return [ResponseBegan(), ResponseOver("cancelled")] if dropped else []
+
+    def _leave(self, connection: RealtimeConnection) -> None:
+        """Close a connection while the next one is used already."""
+        leaving = asyncio.create_task(connection.close())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
     def _use(self, connection: RealtimeConnection) -> None:
         self._connection = connection
@@ -359,18 +375,19 @@ class _Talk:
     @property
     def _idle(self) -> bool:
         """True if no response is being made or waited for, and no tool works."""
-        return not (self._responding or self._requested or self._waiting or self._goes_on or self._calls)
+        making = self._responding or self._requested or self._goes_on
+        return not (making or self._waiting or self._owed or self._calls)
 
     @property
     def _pausing(self) -> bool:
         """True if nobody speaks, nothing waits for an answer, and the context has all that was said."""
-        return self._idle and not self._unanswered and self._answer.is_known
+        return self._idle and not self._unanswered and self._answer.is_known and self._unanswered.is_quiet()
 
     def _next_due(self) -> float | None:
-        dues = [self._ends.due(self._pausing)] if not self._spare else []
-        if self._connection is not None:
-            dues.append(self._connection.due)
-        return min((due for due in dues if due is not None), default=None)
+        dues = [due for due in self._ends if due is not None and due > self._clock()]
+        if self._connection is not None and (due := self._connection.due) is not None:
+            dues.append(due)
+        return min(dues, default=None)
 
     async def _settled(self) -> list[RealtimeEvent]:
         events: list[RealtimeEvent] = []
@@ -382,8 +399,7 @@ class _Talk:
     async def _tend(self) -> None:
         """Replace the connection in a pause before its time is over, or have another one ready by then."""
         now, connection, ends = self._clock(), self._connection, self._ends
-        due = ends.due(self._pausing)
-        if connection is None or due is None or now < due:
+        if connection is None or not ends.are_due(now) or not (self._pausing or ends.spare_due(now)):
             return
         if connection.handle is not None and self._pausing and not self._spare:
             self._connection = None  # what is put in meanwhile waits

@@ -27,6 +27,8 @@ __all__ = ["UnansweredInputs"]
 
 KEPT = 60.0  # seconds of the user's sound that are put in again
 ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
+QUIET = 15  # pieces of sound, some 0.6 s, without speech
+FAINT, LOUD = 400, 4000  # peaks below and above which there is none, and there is, whatever the noise
 
 
 class UnansweredInputs:
@@ -187,8 +189,21 @@ class UnansweredInputs:
         self._repeated.clear()
         return list(self._lead)
 
+    def is_quiet(self) -> bool:
+        """Return whether the user is silent, as far as one can tell from the sound alone.
+
+        A model that detects turns may say only at the end of one that there was one.
+        """
+        peaks = [_peak(sound.pcm) for sound in self._lead]
+        newest = max(peaks[-QUIET:], default=0)
+        return newest < FAINT or (newest < LOUD and newest < 3 * min(peaks))
+
     def __bool__(self) -> bool:
         return bool(self._answering or self._items)
+
+
+def _peak(pcm: bytes) -> int:
+    return max(memoryview(pcm).cast("h")[::8], default=0)
 
 
 def _size(item: RealtimeInput) -> int:
