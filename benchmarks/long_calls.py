@@ -8,8 +8,8 @@ server hears which line the caller speaks and how much of it, so that each answe
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from statistics import median
@@ -31,8 +31,8 @@ from antiphon.frames import (
     UserTurnStarted,
 )
 from antiphon.observers import Observer
-from antiphon.services.ports import RealtimeModel
 from antiphon.services.realtime_codec import RealtimeCodec
+from antiphon.services.socket_realtime import SocketRealtime
 from antiphon.session import Session
 from antiphon.testing import LoudVAD, ScriptedEOT, run_virtual
 from antiphon.testing.loopback.aws_realtime import SECRET, NovaSonicServer
@@ -82,27 +82,66 @@ class Vendor(NamedTuple):
     """A server, and how to make the model that talks to it at an address."""
 
     server: Callable[[], VendorServer]
-    model: Callable[[str], RealtimeModel]
+    model: Callable[[str], SocketRealtime]
+
+
+def _openai(url: str) -> SocketRealtime:
+    return OpenAI(key=KEY, base_url=url)
+
+
+def _azure_openai(url: str) -> SocketRealtime:
+    return AzureOpenAI("my-deployment", key=KEY, base_url=f"{url}/openai/v1")
+
+
+def _azure(url: str) -> SocketRealtime:
+    return VoiceLive(key=KEY, base_url=url)
+
+
+def _xai(url: str) -> SocketRealtime:
+    return Xai(key=KEY, base_url=f"{url}/v1")
+
+
+def _inworld(url: str) -> SocketRealtime:
+    return Inworld(key=KEY, base_url=url)
+
+
+def _qwen(url: str) -> SocketRealtime:
+    return Qwen(key=KEY, base_url=f"{url}/api-ws/v1")
+
+
+def _google(url: str) -> SocketRealtime:
+    return GeminiLive(key=KEY, base_url=url)
+
+
+def _ultravox(url: str) -> SocketRealtime:
+    return Ultravox(key=KEY, base_url=url)
+
+
+def _hume(url: str) -> SocketRealtime:
+    return HumeEVI(key=KEY, base_url=url)
+
+
+def _openai_live(url: str) -> SocketRealtime:
+    return GPTLive(key=KEY, base_url=url)
+
+
+def _aws(url: str) -> SocketRealtime:
+    return NovaSonic(region="us-east-1", key=KEY, secret=SECRET, base_url=url)
 
 
 VENDORS: dict[str, Vendor] = {
-    "openai": Vendor(OpenAIRealtimeServer, lambda url: OpenAI(key=KEY, base_url=url)),
-    "azure_openai": Vendor(
-        AzureOpenAIServer, lambda url: AzureOpenAI("my-deployment", key=KEY, base_url=f"{url}/openai/v1")
-    ),
-    "azure": Vendor(VoiceLiveServer, lambda url: VoiceLive(key=KEY, base_url=url)),
-    "xai": Vendor(XaiRealtimeServer, lambda url: Xai(key=KEY, base_url=f"{url}/v1")),
-    "inworld": Vendor(InworldRealtimeServer, lambda url: Inworld(key=KEY, base_url=url)),
-    "qwen": Vendor(QwenRealtimeServer, lambda url: Qwen(key=KEY, base_url=f"{url}/api-ws/v1")),
-    "google": Vendor(GeminiLiveServer, lambda url: GeminiLive(key=KEY, base_url=url)),
-    "ultravox": Vendor(UltravoxServer, lambda url: Ultravox(key=KEY, base_url=url)),
-    "hume": Vendor(HumeEVIServer, lambda url: HumeEVI(key=KEY, base_url=url)),
-    "openai_live": Vendor(PacedLiveServer, lambda url: GPTLive(key=KEY, base_url=url)),
+    "openai": Vendor(OpenAIRealtimeServer, _openai),
+    "azure_openai": Vendor(AzureOpenAIServer, _azure_openai),
+    "azure": Vendor(VoiceLiveServer, _azure),
+    "xai": Vendor(XaiRealtimeServer, _xai),
+    "inworld": Vendor(InworldRealtimeServer, _inworld),
+    "qwen": Vendor(QwenRealtimeServer, _qwen),
+    "google": Vendor(GeminiLiveServer, _google),
+    "ultravox": Vendor(UltravoxServer, _ultravox),
+    "hume": Vendor(HumeEVIServer, _hume),
+    "openai_live": Vendor(PacedLiveServer, _openai_live),
+    **({"aws": Vendor(NovaSonicServer, _aws)} if find_spec("h2") else {}),
 }
-if find_spec("h2"):
-    VENDORS["aws"] = Vendor(
-        NovaSonicServer, lambda url: NovaSonic(region="us-east-1", key=KEY, secret=SECRET, base_url=url)
-    )
 
 
 class Proxy:
@@ -223,14 +262,14 @@ class Script:
         ]
 
 
-def script(seconds: float, *, barge_ins: bool = True, seed: int = 1) -> Script:
+def script(seconds: float, *, barge_ins: bool = True, longest: float = 45.0, seed: int = 1) -> Script:
     """Return a conversation: a line every 5 to 25 s, long ones and barge-ins among them."""
     dice = random.Random(seed)
     lines: list[tuple[float, float]] = []
     while (made := Script(tuple(lines))).seconds < seconds:
         place = len(lines)
         long = 45.0 if place % 40 == 25 else 20.0 if place % 15 == 9 else 0.0
-        length = long or dice.choice((1.0, 1.0, 2.0, 3.0, 6.0))
+        length = long if 0 < long <= longest else dice.choice((1.0, 1.0, 2.0, 3.0, 6.0))
         barges = barge_ins and place % 7 == 5
         lines.append((length, 1.3 if barges else dice.uniform(4.0, 18.0)))
     return made
@@ -336,7 +375,7 @@ async def weather(city: str) -> str:
 
 
 @contextmanager
-def lasting(codec: type[RealtimeCodec], seconds: float | None) -> Iterator[None]:
+def lasting(codec: type[RealtimeCodec], seconds: float | None) -> Generator[None]:
     """Have a codec know when the vendor hangs up."""
     before = codec.lasts
     codec.lasts = seconds
@@ -367,9 +406,13 @@ async def _held(
     vendor: str, said: Script, whose: Whose, every: float | None, places: Sequence[Place], tools: bool
 ) -> Outcome:
     kind, make = VENDORS[vendor]
-    async with kind() as server, Proxy(server.url, None if places else every).running() as proxy:
-        model = make(proxy.url)
-        codec = type(model.codec(True, None))  # pyright: ignore
+    async with kind() as server, _way(server, None if places else every) as proxy:
+        if isinstance(server, UltravoxServer):
+            server.join_at(proxy.url)
+            model = make(server.url)
+        else:
+            model = make(proxy.url)
+        codec = type(model.codec(True, None))
         watch = Watch(proxy, places, every or 0.0)
         turns: dict[str, Any] = {"vad": None, "eot": None}
         if whose == "ours":
@@ -385,6 +428,11 @@ async def _held(
         return _outcome(said, caller, watch, server, entries, elapsed)
 
 
+def _way(server: VendorServer, lasts: float | None) -> AbstractAsyncContextManager[Proxy]:
+    joined = server.joined_at if isinstance(server, UltravoxServer) else server.url
+    return Proxy(joined, lasts).running()
+
+
 def _outcome(
     said: Script, caller: Caller, watch: Watch, server: VendorServer, entries: Sequence[Any], seconds: float
 ) -> Outcome:
@@ -398,6 +446,10 @@ def _outcome(
         text, at = ended.text, watch.begun[ended.reply]
         named = re.search(r"line (\d+),", text)
         place = int(named[1]) if named else None
+        if place is None and text.endswith("And so on."):  # the rest of an answer that broke off early
+            place = max(p for p, turn in enumerate(turns) if turn.ended < at)
+        if place is None and ended.interrupted and "You said".startswith(text.strip()):
+            continue  # cut off before it says what it answers
         if place is None:
             others.append(f"{at:.1f} {text[:80]}")
         else:
@@ -420,10 +472,15 @@ def extra(with_hang_ups: Outcome, without: Outcome) -> list[float]:
     return [one - other for one, other in pairs if one is not None and other is not None]
 
 
+def expected(said: Script) -> list[str]:
+    """Return what the user said, as a history without faults has it."""
+    return [f"line {place}, {length:.0f} seconds" for place, (length, _) in enumerate(said.lines)]
+
+
 def summary(outcome: Outcome, base: Outcome, said: Script) -> dict[str, Any]:
     """Return the figures of a call."""
     more = extra(outcome, base)
-    expected = [f"line {place}, {length:.0f} seconds" for place, (length, _) in enumerate(said.lines)]
+    words = list(zip(expected(said), outcome.history, strict=False))
     return {
         "turns": len(outcome.turns),
         "hang_ups": outcome.hang_ups,
@@ -431,8 +488,7 @@ def summary(outcome: Outcome, base: Outcome, said: Script) -> dict[str, Any]:
         "twice": outcome.twice,
         "others": outcome.others,
         "failures": outcome.failures,
-        "history": sum(one != other for one, other in zip(expected, outcome.history, strict=False))
-        + abs(len(expected) - len(outcome.history)),
+        "history": sum(one != other for one, other in words) + len(said.lines) - len(words),
         "median_ms": round(median(more) * 1e3, 1) if more else None,
         "worst_ms": round(max(more) * 1e3, 1) if more else None,
     }

@@ -36,7 +36,8 @@ class AnswerSoFar:
         self._words = ""
         self._user = ""  # what the user said before it, if that is known
         self._complete = self._known = False  # whether it has ended; whether the context has what was heard
-        self._cut = False
+        self.was_cut = False
+        """Whether the user has interrupted it."""
 
     def see(self, event: RealtimeEvent) -> RealtimeEvent:
         """Note an event, and return it with times that count from the response's beginning."""
@@ -44,7 +45,7 @@ class AnswerSoFar:
             case ResponseBegan():
                 self._seconds = self._before = 0.0
                 self._words, self.calls = "", False
-                self._complete = self._known = self._cut = False
+                self._complete = self._known = self.was_cut = False
             case Voice(pcm):
                 self._seconds += len(pcm) / self._rate
             case AgentWords(text, ends_at):
@@ -66,7 +67,7 @@ class AnswerSoFar:
     def remember(self, item: Remember) -> None:
         """Note whether the context has what was heard of it."""
         entries = item.context.entries
-        ended = self._cut or bool(entries and isinstance(entries[-1], AgentSaid))
+        ended = self.was_cut or bool(entries and isinstance(entries[-1], AgentSaid))
         self._known = self._known or ended
 
     @property
@@ -88,7 +89,7 @@ class AnswerSoFar:
 
     def cut(self, item: CutShort) -> CutShort:
         """Note a cut; returns what the connection of now is told of it."""
-        self._cut = True
+        self.was_cut = True
         return replace(item, heard=max(0.0, item.heard - self._before)) if self._before else item
 
     @property

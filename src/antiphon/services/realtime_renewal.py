@@ -61,6 +61,8 @@ class SpareConnection:
         self._wake = wake
         self._opening: asyncio.Task[RealtimeConnection] | None = None
         self._lost = False
+        self.failed = False
+        """Whether the last one could not be opened, or was lost."""
 
     def __bool__(self) -> bool:
         return self._opening is not None
@@ -94,6 +96,7 @@ class SpareConnection:
             return None
         await asyncio.wait([self._opening])
         connection = self._result
+        self.failed = connection is None or self._lost
         if connection is not None and not self._lost and connection.context == context:
             self._opening = None
             return connection

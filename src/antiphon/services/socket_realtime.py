@@ -140,7 +140,7 @@ class _Talk:
         self._waiting = deque[Respond | Say]()  # until the response in progress is over
         self._requested = False  # whether a response was asked for that has not begun
         self._responding = False
-        self._owed = False  # whether the model is to answer by itself, after the results of tools
+        self._owed = False  # whether an answer to the results of tools is to begin
         self._goes_on = False  # whether the response that begins next is the rest of one
         self._cancels = False  # whether that response is to be cancelled as soon as it begins
         self._losses = deque[float](maxlen=LOSSES)  # when connections were lost
@@ -223,7 +223,7 @@ class _Talk:
         lost, goes_on = self._calls.ended(item), self.service.goes_on_after_tools
         if not (lost and goes_on):
             await self._put(item)
-            self._owed = goes_on and not self._calls
+            self._owed = not self._calls
             return
         await self._put(UserWords(f"(The tool {item.name} has returned: {item.output})"))
         if not self._calls:
@@ -310,8 +310,8 @@ class _Talk:
         if not self._responding:
             return []
         self._responding, answer, asked = False, self._answer, self._unanswered.asked
-        if answer.calls:  # its tools work, and their results are told
-            over = ResponseOver()
+        if answer.calls or answer.was_cut:  # its tools work, and their results are told; or nobody waits
+            over = ResponseOver("cancelled" if answer.was_cut else "completed")
             self._unanswered.see(answer.see(over))
             return [over]
         self._goes_on = True
@@ -339,7 +339,7 @@ class _Talk:
                 await self._put(item)
             return []
         self._waiting.clear()
-        owed, self._owed = [Respond()] if self._owed else [], False
+        owed = [Respond()] if self._owed and self.service.goes_on_after_tools else []
         for item in [*self._unanswered.items(), *owed]:
             if isinstance(item, Respond | Say):
                 await self._request(item)
@@ -405,13 +405,15 @@ class _Talk:
             self._connection = None  # what is put in meanwhile waits
             await self._replace(await _resumed(self._dial, connection, connection.handle))
             return
-        if not self._spare:
-            self._spare.open(self._dial(None))
-        elif self._spare.is_open and (self._pausing or (self._idle and not self._detects)):
+        if self._spare.is_open and (self._pausing or (self._idle and not self._detects)):
             if (spare := await self._spare.take(self._context)) is not None:
                 await self._replace(spare)
-            else:
+                return
+            if self._spare.failed:
                 ends.put_off(now + RENEWED_AGAIN)
+                return
+        if not self._spare:
+            self._spare.open(self._dial(None))
 
     def _wake(self, opened: "asyncio.Task[RealtimeConnection]") -> None:
         if not self.inbox.full():  # else it is about to be noticed anyway

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from websockets.http11 import Request, Response
 
 __all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "graph", "numbered", "spoken",
-           "word_times"]  # fmt: skip
+           "word_times", "you_said"]  # fmt: skip
 
 KEY = "the-key"
 WORDS = "the words of the caller"
@@ -248,6 +248,11 @@ def spoken(text: str, sample_rate: int) -> list[bytes]:
     pcm = b"\x00\x20" * samples
     size = sample_rate // 5
     return [pcm[at : at + size] for at in range(0, len(pcm), size)]
+
+
+def you_said(words: str) -> str:
+    """Return the answer to words; to a note that asks for the rest of one, something short."""
+    return "And so on." if "broke off" in words else f"You said {words}."
 
 
 def word_times(text: str, begun: float = 0.0) -> tuple[list[str], list[float], list[float]]:
