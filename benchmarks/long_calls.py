@@ -304,7 +304,8 @@ class Outcome:
     """Replies that answer no line."""
     replies: list[str]
     """What the agent said, as the history has it."""
-    seconds: float
+    seeded: list[str]
+    """Lines of the user that clients told OpenAI's server before each connection, one after another."""
 
     @property
     def lost(self) -> list[int]:
@@ -422,10 +423,9 @@ async def _held(
             caller = Caller(said.spoken(), RATE, linger=5.0, at_most=said.seconds + 60)
             async with Session(agent.pipeline(caller), observers=[watch]) as session:
                 await session.wait()
-                elapsed = session.elapsed()
                 entries = next(one for one in session.parts if isinstance(one, Conversation)).history.entries
             await agent.close()
-        return _outcome(said, caller, watch, server, entries, elapsed)
+        return _outcome(said, caller, watch, server, entries)
 
 
 def _way(server: VendorServer, lasts: float | None) -> AbstractAsyncContextManager[Proxy]:
@@ -434,7 +434,7 @@ def _way(server: VendorServer, lasts: float | None) -> AbstractAsyncContextManag
 
 
 def _outcome(
-    said: Script, caller: Caller, watch: Watch, server: VendorServer, entries: Sequence[Any], seconds: float
+    said: Script, caller: Caller, watch: Watch, server: VendorServer, entries: Sequence[Any]
 ) -> Outcome:
     turns = [Turn(ended) for _, ended in caller.spoken]
     for turn, (_, wait) in zip(turns, said.lines[1:], strict=False):
@@ -462,8 +462,13 @@ def _outcome(
         [entry.text for entry in entries if isinstance(entry, UserSaid)],
         others,
         [entry.text for entry in entries if isinstance(entry, AgentSaid)],
-        seconds,
+        _seeded(server) if type(server) is OpenAIRealtimeServer else [],
     )
+
+
+def _seeded(server: OpenAIRealtimeServer) -> list[str]:
+    contents = [content for item in server.seeded for content in item.get("content", ())]
+    return [content["text"] for content in contents if content.get("text", "").startswith("line")]
 
 
 def extra(with_hang_ups: Outcome, without: Outcome) -> list[float]:

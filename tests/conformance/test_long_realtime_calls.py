@@ -41,6 +41,16 @@ def test_hang_ups_out_of_the_blue(name: str, whose: str) -> None:
     nothing_is_lost(call, name, said)
 
 
+def test_new_connection_knows_all_that_was_said() -> None:
+    call = held("openai", "theirs", SAID, "silence", "reply")
+    told = "|".join(call.seeded).split(expected(SAID)[0])[1:]
+    assert len(told) >= 3
+    for lines in told:
+        known = lines.strip("|").split("|")
+        assert known == expected(SAID)[1 : len(known) + 1], "in order, and each once"
+    assert len(told[-1].split("|")) > 5
+
+
 @pytest.mark.parametrize(("name", "whose"), [("openai", "ours"), ("google", "theirs"), ("aws", "theirs")])
 def test_connections_are_renewed_before_the_vendor_hangs_up(name: str, whose: str) -> None:
     if name not in VENDORS:

@@ -1,4 +1,4 @@
-"""What a realtime model has said of a response, so that another connection can say the rest."""
+"""What a realtime model has said so far of its newest response."""
 
 from ..context import AgentSaid, Context
 from ..frames import replace
@@ -7,11 +7,15 @@ from .realtime_vocabulary import (
     AgentWords,
     CutShort,
     RealtimeEvent,
+    RealtimeInput,
     Remember,
+    Respond,
     ResponseBegan,
     ResponseOver,
+    Say,
     UserHeard,
     UserSpeaks,
+    UserWords,
     Voice,
 )
 
@@ -40,7 +44,7 @@ class AnswerSoFar:
         """Whether the user has interrupted it."""
 
     def see(self, event: RealtimeEvent) -> RealtimeEvent:
-        """Note an event, and return it with times that count from the response's beginning."""
+        """Note an event; returns it with times from the response's beginning."""
         match event:
             case ResponseBegan():
                 self._seconds = self._before = 0.0
@@ -83,24 +87,23 @@ class AnswerSoFar:
 
     # Over a new connection ---------------------------------------------------------------------------
 
-    def go_on(self) -> None:
-        """Note that a new connection says the rest."""
-        self._before = self._seconds
-
     def cut(self, item: CutShort) -> CutShort:
         """Note a cut; returns what the connection of now is told of it."""
         self.was_cut = True
         return replace(item, heard=max(0.0, item.heard - self._before)) if self._before else item
 
-    @property
-    def has_sounded(self) -> bool:
-        """Whether any of it was said."""
-        return bool(self._seconds or self._words)
+    def rest(self, asked: Respond | Say | None, *, detects: bool) -> tuple[RealtimeInput, ...]:
+        """Return what asks for the rest; nothing if all must be said again.
 
-    @property
-    def knows_user(self) -> bool:
-        """Whether it is known what the user had said."""
-        return bool(self._user)
+        `asked` is what asked for the response. A model that detects turns is told what the user had said,
+        since it would answer the turn from the beginning if it heard that again.
+        """
+        if not (self._seconds or self._words) or (detects and asked is None and not self._user):
+            return ()
+        self._before = self._seconds
+        if isinstance(asked, Say):
+            return (Say(self.rest_of(asked.text)),)
+        return UserWords(self.note(with_user=detects)), Respond()
 
     def rest_of(self, text: str) -> str:
         """Return the part of a text that was not said yet."""
@@ -116,6 +119,6 @@ class AnswerSoFar:
         )
 
     def _sounded(self, text: str) -> str:
-        """Return the beginning of a text that has been spoken: the words may be ahead of the voice."""
+        """Return what has been spoken of a text, whose words are ahead of the voice."""
         end = int(self._seconds * CHARACTERS)
         return text if end >= len(text) or not self._seconds else text[: text.rfind(" ", 0, end + 1) + 1]

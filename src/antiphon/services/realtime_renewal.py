@@ -1,4 +1,4 @@
-"""When a connection to a realtime model must be replaced, by which one, and what it then lacks."""
+"""When a connection to a realtime model is replaced, and by which one."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
@@ -40,6 +40,10 @@ class ConnectionEnds:
     def __iter__(self) -> Iterator[float | None]:
         return iter((self.renew_at, self.spare_at))
 
+    def next(self, now: float) -> float | None:
+        """Return the next that is not reached yet."""
+        return min((at for at in self if at is not None and at > now), default=None)
+
     def are_due(self, now: float) -> bool:
         """Return whether one of them is reached."""
         return any(at is not None and now >= at for at in self)
@@ -55,7 +59,10 @@ class ConnectionEnds:
 
 
 class SpareConnection:
-    """A connection that is opened while another is used; `wake(task)` is called when it is ready."""
+    """A connection that is opened while another is used.
+
+    `wake(task)` is called when it is ready.
+    """
 
     def __init__(self, wake: Callable[[asyncio.Task[RealtimeConnection]], object]) -> None:
         self._wake = wake

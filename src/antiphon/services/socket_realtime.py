@@ -32,6 +32,7 @@ from .realtime_vocabulary import (
     ToolOutput,
     UserWords,
 )
+from .response_requests import ResponseRequests
 from .unanswered_inputs import UnansweredInputs
 from .websocket_client import Handshake, Message, MessageStream, dial, load_websockets
 
@@ -137,12 +138,7 @@ class _Talk:
         self._connection: RealtimeConnection | None = None
         self._unanswered = UnansweredInputs(context, service.input_rate * 2, detects)
         self._answer = AnswerSoFar(service.output_rate * 2)
-        self._waiting = deque[Respond | Say]()  # until the response in progress is over
-        self._requested = False  # whether a response was asked for that has not begun
-        self._responding = False
-        self._owed = False  # whether an answer to the results of tools is to begin
-        self._goes_on = False  # whether the response that begins next is the rest of one
-        self._cancels = False  # whether that response is to be cancelled as soon as it begins
+        self._responses = ResponseRequests()
         self._losses = deque[float](maxlen=LOSSES)  # when connections were lost
         self._spare = SpareConnection(self._wake)
         self._ends = ConnectionEnds()
@@ -219,11 +215,11 @@ class _Talk:
         return []
 
     async def _tell_result(self, item: ToolOutput) -> None:
-        """Tell a result; a model that would go on by itself does not know calls over earlier connections."""
+        """Tell a result, in words if the call was made over an earlier connection."""
         lost, goes_on = self._calls.ended(item), self.service.goes_on_after_tools
         if not (lost and goes_on):
             await self._put(item)
-            self._owed = not self._calls
+            self._responses.owed = not self._calls
             return
         await self._put(UserWords(f"(The tool {item.name} has returned: {item.output})"))
         if not self._calls:
@@ -231,19 +227,12 @@ class _Talk:
 
     async def _request(self, item: Respond | Say) -> None:
         """Ask for a response, now or after the one before it."""
-        if self._requested or self._responding:
-            self._waiting.append(item)
-        else:
-            self._requested = True
+        if self._responses.ask(item):
             await self._put(item)
 
     async def _interrupt(self, item: CutShort) -> list[RealtimeEvent]:
-        dropped = len(self._waiting)
-        self._waiting.clear()
-        self._owed = False
-        if self._requested or self._goes_on:
-            self._cancels = True
-        else:
+        dropped, can_tell = self._responses.interrupt()
+        if can_tell:
             await self._put(item)
         return [ResponseBegan(), ResponseOver("cancelled")] * dropped
 
@@ -268,18 +257,15 @@ class _Talk:
                 await connection.send(messages)
                 return []
             case ResponseBegan():
-                goes_on, self._goes_on = self._goes_on, False
-                self._responding, self._requested, self._owed = True, False, False
-                if self._cancels:
-                    self._cancels = False
+                goes_on, cancels = self._responses.begin()
+                if cancels:
                     await self._put(CutShort(0.0))
                 if goes_on:
                     self._unanswered.see(event)
                     return []
             case ResponseOver():
-                self._responding = False
-                if self._waiting:
-                    await self._request(self._waiting.popleft())
+                if (waiting := self._responses.end()) is not None:
+                    await self._request(waiting)
             case ToolCall():
                 self._calls.add(event)
             case _:
@@ -291,7 +277,8 @@ class _Talk:
 
     async def _lost(self, error: TheyErred) -> list[RealtimeEvent]:
         """Replace a connection that was lost; raises its error if that cannot help."""
-        events = self._broken_off() if error.retryable else []
+        broken = error.retryable and self._responses.responding
+        events = _broken_off(self._responses, self._answer, self._unanswered) if broken else []
         for _ in range(LOSSES):
             now = self._clock()
             if not error.retryable or (len(self._losses) == LOSSES and now < self._losses[0] + STABLE):
@@ -305,41 +292,19 @@ class _Talk:
                 await asyncio.sleep(AGAIN_AFTER)
         raise error
 
-    def _broken_off(self) -> list[RealtimeEvent]:
-        """Return what follows from the loss of a connection in the middle of a response."""
-        if not self._responding:
-            return []
-        self._responding, answer, asked = False, self._answer, self._unanswered.asked
-        if answer.calls or answer.was_cut:  # its tools work, and their results are told; or nobody waits
-            over = ResponseOver("cancelled" if answer.was_cut else "completed")
-            self._unanswered.see(answer.see(over))
-            return [over]
-        self._goes_on = True
-        if not answer.has_sounded or (self._detects and asked is None and not answer.knows_user):
-            self._unanswered.take_back()
-            return []
-        answer.go_on()
-        if isinstance(asked, Say):
-            self._unanswered.take_back(Say(answer.rest_of(asked.text)))
-        else:
-            note = UserWords(answer.note(with_user=self._detects))
-            self._unanswered.take_back(note, Respond())
-        return []
-
     async def _replace(self, connection: RealtimeConnection) -> list[RealtimeEvent]:
         """Go on over another connection, and let it hear what was not answered."""
         if self._connection is not None:
             self._leave(self._connection)
         self._use(connection)
         self._calls.lose()
-        dropped = self._cancels and not self._goes_on
-        self._requested, self._cancels = False, self._cancels and self._goes_on
+        dropped = self._responses.move()
         if connection.codec.carries_context:
             for item in self._unanswered.go_on():
                 await self._put(item)
             return []
-        self._waiting.clear()
-        owed = [Respond()] if self._owed and self.service.goes_on_after_tools else []
+        self._responses.forget_waiting()
+        owed = [Respond()] if self._responses.owed and self.service.goes_on_after_tools else []
         for item in [*self._unanswered.items(), *owed]:
             if isinstance(item, Respond | Say):
                 await self._request(item)
@@ -375,19 +340,16 @@ class _Talk:
     @property
     def _idle(self) -> bool:
         """True if no response is being made or waited for, and no tool works."""
-        making = self._responding or self._requested or self._goes_on
-        return not (making or self._waiting or self._owed or self._calls)
+        return self._responses.none and not self._calls
 
     @property
     def _pausing(self) -> bool:
-        """True if nobody speaks, nothing waits for an answer, and the context has all that was said."""
+        """True if nobody speaks, and the context has all that was said."""
         return self._idle and not self._unanswered and self._answer.is_known and self._unanswered.is_quiet()
 
     def _next_due(self) -> float | None:
-        dues = [due for due in self._ends if due is not None and due > self._clock()]
-        if self._connection is not None and (due := self._connection.due) is not None:
-            dues.append(due)
-        return min(dues, default=None)
+        dues = (self._ends.next(self._clock()), self._connection and self._connection.due)
+        return min((due for due in dues if due is not None), default=None)
 
     async def _settled(self) -> list[RealtimeEvent]:
         events: list[RealtimeEvent] = []
@@ -397,7 +359,7 @@ class _Talk:
         return events
 
     async def _tend(self) -> None:
-        """Replace the connection in a pause before its time is over, or have another one ready by then."""
+        """Replace the connection before its time is over, or have another ready."""
         now, connection, ends = self._clock(), self._connection, self._ends
         if connection is None or not ends.are_due(now) or not (self._pausing or ends.spare_due(now)):
             return
@@ -418,6 +380,20 @@ class _Talk:
     def _wake(self, opened: "asyncio.Task[RealtimeConnection]") -> None:
         if not self.inbox.full():  # else it is about to be noticed anyway
             self.inbox.put_nowait(opened)
+
+
+def _broken_off(
+    responses: ResponseRequests, answer: AnswerSoFar, unanswered: UnansweredInputs
+) -> list[RealtimeEvent]:
+    """Return what follows if a connection is lost in the middle of a response."""
+    responses.responding = False
+    if answer.calls or answer.was_cut:  # its tools work, and their results are told; or nobody waits
+        over = ResponseOver("cancelled" if answer.was_cut else "completed")
+        unanswered.see(answer.see(over))
+        return [over]
+    responses.goes_on = True
+    unanswered.take_back(*answer.rest(unanswered.asked, detects=unanswered.detects))
+    return []
 
 
 async def _feed(inputs: AsyncIterator[RealtimeInput], inbox: "asyncio.Queue[_Item]") -> None:

@@ -48,7 +48,7 @@ class UnansweredInputs:
         self.lead = 0.0
         self._newest = context
         self._rate = bytes_per_second
-        self._detects = detects
+        self.detects = detects
         self._answering: list[RealtimeInput] = []  # what the response in progress answers
         self.asked: Respond | Say | None = None
         """What asked for the response in progress."""
@@ -72,7 +72,7 @@ class UnansweredInputs:
                 self._clear()
             case CutShort():  # nobody waits for these answers any more
                 self._keep(item for item in self._items if not isinstance(item, Respond | Say))
-            case UserSound() if self._detects and not self._speaking:
+            case UserSound() if self.detects and not self._speaking:
                 self._keep_lead(item)
             case _:
                 self._add(item)
@@ -84,7 +84,7 @@ class UnansweredInputs:
             self._items.extend(self._lead)
             self._size += self._lead_size
             self._drop_lead()
-        self._turns += isinstance(item, SpeechBegan if self._detects else SpeechOver)
+        self._turns += isinstance(item, SpeechBegan if self.detects else SpeechOver)
         self._items.append(item)
         self._size += _size(item)
         while self._size > KEPT * self._rate:
@@ -158,7 +158,7 @@ class UnansweredInputs:
         With `rest`, it was heard in part: this asks for the rest of it. A model that detects turns does not
         hear the turn again, which it would answer from the beginning.
         """
-        answering = [] if rest and self._detects else self._answering
+        answering = [] if rest and self.detects else self._answering
         again = rest
         if not rest and self.asked is not None:
             again = (self.asked,)
@@ -175,8 +175,8 @@ class UnansweredInputs:
         turns = [
             isinstance(item, SpeechBegan) for item in items if isinstance(item, SpeechBegan | SpeechOver)
         ]
-        self._turns_before = self._turns - turns.count(self._detects)
-        if not self._detects:
+        self._turns_before = self._turns - turns.count(self.detects)
+        if not self.detects:
             return items
         self._repeated = deque(turns)
         silence = UserSound(bytes(int(ENDS_TURN * self._rate / 2) * 2))
@@ -184,7 +184,7 @@ class UnansweredInputs:
         return [item for item in items if not isinstance(item, SpeechBegan)]
 
     def go_on(self) -> list[RealtimeInput]:
-        """Note that a new conversation knows all that was put in, but for what is returned."""
+        """Note that a new conversation knows all but what is returned."""
         self._turns_before = self._turns
         self._repeated.clear()
         return list(self._lead)

@@ -191,13 +191,19 @@ def complaint(error: Exception) -> AssertionError:
 
 
 def numbered(number: int, seconds: float, sample_rate: int) -> bytes:
-    """Return sound that a server hears as "line 3, 2 seconds": the number is in its level, up to 380."""
+    """Return sound that a server hears as "line 3, 2 seconds".
+
+    The number is in its level, and 380 at most.
+    """
     level = FIRST_LEVEL + number * LEVELS
     return level.to_bytes(2, "little") * round(seconds * sample_rate)
 
 
 class HeardAudio:
-    """Recognition by rule: what was loud since the last answer is `WORDS`, or a `numbered` line."""
+    """Recognition by rule: what was loud since the last answer.
+
+    It is `WORDS`, or a `numbered` line.
+    """
 
     def __init__(self) -> None:
         self.loud = False
@@ -251,7 +257,7 @@ def spoken(text: str, sample_rate: int) -> list[bytes]:
 
 
 def you_said(words: str) -> str:
-    """Return the answer to words; to a note that asks for the rest of one, something short."""
+    """Return the answer to words, or the rest of an answer."""
     return "And so on." if "broke off" in words else f"You said {words}."
 
 
