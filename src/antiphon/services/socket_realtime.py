@@ -140,7 +140,7 @@ class _Talk:
         self._answer = AnswerSoFar(service.output_rate * 2)
         self._responses = ResponseRequests()
         self._losses = deque[float](maxlen=LOSSES)  # when connections were lost
-        self._spare = SpareConnection(self._wake)
+        self._spare = SpareConnection(lambda opened: self.inbox.full() or self.inbox.put_nowait(opened))
         self._ends = ConnectionEnds()
         self._calls = OpenCalls()
         self._leaving = set[asyncio.Task[None]]()
@@ -329,10 +329,9 @@ class _Talk:
         return self._answer.after(self._unanswered.context)
 
     async def _dial(self, handle: str | None) -> RealtimeConnection:
-        service, context = self.service, self._context
-        codec = service.codec(self._detects, handle)
-        dialled = service.dial(context, handle, codec)
-        return await open_connection(service.vendor, dialled, codec, context, self._receive)
+        codec, context = self.service.codec(self._detects, handle), self._context
+        dialled = self.service.dial(context, handle, codec)
+        return await open_connection(self.service.vendor, dialled, codec, context, self._receive)
 
     async def _receive(self, connection: RealtimeConnection, said: Message | TheyErred) -> None:
         await self.inbox.put((connection, said))
@@ -376,10 +375,6 @@ class _Talk:
                 return
         if not self._spare:
             self._spare.open(self._dial(None))
-
-    def _wake(self, opened: "asyncio.Task[RealtimeConnection]") -> None:
-        if not self.inbox.full():  # else it is about to be noticed anyway
-            self.inbox.put_nowait(opened)
 
 
 def _broken_off(
