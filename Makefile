@@ -54,6 +54,7 @@ bench: $(READY)           ## our benchmarks, each beside its target
 	$(BIN)/python -m benchmarks.local_dialogue
 	$(BIN)/python -m benchmarks.vendor_overhead
 	$(BIN)/python -m benchmarks.race
+	$(BIN)/python -m benchmarks.realtime
 
 bench-peers: $(READY)     ## the same work on the peers, side by side
 	$(BIN)/python -m benchmarks --peers

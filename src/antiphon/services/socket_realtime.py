@@ -8,14 +8,18 @@ is lost, with the context carried over and the user's unanswered turn heard agai
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 from ..context import Context
-from ..errors import ServiceTimeoutError, TheyErred, UnavailableError
+from ..errors import TheyErred, UnavailableError
+from ..signals import ToolCall
+from .answer_so_far import AnswerSoFar
 from .keys import VendorKey
 from .ports import RealtimeModel
 from .realtime_codec import CodecEvent, GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
+from .realtime_connection import RealtimeConnection, open_connection
+from .realtime_renewal import ConnectionEnds, OpenCalls, SpareConnection
 from .realtime_vocabulary import (
     CutShort,
     RealtimeEvent,
@@ -25,19 +29,20 @@ from .realtime_vocabulary import (
     ResponseBegan,
     ResponseOver,
     Say,
+    SpeechOver,
     ToolOutput,
-    UserSound,
+    UserWords,
 )
+from .response_requests import ResponseRequests
 from .unanswered_inputs import UnansweredInputs
 from .websocket_client import Handshake, Message, MessageStream, dial, load_websockets
 
 __all__ = ["SocketRealtime"]
 
-READY_WITHIN = 5.0  # seconds until the vendor has taken the settings
-LEAVES_WITHIN = 0.2  # seconds in which a connection is taken leave of
-STABLE = 5.0  # seconds in which a lost connection is replaced only one time
-RENEWED_AT = 0.9  # share of the vendor's time limit after which a connection is replaced, in a pause
-RENEWED_AGAIN = 5.0  # seconds after a renewal that failed or came too late
+LOSSES = 3  # connections that may be lost
+STABLE = 5.0  # seconds in which no more may be lost
+AGAIN_AFTER = 0.25  # seconds after a connection that could not be opened
+RENEWED_AGAIN = 5.0  # seconds after a renewal that failed
 
 
 class SocketRealtime(RealtimeModel):
@@ -93,7 +98,8 @@ class SocketRealtime(RealtimeModel):
     ) -> AsyncGenerator[RealtimeEvent]:
         """Hold one conversation over connections of its own.
 
-        A connection that is lost is replaced. If that happens twice within five seconds, the error is raised.
+        A connection that is lost is replaced. If that happens four times within five seconds, the error is
+        raised.
         """
         await self.open()
         talk = _Talk(self, context, detects)
@@ -113,90 +119,33 @@ class SocketRealtime(RealtimeModel):
 # The driver ------------------------------------------------------------------------------------------
 
 
-class _Connection:
-    """A connection and the task that reads it."""
-
-    def __init__(
-        self, socket: MessageStream, codec: RealtimeCodec, inbox: "asyncio.Queue[_Item]", handle: str | None
-    ) -> None:
-        self.socket = socket
-        self.codec = codec
-        self.sent_at = self.received_at = socket.opened_at
-        self.handle = handle
-        self._reading = asyncio.create_task(self._read(inbox))
-
-    async def _read(self, inbox: "asyncio.Queue[_Item]") -> None:
-        try:
-            while True:
-                message = await self.socket.receive()
-                self.received_at = asyncio.get_running_loop().time()
-                await inbox.put((self, message))
-        except TheyErred as error:
-            await inbox.put((self, error))
-
-    async def send(self, messages: Iterable[Message]) -> None:
-        for message in messages:
-            self.sent_at = asyncio.get_running_loop().time()
-            await self.socket.send((message,))
-
-    @property
-    def due(self) -> float | None:
-        """When `tend` has something to do."""
-        waits = (
-            (self.sent_at, self.codec.keep_alive_every),
-            (self.received_at, self.codec.settles_after),
-        )
-        return min((since + wait for since, wait in waits if wait is not None), default=None)
-
-    async def tend(self) -> Iterable[CodecEvent]:
-        """Keep the connection open; return what follows from the vendor's silence."""
-        now, codec = asyncio.get_running_loop().time(), self.codec
-        if codec.keep_alive_every is not None and now >= self.sent_at + codec.keep_alive_every:
-            await self.send(codec.keep_alive())
-            self.sent_at = now
-        if codec.settles_after is None or now < self.received_at + codec.settles_after:
-            return ()
-        self.received_at = now
-        return codec.settle()
-
-    async def close(self) -> None:
-        self._reading.cancel()
-        with suppress(TheyErred, TimeoutError):
-            async with asyncio.timeout(LEAVES_WITHIN):
-                await self.socket.send(self.codec.end())
-        await self.socket.close()
-
-
 _Item = (
-    tuple[_Connection, Message | TheyErred] | asyncio.Task[_Connection] | RealtimeInput | BaseException | None
+    tuple[RealtimeConnection, Message | TheyErred]
+    | asyncio.Task[RealtimeConnection]
+    | RealtimeInput
+    | BaseException
+    | None
 )
 """A message or the end of a connection; one that is ready; an input, their failure, or None at their end."""
-
-
-_Dial = Callable[[str | None], Coroutine[None, None, _Connection]]
-"""Opens a connection; with a handle, one that goes on with the vendor's conversation."""
 
 
 class _Talk:
     """One conversation: handles inputs, messages and time one after another."""
 
     def __init__(self, service: SocketRealtime, context: Context, detects: bool) -> None:
-        self.service = service
+        self.service, self._detects = service, detects
         self.over = False
-        self._detects = detects
         self.inbox = asyncio.Queue[_Item](1024)
         self._clock = asyncio.get_running_loop().time
-        self._connection: _Connection | None = None
+        self._connection: RealtimeConnection | None = None
         self._unanswered = UnansweredInputs(context, service.input_rate * 2, detects)
-        self._waiting = deque[Respond | Say]()  # until the response in progress is over
-        self._requested = False  # whether a response was asked for that has not begun
-        self._responding = False
-        self._goes_on = False  # whether the vendor's model answers the results of tools by itself
-        self._cancels = False  # whether that response is to be cancelled as soon as it begins
-        self._replaced_at = -STABLE
-        self._renewing: asyncio.Task[_Connection] | None = None
-        self._renew_at: float | None = None
-        self._stale = False  # whether more was said since the renewal began
+        self._answer = AnswerSoFar(service.output_rate * 2)
+        self._responses = ResponseRequests()
+        self._losses = deque[float](maxlen=LOSSES)  # when connections were lost
+        self._spare = SpareConnection(lambda opened: self.inbox.full() or self.inbox.put_nowait(opened))
+        self._ends = ConnectionEnds()
+        self._calls = OpenCalls()
+        self._leaving = set[asyncio.Task[None]]()
 
     async def connect(self) -> None:
         """Open the first connection."""
@@ -204,13 +153,11 @@ class _Talk:
 
     async def hang_up(self) -> None:
         """Close all connections."""
-        if (renewing := self._renewing) is not None:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError, TheyErred):
-                await (await renewing).close()
+        await self._spare.drop()
         if (connection := self._connection) is not None:
             self._connection = None
             await connection.close()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
 
     async def step(self) -> list[RealtimeEvent]:
         """Wait for the next item or time limit, and return what follows from it."""
@@ -229,8 +176,9 @@ class _Talk:
 
     async def _handle(self, item: _Item) -> list[RealtimeEvent]:
         match item:
-            case (_Connection() as connection, said):
+            case (RealtimeConnection() as connection, said):
                 if connection is not self._connection:
+                    self._spare.receive(connection, said)
                     return []
                 if isinstance(said, TheyErred):
                     raise said
@@ -251,38 +199,41 @@ class _Talk:
     # Towards the vendor
 
     async def _input(self, item: RealtimeInput) -> list[RealtimeEvent]:
-        if not (isinstance(item, UserSound) and self._detects):  # that is put in again anyway
-            self._stale = True
         self._unanswered.add(item)
         match item:
             case Remember():
+                self._answer.remember(item)
                 await self._put(item)
                 if self._connection is not None and self._connection.codec.outdated:
-                    self._renew_at = self._clock()
+                    self._ends.renew_at = self._clock()
             case Respond() | Say():
                 await self._request(item)
             case CutShort():
-                return await self._interrupt(item)
+                return await self._interrupt(self._answer.cut(item))
+            case ToolOutput():
+                await self._tell_result(item)
             case _:
-                self._goes_on = isinstance(item, ToolOutput) and self.service.goes_on_after_tools
+                self._responses.owed &= not isinstance(item, SpeechOver | UserWords)
                 await self._put(item)
         return []
 
+    async def _tell_result(self, item: ToolOutput) -> None:
+        """Tell a result, in words if the call was made over an earlier connection."""
+        if self._calls.ended(item) and self.service.goes_on_after_tools:
+            await self._put(UserWords(f"(The tool {item.name} has returned: {item.output})"))
+        else:
+            await self._put(item)
+            self._responses.owed = not self._calls
+
     async def _request(self, item: Respond | Say) -> None:
         """Ask for a response, now or after the one before it."""
-        if self._requested or self._responding:
-            self._waiting.append(item)
-        else:
-            self._requested = True
-            if not (self._goes_on and isinstance(item, Respond)):
-                await self._put(item)
+        owed = self._responses.owed and isinstance(item, Respond) and self.service.goes_on_after_tools
+        if self._responses.ask(item) and not owed:
+            await self._put(item)
 
     async def _interrupt(self, item: CutShort) -> list[RealtimeEvent]:
-        dropped = len(self._waiting)
-        self._waiting.clear()
-        if self._requested:
-            self._cancels = True
-        else:
+        dropped, can_tell = self._responses.interrupt()
+        if can_tell:
             await self._put(item)
         return [ResponseBegan(), ResponseOver("cancelled")] * dropped
 
@@ -293,12 +244,12 @@ class _Talk:
 
     # From the vendor
 
-    async def _event(self, connection: _Connection, event: CodecEvent) -> list[RealtimeEvent]:
+    async def _event(self, connection: RealtimeConnection, event: CodecEvent) -> list[RealtimeEvent]:
         match event:
             case RealtimeReady():
                 return []
             case GoingAway():
-                self._renew_at = self._clock()
+                self._ends.renew_at = self._ends.spare_at = self._clock()
                 return []
             case Resumable(handle):
                 connection.handle = handle or None
@@ -307,67 +258,100 @@ class _Talk:
                 await connection.send(messages)
                 return []
             case ResponseBegan():
-                self._responding, self._requested = True, False
-                if self._cancels:
-                    self._cancels = False
+                goes_on, cancels = self._responses.begin()
+                if cancels:
                     await self._put(CutShort(0.0))
+                if goes_on:
+                    self._unanswered.see(event)
+                    return []
             case ResponseOver():
-                self._responding = False
-                if self._waiting:
-                    await self._request(self._waiting.popleft())
+                if (waiting := self._responses.end()) is not None:
+                    await self._request(waiting)
+            case ToolCall():
+                self._calls.add(event)
             case _:
                 pass
-        seen = self._unanswered.see(event)
+        seen = self._unanswered.see(self._answer.see(event))
         return [] if seen is None else [seen]
 
     # A new connection
 
     async def _lost(self, error: TheyErred) -> list[RealtimeEvent]:
         """Replace a connection that was lost; raises its error if that cannot help."""
-        now = self._clock()
-        if not error.retryable or now < self._replaced_at + STABLE:
-            raise error
-        self._replaced_at = now
-        over: list[RealtimeEvent] = [ResponseOver("failed", str(error))] if self._responding else []
-        self._responding = False
-        return [*over, *await self._replace(await self._dial(None))]
+        broken = error.retryable and self._responses.responding
+        events = _broken_off(self._responses, self._answer, self._unanswered) if broken else []
+        for _ in range(LOSSES):
+            now = self._clock()
+            if not error.retryable or (len(self._losses) == LOSSES and now < self._losses[0] + STABLE):
+                break
+            self._losses.append(now)
+            try:
+                spare = await self._spare.take(self._context)
+                return events + await self._replace(spare or await self._dial(None))
+            except TheyErred as again:
+                error = again
+                await asyncio.sleep(AGAIN_AFTER)
+        raise error
 
-    async def _replace(self, connection: _Connection) -> list[RealtimeEvent]:
+    async def _replace(self, connection: RealtimeConnection) -> list[RealtimeEvent]:
         """Go on over another connection, and let it hear what was not answered."""
-        old, self._connection = self._connection, None
-        if old is not None:
-            await old.close()
+        if self._connection is not None:
+            self._leave(self._connection)
         self._use(connection)
-        dropped, self._requested, self._cancels = self._cancels, False, False
+        self._calls.lose()
+        dropped = self._responses.move()
         if connection.codec.carries_context:
-            self._unanswered.go_on()
+            for item in self._unanswered.go_on():
+                await self._put(item)
             return []
-        self._waiting.clear()
-        for item in self._unanswered.items():
+        self._responses.forget_waiting()
+        items, owed = self._unanswered.items(), self._responses.owed and self.service.goes_on_after_tools
+        self._responses.owed = False
+        if owed and Respond() not in items:
+            items.append(Respond())
+        for item in items:
             if isinstance(item, Respond | Say):
                 await self._request(item)
             else:
                 await self._put(item)
         return [ResponseBegan(), ResponseOver("cancelled")] if dropped else []
 
-    def _use(self, connection: _Connection) -> None:
-        self._connection, self._goes_on = connection, False
-        self._unanswered.lead = connection.codec.tells_within
-        lasts = connection.codec.lasts
-        self._renew_at = None if lasts is None else connection.socket.opened_at + lasts * RENEWED_AT
+    def _leave(self, connection: RealtimeConnection) -> None:
+        """Close a connection while the next one is used already."""
+        leaving = asyncio.create_task(connection.close())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
-    def _dial(self, handle: str | None) -> Coroutine[None, None, _Connection]:
-        return _connected(self.service, self._unanswered.context, self._detects, handle, self.inbox)
+    def _use(self, connection: RealtimeConnection) -> None:
+        self._connection = connection
+        self._unanswered.lead = connection.codec.tells_within
+        self._ends = ConnectionEnds.of(connection)
+
+    @property
+    def _context(self) -> Context:
+        """The conversation that a new connection begins from."""
+        return self._answer.after(self._unanswered.context)
+
+    async def _dial(self, handle: str | None) -> RealtimeConnection:
+        codec, context = self.service.codec(self._detects, handle), self._context
+        dialled = self.service.dial(context, handle, codec)
+        return await open_connection(self.service.vendor, dialled, codec, context, self._receive)
+
+    async def _receive(self, connection: RealtimeConnection, said: Message | TheyErred) -> None:
+        await self.inbox.put((connection, said))
+
+    @property
+    def _idle(self) -> bool:
+        """True if no response is being made or waited for, and no tool works."""
+        return self._responses.none and not self._calls
 
     @property
     def _pausing(self) -> bool:
-        """True if nobody speaks, and nothing waits for an answer."""
-        return not (self._responding or self._requested or self._waiting or self._unanswered)
+        """True if nobody speaks, and the context has all that was said."""
+        return self._idle and not self._unanswered and self._answer.is_known and self._unanswered.is_quiet()
 
     def _next_due(self) -> float | None:
-        dues = [self._renew_at] if self._renewing is None and self._pausing else []
-        if self._connection is not None:
-            dues.append(self._connection.due)
+        dues = (self._ends.next(self._clock()), self._connection and self._connection.due)
         return min((due for due in dues if due is not None), default=None)
 
     async def _settled(self) -> list[RealtimeEvent]:
@@ -378,34 +362,37 @@ class _Talk:
         return events
 
     async def _tend(self) -> None:
-        """Replace the connection in a pause before its time is over."""
-        now, connection = self._clock(), self._connection
-        if connection is None:
+        """Replace the connection before its time is over, or have another ready."""
+        now, connection, ends = self._clock(), self._connection, self._ends
+        if connection is None or not ends.are_due(now) or not (self._pausing or ends.spare_due(now)):
             return
-        if self._renewing is None:
-            if self._renew_at is not None and now >= self._renew_at and self._pausing:
-                if connection.handle is not None:  # what is put in meanwhile waits
-                    self._connection = None
-                    await self._replace(await _resumed(self._dial, connection, connection.handle))
-                    return
-                self._stale = False
-                self._renewing = asyncio.create_task(self._dial(None))
-                self._renewing.add_done_callback(self._wake)
+        if connection.handle is not None and self._pausing and not self._spare:
+            self._connection = None  # what is put in meanwhile waits
+            await self._replace(await _resumed(self._dial, connection, connection.handle))
             return
-        if not self._renewing.done():
-            return
-        renewed, self._renewing = self._renewing, None
-        self._renew_at = now + RENEWED_AGAIN
-        if renewed.cancelled() or renewed.exception() is not None:
-            return
-        if self._pausing and not self._stale:
-            await self._replace(renewed.result())
-        else:
-            await renewed.result().close()
+        if self._spare.is_open and (self._pausing or (self._idle and not self._detects)):
+            if (spare := await self._spare.take(self._context)) is not None:
+                await self._replace(spare)
+                return
+            if self._spare.failed:
+                ends.put_off(now + RENEWED_AGAIN)
+                return
+        if not self._spare:
+            self._spare.open(self._dial(None))
 
-    def _wake(self, renewing: "asyncio.Task[_Connection]") -> None:
-        if not self.inbox.full():  # else it is about to be noticed anyway
-            self.inbox.put_nowait(renewing)
+
+def _broken_off(
+    responses: ResponseRequests, answer: AnswerSoFar, unanswered: UnansweredInputs
+) -> list[RealtimeEvent]:
+    """Return what follows if a connection is lost in the middle of a response."""
+    responses.responding = False
+    if answer.calls or answer.was_cut:  # its tools work, and their results are told; or nobody waits
+        over = ResponseOver("cancelled" if answer.was_cut else "completed")
+        unanswered.see(answer.see(over))
+        return [over]
+    responses.goes_on = True
+    unanswered.take_back(*answer.rest(unanswered.asked, detects=unanswered.detects))
+    return []
 
 
 async def _feed(inputs: AsyncIterator[RealtimeInput], inbox: "asyncio.Queue[_Item]") -> None:
@@ -418,7 +405,9 @@ async def _feed(inputs: AsyncIterator[RealtimeInput], inbox: "asyncio.Queue[_Ite
         await inbox.put(error)
 
 
-async def _resumed(dial: _Dial, old: _Connection, handle: str) -> _Connection:
+async def _resumed(
+    dial: Callable[[str | None], Awaitable[RealtimeConnection]], old: RealtimeConnection, handle: str
+) -> RealtimeConnection:
     """Return a connection that goes on with the vendor's conversation.
 
     A vendor allows one connection for each, so the old one is closed first. If the vendor does not know the
@@ -429,31 +418,3 @@ async def _resumed(dial: _Dial, old: _Connection, handle: str) -> _Connection:
         return await dial(handle)
     except TheyErred:
         return await dial(None)
-
-
-async def _connected(
-    service: SocketRealtime,
-    context: Context,
-    detects: bool,
-    handle: str | None,
-    inbox: "asyncio.Queue[_Item]",
-) -> _Connection:
-    """Open a connection, and wait until it takes sound."""
-    codec = service.codec(detects, handle)
-    socket = await service.dial(context, handle, codec)
-    try:
-        async with asyncio.timeout(READY_WITHIN):
-            await socket.send(codec.begin(context))
-            ready, handle = False, None
-            while not ready:
-                for event in codec.read(await socket.receive()):
-                    ready = ready or isinstance(event, RealtimeReady)
-                    handle = event.handle if isinstance(event, Resumable) else handle
-                    if isinstance(event, MessagesToSend):
-                        await socket.send(event.messages)
-    except BaseException as error:
-        await socket.close()
-        if isinstance(error, TimeoutError):
-            raise ServiceTimeoutError(f"{service.vendor} was not ready within {READY_WITHIN:g} s") from error
-        raise
-    return _Connection(socket, codec, inbox, handle or None)

@@ -25,8 +25,10 @@ from .realtime_vocabulary import (
 
 __all__ = ["UnansweredInputs"]
 
-KEPT = 30.0  # seconds of the user's sound that are put in again
+KEPT = 60.0  # seconds of the user's sound that are put in again
 ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
+QUIET = 15  # pieces of sound, some 0.6 s, without speech
+FAINT, LOUD = 400, 4000  # peaks below and above which there is none, and there is, whatever the noise
 
 
 class UnansweredInputs:
@@ -46,11 +48,13 @@ class UnansweredInputs:
         self.lead = 0.0
         self._newest = context
         self._rate = bytes_per_second
-        self._detects = detects
+        self.detects = detects
         self._answering: list[RealtimeInput] = []  # what the response in progress answers
-        self._asked: Respond | Say | None = None  # what asked for it
+        self.asked: Respond | Say | None = None
+        """What asked for the response in progress."""
         self._items = deque[RealtimeInput]()
         self._size = 0
+        self._speaking = False
         self._lead = deque[UserSound]()  # the newest sound, while nobody speaks
         self._lead_size = 0
         self._turns = 0  # that the model has heard
@@ -69,17 +73,19 @@ class UnansweredInputs:
                 self._clear()
             case CutShort():  # nobody waits for these answers any more
                 self._keep(item for item in self._items if not isinstance(item, Respond | Say))
-            case UserSound() if self._detects and not self._items:
+            case UserSound() if self.detects and not self._speaking:
                 self._keep_lead(item)
             case _:
                 self._add(item)
 
     def _add(self, item: RealtimeInput) -> None:
+        if isinstance(item, SpeechBegan | SpeechOver):
+            self._speaking = isinstance(item, SpeechBegan)
         if isinstance(item, SpeechBegan):
             self._items.extend(self._lead)
             self._size += self._lead_size
             self._drop_lead()
-        self._turns += isinstance(item, SpeechBegan if self._detects else SpeechOver)
+        self._turns += isinstance(item, SpeechBegan if self.detects else SpeechOver)
         self._items.append(item)
         self._size += _size(item)
         while self._size > KEPT * self._rate:
@@ -139,10 +145,10 @@ class UnansweredInputs:
 
     def _begin_answer(self) -> None:
         """Note that a response answers all this, up to where it was asked for."""
-        self._asked, items = None, list(self._items)
+        self.asked, items = None, list(self._items)
         for at, item in enumerate(items):
             if isinstance(item, Respond | Say):
-                self._asked = item
+                self.asked = item
                 self._answering += items[:at]
                 self._keep(items[at + 1 :])
                 break
@@ -151,11 +157,20 @@ class UnansweredInputs:
             self._keep(())
         self._drop_lead()
 
-    def take_back(self) -> None:
-        """Note that the response in progress is none: another one must answer."""
-        asked = [] if self._asked is None else [self._asked]
-        self._keep([*self._answering, *asked, *self._items])
-        self._answering.clear()
+    def take_back(self, *rest: RealtimeInput) -> None:
+        """Note that the response in progress is none: another one must answer.
+
+        With `rest`, it was heard in part: this asks for the rest of it. A model that detects turns does not
+        hear the turn again, which it would answer from the beginning.
+        """
+        answering = [] if rest and self.detects else self._answering
+        again = rest
+        if not rest and self.asked is not None:
+            again = (self.asked,)
+        elif not rest and not any(isinstance(item, SpeechOver) for item in answering):
+            again = (Respond(),)  # it was made without a turn, after the results of tools
+        self._keep([*answering, *again, *self._items])
+        self._answering = []
 
     # A new conversation ------------------------------------------------------------------------------
 
@@ -165,21 +180,35 @@ class UnansweredInputs:
         turns = [
             isinstance(item, SpeechBegan) for item in items if isinstance(item, SpeechBegan | SpeechOver)
         ]
-        self._turns_before = self._turns - turns.count(self._detects)
-        if not self._detects:
+        self._turns_before = self._turns - turns.count(self.detects)
+        if not self.detects:
             return items
         self._repeated = deque(turns)
         silence = UserSound(bytes(int(ENDS_TURN * self._rate / 2) * 2))
         items = [silence if isinstance(item, SpeechOver) else item for item in (*items, *self._lead)]
         return [item for item in items if not isinstance(item, SpeechBegan)]
 
-    def go_on(self) -> None:
-        """Note that a new conversation knows all that was put in."""
+    def go_on(self) -> list[RealtimeInput]:
+        """Note that a new conversation knows all but what is returned."""
         self._turns_before = self._turns
         self._repeated.clear()
+        return list(self._lead)
+
+    def is_quiet(self) -> bool:
+        """Return whether the user is silent, as far as one can tell from the sound alone.
+
+        A model that detects turns may say only at the end of one that there was one.
+        """
+        peaks = [_peak(sound.pcm) for sound in self._lead]
+        newest = max(peaks[-QUIET:], default=0)
+        return newest < FAINT or (newest < LOUD and newest < 3 * min(peaks))
 
     def __bool__(self) -> bool:
         return bool(self._answering or self._items)
+
+
+def _peak(pcm: bytes) -> int:
+    return max(memoryview(pcm).cast("h")[::8], default=0)
 
 
 def _size(item: RealtimeInput) -> int:

@@ -13,6 +13,7 @@ from antiphon.services.realtime_vocabulary import (
     UserHeard,
     UserSound,
     UserSpeaks,
+    UserWords,
 )
 from antiphon.services.unanswered_inputs import UnansweredInputs
 
@@ -77,7 +78,7 @@ def test_context_with_the_results_of_tools_takes_their_place() -> None:
 
 def test_sound_is_bounded() -> None:
     unanswered = made(SpeechBegan(), *(sound(1.0) for _ in range(100)))
-    assert sum(len(item.pcm) for item in unanswered.items() if isinstance(item, UserSound)) == 30 * RATE
+    assert sum(len(item.pcm) for item in unanswered.items() if isinstance(item, UserSound)) == 60 * RATE
 
 
 def test_only_the_newest_silence_is_kept_for_a_model_that_detects() -> None:
@@ -125,6 +126,31 @@ def test_response_that_nobody_heard_is_asked_for_again() -> None:
     unanswered.see(ResponseBegan())
     unanswered.take_back()
     assert unanswered.items() == [*TURN, Respond(), SpeechBegan()]
+
+
+def test_rest_of_a_response_is_asked_for_once() -> None:
+    unanswered = made(*TURN, Respond(), SpeechBegan())
+    unanswered.see(ResponseBegan())
+    note = UserWords("Go on.")
+    unanswered.take_back(note, Respond())
+    assert unanswered.items() == [*TURN, note, Respond(), SpeechBegan()]
+    unanswered.see(ResponseBegan())
+    assert unanswered.items() == [*TURN, note, SpeechBegan()]
+
+
+def test_sound_tells_that_the_user_speaks() -> None:
+    unanswered = UnansweredInputs(Context(""), RATE, detects=True)
+    unanswered.lead = 10.0
+    assert unanswered.is_quiet()
+    for level, quiet in ((100, True), (9000, False), (100, False)):
+        unanswered.add(UserSound(level.to_bytes(2, "little") * 500))
+        assert unanswered.is_quiet() == quiet
+    for _ in range(20):
+        unanswered.add(UserSound((1000).to_bytes(2, "little") * 200))
+    assert not unanswered.is_quiet(), "louder than it was"
+    for _ in range(60):
+        unanswered.add(UserSound((1000).to_bytes(2, "little") * 200))
+    assert unanswered.is_quiet(), "noise that never ends is no speech"
 
 
 def test_words_that_are_known_are_not_told_again() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from ...services.aws_event_stream import encode_event
 from .aws_signature import SECRET, SignedBody, request_signature
 from .http2 import Http2Connection, Http2Server
-from .server import KEY, Fault, HeardAudio, spoken
+from .server import KEY, Fault, HeardAudio, spoken, you_said
 
 __all__ = ["SECRET", "NovaSonicServer"]
 
@@ -177,7 +177,7 @@ class _SonicSession:
                 self._respond(text, [])
         elif block["interactive"]:
             self.server.typed.append(text)
-            self._respond(text.partition("nothing else: ")[2].strip('"') or f"You said {text}.", [])
+            self._respond(text.partition("nothing else: ")[2].strip('"') or you_said(text), [])
         else:
             self.history.append((block["role"], text))
 
@@ -193,7 +193,7 @@ class _SonicSession:
             words, self.heard = self.heard.answer(), HeardAudio()
             for part in (words[:9], words[9:]):
                 await self._block("TEXT", "USER", "FINAL", ("textOutput", part), greets=True)
-            self._respond(f"You said {words}.", [] if self.calls else self.tools)
+            self._respond(you_said(words), [] if self.calls else self.tools)
 
     async def _interrupt(self) -> None:
         if self.response is None or self.response.done():

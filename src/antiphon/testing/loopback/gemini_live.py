@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from .server import KEY, NOVELTY, Connection, Fault, HeardAudio, VendorServer, spoken
+from .server import KEY, NOVELTY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
 
 __all__ = ["GeminiLiveServer"]
 
@@ -189,7 +189,7 @@ class _Live:
         self.server.told += texts
         self.last = said = texts[-1]
         verbatim = said.startswith("Say exactly")
-        self._answer("", said.partition(": ")[2].strip('"') if verbatim else f"You said {said}.")
+        self._answer("", said.partition(": ")[2].strip('"') if verbatim else you_said(said))
 
     def _take(self, results: list[dict[str, Any]]) -> None:
         for result in results:
@@ -227,7 +227,7 @@ class _Live:
         if text is None and self.setup.get("tools"):
             await self._call(self.setup["tools"][0]["functionDeclarations"])
             heard = self.last
-        said = text or f"You said {heard or self.last or 'nothing'}."
+        said = text or you_said(heard or self.last or "nothing")
         for place, pcm in enumerate(spoken(said, self.server.rate)):
             blob = {"mimeType": "audio/pcm;rate=24000", "data": b64encode(pcm).decode()}
             await self._content(modelTurn={"parts": [{"inlineData": blob}]})

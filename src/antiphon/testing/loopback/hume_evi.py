@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...services.wav import wav
-from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
 
 __all__ = ["HumeEVIServer"]
 
@@ -85,7 +85,7 @@ class _Chat:
             case {"type": "user_input", "text": str(text)}:
                 told = {"role": "user", "content": text}
                 await self.connection.send({"type": "user_message", "message": told, "from_text": True})
-                self._answer(f"You said {text}.")
+                self._answer(you_said(text))
             case {"type": "assistant_input", "text": str(text)}:
                 self._answer(text)
             case {
@@ -96,7 +96,7 @@ class _Chat:
             }:
                 assert call == self.calling, message
                 self.calling = ""
-                self._answer(f"You said {said}.")
+                self._answer(you_said(said))
             case _:
                 raise AssertionError(f"not a message of the protocol: {message}")
 
@@ -111,7 +111,7 @@ class _Chat:
             words = self.heard.answer()
             await self._user(words[:7], interim=True)
             await self._user(words, interim=False)
-            self._answer(f"You said {words}.", calls=bool(self.tools))
+            self._answer(you_said(words), calls=bool(self.tools))
 
     async def _user(self, words: str, *, interim: bool) -> None:
         told = {"message": {"role": "user", "content": words}, "interim": interim, "from_text": False}

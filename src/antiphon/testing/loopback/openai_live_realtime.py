@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
 
 __all__ = ["GPTLiveServer"]
 
@@ -154,7 +154,7 @@ class _LiveSession:
         words = self.heard.words
         if not loud:
             self.voice.clear()  # it stops when the user speaks
-        if not loud or (self.heard.due() and self.told + 7 < len(words)):
+        if not loud or (self.heard.due() and self.told + 14 < len(words)):
             await self._transcript("input", words[self.told : self.told + 7])
             self.told += 7
         if quiet < 0.3 <= self.heard.quiet:
@@ -180,7 +180,7 @@ class _LiveSession:
         await self._thought("response.completed", response={"id": "r1", "output": [], "usage": usage})
         if not asks:
             words, self.results = (self.results or [self.typed or "nothing"])[-1], []
-            self._speak(f"You said {words}.")
+            self._speak(you_said(words))
         await self._tell("session.usage.updated", usage={"seconds": self.now / 1000})
 
     async def _thought(self, kind: str, **values: Any) -> None:

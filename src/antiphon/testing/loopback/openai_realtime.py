@@ -8,7 +8,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
 
 __all__ = ["OpenAIRealtimeServer", "ServedConversation", "SessionRules"]
 
@@ -261,7 +261,7 @@ class ServedConversation:
                 await self._call()
                 return
             self.rules.results = 0
-            await self._speak(said or f"You said {self.rules.last or 'nothing'}.")
+            await self._speak(said or you_said(self.rules.last or "nothing"))
             await self._done("completed", [])
         except ConnectionClosed:
             pass

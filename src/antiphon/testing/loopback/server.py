@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
 
-__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "graph", "spoken", "word_times"]
+__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "graph", "numbered", "spoken",
+           "word_times", "you_said"]  # fmt: skip
 
 KEY = "the-key"
 WORDS = "the words of the caller"
 LOUD = b"\x00\x40" * 16000
 """One second of audio at 16 kHz that a server hears as `WORDS`."""
 SECONDS_PER_CHARACTER = 0.05
+FIRST_LEVEL, LEVELS = 0x5011, 32  # of numbered lines: no byte of them is 0
 NOVELTY = '{"type": "Novelty", "message_type": "novelty", "event": "novelty", "message": "Novelty"}'
 
 
@@ -188,11 +190,24 @@ def complaint(error: Exception) -> AssertionError:
     return told
 
 
+def numbered(number: int, seconds: float, sample_rate: int) -> bytes:
+    """Return sound that a server hears as "line 3, 2 seconds".
+
+    The number is in its level, and 380 at most.
+    """
+    level = FIRST_LEVEL + number * LEVELS
+    return level.to_bytes(2, "little") * round(seconds * sample_rate)
+
+
 class HeardAudio:
-    """Recognition by rule: what was loud since the last answer is `WORDS`."""
+    """Recognition by rule: what was loud since the last answer.
+
+    It is `WORDS`, or a `numbered` line.
+    """
 
     def __init__(self) -> None:
         self.loud = False
+        self._lines = dict[int, float]()  # seconds of loud sound, by the number in its level
         self.seconds = 0.0
         self.quiet = 0.0
         """Seconds since the last loud message."""
@@ -205,6 +220,11 @@ class HeardAudio:
         loud = pcm.count(0) < len(pcm) * 3 // 4
         self.quiet = 0.0 if loud else self.quiet + len(pcm) / 2 / sample_rate
         self.loud = self.loud or loud
+        if loud:
+            middle = int.from_bytes(pcm[(at := len(pcm) // 4 * 2) : at + 2], "little", signed=True)
+            line = round((middle - FIRST_LEVEL) / LEVELS)
+            seconds = (len(pcm) - pcm.count(0)) / 2 / sample_rate
+            self._lines[line] = self._lines.get(line, 0.0) + seconds
 
     def due(self) -> bool:
         """Return whether interim words should be told, as they are every 0.3 s."""
@@ -216,11 +236,15 @@ class HeardAudio:
     @property
     def words(self) -> str:
         """What would be heard now."""
-        return WORDS if self.loud else ""
+        if not self.loud:
+            return ""
+        line = max(self._lines, key=self._lines.__getitem__)
+        seconds = sum(self._lines.values())
+        return WORDS if line < 0 else f"line {line}, {seconds:.0f} seconds"
 
     def answer(self) -> str:
         """Return what was heard, and forget it."""
-        words, self.loud = self.words, False
+        words, self.loud, self._lines = self.words, False, {}
         return words
 
 
@@ -230,6 +254,11 @@ def spoken(text: str, sample_rate: int) -> list[bytes]:
     pcm = b"\x00\x20" * samples
     size = sample_rate // 5
     return [pcm[at : at + size] for at in range(0, len(pcm), size)]
+
+
+def you_said(words: str) -> str:
+    """Return the answer to words, or the rest of an answer."""
+    return "And so on." if "broke off" in words else f"You said {words}."
 
 
 def word_times(text: str, begun: float = 0.0) -> tuple[list[str], list[float], list[float]]:

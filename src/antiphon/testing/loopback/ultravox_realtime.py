@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from .http import HttpAnswer, HttpVendorServer, VendorRequest
-from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
 
 __all__ = ["UltravoxServer"]
 
@@ -48,6 +48,15 @@ class UltravoxServer(VendorServer):
             await self._http.__aexit__(*raised)
         finally:
             await super().__aexit__(*raised)
+
+    def join_at(self, url: str) -> None:
+        """Have calls joined at another address, which leads here."""
+        self._http.join = url
+
+    @property
+    def joined_at(self) -> str:
+        """Where calls are joined."""
+        return self._http.join
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check that a call is joined that was created."""
@@ -181,7 +190,7 @@ class _Call:
                 await send({"type": "state", "state": "thinking"})
                 if self.call["selectedTools"]:
                     await self._call_tools()
-            said = text or f"You said {self.last}."
+            said = text or you_said(self.last)
             await send({"type": "state", "state": "speaking"})
             self.ordinal += 1
             for delta in (said[:5], said[5:]):

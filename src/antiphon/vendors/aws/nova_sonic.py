@@ -56,7 +56,7 @@ class NovaSonicCodec(RealtimeCodec):
     keep_alive_every = (
         1.0  # it ends a turn only by the silence that it hears, and after 55 s without sound all
     )
-    tells_within = 12.0
+    tells_within = 30.0
 
     def __init__(self, voice: str, options: Mapping[str, Any]) -> None:
         self._events = NovaSonicEvents(voice, options)

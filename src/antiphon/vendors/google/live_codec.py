@@ -52,6 +52,7 @@ class GeminiCodec(RealtimeCodec):
     """A connection; `setup` makes its first message."""
 
     lasts = 600.0
+    tells_within = 30.0  # often only with the answer
 
     def __init__(self, setup: Callable[[Context], dict[str, Any]], detects: bool, *, resumes: bool) -> None:
         self.carries_context = resumes

@@ -1,0 +1,124 @@
+"""What a realtime model has said so far of its newest response."""
+
+from ..context import AgentSaid, Context
+from ..frames import replace
+from ..signals import ToolCall
+from .realtime_vocabulary import (
+    AgentWords,
+    CutShort,
+    RealtimeEvent,
+    RealtimeInput,
+    Remember,
+    Respond,
+    ResponseBegan,
+    ResponseOver,
+    Say,
+    UserHeard,
+    UserSpeaks,
+    UserWords,
+    Voice,
+)
+
+__all__ = ["AnswerSoFar"]
+
+CHARACTERS = (
+    14.0  # that are spoken in a second, at least: a word said twice is better than one that is missing
+)
+
+
+class AnswerSoFar:
+    """The newest response of a conversation, over however many connections.
+
+    Times within it count from its first sound, while each connection knows only its own part.
+    """
+
+    def __init__(self, bytes_per_second: int) -> None:
+        self.calls = False
+        """Whether it has called tools."""
+        self._rate = bytes_per_second
+        self._seconds = self._before = 0.0  # of its voice, and of that over earlier connections
+        self._words = ""
+        self._user = ""  # what the user said before it, if that is known
+        self._complete = self._known = False  # whether it has ended; whether the context has what was heard
+        self.was_cut = False
+        """Whether the user has interrupted it."""
+
+    def see(self, event: RealtimeEvent) -> RealtimeEvent:
+        """Note an event; returns it with times from the response's beginning."""
+        match event:
+            case ResponseBegan():
+                self._seconds = self._before = 0.0
+                self._words, self.calls = "", False
+                self._complete = self._known = self.was_cut = False
+            case Voice(pcm):
+                self._seconds += len(pcm) / self._rate
+            case AgentWords(text, ends_at):
+                self._words += text
+                if ends_at is not None and self._before:
+                    return replace(event, ends_at=ends_at + self._before)
+            case ToolCall():
+                self.calls = True
+            case ResponseOver():
+                self._complete = True
+            case UserSpeaks(True):
+                self._user = ""
+            case UserHeard(_, text):
+                self._user = text
+            case _:
+                pass
+        return event
+
+    def remember(self, item: Remember) -> None:
+        """Note whether the context has what was heard of it."""
+        entries = item.context.entries
+        ended = self.was_cut or bool(entries and isinstance(entries[-1], AgentSaid))
+        self._known = self._known or ended
+
+    @property
+    def is_known(self) -> bool:
+        """Whether nothing was said that the context lacks."""
+        return self._known or not self._words
+
+    def after(self, context: Context) -> Context:
+        """Return the context with a complete response that it lacks."""
+        if self.is_known or not self._complete:
+            return context
+        return replace(context, entries=(*context.entries, AgentSaid(self._words)))
+
+    # Over a new connection ---------------------------------------------------------------------------
+
+    def cut(self, item: CutShort) -> CutShort:
+        """Note a cut; returns what the connection of now is told of it."""
+        self.was_cut = True
+        return replace(item, heard=max(0.0, item.heard - self._before)) if self._before else item
+
+    def rest(self, asked: Respond | Say | None, *, detects: bool) -> tuple[RealtimeInput, ...]:
+        """Return what asks for the rest; nothing if all must be said again.
+
+        `asked` is what asked for the response. A model that detects turns is told what the user had said,
+        since it would answer the turn from the beginning if it heard that again.
+        """
+        if not (self._seconds or self._words) or (detects and asked is None and not self._user):
+            return ()
+        self._before = self._seconds
+        if isinstance(asked, Say):
+            return (Say(self.rest_of(asked.text)),)
+        return UserWords(self.note(with_user=detects)), Respond()
+
+    def rest_of(self, text: str) -> str:
+        """Return the part of a text that was not said yet."""
+        return text[len(self._sounded(text)) :].strip() or text.split()[-1]
+
+    def note(self, *, with_user: bool) -> str:
+        """Return the note with which a new connection is asked for the rest."""
+        asked = f'The user had said: "{self._user}". ' if with_user and self._user else ""
+        return (
+            f"(The connection broke off while you spoke. {asked}"
+            f'You had said so far: "{self._sounded(self._words).strip()}". '
+            "Go on exactly there: repeat nothing, and do not mention the interruption.)"
+        )
+
+    def _sounded(self, text: str) -> str:
+        """Return what has been spoken of a text, whose words are ahead of the voice."""
+        end = int(self._seconds * CHARACTERS)
+        return text if end >= len(text) or not self._seconds else text[: text.rfind(" ", 0, end + 1) + 1]
