@@ -140,7 +140,9 @@ class _Chat:
                 return
             told = {"role": "assistant", "content": text}
             await send({"type": "assistant_message", "id": "m", "message": told})
-            for index, pcm in enumerate(spoken(text, RATE)):
+            sound = list(enumerate(spoken(text, RATE)))
+            sound[1:3] = reversed(sound[1:3])  # they may overtake each other
+            for index, pcm in sound:
                 data = b64encode(wav(pcm, RATE)).decode()
                 await send({"type": "audio_output", "id": "m", "index": index, "data": data})
                 await asyncio.sleep(0.01)

@@ -11,6 +11,9 @@ from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken
 
 __all__ = ["UltravoxServer"]
 
+RESULT = {
+    "type", "invocationId", "result", "responseType", "agentReaction", "errorType", "errorMessage",
+}  # fmt: skip
 CALL = {
     "model", "voice", "maxDuration", "firstSpeakerSettings", "medium", "systemPrompt", "selectedTools",
     "initialMessages", "temperature", "languageHint", "vadSettings",
@@ -31,6 +34,8 @@ class UltravoxServer(VendorServer):
         """The calls that clients created."""
         self.unjoinable = False
         """Whether the answer lacks the address to join the call."""
+        self.hung_up = 0
+        """How many calls clients have ended in good order."""
         self.refusing = fault if fault in (Fault.REFUSED, Fault.LIMITED) else None
         self._http = _Calls(self)
 
@@ -134,7 +139,11 @@ class _Call:
                 await self._interrupt()
             case {"type": "forced_agent_message", "content": str(text), "urgency": "soon"}:
                 self._answer(text)
+            case {"type": "hang_up"}:
+                self.server.hung_up += 1
             case {"type": "client_tool_result", "invocationId": str(call), "result": str(result)}:
+                assert set(message) <= RESULT, message
+                assert message["agentReaction"] in ("speaks", "listens", "speaks-once"), message
                 self.open.remove(call)
                 self.last = result
                 if not self.open:
