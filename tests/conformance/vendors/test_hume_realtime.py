@@ -151,6 +151,18 @@ def test_errors() -> None:
     assert isinstance(fault, Faulted) and isinstance(fault.error, RateLimitError)
 
 
+@pytest.mark.parametrize(("rate", "length"), [(24000, 2), (48000, 1), (0, 1), (1 << 31, 1)])
+def test_sound_at_another_rate_is_not_played_too_fast(rate: int, length: int) -> None:
+    data = b64encode(
+        wav(bytes(9600), 48000)[:24] + struct.pack("<I", rate) + wav(bytes(9600), 48000)[28:]
+    ).decode()
+    codec = EVICodec(resumes=False)
+    list(codec.put(Respond()))
+    _, voice = codec.read(json.dumps({"type": "audio_output", "id": "a", "index": 0, "data": data}))
+    assert isinstance(voice, Voice)
+    assert abs(len(voice.pcm) - 9600 * length) < 1000
+
+
 def test_samples_of_a_file() -> None:
     pcm = b"\x01\x02" * 5
     listed = b"LIST" + struct.pack("<I", 4) + b"INFO"

@@ -234,6 +234,7 @@ class _SonicSession:
                 await self.connection.greet(self.server.breaks)
                 self.server.breaks = None
                 return
+            await self._send("completionStart", completionId=f"completion-{self.contents}")
             for number, name in enumerate(tools):
                 self.calls[f"call-{number}"] = False
                 call = {"toolUseId": f"call-{number}", "toolName": name, "content": '{"city": "Paris"}'}
@@ -257,7 +258,11 @@ class _SonicSession:
     async def _open(self, kind: str, role: str, stage: str, *, greets: bool = False) -> str:
         self.contents += 1
         name = f"content-{self.contents}"
-        more = {"additionalModelFields": json.dumps({"generationStage": stage})} if stage else {}
+        more: dict[str, Any] = (
+            {"additionalModelFields": json.dumps({"generationStage": stage})} if stage else {}
+        )
+        form = {"TEXT": "textOutput", "AUDIO": "audioOutput", "TOOL": "toolUseOutput"}[kind]
+        more |= {f"{form}Configuration": {"mediaType": "of a kind"}}
         await self._send("contentStart", greets=greets, contentId=name, type=kind, role=role, **more)
         return name
 
