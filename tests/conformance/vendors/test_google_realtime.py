@@ -360,11 +360,14 @@ def test_the_conversation_so_far_is_announced_where_the_model_wants_that() -> No
 def test_words_that_come_after_the_answer_belong_to_the_turn_that_was_answered() -> None:
     codec = detecting()
     assert read(codec, VOICE, TURN_OVER)[:2] == [UserSpeaks(True), UserSpeaks(False)]
-    assert read(codec, content(inputTranscription={"text": "Hello."})) == [UserHeard(0, "Hello.", True)]
+    assert read(codec, content(inputTranscription={"text": "Hello."})) == [UserHeard(0, "Hello.", False)]
+    assert codec.settles_after
+    assert list(codec.settle()) == [UserHeard(0, "Hello.", True)]
     assert read(codec, content(inputTranscription={"text": "And?"})) == [
         UserSpeaks(True),
         UserHeard(1, "And?", False),
     ]
+    assert list(codec.settle()) == [], "the user may go on"
 
 
 def test_words_that_come_after_the_answer_by_our_count() -> None:
@@ -372,7 +375,10 @@ def test_words_that_come_after_the_answer_by_our_count() -> None:
     for item in (SpeechBegan(), UserSound(SPEECH), SpeechOver(), Respond()):
         list(codec.put(item))
     read(codec, VOICE, TURN_OVER)
-    assert read(codec, content(inputTranscription={"text": "Hello."})) == [UserHeard(0, "Hello.", True)]
+    late = [content(inputTranscription={"text": text}) for text in ("Good ", "day.")]
+    assert read(codec, *late) == [UserHeard(0, "Good", False), UserHeard(0, "Good day.", False)]
+    assert list(codec.settle()) == [UserHeard(0, "Good day.", True)]
+    assert codec.settles_after is None
 
 
 def test_a_detected_turn_without_an_answer_is_over() -> None:
@@ -450,3 +456,12 @@ def test_an_activity_without_sound_is_not_ended() -> None:
     sent = [json.loads(message) for item in items for message in codec.put(item)]
     assert [next(iter(message)) for message in sent] == ["realtimeInput", "clientContent"]
     assert sent[-1]["clientContent"]["turnComplete"] is True
+
+
+def test_words_are_final_only_when_no_more_are_expected() -> None:
+    codec = detecting()
+    heard = [content(inputTranscription={"text": text}) for text in ("Good ", "day.")]
+    events = read(codec, heard[0], VOICE, content(generationComplete=True), heard[1], TURN_OVER)
+    assert [event for event in events if isinstance(event, UserHeard) and event.final] == [
+        UserHeard(0, "Good day.", True)
+    ]

@@ -191,12 +191,13 @@ def test_words_of_the_user_come_one_after_another() -> None:
     ]
 
 
+@pytest.mark.parametrize("thinks", [True, False])
 @pytest.mark.parametrize("first", [transcript("agent", 2, delta="Hi"), bytes(960)])
-def test_an_answer_whose_words_or_voice_come_before_its_state(first: Any) -> None:
+def test_an_answer_whose_words_or_voice_come_before_its_state(first: Any, thinks: bool) -> None:
     events = read(
         codec(),
         transcript("user", 1, text="Hello.", final=True),
-        state("thinking"),
+        *([state("thinking")] if thinks else []),
         first,
         state("speaking"),
         state("listening"),

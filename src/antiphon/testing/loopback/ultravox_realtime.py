@@ -18,6 +18,7 @@ CALL = {
     "model", "voice", "maxDuration", "firstSpeakerSettings", "medium", "systemPrompt", "selectedTools",
     "initialMessages", "temperature", "languageHint", "vadSettings",
 }  # fmt: skip
+TOOL = {"modelToolName", "description", "dynamicParameters", "timeout", "client"}
 ROLES = {f"MESSAGE_ROLE_{role}" for role in ("USER", "AGENT", "TOOL_CALL", "TOOL_RESULT")}
 
 
@@ -85,15 +86,17 @@ class _Calls(HttpVendorServer):
         }, call  # fmt: skip
         for selected in call["selectedTools"]:
             tool = selected["temporaryTool"]
+            assert set(tool) == TOOL, tool
             assert tool["client"] == {}, tool
             for parameter in tool["dynamicParameters"]:
+                assert set(parameter) == {"name", "location", "schema", "required"}, parameter
                 assert parameter["location"] == "PARAMETER_LOCATION_BODY", parameter
                 assert isinstance(parameter["schema"], dict), parameter
         assert {message["role"] for message in call.get("initialMessages", ())} <= ROLES, call
         self.owner.calls.append(call)
 
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
-        await answer.begin("application/json")
+        await answer.begin("application/json", status="201 Created")
         number = len(self.owner.calls) - 1
         url = None if self.owner.unjoinable else f"{self.join}/join?call={number}"
         await answer.send(json.dumps({"callId": str(number), "joinUrl": url}).encode())

@@ -1,8 +1,15 @@
-"""The user's speech as Gemini Live is told of it."""
+"""The user's speech and pictures as Gemini Live is told of them."""
 
 from collections.abc import Iterator
 
-from ...services.realtime_vocabulary import Discard, RealtimeInput, SpeechBegan, SpeechOver, UserSound
+from ...services.realtime_vocabulary import (
+    Discard,
+    RealtimeInput,
+    SpeechBegan,
+    SpeechOver,
+    UserPicture,
+    UserSound,
+)
 from ...services.websocket_client import Message
 from .live_messages import SPEECH_BEGINS, SPEECH_ENDS, media
 
@@ -36,7 +43,7 @@ class UserActivity:
         self._empty = True  # whether the open one holds no sound
 
     def put(self, item: RealtimeInput, busy: bool) -> Iterator[Message]:
-        """Tell of the user's sound and turns; `busy` while a response is made."""
+        """Tell of the user's sound, turns and pictures; `busy` while a response is made."""
         match item:
             case UserSound(pcm) if self._detects:
                 yield user_sound(pcm)
@@ -46,6 +53,8 @@ class UserActivity:
                 yield from self.begin(busy)
             case SpeechOver() if not self._detects:
                 yield from self.end()
+            case UserPicture(image):
+                yield media("video", image.data, image.media_type)
             case Discard():
                 self._kept = None
             case _:

@@ -29,7 +29,6 @@ from ...services.realtime_vocabulary import (
     ResponseOver,
     Say,
     ToolOutput,
-    UserPicture,
     UserWords,
 )
 from ...services.vendor_values import fields, items, json_object, json_text, string
@@ -40,6 +39,8 @@ from .live_calls import LiveCalls
 from .live_hearing import UserHearing
 
 __all__ = ["GeminiCodec"]
+
+WORDS_WITHIN = 0.5  # seconds between the last words of a turn that has had its answer, at most
 
 
 class GeminiCodec(RealtimeCodec):
@@ -75,8 +76,6 @@ class GeminiCodec(RealtimeCodec):
         match item:
             case UserWords(text):
                 self._words.append(text)
-            case UserPicture(image):
-                yield messages.media("video", image.data, image.media_type)
             case Respond():
                 yield from self._respond()
             case Say(text):
@@ -100,19 +99,16 @@ class GeminiCodec(RealtimeCodec):
         if self._user.complete:
             if typed:
                 yield messages.words(typed, complete=False)
-            self._ask()
+            self._asked, self._dropped = True, bool(self._calls.open)
             yield from self._user.answer()
         else:
             yield self._answered(*(typed or [messages.GO_ON]))
 
     def _answered(self, *texts: str) -> Message:
         """Return words that are answered at once."""
-        self._ask()
+        self._asked, self._dropped = True, bool(self._calls.open)
         self._user.closed()
         return messages.words(texts, complete=True)
-
-    def _ask(self) -> None:
-        self._asked, self._dropped = True, bool(self._calls.open)
 
     def _result(self, call: str, name: str, output: str) -> Iterator[Message]:
         if (known := self._calls.ended(call)) is not None:
@@ -144,16 +140,19 @@ class GeminiCodec(RealtimeCodec):
             self._cut = True
         if heard := string(fields(content.get("inputTranscription")).get("text")):
             answering = self._asked or (self._responding and not self._cut)
-            late = not (answering or self._user.open)
-            yield from self._hearing.words(heard, self._user.heard, answering, late)
+            self.settles_after = None if answering else WORDS_WITHIN
+            yield from self._hearing.words(heard, self._user.heard, answering)
         yield from self._agent(content)
         yield from messages.consumed(told.get("usageMetadata"))
         yield from self._called(items(fields(told.get("toolCall")).get("functionCalls")))
         self._calls.withdraw(items(fields(told.get("toolCallCancellation")).get("ids")))
-        if content.get("generationComplete") or content.get("turnComplete"):
+        if content.get("turnComplete"):  # not before: more words may come while the voice plays
             yield from self._hearing.complete()
-        if content.get("turnComplete"):
             yield from self._turn_over(messages.refusal(content))
+
+    def settle(self) -> Iterable[CodecEvent]:
+        self.settles_after = None
+        return () if self._user.open or self._hearing.waiting else self._hearing.complete()
 
     def _agent(self, content: dict[str, Any]) -> Iterator[CodecEvent]:
         for voice in messages.voice(content):

@@ -40,25 +40,25 @@ class UserHearing:
         """Whether the vendor has detected a turn that it has not answered."""
         return self._detects and self._begun
 
-    def words(self, text: str, turn: int, answering: bool, late: bool) -> Iterator[CodecEvent]:
+    @property
+    def _wordless(self) -> bool:
+        """Whether the last turn has no words yet."""
+        return self._turns > 0 and (self._turn < self._turns - 1 or not self._words)
+
+    def words(self, text: str, turn: int, answering: bool) -> Iterator[CodecEvent]:
         """Tell more words: of this turn, by our count, unless the vendor detects turns.
 
-        While it is `answering`, they belong to what is being answered. If they come `late`, when that is
-        over, they are the last ones; so are those of a turn that was answered before it had any.
+        While it is `answering`, they belong to what is being answered; so do those of a turn that was
+        answered before it had any.
         """
-        if self._detects:
-            wordless = self._turns > 0 and (self._turn < self._turns - 1 or not self._words)
-            late = wordless and not (self._begun or answering)
-            if not (self._begun or answering or late):
-                yield from self._speaks(True)
+        if self._detects and not (self._begun or answering or self._wordless):
+            yield from self._speaks(True)
         turn = max(0, self._turns - 1) if self._detects else turn
         if turn != self._turn:
             yield from self.complete()
             self._turn, self._words, self._told = turn, "", ""
         self._words += text
-        heard = self._words.strip()
-        self._told = heard if late else self._told
-        yield UserHeard(turn, heard, late)
+        yield UserHeard(turn, self._words.strip(), False)
 
     def complete(self) -> Iterator[CodecEvent]:
         """Tell the words so far once more, as no more are expected."""

@@ -131,8 +131,7 @@ class UltravoxCodec(RealtimeCodec):
             yield Voice(pcm[: len(pcm) // 2 * 2])
 
     def _says(self, told: dict[str, Any]) -> Iterator[CodecEvent]:
-        said = self._said.get(told.get("ordinal"), "")
-        whole = self._whole(told)
+        said, whole = self._said.get(told.get("ordinal"), ""), self._whole(told)
         if self._due and not said:
             yield from self._began()
         if self._responding and whole.startswith(said) and whole != said:
@@ -182,6 +181,7 @@ class UltravoxCodec(RealtimeCodec):
         self._wordless = not final
         yield UserHeard(self._turns - 1, text, final)
         if final:
+            self._thinking = True
             yield from self._speaks(False)
 
     def _turn_over(self) -> Iterator[CodecEvent]:
