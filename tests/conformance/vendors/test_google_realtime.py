@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, Context, Image, ToolAnswered, ToolCall, ToolSpec, UserSaid
 from antiphon.errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
@@ -33,9 +34,12 @@ from antiphon.services.realtime_vocabulary import (
     UserWords,
     Voice,
 )
+from antiphon.testing import LoudVAD, ScriptedEOT, loud, run_virtual
+from antiphon.testing.assertions import HeldCall, check
 from antiphon.testing.conformance.realtime import TalkWithModel, voice_of, words_of
 from antiphon.testing.loopback.gemini_live import GeminiLiveServer
 from antiphon.testing.loopback.server import KEY, LOUD, WORDS, Fault
+from antiphon.transports.caller import Caller, CallerLine
 from antiphon.vendors.google.realtime import Realtime
 
 CONTEXT = Context("Be kind.")
@@ -322,6 +326,30 @@ async def test_the_address_of_vertex(location: str, host: str) -> None:
     assert handshake.headers == {"Authorization": "Bearer a-token"}
 
 
+# Whole calls -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("turns", [{"vad": None, "eot": None}, {"vad": LoudVAD(), "eot": ScriptedEOT()}])
+def test_the_words_of_each_turn_are_in_the_history(turns: dict[str, Any], late: bool) -> None:
+    async def main() -> HeldCall:
+        async with GeminiLiveServer() as server:
+            server.transcribes_late = late
+            lines = [CallerLine(loud(0.8), 0.7, "now"), CallerLine(loud(0.8), 1.5, "answer")]
+            agent = Agent("Be brief.", realtime=Realtime(key=KEY, base_url=server.url), **turns)
+            call = HeldCall(agent.pipeline(Caller(lines, 24000, linger=2.0)))
+            async with call:
+                await call.session.wait()
+            await agent.close()
+            return call
+
+    call = run_virtual(main())
+    check(call)
+    assert [entry.text for entry in call.entries if isinstance(entry, UserSaid | AgentSaid)] == [
+        WORDS, HEARD, WORDS, HEARD,
+    ]  # fmt: skip
+
+
 # The codec alone -------------------------------------------------------------------------------------
 
 
@@ -360,7 +388,8 @@ def test_the_conversation_so_far_is_announced_where_the_model_wants_that() -> No
 def test_words_that_come_after_the_answer_belong_to_the_turn_that_was_answered() -> None:
     codec = detecting()
     assert read(codec, VOICE, TURN_OVER)[:2] == [UserSpeaks(True), UserSpeaks(False)]
-    assert read(codec, content(inputTranscription={"text": "Hello."})) == [UserHeard(0, "Hello.", False)]
+    late = [content(inputTranscription={"text": text}) for text in ("Hel", "lo.")]
+    assert read(codec, *late) == [UserHeard(0, "Hel", False), UserHeard(0, "Hello.", False)]
     assert codec.settles_after
     assert list(codec.settle()) == [UserHeard(0, "Hello.", True)]
     assert read(codec, content(inputTranscription={"text": "And?"})) == [

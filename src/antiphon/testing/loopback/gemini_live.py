@@ -40,6 +40,8 @@ class GeminiLiveServer(VendorServer):
         """Turns after which each connection is about to be closed."""
         self.silent = False
         """Whether it completes turns without an answer."""
+        self.transcribes_late = False
+        """Whether it tells the user's words only once a turn is complete."""
         self.setups: list[dict[str, Any]] = []
         """The settings that clients sent."""
         self.told: list[str] = []
@@ -229,8 +231,10 @@ class _Live:
 
     async def _respond(self, heard: str, text: str | None) -> None:
         assert self.setup is not None
-        if heard:
+        late = self.server.transcribes_late
+        if heard and not late:
             await self._content(inputTranscription={"text": heard[:7]})
+        told = heard
         if self.server.silent:
             await self._complete()
             return
@@ -244,13 +248,15 @@ class _Live:
             await self._content(modelTurn={"parts": [{"inlineData": blob}]})
             if not place:
                 await self._content(outputTranscription={"text": said[:5]})
-                if heard[7:] and text is None and not self.setup.get("tools"):
+                if heard[7:] and text is None and not (late or self.setup.get("tools")):
                     await self._content(inputTranscription={"text": heard[7:]})
             await asyncio.sleep(0.01)
         await self._content(generationComplete=True)
         await self._content(outputTranscription={"text": said[5:]})
         await asyncio.sleep(PLAYED)
         await self._complete()
+        for piece in (told[:7], told[7:]) if late and told else ():
+            await self._content(inputTranscription={"text": piece})
 
     async def _call(self, declared: list[dict[str, Any]]) -> None:
         self.calls = {
