@@ -307,6 +307,7 @@ async def test_a_picture_is_shown() -> None:
         (1007, "API key not valid. Please pass a valid API key.", AuthenticationError),
         (1011, "RESOURCE_EXHAUSTED: You exceeded your current quota", RateLimitError),
         (1008, "models/gemini-x is not found for API version v1beta", BadResponseError),
+        (1007, "No turn to complete.", UnavailableError),
         (1008, "The operation was aborted.", UnavailableError),
         (1008, "Requested entity was not found.", UnavailableError),
     ],

@@ -130,6 +130,8 @@ def close_error(code: int, reason: str) -> TheyErred | None:
         return AuthenticationError(said)
     if "quota" in low or "resource_exhausted" in low:
         return RateLimitError(said)
+    if code == 1007 and "no turn" in low:  # an activity in which it heard nothing: a new connection helps
+        return UnavailableError(said)
     if code == 1008:  # a model that there is not; or something that it has lost or given up
         return BadResponseError(said) if "model" in low else UnavailableError(said)
     return None
