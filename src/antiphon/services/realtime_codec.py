@@ -53,7 +53,7 @@ class RealtimeCodec:
     Respond and Say that was put is answered by a ResponseBegan; the driver puts one at a time.
     """
 
-    lasts: ClassVar[float | None] = None
+    lasts: float | None = None
     """Seconds after which the vendor closes any connection."""
     keep_alive_every: ClassVar[float | None] = None
     """Seconds without a message to the vendor after which `keep_alive` is sent."""

@@ -10,22 +10,69 @@ A `RealtimeModel` (`ports.py`) gets inputs and yields events. A conversation's e
 Every ResponseBegan has one ResponseOver. A model that detects turns yields UserSpeaks(True) and
 UserSpeaks(False) around each turn of the user, before the response to it begins.
 
-| what | OpenAI, Azure, xAI, Inworld | Gemini Live | Nova Sonic | Ultravox | Hume |
-| --- | --- | --- | --- | --- | --- |
-| `SpeechBegan` | (nothing) | activityStart | | | |
-| `SpeechOver` | input_audio_buffer.commit | (with Respond) | | | |
-| `Discard` | input_audio_buffer.clear | (nothing) | | | |
-| `Respond` | response.create | activityEnd | | | |
-| `CutShort` | response.cancel, item.truncate | activityStart | | user_text_message | (nothing) |
-| `Say` | response.create, in other words | clientContent | | forced_agent_message | assistant_input |
-| `UserSpeaks` | speech_started, speech_stopped | transcript, answer | USER text | transcript | user_message |
-| `UserHeard` | transcription.delta, completed | inputTranscription | USER FINAL | transcript | user_message |
-| `UserCutIn` | speech_started | interrupted | INTERRUPTED | playback_clear_buffer | user_interruption |
-| `AgentWords` | output_audio_transcript | outputTranscription | ASSISTANT | transcript | assistant_message |
-| `ResponseOver` | response.done | turnComplete | END_TURN | state | assistant_end |
+What each vendor is told of an input, and which of its messages an event comes from. Empty: there is none.
 
-Qwen-Omni is as OpenAI. xAI and Qwen-Omni cannot truncate; xAI and Azure's Voice Live say exactly what they
-must. GPT-Live has commentary.append for `Say`, and transcripts for words; all else is found in its sound.
+| what            | OpenAI and its dialects   | GPT-Live           | Gemini Live         | Nova Sonic     |
+| --------------- | ------------------------- | ------------------ | ------------------- | -------------- |
+| `UserSound`     | input_audio_buffer.append | input_audio.append | realtimeInput.audio | audioInput     |
+| `SpeechBegan`   |                           |                    | activityStart       |                |
+| `SpeechOver`    | input_audio_buffer.commit |                    | with Respond        |                |
+| `Discard`       | input_audio_buffer.clear  |                    | nothing was sent    |                |
+| `UserPicture`   | conversation.item.create  | item.create        | realtimeInput.video |                |
+| `UserWords`     | conversation.item.create  | item.create        | with Respond        | with Respond   |
+| `Respond`       | response.create           | response.create    | activityEnd         | textInput      |
+| `Say`           | response.create           | commentary.append  | clientContent       | textInput      |
+| `CutShort`      | cancel, item.truncate     |                    | activityStart       |                |
+| `ToolOutput`    | conversation.item.create  | item.create        | toolResponse        | toolResult     |
+| `Remember`      | session.update            | session.update     | new connection      | new session    |
+| `UserSpeaks`    | speech_started, -stopped  | input_transcript   | inputTranscription  | USER text      |
+| `UserCutIn`     | speech_started            | its voice stops    | interrupted         | INTERRUPTED    |
+| `UserHeard`     | input_audio_transcription | input_transcript   | inputTranscription  | USER text      |
+| `ResponseBegan` | response.created          | output_audio       | the first output    | contentStart   |
+| `Voice`         | output_audio.delta        | output_audio       | modelTurn           | audioOutput    |
+| `AgentWords`    | output_audio_transcript   | output_transcript  | outputTranscription | ASSISTANT text |
+| `ToolCall`      | output_item.done          | response.event     | toolCall            | toolUse        |
+| `ResponseOver`  | response.done             | its voice ends     | turnComplete        | END_TURN       |
+| `Consumed`      | response.done             | usage.updated      | usageMetadata       | usageEvent     |
+| `Faulted`       | error                     | error              |                     |                |
+
+Azure, Voice Live, xAI, Inworld and Qwen-Omni speak OpenAI's dialects. OpenAI, Gemini Live and Nova Sonic are
+only asked to `Say` something, and may say it in other words; xAI (force_message) and Voice Live
+(pre_generated_assistant_message) say exactly that. xAI and Qwen-Omni cannot truncate. GPT-Live tells no
+turns, so they are found in its transcripts and its voice.
+
+Gemini Live is told of speech over the agent only once it interrupts. Typed words are clientContent there, as
+is what stops a model that detects turns; voiceActivity tells of the user's speech on Vertex alone.
+
+| what            | Ultravox               | Hume EVI          | Unmute                    | Moshi    |
+| --------------- | ---------------------- | ----------------- | ------------------------- | -------- |
+| `UserSound`     | binary                 | audio_input       | input_audio_buffer.append | kind 1   |
+| `SpeechBegan`   |                        |                   |                           |          |
+| `SpeechOver`    |                        |                   |                           |          |
+| `Discard`       |                        |                   |                           |          |
+| `UserPicture`   |                        |                   |                           |          |
+| `UserWords`     | with Respond           | with Respond      |                           |          |
+| `Respond`       | user_text_message      | user_input        | it fails                  | it fails |
+| `Say`           | forced_agent_message   | assistant_input   | it fails                  | it fails |
+| `CutShort`      | user_text_message      |                   |                           |          |
+| `ToolOutput`    | client_tool_result     | tool_response     |                           |          |
+| `Remember`      | new call               | session_settings  | session.update            |          |
+| `UserSpeaks`    | transcript, state      | user_message      | speech_started, -stopped  | loudness |
+| `UserCutIn`     | playback_clear_buffer  | user_interruption | interrupted_by_vad        |          |
+| `UserHeard`     | transcript             | user_message      | input_audio_transcription |          |
+| `ResponseBegan` | state                  | assistant_message | response.created          | kind 2   |
+| `Voice`         | binary                 | audio_output      | response.audio.delta      | kind 1   |
+| `AgentWords`    | transcript             | assistant_message | response.text.delta       | kind 2   |
+| `ToolCall`      | client_tool_invocation | tool_call         |                           |          |
+| `ResponseOver`  | state                  | assistant_end     | response.audio.done       | no words |
+| `Consumed`      |                        |                   |                           |          |
+| `Faulted`       |                        | error             | error                     |          |
+
+Unmute is OpenAI's beta in part. Moshi's messages are binary: 1 is sound, 2 is text.
+
+Where CutShort is empty, the vendor speaks on and is not listened to. A model that does not say that a turn is
+over (Gemini Live, Nova Sonic, Moshi) says it by its answer. A response is also over once it has called tools,
+for Gemini Live, Nova Sonic, Ultravox and Hume.
 """
 
 from typing import Literal, TypeAlias

@@ -28,7 +28,8 @@ from .utterance import same_words
 HELD_BY_USER = (State.SPEAKING, State.ENDING)
 CURRENT = 0.5  # seconds that final words may lag behind speech that goes on
 SCORED_WITHIN = 1.9  # seconds that a turn waits for its score: one that hangs must not stall the call
-SHORTEST = 0.2  # seconds of speech that a turn without words must have
+SHORTEST = 0.2  # seconds of speech that a turn without words must have, unless the vendor heard one
+VENDOR_HEARD_IT = "the vendor heard its end"
 CERTAIN = 0.15  # seconds that a sound is given to become speech before the turn ends in spite of it
 
 WANTS_THE_FLOOR = (OverlapVerdict.BARGE_IN, OverlapVerdict.UNDECIDED)
@@ -139,7 +140,7 @@ def hint(floor: Floor, fact: TurnHinted, now: float) -> Next:
     floor.turn.hint = fact.probability
     dropped = [] if fact.probability else floor.drop_guess("the vendor heard more")
     if fact.final:
-        floor.ends_because = "the vendor heard its end"
+        floor.ends_because = VENDOR_HEARD_IT
         floor.turn.ended = fact.at if floor.state is State.SPEAKING else floor.turn.ended
     if fact.final or floor.state is State.ENDING:
         then, decisions = weigh(floor, fact, now)
@@ -266,7 +267,8 @@ def _guess(floor: Floor, patience: Wait, now: float) -> list[Decision]:
 def _end(floor: Floor, reason: str, now: float) -> Next:
     turn, floor.deadline = floor.turn, None
     text = turn.text
-    late = floor.settings.wordless and turn.words_due and turn.ended >= turn.started + SHORTEST
+    sure = text or reason == VENDOR_HEARD_IT or turn.ended >= turn.started + SHORTEST
+    late = floor.settings.wordless and turn.words_due and bool(sure)
     floor.sound, floor.ends_because = None, ""
     floor.assume_final()
     if not floor.is_addressed(text, now):

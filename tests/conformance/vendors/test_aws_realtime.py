@@ -14,6 +14,7 @@ from antiphon.services import http2_stream
 from antiphon.services.aws_event_stream import encode_event
 from antiphon.services.realtime_codec import RealtimeCodec
 from antiphon.services.realtime_vocabulary import (
+    AgentWords,
     CutShort,
     RealtimeEvent,
     Remember,
@@ -353,3 +354,53 @@ def test_echo_of_typed_words_is_no_turn() -> None:
         UserSpeaks(True),
         UserHeard(0, "hello", False),
     ]
+
+
+def test_arguments_that_are_no_text() -> None:
+    for content, arguments in (({"city": "Rome"}, '{"city": "Rome"}'), ("", "{}"), (None, "{}")):
+        events = read(
+            nova_codec(),
+            told("contentStart", type="TOOL", role="TOOL"),
+            told("toolUse", toolUseId="1", toolName="weather", content=content),
+        )
+        assert events == [ResponseBegan(), ToolCall("1", "weather", arguments)]
+
+
+PLANNED = '{"generationStage":"SPECULATIVE"}'
+FINAL = '{"generationStage":"FINAL"}'
+
+
+def sentence(words: str, why: str, said: str) -> list[bytes]:
+    """Return what is planned, its voice, and what was said."""
+    return [
+        told("contentStart", type="TEXT", role="ASSISTANT", additionalModelFields=PLANNED),
+        told("textOutput", content=words),
+        told("contentEnd", type="TEXT", stopReason="PARTIAL_TURN"),
+        told("contentStart", type="AUDIO", role="ASSISTANT"),
+        told("audioOutput", content="AAAA"),
+        told("contentEnd", type="AUDIO", stopReason=why),
+        told("contentStart", type="TEXT", role="ASSISTANT", additionalModelFields=FINAL),
+        told("textOutput", content=words),
+        told("contentEnd", type="TEXT", stopReason=said),
+    ]
+
+
+@pytest.mark.parametrize("last", ["END_TURN", "PARTIAL_TURN"])
+def test_an_answer_of_two_sentences_is_one_response(last: str) -> None:
+    """The last voice says that it is the last one, or only the words that were said."""
+    first = sentence("One.", "PARTIAL_TURN", "PARTIAL_TURN")
+    assert read(nova_codec(), *first, *sentence("Two.", last, "END_TURN")) == [
+        ResponseBegan(),
+        AgentWords("One."),
+        Voice(bytes(2)),
+        AgentWords(" Two."),
+        Voice(bytes(2)),
+        ResponseOver(),
+    ]
+
+
+def test_what_was_said_may_be_told_after_the_next_answer_has_begun() -> None:
+    whole = sentence("One.", "END_TURN", "END_TURN")
+    codec = nova_codec()
+    read(codec, *whole[:6], *whole[:3])
+    assert read(codec, *whole[6:]) == []

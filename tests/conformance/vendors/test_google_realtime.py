@@ -1,16 +1,20 @@
 """Gemini Live: activities that must not interrupt, turns without an id, new connections by a handle."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
 import pytest
 
+from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, Context, Image, ToolAnswered, ToolCall, ToolSpec, UserSaid
 from antiphon.errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
+from antiphon.services.realtime_codec import GoingAway, RealtimeCodec, RealtimeReady, Resumable
 from antiphon.services.realtime_vocabulary import (
+    AgentWords,
     Consumed,
     CutShort,
     Discard,
@@ -25,13 +29,17 @@ from antiphon.services.realtime_vocabulary import (
     UserCutIn,
     UserHeard,
     UserPicture,
+    UserSound,
     UserSpeaks,
     UserWords,
     Voice,
 )
+from antiphon.testing import LoudVAD, ScriptedEOT, loud, run_virtual
+from antiphon.testing.assertions import HeldCall, check
 from antiphon.testing.conformance.realtime import TalkWithModel, voice_of, words_of
 from antiphon.testing.loopback.gemini_live import GeminiLiveServer
 from antiphon.testing.loopback.server import KEY, LOUD, WORDS, Fault
+from antiphon.transports.caller import Caller, CallerLine
 from antiphon.vendors.google.realtime import Realtime
 
 CONTEXT = Context("Be kind.")
@@ -299,6 +307,7 @@ async def test_a_picture_is_shown() -> None:
         (1007, "API key not valid. Please pass a valid API key.", AuthenticationError),
         (1011, "RESOURCE_EXHAUSTED: You exceeded your current quota", RateLimitError),
         (1008, "models/gemini-x is not found for API version v1beta", BadResponseError),
+        (1007, "No turn to complete.", UnavailableError),
         (1008, "The operation was aborted.", UnavailableError),
         (1008, "Requested entity was not found.", UnavailableError),
     ],
@@ -316,3 +325,173 @@ async def test_the_address_of_vertex(location: str, host: str) -> None:
     path = "google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
     assert handshake.url == f"wss://{host}aiplatform.googleapis.com/ws/{path}"
     assert handshake.headers == {"Authorization": "Bearer a-token"}
+
+
+# Whole calls -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("turns", [{"vad": None, "eot": None}, {"vad": LoudVAD(), "eot": ScriptedEOT()}])
+def test_the_words_of_each_turn_are_in_the_history(turns: dict[str, Any], late: bool) -> None:
+    async def main() -> HeldCall:
+        async with GeminiLiveServer() as server:
+            server.transcribes_late = late
+            lines = [CallerLine(loud(0.8), 0.7, "now"), CallerLine(loud(0.8), 1.5, "answer")]
+            agent = Agent("Be brief.", realtime=Realtime(key=KEY, base_url=server.url), **turns)
+            call = HeldCall(agent.pipeline(Caller(lines, 24000, linger=2.0)))
+            async with call:
+                await call.session.wait()
+            await agent.close()
+            return call
+
+    call = run_virtual(main())
+    check(call)
+    assert [entry.text for entry in call.entries if isinstance(entry, UserSaid | AgentSaid)] == [
+        WORDS, HEARD, WORDS, HEARD,
+    ]  # fmt: skip
+
+
+# The codec alone -------------------------------------------------------------------------------------
+
+
+def read(codec: RealtimeCodec, *told: dict[str, Any]) -> list[Any]:
+    return [event for message in told for event in codec.read(json.dumps(message).encode())]
+
+
+def content(**values: Any) -> dict[str, Any]:
+    return {"serverContent": values}
+
+
+VOICE = content(modelTurn={"parts": [{"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": "AAAA"}}]})
+TURN_OVER = content(turnComplete=True)
+
+
+def detecting(model: str = "gemini-3.8-live") -> RealtimeCodec:
+    return Realtime(model, key=KEY).codec(True, None)
+
+
+def test_the_conversation_so_far_is_announced_where_the_model_wants_that() -> None:
+    before = Context("", (UserSaid("My name is Ada."),))
+    for model, announced in (("gemini-3.8-live", True), ("gemini-2.5-flash-live", False)):
+        for context in (Context(""), before):
+            codec = detecting(model)
+            (setup,) = codec.begin(context)
+            known = context is before and announced
+            assert ("historyConfig" in json.loads(setup)["setup"]) == known
+            first, *_ = read(codec, {"setupComplete": {}})
+            if context is before:
+                told = json.loads(first.messages[0])["clientContent"]
+                assert told["turnComplete"] == announced, "else it would be answered, or wait for the rest"
+            else:
+                assert first == RealtimeReady()
+
+
+def test_words_that_come_after_the_answer_belong_to_the_turn_that_was_answered() -> None:
+    codec = detecting()
+    assert read(codec, VOICE, TURN_OVER)[:2] == [UserSpeaks(True), UserSpeaks(False)]
+    late = [content(inputTranscription={"text": text}) for text in ("Hel", "lo.")]
+    assert read(codec, *late) == [UserHeard(0, "Hel", False), UserHeard(0, "Hello.", False)]
+    assert codec.settles_after
+    assert list(codec.settle()) == [UserHeard(0, "Hello.", True)]
+    assert read(codec, content(inputTranscription={"text": "And?"})) == [
+        UserSpeaks(True),
+        UserHeard(1, "And?", False),
+    ]
+    assert list(codec.settle()) == [], "the user may go on"
+
+
+def test_words_that_come_after_the_answer_by_our_count() -> None:
+    codec = Realtime(key=KEY).codec(False, None)
+    for item in (SpeechBegan(), UserSound(SPEECH), SpeechOver(), Respond()):
+        list(codec.put(item))
+    read(codec, VOICE, TURN_OVER)
+    late = [content(inputTranscription={"text": text}) for text in ("Good ", "day.")]
+    assert read(codec, *late) == [UserHeard(0, "Good", False), UserHeard(0, "Good day.", False)]
+    assert list(codec.settle()) == [UserHeard(0, "Good day.", True)]
+    assert codec.settles_after is None
+
+
+def test_a_detected_turn_without_an_answer_is_over() -> None:
+    events = read(detecting(), content(inputTranscription={"text": "Hm."}), TURN_OVER)
+    assert events[-3:] == [UserSpeaks(False), ResponseBegan(), ResponseOver("incomplete")]
+
+
+def test_a_turn_that_was_interrupted_goes_on() -> None:
+    codec = detecting()
+    read(codec, content(inputTranscription={"text": "Hello."}), VOICE)
+    cut = read(codec, content(interrupted=True), content(inputTranscription={"text": "No,"}), TURN_OVER)
+    assert cut[:2] == [UserSpeaks(True), UserCutIn()]
+    assert cut[-1] == ResponseOver("cancelled")
+    assert UserSpeaks(False) not in cut
+
+
+def test_an_interruption_after_the_turn_or_before_any_output() -> None:
+    codec = detecting()
+    assert read(codec, content(interrupted=True)) == [UserSpeaks(True), UserCutIn()]
+    assert read(codec, TURN_OVER) == []
+    read(codec, VOICE, TURN_OVER)
+    assert read(codec, content(interrupted=True)) == [UserSpeaks(True), UserCutIn()]
+
+
+def test_a_model_that_works_in_the_background_says_several_things() -> None:
+    codec = detecting("gemini-3.8-live-extended-thinking")
+    works = content(turnComplete=True, interactionStatus="IN_PROGRESS")
+    first = read(codec, content(inputTranscription={"text": "Book it."}), VOICE, works)
+    assert [event.speaking for event in first if isinstance(event, UserSpeaks)] == [True, False]
+    assert read(codec, works) == []
+    assert read(codec, VOICE, works) == [ResponseBegan(), Voice(bytes(2)), ResponseOver()]
+    assert read(codec, content(interactionStatus="IDLE")) == []
+    assert read(codec, VOICE)[0] == UserSpeaks(True), "another turn of the user"
+
+
+def test_a_frame_that_says_several_things() -> None:
+    used = {"usageMetadata": {"promptTokenCount": 3, "responseTokenCount": 4}}
+    thought = {"modelTurn": {"parts": [{"text": "Hm.", "thought": True}, VOICE["serverContent"]]}}
+    said = content(outputTranscription={"text": "Yes."}, turnComplete=True, **VOICE["serverContent"])
+    assert read(detecting(), content(**thought)) == []
+    assert read(detecting(), said | used | {"goAway": {"timeLeft": "10s"}}) == [
+        GoingAway(),
+        UserSpeaks(True),
+        UserSpeaks(False),
+        ResponseBegan(),
+        Voice(bytes(2)),
+        AgentWords("Yes."),
+        Consumed("tokens read", 3),
+        Consumed("tokens written", 4),
+        ResponseOver(),
+    ]
+
+
+def test_calls_without_ids_are_answered_without_ids() -> None:
+    codec = detecting()
+    calls = [{"name": "weather", "args": {"city": "Rome"}}, {"name": "time"}]
+    events = read(codec, {"toolCall": {"functionCalls": calls}})
+    asked = [event for event in events if isinstance(event, ToolCall)]
+    assert [json.loads(call.arguments) for call in asked] == [{"city": "Rome"}, {}]
+    (sent,) = codec.put(ToolOutput(asked[1].id, "time", "noon"))
+    (result,) = json.loads(sent)["toolResponse"]["functionResponses"]
+    assert result == {"name": "time", "response": {"output": "noon"}}
+
+
+def test_a_handle_that_does_not_help_is_forgotten() -> None:
+    codec = detecting()
+    for resumable, handle in ((True, "h"), (False, "")):
+        update = {"newHandle": "h"} | ({"resumable": True} if resumable else {})
+        assert read(codec, {"sessionResumptionUpdate": update}) == [Resumable(handle)]
+
+
+def test_an_activity_without_sound_is_not_ended() -> None:
+    codec = Realtime(key=KEY).codec(False, None)
+    items = (SpeechBegan(), SpeechOver(), UserWords("Hello."), Respond())
+    sent = [json.loads(message) for item in items for message in codec.put(item)]
+    assert [next(iter(message)) for message in sent] == ["realtimeInput", "clientContent"]
+    assert sent[-1]["clientContent"]["turnComplete"] is True
+
+
+def test_words_are_final_only_when_no_more_are_expected() -> None:
+    codec = detecting()
+    heard = [content(inputTranscription={"text": text}) for text in ("Good ", "day.")]
+    events = read(codec, heard[0], VOICE, content(generationComplete=True), heard[1], TURN_OVER)
+    assert [event for event in events if isinstance(event, UserHeard) and event.final] == [
+        UserHeard(0, "Good day.", True)
+    ]

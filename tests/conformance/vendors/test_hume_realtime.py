@@ -1,7 +1,9 @@
 """Hume's EVI: files for sound, chats that are gone on with, a conversation in the prompt."""
 
 import asyncio
+import json
 import struct
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -149,8 +151,39 @@ def test_errors() -> None:
     assert isinstance(fault, Faulted) and isinstance(fault.error, RateLimitError)
 
 
+@pytest.mark.parametrize(("rate", "length"), [(24000, 2), (48000, 1), (0, 1), (1 << 31, 1)])
+def test_sound_at_another_rate_is_not_played_too_fast(rate: int, length: int) -> None:
+    data = b64encode(
+        wav(bytes(9600), 48000)[:24] + struct.pack("<I", rate) + wav(bytes(9600), 48000)[28:]
+    ).decode()
+    codec = EVICodec(resumes=False)
+    list(codec.put(Respond()))
+    _, voice = codec.read(json.dumps({"type": "audio_output", "id": "a", "index": 0, "data": data}))
+    assert isinstance(voice, Voice)
+    assert abs(len(voice.pcm) - 9600 * length) < 1000
+
+
 def test_samples_of_a_file() -> None:
     pcm = b"\x01\x02" * 5
     listed = b"LIST" + struct.pack("<I", 4) + b"INFO"
     file = wav(pcm, 48000)
     assert samples(file) == samples(file[:36] + listed + file[36:]) == samples(pcm + b"\x00") == pcm
+
+
+def test_sound_that_overtakes_other_sound_waits_for_it() -> None:
+    def sound(message: str, index: int | None, value: int) -> str:
+        data = b64encode(wav(bytes([value, 0]), 48000)).decode()
+        return json.dumps({"type": "audio_output", "id": message, "index": index, "data": data})
+
+    def values(*told: str) -> list[int]:
+        events = [event for message in told for event in codec.read(message)]
+        return [event.pcm[0] for event in events if isinstance(event, Voice)]
+
+    codec = EVICodec(resumes=False)
+    list(codec.put(Respond()))
+    assert values(sound("a", 1, 2), sound("a", 0, 1), sound("a", 2, 3)) == [1, 2, 3]
+    assert values(sound("b", 0, 4), sound("b", 2, 6)) == [4]
+    assert values('{"type": "assistant_end"}') == [6], "nothing is lost if a piece never comes"
+    list(codec.put(Respond()))
+    assert values(sound("c", None, 7)) == [7], "without a number, in the order in which it comes"
+    assert values(*(sound("d", index, 8) for index in range(1, 70)))[:1] == [8], "not all can wait"

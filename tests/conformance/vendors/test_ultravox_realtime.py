@@ -1,6 +1,7 @@
 """Ultravox: calls that are created first, tools that freeze it, turns without a beginning."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -11,10 +12,14 @@ import pytest
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, Context, ToolAnswered, ToolCall, ToolSpec, UserSaid
 from antiphon.errors import BadResponseError
+from antiphon.services.realtime_codec import RealtimeCodec, RealtimeReady
 from antiphon.services.realtime_vocabulary import (
+    AgentWords,
     CutShort,
     Remember,
     Respond,
+    ResponseBegan,
+    ResponseOver,
     Say,
     ToolOutput,
     UserCutIn,
@@ -137,3 +142,85 @@ async def test_a_call_without_an_address_is_an_error() -> None:
         with pytest.raises(BadResponseError, match="without an address"):
             async with talk(server, Context("")) as call:
                 await call.response()
+
+
+@in_real_time
+async def test_a_call_is_ended_in_good_order() -> None:
+    async with UltravoxServer() as server:
+        async with talk(server, Context("")) as call:
+            call.give(Say("Hello."))
+            await call.response()
+        assert server.hung_up == 1
+
+
+# The codec alone -------------------------------------------------------------------------------------
+
+
+def read(codec: RealtimeCodec, *told: dict[str, Any] | bytes) -> list[Any]:
+    return [
+        event
+        for message in told
+        for event in codec.read(message if isinstance(message, bytes) else json.dumps(message))
+        if not isinstance(event, RealtimeReady)
+    ]
+
+
+def state(name: str) -> dict[str, Any]:
+    return {"type": "state", "state": name}
+
+
+def transcript(role: str, ordinal: int, **words: Any) -> dict[str, Any]:
+    return {"type": "transcript", "role": role, "medium": "voice", "ordinal": ordinal, "final": False} | words
+
+
+def codec(**options: Any) -> RealtimeCodec:
+    return Realtime(key=KEY, **options).codec(True, None)
+
+
+def test_words_of_the_user_come_one_after_another() -> None:
+    heard = read(
+        codec(),
+        transcript("user", 1, delta="Good "),
+        transcript("user", 1, delta="day."),
+        transcript("user", 1, text="Good day.", final=True),
+    )
+    assert [event for event in heard if isinstance(event, UserHeard)] == [
+        UserHeard(0, "Good", False),
+        UserHeard(0, "Good day.", False),
+        UserHeard(0, "Good day.", True),
+    ]
+
+
+@pytest.mark.parametrize("thinks", [True, False])
+@pytest.mark.parametrize("first", [transcript("agent", 2, delta="Hi"), bytes(960)])
+def test_an_answer_whose_words_or_voice_come_before_its_state(first: Any, thinks: bool) -> None:
+    events = read(
+        codec(),
+        transcript("user", 1, text="Hello.", final=True),
+        *([state("thinking")] if thinks else []),
+        first,
+        state("speaking"),
+        state("listening"),
+    )
+    begun = events.index(ResponseBegan())
+    assert events[begun + 1] in (AgentWords("Hi"), Voice(bytes(960)))
+    assert events[begun + 2 :] == [ResponseOver()]
+
+
+def test_words_that_trail_are_of_no_answer() -> None:
+    said = transcript("agent", 2, delta="Hi")
+    call = codec()
+    read(call, state("thinking"), state("speaking"), said, state("listening"))
+    assert read(call, transcript("agent", 2, text="Hi there.", final=True)) == []
+    list(call.put(Say("Bye.")))
+    assert read(call, transcript("agent", 2, text="Hi there, you.", final=True)) == []
+    assert read(call, transcript("agent", 3, delta="Bye.")) == [ResponseBegan(), AgentWords("Bye.")]
+
+
+def test_a_call_is_renewed_before_its_longest_duration() -> None:
+    assert codec().lasts == 3600.0
+    assert codec(maxDuration="300s").lasts == 300.0
+
+
+def test_a_state_says_that_the_call_has_started() -> None:
+    assert RealtimeReady() in codec().read(json.dumps(state("listening")))

@@ -19,7 +19,7 @@ __all__ = ["SECRET", "NovaSonicServer"]
 MODEL = "/model/amazon.nova-2-sonic-v1%3A0/invoke-with-bidirectional-stream"
 PCM = {"mediaType": "audio/lpcm", "sampleSizeBits": 16, "channelCount": 1, "audioType": "SPEECH",
        "encoding": "base64"}  # fmt: skip
-SILENT_FOR = 55.0  # seconds without sound
+BLOCK = {"promptName", "contentName", "type", "role", "interactive"}
 
 
 class NovaSonicServer(Http2Server):
@@ -77,6 +77,7 @@ class _SonicSession:
         self.calls = dict[str, bool]()  # whether each has a result
         self.speaking = False
         self.contents = 0
+        self.begun = self.closing = False  # whether the session was begun, and whether its prompt was ended
         self.sounding = ""  # the block of the voice, while it comes
         self.response: asyncio.Task[None] | None = None
 
@@ -95,13 +96,21 @@ class _SonicSession:
 
     async def _told(self, kind: str, values: dict[str, Any]) -> None:
         if kind == "sessionStart":
+            assert not self.begun, "there is one session"
+            assert set(values) <= {"inferenceConfiguration", "turnDetectionConfiguration"}, values
+            self.begun = True
             assert {"maxTokens", "topP", "temperature"} == set(values["inferenceConfiguration"]), values
             return
         if kind == "promptStart":
+            assert self.begun, "the session begins first"
+            assert not self.prompt, "there is one prompt"
             self._begin(values)
             return
         if kind == "sessionEnd":
+            assert values == {}, values
+            assert self.closing, "the prompt ends first"
             return
+        assert not self.closing, "the prompt has ended"
         assert values["promptName"] == self.prompt, "the prompt was never begun"
         match kind:
             case "contentStart":
@@ -121,6 +130,7 @@ class _SonicSession:
                 await self._end(self.open)
             case "promptEnd":
                 assert not self.sound, "the block of the sound is still open"
+                self.closing = True
             case _:
                 raise AssertionError(f"not an event of the protocol: {kind} {values}")
 
@@ -145,6 +155,8 @@ class _SonicSession:
         self.names.add(name)
         match kind:
             case "AUDIO":
+                assert set(block) == BLOCK | {"audioInputConfiguration"}, block
+                assert not self.sound, "there is one block of sound"
                 assert (role, block["interactive"]) == ("USER", True), block
                 assert block["audioInputConfiguration"] == PCM | {"sampleRateHertz": 16000}, block
                 assert self.history, "the first block must be of the system"
@@ -154,12 +166,16 @@ class _SonicSession:
                 self.server.history.append(self.history)
                 return
             case "TEXT":
+                assert set(block) == BLOCK | {"textInputConfiguration"}, block
+                assert role in ("SYSTEM", "USER", "ASSISTANT"), block
                 assert block["textInputConfiguration"] == {"mediaType": "text/plain"}, block
                 assert role == "SYSTEM" or self.history, "the first block must be of the system"
                 assert block["interactive"] == bool(self.sound), "history comes before sound, words after"
             case "TOOL":
+                assert set(block) == BLOCK | {"toolResultInputConfiguration"}, block
                 result = block["toolResultInputConfiguration"]
-                assert result["type"] == "TEXT", block
+                assert set(result) == {"toolUseId", "type", "textInputConfiguration"}, block
+                assert (role, block["interactive"], result["type"]) == ("TOOL", False, "TEXT"), block
                 assert self.calls[result["toolUseId"]] is False, "a second result"
             case _:
                 raise AssertionError(f"not a block: {block}")
@@ -169,6 +185,7 @@ class _SonicSession:
         self.open = None
         text = block["content"]
         assert text, "an empty block"
+        assert len(text.encode()) <= 50_000, "a text is too long"
         if block["type"] == "TOOL":
             assert isinstance(json.loads(text), dict), "a result is the JSON of an object"
             self.server.results.append(text)
@@ -217,6 +234,7 @@ class _SonicSession:
                 await self.connection.greet(self.server.breaks)
                 self.server.breaks = None
                 return
+            await self._send("completionStart", completionId=f"completion-{self.contents}")
             for number, name in enumerate(tools):
                 self.calls[f"call-{number}"] = False
                 call = {"toolUseId": f"call-{number}", "toolName": name, "content": '{"city": "Paris"}'}
@@ -240,7 +258,11 @@ class _SonicSession:
     async def _open(self, kind: str, role: str, stage: str, *, greets: bool = False) -> str:
         self.contents += 1
         name = f"content-{self.contents}"
-        more = {"additionalModelFields": json.dumps({"generationStage": stage})} if stage else {}
+        more: dict[str, Any] = (
+            {"additionalModelFields": json.dumps({"generationStage": stage})} if stage else {}
+        )
+        form = {"TEXT": "textOutput", "AUDIO": "audioOutput", "TOOL": "toolUseOutput"}[kind]
+        more |= {f"{form}Configuration": {"mediaType": "of a kind"}}
         await self._send("contentStart", greets=greets, contentId=name, type=kind, role=role, **more)
         return name
 

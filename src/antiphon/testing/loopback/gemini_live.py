@@ -40,6 +40,8 @@ class GeminiLiveServer(VendorServer):
         """Turns after which each connection is about to be closed."""
         self.silent = False
         """Whether it completes turns without an answer."""
+        self.transcribes_late = False
+        """Whether it tells the user's words only once a turn is complete."""
         self.setups: list[dict[str, Any]] = []
         """The settings that clients sent."""
         self.told: list[str] = []
@@ -77,6 +79,7 @@ class _Live:
         self.closed = False
         self.turns = 0
         self.last = ""
+        self.seeding = False  # whether the conversation so far is still to come
         self.calls: dict[str, dict[str, Any]] = {}
         self.answered = asyncio.Event()
         self.response: asyncio.Task[None] | None = None
@@ -106,6 +109,7 @@ class _Live:
     async def _handle(self, message: dict[str, Any]) -> None:
         if "setup" not in message:
             assert self.setup is not None, "the setup comes first"
+            assert not self.seeding or "clientContent" in message, "the conversation so far comes first"
         match message:
             case {"setup": {**setup}}:
                 await self._begin(setup)
@@ -132,6 +136,8 @@ class _Live:
         assert setup["generationConfig"]["responseModalities"] == ["AUDIO"], setup
         for tool in setup.get("tools", ()):
             for declared in tool["functionDeclarations"]:
+                assert set(declared) == {"name", "description", "parametersJsonSchema", "behavior"}, declared
+                assert declared["name"] and declared["description"], declared
                 assert declared["parametersJsonSchema"]["type"] == "object", declared
                 assert declared["behavior"] == "BLOCKING", "else it would not wait for the results"
         self.setup = setup
@@ -141,6 +147,9 @@ class _Live:
                 await self.connection.fail(1011, "the session is in use")
                 return
             self.server.told.append(f"resumes {handle}")
+        announced = setup.get("historyConfig", {"initialHistoryInClientContent": False})
+        self.seeding = announced["initialHistoryInClientContent"]
+        assert not (self.seeding and "handle" in setup["sessionResumption"]), "it is known"
         await self.connection.greet(json.dumps({"setupComplete": {}}).encode())
 
     @property
@@ -177,12 +186,16 @@ class _Live:
         self._answer(words)
 
     async def _add(self, turns: list[dict[str, Any]], complete: bool) -> None:
+        if self.seeding:
+            self.server.seeded += turns
+            self.seeding = not complete
+            return
+        assert complete or not turns or self.active, "a conversation that was not announced"
         for turn in turns:
             assert turn["role"] in ("user", "model"), turn
             assert all(set(part) == {"text"} for part in turn["parts"]), "only text can be told"
         await self._interrupt()
         if not complete:
-            self.server.seeded += turns
             return
         self.active, self.heard = False, HeardAudio()
         texts = [part["text"] for part in turns[-1]["parts"]]
@@ -218,8 +231,10 @@ class _Live:
 
     async def _respond(self, heard: str, text: str | None) -> None:
         assert self.setup is not None
-        if heard:
+        late = self.server.transcribes_late
+        if heard and not late:
             await self._content(inputTranscription={"text": heard[:7]})
+        told = heard
         if self.server.silent:
             await self._complete()
             return
@@ -233,13 +248,15 @@ class _Live:
             await self._content(modelTurn={"parts": [{"inlineData": blob}]})
             if not place:
                 await self._content(outputTranscription={"text": said[:5]})
-                if heard[7:] and text is None and not self.setup.get("tools"):
+                if heard[7:] and text is None and not (late or self.setup.get("tools")):
                     await self._content(inputTranscription={"text": heard[7:]})
             await asyncio.sleep(0.01)
         await self._content(generationComplete=True)
         await self._content(outputTranscription={"text": said[5:]})
         await asyncio.sleep(PLAYED)
         await self._complete()
+        for piece in (told[:7], told[7:]) if late and told else ():
+            await self._content(inputTranscription={"text": piece})
 
     async def _call(self, declared: list[dict[str, Any]]) -> None:
         self.calls = {

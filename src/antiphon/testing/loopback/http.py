@@ -44,11 +44,11 @@ class HttpAnswer:
     _writer: asyncio.StreamWriter
     _begun: bool = False
 
-    async def begin(self, content_type: str, **headers: str) -> None:
+    async def begin(self, content_type: str, *, status: str = "200 OK", **headers: str) -> None:
         """Send the head."""
         self._begun = True
         more = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        head = f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\n{more}"
+        head = f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\n{more}"
         self._writer.write(f"{head}transfer-encoding: chunked\r\n\r\n".encode())
         await self._writer.drain()
 

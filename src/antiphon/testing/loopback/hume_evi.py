@@ -13,6 +13,10 @@ from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, yo
 __all__ = ["HumeEVIServer"]
 
 RATE = 48000
+SETTINGS = {
+    "type", "system_prompt", "tools", "audio", "context", "variables", "voice_id", "custom_session_id",
+    "builtin_tools", "language_model_api_key", "event_limit", "metadata",
+}  # fmt: skip
 
 
 class HumeEVIServer(VendorServer):
@@ -42,7 +46,8 @@ class HumeEVIServer(VendorServer):
 
     async def talk(self, connection: Connection) -> None:
         """Hold one chat."""
-        await connection.greet({"type": "chat_metadata", "chat_id": "a-chat", "chat_group_id": "a-group"})
+        begun = {"chat_id": "a-chat", "chat_group_id": "a-group", "request_id": "a-request"}
+        await connection.greet({"type": "chat_metadata", **begun})
         await _Chat(self, connection).hold()
 
 
@@ -71,15 +76,19 @@ class _Chat:
     async def _handle(self, message: dict[str, Any]) -> None:
         match message:
             case {"type": "session_settings", "system_prompt": str(), "tools": [*tools]}:
+                assert set(message) <= SETTINGS, set(message) - SETTINGS
                 for tool in tools:
+                    assert set(tool) == {"type", "name", "description", "parameters"}, tool
                     assert tool["type"] == "function", tool
                     assert json.loads(tool["parameters"])["type"] == "object", tool
                 if "audio" in message:
-                    assert message["audio"]["encoding"] == "linear16", message
+                    assert set(message["audio"]) == {"encoding", "sample_rate", "channels"}, message
+                    assert (message["audio"]["encoding"], message["audio"]["channels"]) == ("linear16", 1)
                     self.rate = message["audio"]["sample_rate"]
                 self.tools = tools
                 self.server.settings.append(message)
-            case {"type": "audio_input", "data": str(data)}:
+            case {"type": "audio_input", "data": str(data), **more}:
+                assert not more, more
                 assert self.rate, "linear16 needs a declared rate"
                 await self._listen(b64decode(data, validate=True))
             case {"type": "user_input", "text": str(text)}:
@@ -140,7 +149,9 @@ class _Chat:
                 return
             told = {"role": "assistant", "content": text}
             await send({"type": "assistant_message", "id": "m", "message": told})
-            for index, pcm in enumerate(spoken(text, RATE)):
+            sound = list(enumerate(spoken(text, RATE)))
+            sound[1:3] = reversed(sound[1:3])  # they may overtake each other
+            for index, pcm in sound:
                 data = b64encode(wav(pcm, RATE)).decode()
                 await send({"type": "audio_output", "id": "m", "index": index, "data": data})
                 await asyncio.sleep(0.01)

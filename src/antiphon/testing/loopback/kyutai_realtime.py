@@ -100,8 +100,12 @@ class _UnmuteSession:
             case {"type": "session.update", "session": {**session}}:
                 assert set(session) <= {"instructions", "voice", "allow_recording"}, session
                 assert session["allow_recording"] is False
+                assert set(session["instructions"]) <= {"type", "text", "language"}, session
                 assert session["instructions"]["type"] == "constant", session
                 assert session["instructions"]["text"]
+                assert session["instructions"].get("language", "en") in ("en", "fr", "en/fr", "fr/en"), (
+                    session
+                )
                 self.server.sessions.append(session)
                 await self.connection.greet({"type": "session.updated", "session": session})
             case {"type": "input_audio_buffer.append", "audio": str(audio)}:

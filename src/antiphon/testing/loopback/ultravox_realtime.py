@@ -11,10 +11,14 @@ from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, yo
 
 __all__ = ["UltravoxServer"]
 
+RESULT = {
+    "type", "invocationId", "result", "responseType", "agentReaction", "errorType", "errorMessage",
+}  # fmt: skip
 CALL = {
     "model", "voice", "maxDuration", "firstSpeakerSettings", "medium", "systemPrompt", "selectedTools",
     "initialMessages", "temperature", "languageHint", "vadSettings",
 }  # fmt: skip
+TOOL = {"modelToolName", "description", "dynamicParameters", "timeout", "client"}
 ROLES = {f"MESSAGE_ROLE_{role}" for role in ("USER", "AGENT", "TOOL_CALL", "TOOL_RESULT")}
 
 
@@ -31,6 +35,8 @@ class UltravoxServer(VendorServer):
         """The calls that clients created."""
         self.unjoinable = False
         """Whether the answer lacks the address to join the call."""
+        self.hung_up = 0
+        """How many calls clients have ended in good order."""
         self.refusing = fault if fault in (Fault.REFUSED, Fault.LIMITED) else None
         self._http = _Calls(self)
 
@@ -89,15 +95,17 @@ class _Calls(HttpVendorServer):
         }, call  # fmt: skip
         for selected in call["selectedTools"]:
             tool = selected["temporaryTool"]
+            assert set(tool) == TOOL, tool
             assert tool["client"] == {}, tool
             for parameter in tool["dynamicParameters"]:
+                assert set(parameter) == {"name", "location", "schema", "required"}, parameter
                 assert parameter["location"] == "PARAMETER_LOCATION_BODY", parameter
                 assert isinstance(parameter["schema"], dict), parameter
         assert {message["role"] for message in call.get("initialMessages", ())} <= ROLES, call
         self.owner.calls.append(call)
 
     async def answer(self, request: VendorRequest, answer: HttpAnswer) -> None:
-        await answer.begin("application/json")
+        await answer.begin("application/json", status="201 Created")
         number = len(self.owner.calls) - 1
         url = None if self.owner.unjoinable else f"{self.join}/join?call={number}"
         await answer.send(json.dumps({"callId": str(number), "joinUrl": url}).encode())
@@ -143,7 +151,11 @@ class _Call:
                 await self._interrupt()
             case {"type": "forced_agent_message", "content": str(text), "urgency": "soon"}:
                 self._answer(text)
+            case {"type": "hang_up"}:
+                self.server.hung_up += 1
             case {"type": "client_tool_result", "invocationId": str(call), "result": str(result)}:
+                assert set(message) <= RESULT, message
+                assert message["agentReaction"] in ("speaks", "listens", "speaks-once"), message
                 self.open.remove(call)
                 self.last = result
                 if not self.open:

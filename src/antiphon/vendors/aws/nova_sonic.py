@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/nova/latest/nova2-userguide/sonic-output-events.html
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...context import Context
@@ -33,29 +32,18 @@ from ...services.realtime_vocabulary import (
 from ...services.vendor_values import base64_bytes, fields, json_object, string, token_count
 from ...services.websocket_client import Message
 from ...signals import ToolCall
-from .nova_sonic_events import GO_ON, VERBATIM, NovaSonicEvents, call_arguments, stated_by_sonic
+from .nova_sonic_events import GO_ON, VERBATIM, NovaSonicEvents, SonicBlock, call_arguments, stated_by_sonic
 
 __all__ = ["NovaSonicCodec"]
 
 MORE_CALLS = 0.1  # seconds after a call in which others belong to the same response
 
 
-@dataclass(slots=True)
-class _Block:
-    """A piece of content that the model sends."""
-
-    kind: str
-    role: str
-    planned: bool
-
-
 class NovaSonicCodec(RealtimeCodec):
     """A connection."""
 
     lasts = 480.0
-    keep_alive_every = (
-        1.0  # it ends a turn only by the silence that it hears, and after 55 s without sound all
-    )
+    keep_alive_every = 1.0  # a turn ends only by silence that it hears; 55 s without sound end all
     tells_within = 30.0
 
     def __init__(self, voice: str, options: Mapping[str, Any]) -> None:
@@ -64,10 +52,10 @@ class NovaSonicCodec(RealtimeCodec):
         self._known: tuple[str, object] = ("", ())  # instructions and tools
         self._typed: list[str] = []  # for the next typed message
         self._sent = set[str]()  # typed messages, of which the model may send an echo
-        self._blocks: dict[str, _Block] = {}
+        self._blocks: dict[str, SonicBlock] = {}
         self._turn = 0
         self._heard: str | None = None  # words of the user's turn; None before it has any
-        self._responding = self._muted = self._spoke = False
+        self._responding = self._muted = self._spoke = self._voiced = False
         self._cut = True  # whether the last response was interrupted
 
     def begin(self, context: Context) -> Iterable[Message]:
@@ -128,10 +116,11 @@ class NovaSonicCodec(RealtimeCodec):
         match kind:
             case "contentStart":
                 stage = string(told.get("additionalModelFields"))
-                block = _Block(string(told.get("type")), string(told.get("role")), "SPECULATIVE" in stage)
+                block = SonicBlock(string(told.get("type")), string(told.get("role")), "SPECULATIVE" in stage)
                 self._blocks[name], self.settles_after = block, None
                 if block.kind in ("AUDIO", "TOOL") or block.planned:
                     yield from self._begin()
+                    self._voiced = self._voiced or block.kind == "AUDIO"
             case "textOutput":
                 yield from self._words(self._blocks.get(name), string(told.get("content")))
             case "audioOutput" if self._responding and not self._muted:
@@ -139,7 +128,7 @@ class NovaSonicCodec(RealtimeCodec):
                 yield Voice(pcm[: len(pcm) // 2 * 2])
             case "toolUse" if self._responding and not self._muted:
                 call = string(told.get("toolUseId")), string(told.get("toolName"))
-                yield ToolCall(*call, call_arguments(string(told.get("content"))))
+                yield ToolCall(*call, call_arguments(told.get("content")))
             case "contentEnd":
                 yield from self._ended(self._blocks.pop(name, None), string(told.get("stopReason")))
             case "completionEnd" if self._responding:
@@ -152,7 +141,7 @@ class NovaSonicCodec(RealtimeCodec):
             case _:
                 pass
 
-    def _words(self, block: _Block | None, text: str) -> Iterable[CodecEvent]:
+    def _words(self, block: SonicBlock | None, text: str) -> Iterable[CodecEvent]:
         if block is None or text.strip() in self._sent:
             self._sent.discard(text.strip())
         elif block.role == "USER":
@@ -166,13 +155,22 @@ class NovaSonicCodec(RealtimeCodec):
             yield AgentWords(f" {text.strip()}" if self._spoke else text.strip())
             self._spoke = True
 
-    def _ended(self, block: _Block | None, why: str) -> Iterable[CodecEvent]:
+    def _ended(self, block: SonicBlock | None, why: str) -> Iterable[CodecEvent]:
         if why == "INTERRUPTED":
             yield from self._interrupted()
-        elif block is not None and block.kind == "AUDIO" and why == "END_TURN":
+        elif block is not None and why == "END_TURN" and self._is_last(block):
             yield from self._over("completed")
         elif block is not None and block.kind == "TOOL":
             self.settles_after = MORE_CALLS
+
+    def _is_last(self, block: SonicBlock) -> bool:
+        """Return whether a turn that ends with this block has no more voice.
+
+        Its last voice says so, or else what was really said, which follows it.
+        """
+        sounding = any(other.kind == "AUDIO" for other in self._blocks.values())
+        said = block.role == "ASSISTANT" and not block.planned and self._voiced and not sounding
+        return block.kind == "AUDIO" or said
 
     def _begin(self) -> Iterable[CodecEvent]:
         """Begin a response, unless one is in progress; the user's turn is over by then."""
@@ -183,6 +181,7 @@ class NovaSonicCodec(RealtimeCodec):
             yield UserSpeaks(False)
             self._turn, self._heard = self._turn + 1, None
         self._responding, self._muted, self._spoke, self._cut = True, False, False, False
+        self._voiced = False
         yield ResponseBegan()
 
     def _interrupted(self) -> Iterable[CodecEvent]:

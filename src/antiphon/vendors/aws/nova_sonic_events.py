@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/nova/latest/nova2-userguide/sonic-input-events.html
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from ...services.aws_event_stream import AwsEvent, encode_event
 from ...services.chat_messages import INTERRUPTED, alternating
 from ...services.vendor_values import json_object, reason_in
 
-__all__ = ["GO_ON", "VERBATIM", "NovaSonicEvents", "call_arguments", "stated_by_sonic"]
+__all__ = ["GO_ON", "VERBATIM", "NovaSonicEvents", "SonicBlock", "call_arguments", "stated_by_sonic"]
 
 VERBATIM = "Say exactly the following words, in the language in which they are written, and nothing else: "
 GO_ON = "Please go on."  # stands for a wish for an answer to nothing new
@@ -34,6 +35,15 @@ REFUSED = {
     "validationException": BadResponseError,
 }
 TRANSIENT = ("instability", "imed out", "try again", "retry")  # in a validationException
+
+
+@dataclass(slots=True)
+class SonicBlock:
+    """A piece of content that the model sends."""
+
+    kind: str
+    role: str
+    planned: bool
 
 
 class NovaSonicEvents:
@@ -150,8 +160,12 @@ def _object(output: str) -> str:
         return json.dumps({"result": output}, ensure_ascii=False)
 
 
-def call_arguments(content: str) -> str:
-    """Return the arguments of a call; some models encode them twice."""
+def call_arguments(content: object) -> str:
+    """Return the arguments of a call; some models encode them twice, or not at all."""
+    if not isinstance(content, str):
+        return json.dumps(content or {})
+    if not content.strip():
+        return "{}"
     try:
         inner = json.loads(content)
     except ValueError:

@@ -1,7 +1,15 @@
-"""The user's speech as Gemini Live is told of it, if our turn taking decides."""
+"""The user's speech and pictures as Gemini Live is told of them."""
 
 from collections.abc import Iterator
 
+from ...services.realtime_vocabulary import (
+    Discard,
+    RealtimeInput,
+    SpeechBegan,
+    SpeechOver,
+    UserPicture,
+    UserSound,
+)
 from ...services.websocket_client import Message
 from .live_messages import SPEECH_BEGINS, SPEECH_ENDS, media
 
@@ -14,14 +22,17 @@ def user_sound(pcm: bytes) -> Message:
 
 
 class UserActivity:
-    """One activity after another, each of which holds a turn of the user.
+    """The user's sound, in activities that hold one turn each.
+
+    If the vendor detects turns there are none.
 
     The vendor answers an activity as soon as it ends, so it ends when an answer is wanted. Its start
     interrupts the agent, so what the user says over the agent is kept until it is known to be more than a
     cough. An activity that turns out to be one stays open for the next turn, as an empty one must not end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, detects: bool) -> None:
+        self._detects = detects
         self.open = False
         """Whether the vendor knows of one that has not ended."""
         self.complete = False
@@ -29,6 +40,25 @@ class UserActivity:
         self.turns = 0
         """How many turns were complete."""
         self._kept: list[Message] | None = None
+        self._empty = True  # whether the open one holds no sound
+
+    def put(self, item: RealtimeInput, busy: bool) -> Iterator[Message]:
+        """Tell of the user's sound, turns and pictures; `busy` while a response is made."""
+        match item:
+            case UserSound(pcm) if self._detects:
+                yield user_sound(pcm)
+            case UserSound(pcm):
+                yield from self.sound(pcm, busy)
+            case SpeechBegan() if not self._detects:
+                yield from self.begin(busy)
+            case SpeechOver() if not self._detects:
+                yield from self.end()
+            case UserPicture(image):
+                yield media("video", image.data, image.media_type)
+            case Discard():
+                self._kept = None
+            case _:
+                pass
 
     @property
     def heard(self) -> int:
@@ -49,6 +79,7 @@ class UserActivity:
         """Let the vendor hear the user."""
         yield from self.begin(busy)
         if self._kept is None:
+            self._empty = False
             yield user_sound(pcm)
         else:
             self._kept.append(user_sound(pcm))
@@ -60,17 +91,14 @@ class UserActivity:
             if not self.open:
                 self.open = True
                 yield SPEECH_BEGINS
+            self._empty = self._empty and not kept
             yield from kept
 
     def end(self) -> Iterator[Message]:
         """End a turn."""
         yield from self.release()
-        self.complete = self.open
+        self.complete = self.open and not self._empty
         self.turns += 1
-
-    def discard(self) -> None:
-        """Forget what was kept."""
-        self._kept = None
 
     def interrupt(self) -> Iterator[Message]:
         """Stop the response that is being made."""
@@ -88,3 +116,4 @@ class UserActivity:
     def closed(self) -> None:
         """Note that none is open: it was answered, or typed words have ended it."""
         self.open = self.complete = False
+        self._empty = True

@@ -22,30 +22,25 @@ from ...services.realtime_codec import (
 from ...services.realtime_vocabulary import (
     AgentWords,
     CutShort,
-    Discard,
     RealtimeInput,
     Remember,
     Respond,
     ResponseBegan,
     ResponseOver,
     Say,
-    SpeechBegan,
-    SpeechOver,
     ToolOutput,
-    UserPicture,
-    UserSound,
     UserWords,
 )
 from ...services.vendor_values import fields, items, json_object, json_text, string
 from ...services.websocket_client import Message
 from . import live_messages as messages
-from .live_activity import UserActivity, user_sound
+from .live_activity import UserActivity
 from .live_calls import LiveCalls
 from .live_hearing import UserHearing
 
 __all__ = ["GeminiCodec"]
 
-NORMAL = ("", "TURN_COMPLETE_REASON_UNSPECIFIED", "NEED_MORE_INPUT")  # why a turn is complete
+WORDS_WITHIN = 0.5  # seconds between the last words of a turn that has had its answer, at most
 
 
 class GeminiCodec(RealtimeCodec):
@@ -58,40 +53,30 @@ class GeminiCodec(RealtimeCodec):
         self.carries_context = resumes
         self._setup = setup
         self._detects = detects
-        self._context = Context("")
-        self._user = UserActivity()
+        self._fixed: tuple[object, ...] = ()  # instructions and tools
+        self._before: Message | None = None  # the conversation so far, until it was told
+        self._user = UserActivity(detects)
         self._hearing = UserHearing(detects)
         self._words: list[str] = []  # typed, until an answer is wanted
         self._calls = LiveCalls()
         self._asked = False  # whether the vendor owes a response
         self._dropped = False  # whether that request has ended a turn that waited for tools
-        self._responding = False
-        self._cut = False  # whether the response was interrupted
+        self._responding = self._cut = False  # whether a response is made; whether it was interrupted
+        self._works = False  # whether more follows without another turn of the user
 
     # Towards the vendor
 
     def begin(self, context: Context) -> Iterable[Message]:
-        self._context = context
-        yield json_text(setup=self._setup(context))
-
-    @property
-    def _busy(self) -> bool:
-        return bool(self._asked or self._responding or self._calls.open)
+        self._fixed = context.instructions, context.tools
+        setup = self._setup(context)
+        if not self.carries_context:
+            self._before = messages.history(context, complete="historyConfig" in setup)
+        yield json_text(setup=setup)
 
     def put(self, item: RealtimeInput) -> Iterable[Message]:
         match item:
-            case UserSound(pcm):
-                yield from [user_sound(pcm)] if self._detects else self._user.sound(pcm, self._busy)
-            case SpeechBegan() if not self._detects:
-                yield from self._user.begin(self._busy)
-            case SpeechOver() if not self._detects:
-                yield from self._user.end()
-            case Discard():
-                self._user.discard()
             case UserWords(text):
                 self._words.append(text)
-            case UserPicture(image):
-                yield messages.media("video", image.data, image.media_type)
             case Respond():
                 yield from self._respond()
             case Say(text):
@@ -105,29 +90,26 @@ class GeminiCodec(RealtimeCodec):
             case ToolOutput(id, name, output):
                 yield from self._result(id, name, output)
             case Remember(context):
-                now = (context.instructions, context.tools)
-                self.outdated = now != (self._context.instructions, self._context.tools)
+                self.outdated = self._fixed != (context.instructions, context.tools)
             case _:
-                pass
+                busy = self._asked or self._responding or self._calls.open
+                yield from self._user.put(item, bool(busy))
 
     def _respond(self) -> Iterator[Message]:
         typed, self._words = self._words, []
-        if not self._user.complete:
+        if self._user.complete:
+            if typed:
+                yield messages.words(typed, complete=False)
+            self._asked, self._dropped = True, bool(self._calls.open)
+            yield from self._user.answer()
+        else:
             yield self._answered(*(typed or [messages.GO_ON]))
-            return
-        if typed:
-            yield messages.words(typed, complete=False)
-        self._ask()
-        yield from self._user.answer()
 
     def _answered(self, *texts: str) -> Message:
         """Return words that are answered at once."""
-        self._ask()
+        self._asked, self._dropped = True, bool(self._calls.open)
         self._user.closed()
         return messages.words(texts, complete=True)
-
-    def _ask(self) -> None:
-        self._asked, self._dropped = True, bool(self._calls.open)
 
     def _result(self, call: str, name: str, output: str) -> Iterator[Message]:
         if (known := self._calls.ended(call)) is not None:
@@ -143,14 +125,15 @@ class GeminiCodec(RealtimeCodec):
     def read(self, message: Message) -> Iterable[CodecEvent]:
         told = json_object(message)
         if "setupComplete" in told:
-            if not self.carries_context and (before := messages.history(self._context)) is not None:
-                yield MessagesToSend((before,))
+            if self._before is not None:
+                yield MessagesToSend((self._before,))
             yield RealtimeReady()
         if "goAway" in told:
             yield GoingAway()
         if resumption := fields(told.get("sessionResumptionUpdate")):
             yield Resumable(string(resumption.get("newHandle")) if resumption.get("resumable") else "")
         content = fields(told.get("serverContent"))
+        self._works = content.get("interactionStatus", self._works) in (True, "IN_PROGRESS")
         yield from self._hearing.activity(fields(told.get("voiceActivity")).get("voiceActivityType"))
         if content.get("interrupted"):
             if not (self._cut or self._asked):  # else we have done it
@@ -158,15 +141,19 @@ class GeminiCodec(RealtimeCodec):
             self._cut = True
         if heard := string(fields(content.get("inputTranscription")).get("text")):
             answering = self._asked or (self._responding and not self._cut)
+            self.settles_after = None if answering else WORDS_WITHIN
             yield from self._hearing.words(heard, self._user.heard, answering)
         yield from self._agent(content)
         yield from messages.consumed(told.get("usageMetadata"))
         yield from self._called(items(fields(told.get("toolCall")).get("functionCalls")))
         self._calls.withdraw(items(fields(told.get("toolCallCancellation")).get("ids")))
-        if content.get("generationComplete") or content.get("turnComplete"):
+        if content.get("turnComplete"):  # not before: more words may come while the voice plays
             yield from self._hearing.complete()
-        if content.get("turnComplete"):
-            yield from self._turn_over(string(content.get("turnCompleteReason")))
+            yield from self._turn_over(messages.refusal(content))
+
+    def settle(self) -> Iterable[CodecEvent]:
+        self.settles_after = None
+        return () if self._user.open or self._hearing.waiting else self._hearing.complete()
 
     def _agent(self, content: dict[str, Any]) -> Iterator[CodecEvent]:
         for voice in messages.voice(content):
@@ -182,7 +169,7 @@ class GeminiCodec(RealtimeCodec):
         if not self._responding:
             asked, self._asked, self._dropped = self._asked, False, False
             self._responding, self._cut = True, False
-            if not asked:
+            if not asked and (self._hearing.waiting or not self._works):
                 yield from self._hearing.over()
             yield ResponseBegan()
 
@@ -195,9 +182,9 @@ class GeminiCodec(RealtimeCodec):
             self._responding = False
             yield ResponseOver()
 
-    def _turn_over(self, reason: str) -> Iterator[CodecEvent]:
-        refused = "" if reason in NORMAL else reason[:80]
-        owed, self._dropped = self._asked and not self._dropped, False
+    def _turn_over(self, refused: str) -> Iterator[CodecEvent]:
+        wanted = (self._asked and not self._dropped) or (self._hearing.waiting and not self._cut)
+        owed, self._dropped = wanted and not self._works, False
         if self._responding or owed:
             silent, cut = not self._responding, self._cut or self._user.open
             yield from self._began()

@@ -19,6 +19,7 @@ class UserHearing:
         self._detects = detects
         self._speaking = False
         self._begun = False  # whether a turn has begun that was not answered
+        self._late = False  # whether more words of the turn that was answered may come
         self._turns = 0  # that have begun
         self._turn = 0  # whose words these are
         self._words = ""
@@ -35,23 +36,38 @@ class UserHearing:
             yield from self._speaks(True)
             yield UserCutIn()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the vendor has detected a turn that it has not answered."""
+        return self._detects and self._begun
+
+    @property
+    def _wordless(self) -> bool:
+        """Whether the last turn has no words yet."""
+        return self._turns > 0 and (self._turn < self._turns - 1 or not self._words)
+
     def words(self, text: str, turn: int, answering: bool) -> Iterator[CodecEvent]:
         """Tell more words: of this turn, by our count, unless the vendor detects turns.
 
-        While it is `answering`, they belong to what is being answered.
+        While it is `answering`, they belong to what is being answered; so do those of a turn that was
+        answered before it had any.
         """
-        if self._detects and not self._begun and not answering:
-            yield from self._speaks(True)
+        late = False
+        if self._detects and not (self._begun or answering):
+            late = self._late or self._wordless
+            if not late:
+                yield from self._speaks(True)
         turn = max(0, self._turns - 1) if self._detects else turn
         if turn != self._turn:
             yield from self.complete()
             self._turn, self._words, self._told = turn, "", ""
+        self._late = late
         self._words += text
         yield UserHeard(turn, self._words.strip(), False)
 
     def complete(self) -> Iterator[CodecEvent]:
         """Tell the words so far once more, as no more are expected."""
-        heard = self._words.strip()
+        heard, self._late = self._words.strip(), False
         if heard and heard != self._told:
             self._told = heard
             yield UserHeard(self._turn, heard, True)

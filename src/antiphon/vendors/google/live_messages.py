@@ -13,7 +13,7 @@ from ...errors import AuthenticationError, BadResponseError, RateLimitError, The
 from ...services.chat_messages import INTERRUPTED, alternating
 from ...services.realtime_codec import CodecEvent
 from ...services.realtime_vocabulary import Consumed, Voice
-from ...services.vendor_values import base64_bytes, fields, items, json_text, token_count
+from ...services.vendor_values import base64_bytes, fields, items, json_text, string, token_count
 from ...services.websocket_client import Message
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "consumed",
     "history",
     "media",
+    "refusal",
     "returned",
     "stop",
     "tool_response",
@@ -36,6 +37,7 @@ SPEECH_BEGINS = json_text(realtimeInput={"activityStart": {}})
 SPEECH_ENDS = json_text(realtimeInput={"activityEnd": {}})
 GO_ON = "[Go on.]"  # asks for an answer to nothing new; some models do not answer an empty turn
 VERBATIM = "Say exactly the following words, in the language in which they are written, and nothing else: "
+NORMAL = ("", "TURN_COMPLETE_REASON_UNSPECIFIED", "NEED_MORE_INPUT")  # why a turn is complete
 UNITS = {
     "tokens read": ("promptTokenCount", "toolUsePromptTokenCount"),
     "tokens written": ("responseTokenCount", "candidatesTokenCount", "thoughtsTokenCount"),
@@ -75,10 +77,13 @@ def returned(name: str, output: str) -> str:
     return f"[The tool {name} returned: {output}]"
 
 
-def history(context: Context) -> Message | None:
-    """Return the conversation so far; calls and results must be text."""
+def history(context: Context, *, complete: bool = False) -> Message | None:
+    """Return the conversation so far; calls and results must be text.
+
+    It is `complete` if the setup has announced it; else the vendor would answer it.
+    """
     turns = alternating(context.entries, _parts, agent="model", field="parts")
-    return json_text(clientContent={"turns": turns, "turnComplete": False}) if turns else None
+    return json_text(clientContent={"turns": turns, "turnComplete": complete}) if turns else None
 
 
 def _parts(entry: Entry) -> Iterator[dict[str, Any]]:
@@ -112,6 +117,12 @@ def voice(content: dict[str, Any]) -> Iterator[Voice]:
             yield Voice(pcm[: len(pcm) // 2 * 2])
 
 
+def refusal(content: dict[str, Any]) -> str:
+    """Return why a turn was broken off; "" if it is complete."""
+    reason = string(content.get("turnCompleteReason"))
+    return "" if reason in NORMAL else reason[:80]
+
+
 def close_error(code: int, reason: str) -> TheyErred | None:
     """Return the error of a close code, whose reason tells more than the code."""
     said, low = f"google closed the connection: {code} {reason[:200]}", reason.lower()
@@ -119,6 +130,8 @@ def close_error(code: int, reason: str) -> TheyErred | None:
         return AuthenticationError(said)
     if "quota" in low or "resource_exhausted" in low:
         return RateLimitError(said)
+    if code == 1007 and "no turn" in low:  # an activity in which it heard nothing: a new connection helps
+        return UnavailableError(said)
     if code == 1008:  # a model that there is not; or something that it has lost or given up
         return BadResponseError(said) if "model" in low else UnavailableError(said)
     return None

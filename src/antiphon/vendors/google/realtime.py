@@ -17,12 +17,15 @@ from ...services.keys import VendorKey
 from ...services.socket_realtime import SocketRealtime
 from ...services.websocket_client import Handshake
 from .live_codec import GeminiCodec
+from .live_messages import history
 
 __all__ = ["Realtime"]
 
 PONG_WITHIN = 60.0  # seconds; answers to pings take up to half a minute
 WAITS_FOR_TOOLS = ("gemini-2", "gemini-3.1", "gemini-live-2")  # models that always do; later ones if told to
 NEVER_WAITS = "extended-thinking"
+UNANNOUNCED = ("gemini-2", "gemini-live-2")  # models that are told of a conversation without notice
+HISTORY = {"initialHistoryInClientContent": True}
 SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 
 
@@ -87,6 +90,8 @@ class Realtime(SocketRealtime):
             "sessionResumption": {"handle": handle} if handle else {},
         }
 
+        announces = handle is None and not self._name.startswith(UNANNOUNCED)
+
         def setup(context: Context) -> dict[str, Any]:
             said = {"systemInstruction": {"parts": [{"text": context.instructions}]}}
             tools = {"tools": [{"functionDeclarations": self._tools(context)}]}
@@ -95,6 +100,7 @@ class Realtime(SocketRealtime):
                 | self._settings
                 | (said if context.instructions else {})
                 | (tools if context.tools else {})
+                | ({"historyConfig": HISTORY} if announces and history(context) is not None else {})
             )
 
         return GeminiCodec(setup, detects, resumes=handle is not None)
@@ -103,7 +109,11 @@ class Realtime(SocketRealtime):
         waits = not self._name.startswith(WAITS_FOR_TOOLS) and NEVER_WAITS not in self._name
         behavior = {"behavior": "BLOCKING"} if waits else {}
         return [
-            {"name": tool.name, "description": tool.description, "parametersJsonSchema": tool.parameters}
+            {
+                "name": tool.name,
+                "description": tool.description or tool.name,  # must not be empty
+                "parametersJsonSchema": tool.parameters,
+            }
             | behavior
             for tool in context.tools
         ]

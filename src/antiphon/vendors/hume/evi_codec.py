@@ -29,10 +29,10 @@ from ...services.realtime_vocabulary import (
     UserWords,
     Voice,
 )
-from ...services.vendor_values import base64_bytes, fields, json_object, json_text, string
-from ...services.wav import samples
+from ...services.vendor_values import fields, json_object, json_text, string
 from ...services.websocket_client import Message
 from ...signals import ToolCall
+from .evi_sound import SoundInOrder
 
 __all__ = ["INPUT_RATE", "EVICodec"]
 
@@ -56,6 +56,7 @@ class EVICodec(RealtimeCodec):
         self._responding = False
         self._cut = False
         self._said = False  # whether the response has words
+        self._sound = SoundInOrder()
         self._turns = 0
         self._speaking: bool = False
 
@@ -117,14 +118,18 @@ class EVICodec(RealtimeCodec):
                 self._said = True
             case "audio_output" if self._begins:
                 yield from self._began()
-                if not self._cut:
-                    yield Voice(samples(base64_bytes(told.get("data"))))
+                for pcm in self._sound.take(told):
+                    if not self._cut:
+                        yield Voice(pcm)
             case "tool_call" if told.get("response_required", True):
                 yield from self._began()
                 call, arguments = string(told.get("tool_call_id")), string(told.get("parameters")) or "{}"
                 yield ToolCall(call, string(told.get("name")), arguments)
                 yield from self._over()
             case "assistant_end":
+                for pcm in self._sound.rest():
+                    if self._responding and not self._cut:
+                        yield Voice(pcm)
                 yield from self._over()
             case "error":
                 yield self._error(f"{told.get('code')} {told.get('slug')}", string(told.get("message"))[:300])
@@ -156,6 +161,7 @@ class EVICodec(RealtimeCodec):
     def _over(self) -> Iterator[CodecEvent]:
         if self._responding:
             self._responding = False
+            self._sound.rest()
             yield ResponseOver("cancelled" if self._cut else "completed")
 
     def _error(self, name: str, said: str) -> Faulted:

@@ -12,6 +12,7 @@ from ...services.socket_realtime import SocketRealtime
 from ...services.vendor_values import address
 from ...services.websocket_client import Handshake
 from .evi_codec import INPUT_RATE, EVICodec
+from .evi_sound import OUTPUT_RATE
 
 __all__ = ["Realtime"]
 
@@ -24,7 +25,7 @@ class Realtime(SocketRealtime):
     """
 
     input_rate = INPUT_RATE
-    output_rate = 48000
+    output_rate = OUTPUT_RATE
     detection = "theirs"
     goes_on_after_tools = True
 

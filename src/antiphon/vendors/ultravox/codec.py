@@ -32,23 +32,23 @@ from ...signals import ToolCall
 
 __all__ = ["UltravoxCodec"]
 
+RECENT = 16  # messages of which more words may come
 PING = json_text(type="ping", timestamp=0.0)
 
 
 class UltravoxCodec(RealtimeCodec):
-    """One call."""
+    """One call, which the vendor ends after `lasts` seconds."""
 
-    lasts = 3600.0
-
-    def __init__(self) -> None:
+    def __init__(self, lasts: float) -> None:
+        self.lasts = lasts
         self._fixed: tuple[object, ...] = ()
         self._words: list[str] = []  # typed, until an answer is wanted
         self._calls = set[str]()  # tools without a result
         self._calling = False  # whether more calls may follow in this response
         self._asked = False  # whether the vendor owes a response
-        self._responding = False
-        self._cut = False
-        self._said: dict[object, str] = {}  # words of the agent, by the number of the message
+        self._responding = self._cut = False
+        self._thinking = False  # whether an answer is about to begin
+        self._said: dict[object, str] = {}  # words of both, by the number of the message
         self._turns = 0
         self._speaking = False
         self._begun = False  # whether a turn has begun that was not answered
@@ -83,18 +83,20 @@ class UltravoxCodec(RealtimeCodec):
             case _:
                 pass
 
+    def end(self) -> Iterable[Message]:
+        yield json_text(type="hang_up")
+
     def read(self, message: Message) -> Iterable[CodecEvent]:
         if isinstance(message, bytes):
             yield from self._voice(message)
             return
         told = json_object(message)
         match told.get("type"):
-            case "call_started":
+            case "call_started" | "state" as kind:
                 yield RealtimeReady()
-            case "state":
-                yield from self._state(told.get("state"))
+                yield from self._state(told.get("state")) if kind == "state" else ()
             case "transcript" if told.get("role") == "user" and told.get("medium") != "text":
-                yield from self._heard(string(told.get("text")).strip(), bool(told.get("final")))
+                yield from self._heard(self._whole(told).strip(), bool(told.get("final")))
             case "transcript" if told.get("role") == "agent":
                 yield from self._says(told)
             case "client_tool_invocation":
@@ -109,6 +111,7 @@ class UltravoxCodec(RealtimeCodec):
                 pass
 
     def _state(self, state: object) -> Iterator[CodecEvent]:
+        self._thinking = state == "thinking"
         if state != "speaking":
             yield from self._over(self._responding and not self._calling)
         if state == "thinking" and not self._asked:
@@ -116,20 +119,32 @@ class UltravoxCodec(RealtimeCodec):
         elif state == "speaking":
             yield from self._began()
 
+    @property
+    def _due(self) -> bool:
+        """True if what the agent says begins an answer; else it trails one that is over."""
+        return self._asked or (self._thinking and not self._calls)
+
     def _voice(self, pcm: bytes) -> Iterator[CodecEvent]:
-        if self._asked:
+        if self._due:
             yield from self._began()
         if self._responding and not self._cut:  # else it trails a response that is over
             yield Voice(pcm[: len(pcm) // 2 * 2])
 
     def _says(self, told: dict[str, Any]) -> Iterator[CodecEvent]:
-        number, said = told.get("ordinal"), self._said.get(told.get("ordinal"), "")
-        whole = string(told.get("text")) or said + string(told.get("delta"))
-        if self._asked:
+        said, whole = self._said.get(told.get("ordinal"), ""), self._whole(told)
+        if self._due and not said:
             yield from self._began()
         if self._responding and whole.startswith(said) and whole != said:
-            self._said[number] = whole
             yield AgentWords(whole.removeprefix(said))
+
+    def _whole(self, told: dict[str, Any]) -> str:
+        """Return all words of a message so far, which come whole or one after another."""
+        number = told.get("ordinal")
+        whole = string(told.get("text")) or self._said.pop(number, "") + string(told.get("delta"))
+        self._said[number] = whole
+        if len(self._said) > RECENT:
+            del self._said[next(iter(self._said))]
+        return whole
 
     def _called(self, told: dict[str, Any]) -> Iterator[CodecEvent]:
         """Yield a call.
@@ -150,7 +165,8 @@ class UltravoxCodec(RealtimeCodec):
         if not self._responding:
             if not self._asked:
                 yield from self._turn_over()
-            self._responding, self._asked, self._cut, self._begun = True, False, False, False
+            self._responding, self._asked = True, False
+            self._thinking = self._cut = self._begun = False
             yield ResponseBegan()
 
     def _over(self, over: bool) -> Iterator[CodecEvent]:
@@ -165,6 +181,7 @@ class UltravoxCodec(RealtimeCodec):
         self._wordless = not final
         yield UserHeard(self._turns - 1, text, final)
         if final:
+            self._thinking = True
             yield from self._speaks(False)
 
     def _turn_over(self) -> Iterator[CodecEvent]:

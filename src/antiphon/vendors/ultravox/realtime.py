@@ -21,6 +21,7 @@ from .codec import UltravoxCodec
 
 __all__ = ["Realtime"]
 
+LASTS = 3600.0  # seconds after which the vendor ends a call
 WITHIN = 5.0  # seconds for the creation of a call
 LONGEST_TOOL = "40s"  # the most that the vendor allows; else it waits for 2.5 s
 BUFFER_MS = 30000  # of voice that may be ahead: it is dropped at an interruption
@@ -52,7 +53,7 @@ class Realtime(SocketRealtime):
         self._call: dict[str, Any] = {
             "model": model,
             "voice": voice,
-            "maxDuration": f"{UltravoxCodec.lasts:g}s",
+            "maxDuration": f"{LASTS:g}s",
             "firstSpeakerSettings": {"user": {}},
             "medium": {"serverWebSocket": rates | {"clientBufferSizeMs": BUFFER_MS}},
             **options,
@@ -79,7 +80,8 @@ class Realtime(SocketRealtime):
         return Handshake(url)
 
     def codec(self, detects: bool, handle: str | None) -> UltravoxCodec:
-        return UltravoxCodec()
+        longest = string(self._call["maxDuration"]).removesuffix("s")
+        return UltravoxCodec(float(longest) if longest.isdecimal() else LASTS)
 
 
 def _tools(context: Context) -> Iterator[dict[str, Any]]:
