@@ -26,6 +26,7 @@ from .realtime_vocabulary import (
     UserHeard,
     UserSound,
     UserSpeaks,
+    UserWentOn,
 )
 from .resampling import ResampledInput, seconds
 from .streams import AudioChunker
@@ -80,9 +81,12 @@ class RealtimeEars(Processor):
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
-        self._speaking = True
         if not self._open:
             self._open_at(frame.at)
+        elif not (self._detects or self._speaking):
+            self._rest()
+            self._give(UserWentOn(max(0.0, frame.at - self._ended)))
+        self._speaking = True
         self.push(frame)
 
     @on(SpeechStopped)

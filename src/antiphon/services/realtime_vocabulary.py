@@ -13,6 +13,7 @@ UserSpeaks(False) around each turn of the user, before the response to it begins
 | what | OpenAI, Azure, xAI, Inworld | Gemini Live | Nova Sonic | Ultravox | Hume |
 | --- | --- | --- | --- | --- | --- |
 | `SpeechBegan` | (nothing) | activityStart | | | |
+| `UserWentOn` | (nothing) | | | | |
 | `SpeechOver` | input_audio_buffer.commit | (with Respond) | | | |
 | `Discard` | input_audio_buffer.clear | (nothing) | | | |
 | `Respond` | response.create | activityEnd | | | |
@@ -56,6 +57,7 @@ __all__ = [
     "UserPicture",
     "UserSound",
     "UserSpeaks",
+    "UserWentOn",
     "UserWords",
     "Voice",
 ]
@@ -73,6 +75,13 @@ class UserSound:
 @frame
 class SpeechBegan:
     """The user takes a turn, by our judgement; its sound follows."""
+
+
+@frame
+class UserWentOn:
+    """The user speaks again within the same turn, after a pause of `after` seconds."""
+
+    after: float
 
 
 @frame
@@ -141,8 +150,8 @@ class Remember:
 
 
 RealtimeInput: TypeAlias = (
-    UserSound | SpeechBegan | SpeechOver | Discard | UserPicture | UserWords | Respond | Say | CutShort
-    | ToolOutput | Remember
+    UserSound | SpeechBegan | UserWentOn | SpeechOver | Discard | UserPicture | UserWords | Respond | Say
+    | CutShort | ToolOutput | Remember
 )  # fmt: skip
 
 # What comes out --------------------------------------------------------------------------------------
