@@ -1,6 +1,6 @@
 """The same conversations through a cascade and through the composite of its services."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,9 +8,9 @@ import pytest
 
 from antiphon import Agent, Speaking
 from antiphon.clock import LoopClock
-from antiphon.context import AgentSaid, Entry, ToolAnswered, UserSaid
+from antiphon.context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
-from antiphon.errors import UnavailableError
+from antiphon.errors import ConfigurationError, UnavailableError
 from antiphon.frames import (
     ContextNote,
     FalseInterruption,
@@ -31,9 +31,20 @@ from antiphon.frames import (
 )
 from antiphon.journal import replay
 from antiphon.services.composite import Composite
+from antiphon.services.ports import LanguageModel, TextDelta
 from antiphon.session import Session
-from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, loud, run_virtual
+from antiphon.testing import (
+    LoudVAD,
+    ScriptedEOT,
+    ScriptedLLM,
+    ScriptedSTT,
+    ScriptedTTS,
+    check_realtime,
+    loud,
+    run_virtual,
+)
 from antiphon.testing.assertions import HeldCall, check, no_task_left
+from antiphon.testing.conformance.realtime import TalkWithModel
 from antiphon.transports.caller import Caller, CallerLine
 
 sleep = LoopClock().sleep
@@ -102,6 +113,7 @@ class Talk:
     llm: dict[str, Any] = field(default_factory=dict[str, Any])
     tts: dict[str, Any] = field(default_factory=dict[str, Any])
     agent: dict[str, Any] = field(default_factory=dict[str, Any])
+    scores: Sequence[float] = (1.0,)
 
 
 def types(text: str) -> Action:
@@ -147,7 +159,9 @@ TALKS: dict[str, Talk] = {
         [COUNTING, COUNTING, "Silence."],
         [say(0.6), barge_in(), barge_in()],
     ),
-    "barge-in into the greeting": Talk(["I am in a hurry"], ["Then be quick."], [barge_in()], agent=LONG_GREETING),
+    "barge-in into the greeting": Talk(
+        ["I am in a hurry"], ["Then be quick."], [barge_in()], agent=LONG_GREETING
+    ),
     "barge-in during a tool": Talk(
         ["look", "stop that now please", "and then"],
         [["I look it up, which takes a while.", *calls("slow")], "All right.", "Anything else?"],
@@ -176,7 +190,7 @@ TALKS: dict[str, Talk] = {
         ["I would like", "a bicycle"],
         ["Here it is."],
         [say(1.0), say(0.8, 0.8, "now")],
-        agent={"eot": [0.1, 1.0]},
+        scores=(0.1, 1.0),
     ),
     "two fast turns": Talk(
         ["hello", "who are you"], ["Hello.", "I am the shop."], [say(0.6), say(0.8, 0.0)]
@@ -185,9 +199,17 @@ TALKS: dict[str, Talk] = {
     "a message typed into the answer": Talk(
         ["count"], [COUNTING, "All right."], [say(0.6)], [(1, 2.0, types("stop"))]
     ),
-    "a note": Talk(["hello", "what now"], ["Hello.", "Rain."], [say(0.6), say(0.6, 3.0)], [(1, 1.5, notes("It rains."))]),
+    "a note": Talk(
+        ["hello", "what now"],
+        ["Hello.", "Rain."],
+        [say(0.6), say(0.6, 3.0)],
+        [(1, 1.5, notes("It rains."))],
+    ),
     "an announcement": Talk(
-        ["hello", "thanks"], ["Hello.", "You are welcome."], [say(0.6), say(0.6, 4.0)], [(1, 2.0, announces("It rains."))]
+        ["hello", "thanks"],
+        ["Hello.", "You are welcome."],
+        [say(0.6), say(0.6, 4.0)],
+        [(1, 2.0, announces("It rains."))],
     ),
     "an announcement during the answer": Talk(
         ["count"], [COUNTING], [say(0.6)], [(1, 2.0, announces("We close soon."))]
@@ -211,7 +233,9 @@ TALKS: dict[str, Talk] = {
     "a slow tool with a filler": Talk(["look"], [calls("slow"), "It is found."], [say(0.6)], **FILLERS),
     "ears that fail once": Talk([UnavailableError("no"), "hello"], ["Hello."], [say(0.6)]),
     "ears that fail for good": Talk([UnavailableError("no")] * 9, [], [say(0.6), say(0.1, 12.0, "now")]),
-    "a failing model": Talk(["hi", "again"], [[UnavailableError("no")] * 2, "Hello."], [say(0.6), say(0.6, 2.0)]),
+    "a failing model": Talk(
+        ["hi", "again"], [[UnavailableError("no")] * 2, "Hello."], [say(0.6), say(0.6, 2.0)]
+    ),
     "a model without words": Talk(["hi", "again"], ["", "Hello."], [say(0.6), say(0.6, 2.0)]),
     "hung up in mid-answer": Talk(["count"], [COUNTING], [say(0.6)], [(1, 2.5, hangs_up)]),
     "ended in mid-answer": Talk(["count"], [COUNTING], [say(0.6)], [(1, 2.5, ends)]),
@@ -282,12 +306,18 @@ def composite(talk: Talk) -> dict[str, Any]:
     return {"realtime": Composite(**cascade(talk))}
 
 
+def deciding(talk: Talk) -> dict[str, Any]:
+    """A composite that decides on turns itself."""
+    own = Composite(**cascade(talk), vad=LoudVAD(), eot=ScriptedEOT(talk.scores))
+    return {"realtime": own, "vad": None}
+
+
 Made = Callable[[Talk], dict[str, Any]]
 
 
 def agent(made: Made, talk: Talk) -> Agent:
-    settings = {"greeting": "Hi.", "tools": TOOLS, **made(talk), **talk.agent}
-    return Agent("x", **{**settings, "vad": LoudVAD(), "eot": ScriptedEOT(settings.get("eot", (1.0,)))})
+    settings: dict[str, Any] = {"greeting": "Hi.", "tools": TOOLS, "vad": LoudVAD(), "eot": ScriptedEOT()}
+    return Agent("x", **{**settings, **made(talk), **talk.agent, "eot": ScriptedEOT(talk.scores)})
 
 
 def held(made: Made, talk: Talk) -> HeldCall:
@@ -327,3 +357,51 @@ def test_words_are_heard_to_the_word() -> None:
     cut = next(ended for ended in call.all(ReplyEnded) if ended.interrupted)
     assert COUNTING.startswith(cut.heard.strip())
     assert 5 < len(cut.heard) < 40
+
+
+THEIRS = [
+    "one turn", "three turns", "several sentences", "a tool", "words, then a tool", "two tools at once",
+    "a fast and a slow tool", "a tool, and another", "a tool that fails", "a pause inside a turn",
+    "two fast turns", "a typed message", "a note", "words that come late", "a slow model",
+    "ears that fail once", "barge-in", "two barge-ins", "barge-in into the greeting", "a cough",
+    "a backchannel", "two coughs", "hung up in mid-answer",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_composite_that_decides_on_turns(name: str) -> None:
+    one, other = held(cascade, TALKS[name]), held(deciding, TALKS[name])
+    assert entries(other) == entries(one)
+
+
+def test_composite_without_ears_of_its_own_cannot_decide_on_turns() -> None:
+    talk = TALKS["one turn"]
+    with pytest.raises(ConfigurationError, match="vad="):
+        run_virtual(turns_of(Composite(**cascade(talk))))
+
+
+async def turns_of(model: Composite) -> None:
+    async with TalkWithModel(model, Context("x"), detects=True) as talk:
+        await talk.response()
+
+
+class WeatherLLM(LanguageModel):
+    """Calls the tool that it has, once."""
+
+    async def generate(self, context: Context) -> AsyncIterator[TextDelta | ToolCall]:
+        if context.tools and not any(isinstance(entry, ToolAnswered) for entry in context.entries):
+            yield ToolCall("1", context.tools[0].name, "{}")
+        else:
+            for word in ("All ", "is ", "well."):
+                await sleep(0.05)
+                yield TextDelta(word)
+
+
+@pytest.mark.parametrize("decides", [False, True], ids=["ours", "either"])
+def test_composite_conforms(decides: bool) -> None:
+    def make() -> Composite:
+        stt, llm, tts = ScriptedSTT(["hello"] * 99), WeatherLLM(), ScriptedTTS()
+        own = {"vad": LoudVAD(), "eot": ScriptedEOT()} if decides else {}
+        return Composite(stt, llm, tts, **own)
+
+    run_virtual(check_realtime(make, loud(0.6)))

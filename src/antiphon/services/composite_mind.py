@@ -1,7 +1,6 @@
-"""What stands in a composite between its recogniser and its language model: who has said what, and who answers."""
+"""The mind of a composite: what was said, and what its language model must answer."""
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,10 +22,9 @@ from ..frames import (
 )
 from ..processor import Processor, on
 from ..reply import Reply
-from .composite_mouth import CUT_SHORT
+from .composite_mouth import CUT_SHORT, TellEvent
 from .realtime_vocabulary import (
     Consumed,
-    RealtimeEvent,
     RealtimeInput,
     Remember,
     Respond,
@@ -42,13 +40,13 @@ from .realtime_vocabulary import (
 
 __all__ = ["CompositeMind", "HeardTurns", "OwnTurns"]
 
-Tell = Callable[[RealtimeEvent], object]
+NOT_RECOGNISED = "the user's words were not recognised"
 
 
 class CompositeMind(Processor):
     """Has the language model answer, with what was said since the context that was told last."""
 
-    def __init__(self, context: Context, tell: Tell, please_wait: str | None) -> None:
+    def __init__(self, context: Context, tell: TellEvent, please_wait: str | None) -> None:
         self.turns_due = 0
         """Turns of the user whose words are missing."""
         self.turns = 0
@@ -100,9 +98,10 @@ class CompositeMind(Processor):
         """Begin an answer."""
         self.session.new_reply(self._ask)
 
-    def heard(self, text: str) -> None:
-        """Take the words of a turn."""
-        self._tell(UserHeard(self.turns, text, True))
+    def heard(self, text: str | None) -> None:
+        """Take the words of a turn; None if they were lost."""
+        if text is not None:
+            self._tell(UserHeard(self.turns, text, True))
         self.turns += 1
         if text:
             self._add_said(text)
@@ -188,7 +187,7 @@ class HeardStretch:
 class HeardTurns(Processor):
     """Makes the words of utterances those of turns that were decided on outside."""
 
-    def __init__(self, mind: CompositeMind, tell: Tell) -> None:
+    def __init__(self, mind: CompositeMind, tell: TellEvent) -> None:
         self._mind, self._tell = mind, tell
         self._stretches = deque[HeardStretch]()
 
@@ -232,51 +231,50 @@ class HeardTurns(Processor):
         if stretch.ended == "discarded":
             return
         self._mind.turns_due -= 1
-        if stretch.text or not stretch.lost:
-            self._mind.heard(stretch.text)
-            self._mind.go_on()
-        else:
-            self._mind.turns += 1
-            self._mind.go_on("the user's words were not recognised")
+        lost = stretch.lost and not stretch.text
+        self._mind.heard(None if lost else stretch.text)
+        self._mind.go_on(NOT_RECOGNISED if lost else "")
 
 
 class OwnTurns(Processor):
     """Tells the turns that the composite's own turn taking has decided on, and has them answered."""
 
-    def __init__(self, mind: CompositeMind, tell: Tell) -> None:
+    def __init__(self, mind: CompositeMind, tell: TellEvent) -> None:
         self._mind, self._tell = mind, tell
-        self._began = self._speaks = False
+        self._began = self._has_words = self._speaks = False
 
     @on(UserTurnStarted)
     def started(self, signal: UserTurnStarted) -> None:
         self._began = True
+        self._speak()
 
     @on(Transcript)
     def words(self, frame: Transcript) -> None:
-        """Tell of a turn once it has words; before that it may be a noise."""
-        if self._began and frame.text:
-            self._speak()
-            if not frame.final:
-                self._tell(UserHeard(self._mind.turns, frame.text, False))
+        self._has_words = self._has_words or bool(frame.text)
+        self._speak()
+        if self._speaks and not frame.final:
+            self._tell(UserHeard(self._mind.turns, frame.text, False))
 
     def _speak(self) -> None:
-        if not self._speaks:
+        """Tell of a turn once it has words; before that it may be a noise."""
+        if self._began and self._has_words and not self._speaks:
             self._speaks = True
             self._tell(UserSpeaks(True))
 
-    def _over(self) -> None:
+    def _over(self, text: str | None) -> None:
+        """Tell of the turn's words, then of its end: a turn that was short is one because it has words."""
+        self._began = self._has_words = True
         self._speak()
-        self._began = self._speaks = False
+        self._began = self._has_words = self._speaks = False
+        self._mind.heard(text)
         self._tell(UserSpeaks(False))
 
     @on(UserTurn)
     def turn(self, frame: UserTurn) -> None:
-        self._over()
-        self._mind.heard(frame.text)
+        self._over(frame.text)
         self._mind.answer()
 
     @on(TurnLost)
     def lost(self, frame: TurnLost) -> None:
-        self._over()
-        self._mind.turns += 1
-        self._mind.end("failed", "the user's words were not recognised")
+        self._over(None)
+        self._mind.end("failed", NOT_RECOGNISED)

@@ -14,17 +14,17 @@ from ..playout.heard import Segment, SpeakingRate
 from ..processor import Processor, on
 from .realtime_vocabulary import AgentWords, RealtimeEvent, ResponseOver, UserCutIn, Voice
 
-__all__ = ["CUT_SHORT", "SpokenEvents", "VoiceEvents"]
+__all__ = ["CUT_SHORT", "SpokenEvents", "TellEvent", "VoiceEvents"]
 
 CUT_SHORT = "it was cut short"
 
-Tell = Callable[[RealtimeEvent], object]
+TellEvent = Callable[[RealtimeEvent], object]
 
 
 class VoiceEvents(Processor):
     """Tells the voice as it passes."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: TellEvent) -> None:
         self._tell = tell
 
     @on(AgentAudio)
@@ -40,7 +40,7 @@ class SpokenEvents(Processor):
     complete.
     """
 
-    def __init__(self, tell: Tell, sample_rate: int, *, paced: bool) -> None:
+    def __init__(self, tell: TellEvent, sample_rate: int, *, paced: bool) -> None:
         self._tell = tell
         self._rate = sample_rate
         self._paced = paced
