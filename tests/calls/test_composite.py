@@ -137,7 +137,7 @@ def ends(session: Session) -> Coroutine[Any, Any, None]:
 
 
 LONG_GREETING = {"greeting": "Good morning, this is the bicycle shop, what can I do for you today?"}
-FILLERS = {"agent": {"speaking": Speaking(fillers=["Let me see."])}}
+FILLERS: dict[str, Any] = {"agent": {"speaking": Speaking(fillers=["Let me see."])}}
 TALKS: dict[str, Talk] = {
     "one turn": Talk(["hello"], ["Hello there."], [say(0.6)]),
     "three turns": Talk(["a", "b", "c"], ["One.", "Two.", "Three."], [say(0.6), say(1.0), say(0.8)]),
@@ -316,8 +316,9 @@ Made = Callable[[Talk], dict[str, Any]]
 
 
 def agent(made: Made, talk: Talk) -> Agent:
-    settings: dict[str, Any] = {"greeting": "Hi.", "tools": TOOLS, "vad": LoudVAD(), "eot": ScriptedEOT()}
-    return Agent("x", **{**settings, **made(talk), **talk.agent, "eot": ScriptedEOT(talk.scores)})
+    settings: dict[str, Any] = {"greeting": "Hi.", "tools": TOOLS, "vad": LoudVAD()}
+    settings |= {"eot": ScriptedEOT(talk.scores), **made(talk), **talk.agent}
+    return Agent("x", **settings)
 
 
 def held(made: Made, talk: Talk) -> HeldCall:
@@ -401,7 +402,7 @@ class WeatherLLM(LanguageModel):
 def test_composite_conforms(decides: bool) -> None:
     def make() -> Composite:
         stt, llm, tts = ScriptedSTT(["hello"] * 99), WeatherLLM(), ScriptedTTS()
-        own = {"vad": LoudVAD(), "eot": ScriptedEOT()} if decides else {}
+        own: dict[str, Any] = {"vad": LoudVAD(), "eot": ScriptedEOT()} if decides else {}
         return Composite(stt, llm, tts, **own)
 
     run_virtual(check_realtime(make, loud(0.6)))

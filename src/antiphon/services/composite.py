@@ -10,6 +10,8 @@ word times. Turns are decided outside, or by turn taking of its own if it is giv
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
+from copy import copy
+from typing import Any, Self
 
 from ..context import Context
 from ..errors import ConfigurationError, UnavailableError
@@ -67,6 +69,14 @@ class Composite(RealtimeModel):
         self.input_rate = stt.sample_rate
         self.output_rate = tts.sample_rate
         self.resident = any(service.resident for service in self.services)
+
+    def with_services(self, **changed: Any) -> Self:
+        """Return a copy with some services replaced: `stt`, `llm`, `tts`, `vad` or `eot`."""
+        other = copy(self)
+        for name, service in changed.items():
+            setattr(other, name, service)
+        other.resident = any(service.resident for service in other.services)
+        return other
 
     @property
     def services(self) -> tuple[Service, ...]:

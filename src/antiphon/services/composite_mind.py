@@ -1,4 +1,4 @@
-"""The mind of a composite: what was said, and what its language model must answer."""
+"""The mind of a composite: what was said, and what must be answered."""
 
 from collections import deque
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What is spoken, as events of a model that hears and speaks: the voice, and words with their times.
+"""The mouth of a composite: its voice, and its words with their times.
 
 A word is told with the time at which it ends. If the voice comes without word times, text and audio are taken
 to be proportional, as in `playout.heard`; in a segment that is not complete, the rate at which this voice has
