@@ -44,7 +44,7 @@ NOT_RECOGNISED = "the user's words were not recognised"
 
 
 class CompositeMind(Processor):
-    """Has the language model answer, with what was said since the context that was told last."""
+    """Has the language model answer, with all that was said."""
 
     def __init__(self, context: Context, tell: TellEvent, please_wait: str | None) -> None:
         self.turns_due = 0
@@ -237,7 +237,7 @@ class HeardTurns(Processor):
 
 
 class OwnTurns(Processor):
-    """Tells the turns that the composite's own turn taking has decided on, and has them answered."""
+    """Tells of the turns of the composite's own turn taking, and has them answered."""
 
     def __init__(self, mind: CompositeMind, tell: TellEvent) -> None:
         self._mind, self._tell = mind, tell
@@ -262,7 +262,10 @@ class OwnTurns(Processor):
             self._tell(UserSpeaks(True))
 
     def _over(self, text: str | None) -> None:
-        """Tell of the turn's words, then of its end: a turn that was short is one because it has words."""
+        """Tell of the turn's words, then of its end.
+
+        Whoever is told counts a short turn because it has words already.
+        """
         self._began = self._has_words = True
         self._speak()
         self._began = self._has_words = self._speaks = False

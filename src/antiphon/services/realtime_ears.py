@@ -10,6 +10,8 @@ from collections.abc import Callable
 from ..frames import (
     FalseInterruption,
     Frame,
+    SpeechPaused,
+    SpeechResumed,
     SpeechStarted,
     SpeechStopped,
     Transcript,
@@ -55,7 +57,7 @@ class RealtimeEars(Processor):
         self._chunks = AudioChunker(int(CHUNK * rate) * 2)
         self._recent = deque[tuple[float, bytes]]()  # the newest sound, and when each piece ends
         self._open = detects  # whether the model gets the user's sound
-        self._speaking = False
+        self._speaking = self._paused = False
         self._started = self._ended = 0.0
         self._spans = deque[tuple[float, float]](maxlen=SPANS)  # of the turns that the model heard
         self._first = 0  # the number of the oldest of those
@@ -86,7 +88,19 @@ class RealtimeEars(Processor):
         elif not (self._detects or self._speaking):
             self._rest()
             self._give(UserWentOn(max(0.0, frame.at - self._ended)))
-        self._speaking = True
+        self._speaking, self._paused = True, False
+        self.push(frame)
+
+    @on(SpeechPaused)
+    def speech_paused(self, frame: SpeechPaused) -> None:
+        self._paused = True
+        self.push(frame)
+
+    @on(SpeechResumed)
+    def speech_resumed(self, frame: SpeechResumed) -> None:
+        self._paused = False
+        if not self._open and self._speaking:  # the turn was ended in the pause
+            self._open_at(frame.at)
         self.push(frame)
 
     @on(SpeechStopped)
@@ -111,7 +125,7 @@ class RealtimeEars(Processor):
         self._give(SpeechOver())
         self._add_span(turn.started, turn.ended)
         self._open = False
-        if self._speaking:  # the turn was ended before its speech was
+        if self._speaking and not self._paused:  # the turn was ended before its speech was
             self._open_at(turn.ended)
 
     @on(FalseInterruption)
