@@ -193,9 +193,9 @@ TALKS: dict[str, Talk] = {
         scores=(0.1, 1.0),
     ),
     "a turn that is over before its speech is": Talk(
-        ["I would like", "a bicycle", "thanks"],
-        ["Here it is.", "Bye."],
-        [say(1.0), say(0.8, 0.8, "now"), say(0.6)],
+        ["I would like", "a bicycle", "thanks", "bye"],
+        ["Here it is.", "My pleasure.", "Bye."],
+        [say(1.0), say(0.8, 0.8, "now"), say(0.6), say(0.6)],
         scores=(0.1, 1.0),
     ),
     "two fast turns": Talk(
