@@ -8,7 +8,7 @@ import pytest
 
 from antiphon import Agent, Speaking
 from antiphon.clock import LoopClock
-from antiphon.context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
+from antiphon.context import AgentSaid, Context, Entry, Image, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
 from antiphon.errors import ConfigurationError, UnavailableError
 from antiphon.frames import (
@@ -32,6 +32,7 @@ from antiphon.frames import (
 from antiphon.journal import replay
 from antiphon.services.composite import Composite
 from antiphon.services.ports import LanguageModel, TextDelta
+from antiphon.services.realtime_vocabulary import Respond, UserPicture, UserWords
 from antiphon.session import Session
 from antiphon.testing import (
     LoudVAD,
@@ -412,3 +413,18 @@ def test_composite_conforms(decides: bool) -> None:
         return Composite(stt, llm, tts, **own)
 
     run_virtual(check_realtime(make, loud(0.6)))
+
+
+def test_picture_belongs_to_the_next_words() -> None:
+    picture, llm = Image(b"abc", "image/png"), ScriptedLLM(["A bicycle.", "Yes."])
+
+    async def ask() -> None:
+        model = Composite(ScriptedSTT([]), llm, ScriptedTTS())
+        async with TalkWithModel(model, Context("x")) as talk:
+            for words in (UserPicture(picture), UserWords("What is this?")), (UserWords("Really?"),):
+                talk.give(*words, Respond())
+                await talk.response()
+
+    run_virtual(ask())
+    said = [entry for entry in llm.contexts[-1].entries if isinstance(entry, UserSaid)]
+    assert said == [UserSaid("What is this?", (picture,)), UserSaid("Really?")]
