@@ -10,6 +10,8 @@ from collections.abc import Callable
 from ..frames import (
     FalseInterruption,
     Frame,
+    SpeechPaused,
+    SpeechResumed,
     SpeechStarted,
     SpeechStopped,
     Transcript,
@@ -26,6 +28,7 @@ from .realtime_vocabulary import (
     UserHeard,
     UserSound,
     UserSpeaks,
+    UserWentOn,
 )
 from .resampling import ResampledInput, seconds
 from .streams import AudioChunker
@@ -35,7 +38,6 @@ __all__ = ["RealtimeEars"]
 CHUNK = 0.04  # seconds of the user's sound that are given to the model at once
 LEAD = 0.3  # seconds before the start of speech that the model hears too
 NOISE_AFTER = 8.0  # seconds of quiet after which speech that became no turn is discarded
-STILL_SPEAKING = 0.8  # seconds after a turn's end after which speech that has not stopped goes on
 WORDS_WITHIN = 2.0  # seconds in which the words of a turn usually come
 SPANS = 64  # turns of the user whose words may still come
 
@@ -54,9 +56,8 @@ class RealtimeEars(Processor):
         self._transcripts = transcripts
         self.fit(rate)
         self._open = detects  # whether the model gets the user's sound
-        self._speaking = False
+        self._speaking = self._paused = False
         self._ended = 0.0
-        self._ended_early: float | None = None  # the end of a turn before the VAD said that speech is over
         self._spans = deque[tuple[float, float]](maxlen=SPANS)  # of the turns that the model heard
         self._first = 0  # the number of the oldest of those
         self._worded = 0  # turns up to the last whose words have come
@@ -94,26 +95,34 @@ class RealtimeEars(Processor):
                 self._discard()
             return
         self._recent.append((ended, pcm))
-        early = self._ended_early
-        while self._recent[0][0] < (ended - LEAD if early is None else early):
+        while self._recent[0][0] < ended - LEAD:
             self._recent.popleft()
-        if early is not None and ended > early + STILL_SPEAKING:
-            self._ended_early = None
-            self._open_now()
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
-        self._speaking = True
         if not self._open:
+            self._open_now()
+        elif not (self._detects or self._speaking):
+            self._rest()
+            self._give(UserWentOn(max(0.0, frame.at - self._ended)))
+        self._speaking, self._paused = True, False
+        self.push(frame)
+
+    @on(SpeechPaused)
+    def speech_paused(self, frame: SpeechPaused) -> None:
+        self._paused = True
+        self.push(frame)
+
+    @on(SpeechResumed)
+    def speech_resumed(self, frame: SpeechResumed) -> None:
+        self._paused = False
+        if not self._open and self._speaking:  # the turn was ended in the pause
             self._open_now()
         self.push(frame)
 
     @on(SpeechStopped)
     def speech_stopped(self, frame: SpeechStopped) -> None:
         self._speaking, self._ended = False, frame.at
-        since, self._ended_early = self._ended_early, None
-        if since is not None and frame.at > since:
-            self._open_now()
         self.push(frame)
 
     def _open_now(self) -> None:
@@ -133,7 +142,8 @@ class RealtimeEars(Processor):
         self._give(SpeechOver())
         self._add_span(turn.started, turn.ended)
         self._open = False
-        self._ended_early = turn.ended if self._speaking else None
+        if self._speaking and not self._paused:  # the turn was ended before its speech was
+            self._open_now()
 
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:

@@ -16,6 +16,7 @@ What each vendor is told of an input, and which of its messages an event comes f
 | --------------- | ------------------------- | ------------------ | ------------------- | -------------- |
 | `UserSound`     | input_audio_buffer.append | input_audio.append | realtimeInput.audio | audioInput     |
 | `SpeechBegan`   |                           |                    | activityStart       |                |
+| `UserWentOn`    |                           |                    |                     |                |
 | `SpeechOver`    | input_audio_buffer.commit |                    | with Respond        |                |
 | `Discard`       | input_audio_buffer.clear  |                    | nothing was sent    |                |
 | `UserPicture`   | conversation.item.create  | item.create        | realtimeInput.video |                |
@@ -48,6 +49,7 @@ is what stops a model that detects turns; voiceActivity tells of the user's spee
 | --------------- | ---------------------- | ----------------- | ------------------------- | -------- |
 | `UserSound`     | binary                 | audio_input       | input_audio_buffer.append | kind 1   |
 | `SpeechBegan`   |                        |                   |                           |          |
+| `UserWentOn`    |                        |                   |                           |          |
 | `SpeechOver`    |                        |                   |                           |          |
 | `Discard`       |                        |                   |                           |          |
 | `UserPicture`   |                        |                   |                           |          |
@@ -102,6 +104,7 @@ __all__ = [
     "UserPicture",
     "UserSound",
     "UserSpeaks",
+    "UserWentOn",
     "UserWords",
     "Voice",
 ]
@@ -119,6 +122,13 @@ class UserSound:
 @frame
 class SpeechBegan:
     """The user takes a turn, by our judgement; its sound follows."""
+
+
+@frame
+class UserWentOn:
+    """The user speaks again within the same turn, after a pause of `after` seconds."""
+
+    after: float
 
 
 @frame
@@ -187,8 +197,8 @@ class Remember:
 
 
 RealtimeInput: TypeAlias = (
-    UserSound | SpeechBegan | SpeechOver | Discard | UserPicture | UserWords | Respond | Say | CutShort
-    | ToolOutput | Remember
+    UserSound | SpeechBegan | UserWentOn | SpeechOver | Discard | UserPicture | UserWords | Respond | Say
+    | CutShort | ToolOutput | Remember
 )  # fmt: skip
 
 # What comes out --------------------------------------------------------------------------------------

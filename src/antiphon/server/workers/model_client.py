@@ -41,6 +41,7 @@ from .model_server import (
     item,
     key_of,
     packed,
+    service_of,
     value,
 )
 from .pipe import Pipe
@@ -214,15 +215,16 @@ def with_remote_models(agents: Agents, connection: ModelConnection) -> Agents:
 
     def replaced(name: str, agent: AgentDefinition, *, made_here: bool) -> AgentDefinition:
         proxies: dict[str, Any] = {}
+        parts: dict[str, Any] = {}  # those of a composite
         for port in REMOTE:
             key = key_of(name, agent, port)
             if key is None or (key.agent and made_here):
                 continue
-            proxies[port] = (
-                RemoteSpeechToText(agent.service(port), key, connection)
-                if port == "stt"
-                else RemoteLanguageModel(agent.service(port), key, connection)
-            )
+            service, kind = service_of(agent, port), port.rpartition(".")[2]
+            proxy = RemoteSpeechToText if kind == "stt" else RemoteLanguageModel
+            (parts if "." in port else proxies)[kind] = proxy(service, key, connection)
+        if parts:
+            proxies["realtime"] = agent.service("realtime").with_services(**parts)
         return agent.with_services(**proxies) if proxies else agent
 
     def making(name: str, maker: Callable[[Opening], Any]) -> Callable[[Opening], Awaitable[Any]]:

@@ -22,17 +22,21 @@ from ...agent import AgentDefinition
 from ...context import AgentSaid, Context, ToolAnswered, ToolSpec, UserSaid
 from ...errors import AntiphonError, UsageError
 from ...frames import ToolCall
+from ...services.composite import Composite
 from ...services.ports import AudioChunk, Flush, Recognized, TextDelta, TokenUsage, TurnHint
 from ...services.streams import closing, ready
 from .pipe import Pipe
 
-__all__ = ["REMOTE", "ModelKey", "key_of", "serve_models", "serving"]
+__all__ = ["REMOTE", "ModelKey", "is_resident_part", "key_of", "serve_models", "service_of", "serving"]
 
 logger = logging.getLogger("antiphon.server")
 
-RemotePort: TypeAlias = Literal["stt", "llm"]
-REMOTE: tuple[RemotePort, ...] = ("stt", "llm")
-"""The ports for which there are proxies, so that this process can hold their services."""
+RemotePort: TypeAlias = Literal["stt", "llm", "realtime.stt", "realtime.llm"]
+REMOTE: tuple[RemotePort, ...] = ("stt", "llm", "realtime.stt", "realtime.llm")
+"""The ports for which there are proxies, so that this process can hold their services.
+
+Those of "realtime" are the services that a `Composite` is made of.
+"""
 
 T = TypeVar("T")
 
@@ -47,10 +51,24 @@ class ModelKey(msgspec.Struct, frozen=True):
 
 def key_of(name: str, agent: AgentDefinition, port: RemotePort) -> ModelKey | None:
     """Return the key of an agent's service if that is resident, else None."""
-    if not agent.is_resident(port):
+    outer, _, inner = port.partition(".")
+    if not agent.is_resident(outer) or (inner and not is_resident_part(agent, inner)):
         return None
-    chosen = agent.chosen(port)
+    chosen = agent.chosen(outer) if not inner else agent.realtime
     return ModelKey(port, name=chosen) if isinstance(chosen, str) else ModelKey(port, agent=name)
+
+
+def is_resident_part(agent: AgentDefinition, port: str) -> bool:
+    """Return True if this part of the agent's composite is resident."""
+    model = agent.service("realtime")
+    return isinstance(model, Composite) and getattr(model, port).resident
+
+
+def service_of(agent: AgentDefinition, port: RemotePort) -> Any:
+    """Return the agent's service of a port."""
+    outer, _, inner = port.partition(".")
+    service = agent.service(outer)
+    return getattr(service, inner) if inner else service
 
 
 # The messages -----------------------------------------------------------------------------------------
@@ -228,9 +246,11 @@ class _Models:
             if key.name:
                 from ...vendors import create
 
-                self._services[key] = create(key.port, key.name)
+                outer, _, inner = key.port.partition(".")
+                made = create(outer, key.name)
+                self._services[key] = getattr(made, inner) if inner else made
             elif key.agent in self._agents:
-                self._services[key] = self._agents[key.agent].service(key.port)
+                self._services[key] = service_of(self._agents[key.agent], key.port)
             else:
                 raise UsageError(f"there is no agent {key.agent!r} here whose {key.port} could answer")
         return self._services[key]
@@ -244,7 +264,8 @@ class _Models:
         }
         await asyncio.gather(*(ready(self.service(key)) for key in keys))
         for name, agent in self._agents.items():
-            if (key := key_of(name, agent, "llm")) is not None:
+            key = key_of(name, agent, "llm") or key_of(name, agent, "realtime.llm")
+            if key is not None:
                 with contextlib.suppress(AntiphonError):  # then only the first answer is slower
                     await self.service(key).warm(agent.conversation().context)
 

@@ -31,6 +31,7 @@ import msgspec
 from ...agent import AgentDefinition
 from ...agent_file import Agents
 from ...errors import AntiphonError, YouErred
+from ...services.composite import Composite
 from ...services.ports import PORTS, Service
 from ...transports.loopback import Loopback
 from .job import Job
@@ -167,11 +168,19 @@ async def _prepare(agents: Mapping[str, Any], job: Job) -> None:
 
 def _services_of(agent: AgentDefinition) -> list[Service]:
     """Return the services that workers have themselves instead of by proxy."""
-    return [
+    own = [
         agent.service(port)
         for port in PORTS
         if agent.chosen(port) is not None and not (port in REMOTE and agent.is_resident(port))
     ]
+    found: list[Service] = []
+    for service in own:
+        if isinstance(service, Composite):
+            proxied = [one for one in (service.stt, service.llm) if one.resident]
+            found += [one for one in service.services if one not in proxied]
+        else:
+            found.append(service)
+    return found
 
 
 def _problem_in_a_fork(agents: Mapping[str, Any]) -> str:

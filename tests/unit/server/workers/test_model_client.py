@@ -22,6 +22,7 @@ from antiphon.server.workers.model_client import (
     with_remote_models,
 )
 from antiphon.server.workers.model_server import ModelKey, is_ours, key_of, packed, serving, unpacked
+from antiphon.services.composite import Composite
 from antiphon.services.ports import (
     AudioChunk,
     Flush,
@@ -255,3 +256,28 @@ def test_keys_name_what_is_shared() -> None:
     assert key_of("shop", one, "llm") == ModelKey("llm", agent="shop")
     assert key_of("shop", agent(llm=ScriptedLLM([])), "llm") is None
     assert key_of("shop", Agent("Be brief."), "stt") == ModelKey("stt", name="local")
+    assert key_of("shop", Agent("Be brief."), "realtime.stt") is None
+
+
+def test_a_composite_is_answered_by_the_models_process(tmp_path: Path) -> None:
+    ears, mind = Ears(["hello"]), Mind(TextDelta("Hello."))
+    talks: dict[str, Any] = {
+        "shop": Agent("Be brief.", realtime=Composite(ears, mind, ScriptedTTS()), vad=None, eot=None)
+    }
+
+    async def test(connection: ModelConnection) -> None:
+        remote: Any = with_remote_models(talks, connection)
+        model = remote["shop"].service("realtime")
+        assert [one async for one in model.llm.generate(CONTEXT)] == [TextDelta("Hello.")]
+        assert mind.contexts[-1] == CONTEXT
+        assert mind.contexts[0].instructions == "Be brief.", "it has read them before the first call"
+        assert ears.loaded
+
+    served(talks, test, tmp_path)
+
+
+def test_keys_of_a_composite() -> None:
+    talks = Agent("Be brief.", realtime=Composite(Ears([]), ScriptedLLM([]), ScriptedTTS()))
+    assert key_of("shop", talks, "realtime.stt") == ModelKey("realtime.stt", agent="shop")
+    assert key_of("shop", talks, "realtime.llm") is None
+    assert key_of("shop", talks, "stt") is None

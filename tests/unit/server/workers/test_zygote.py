@@ -62,7 +62,8 @@ import socket
 
 from antiphon import Agent
 from antiphon.errors import ConfigurationError
-from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from antiphon.services.composite import Composite
+from antiphon.testing import LoudVAD, ScriptedLLM, ScriptedSTT, ScriptedTTS
 
 
 class Connects(ScriptedLLM):
@@ -88,13 +89,14 @@ class Resident(ScriptedSTT):
         raise AssertionError("this process must not load what it cannot fork")
 
 
-agent = Agent("x", stt=Resident([]), llm=Connects([]), tts=ScriptedTTS(), vad=None, eot=None)
+parts = {{"stt": Resident([]), "llm": Connects([]), "tts": ScriptedTTS()}}
+agent = Agent("x", vad=None, eot=None, **{parts})
 """
 
 
-def verdict_on(folder: Path, *, missing: bool) -> tuple[ForkVerdict, Any]:
+def verdict_on(folder: Path, *, missing: bool, parts: str = "parts") -> tuple[ForkVerdict, Any]:
     file = folder / "bot.py"
-    file.write_text(BOT.format(missing=missing))
+    file.write_text(BOT.format(missing=missing, parts=parts))
     job = Job(os.getpid(), str(file), ServerSettings(), WorkerLimits(), "/nowhere", 30)
     return loaded(job, Traces())
 
@@ -107,6 +109,22 @@ def test_what_connects_in_open_is_forked_and_what_is_resident_is_not(tmp_path: P
     remote: Any = with_remote_models(agents, ModelConnection("/nowhere"))
     assert remote["bot"].llm is agents["bot"].llm
     assert remote["bot"].stt is not agents["bot"].stt
+
+
+COMPOSITE = '{"realtime": Composite(**parts, vad=LoudVAD())}'
+
+
+def test_what_is_resident_in_a_composite_is_not_forked(tmp_path: Path) -> None:
+    verdict, agents = verdict_on(tmp_path, missing=False, parts=COMPOSITE)
+    assert verdict == ForkVerdict(["bot"], served=True)
+    own = agents["bot"].realtime
+    assert own.llm.loaded
+    remote: Any = with_remote_models(agents, ModelConnection("/nowhere"))
+    proxy = remote["bot"].realtime
+    assert (proxy.llm, proxy.tts, proxy.detection) == (own.llm, own.tts, "either")
+    assert proxy.stt is not own.stt
+    assert own.resident
+    assert not proxy.resident
 
 
 def test_a_missing_key_is_told_at_the_start(tmp_path: Path) -> None:
