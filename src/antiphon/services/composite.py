@@ -282,7 +282,7 @@ class _Mouth(Processor):
 
     @on(Usage)
     def used(self, signal: Usage) -> None:
-        self._events.put_nowait(Consumed(signal.unit, signal.amount))
+        self._events.put_nowait(Consumed(signal.unit, signal.amount, signal.vendor, signal.model))
 
     @on(Failed)
     def failed(self, signal: Failed) -> None:

@@ -156,8 +156,8 @@ class Realtime(Stage):
                         case UserSpeaks() | UserHeard():
                             for fact in self.ears.facts(event):
                                 self.session.works.admit(self.ears, fact, work)
-                        case Consumed(unit, amount):
-                            used = self.service.vendor, self.service.model
+                        case Consumed(unit, amount, vendor, model):
+                            used = (vendor, model) if vendor else (self.service.vendor, self.service.model)
                             yield Usage(self.name, unit, amount, None, *used)
                         case Faulted(error):
                             yield Failed(self.name, type(error).__name__, str(error), recovered=True)

@@ -205,10 +205,16 @@ class ResponseOver:
 
 @frame
 class Consumed:
-    """What the model used, in `unit`."""
+    """What the model used since the last one, in a unit of `Usage`.
+
+    `vendor` and `model` are those of another service that it used, such as one that writes down the user's
+    words.
+    """
 
     unit: str
     amount: float
+    vendor: str = ""
+    model: str = ""
 
 
 @frame
