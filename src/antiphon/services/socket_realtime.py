@@ -17,6 +17,7 @@ from .keys import VendorKey
 from .ports import RealtimeModel
 from .realtime_codec import CodecEvent, GoingAway, MessagesToSend, RealtimeCodec, RealtimeReady, Resumable
 from .realtime_vocabulary import (
+    Consumed,
     CutShort,
     RealtimeEvent,
     RealtimeInput,
@@ -49,6 +50,8 @@ class SocketRealtime(RealtimeModel):
 
     input_rate = 24000
     output_rate = 24000
+    bills_open: bool = False
+    """True if the vendor bills how long a conversation takes, and does not tell it."""
 
     def __init__(self, vendor: str, key: VendorKey, model: str = "") -> None:
         self.vendor = vendor
@@ -99,9 +102,13 @@ class SocketRealtime(RealtimeModel):
         feeding = asyncio.create_task(_feed(inputs, talk.inbox))
         try:
             await talk.connect()
+            told = asyncio.get_running_loop().time()
             while not talk.over:
                 for event in await talk.step():
                     yield event
+                    if self.bills_open and isinstance(event, ResponseOver):
+                        before, told = told, asyncio.get_running_loop().time()
+                        yield Consumed("seconds of conversation", told - before)
         finally:
             feeding.cancel()
             await talk.hang_up()

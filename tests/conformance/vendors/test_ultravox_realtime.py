@@ -12,6 +12,7 @@ from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, Context, ToolAnswered, ToolCall, ToolSpec, UserSaid
 from antiphon.errors import BadResponseError
 from antiphon.services.realtime_vocabulary import (
+    Consumed,
     CutShort,
     Remember,
     Respond,
@@ -137,3 +138,18 @@ async def test_a_call_without_an_address_is_an_error() -> None:
         with pytest.raises(BadResponseError, match="without an address"):
             async with talk(server, Context("")) as call:
                 await call.response()
+
+
+@in_real_time
+async def test_the_time_of_a_conversation_is_counted_once() -> None:
+    async with UltravoxServer() as server:
+        begun = LoopClock().now()
+        async with talk(server, Context("Be kind.")) as call:
+            for _ in range(2):
+                call.give(Say("Hello."))
+                await call.response()
+                await call.until(Consumed)
+            passed = LoopClock().now() - begun
+        used = [event for event in call.events if isinstance(event, Consumed)]
+    assert [one.unit for one in used] == ["seconds of conversation"] * 2
+    assert 0 < sum(one.amount for one in used) <= passed
