@@ -22,7 +22,9 @@ def test_what_is_not_set_is_said_once_for_all_kinds(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("XAI_API_KEY", raising=False)
     checked = check("xai")
     assert checked.exit_code == 1
-    assert checked.stdout == ("xai  stt, llm, tts, realtime  fails: not set in the environment: XAI_API_KEY\n")
+    assert checked.stdout == (
+        "xai  stt, llm, tts, realtime  fails: not set in the environment: XAI_API_KEY\n"
+    )
 
 
 def test_a_variable_in_an_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
