@@ -242,6 +242,8 @@ class AgentDefinition:
 
         Raises what the first of them raises that cannot be opened, after closing the others.
         """
+        if self.realtime is not None:
+            _refuse_useless(self)
         try:
             await open_services(self.services())
         except BaseException:
@@ -368,6 +370,50 @@ def _cascade(agent: AgentDefinition) -> tuple[list[Part], list[Part], TurnSettin
     return [STT(agent.service("stt"))], voice, agent.turns
 
 
+def _refuse_useless(agent: AgentDefinition) -> None:
+    """Raise ConfigurationError for a setting that has no use with the realtime model."""
+    model, no_words = agent.service("realtime"), agent.stt is None
+    theirs, turns = agent.turns_are_theirs, agent.turns
+    decides = "the realtime model decides when a turn is over: leave "
+    needs_words = " needs words in time: give the agent an stt= too, or leave it out"
+    useless = {
+        "the realtime model speaks itself: leave tts= out, or make it with speaks=False": (
+            agent.tts is not None and model.speaks
+        ),
+        "the realtime model answers with text alone (speaks=False): give the agent a tts=": (
+            agent.tts is None and not model.speaks
+        ),
+        "the realtime model says nothing on demand: leave greeting= out": (
+            agent.greeting and not model.takes_words
+        ),
+        "the realtime model says nothing on demand: leave Speaking(fillers=...) out": (
+            agent.speaking.fillers and not model.takes_words
+        ),
+        "the realtime model cannot call tools: leave tools= out": agent.tools and not model.calls_tools,
+        "the realtime model cannot decide when a turn is over: leave vad=None out": (
+            not theirs and agent.vad is None
+        ),
+        f"{decides}vad= out": theirs and agent.vad not in (None, "local"),
+        f"{decides}eot= out": theirs and agent.eot not in (None, "local"),
+        f"{decides}Listening(speech=...) out": theirs and agent.listening.speech != VADSettings(),
+        f"{decides}TurnSettings(starts_by=...) out": theirs and turns.starts_by != "speech",
+        "no answer of a realtime model is begun in vain: leave TurnSettings(speculation=...) out": (
+            turns.speculation != TurnSettings().speculation
+        ),
+        "a realtime model says no backchannels: leave TurnSettings(backchannels=...) out": (
+            turns.backchannels.frequency > 0 and model.speaks
+        ),
+        f"TurnLimit(words=...){needs_words}": no_words and turns.limit.words is not None,
+        f"InterruptionSettings(min_words=...){needs_words}": (
+            no_words and turns.interruption.min_words != TurnSettings().interruption.min_words
+        ),
+        f"screening={needs_words}": no_words and agent.screening is not None,
+    }
+    for says, applies in useless.items():
+        if applies:
+            raise ConfigurationError(says)
+
+
 def _realtime(agent: AgentDefinition) -> tuple[list[Part], list[Part], TurnSettings]:
     """Return the same with one model that does all of it."""
     from .services.realtime import Realtime
@@ -375,16 +421,7 @@ def _realtime(agent: AgentDefinition) -> tuple[list[Part], list[Part], TurnSetti
     from .services.tts import TTS
 
     stt, tts, model = agent.service("stt"), agent.service("tts"), agent.service("realtime")
-    if (tts is None) != model.speaks:
-        raise ConfigurationError(
-            "the realtime model speaks itself: leave tts= out, or make it with speaks=False"
-            if tts is not None
-            else "the realtime model answers with text alone (speaks=False): give the agent a tts="
-        )
-    if agent.greeting and not model.takes_words:
-        raise ConfigurationError("the realtime model says nothing on demand: leave greeting= out")
-    if agent.tools and not model.calls_tools:
-        raise ConfigurationError("the realtime model cannot call tools: leave tools= out")
+    _refuse_useless(agent)
     realtime = Realtime(model, detects=agent.turns_are_theirs, transcripts=stt is None)
     ears: list[Part] = [realtime.ears, *([STT(stt)] if stt is not None else [])]
     voice: list[Part] = [realtime, *([TTS(tts)] if tts is not None else [])]

@@ -280,7 +280,9 @@ class Usage(Signal):
     Of a language model: "tokens read" (with those cached and stored), "tokens written", "tokens cached",
     "tokens stored", "answers uncounted" (the vendor did not say how many tokens). Of speech to text: "seconds
     heard", or "seconds open" if the vendor bills the connection. Of text to speech: "characters spoken" (all
-    that the vendor was given), "seconds spoken". Of turn taking: "characters written in vain".
+    that the vendor was given), "seconds spoken". Of a realtime model: "seconds of conversation", or
+    tokens of "text", "audio" and "image": "audio tokens read" (with those cached), "audio tokens written",
+    "audio tokens cached". Of turn taking: "characters written in vain".
     """
 
     part: str

@@ -1,11 +1,12 @@
 """Whole calls through a model that hears and speaks, in virtual time."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
 
-from antiphon import Agent
+from antiphon import Agent, Listening
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
@@ -14,6 +15,7 @@ from antiphon.frames import Failed, PlayoutStarted, ReplyEnded, Text, TextEnded,
 from antiphon.journal import replay
 from antiphon.pipeline import Tap
 from antiphon.reply import Reply
+from antiphon.screening import ScreeningSettings
 from antiphon.services import realtime_response
 from antiphon.services.realtime import Realtime
 from antiphon.services.realtime_vocabulary import (
@@ -35,6 +37,10 @@ from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedSTT, ScriptedTTS, lou
 from antiphon.testing.assertions import HeldCall, check, hold
 from antiphon.testing.scripted_realtime import Answer, ScriptedRealtime
 from antiphon.transports.caller import CallerLine
+from antiphon.turns.backchannels import BackchannelSettings
+from antiphon.turns.interruption import InterruptionSettings
+from antiphon.turns.settings import SpeculationSettings, TurnLimit, TurnSettings
+from antiphon.turns.vad import VADSettings
 
 sleep = LoopClock().sleep
 COUNTING = "One two three four five six seven eight nine ten eleven."
@@ -334,8 +340,39 @@ def test_model_that_answers_with_text_has_our_voice() -> None:
     [
         ({"llm": "local"}, "leave llm= out"),
         ({"tts": "local"}, "leave tts= out"),
+        ({"vad": None}, "leave vad=None out"),
+        ({"turns": TurnSettings(wake_phrase="computer")}, "wake_phrase needs words"),
+        ({"turns": TurnSettings(limit=TurnLimit(words=40))}, "words=...\\) needs words in time"),
+        ({"turns": TurnSettings(interruption=InterruptionSettings(min_words=3))}, "needs words in time"),
+        ({"turns": TurnSettings(speculation=SpeculationSettings(tries=1))}, "leave TurnSettings.speculation"),
+        ({"turns": TurnSettings(backchannels=BackchannelSettings(frequency=1.0))}, "no backchannels"),
+        ({"screening": ScreeningSettings()}, "screening= needs words"),
     ],
 )
 def test_what_does_not_apply_is_refused(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
-        Agent("Hi.", realtime=ScriptedRealtime([]), **OURS, **settings).pipeline(_quiet())
+        model = ScriptedRealtime([], detection="ours")
+        Agent("Hi.", realtime=model, **OURS | settings).pipeline(_quiet())
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"vad": LoudVAD()}, "leave vad= out"),
+        ({"eot": ScriptedEOT()}, "leave eot= out"),
+        ({"listening": Listening(speech=VADSettings(stop_after=0.5))}, "leave Listening.speech"),
+        ({"turns": TurnSettings(starts_by="button")}, "leave TurnSettings.starts_by"),
+    ],
+)
+def test_what_does_not_apply_is_refused_if_the_model_decides(settings: dict[str, Any], says: str) -> None:
+    agent = Agent("Hi.", realtime=ScriptedRealtime([], detection="theirs"), **settings)
+    with pytest.raises(ConfigurationError, match=says):
+        agent.pipeline(_quiet())
+    with pytest.raises(ConfigurationError, match=says):
+        asyncio.run(agent.open())
+
+
+def test_words_of_a_speech_to_text_make_settings_useful_that_need_them() -> None:
+    turns = TurnSettings(limit=TurnLimit(words=40), wake_phrase="computer")
+    agent = Agent("Hi.", realtime=ScriptedRealtime([]), **OURS, stt=ScriptedSTT("a"), turns=turns)
+    assert agent.pipeline(_quiet())

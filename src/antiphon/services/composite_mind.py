@@ -162,7 +162,7 @@ class CompositeMind(Processor):
 
     @on(Usage)
     def used(self, signal: Usage) -> None:
-        self._tell(Consumed(signal.unit, signal.amount))
+        self._tell(Consumed(signal.unit, signal.amount, signal.vendor, signal.model))
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from ..errors import AuthenticationError, BadResponseError, RateLimitError, They
 from ..signals import ToolCall
 from .openai_realtime_items import RealtimeItems, realtime_tools, user_item
 from .realtime_codec import CodecEvent, RealtimeCodec, RealtimeReady
+from .realtime_usage import told_tokens
 from .realtime_vocabulary import (
     AgentWords,
     Consumed,
@@ -38,7 +39,7 @@ from .realtime_vocabulary import (
     UserWords,
     Voice,
 )
-from .vendor_values import base64_bytes, fields, items, json_object, json_text, number, string, token_count
+from .vendor_values import base64_bytes, fields, items, json_object, json_text, number, string
 from .websocket_client import Message
 
 __all__ = ["OpenAIRealtimeCodec"]
@@ -68,6 +69,9 @@ class OpenAIRealtimeCodec(RealtimeCodec):
     def __init__(self, vendor: str, settings: Mapping[str, Any]) -> None:
         self.vendor = vendor
         self.settings = dict(settings)
+        heard = fields(fields(self.settings.get("audio")).get("input")).get("transcription")
+        heard = heard or self.settings.get("input_audio_transcription")
+        self.transcriber = string(fields(heard).get("model"))
         self.responding = False
         self.items = RealtimeItems(self.said)
         self._told: tuple[str, object] | None = None  # instructions and tools
@@ -237,18 +241,19 @@ class OpenAIRealtimeCodec(RealtimeCodec):
             case "conversation.item.input_audio_transcription.completed":
                 self._heard.pop(item, None)
                 yield UserHeard(self.turn(item), string(told.get("transcript")).strip(), True)
-                usage = fields(told.get("usage"))
-                for unit, name in (
-                    ("seconds transcribed", "seconds"),
-                    ("tokens transcribed", "total_tokens"),
-                ):
-                    if amount := number(usage.get(name)):
-                        yield Consumed(unit, amount)
+                yield from self._transcribed(fields(told.get("usage")))
             case "conversation.item.input_audio_transcription.failed":
                 yield UserHeard(self.turn(item), self._heard.pop(item, "").strip(), True)
                 yield from self._error(fields(told.get("error")))
             case _:
                 pass
+
+    def _transcribed(self, usage: dict[str, Any]) -> Iterable[CodecEvent]:
+        """Yield what the model used that writes down the user's words."""
+        by = self.vendor, self.transcriber
+        if seconds := number(usage.get("seconds")):
+            yield Consumed("seconds heard", seconds, *by)
+        yield from told_tokens(usage, *by)
 
     def turn(self, item: str) -> int:
         """Return the number of the user's turn that this item is."""
@@ -271,15 +276,7 @@ class OpenAIRealtimeCodec(RealtimeCodec):
             self._call(fields(item))
         if status == "completed":
             yield from self._calls.values()
-        usage = fields(response.get("usage"))
-        details = fields(usage.get("input_token_details"))
-        for unit, amount in (
-            ("tokens read", usage.get("input_tokens")),
-            ("tokens written", usage.get("output_tokens")),
-            ("tokens cached", details.get("cached_tokens")),
-        ):
-            if tokens := token_count(amount):
-                yield Consumed(unit, tokens)
+        yield from told_tokens(fields(response.get("usage")))
         self.responding, self._response, self._calls = False, None, {}
         details = fields(response.get("status_details"))
         reason = string(fields(details.get("error")).get("message")) or string(details.get("reason"))

@@ -261,7 +261,11 @@ class ResponseOver:
 
 @frame
 class Consumed:
-    """What the model used; `vendor` and `model` say who, if not itself."""
+    """What the model used since the last one, in a unit of `Usage`.
+
+    `vendor` and `model` are those of another service that it used, such as one that writes down the user's
+    words.
+    """
 
     unit: str
     amount: float

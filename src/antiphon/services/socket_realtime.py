@@ -21,6 +21,7 @@ from .realtime_codec import CodecEvent, GoingAway, MessagesToSend, RealtimeCodec
 from .realtime_connection import RealtimeConnection, open_connection
 from .realtime_renewal import ConnectionEnds, OpenCalls, SpareConnection
 from .realtime_vocabulary import (
+    Consumed,
     CutShort,
     RealtimeEvent,
     RealtimeInput,
@@ -55,6 +56,8 @@ class SocketRealtime(RealtimeModel):
     output_rate = 24000
     goes_on_after_tools = False
     """True if the vendor's model answers by itself once it has the results of its tools."""
+    bills_open: bool = False
+    """True if the vendor bills how long a conversation takes, and does not tell it."""
 
     def __init__(self, vendor: str, key: VendorKey, model: str = "") -> None:
         self.vendor = vendor
@@ -106,9 +109,13 @@ class SocketRealtime(RealtimeModel):
         feeding = asyncio.create_task(_feed(inputs, talk.inbox))
         try:
             await talk.connect()
+            told = asyncio.get_running_loop().time()
             while not talk.over:
                 for event in await talk.step():
                     yield event
+                    if self.bills_open and isinstance(event, ResponseOver):
+                        before, told = told, asyncio.get_running_loop().time()
+                        yield Consumed("seconds of conversation", told - before)
         finally:
             feeding.cancel()
             await talk.hang_up()

@@ -12,11 +12,14 @@ from .prices import PriceTable, is_own, load_prices
 
 __all__ = ["Costs", "ServiceCost", "dollars"]
 
+KINDS, DONE = ("text", "audio", "image"), ("read", "written", "cached")
 PORTS = {
     **dict.fromkeys(("seconds heard", "seconds open"), "stt"),
     **dict.fromkeys(("tokens read", "tokens written", "tokens cached", "tokens stored"), "llm"),
     "answers uncounted": "llm",
     **dict.fromkeys(("characters spoken", "seconds spoken"), "tts"),
+    **dict.fromkeys((f"{kind} tokens {done}" for kind in KINDS for done in DONE), "realtime"),
+    "seconds of conversation": "realtime",
 }
 """The kind of service that consumes in a unit."""
 

@@ -13,12 +13,13 @@ first, so a row `"*"` there replaces all of that vendor's.
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 from math import isfinite
 from pathlib import Path
 from typing import Any, cast
@@ -43,6 +44,10 @@ BILLED = {
     "stt": ("hour",),
     "llm": ("read", "written", "cached", "stored"),
     "tts": ("characters", "minute"),
+    "realtime": (
+        *("read", "written", "cached", "audio_read", "audio_written", "audio_cached"),
+        *("image_read", "image_cached", "minute"),
+    ),
 }
 """The ports that have prices, and by what each is billed."""
 NOTES = ("source", "checked")  # keys of a vendor's table that are no models
@@ -67,19 +72,34 @@ class Price:
     characters: float | None = None
     """A million characters that text to speech is given."""
     minute: float | None = None
-    """A minute of speech that it makes."""
+    """A minute of speech that it makes, or of a conversation with a realtime model."""
+    audio_read: float | None = None
+    """A million tokens of sound that a realtime model hears; its `read` and `written` are of text."""
+    audio_written: float | None = None
+    """A million tokens of the voice that it speaks with."""
+    audio_cached: float | None = None
+    """A million tokens of sound that it reads from its cache; None: as much as others."""
+    image_read: float | None = None
+    """A million tokens of pictures that it sees."""
+    image_cached: float | None = None
+    """A million tokens of pictures that it reads from its cache; None: as much as others."""
     source: str = field(default="", compare=False)
     checked: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        """Return the price in a few characters: "$0.29/h", "$0.4/$1.6"; "?" is not known."""
+        """Return the price in a few characters: "$0.29/h", "$0.4/$1.6"; "?" is not known.
+
+        Of a realtime model's tokens it is that of sound.
+        """
         if self.hour is not None:
             return f"${self.hour:g}/h"
         if self.characters is not None:
             return f"${self.characters:g}/Mchar"
         if self.minute is not None:
             return f"${self.minute:g}/min"
-        return "/".join("?" if one is None else f"${one:g}" for one in (self.read, self.written))
+        sound = (self.audio_read, self.audio_written)
+        tokens = (self.read, self.written) if sound == (None, None) else sound
+        return "/".join("?" if one is None else f"${one:g}" for one in tokens)
 
     def of(self, usage: Mapping[str, float]) -> float | None:
         """Return what this usage costs, by its units; None if it needs an unknown price.
@@ -96,6 +116,7 @@ class Price:
             (stored, self.read if self.stored is None else self.stored, MILLION),
             (used("tokens written", 0.0), self.written, MILLION),
             (used("seconds heard", 0.0) + used("seconds open", 0.0), self.hour, HOUR),
+            *self._conversed(usage),
         )
         spoken = (
             (used("characters spoken", 0.0), self.characters, MILLION),
@@ -108,6 +129,21 @@ class Price:
                 return None
             total += max(amount, 0.0) * (price or 0.0) / per
         return total
+
+    def _conversed(self, usage: Mapping[str, float]) -> Iterator[tuple[float, float | None, float]]:
+        """Yield amounts, prices and units of a conversation: minutes, else tokens."""
+        if seconds := usage.get("seconds of conversation"):
+            yield seconds, self.minute, MINUTE
+            return
+        for kind, read, written, stored in (
+            ("text", self.read, self.written, self.cached),
+            ("audio", self.audio_read, self.audio_written, self.audio_cached),
+            ("image", self.image_read, None, self.image_cached),
+        ):
+            cached = usage.get(f"{kind} tokens cached", 0.0)
+            yield usage.get(f"{kind} tokens read", 0.0) - cached, read, MILLION
+            yield cached, read if stored is None else stored, MILLION
+            yield usage.get(f"{kind} tokens written", 0.0), written, MILLION
 
 
 @dataclass(frozen=True)
@@ -133,7 +169,7 @@ class PriceTable:
         return None if price is None else price.of(usage)
 
 
-FREE = Price(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+FREE = replace(Price(), **dict.fromkeys(chain.from_iterable(BILLED.values()), 0.0))
 """The price of what runs on the user's own machines."""
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "abilities",
     "available",
+    "connection_limit",
     "create",
     "is_resident",
     "missing",
@@ -187,12 +188,25 @@ def available() -> list[Vendor]:
 
 def abilities(vendor: Vendor, port: str) -> tuple[str, ...]:
     """Return what a vendor's service can do, of the words in `ABILITIES`."""
-    from ._abilities import ABILITIES, codec_abilities
+    from ._abilities import ABILITIES, codec_abilities, model_abilities
 
     can = {*vendor.can.get(port, ())}
+    if port == "realtime":
+        made = _maker(vendor, port)
+        can |= {*model_abilities(made, made.__module__)}
     if port in ("stt", "tts") and vendor.provides[port] != ROW:
         can |= {*codec_abilities(_maker(vendor, port).__module__)}
     return tuple(one for one in ABILITIES if one in can)
+
+
+def connection_limit(vendor: Vendor) -> float | None:
+    """Return the seconds that a connection of a realtime model may last.
+
+    None if it ends none, or does not say.
+    """
+    from ._abilities import talk_limit
+
+    return talk_limit(_maker(vendor, "realtime").__module__)
 
 
 @cache

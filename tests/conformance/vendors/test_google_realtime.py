@@ -165,7 +165,7 @@ async def test_transcripts_trail_and_belong_to_their_turns() -> None:
             call.take_turn(SPEECH)
             response = await call.response()
             assert words_of(response) == HEARD, "all words come before the response is over"
-            assert {Consumed("tokens read", 20), Consumed("tokens written", 30)} <= set(response)
+            assert {Consumed("audio tokens read", 20), Consumed("audio tokens written", 30)} <= set(response)
         heard = [event for event in call.events if isinstance(event, UserHeard)]
         assert [event for event in heard if event.final] == [UserHeard(n, WORDS, True) for n in range(2)]
         assert heard[0] == UserHeard(0, WORDS[:7].strip(), False)

@@ -15,6 +15,7 @@ from antiphon.errors import BadResponseError
 from antiphon.services.realtime_codec import RealtimeCodec, RealtimeReady
 from antiphon.services.realtime_vocabulary import (
     AgentWords,
+    Consumed,
     CutShort,
     Remember,
     Respond,
@@ -224,3 +225,17 @@ def test_a_call_is_renewed_before_its_longest_duration() -> None:
 
 def test_a_state_says_that_the_call_has_started() -> None:
     assert RealtimeReady() in codec().read(json.dumps(state("listening")))
+
+
+async def test_the_time_of_a_conversation_is_counted_once() -> None:
+    async with UltravoxServer() as server:
+        begun = LoopClock().now()
+        async with talk(server, Context("Be kind.")) as call:
+            for _ in range(2):
+                call.give(Say("Hello."))
+                await call.response()
+                await call.until(Consumed)
+            passed = LoopClock().now() - begun
+        used = [event for event in call.events if isinstance(event, Consumed)]
+    assert [one.unit for one in used] == ["seconds of conversation"] * 2
+    assert 0 < sum(one.amount for one in used) <= passed

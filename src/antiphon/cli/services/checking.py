@@ -20,9 +20,7 @@ __all__ = ["check"]
 def check(
     names: Annotated[list[str], typer.Argument(metavar="VENDOR[/MODEL]...", autocompletion=service_names)],
     port: Annotated[str | None, typer.Option(help=f"Only this kind of service: {', '.join(TRIED)}.")] = None,
-    wav: Annotated[
-        Path | None, typer.Option(help="Speech for a speech to text; else the local voice speaks.")
-    ] = None,
+    wav: Annotated[Path | None, typer.Option(help="Speech to hear; else the local voice speaks.")] = None,
 ) -> None:
     """Make one short live call with your key, and say what works and how fast."""
     if port not in (None, *TRIED):

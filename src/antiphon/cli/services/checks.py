@@ -8,6 +8,7 @@ import typer
 from ...audio.resample import Resampler
 from ...errors import AntiphonError, ConfigurationError, ServiceTimeoutError, UnavailableError
 from ...vendors import missing, record, vendor_of
+from .conversing import converse
 from .recordings import HEARD_HZ, Recording
 from .trials import ask, hear, opened, speak
 from .word_errors import count_errors
@@ -52,7 +53,9 @@ async def _tried(port: str, name: str, recording: Recording | None, *, alone: bo
     within = WITHIN + (recording.seconds if recording else 0.0)
     try:
         async with asyncio.timeout(within), opened(port, name) as service:
-            return await {"llm": _ask, "tts": _speak, "stt": _hear}[port](service, recording)
+            return await {"llm": _ask, "tts": _speak, "stt": _hear, "realtime": _converse}[port](
+                service, recording
+            )
     except TimeoutError:
         return ServiceTimeoutError(f"no answer within {within:.0f} s")
     except NoSpeechError as error:
@@ -82,14 +85,26 @@ async def _hear(service: Any, recording: Recording | None) -> str:
     return f"works: words {max(heard.final):.2f} s after the end of speech{wrong}: {heard.text[:100]}"
 
 
-async def _spoken_sentence() -> Recording:
-    """Return `SENTENCE`, spoken by the local voice.
+async def _converse(service: Any, recording: Recording | None) -> str:
+    turn = await converse(service, recording or await _spoken_sentence(QUESTION), INSTRUCTIONS)
+    what = "audio" if service.speaks else "word"
+    heard = f"heard {turn.heard[:60]!r}" if turn.heard else "tells no words of the user"
+    who = {"ours": "the session", "theirs": "the model", "either": "either"}[service.detection]
+    about = f"turns: {who}; {'tools' if service.calls_tools else 'no tools'}"
+    return (
+        f"works: first {what} {turn.first or 0:.2f} s after the question, {heard}, "
+        f"said {turn.said.strip()[:80]!r}; {about}"
+    )
+
+
+async def _spoken_sentence(sentence: str = SENTENCE) -> Recording:
+    """Return a sentence, spoken by the local voice.
 
     Raises NoSpeechError if that is not installed.
     """
     try:
         async with opened("tts", "local") as voice:
-            spoken = await speak(voice, (SENTENCE,))
+            spoken = await speak(voice, (sentence,))
     except AntiphonError as error:
         raise NoSpeechError(f"it needs speech, pass --wav FILE ({error})") from error
-    return Recording("a sentence", Resampler(spoken.sample_rate, HEARD_HZ)(spoken.pcm), HEARD_HZ, SENTENCE)
+    return Recording("a sentence", Resampler(spoken.sample_rate, HEARD_HZ)(spoken.pcm), HEARD_HZ, sentence)

@@ -6,11 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from ...errors import ConfigurationError
+from ...services.ports import PORTS
 from ...vendors import record, vendor_of
 from ..show import reports_errors
 from .completing import service_names_of
 
 __all__ = ["compare"]
+
+HEARS = ("stt", "realtime")
 
 
 def _services(port: str, words: str) -> Any:
@@ -23,6 +26,9 @@ def compare(
     stt: Annotated[str, _services("stt", "Speech to text, with the recordings of --wav.")] = "",
     llm: Annotated[str, _services("llm", "Language models, with a few short questions.")] = "",
     tts: Annotated[str, _services("tts", "Text to speech, with a few sentences.")] = "",
+    realtime: Annotated[
+        str, _services("realtime", "Models that hear and speak, with the questions of --wav.")
+    ] = "",
     wav: Annotated[
         Path | None, typer.Option(help="A wav file, or a folder of them; what is said in x.wav is in x.txt.")
     ] = None,
@@ -35,11 +41,13 @@ def compare(
 
     Vendors are measured at the same time, services on this machine one after another.
     """
-    chosen = {port: _names(listed) for port, listed in (("stt", stt), ("llm", llm), ("tts", tts))}
+    listed = {"stt": stt, "llm": llm, "tts": tts, "realtime": realtime}
+    chosen = {port: _names(names) for port, names in listed.items()}
     if not any(chosen.values()):
         raise ConfigurationError("name what to compare, as in --stt deepgram,soniox --wav calls/")
-    if chosen["stt"] and wav is None:
-        raise ConfigurationError("speech to text is compared with recordings: pass --wav FILE_OR_FOLDER")
+    if wav is None and (hears := next((port for port in HEARS if chosen[port]), None)):
+        words = PORTS[hears].words
+        raise ConfigurationError(f"{words} is compared with recordings: pass --wav FILE_OR_FOLDER")
     from ...telemetry.prices import load_prices
     from ..report import check_place, write
     from .rows import make_folder
@@ -54,7 +62,7 @@ def compare(
     works = True
     for port, names in chosen.items():
         if names:
-            rows = COMPARISONS[port](names, wav if port == "stt" else out)
+            rows = COMPARISONS[port](names, wav if port in HEARS else out)
             told[port] = [row.told() for row in rows]
             works = works and all(row.done for row in rows)
     if json is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..show import console, progress, table
 from .comparison import Exercise, ServiceRow, compare_services
+from .conversation_row import ConversationRow
 from .recordings import read_recordings
 from .rows import QUESTIONS, SENTENCES, AnswerRow, HearingRow, VoiceRow, listen_to_voices
 from .word_errors import plain_words
@@ -21,6 +22,11 @@ def _hearing(names: Sequence[str], wav: Path | None) -> Sequence[ServiceRow[Any]
     said = sum(len(plain_words(one.text or "")) for one in recordings)
     title = f"{len(recordings)} recordings, {seconds:.0f} s, {said} words"
     return _compared(title, rows, recordings)
+
+
+def _conversations(names: Sequence[str], wav: Path | None) -> Sequence[ServiceRow[Any]]:
+    recordings = read_recordings(wav) if wav else []
+    return _compared(f"{len(recordings)} questions", [ConversationRow(name) for name in names], recordings)
 
 
 def _answers(names: Sequence[str], _: Path | None) -> Sequence[ServiceRow[Any]]:
@@ -61,5 +67,5 @@ def _compared(
     return rows
 
 
-COMPARISONS = {"stt": _hearing, "llm": _answers, "tts": _voices}
+COMPARISONS = {"stt": _hearing, "llm": _answers, "tts": _voices, "realtime": _conversations}
 """What compares the services of a port; its second argument is the folder of recordings or of voices."""

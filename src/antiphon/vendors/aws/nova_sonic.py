@@ -135,9 +135,10 @@ class NovaSonicCodec(RealtimeCodec):
                 yield from self._over("completed")
             case "usageEvent":
                 used = fields(fields(told.get("details")).get("delta"))
-                for unit, side in (("tokens read", "input"), ("tokens written", "output")):
-                    if amount := sum(map(token_count, fields(used.get(side)).values())):
-                        yield Consumed(unit, amount)
+                for side, done in (("input", "read"), ("output", "written")):
+                    for kind, name in (("audio", "speechTokens"), ("text", "textTokens")):
+                        if amount := token_count(fields(used.get(side)).get(name)):
+                            yield Consumed(f"{kind} tokens {done}", amount)
             case _:
                 pass
 

@@ -18,6 +18,6 @@ VENDOR = Vendor(
         "realtime": "gemini-3.8-live",
     },
     options={"stt": "language", "tts": "voice", "realtime": "voice"},
-    can={"llm": ("tools", "images", "direct")},
+    can={"realtime": ("images",), "llm": ("tools", "images", "direct")},
     checked="2026-11-30",
 )

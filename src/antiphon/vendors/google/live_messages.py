@@ -38,10 +38,9 @@ SPEECH_ENDS = json_text(realtimeInput={"activityEnd": {}})
 GO_ON = "[Go on.]"  # asks for an answer to nothing new; some models do not answer an empty turn
 VERBATIM = "Say exactly the following words, in the language in which they are written, and nothing else: "
 NORMAL = ("", "TURN_COMPLETE_REASON_UNSPECIFIED", "NEED_MORE_INPUT")  # why a turn is complete
-UNITS = {
-    "tokens read": ("promptTokenCount", "toolUsePromptTokenCount"),
-    "tokens written": ("responseTokenCount", "candidatesTokenCount", "thoughtsTokenCount"),
-}
+KINDS = {"TEXT": "text", "AUDIO": "audio", "IMAGE": "image", "VIDEO": "image", "DOCUMENT": "text"}
+SOUND = (("prompt", "read"), ("response", "written"), ("candidates", "written"))
+TEXT = {"toolUsePromptTokenCount": "text tokens read", "thoughtsTokenCount": "text tokens written"}
 
 
 def media(kind: str, data: bytes, media_type: str) -> Message:
@@ -102,11 +101,22 @@ def _parts(entry: Entry) -> Iterator[dict[str, Any]]:
 
 
 def consumed(usage: object) -> Iterator[CodecEvent]:
-    """Yield what was used. The fields have other names on the two platforms."""
-    counts = fields(usage)
-    for unit, names in UNITS.items():
-        if amount := sum(token_count(counts.get(name)) for name in names):
-            yield Consumed(unit, amount)
+    """Yield what was used. The fields have other names on the two platforms.
+
+    Tokens whose kind is not told count as sound, which costs most.
+    """
+    told, counts = fields(usage), dict[str, int]()
+    for side, done in SOUND:
+        rest = token_count(told.get(f"{side}TokenCount"))
+        for detail in map(fields, items(told.get(f"{side}TokensDetails"))):
+            count = min(rest, token_count(detail.get("tokenCount")))
+            unit = f"{KINDS.get(string(detail.get('modality')), 'audio')} tokens {done}"
+            counts[unit], rest = counts.get(unit, 0) + count, rest - count
+        unit = f"audio tokens {done}"
+        counts[unit] = counts.get(unit, 0) + rest
+    for name, unit in TEXT.items():
+        counts[unit] = counts.get(unit, 0) + token_count(told.get(name))
+    yield from (Consumed(unit, count) for unit, count in counts.items() if count)
 
 
 def voice(content: dict[str, Any]) -> Iterator[Voice]:

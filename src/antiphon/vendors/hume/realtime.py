@@ -4,7 +4,7 @@ https://dev.hume.ai/reference/speech-to-speech-evi/chat
 
 The vendor decides on turns, and goes on with a chat over a new connection. A conversation that it does not
 know is told in the prompt. It cannot be told to stop, nor what was heard: an answer that the app cuts off is
-made to its end. It takes no pictures, and says nothing of usage.
+made to its end. It takes no pictures, and says nothing of usage, which is the time that a conversation takes.
 """
 
 from ...services.keys import VendorKey
@@ -28,6 +28,7 @@ class Realtime(SocketRealtime):
     output_rate = OUTPUT_RATE
     detection = "theirs"
     goes_on_after_tools = True
+    bills_open = True
 
     def __init__(
         self,

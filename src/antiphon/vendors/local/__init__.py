@@ -21,6 +21,6 @@ VENDOR = Vendor(
     default={"stt": "whisper-tiny.en"},
     resident=("stt", "llm", "realtime"),
     voices="tts.voices",
-    can={"llm": ("tools",), "tts": ("word times",)},
+    can={"realtime": ("heard", "word times"), "llm": ("tools",), "tts": ("word times",)},
     languages={"stt": "English", "tts": "English"},
 )

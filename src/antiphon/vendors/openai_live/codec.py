@@ -165,9 +165,14 @@ class GPTLiveCodec(RealtimeCodec):
             case _:
                 pass
         usage = fields(response.get("usage"))
-        for unit, name in (("tokens read", "input_tokens"), ("tokens written", "output_tokens")):
-            if tokens := token_count(usage.get(name)):
-                yield Consumed(unit, tokens)
+        cached = fields(usage.get("input_tokens_details")).get("cached_tokens")
+        for unit, amount in (
+            ("tokens read", usage.get("input_tokens")),
+            ("tokens written", usage.get("output_tokens")),
+            ("tokens cached", cached),
+        ):
+            if tokens := token_count(amount):
+                yield Consumed(unit, tokens, "openai", string(self._thinker.get("model")))
 
     def _bill(self, total: float) -> Iterable[CodecEvent]:
         if total > self._billed:

@@ -4,7 +4,7 @@ https://docs.ultravox.ai/apps/websockets
 
 The vendor decides on turns, does not say when one begins, and is not told what was heard of an answer. Its
 instructions and tools are fixed for each call, so a change is told by a new call in a pause. It takes no
-pictures, and says nothing of usage.
+pictures, and says nothing of usage, which is the time that a conversation takes.
 """
 
 from collections.abc import Iterator
@@ -36,6 +36,7 @@ class Realtime(SocketRealtime):
     input_rate = 16000
     detection = "theirs"
     goes_on_after_tools = True
+    bills_open = True
 
     def __init__(
         self,

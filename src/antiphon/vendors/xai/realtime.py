@@ -178,6 +178,6 @@ class GrokRealtimeCodec(OpenAIRealtimeCodec):
     def done(self, response: dict[str, Any]) -> Iterable[CodecEvent]:
         billed = number(fields(response.get("usage")).get("billable_audio_seconds")) or 0.0
         if billed > self._billed:
-            yield Consumed("seconds billed", billed - self._billed)
+            yield Consumed("seconds of conversation", billed - self._billed)
             self._billed = billed
         yield from super().done(response)

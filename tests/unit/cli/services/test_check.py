@@ -1,14 +1,15 @@
 """`antiphon services check`: which kinds are meant, what is missing, what works."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from antiphon.audio.wav import WavAudio, write
 from antiphon.cli.services import app
-from antiphon.errors import UnavailableError
-from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS, loud
+from antiphon.errors import AuthenticationError, UnavailableError
+from antiphon.testing import ScriptedLLM, ScriptedRealtime, ScriptedSTT, ScriptedTTS, loud
 
 from .conftest import Services
 
@@ -18,12 +19,11 @@ def check(*line: str) -> Result:
 
 
 def test_what_is_not_set_is_said_once_for_all_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AZURE_SPEECH_KEY", raising=False)
-    monkeypatch.delenv("AZURE_SPEECH_REGION", raising=False)
-    checked = check("azure")
+    monkeypatch.delenv("XAI_API_KEY", raising=False)
+    checked = check("xai")
     assert checked.exit_code == 1
     assert checked.stdout == (
-        "azure  stt, tts  fails: not set in the environment: AZURE_SPEECH_KEY, AZURE_SPEECH_REGION\n"
+        "xai  stt, llm, tts, realtime  fails: not set in the environment: XAI_API_KEY\n"
     )
 
 
@@ -43,7 +43,7 @@ def test_a_variable_in_an_address_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         ("cartesia/ink-2:de", "stt"),
         ("deepgram/nova-3", "stt"),
         ("sarvam/bulbul:v3", "tts"),
-        ("hume/anything", "tts"),
+        ("lmnt/anything", "tts"),
     ],
 )
 def test_a_model_says_which_kind_is_meant(services: Services, name: str, port: str) -> None:
@@ -69,7 +69,7 @@ def test_what_works_is_timed(services: Services, tmp_path: Path) -> None:
     (tmp_path / "hello.txt").write_text("hello there")
     names = {
         "openai/gpt-4.1-mini": ScriptedLLM(["Yes, I can."], first=0.01, each=0.0),
-        "hume": ScriptedTTS(words=True, first=0.01),
+        "lmnt": ScriptedTTS(words=True, first=0.01),
         "gladia": ScriptedSTT(["hello they're"], delay=0.01),
     }
     services(names)
@@ -100,3 +100,30 @@ def test_without_recording_and_voice_the_rest_is_checked(services: Services) -> 
     alone = check("gladia")
     assert alone.exit_code == 1
     assert alone.stdout == "gladia  stt  fails: it needs speech, pass --wav FILE (no voice)\n"
+
+
+@pytest.mark.parametrize("detection", ["either", "theirs"])
+def test_a_realtime_model_is_asked_a_question(
+    services: Services, tmp_path: Path, detection: Literal["either", "theirs"]
+) -> None:
+    write(tmp_path / "hello.wav", WavAudio(loud(0.2), 16000))
+    model = ScriptedRealtime(
+        ["Yes."], heard=["can you hear me"], first=0.02, words_after=0.0, detection=detection
+    )
+    services({"ultravox": model})
+    checked = check("ultravox", "--wav", str(tmp_path / "hello.wav"))
+    assert checked.exit_code == 0, checked.stdout
+    assert checked.stdout.startswith("ultravox  realtime  works: first audio 0.")
+    assert "heard 'can you hear me', said 'Yes.'" in checked.stdout
+    who = "the model" if detection == "theirs" else "either"
+    assert f"turns: {who}; tools" in checked.stdout
+    assert model.open_conversations == 0
+
+
+def test_a_realtime_model_whose_key_is_refused_fails(services: Services, tmp_path: Path) -> None:
+    write(tmp_path / "hello.wav", WavAudio(loud(0.1), 16000))
+    refused = AuthenticationError("ultravox refused the key: check ULTRAVOX_API_KEY")
+    services({"ultravox": ScriptedRealtime([[refused]], first=0.0)})
+    checked = check("ultravox", "--wav", str(tmp_path / "hello.wav"))
+    assert checked.exit_code == 1
+    assert "ultravox  realtime  fails: ultravox refused the key" in checked.stdout

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from antiphon.audio.wav import WavAudio, read, write
 from antiphon.cli.services import app
 from antiphon.cli.services.comparison import compare_services
+from antiphon.cli.services.conversation_row import ConversationRow
 from antiphon.cli.services.recordings import Recording
 from antiphon.cli.services.rows import AnswerRow, HearingRow, VoiceRow, listen_to_voices
 from antiphon.clock import LoopClock
@@ -19,7 +20,7 @@ from antiphon.context import Context
 from antiphon.errors import AuthenticationError, ConfigurationError, UnavailableError
 from antiphon.frames import ToolCall
 from antiphon.services.ports import AudioChunk, Flush, Recognized, TextDelta, TokenUsage
-from antiphon.testing import ScriptedLLM, ScriptedSTT, ScriptedTTS, loud, virtual
+from antiphon.testing import ScriptedLLM, ScriptedRealtime, ScriptedSTT, ScriptedTTS, loud, virtual
 from antiphon.testing.loopback import KEY, WORDS, Fault
 from antiphon.testing.loopback.deepgram import DeepgramListen
 from antiphon.vendors.deepgram.stt import Nova
@@ -264,3 +265,22 @@ def test_a_place_that_cannot_be_written_is_said_before_anything_is_measured(
     assert result.exit_code == 2
     assert "cannot" in result.stderr
     assert not voice.spoken
+
+
+@virtual
+async def test_models_that_hear_and_speak_answer_recorded_questions(
+    services: Services, recording: Make
+) -> None:
+    model = ScriptedRealtime(["Yes.", "No."], ["can you hear me", "hello"], first=0.3, words_after=0.0)
+    services({"openai": model})
+    row = ConversationRow("openai")
+    works = [recording(0.5, text="Can you hear me?", name="a"), recording(0.5, text="Hello there", name="b")]
+    await compare_services([row], works, quiet)
+    assert row.shown() == ("openai", "300", "300", "16.7%", "-", "")
+    assert row.told()["questions"]["b"]["said"] == "No."
+
+
+def test_models_that_hear_and_speak_need_recordings() -> None:
+    refused = CliRunner().invoke(app, ["compare", "--realtime", "openai"])
+    assert refused.exit_code == 2
+    assert "speech to speech is compared with recordings" in refused.stderr

@@ -17,7 +17,7 @@ def test_the_list_says_what_each_vendor_provides_and_needs(monkeypatch: pytest.M
     monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
     shown = [line.split() for line in run("list").stdout.splitlines()]
-    at = shown.index(["aws", "stt", "llm", "tts", "AWS_ACCESS_KEY_ID"])
+    at = shown.index(["aws", "stt", "llm", "tts", "realtime", "AWS_ACCESS_KEY_ID"])
     assert shown[at + 1 : at + 3] == [["AWS_SECRET_ACCESS_KEY"], ["AWS_REGION", "(set)"]]
     assert ["kokoro", "tts", "no", "key"] in shown
     assert "krisp" not in {line[0] for line in shown}
@@ -33,6 +33,18 @@ def test_one_kind_is_shown_with_what_it_can_do_and_costs(monkeypatch: pytest.Mon
         line for line in run("list", "--port", "llm").stdout.splitlines() if "_responses" in line
     )
     assert "$1.75/$14" in responses, "it is billed as openai"
+
+
+def test_realtime_models_are_listed_with_who_decides_and_their_limit() -> None:
+    lines = [" ".join(line.split()) for line in run("list", "--port", "realtime").stdout.splitlines()]
+    (nova,) = (line for line in lines if line.startswith("aws "))
+    assert "turns, tools 8 min $3/$12" in nova
+    (openai,) = (line for line in lines if line.startswith("openai "))
+    assert "turns, our turns, heard, text, tools, images 60 min $32/$64" in openai
+    assert any(line.startswith("ultravox ") and "$0.05/min" in line for line in lines)
+    assert ["qwen", "realtime", "DASHSCOPE_API_KEY"] in [
+        [word for word in line.split() if word != "llm"] for line in run("list").stdout.splitlines()
+    ]
 
 
 @pytest.mark.parametrize("port", [[], ["--port", "stt"], ["--port", "llm"], ["--port", "tts"]])
