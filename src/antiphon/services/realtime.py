@@ -205,7 +205,7 @@ class Realtime(Stage):
     @on(UserText, ContextNote)
     def typed(self, frame: UserText | ContextNote) -> None:
         self.give(UserWords(frame.text))
-        self._typed = self._typed or isinstance(frame, UserText)
+        self._typed = self._typed or isinstance(frame, UserText) or frame.answered
         self.push(frame)
 
     @on(ToolEnded)

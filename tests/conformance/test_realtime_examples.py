@@ -1,0 +1,119 @@
+"""The examples of models that hear and speak: whole conversations by scripted models, in virtual time."""
+
+from typing import Any
+
+import pytest
+
+from antiphon.clock import LoopClock
+from antiphon.context import AgentSaid, ToolCall, UserSaid
+from antiphon.errors import UnavailableError
+from antiphon.frames import Remarked, ReplyEnded, ServerMessage, ToolReported
+from antiphon.journal import replay
+from antiphon.services.realtime_vocabulary import Respond, UserWords
+from antiphon.services.thinking import thinking_tool
+from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedRealtime, loud, run_virtual
+from antiphon.testing.assertions import HeldCall, check, hold
+from antiphon.transports.caller import Caller, CallerLine
+
+from .test_examples import example
+
+sleep = LoopClock().sleep
+OURS: dict[str, Any] = {"vad": LoudVAD(), "eot": ScriptedEOT()}
+
+
+def say(seconds: float, wait: float = 0.7, cue: str = "answer") -> CallerLine:
+    return CallerLine(loud(seconds), wait, cue)  # type: ignore[arg-type]
+
+
+def heard(call: HeldCall) -> list[str]:
+    return [ended.heard for ended in call.all(ReplyEnded) if ended.heard]
+
+
+# The word game ---------------------------------------------------------------------------------------
+
+
+def game(player: ScriptedRealtime, judge: ScriptedRealtime, monkeypatch: pytest.MonkeyPatch) -> Any:
+    module = example("word_game")
+    monkeypatch.setattr(module, "JUDGE", judge)
+    monkeypatch.setattr(module, "WORDS", ["bicycle", "piano", "penguin"])
+    return module.agent.with_services(realtime=player, **OURS)
+
+
+def test_a_game_of_three_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong guess, a right one, and a user who says the word."""
+    player = ScriptedRealtime(["Is it a car?", "Is it a bicycle?", "A piano?"])
+    judge = ScriptedRealtime(
+        ["no", "no", "no", "no", "Yes.", "no", "yes", "no"], speaks=False, words_after=0.1
+    )
+    agent = game(player, judge, monkeypatch)
+    call = run_virtual(hold(agent, [say(1.0), say(1.0, 2.5), say(1.0, 6.0)]))
+    check(call)
+    assert heard(call)[:4] == [
+        "Let us play! Describe the word, and I guess.",
+        "Is it a car?",
+        "Is it a bicycle?",
+        "Hurrah! The next word, please.",
+    ]
+    assert heard(call)[-1] == "You said it! Another word, please."
+    assert [told.data for told in call.all(ServerMessage)] == [
+        {"word": word} for word in ("bicycle", "piano", "penguin")
+    ]
+    verdicts = [(verdict.about, verdict.text) for verdict in call.all(Remarked)]
+    assert verdicts[:6] == [
+        ("agent", "no"), ("user", "no"), ("agent", "no"), ("user", "no"), ("agent", "Yes."), ("agent", "no"),
+    ]  # fmt: skip
+    assert verdicts[6] == ("user", "yes")
+    assert UserWords("[Now the one who guesses said:] Is it a bicycle?") in judge.inputs
+    assert judge.sound > 2.5, "it hears the clues"
+    assert judge.inputs.count(Respond()) == len(verdicts)
+    assert player.open_conversations == judge.open_conversations == 0
+    again = game(ScriptedRealtime([]), ScriptedRealtime([], speaks=False), monkeypatch)
+    assert replay(call.journal.lines, again.pipeline(Caller([], 16000))) == call.journal.lines
+
+
+# A model that thinks ---------------------------------------------------------------------------------
+
+
+def thought(call_answers: list[Any], thinker: ScriptedLLM, lines: list[CallerLine]) -> HeldCall:
+    model = ScriptedRealtime(call_answers, ["plan a week in Rome", "is it warm there"], words_after=0.2)
+    tools = [thinking_tool(thinker, timeout=8.0)]
+    agent = example("thinking").agent.with_services(realtime=model, tools=tools, **OURS)
+    call = run_virtual(hold(agent, lines, linger=12.0))
+    check(call)
+    return call
+
+
+THINK = ToolCall("1", "think", '{"question": "Which sights on which day?"}')
+
+
+def test_the_voice_goes_on_while_the_other_model_thinks() -> None:
+    thinker = ScriptedLLM([["<think>Hm.</think>First the Forum, then the Vatican."]], first=7.0)
+    answers = [[THINK], "Let me think about that.", "It is warm.", "Begin with the Forum."]
+    call = thought(answers, thinker, [say(1.0), say(1.0, 0.5)])
+    assert heard(call)[1:] == ["Let me think about that.", "It is warm.", "Begin with the Forum."]
+    (context,) = thinker.contexts
+    assert context.entries == (
+        AgentSaid("Hello! Where shall we go?"),
+        UserSaid("plan a week in Rome"),
+        UserSaid("Which sights on which day?"),
+    )
+    assert not context.tools
+    note = UserSaid("[think has ended. Tell the user: First the Forum, then the Vatican.]")
+    assert note in call.entries
+
+
+@pytest.mark.parametrize(
+    ("thinker", "result"),
+    [
+        (ScriptedLLM(["never"], first=100.0), "think took longer than 8 seconds and was stopped."),
+        (ScriptedLLM([[UnavailableError("the model is down")]]), "think failed: the model is down."),
+        (ScriptedLLM([[]]), "think failed: the model that thinks ended without a word."),
+        (ScriptedLLM(["long " * 3000], each=0.0), "think failed: an answer of more than 10000 characters."),
+    ],
+    ids=["too slow", "fails", "says nothing", "says too much"],
+)
+def test_thinking_that_fails_is_told_too(thinker: ScriptedLLM, result: str) -> None:
+    call = thought([[THINK], "Let me think.", "Sorry, I do not know."], thinker, [say(1.0, 0.7, "answer")])
+    (reported,) = call.all(ToolReported)
+    assert (reported.result, reported.failed) == (result, True)
+    assert call.entries[-1] == AgentSaid("Sorry, I do not know.")
