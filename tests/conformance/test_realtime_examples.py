@@ -6,12 +6,30 @@ import pytest
 
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, ToolCall, UserSaid
+from antiphon.conversation.interpreter import Interpreter
 from antiphon.errors import UnavailableError
-from antiphon.frames import Remarked, ReplyEnded, ServerMessage, ToolReported
+from antiphon.frames import (
+    PlayoutStarted,
+    Prompt,
+    Remarked,
+    ReplyEnded,
+    ServerMessage,
+    ToolReported,
+    UserTurn,
+)
 from antiphon.journal import replay
-from antiphon.services.realtime_vocabulary import Respond, UserWords
+from antiphon.services.realtime_vocabulary import Respond, SpeechOver, UserWords
 from antiphon.services.thinking import thinking_tool
-from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedRealtime, loud, run_virtual
+from antiphon.testing import (
+    LoudVAD,
+    ScriptedEOT,
+    ScriptedLLM,
+    ScriptedRealtime,
+    ScriptedSTT,
+    ScriptedTTS,
+    loud,
+    run_virtual,
+)
 from antiphon.testing.assertions import HeldCall, check, hold
 from antiphon.transports.caller import Caller, CallerLine
 
@@ -117,3 +135,66 @@ def test_thinking_that_fails_is_told_too(thinker: ScriptedLLM, result: str) -> N
     (reported,) = call.all(ToolReported)
     assert (reported.result, reported.failed) == (result, True)
     assert call.entries[-1] == AgentSaid("Sorry, I do not know.")
+
+
+# The interpreter -------------------------------------------------------------------------------------
+
+SPEECH = b"".join(loud(2.0) + bytes(32000 * 4 // 10) for _ in range(3))  # phrases, with pauses of 0.4 s
+FRENCH = [
+    "Bonjour à tous, mes chers amis, et soyez les bienvenus ici ce matin !",
+    "Nous commençons maintenant, et nous finissons à cinq heures.",
+]
+
+
+def interpreted(linger: float = 8.0, pcm: bytes = SPEECH, **services: Any) -> HeldCall:
+    agent = example("interpreter").agent.with_services(vad=LoudVAD(), **services)
+    call = run_virtual(hold(agent, [CallerLine(pcm, 0.5, "now")], linger=linger))
+    check(call)
+    again = agent.pipeline(Caller([], 16000))
+    assert replay(call.journal.lines, again) == call.journal.lines
+    return call
+
+
+def test_interpreter_is_heard_while_the_user_still_speaks() -> None:
+    model = ScriptedRealtime(FRENCH, ["hello everybody", "we begin now", "and end at five"], words_after=0.3)
+    call = interpreted(realtime=model)
+    assert heard(call) == FRENCH
+    assert not any(ended.interrupted for ended in call.all(ReplyEnded))
+    first, second = call.times(PlayoutStarted)
+    assert first < 3.5, "the first phrase, 2 s long, is said again a second after it"
+    assert second < 9.0, "the other two are said together, as soon as the first has been"
+    said = call.part(Interpreter).history.entries
+    assert said == [
+        UserSaid("hello everybody"),
+        AgentSaid(FRENCH[0]),
+        UserSaid("we begin now"),
+        UserSaid("and end at five"),
+        AgentSaid(FRENCH[1]),
+    ]
+    assert model.inputs.count(SpeechOver()) == 3
+
+
+def test_interpreter_does_not_wait_for_the_end_of_a_long_phrase() -> None:
+    gap = bytes(32000 * 64 // 1000)  # too short to end speech
+    speech = b"".join(loud(2.0) + gap for _ in range(4))
+    model = ScriptedRealtime(["Un, deux, trois.", "Quatre."])
+    call = interpreted(realtime=model, pcm=speech)
+    assert [turn.ended - turn.started for turn in call.all(UserTurn)] == pytest.approx([6.1, 2.0], abs=0.2)
+    assert call.times(PlayoutStarted)[0] < 0.5 + 4 * 2.064, "it is heard while the user still speaks"
+
+
+def test_interpreter_goes_on_after_a_failure() -> None:
+    model = ScriptedRealtime([[UnavailableError("not now")], FRENCH[1]], ["hello", "we", "end"])
+    assert FRENCH[1] in heard(interpreted(realtime=model))
+    llm = ScriptedLLM([[UnavailableError("no")]] * 3 + ["Nous."])
+    hears = ScriptedSTT(["hello everybody", "we begin now", "and end at five"])
+    assert "Nous." in heard(interpreted(stt=hears, llm=llm, tts=ScriptedTTS(), realtime=None))
+
+
+def test_cascade_interprets_phrase_by_phrase() -> None:
+    llm, tts = ScriptedLLM(["Bonjour.", "Nous commençons.", "Fin."]), ScriptedTTS()
+    hears = ScriptedSTT(["hello everybody", "we begin now", "and end at five"])
+    call = interpreted(stt=hears, llm=llm, tts=tts, realtime=None)
+    assert heard(call) == ["Bonjour.", "Nous commençons.", "Fin."]
+    assert call.times(PlayoutStarted)[:2] < [3.5, 5.8], "while the user still speaks"
+    assert [len(prompt.context.entries) for prompt in call.all(Prompt)] == [1, 3, 5]
