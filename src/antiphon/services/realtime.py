@@ -199,7 +199,7 @@ class Realtime(Stage):
 
     @on(UserTurn)
     def turn(self, frame: UserTurn) -> None:
-        self.ears.end_turn(frame)
+        self._typed = self.ears.end_turn(frame) or self._typed
         self.push(frame)
 
     @on(UserText, ContextNote)

@@ -15,6 +15,7 @@ from ..frames import (
     Transcript,
     TurnHinted,
     UserAudio,
+    UserKey,
     UserTurn,
 )
 from ..processor import Processor, on
@@ -26,6 +27,7 @@ from .realtime_vocabulary import (
     UserHeard,
     UserSound,
     UserSpeaks,
+    UserWords,
 )
 from .resampling import ResampledInput, seconds
 from .streams import AudioChunker
@@ -55,6 +57,7 @@ class RealtimeEars(Processor):
         self._recent = deque[tuple[float, bytes]]()  # the newest sound, and when each piece ends
         self._open = detects  # whether the model gets the user's sound
         self._speaking = False
+        self._keys: list[str] = []  # that the user pressed since the last turn
         self._started = self._ended = 0.0
         self._spans = deque[tuple[float, float]](maxlen=SPANS)  # of the turns that the model heard
         self._first = 0  # the number of the oldest of those
@@ -99,16 +102,27 @@ class RealtimeEars(Processor):
                 self._give(UserSound(chunk))
         self._recent.clear()
 
-    def end_turn(self, turn: UserTurn) -> None:
-        """Let the model take what was heard into its context: the user's turn is over."""
-        if self._detects or not self._open:
-            return
-        self._rest()
-        self._give(SpeechOver())
-        self._add_span(turn.started, turn.ended)
-        self._open = False
-        if self._speaking:  # the turn was ended before its speech was
-            self._open_at(turn.ended)
+    @on(UserKey)
+    def key(self, frame: UserKey) -> None:
+        self._keys.append(frame.key)
+        self.push(frame)
+
+    def end_turn(self, turn: UserTurn) -> bool:
+        """Let the model take the user's turn into its context, now that it is over.
+
+        Returns whether the model was told of keys that were pressed, which it cannot hear.
+        """
+        if self._open and not self._detects:
+            self._rest()
+            self._give(SpeechOver())
+            self._add_span(turn.started, turn.ended)
+            self._open = False
+            if self._speaking:  # the turn was ended before its speech was
+                self._open_at(turn.ended)
+        keys, self._keys = " ".join(self._keys), []
+        if keys:
+            self._give(UserWords(f"[The user pressed {keys} on the keypad.]"))
+        return bool(keys)
 
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:
