@@ -11,7 +11,7 @@ from antiphon import Agent
 from antiphon.services.thinking import thinking_tool
 
 KEY = "OPENAI_API_KEY" in os.environ
-think = thinking_tool("openai/gpt-5.4" if KEY else "local")
+think = thinking_tool("openai/gpt-5.2" if KEY else "local")
 
 agent = Agent(
     "You help to plan journeys. For a plan, call think; say that you think about it, and go on talking.",

@@ -13,9 +13,10 @@ from antiphon.pipeline import Part
 from antiphon.services.listener import Listener
 from antiphon.transports.port import Transport
 from antiphon.vendors import create
+from antiphon.vendors.openai.realtime import Realtime
 
 KEY = "OPENAI_API_KEY" in os.environ
-JUDGE = create("realtime", "openai/gpt-realtime-2.1" if KEY else "local")
+JUDGE = Realtime(speaks=False) if KEY else create("realtime", "local")
 WORDS = ["bicycle", "umbrella", "piano", "volcano", "library", "penguin"]
 
 PLAYER = """You play a word game. The user describes a word without saying it. After each clue, guess: say one

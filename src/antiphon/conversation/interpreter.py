@@ -1,4 +1,4 @@
-"""An interpreter: says again what the user says, in other words, while the user goes on.
+"""An interpreter: says again what the user says, while the user goes on.
 
     [transport.input, VAD(...), realtime.ears, Interpreter("Say it in French."), realtime, Playout(...), ...]
 

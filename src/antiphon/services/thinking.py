@@ -1,6 +1,6 @@
 """A slower model that thinks for the one that talks.
 
-    Agent("...", realtime="openai", tools=[thinking_tool("openai/gpt-5.4")])
+    Agent("...", realtime="openai", tools=[thinking_tool("openai/gpt-5.2")])
 
 It is a tool that runs in the background: the voice goes on talking, and tells the answer when it is there.
 """
