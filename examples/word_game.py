@@ -2,7 +2,8 @@
 
     python examples/word_game.py
 
-The local models need no key. With OPENAI_API_KEY, player and judge are OpenAI's.
+The local models need no key; they are small, and a small judge errs. With OPENAI_API_KEY, player and judge
+are OpenAI's.
 """
 
 import os
@@ -22,8 +23,9 @@ WORDS = ["bicycle", "umbrella", "piano", "volcano", "library", "penguin"]
 PLAYER = """You play a word game. The user describes a word without saying it. After each clue, guess: say one
 short sentence such as "Is it a spoon?". If you cannot guess, ask for another clue."""
 
-RULES = """You are the judge of a word game. The word is "{word}". Whoever speaks, answer with one word:
-yes if they said "{word}" or a form of it, no if they did not. Never say anything else."""
+RULES = """The secret word is "{word}". After each message, say yes if it contains "{word}", no if not.
+"Is it a {word}?" - yes. "Is it a spoon?" - no. "It has four legs, and you sit on it." - no.
+"My {word} is new." - yes. Answer with this one word alone."""
 
 
 class Game(Processor):
@@ -33,12 +35,14 @@ class Game(Processor):
         self.judge = judge
         self.words = iter(WORDS)
         self.guessed = 0
+        self.over = False
 
     @on(SessionStarted)
     def next_word(self, signal: SessionStarted | None = None) -> None:
         """Show the user the next word, and tell it to the judge."""
         word = next(self.words, None)
         if word is None:
+            self.over = True
             self.session.say(f"That was the last word. We got {self.guessed} of {len(WORDS)}.")
             return
         self.judge.instruct(RULES.format(word=word))
@@ -48,7 +52,7 @@ class Game(Processor):
     @on(Remarked)
     def judged(self, verdict: Remarked) -> None:
         """End the round if the word was said: by the player it was guessed, by the user it is a foul."""
-        if not verdict.text.lower().startswith("yes"):
+        if not verdict.text.lower().startswith("yes") or self.over:
             return
         guessed = verdict.about == "agent"
         self.guessed += guessed

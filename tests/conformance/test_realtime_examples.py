@@ -60,9 +60,7 @@ def game(player: ScriptedRealtime, judge: ScriptedRealtime, monkeypatch: pytest.
 def test_a_game_of_three_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong guess, a right one, and a user who says the word."""
     player = ScriptedRealtime(["Is it a car?", "Is it a bicycle?", "A piano?"])
-    judge = ScriptedRealtime(
-        ["no", "no", "no", "no", "Yes.", "no", "yes", "no"], speaks=False, words_after=0.1
-    )
+    judge = ScriptedRealtime(["no", "no", "no", "Yes.", "yes"], speaks=False, words_after=0.1)
     agent = game(player, judge, monkeypatch)
     call = run_virtual(hold(agent, [say(1.0), say(1.0, 2.5), say(1.0, 6.0)]))
     check(call)
@@ -76,14 +74,12 @@ def test_a_game_of_three_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [told.data for told in call.all(ServerMessage)] == [
         {"word": word} for word in ("bicycle", "piano", "penguin")
     ]
-    verdicts = [(verdict.about, verdict.text) for verdict in call.all(Remarked)]
-    assert verdicts[:6] == [
-        ("agent", "no"), ("user", "no"), ("agent", "no"), ("user", "no"), ("agent", "Yes."), ("agent", "no"),
-    ]  # fmt: skip
-    assert verdicts[6] == ("user", "yes")
+    assert [(verdict.about, verdict.text) for verdict in call.all(Remarked)] == [
+        ("user", "no"), ("agent", "no"), ("user", "no"), ("agent", "Yes."), ("user", "yes"),
+    ], "what the game itself says is not judged"  # fmt: skip
     assert UserWords("[Now the one who guesses said:] Is it a bicycle?") in judge.inputs
     assert judge.sound > 2.5, "it hears the clues"
-    assert judge.inputs.count(Respond()) == len(verdicts)
+    assert judge.inputs.count(Respond()) == 5
     assert player.open_conversations == judge.open_conversations == 0
     again = game(ScriptedRealtime([]), ScriptedRealtime([], speaks=False), monkeypatch)
     assert replay(call.journal.lines, again.pipeline(Caller([], 16000))) == call.journal.lines
@@ -135,6 +131,15 @@ def test_thinking_that_fails_is_told_too(thinker: ScriptedLLM, result: str) -> N
     (reported,) = call.all(ToolReported)
     assert (reported.result, reported.failed) == (result, True)
     assert call.entries[-1] == AgentSaid("Sorry, I do not know.")
+
+
+def test_the_game_is_over_after_the_last_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    player = ScriptedRealtime([f"Is it {word}?" for word in ("this", "that", "it", "more")])
+    judge = ScriptedRealtime(["no", "yes"] * 4, speaks=False)
+    call = run_virtual(hold(game(player, judge, monkeypatch), [say(1.0), *[say(1.0, 6.0)] * 3]))
+    check(call)
+    assert "That was the last word. We got 3 of 3." in heard(call)
+    assert heard(call)[-1] == "Is it more?", "and the judge's yes ends no further round"
 
 
 # The interpreter -------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from ..frames import (
     Failed,
     FalseInterruption,
     Frame,
+    Generated,
     Remarked,
     ReplyEnded,
     SessionStarted,
@@ -56,8 +57,9 @@ Speaker = Literal["user", "agent"]
 
 
 class Listener(Stage):
-    """A stage with a model that remarks on each turn and each reply.
+    """A stage with a model that remarks on each turn and each answer.
 
+    What a program has said, such as a greeting, it reads and does not remark on.
     `user` and `agent` are what it calls the two. A remark comes `within` seconds; else the model begins anew.
     """
 
@@ -84,6 +86,7 @@ class Listener(Stage):
         self._backoff = Backoff()
         self._owed = deque[Speaker](maxlen=OWED)  # whose words wait for a remark; the first was asked for
         self._asked = 0
+        self._answer = 0  # the last reply that a model has written
 
     def instruct(self, instructions: str) -> None:
         """Give the model new instructions, from now on."""
@@ -131,14 +134,22 @@ class Listener(Stage):
         self.push(frame)
         self._read("user", frame.text)
 
+        self._ask("user")
+
+    @on(Generated)
+    def generated(self, signal: Generated) -> None:
+        if not signal.failed:
+            self._answer = signal.reply
+
     @on(ReplyEnded)
     def replied(self, signal: ReplyEnded) -> None:
         if signal.heard.strip() and not signal.speculative:
             self._read("agent", signal.heard.strip())
+            if signal.reply == self._answer:
+                self._ask("agent")
 
     def _read(self, who: Speaker, words: str) -> None:
         self._inputs.put(UserWords(f"[Now {self._names[who]} said:] {words}"))
-        self._ask(who)
 
     # What it remarks ---------------------------------------------------------------------------------
 
