@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .context import Entry
 from .conversation.conversation import Conversation
+from .conversation.notes import Notes
 from .conversation.tools import Tool
 from .errors import ConfigurationError
 from .pipeline import Part
@@ -295,6 +296,7 @@ class AgentDefinition:
             *([EOT(eot)] if eot is not None else []),
             *self._screening(),
             TurnTaking(turns, classifier=heard.classifier),
+            Notes(),
             self.conversation(),
             *voice,
             Playout(transport.sample_rate, lead=transport.lead),

@@ -46,9 +46,13 @@ class UserText(Frame):
 
 @frame
 class ContextNote(Frame):
-    """Words of the user that the model reads with the next turn; they get no reply."""
+    """Words of the user that the model reads with the next turn.
+
+    They get no reply; if `answered`, they get one as soon as nobody speaks.
+    """
 
     text: str
+    answered: bool = False
 
 
 @frame

@@ -23,6 +23,7 @@ __all__ = [
     "PlayoutReached",
     "PlayoutResumed",
     "PlayoutStarted",
+    "Remarked",
     "ReplyCommitted",
     "ReplyEnded",
     "ReplyStarted",
@@ -31,6 +32,7 @@ __all__ = [
     "SessionEnded",
     "SessionStarted",
     "ToolEnded",
+    "ToolReported",
     "ToolStarted",
     "Usage",
     "UserIdle",
@@ -140,6 +142,18 @@ class ResponseOffered(Signal):
 
 
 @frame
+class Remarked(Signal):
+    """The model of a Listener stage, `part`, says something about what was said.
+
+    It may say nothing.
+    """
+
+    part: str
+    about: Literal["user", "agent"]
+    text: str
+
+
+@frame
 class VoiceCutOff(Signal):
     """The model of a Realtime stage, `part`, has stopped since it hears the user."""
 
@@ -159,6 +173,15 @@ class ToolEnded(Signal):
     """A tool has returned or failed; `result` is what the model reads."""
 
     reply: int
+    call: ToolCall
+    result: str
+    failed: bool = False
+
+
+@frame
+class ToolReported(Signal):
+    """A tool that ran in the background is over, long after its ToolEnded."""
+
     call: ToolCall
     result: str
     failed: bool = False

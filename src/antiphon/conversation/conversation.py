@@ -39,6 +39,7 @@ from ..turns.utterance import same_words
 from .history import History
 from .meanwhile import Meanwhile
 from .replies import Generation, InterruptedReply, ReplyInProgress
+from .scope import Scope
 from .tool_runner import ToolRunner
 from .tools import Tool
 
@@ -121,6 +122,8 @@ class Conversation(Stage):
     def note(self, frame: ContextNote) -> None:
         self.push(frame)
         self.history.record_user(frame.text)
+        if frame.answered:
+            self.session.new_reply(self._prompt)
 
     @on(TurnLost)
     def turn_lost(self, frame: TurnLost) -> None:
@@ -255,7 +258,8 @@ class Conversation(Stage):
 
     def _run_tools(self, current: ReplyInProgress, calls: Sequence[ToolCall]) -> None:
         for call in calls:
-            self._runner.start(self, call, current.reply.number)
+            scope = Scope(self.session, call, current.reply.number, self.history.prompt())
+            self._runner.start(self, scope)
         if calls and self._meanwhile.fillers and not current.reply.text.strip():
             self.after(FILLER_AFTER, lambda: self._meanwhile.fill(current, self.push))
 

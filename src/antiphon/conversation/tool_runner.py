@@ -4,8 +4,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping
 
 from ..clock import Timer
 from ..context import ToolCall
-from ..frames import Frame, Signal, ToolEnded, ToolStarted, replace
-from ..processor import SessionPort
+from ..frames import Frame, Signal, ToolEnded, ToolReported, ToolStarted, replace
 from ..stage import Stage, Work
 from .arguments import as_json
 from .scope import Scope
@@ -13,6 +12,7 @@ from .tools import Tool
 
 __all__ = ["ToolRunner"]
 
+BEGUN = "It has begun. Its result will be told to you; until then, say only that you are at it."
 GRACE = 1.0  # seconds between a tool's own timeout and the watchdog that gives it up
 
 
@@ -39,16 +39,19 @@ class ToolRunner:
         self._ids.add(name)
         return replace(call, id=name, arguments=as_json(call.arguments))
 
-    def start(self, stage: Stage, call: ToolCall, reply: int) -> None:
-        """Run a call of a reply, as a task of the stage."""
+    def start(self, stage: Stage, scope: Scope) -> None:
+        """Run a call, as a task of the stage."""
+        call, reply = scope.call, scope.reply
         tool = self._tools.get(call.name)
         work = Work(stage, reply, outlives=tool is None or tool.on_interrupt == "finish")
         stage.push(ToolStarted(reply, call))
-        stage.run(work, self._run(stage.session, call, reply, tool))
+        stage.run(work, self._run(scope, tool))
         if tool is not None:
-            self._watchdogs[call.id] = stage.after(
+            watchdog = stage.after(
                 tool.timeout + GRACE, lambda: self._give_up(work, stage, call, reply, tool)
             )
+            if not tool.background:
+                self._watchdogs[call.id] = watchdog
 
     def ended(self, call: ToolCall) -> None:
         """Cancel the watchdog of a call that has its result."""
@@ -60,14 +63,22 @@ class ToolRunner:
         self._watchdogs.pop(call.id, None)
         if work.alive:
             work.cancel()
-            stage.push(ToolEnded(reply, call, *tool.timed_out()))
+            stage.push(_over(tool, call, reply, *tool.timed_out()))
 
-    async def _run(
-        self, session: SessionPort, call: ToolCall, reply: int, tool: Tool | None
-    ) -> AsyncGenerator[Frame | Signal, None]:
+    async def _run(self, scope: Scope, tool: Tool | None) -> AsyncGenerator[Frame | Signal, None]:
+        call, reply = scope.call, scope.reply
+        if tool is not None and tool.background:
+            yield ToolEnded(reply, call, BEGUN)
         if tool is None:
             known = ", ".join(self._tools) or "none"
             result, failed = f"There is no tool named {call.name}; the tools are: {known}.", True
         else:
-            result, failed = await tool.call(Scope(session, call, reply))
-        yield ToolEnded(reply, call, result, failed)
+            result, failed = await tool.call(scope)
+        yield _over(tool, call, reply, result, failed)
+
+
+def _over(tool: Tool | None, call: ToolCall, reply: int, result: str, failed: bool) -> Signal:
+    """Return the signal that tells how a call ended."""
+    if tool is not None and tool.background:
+        return ToolReported(call, result, failed)
+    return ToolEnded(reply, call, result, failed)

@@ -52,6 +52,8 @@ class Tool:
     """Seconds that a call may take."""
     on_interrupt: OnInterrupt = "finish"
     """What happens to a call when the user interrupts the reply that made it."""
+    background: bool = False
+    """Whether the conversation goes on while a call runs."""
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         return self.function(*args, **keywords)
@@ -111,7 +113,11 @@ class Tool:
 def tool(function: Callable[..., Any]) -> Tool: ...
 @overload
 def tool(
-    *, name: str | None = None, timeout: float = 30.0, on_interrupt: OnInterrupt = "finish"
+    *,
+    name: str | None = None,
+    timeout: float = 30.0,
+    on_interrupt: OnInterrupt = "finish",
+    background: bool = False,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -119,18 +125,22 @@ def tool(
     name: str | None = None,
     timeout: float = 30.0,
     on_interrupt: OnInterrupt = "finish",
+    background: bool = False,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a function a tool, described to the model by its docstring.
 
     A plain function runs in a thread. `timeout` is in seconds. With `on_interrupt="cancel"` a call is stopped
-    when the user interrupts; else it finishes, and the model reads its result at the next turn. Raises
+    when the user interrupts; else it finishes, and the model reads its result at the next turn. A call in the
+    `background` holds up nothing: the agent goes on talking, and tells the result when it is there. Raises
     ConfigurationError if the function cannot be described to a model.
     """
 
     def make(function: Callable[..., Any]) -> Tool:
         spec, arguments, injected = _describe(function, name or function.__name__)
-        return Tool(function, spec, arguments, injected, timeout, on_interrupt)
+        return Tool(function, spec, arguments, injected, timeout, on_interrupt, background)
 
+    if background and on_interrupt == "cancel":
+        raise ConfigurationError("a tool in the background outlives its reply: leave on_interrupt out")
     return make if function is None else make(function)
 
 

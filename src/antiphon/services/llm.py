@@ -1,7 +1,7 @@
 """The stage that asks the language model."""
 
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -18,7 +18,6 @@ from ..frames import (
     Signal,
     Text,
     ToolCall,
-    Usage,
 )
 from ..processor import on
 from ..stage import Work
@@ -26,8 +25,7 @@ from .ports import LanguageModel, TextDelta, TokenUsage
 from .reasoning import ReasoningFilter, answers
 from .service_stage import ServiceStage
 from .streams import closing, has_words
-from .usage import UsageMeter
-from .vendor_values import token_count
+from .usage import UsageMeter, token_usage
 
 __all__ = ["LLM"]
 
@@ -224,7 +222,7 @@ class LLM(ServiceStage[LanguageModel]):
                             raise BadResponseError(f"an answer with more than {MOST_CALLS} tool calls")
                         calls.append(item)
                     case TokenUsage():
-                        for usage in self._usage(item, prompt.reply):
+                        for usage in token_usage(self.name, self.service, item, prompt.reply):
                             yield usage
                     case _:
                         raise BadResponseError(f"the language model yielded {str(item)[:80]}")
@@ -245,14 +243,6 @@ class LLM(ServiceStage[LanguageModel]):
                 if not came:  # it was refused, and so is not billed
                     used.amounts.clear()
                 raise
-
-    def _usage(self, used: TokenUsage, reply: int) -> Iterator[Usage]:
-        """Yield the tokens of an answer, those from the cache last."""
-        amounts = {"read": used.read, "written": used.written}
-        amounts |= {"stored": used.stored} if used.stored else {}
-        for name, amount in (amounts | {"cached": used.cached}).items():
-            service, count = self.service, float(token_count(amount))
-            yield Usage(self.name, f"tokens {name}", count, reply, service.vendor, service.model)
 
     def _reasoned(self, reasoning: ReasoningFilter, asked: float, reply: int) -> Measured:
         """Log what the model reasoned before its answer; returns how long it took."""

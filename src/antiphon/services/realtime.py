@@ -97,13 +97,13 @@ class Realtime(RealtimeConversation):
 
     @on(UserTurn)
     def turn(self, frame: UserTurn) -> None:
-        self.ears.end_turn(frame)
+        self._typed = self.ears.end_turn(frame) or self._typed
         self.push(frame)
 
     @on(UserText, ContextNote)
     def typed(self, frame: UserText | ContextNote) -> None:
         self.give(UserWords(frame.text))
-        self._typed = self._typed or isinstance(frame, UserText)
+        self._typed = self._typed or isinstance(frame, UserText) or frame.answered
         self.push(frame)
 
     @on(ToolEnded)

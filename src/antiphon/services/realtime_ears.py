@@ -17,6 +17,7 @@ from ..frames import (
     Transcript,
     TurnHinted,
     UserAudio,
+    UserKey,
     UserTurn,
 )
 from ..processor import Processor, on
@@ -29,6 +30,7 @@ from .realtime_vocabulary import (
     UserSound,
     UserSpeaks,
     UserWentOn,
+    UserWords,
 )
 from .resampling import ResampledInput, seconds
 from .streams import AudioChunker
@@ -58,6 +60,7 @@ class RealtimeEars(Processor):
         self._open = detects  # whether the model gets the user's sound
         self._speaking = self._paused = False
         self._ended = 0.0
+        self._keys: list[str] = []  # that the user pressed since the last turn
         self._spans = deque[tuple[float, float]](maxlen=SPANS)  # of the turns that the model heard
         self._first = 0  # the number of the oldest of those
         self._worded = 0  # turns up to the last whose words have come
@@ -134,16 +137,27 @@ class RealtimeEars(Processor):
                 self._give(UserSound(chunk))
         self._recent.clear()
 
-    def end_turn(self, turn: UserTurn) -> None:
-        """Let the model take what was heard into its context: the user's turn is over."""
-        if self._detects or not self._open:
-            return
-        self._rest()
-        self._give(SpeechOver())
-        self._add_span(turn.started, turn.ended)
-        self._open = False
-        if self._speaking and not self._paused:  # the turn was ended before its speech was
-            self._open_now()
+    @on(UserKey)
+    def key(self, frame: UserKey) -> None:
+        self._keys.append(frame.key)
+        self.push(frame)
+
+    def end_turn(self, turn: UserTurn) -> bool:
+        """Let the model take the user's turn into its context, now that it is over.
+
+        Returns whether the model was told of keys that were pressed, which it cannot hear.
+        """
+        if self._open and not self._detects:
+            self._rest()
+            self._give(SpeechOver())
+            self._add_span(turn.started, turn.ended)
+            self._open = False
+            if self._speaking and not self._paused:  # the turn was ended before its speech was
+                self._open_now()
+        keys, self._keys = " ".join(self._keys), []
+        if keys:
+            self._give(UserWords(f"[The user pressed {keys} on the keypad.]"))
+        return bool(keys)
 
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:

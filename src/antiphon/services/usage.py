@@ -5,18 +5,28 @@ given, so the text of a reply that was cut off counts, and text that was given a
 What a driver sends again by itself, over a connection that was lost, is not known here.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import ref
 
 from ..frames import SessionEnded, Usage
-from .ports import AudioChunk, Flush, Service, Speech, SpeechToText, TextToSpeech, Word
+from .ports import AudioChunk, Flush, Service, Speech, SpeechToText, TextToSpeech, TokenUsage, Word
 from .service_stage import ServiceStage
 from .streams import closing
+from .vendor_values import token_count
 
-__all__ = ["HeardMeter", "SpokenMeter", "StreamUsage", "UsageMeter"]
+__all__ = ["HeardMeter", "SpokenMeter", "StreamUsage", "UsageMeter", "token_usage"]
+
+
+def token_usage(part: str, service: Service, used: TokenUsage, reply: int) -> Iterator[Usage]:
+    """Yield the tokens of a language model's answer, those from the cache last."""
+    amounts = {"read": used.read, "written": used.written}
+    amounts |= {"stored": used.stored} if used.stored else {}
+    for name, amount in (amounts | {"cached": used.cached}).items():
+        count = float(token_count(amount))
+        yield Usage(part, f"tokens {name}", count, reply, service.vendor, service.model)
 
 
 @dataclass(slots=True, eq=False)

@@ -377,7 +377,7 @@ async def test_stream_of_a_service_is_closed_when_its_reply_is_interrupted(port:
     good = services([], ["One sentence."])
     good[port] = Model([]) if port == "llm" else Voice()
     agent = Agent("x", **good)
-    conversation = agent.pipeline(Caller([], 16000))[4:8]
+    conversation = agent.pipeline(Caller([], 16000))[4:9]
     gc.disable()
     try:
         async with Session(conversation) as session:
