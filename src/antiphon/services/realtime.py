@@ -1,11 +1,12 @@
 """The stage for a model that hears and speaks, in place of STT, LLM and TTS.
 
     realtime = Realtime(model)
-    [transport.input, VAD(...), realtime.ears, EOT(...), TurnTaking(...), conversation, realtime,
-     Playout(...), transport.output]
+    [transport.input, VAD(...), realtime.ears, realtime.eyes, EOT(...), TurnTaking(...), conversation,
+     realtime, Playout(...), transport.output]
 
 It has two places in a pipeline, as the model has two sides. `ears` gives the user's sound to the model, and
-pushes what the model says of the user: words and, if the model detects turns, speech. The stage itself asks
+pushes what the model says of the user: words and, if the model detects turns, speech. `eyes` gives pictures
+to a model that takes them; a pipeline without them lets the transport ignore video. The stage itself asks
 for responses and pushes the agent's voice. A response belongs to a reply of the session, as in a cascade: one
 that was asked for by a Prompt, or one of its own if the model begins to speak by itself.
 """
@@ -46,6 +47,7 @@ from ..reply import Reply
 from ..stage import MediaQueue, Stage, Work
 from .ports import RealtimeModel
 from .realtime_ears import RealtimeEars
+from .realtime_eyes import RealtimeEyes
 from .realtime_response import AskedResponse, ModelCalls, ModelResponse, SpokenResponse
 from .realtime_vocabulary import (
     AgentWords,
@@ -61,6 +63,7 @@ from .realtime_vocabulary import (
     ToolOutput,
     UserCutIn,
     UserHeard,
+    UserPicture,
     UserSound,
     UserSpeaks,
     UserWords,
@@ -71,6 +74,7 @@ from .streams import Backoff, closing, ready
 __all__ = ["Realtime"]
 
 WAITING = 60.0  # seconds of the user's sound that may wait for the model
+A_PICTURE = 0.5  # seconds of them that a picture counts
 
 
 class Realtime(Stage):
@@ -93,6 +97,7 @@ class Realtime(Stage):
         self.detects = _detects(service, detects)
         self.within = within
         self.ears = RealtimeEars(self.give, service.input_rate, detects=self.detects, transcripts=transcripts)
+        self.eyes = RealtimeEyes(self.give, self.ears, service.sees, detects=self.detects)
         self._context = Context("")
         self._inputs = _channel(self.service.input_rate * 2)
         self._work: Work | None = None
@@ -124,6 +129,7 @@ class Realtime(Stage):
             self._inputs = _channel(self.service.input_rate * 2)
             self._work = Work(self, None, self._inputs)
             self.ears.begin()
+            self.eyes.begin()
             self._asked = deque(one for one in self._asked if one.reply.state == "active")
             for asked in self._asked:
                 self.give(Respond() if asked.said is None else Say(asked.said))
@@ -199,13 +205,15 @@ class Realtime(Stage):
 
     @on(UserTurn)
     def turn(self, frame: UserTurn) -> None:
+        self.eyes.end_turn()
         self.ears.end_turn(frame)
         self.push(frame)
 
     @on(UserText, ContextNote)
     def typed(self, frame: UserText | ContextNote) -> None:
-        self.give(UserWords(frame.text))
         self._typed = self._typed or isinstance(frame, UserText)
+        self.eyes.show()
+        self.give(UserWords(frame.text))
         self.push(frame)
 
     @on(ToolEnded)
@@ -269,8 +277,6 @@ class Realtime(Stage):
             late = ServiceTimeoutError(f"the model did not answer within {self.within:g} s")
             self.session.failed(self, late, asked.reply.number)
 
-    # What the model says -----------------------------------------------------------------------------
-
     @on(ResponseOffered)
     def offered(self, signal: ResponseOffered) -> None:
         """Give a response that has begun to its reply, or to a new one."""
@@ -302,8 +308,6 @@ class Realtime(Stage):
             work.expect("the agent's voice", self.within + spoken.seconds)  # it may be far ahead of playout
             yield frame
         work.relax()
-
-    # What was heard ----------------------------------------------------------------------------------
 
     @on(VoiceCutOff)
     def cut_off(self, signal: VoiceCutOff) -> None:
@@ -339,6 +343,8 @@ def _detects(service: RealtimeModel, wanted: bool | None) -> bool:
 
 def _channel(bytes_per_second: int) -> MediaQueue[RealtimeInput]:
     def seconds(item: RealtimeInput) -> float:
+        if isinstance(item, UserPicture):
+            return A_PICTURE
         return len(item.pcm) / bytes_per_second if isinstance(item, UserSound) else 0.0
 
     return MediaQueue[RealtimeInput](WAITING, seconds, "drop oldest")

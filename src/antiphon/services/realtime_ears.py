@@ -53,7 +53,8 @@ class RealtimeEars(Processor):
         self._matched = ResampledInput(rate)
         self._chunks = AudioChunker(int(CHUNK * rate) * 2)
         self._recent = deque[tuple[float, bytes]]()  # the newest sound, and when each piece ends
-        self._open = detects  # whether the model gets the user's sound
+        self.hearing = detects
+        """Whether the model gets the user's sound."""
         self._speaking = False
         self._started = self._ended = 0.0
         self._spans = deque[tuple[float, float]](maxlen=SPANS)  # of the turns that the model heard
@@ -68,7 +69,7 @@ class RealtimeEars(Processor):
     def audio(self, frame: UserAudio) -> None:
         self.push(frame)
         pcm, ended = self._matched(frame), frame.at / frame.sample_rate + seconds(frame)
-        if self._open:
+        if self.hearing:
             if chunk := self._chunks.add(pcm):
                 self._give(UserSound(chunk))
             if not self._detects and not self._speaking and ended > self._ended + NOISE_AFTER:
@@ -81,7 +82,7 @@ class RealtimeEars(Processor):
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
         self._speaking = True
-        if not self._open:
+        if not self.hearing:
             self._open_at(frame.at)
         self.push(frame)
 
@@ -92,7 +93,7 @@ class RealtimeEars(Processor):
 
     def _open_at(self, at: float) -> None:
         """Let the model hear the user, from a little before this time."""
-        self._open, self._started = True, at
+        self.hearing, self._started = True, at
         self._give(SpeechBegan())
         for _, pcm in self._recent:
             if chunk := self._chunks.add(pcm):
@@ -101,23 +102,23 @@ class RealtimeEars(Processor):
 
     def end_turn(self, turn: UserTurn) -> None:
         """Let the model take what was heard into its context: the user's turn is over."""
-        if self._detects or not self._open:
+        if self._detects or not self.hearing:
             return
         self._rest()
         self._give(SpeechOver())
         self._add_span(turn.started, turn.ended)
-        self._open = False
+        self.hearing = False
         if self._speaking:  # the turn was ended before its speech was
             self._open_at(turn.ended)
 
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:
         """Forget a sound that was not meant for the agent."""
-        if self._open and not self._detects and not self._speaking:
+        if self.hearing and not self._detects and not self._speaking:
             self._discard()
 
     def _discard(self) -> None:
-        self._open = False
+        self.hearing = False
         self._chunks.rest()
         self._give(Discard())
 

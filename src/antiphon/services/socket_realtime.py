@@ -26,6 +26,7 @@ from .realtime_vocabulary import (
     ResponseOver,
     Say,
     SpeechOver,
+    UserPicture,
     UserSound,
 )
 from .unanswered_inputs import UnansweredInputs
@@ -249,7 +250,8 @@ class _Talk:
     # Towards the vendor
 
     async def _input(self, item: RealtimeInput) -> list[RealtimeEvent]:
-        if not (isinstance(item, UserSound) and self._detects):  # that is put in again anyway
+        again = isinstance(item, UserPicture) or (isinstance(item, UserSound) and self._detects)
+        if not again:  # else it is put in again anyway
             self._stale = True
         self._unanswered.add(item)
         match item:

@@ -18,6 +18,7 @@ from .realtime_vocabulary import (
     SpeechOver,
     ToolOutput,
     UserHeard,
+    UserPicture,
     UserSound,
     UserSpeaks,
     UserWords,
@@ -26,6 +27,7 @@ from .realtime_vocabulary import (
 __all__ = ["UnansweredInputs"]
 
 KEPT = 30.0  # seconds of the user's sound that are put in again
+PICTURES = 2  # of the camera and of the screen
 
 
 class UnansweredInputs:
@@ -36,7 +38,7 @@ class UnansweredInputs:
     on.
 
     Of a model that detects turns the newest sound is kept too, at most `lead` seconds, since the model says
-    only later that a turn has begun.
+    only later that a turn has begun. Pictures have no answer: a new conversation is shown the newest.
     """
 
     def __init__(self, context: Context, bytes_per_second: int, detects: bool) -> None:
@@ -51,6 +53,7 @@ class UnansweredInputs:
         self._size = 0
         self._lead = deque[UserSound]()  # the newest sound, while nobody speaks
         self._lead_size = 0
+        self._pictures = deque[UserPicture](maxlen=PICTURES)
         self._turns = 0  # that the model has heard
         self._turns_before = 0  # those before the conversation of now
         self._repeated = deque[bool]()  # what the model will say again of the user: speaking or not
@@ -66,6 +69,8 @@ class UnansweredInputs:
                 self._clear()
             case CutShort():  # nobody waits for these answers any more
                 self._keep(item for item in self._items if not isinstance(item, Respond | Say))
+            case UserPicture():
+                self._pictures.append(item)
             case UserSound() if self._detects and not self._items:
                 self._keep_lead(item)
             case _:
@@ -148,7 +153,7 @@ class UnansweredInputs:
         ]
         self._turns_before = self._turns - turns.count(self._detects)
         self._repeated = deque(turns if self._detects else ())
-        return [*items, *self._lead]
+        return [*self._pictures, *items, *self._lead]
 
     def go_on(self) -> None:
         """Note that a new conversation knows all that was put in."""
