@@ -425,7 +425,8 @@ def _realtime(agent: AgentDefinition) -> tuple[list[Part], list[Part], TurnSetti
     stt, tts, model = agent.service("stt"), agent.service("tts"), agent.service("realtime")
     _refuse_useless(agent)
     realtime = Realtime(model, detects=agent.turns_are_theirs, transcripts=stt is None)
-    ears: list[Part] = [realtime.ears, *([STT(stt)] if stt is not None else [])]
+    eyes: list[Part] = [realtime.eyes] if model.sees != "nothing" else []
+    ears: list[Part] = [realtime.ears, *eyes, *([STT(stt)] if stt is not None else [])]
     voice: list[Part] = [realtime, *([TTS(tts)] if tts is not None else [])]
     turns = agent.turns.without_words() if stt is None else agent.turns.without_speculation()
     return ears, voice, turns

@@ -316,7 +316,7 @@ def composite(talk: Talk) -> dict[str, Any]:
 def deciding(talk: Talk) -> dict[str, Any]:
     """A composite that decides on turns itself."""
     own = Composite(**cascade(talk), vad=LoudVAD(), eot=ScriptedEOT(talk.scores))
-    return {"realtime": own, "vad": None}
+    return {"realtime": own, "vad": None, "eot": None}
 
 
 Made = Callable[[Talk], dict[str, Any]]

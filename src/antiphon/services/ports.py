@@ -16,7 +16,7 @@ import inspect
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Generic, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeAlias
 
 from ..context import Context
 from ..errors import ConfigurationError
@@ -291,6 +291,8 @@ class TextToSpeech(Service, Protocol):
 
 # Both in one -----------------------------------------------------------------------------------------
 
+Sees: TypeAlias = Literal["nothing", "turns", "video"]
+
 
 class RealtimeModel(Service, Protocol):
     """A model that hears and speaks by itself.
@@ -308,6 +310,9 @@ class RealtimeModel(Service, Protocol):
     """False if it only hears: nothing can be typed, and it says nothing on demand, such as a greeting."""
     calls_tools: bool = True
     """False if it cannot call tools."""
+    sees: Sees = "nothing"
+    """Which pictures of the user's camera and screen it wants: none; the newest with each turn of the user,
+    if each is an item in its conversation; or one a second, if it has an input for video."""
 
     def converse(
         self, context: Context, inputs: AsyncIterator[RealtimeInput], *, detects: bool = False

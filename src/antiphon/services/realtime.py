@@ -1,11 +1,12 @@
 """The stage for a model that hears and speaks, in place of STT, LLM and TTS.
 
     realtime = Realtime(model)
-    [transport.input, VAD(...), realtime.ears, EOT(...), TurnTaking(...), conversation, realtime,
-     Playout(...), transport.output]
+    [transport.input, VAD(...), realtime.ears, realtime.eyes, EOT(...), TurnTaking(...), conversation,
+     realtime, Playout(...), transport.output]
 
 It has two places in a pipeline, as the model has two sides. `ears` gives the user's sound to the model, and
-pushes what the model says of the user: words and, if the model detects turns, speech. The stage itself asks
+pushes what the model says of the user: words and, if the model detects turns, speech. `eyes` gives pictures
+to a model that takes them; a pipeline without them lets the transport ignore video. The stage itself asks
 for responses and pushes the agent's voice. A response belongs to a reply of the session, as in a cascade: one
 that was asked for by a Prompt, or one of its own if the model begins to speak by itself.
 """
@@ -97,13 +98,17 @@ class Realtime(RealtimeConversation):
 
     @on(UserTurn)
     def turn(self, frame: UserTurn) -> None:
+        self.eyes.end_turn()
         self._typed = self.ears.end_turn(frame) or self._typed
         self.push(frame)
 
     @on(UserText, ContextNote)
     def typed(self, frame: UserText | ContextNote) -> None:
+        answered = isinstance(frame, UserText) or frame.answered
+        self._typed = self._typed or answered
+        if answered:
+            self.eyes.show()
         self.give(UserWords(frame.text))
-        self._typed = self._typed or isinstance(frame, UserText) or frame.answered
         self.push(frame)
 
     @on(ToolEnded)
@@ -173,8 +178,6 @@ class Realtime(RealtimeConversation):
             late = ServiceTimeoutError(f"the model did not answer within {self.within:g} s")
             self.session.failed(self, late, asked.reply.number)
 
-    # What the model says -----------------------------------------------------------------------------
-
     @on(ResponseOffered)
     def offered(self, signal: ResponseOffered) -> None:
         """Give a response that has begun to its reply, or to a new one."""
@@ -206,8 +209,6 @@ class Realtime(RealtimeConversation):
             work.expect("the agent's voice", self.within + spoken.seconds)  # it may be far ahead of playout
             yield frame
         work.relax()
-
-    # What was heard ----------------------------------------------------------------------------------
 
     @on(VoiceCutOff)
     def cut_off(self, signal: VoiceCutOff) -> None:

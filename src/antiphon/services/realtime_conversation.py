@@ -21,6 +21,7 @@ from ..processor import on
 from ..stage import MediaQueue, Work
 from .ports import RealtimeModel
 from .realtime_ears import RealtimeEars
+from .realtime_eyes import RealtimeEyes
 from .realtime_fallback import Fallback, realtime_inputs
 from .realtime_response import AskedResponse, ModelResponse
 from .realtime_vocabulary import (
@@ -63,6 +64,7 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
         self.detects = _detects(service, detects)
         self.within = within
         self.ears = RealtimeEars(self.give, service.input_rate, detects=self.detects, transcripts=transcripts)
+        self.eyes = RealtimeEyes(self.give, self.ears, service.sees, detects=self.detects)
         self._context = Context("")
         self._inputs = realtime_inputs(service.input_rate)
         self._work: Work | None = None
@@ -83,6 +85,7 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
             self._inputs = realtime_inputs(self.service.input_rate)
             self._work = Work(self, None, self._inputs)
             self.ears.begin()
+            self.eyes.begin()
             self._asked = deque(one for one in self._asked if one.is_awaited)
             for asked in self._asked:
                 self.give(Respond() if asked.said is None else Say(asked.said))
@@ -153,7 +156,7 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
     @property
     def is_free(self) -> bool:
         """Whether nobody speaks, nothing waits for an answer, and all words have come."""
-        return not (self.ears.is_hearing or self._asked or self._offered) and super().is_free
+        return not (self.ears.is_busy or self._asked or self._offered) and super().is_free
 
     @on(ServiceChanged)
     def service_changed(self, signal: ServiceChanged) -> None:
@@ -171,6 +174,7 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
         if self._work is not None:
             self._work.cancel()
         self.ears.fit(self.service.input_rate)
+        self.eyes.sees = self.service.sees
         self._begin()
 
 

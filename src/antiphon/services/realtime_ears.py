@@ -57,7 +57,8 @@ class RealtimeEars(Processor):
         self._detects = detects
         self._transcripts = transcripts
         self.fit(rate)
-        self._open = detects  # whether the model gets the user's sound
+        self.hearing = detects
+        """Whether the model gets the user's sound."""
         self._speaking = self._paused = False
         self._ended = 0.0
         self._keys: list[str] = []  # that the user pressed since the last turn
@@ -72,9 +73,9 @@ class RealtimeEars(Processor):
         self._recent = deque[tuple[float, bytes]]()  # the newest sound, and when each piece ends
 
     @property
-    def is_hearing(self) -> bool:
+    def is_busy(self) -> bool:
         """Whether a turn of the user has begun, or its words may still come."""
-        return self._speaking or (self._open and not self._detects) or self._awaits_words
+        return self._speaking or (self.hearing and not self._detects) or self._awaits_words
 
     @property
     def _awaits_words(self) -> bool:
@@ -91,7 +92,7 @@ class RealtimeEars(Processor):
     def audio(self, frame: UserAudio) -> None:
         self.push(frame)
         pcm, ended = self._matched(frame), frame.at / frame.sample_rate + seconds(frame)
-        if self._open:
+        if self.hearing:
             if chunk := self._chunks.add(pcm):
                 self._give(UserSound(chunk))
             if not self._detects and not self._speaking and ended > self._ended + NOISE_AFTER:
@@ -103,7 +104,7 @@ class RealtimeEars(Processor):
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
-        if not self._open:
+        if not self.hearing:
             self._open_now()
         elif not (self._detects or self._speaking):
             self._rest()
@@ -119,7 +120,7 @@ class RealtimeEars(Processor):
     @on(SpeechResumed)
     def speech_resumed(self, frame: SpeechResumed) -> None:
         self._paused = False
-        if not self._open and self._speaking:  # the turn was ended in the pause
+        if not self.hearing and self._speaking:  # the turn was ended in the pause
             self._open_now()
         self.push(frame)
 
@@ -130,7 +131,7 @@ class RealtimeEars(Processor):
 
     def _open_now(self) -> None:
         """Let the model hear the user, with the newest sound."""
-        self._open = True
+        self.hearing = True
         self._give(SpeechBegan())
         for _, pcm in self._recent:
             if chunk := self._chunks.add(pcm):
@@ -147,11 +148,11 @@ class RealtimeEars(Processor):
 
         Returns whether the model was told of keys that were pressed, which it cannot hear.
         """
-        if self._open and not self._detects:
+        if self.hearing and not self._detects:
             self._rest()
             self._give(SpeechOver())
             self._add_span(turn.started, turn.ended)
-            self._open = False
+            self.hearing = False
             if self._speaking and not self._paused:  # the turn was ended before its speech was
                 self._open_now()
         keys, self._keys = " ".join(self._keys), []
@@ -162,11 +163,11 @@ class RealtimeEars(Processor):
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:
         """Forget a sound that was not meant for the agent."""
-        if self._open and not self._detects and not self._speaking:
+        if self.hearing and not self._detects and not self._speaking:
             self._discard()
 
     def _discard(self) -> None:
-        self._open = False
+        self.hearing = False
         self._chunks.rest()
         self._give(Discard())
 

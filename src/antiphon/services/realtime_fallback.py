@@ -35,6 +35,7 @@ from .realtime_vocabulary import (
     Say,
     UserCutIn,
     UserHeard,
+    UserPicture,
     UserSound,
     UserSpeaks,
     Voice,
@@ -50,6 +51,7 @@ __all__ = ["Fallback", "realtime_inputs"]
 logger = logging.getLogger("antiphon.realtime")
 
 WAITING = 60.0  # seconds of the user's sound that may wait for a model
+A_PICTURE = 0.5  # seconds of them that a picture counts
 LEAD = 2.0  # seconds of sound from before a model that detects turns tells of one
 EVENTS = 256  # events and inputs that may wait to be handled
 
@@ -58,6 +60,8 @@ def realtime_inputs(sample_rate: int) -> MediaQueue[RealtimeInput]:
     """Return a queue for a model's inputs; it drops the oldest if it is too slow."""
 
     def seconds(item: RealtimeInput) -> float:
+        if isinstance(item, UserPicture):
+            return A_PICTURE
         return len(item.pcm) / 2 / sample_rate if isinstance(item, UserSound) else 0.0
 
     return MediaQueue[RealtimeInput](WAITING, seconds, "drop oldest")
@@ -88,6 +92,8 @@ class Fallback(RealtimeModel):
         self.speaks = first.speaks
         self.takes_words = all(model.takes_words for model in models)
         self.calls_tools = all(model.calls_tools for model in models)
+        sees = {model.sees for model in models}
+        self.sees = "turns" if "turns" in sees else "video" if "video" in sees else "nothing"
         self.resident = any(model.resident for model in models)
 
     async def load(self) -> None:

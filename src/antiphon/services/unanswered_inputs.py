@@ -18,6 +18,7 @@ from .realtime_vocabulary import (
     SpeechOver,
     ToolOutput,
     UserHeard,
+    UserPicture,
     UserSound,
     UserSpeaks,
     UserWords,
@@ -26,6 +27,7 @@ from .realtime_vocabulary import (
 __all__ = ["UnansweredInputs"]
 
 KEPT = 60.0  # seconds of the user's sound that are put in again
+PICTURES = 2  # of the camera and of the screen
 ENDS_TURN = 1.0  # seconds of silence with which a model that detects turns hears the end of one again
 QUIET = 15  # pieces of sound, some 0.6 s, without speech
 FAINT, LOUD = 400, 4000  # peaks below and above which there is none, and there is, whatever the noise
@@ -39,7 +41,7 @@ class UnansweredInputs:
     on.
 
     Of a model that detects turns the newest sound is kept too, at most `lead` seconds, since the model says
-    only later that a turn has begun.
+    only later that a turn has begun. Pictures have no answer: a new conversation is shown the newest.
     """
 
     def __init__(self, context: Context, bytes_per_second: int, detects: bool) -> None:
@@ -57,6 +59,7 @@ class UnansweredInputs:
         self._speaking = False
         self._lead = deque[UserSound]()  # the newest sound, while nobody speaks
         self._lead_size = 0
+        self._pictures = deque[UserPicture](maxlen=PICTURES)
         self._turns = 0  # that the model has heard
         self._turns_before = 0  # those before the conversation of now
         self._heard = set[int]()  # the turns whose final words have come
@@ -73,6 +76,8 @@ class UnansweredInputs:
                 self._clear()
             case CutShort():  # nobody waits for these answers any more
                 self._keep(item for item in self._items if not isinstance(item, Respond | Say))
+            case UserPicture():
+                self._pictures.append(item)
             case UserSound() if self.detects and not self._speaking:
                 self._keep_lead(item)
             case _:
@@ -182,10 +187,13 @@ class UnansweredInputs:
         ]
         self._turns_before = self._turns - turns.count(self.detects)
         if not self.detects:
-            return items
+            return [*self._pictures, *items]
         self._repeated = deque(turns)
         silence = UserSound(bytes(int(ENDS_TURN * self._rate / 2) * 2))
-        items = [silence if isinstance(item, SpeechOver) else item for item in (*items, *self._lead)]
+        items = [
+            silence if isinstance(item, SpeechOver) else item
+            for item in (*self._pictures, *items, *self._lead)
+        ]
         return [item for item in items if not isinstance(item, SpeechBegan)]
 
     def go_on(self) -> list[RealtimeInput]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Literal
 
 from ..context import Context
-from ..services.ports import RealtimeModel
+from ..services.ports import RealtimeModel, Sees
 from ..services.realtime_vocabulary import (
     AgentWords,
     CutShort,
@@ -53,6 +53,7 @@ class ScriptedRealtime(RealtimeModel):
         words_after: float = 0.5,
         detection: Literal["ours", "theirs", "either"] = "either",
         speaks: bool = True,
+        sees: Sees = "nothing",
     ) -> None:
         self.answers = deque[Sequence[Answer]]([one] if isinstance(one, str) else one for one in answers)
         self.heard = deque(heard)
@@ -60,6 +61,7 @@ class ScriptedRealtime(RealtimeModel):
         self.words_after = words_after
         self.detection = detection
         self.speaks = speaks
+        self.sees: Sees = sees
         self.inputs: list[RealtimeInput] = []
         """Everything that came in, without the sound."""
         self.sound = 0.0

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...services.flat_realtime import FlatRealtimeCodec
 from ...services.keys import VendorKey, filled_in
+from ...services.ports import Sees
 from ...services.realtime_codec import CodecEvent
 from ...services.realtime_vocabulary import AgentWords
 from ...services.socket_realtime import SocketRealtime
@@ -31,6 +32,8 @@ class Realtime(SocketRealtime):
     AZURE_FOUNDRY_RESOURCE names unless `base_url` does. `options` are further fields of the session, such as
     `input_audio_noise_reduction`.
     """
+
+    sees: Sees = "turns"
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...services.keys import VendorKey, filled_in
 from ...services.openai_realtime import OpenAIRealtimeCodec
+from ...services.ports import Sees
 from ...services.socket_realtime import SocketRealtime
 from ...services.vendor_values import address
 from ...services.websocket_client import Handshake
@@ -25,6 +26,8 @@ class Realtime(SocketRealtime):
     deployment of the model that writes down what the user says; None writes nothing. A `key` that is a token
     of Entra is sent as one. The other parameters are those of OpenAI.
     """
+
+    sees: Sees = "turns"
 
     def __init__(
         self,

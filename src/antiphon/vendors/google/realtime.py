@@ -14,6 +14,7 @@ from ...clock import offload
 from ...context import Context
 from ...errors import ConfigurationError, UnavailableError
 from ...services.keys import VendorKey
+from ...services.ports import Sees
 from ...services.socket_realtime import SocketRealtime
 from ...services.websocket_client import Handshake
 from .live_codec import GeminiCodec
@@ -39,6 +40,7 @@ class Realtime(SocketRealtime):
 
     input_rate = 16000
     goes_on_after_tools = True
+    sees: Sees = "video"
 
     def __init__(
         self,

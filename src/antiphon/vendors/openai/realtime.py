@@ -8,6 +8,7 @@ from typing import Any
 from ...errors import ConfigurationError
 from ...services.keys import VendorKey
 from ...services.openai_realtime import OpenAIRealtimeCodec
+from ...services.ports import Sees
 from ...services.socket_realtime import SocketRealtime
 from ...services.vendor_values import address
 from ...services.websocket_client import Handshake
@@ -24,6 +25,8 @@ class Realtime(SocketRealtime):
     `speaks=False` it answers with text. `detection_settings` are those of the vendor's turn detection.
     `options` are further fields of the session, such as `reasoning={"effort": "low"}`.
     """
+
+    sees: Sees = "turns"
 
     def __init__(
         self,

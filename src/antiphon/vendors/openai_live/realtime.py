@@ -11,6 +11,7 @@ on, and the vendor is not told what was heard. Pictures and typed words go to th
 from typing import Any, Literal
 
 from ...services.keys import VendorKey
+from ...services.ports import Sees
 from ...services.socket_realtime import SocketRealtime
 from ...services.websocket_client import Handshake
 from .codec import GPTLiveCodec
@@ -27,6 +28,7 @@ class Realtime(SocketRealtime):
 
     detection: Literal["ours", "theirs", "either"] = "theirs"
     goes_on_after_tools = True
+    sees: Sees = "turns"
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from ...context import AgentSaid, Context, Image, ToolAnswered, UserSaid
 from ...services.chat_messages import tools
 from ...services.flat_realtime import FlatRealtimeCodec
 from ...services.keys import VendorKey
+from ...services.ports import Sees
 from ...services.realtime_codec import CodecEvent
 from ...services.realtime_vocabulary import RealtimeInput, ToolOutput, UserWords
 from ...services.socket_realtime import SocketRealtime
@@ -38,6 +39,7 @@ class Realtime(SocketRealtime):
     """
 
     input_rate = 16000
+    sees: Sees = "video"
 
     def __init__(
         self,
