@@ -1,6 +1,5 @@
 """Whole calls through models that hear and speak, each on loopback."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,50 +8,46 @@ from antiphon import Agent
 from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
 from antiphon.frames import Failed
-from antiphon.services.ports import RealtimeModel
 from antiphon.testing import LoudVAD, ScriptedEOT, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check
-from antiphon.testing.loopback.azure_realtime import AzureOpenAIServer, VoiceLiveServer
-from antiphon.testing.loopback.inworld_realtime import InworldRealtimeServer
 from antiphon.testing.loopback.openai_live_realtime import GPTLiveServer
-from antiphon.testing.loopback.openai_realtime import OpenAIRealtimeServer
-from antiphon.testing.loopback.qwen_realtime import QwenRealtimeServer
-from antiphon.testing.loopback.server import KEY, WORDS, VendorServer
-from antiphon.testing.loopback.xai_realtime import XaiRealtimeServer
+from antiphon.testing.loopback.server import WORDS
 from antiphon.transports.caller import Caller, CallerLine
-from antiphon.vendors.azure.realtime import Realtime as VoiceLive
-from antiphon.vendors.azure_openai.realtime import Realtime as AzureOpenAI
-from antiphon.vendors.inworld.realtime import Realtime as Inworld
-from antiphon.vendors.openai.realtime import Realtime as OpenAI
-from antiphon.vendors.openai_live.realtime import Realtime as GPTLive
-from antiphon.vendors.qwen.realtime import Realtime as Qwen
-from antiphon.vendors.xai.realtime import Realtime as Xai
+
+from .test_realtime import PAIRS
 
 
 class PacedLiveServer(GPTLiveServer):
     speed = 1.0
 
 
-MODELS: dict[str, tuple[type[VendorServer], Callable[[str], RealtimeModel]]] = {
-    "openai": (OpenAIRealtimeServer, lambda url: OpenAI(key=KEY, base_url=url)),
-    "azure_openai": (
-        AzureOpenAIServer,
-        lambda url: AzureOpenAI("my-deployment", key=KEY, base_url=f"{url}/openai/v1"),
-    ),
-    "azure": (VoiceLiveServer, lambda url: VoiceLive(key=KEY, base_url=url)),
-    "xai": (XaiRealtimeServer, lambda url: Xai(key=KEY, base_url=f"{url}/v1")),
-    "inworld": (InworldRealtimeServer, lambda url: Inworld(key=KEY, base_url=url)),
-    "qwen": (QwenRealtimeServer, lambda url: Qwen(key=KEY, base_url=f"{url}/api-ws/v1")),
-    "openai_live": (PacedLiveServer, lambda url: GPTLive(key=KEY, base_url=url)),
-}
+MODELS = PAIRS | {"openai_live": PAIRS["openai_live"]._replace(server=PacedLiveServer)}
 OURS: dict[str, Any] = {"vad": LoudVAD(), "eot": ScriptedEOT()}
 THEIRS: dict[str, Any] = {"vad": None, "eot": None}
+WHOSE = {"ours": [OURS], "theirs": [THEIRS], "either": [OURS, THEIRS]}
 CALLS = [
-    pytest.param(name, turns, id=f"{name} {whose}")
-    for name in MODELS
-    for whose, turns in (("ours", OURS), ("theirs", THEIRS))
-    if (name, whose) != ("openai_live", "ours")
+    pytest.param(name, turns, id=f"{name} {'theirs' if turns is THEIRS else 'ours'}")
+    for name, pair in MODELS.items()
+    for turns in WHOSE[pair.model("").detection]
 ]
+OPEN = {
+    ("test_a_call", "gemini theirs"): "words that come after the answer began are not in the history",
+    ("test_a_call", "vertex theirs"): "words that come after the answer began are not in the history",
+    ("test_a_call", "moshi theirs"): "it tells no words of the user, and takes no sound of a constant",
+    ("test_a_call", "unmute theirs"): "it takes no sound of a constant, of which the calls are made",
+    **{
+        ("test_a_barge_in", f"{name} theirs"): "its server has sent its voice before the caller cuts in"
+        for name in ("gemini", "vertex", "hume", "ultravox", "moshi", "nova")
+    },
+}
+"""Calls that do not go as they should yet."""
+
+
+@pytest.fixture(autouse=True)
+def _open_calls(request: pytest.FixtureRequest) -> None:
+    test, _, call = request.node.name.removesuffix("]").partition("[")
+    if reason := OPEN.get((test, call)):
+        request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
 
 
 @tool
@@ -63,7 +58,7 @@ async def weather(city: str) -> str:
 
 def held(name: str, lines: list[CallerLine], **settings: Any) -> HeldCall:
     async def main() -> HeldCall:
-        kind, make = MODELS[name]
+        make, kind = MODELS[name]
         async with kind() as server:
             agent = Agent("Be brief.", realtime=make(server.url), **settings)
             call = HeldCall(agent.pipeline(Caller(lines, 24000, linger=3.0)))
@@ -92,12 +87,14 @@ def test_a_call(name: str, turns: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("name", "turns"), CALLS)
 def test_a_tool(name: str, turns: dict[str, Any]) -> None:
+    if not MODELS[name].model("").calls_tools:
+        pytest.skip("it calls no tools")
     call = held(name, [line(0.8, 0.7, "now")], tools=[weather], **turns)
     assert not call.all(Failed), call.story()
     (answered,) = [entry for entry in call.entries if isinstance(entry, ToolAnswered)]
     assert answered.result == "sunny in Paris"
     assert isinstance(last := call.entries[-1], AgentSaid)
-    assert last.text == "You said sunny in Paris."
+    assert "sunny in Paris" in last.text
 
 
 @pytest.mark.parametrize(("name", "turns"), CALLS)

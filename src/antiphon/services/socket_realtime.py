@@ -354,8 +354,9 @@ class _Talk:
 
     @property
     def _pausing(self) -> bool:
-        """True if nobody speaks, and the context has all that was said."""
-        return self._idle and not self._unanswered and self._answer.is_known and self._unanswered.is_quiet()
+        """True if nobody speaks, and a new connection would know all that was said."""
+        known = self._answer.is_known or (self._connection is not None and self._connection.handle is not None)
+        return known and self._idle and not self._unanswered and self._unanswered.is_quiet()
 
     def _next_due(self) -> float | None:
         dues = (self._ends.next(self._clock()), self._connection and self._connection.due)

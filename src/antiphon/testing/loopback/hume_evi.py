@@ -144,7 +144,7 @@ class _Chat:
         with suppress(ConnectionClosed):
             if calls:
                 self.calling = f"call-{self.answers}"
-                call = {"tool_call_id": self.calling, "name": self.tools[0]["name"], "parameters": "{}"}
+                call = {"tool_call_id": self.calling, "name": self.tools[0]["name"], "parameters": TOOL}
                 await send({"type": "tool_call", **call, "response_required": True})
                 return
             told = {"role": "assistant", "content": text}
