@@ -355,19 +355,18 @@ class _Talk:
     @property
     def _pausing(self) -> bool:
         """True if nobody speaks, and a new connection would know all that was said."""
-        known = self._answer.is_known or (self._connection is not None and self._connection.handle is not None)
-        return known and self._idle and not self._unanswered and self._unanswered.is_quiet()
+        resumes = self._connection is not None and self._connection.handle is not None
+        silent = self._idle and not self._unanswered and self._unanswered.is_quiet()
+        return silent and (resumes or self._answer.is_known)
 
     def _next_due(self) -> float | None:
         dues = (self._ends.next(self._clock()), self._connection and self._connection.due)
         return min((due for due in dues if due is not None), default=None)
 
     async def _settled(self) -> list[RealtimeEvent]:
-        events: list[RealtimeEvent] = []
-        if (connection := self._connection) is not None:
-            for event in await connection.tend():
-                events += await self._event(connection, event)
-        return events
+        if (connection := self._connection) is None:
+            return []
+        return [one for event in await connection.tend() for one in await self._event(connection, event)]
 
     async def _tend(self) -> None:
         """Replace the connection before its time is over, or have another ready."""

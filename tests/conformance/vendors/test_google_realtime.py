@@ -456,8 +456,8 @@ def test_a_frame_that_says_several_things() -> None:
         ResponseBegan(),
         Voice(bytes(2)),
         AgentWords("Yes."),
-        Consumed("tokens read", 3),
-        Consumed("tokens written", 4),
+        Consumed("audio tokens read", 3),
+        Consumed("audio tokens written", 4),
         ResponseOver(),
     ]
 

@@ -13,6 +13,7 @@ from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, yo
 __all__ = ["HumeEVIServer"]
 
 RATE = 48000
+TOOL = '{"city": "Paris"}'
 SETTINGS = {
     "type", "system_prompt", "tools", "audio", "context", "variables", "voice_id", "custom_session_id",
     "builtin_tools", "language_model_api_key", "event_limit", "metadata",
