@@ -12,14 +12,14 @@ from itertools import count
 from typing import Any, ClassVar
 
 from ..context import Context, Image
-from ..errors import AuthenticationError, BadResponseError, RateLimitError, TheyErred, UnavailableError
-from ..signals import ToolCall
+from .openai_realtime_errors import code_and_words, error_in, is_benign, known_error
 from .openai_realtime_items import RealtimeItems, realtime_tools, user_item
+from .openai_realtime_response import RealtimeOutput
+from .openai_realtime_turns import RealtimeTurns
 from .realtime_codec import CodecEvent, RealtimeCodec, RealtimeReady
-from .realtime_usage import told_tokens
+from .realtime_usage import told_tokens, told_transcription
 from .realtime_vocabulary import (
     AgentWords,
-    Consumed,
     CutShort,
     Discard,
     Faulted,
@@ -31,26 +31,17 @@ from .realtime_vocabulary import (
     Say,
     SpeechOver,
     ToolOutput,
-    UserCutIn,
-    UserHeard,
     UserPicture,
     UserSound,
-    UserSpeaks,
     UserWords,
     Voice,
 )
-from .vendor_values import base64_bytes, fields, items, json_object, json_text, number, string
+from .vendor_values import base64_bytes, fields, items, json_object, json_text, string
 from .websocket_client import Message
 
 __all__ = ["OpenAIRealtimeCodec"]
 
 VERBATIM = "Say exactly the following words, in the language in which they are written, and nothing else: "
-BENIGN = ("response_cancel_not_active", "conversation_already_has_active_response",
-          "input_audio_buffer_commit_empty", "item_truncate_invalid", "item_delete_invalid",
-          "unsupported_content_type")  # fmt: skip
-NOTHING_TO_CANCEL = ("no active response", "no ongoing response")
-REFUSALS = ("invalid_api_key", "authentication_error", "insufficient_quota", "credit_balance_exhausted",
-            "invalid_model", "model_not_found")  # fmt: skip
 LEAST = 0.1  # seconds of sound without which a commit is refused
 STATUS = {"completed": "completed", "cancelled": "cancelled", "failed": "failed", "incomplete": "incomplete"}
 
@@ -72,16 +63,24 @@ class OpenAIRealtimeCodec(RealtimeCodec):
         heard = fields(fields(self.settings.get("audio")).get("input")).get("transcription")
         heard = heard or self.settings.get("input_audio_transcription")
         self.transcriber = string(fields(heard).get("model"))
-        self.responding = False
+        detection = (fields(fields(self.settings.get("audio")).get("input")) | self.settings).get(
+            "turn_detection", {}
+        )
+        interrupts = fields(detection).get("interrupt_response") is not False
+        self.turns = RealtimeTurns(detection is not None, interrupts=interrupts)
+        self.output = RealtimeOutput()
+        self.asked = False
+        """Whether a response was asked for that has not begun."""
         self.items = RealtimeItems(self.said)
         self._told: tuple[str, object] | None = None  # instructions and tools
         self._ids = count(1)
         self._sound = 0  # bytes of sound since the last commit
-        self._turns: dict[str, int] = {}  # items of the user, in order
-        self._heard: dict[str, str] = {}  # words so far, of turns whose words are not final
-        self._response: str | None = None  # the id of the one in progress
-        self._voices: dict[str, int] = {}  # bytes of voice by item, of the newest response
-        self._calls: dict[str, ToolCall] = {}  # of the response
+        self._ready = False
+
+    @property
+    def responding(self) -> bool:
+        """Whether a response is being made."""
+        return self.output.open
 
     # Towards the vendor
 
@@ -159,7 +158,8 @@ class OpenAIRealtimeCodec(RealtimeCodec):
         return json_text(type="response.create", event_id=self.request_id(), response=response or None)
 
     def request_id(self) -> str:
-        """Return the id of a request, by which its refusal is known."""
+        """Return the id of a request for a response, by which its refusal is known."""
+        self.asked = True
         return f"create-{next(self._ids)}"
 
     def cancel(self, response: str | None) -> Message:
@@ -171,23 +171,16 @@ class OpenAIRealtimeCodec(RealtimeCodec):
         return json_text(type="conversation.item.create", item=item)
 
     def _interrupt(self, heard: float) -> Iterable[Message]:
-        """Stop, and forget what was not heard.
-
-        The vendor refuses to cut a voice at 0, or beyond its end.
-        """
+        """Stop, and forget what was not heard."""
         if self.responding:
-            yield self.cancel(self._response)
-        voices, self._voices = self._voices, {}
-        for item, size in voices.items() if self.truncates else ():
-            length = size / 2 / self.output_rate
-            unfinished = self.responding and item == next(reversed(voices))
-            if (end := int(min(heard, length) * 1000)) <= 0:
+            yield self.cancel(self.output.id or None)
+        for item, end in self.output.cut(heard, self.output_rate) if self.truncates else ():
+            if end is None:
                 yield json_text(type="conversation.item.delete", item_id=item)
-            elif heard < length or unfinished:
+            else:
                 yield json_text(
                     type="conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=end
                 )
-            heard -= length
 
     # From the vendor
 
@@ -198,106 +191,105 @@ class OpenAIRealtimeCodec(RealtimeCodec):
         """Yield what a message means."""
         match told.get("type"):
             case "session.updated":
+                self._ready = True
                 yield RealtimeReady()
             case "response.created":
-                self.responding, self._calls, self._voices = True, {}, {}
-                self._response = string(fields(told.get("response")).get("id")) or None
-                yield ResponseBegan()
-            case "response.output_audio.delta" | "response.audio.delta":
-                yield self._sounds(string(told.get("item_id")), base64_bytes(told.get("delta")))
-            case (
-                "response.output_audio_transcript.delta"
-                | "response.output_text.delta"
-                | "response.audio_transcript.delta"
-                | "response.text.delta"
-            ):
-                yield AgentWords(string(told.get("delta")))
-            case "response.output_item.done":
-                self._call(fields(told.get("item")))
-            case "response.function_call_arguments.done" if told.get("name"):
-                self._call(told | {"type": "function_call"})
+                yield from self._begin(string(fields(told.get("response")).get("id")))
             case "response.done":
                 yield from self.done(fields(told.get("response")))
             case "error":
-                yield from self._error(fields(told.get("error")))
+                yield from self._error(error_in(told))
+            case str(kind) if self.output.has(string(told.get("response_id"))) and kind.startswith(
+                "response."
+            ):
+                yield from self.responds(kind, told)
             case _:
                 yield from self.hears(told)
 
-    def hears(self, told: dict[str, Any]) -> Iterable[CodecEvent]:
-        """Yield what a message says of the user."""
-        item = string(told.get("item_id"))
-        match told.get("type"):
-            case "input_audio_buffer.speech_started":
-                self.turn(item)
-                yield UserSpeaks(True)
-                yield UserCutIn()
-            case "input_audio_buffer.speech_stopped":
-                yield UserSpeaks(False)
-            case "input_audio_buffer.committed":
-                self.turn(item)
-            case "conversation.item.input_audio_transcription.delta":
-                self._heard[item] = self._heard.get(item, "") + string(told.get("delta"))
-                yield UserHeard(self.turn(item), self._heard[item].strip(), False)
-            case "conversation.item.input_audio_transcription.completed":
-                self._heard.pop(item, None)
-                yield UserHeard(self.turn(item), string(told.get("transcript")).strip(), True)
-                yield from self._transcribed(fields(told.get("usage")))
-            case "conversation.item.input_audio_transcription.failed":
-                yield UserHeard(self.turn(item), self._heard.pop(item, "").strip(), True)
-                yield from self._error(fields(told.get("error")))
+    def responds(self, kind: str, told: dict[str, Any]) -> Iterable[CodecEvent]:
+        """Yield what a message says of the response that is being made."""
+        match kind:
+            case "response.output_audio.delta" | "response.audio.delta":
+                if pcm := self.output.sound(string(told.get("item_id")), base64_bytes(told.get("delta"))):
+                    yield Voice(pcm)
+            case (
+                "response.output_audio_transcript.delta"
+                | "response.output_audio_transcript.done"
+                | "response.audio_transcript.delta"
+                | "response.audio_transcript.done"
+            ):
+                yield from self.says(self.output.words(told), spoken=True)
+            case (
+                "response.output_text.delta"
+                | "response.output_text.done"
+                | "response.text.delta"
+                | "response.text.done"
+            ):
+                yield from self.says(self.output.words(told), spoken=False)
+            case "response.output_item.added":
+                self.output.begin_call(fields(told.get("item")))
+            case "response.output_item.done":
+                self._call(fields(told.get("item")))
+            case "response.function_call_arguments.done":
+                self._call(told | {"type": "function_call"})
             case _:
                 pass
 
-    def _transcribed(self, usage: dict[str, Any]) -> Iterable[CodecEvent]:
-        """Yield what the model used that writes down the user's words."""
-        by = self.vendor, self.transcriber
-        if seconds := number(usage.get("seconds")):
-            yield Consumed("seconds heard", seconds, *by)
-        yield from told_tokens(usage, *by)
+    def says(self, words: str, *, spoken: bool) -> Iterable[CodecEvent]:
+        """Yield words of the agent, which it speaks or writes."""
+        if words:
+            yield AgentWords(words)
 
-    def turn(self, item: str) -> int:
-        """Return the number of the user's turn that this item is."""
-        return self._turns.setdefault(item, len(self._turns))
+    def hears(self, told: dict[str, Any]) -> Iterable[CodecEvent]:
+        """Yield what a message says of the user."""
+        yield from self.turns.understand(told)
+        match told.get("type"):
+            case "conversation.item.input_audio_transcription.completed":
+                yield from told_transcription(fields(told.get("usage")), self.vendor, self.transcriber)
+            case "conversation.item.input_audio_transcription.failed":
+                yield Faulted(known_error(self.vendor, *code_and_words(error_in(told))))
+            case _:
+                pass
 
-    def _sounds(self, item: str, pcm: bytes) -> Voice:
-        self._voices[item] = self._voices.get(item, 0) + len(pcm)
-        return Voice(pcm[: len(pcm) // 2 * 2])
+    def _begin(self, response: str) -> Iterable[CodecEvent]:
+        if self.output.has(response):
+            return
+        if self.output.open:
+            yield from self.done({"status": "incomplete", "error": "another response has begun"})
+        self.asked, self.output = False, RealtimeOutput(response, begun=True)
+        yield ResponseBegan()
 
     def _call(self, item: dict[str, Any]) -> None:
-        if item.get("type") == "function_call" and (call := string(item.get("call_id"))) not in self._calls:
-            arguments = string(item.get("arguments")) or "{}"
-            self._calls[call] = ToolCall(call, string(item.get("name")), arguments)
-            self.items.knows(call)
+        call = self.output.call(item) if item.get("type") == "function_call" else None
+        if call is not None and not self.output.invented(call.id):
+            self.items.knows(call.id)
 
     def done(self, response: dict[str, Any]) -> Iterable[CodecEvent]:
         """Yield what the end of a response means."""
+        if not self.output.has(string(response.get("id"))):
+            return
         status = STATUS.get(string(response.get("status")), "completed")
         for item in items(response.get("output")):
             self._call(fields(item))
         if status == "completed":
-            yield from self._calls.values()
+            yield from self.output.calls
         yield from told_tokens(fields(response.get("usage")))
-        self.responding, self._response, self._calls = False, None, {}
+        self.output.open = False
         details = fields(response.get("status_details"))
-        reason = string(fields(details.get("error")).get("message")) or string(details.get("reason"))
-        yield ResponseOver(status, reason[:200])  # type: ignore[arg-type]
+        code, said = code_and_words(error_in(details) or error_in(response))
+        reason = said or code or string(details.get("reason"))
+        yield ResponseOver(status, "" if status == "completed" else reason[:200])  # type: ignore[arg-type]
 
     def _error(self, error: dict[str, Any]) -> Iterable[CodecEvent]:
-        code = string(error.get("code")) or string(error.get("type"))
-        said = string(error.get("message"))[:300]
-        known = self.error(code, said)
-        if string(error.get("event_id")).startswith("create-") and not self.responding:
+        code, said = code_and_words(error)
+        known, benign = known_error(self.vendor, code, said), is_benign(code, said)
+        request = string(error.get("event_id"))
+        refused = request.startswith("create-") or (self.asked and not request and not benign)
+        if refused and not self.responding:
+            self.asked = False
             yield ResponseBegan()
-            yield ResponseOver("failed", said)
-        elif not code.startswith(BENIGN) and not any(words in said.lower() for words in NOTHING_TO_CANCEL):
+            yield ResponseOver("failed", said or code)
+        elif not benign and not self._ready:
+            raise known
+        elif not benign:
             yield Faulted(known)
-
-    def error(self, code: str, said: str) -> TheyErred:
-        """Return the error of a code; raises one that ends the conversation."""
-        if code in REFUSALS:
-            raise AuthenticationError(f"{self.vendor}: {said}")
-        if "rate_limit" in code:
-            return RateLimitError(f"{self.vendor}: {said}")
-        if code == "session_expired":
-            raise UnavailableError(f"{self.vendor}: {said}")
-        return BadResponseError(f"{self.vendor}: {code}: {said}")

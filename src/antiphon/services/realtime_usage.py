@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .realtime_vocabulary import Consumed
-from .vendor_values import fields, token_count
+from .vendor_values import fields, number, token_count
 
-__all__ = ["told_tokens"]
+__all__ = ["told_tokens", "told_transcription"]
 
 KINDS = ("text", "audio", "image")
 SIDES = (("input", "read"), ("output", "written"))
@@ -26,6 +26,13 @@ def told_tokens(usage: Mapping[str, Any], vendor: str = "", model: str = "") -> 
                 yield Consumed(f"{kind} tokens {done}", count, vendor, model)
         if side == "input" and (cached := token_count(details.get("cached_tokens"))):
             yield from _cached(cached, counts, fields(details.get("cached_tokens_details")), vendor, model)
+
+
+def told_transcription(usage: Mapping[str, Any], vendor: str, model: str) -> Iterator[Consumed]:
+    """Yield what the model used that writes down the user's words."""
+    if (seconds := number(usage.get("seconds")) or 0.0) > 0:
+        yield Consumed("seconds heard", seconds, vendor, model)
+    yield from told_tokens(usage, vendor, model)
 
 
 def _cached(

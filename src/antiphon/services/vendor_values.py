@@ -126,9 +126,13 @@ def base64_bytes(value: object) -> bytes:
 
 def number(value: object) -> float | None:
     """Return a finite number; None for what is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        known = float(value)
+    except OverflowError:
+        return None
+    return known if math.isfinite(known) else None
 
 
 def fields(value: object) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def test_two_turns_that_are_answered_together_count_as_two() -> None:
     assert kinds(codec.put(Respond())) == ["input_audio_buffer.commit"]
     list(codec.read('{"type": "input_audio_buffer.speech_started", "item_id": "x"}'))
     assert list(codec.read('{"type": "input_audio_buffer.committed", "item_id": "i"}')) == []
-    assert codec.turn("i") == 1
+    assert codec.turns.number("i") == 1
 
 
 def test_seconds_are_billed_as_they_grow() -> None:

@@ -21,6 +21,7 @@ from ...services.websocket_client import Handshake, Message
 __all__ = ["Realtime", "VoiceLiveCodec"]
 
 VERSION = "2026-04-10"
+LONGEST_WAIT = 20_000  # characters that wait for their times
 
 
 class Realtime(SocketRealtime):
@@ -92,31 +93,39 @@ class VoiceLiveCodec(FlatRealtimeCodec):
         super().__init__(vendor, settings)
         self._times = bool(settings.get("output_audio_timestamp_types"))
         self._text = ""  # of the response, that has no times yet
+        self._until = 0.0  # seconds into its voice until which the words before were spoken
 
     def say(self, text: str) -> Iterable[Message]:
         message = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": text}]}
         return (self.create(pre_generated_assistant_message=message),)
 
-    def understand(self, told: dict[str, Any]) -> Iterable[CodecEvent]:
-        match told.get("type"):
-            case "response.created":
-                self._text = ""
-                yield from super().understand(told)
-            case "response.audio_transcript.delta" if self._times:
-                self._text += string(told.get("delta"))
-            case "response.audio_timestamp.delta":
-                ended = (number(told.get("audio_offset_ms")) or 0.0) + (
-                    number(told.get("audio_duration_ms")) or 0.0
-                )
-                if piece := self._through(string(told.get("text"))):
-                    yield AgentWords(piece, ended / 1000)
-            case "response.done":
-                if self._text:
-                    yield AgentWords(self._text)
-                self._text = ""
-                yield from super().understand(told)
-            case _:
-                yield from super().understand(told)
+    def says(self, words: str, *, spoken: bool) -> Iterable[CodecEvent]:
+        if not (spoken and self._times):
+            yield from super().says(words, spoken=spoken)
+            return
+        self._text += words
+        if len(self._text) > LONGEST_WAIT:
+            yield from self._rest()
+
+    def responds(self, kind: str, told: dict[str, Any]) -> Iterable[CodecEvent]:
+        if kind == "response.audio_timestamp.delta":
+            times = (number(told.get("audio_offset_ms")), number(told.get("audio_duration_ms")))
+            self._until = max(self._until, sum(time or 0.0 for time in times) / 1000)
+            if piece := self._through(string(told.get("text"))):
+                yield AgentWords(piece, self._until)
+        yield from super().responds(kind, told)
+
+    def done(self, response: dict[str, Any]) -> Iterable[CodecEvent]:
+        if self.output.has(string(response.get("id"))):
+            yield from self._rest()
+            self._until = 0.0
+        yield from super().done(response)
+
+    def _rest(self) -> Iterable[CodecEvent]:
+        """Yield the words that have no times."""
+        text, self._text = self._text, ""
+        if text:
+            yield AgentWords(text)
 
     def _through(self, word: str) -> str:
         """Take the text up to the end of a word, with marks right behind it."""

@@ -9,8 +9,10 @@ from itertools import count
 from typing import Any
 
 from ...context import Context
-from ...errors import AuthenticationError, BadResponseError, TheyErred, UnavailableError
+from ...errors import BadResponseError, TheyErred, UnavailableError
+from ...services.openai_realtime_errors import code_and_words, error_in, known_error
 from ...services.openai_realtime_items import realtime_tools, user_item
+from ...services.openai_realtime_response import MOST_CALLS, WholeSamples, tool_call_id
 from ...services.realtime_codec import CodecEvent, MessagesToSend, RealtimeCodec, RealtimeReady
 from ...services.realtime_vocabulary import (
     Consumed,
@@ -36,7 +38,6 @@ __all__ = ["GPTLiveCodec"]
 SPOKEN_WITHIN = 6.0  # seconds until given words have failed
 THOUGHT_WITHIN = 20.0  # seconds until an answer of the thinker has failed
 CUT_OFF = "The call was not made: the user has cut in."
-REFUSALS = ("invalid_api_key", "model_not_found", "credit_balance_exhausted", "insufficient_quota")
 
 
 class GPTLiveCodec(RealtimeCodec):
@@ -51,7 +52,7 @@ class GPTLiveCodec(RealtimeCodec):
         self._told: tuple[str, object] | None = None  # instructions and tools
         self._ids = count(1)
         self._started = False
-        self._turns = LiveTurns()
+        self._turns, self._samples = LiveTurns(), WholeSamples()
         self._calls: list[ToolCall] = []  # of the thinker's response in progress
         self._open: dict[str, int] = {}  # calls without a result, and of which response
         self._thoughts = 0
@@ -127,8 +128,7 @@ class GPTLiveCodec(RealtimeCodec):
                 self._started = True
                 yield RealtimeReady()
             case "session.output_audio.delta":
-                pcm = base64_bytes(told.get("delta"))
-                yield from self._turns.voice(pcm[: len(pcm) // 2 * 2])
+                yield from self._turns.voice(self._samples.add(base64_bytes(told.get("delta"))))
             case "session.output_transcript.delta":
                 yield from self._turns.words(timed_piece(told))
             case "session.input_transcript.delta":
@@ -140,7 +140,7 @@ class GPTLiveCodec(RealtimeCodec):
                 if kind == "session.closed":
                     raise _ended(string(told.get("reason")))
             case "error":
-                yield from self._error(fields(told.get("error")))
+                yield from self._error(error_in(told))
             case _:
                 pass
 
@@ -149,8 +149,9 @@ class GPTLiveCodec(RealtimeCodec):
         item, response = fields(event.get("item")), fields(event.get("response"))
         match event.get("type"):
             case "response.output_item.done" if item.get("type") == "function_call":
-                arguments = string(item.get("arguments")) or "{}"
-                self._calls.append(ToolCall(string(item.get("call_id")), string(item.get("name")), arguments))
+                arguments, call = string(item.get("arguments")) or "{}", string(item.get("call_id"))
+                if len(self._calls) < MOST_CALLS:
+                    self._calls.append(ToolCall(call or tool_call_id(), string(item.get("name")), arguments))
             case "response.completed":
                 calls, self._calls = self._calls, []
                 self._thoughts += 1
@@ -159,7 +160,8 @@ class GPTLiveCodec(RealtimeCodec):
                     yield from self._turns.calls(calls)
             case "response.failed" | "response.incomplete" as kind:
                 self._calls = []
-                said = string(fields(response.get("error")).get("message")) or str(kind)
+                code, said = code_and_words(error_in(response))
+                said = said or code or str(kind)
                 yield Faulted(UnavailableError(f"openai_live: the thinker failed: {said}"))
                 yield from self._turns.fail(said)
             case _:
@@ -180,15 +182,13 @@ class GPTLiveCodec(RealtimeCodec):
             self._billed = total
 
     def _error(self, error: dict[str, Any]) -> Iterable[CodecEvent]:
-        code, said = string(error.get("code")), string(error.get("message"))[:300]
-        if code in REFUSALS:
-            raise AuthenticationError(f"openai_live: {said}")
-        known = BadResponseError(f"openai_live: {code or string(error.get('type'))}: {said}")
+        code, said = code_and_words(error)
+        known = known_error("openai_live", code, said)
         if not self._started:
             raise known
         yield Faulted(known)
         if string(error.get("client_event_id")).startswith("ask-"):
-            yield from self._turns.fail(said)
+            yield from self._turns.fail(said or code)
 
 
 def _known(context: Context) -> dict[str, Any]:

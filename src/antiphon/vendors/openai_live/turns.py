@@ -25,6 +25,7 @@ __all__ = ["LiveTurns"]
 
 RATE = 24000
 PAUSE = round(0.3 * RATE)  # samples of silence that are passed on, and after which a voice has been cut off
+MOST_EARLY, LONGEST = 256, 20_000  # pieces that wait for their voice, characters of a turn
 GAP = round(0.8 * RATE)  # samples of silence that end a response, and without words that end a turn
 
 
@@ -86,7 +87,7 @@ class LiveTurns:
             yield from self._say_early()
         response = self._response
         response.quiet = 0 if loud else response.quiet + samples
-        if response.open and not response.dropped:
+        if response.open and not response.dropped and pcm:
             if response.quiet <= PAUSE:
                 yield Voice(pcm)
             else:
@@ -101,7 +102,7 @@ class LiveTurns:
         elif self.hushed:
             self._said_until = max(self._said_until, piece.end)
         elif piece.start >= self._said_until:
-            self._early.append(piece)
+            self._early = [*self._early[1 - MOST_EARLY :], piece]
 
     def calls(self, calls: Sequence[ToolCall]) -> Iterable[CodecEvent]:
         """Take calls into the response in progress, or into one of their own."""
@@ -122,7 +123,7 @@ class LiveTurns:
             user.speaking, user.began, user.text, user.number = True, self._now, "", user.number + 1
             self.hushed = False
             yield UserSpeaks(True)
-        user.text += piece.text
+        user.text = (user.text + piece.text)[:LONGEST]
         user.last = user.last if late else self._now
         yield UserHeard(user.number, user.text.strip(), late)
 

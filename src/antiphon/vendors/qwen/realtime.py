@@ -17,7 +17,6 @@ from ...services.chat_messages import tools
 from ...services.flat_realtime import FlatRealtimeCodec
 from ...services.keys import VendorKey
 from ...services.ports import Sees
-from ...services.realtime_codec import CodecEvent
 from ...services.realtime_vocabulary import RealtimeInput, ToolOutput, UserWords
 from ...services.socket_realtime import SocketRealtime
 from ...services.vendor_values import address, json_text
@@ -85,7 +84,7 @@ class QwenRealtimeCodec(FlatRealtimeCodec):
         self._before = ""
         self._instructions = ""
         self._news: list[str] = []  # for the next response
-        self._heard_sound = self._speaking = False
+        self._heard_sound = False
         self._picture: Image | None = None
 
     # Towards the vendor
@@ -134,19 +133,6 @@ class QwenRealtimeCodec(FlatRealtimeCodec):
 
     def cancel(self, response: str | None) -> Message:
         return super().cancel(None)
-
-    # From the vendor
-
-    def hears(self, told: dict[str, Any]) -> Iterable[CodecEvent]:
-        """Yield what a message says of the user, whose speech may begin several times."""
-        kind = told.get("type")
-        if kind == "input_audio_buffer.speech_started":
-            if self._speaking:
-                return
-            self._speaking = True
-        elif kind == "input_audio_buffer.speech_stopped":
-            self._speaking = False
-        yield from super().hears(told)
 
 
 def _lines(context: Context) -> Iterable[str]:

@@ -20,7 +20,6 @@ from ...services.realtime_vocabulary import (
     Discard,
     RealtimeInput,
     SpeechOver,
-    UserHeard,
     UserSound,
 )
 from ...services.socket_realtime import SocketRealtime
@@ -75,10 +74,9 @@ class GrokRealtimeCodec(OpenAIRealtimeCodec):
 
     def __init__(self, vendor: str, settings: Mapping[str, Any], detects: bool) -> None:
         super().__init__(vendor, settings)
-        self._detects = detects
+        self.turns.detects = detects
         self._held = deque[UserSound | SpeechOver]()  # what came while a response was made
         self._sent = self._due = False  # whether sound was sent, and a turn has ended, since the last commit
-        self._asked = False  # whether a response was asked for that has not begun
         self._speech = False  # whether the vendor has heard speech since the last commit
         self._billed = 0.0  # seconds
 
@@ -91,13 +89,13 @@ class GrokRealtimeCodec(OpenAIRealtimeCodec):
     # Towards the vendor
 
     def put(self, item: RealtimeInput) -> Iterable[Message]:
-        if self._detects:
+        if self.turns.detects:
             yield from super().put(item)
             return
         match item:
             case UserSound() | SpeechOver():
                 self._held.append(item)
-                self._asked = self._asked and len(self._held) < MOST_HELD
+                self.asked = self.asked and len(self._held) < MOST_HELD
                 yield from self._let_through()
             case Discard():
                 while self._held and isinstance(self._held[-1], UserSound):
@@ -110,14 +108,14 @@ class GrokRealtimeCodec(OpenAIRealtimeCodec):
 
     def _let_through(self) -> Iterable[Message]:
         """Send what was held back, unless a response is being made."""
-        while self._held and not (self.responding or self._asked):
+        while self._held and not (self.responding or self.asked):
             item = self._held.popleft()
             if isinstance(item, UserSound):
                 self._sent = True
                 yield self.append(item.pcm)
             else:
                 if self._due:  # two turns in one commit, of which the vendor makes one item
-                    self.turn(f"joined {self.request_id()}")
+                    self.turns.skip()
                 self._due = True
 
     def respond(self) -> Iterable[Message]:
@@ -129,17 +127,12 @@ class GrokRealtimeCodec(OpenAIRealtimeCodec):
         *silence, _ = super().commit()
         yield from silence
         yield json_text(type="input_audio_buffer.commit", event_id=self.request_id())
-        self._asked, self._sent, self._due = True, False, False
+        self._sent = self._due = False
 
     def say(self, text: str) -> Iterable[Message]:
         content = [{"type": "output_text", "text": text}]
         item = {"type": "force_message", "role": "assistant", "interruptible": True, "content": content}
-        self._asked = True
         yield json_text(type="conversation.item.create", event_id=self.request_id(), item=item)
-
-    def create(self, **response: object) -> Message:
-        self._asked = True
-        return super().create(**response)
 
     # From the vendor
 
@@ -147,33 +140,34 @@ class GrokRealtimeCodec(OpenAIRealtimeCodec):
         kind = told.get("type")
         if kind == "response.done" and "usage" in told:
             told = told | {"response": {"usage": told["usage"]} | fields(told.get("response"))}
-        if kind in ("response.created", "error"):
-            self._asked = False
         yield from super().understand(told)
-        if not self._detects and (messages := tuple(self._let_through())):
+        self.asked = self.asked and kind != "error"
+        if not self.turns.detects and (messages := tuple(self._let_through())):
             yield MessagesToSend(messages)
 
     def hears(self, told: dict[str, Any]) -> Iterable[CodecEvent]:
         match told.get("type"):
             case "input_audio_buffer.speech_started" | "input_audio_buffer.speech_stopped" if (
-                not self._detects
+                not self.turns.detects
             ):
                 self._speech = True
-            case "input_audio_buffer.committed" if not self._detects:
+            case "input_audio_buffer.committed" if not self.turns.detects:
                 yield from super().hears(told)
                 if not self._speech:  # it answers no turn in which it heard nobody speak
                     yield MessagesToSend((self.create(),))
                 self._speech = False
             case "conversation.item.input_audio_transcription.updated":
-                turn = self.turn(string(told.get("item_id")))
-                yield UserHeard(turn, string(told.get("transcript")).strip(), False)
+                yield from self._heard(told)
             case "conversation.item.input_audio_transcription.completed" if (
                 told.get("status", "completed") != "completed"
             ):
-                turn = self.turn(string(told.get("item_id")))
-                yield UserHeard(turn, string(told.get("transcript")).strip(), False)
+                yield from self._heard(told)
             case _:
                 yield from super().hears(told)
+
+    def _heard(self, told: dict[str, Any]) -> Iterable[CodecEvent]:
+        """Yield words of the user that may change."""
+        return self.turns.heard(string(told.get("item_id")), string(told.get("transcript")), final=False)
 
     def done(self, response: dict[str, Any]) -> Iterable[CodecEvent]:
         billed = number(fields(response.get("usage")).get("billable_audio_seconds")) or 0.0
