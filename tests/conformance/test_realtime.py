@@ -21,6 +21,7 @@ from antiphon.services.realtime_vocabulary import (
     Remember,
     Respond,
     ResponseBegan,
+    Say,
     ToolOutput,
     UserHeard,
     UserWords,
@@ -267,6 +268,31 @@ async def test_what_was_heard_is_told_in_milliseconds() -> None:
             await talk.response()
         assert [ms for _, ms in server.truncated] == [250], "what was heard to its end stays as it is"
         assert server.cancelled == 1, "a response that is complete is not cancelled"
+
+
+@in_real_time
+async def test_each_item_of_a_response_is_cut_where_it_was_heard() -> None:
+    async with OpenAIRealtimeServer() as server:
+        model = openai(server.url)
+        async with TalkWithModel(model, CONTEXT) as talk:
+            talk.give(Say("It rains. It snows."))  # two items, of 0.45 and 0.5 s
+            assert words_of(await talk.response()) == "It rains. It snows."
+            talk.give(CutShort(0.6))
+            talk.take_turn(loud(model))
+            await talk.response()
+        assert [ms for _, ms in server.truncated] == [150], "the first was heard to its end"
+
+
+@in_real_time
+async def test_words_of_the_user_that_come_after_the_response_are_told() -> None:
+    async with OpenAIRealtimeServer(late_words=True) as server:
+        model = openai(server.url)
+        async with TalkWithModel(model, CONTEXT) as talk:
+            talk.take_turn(loud(model))
+            assert not any(isinstance(event, UserHeard) for event in await talk.response())
+            while not (heard := [e for e in talk.events if isinstance(e, UserHeard) and e.final]):
+                await LoopClock().sleep(0.01)
+        assert heard == [UserHeard(0, WORDS, True)]
 
 
 @in_real_time

@@ -19,7 +19,10 @@ NO_SUCH_MODEL = ("invalid_model", "model_not_found")
 
 
 def error_in(told: dict[str, Any]) -> dict[str, Any]:
-    """Return the error that a message holds: an object, a text, or fields of the message itself."""
+    """Return the error that a message holds.
+
+    It is an object, a text, or some fields of the message itself.
+    """
     error = told.get("error")
     if isinstance(error, str):
         return {"message": error}
@@ -33,7 +36,7 @@ def code_and_words(error: dict[str, Any]) -> tuple[str, str]:
 
 
 def is_benign(code: str, said: str) -> bool:
-    """Return whether an error only says that a message came too late, or had nothing to do."""
+    """Return whether a message only came too late, or had nothing to do."""
     return code.startswith(BENIGN) or any(words in said.lower() for words in NOTHING_TO_CANCEL)
 
 

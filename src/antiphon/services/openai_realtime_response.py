@@ -60,7 +60,7 @@ class RealtimeOutput:
         return pcm
 
     def cut(self, heard: float, rate: int) -> Iterable[tuple[str, int | None]]:
-        """Yield the items of which less than these seconds of voice were heard, and forget them all.
+        """Yield the items that were not heard to their end, and forget all.
 
         With each go the milliseconds that stay. None: all of it goes, since the vendor refuses to cut a voice
         at 0. It also refuses to cut one beyond its end.
@@ -69,14 +69,17 @@ class RealtimeOutput:
         for item, size in voices.items():
             length = size / 2 / rate
             unfinished = self.open and item == next(reversed(voices))
-            if (end := int(min(heard, length) * 1000)) <= 0:
+            if (end := int(min(heard, length) * 1000 + 1e-6)) <= 0:  # of a sum of floats
                 yield item, None
             elif heard < length or unfinished:
                 yield item, end
             heard -= length
 
     def words(self, told: dict[str, Any]) -> str:
-        """Return the words that a message adds; those of "done" are new if there were no others."""
+        """Return the words that a message adds.
+
+        Those of a "done" are new only if there were no others.
+        """
         item = string(told.get("item_id"))
         if "delta" in told:
             self._worded[item] = None

@@ -16,8 +16,11 @@ BETA_NAMES = {
     "response.output_audio.delta": "response.audio.delta",
     "response.output_audio.done": "response.audio.done",
     "response.output_audio_transcript.delta": "response.audio_transcript.delta",
+    "response.output_audio_transcript.done": "response.audio_transcript.done",
     "response.output_text.delta": "response.text.delta",
+    "response.output_text.done": "response.text.done",
     "conversation.item.added": "conversation.item.created",
+    "conversation.item.done": "",
 }
 """The names that messages had in the beta."""
 VOICE_LIVE = {
@@ -86,7 +89,7 @@ class VoiceLiveConversation(ServedConversation):
             return
         for word, begun, ended in zip(*word_times(text), strict=True):
             await self.send("response.audio_timestamp.delta", **place, timestamp_type="word",
-                            text=word.strip("."), audio_offset_ms=round(begun * 1000),
+                            text=word.strip("."), audio_offset_ms=self.spoken_ms + round(begun * 1000),
                             audio_duration_ms=round((ended - begun) * 1000))  # fmt: skip
 
 

@@ -6,7 +6,7 @@ https://docs.inworld.ai/api-reference/realtimeAPI/realtime/realtime-websocket
 from collections.abc import Mapping
 from typing import Any
 
-from .openai_realtime import OpenAIRealtimeServer, SessionRules
+from .openai_realtime import OpenAIRealtimeServer, ServedConversation, SessionRules
 from .server import KEY, Connection
 
 __all__ = ["InworldRealtimeServer"]
@@ -32,10 +32,20 @@ class InworldRules(SessionRules):
         return "audio" in self.session["output_modalities"]
 
 
+class InworldConversation(ServedConversation):
+    """What a call's arguments belong to is told only with its item."""
+
+    async def send(self, kind: str, **values: Any) -> None:
+        if kind == "response.function_call_arguments.done":
+            del values["name"]
+        await super().send(kind, **values)
+
+
 class InworldRealtimeServer(OpenAIRealtimeServer):
     """A pipeline behind OpenAI's protocol."""
 
     rules = InworldRules
+    conversation = InworldConversation
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)

@@ -4,8 +4,10 @@ https://platform.openai.com/docs/api-reference/realtime
 """
 
 import asyncio
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, ClassVar
 
 from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
@@ -110,7 +112,7 @@ class ServedConversation:
     input_rate: ClassVar[int] = 24000
     output_rate: ClassVar[int] = 24000
     names: ClassVar[dict[str, str]] = {}
-    """What a dialect calls some of the server's messages."""
+    """What a dialect calls some of the server's messages; "" for one that it has not."""
 
     def __init__(self, server: "OpenAIRealtimeServer", connection: Connection) -> None:
         self.server = server
@@ -120,7 +122,10 @@ class ServedConversation:
         self.items = 0
         self.speaking = False
         self.response: asyncio.Task[None] | None = None
-        self.voiced: dict[str, int] = {}  # milliseconds of voice of each item
+        self.voiced: dict[str, int] = {}  # milliseconds of voice of each item that has one
+        self.spoken_ms = 0  # of the response, before the item that is spoken now
+        self.id = ""  # of the response
+        self.untold: list[tuple[str, str]] = []  # items of the user whose words come late
 
     async def hold(self) -> None:
         """Answer messages until the client has gone."""
@@ -148,7 +153,7 @@ class ServedConversation:
             case {"type": "conversation.item.create", "item": {**item}}:
                 self.rules.check_item(item)
                 self.server.seeded.append(item)
-                await self.tell("conversation.item.added", item=item | {"id": self._item()})
+                await self.tell_item(item | {"id": self._item()})
             case {"type": "conversation.item.truncate", "item_id": str(item), "content_index": 0,
                   "audio_end_ms": int(end)}:  # fmt: skip
                 assert item in self.voiced, f"there is no item {item!r}"
@@ -162,18 +167,25 @@ class ServedConversation:
             case {"type": "response.create"}:
                 await self.create(message)
             case {"type": "response.cancel"}:
-                assert message.get("response_id", "r") == "r", message
+                assert message.get("response_id", self.id) == self.id, message
                 await self._cancel("client_cancelled")
             case _:
                 raise AssertionError(f"not a message of the protocol: {message}")
 
     async def tell(self, kind: str, **values: Any) -> None:
         """Send a message that no fault spoils."""
-        await self.connection.greet({"type": self.names.get(kind, kind), **values})
+        if name := self.names.get(kind, kind):
+            await self.connection.greet({"type": name, "event_id": self.server.event_id(), **values})
 
     async def send(self, kind: str, **values: Any) -> None:
         """Send a message, or what the fault makes of it."""
-        await self.connection.send({"type": self.names.get(kind, kind), **values})
+        if name := self.names.get(kind, kind):
+            await self.connection.send({"type": name, "event_id": self.server.event_id(), **values})
+
+    async def tell_item(self, item: dict[str, Any]) -> None:
+        """Tell that the conversation has an item more."""
+        await self.tell("conversation.item.added", item=item, previous_item_id=None)
+        await self.tell("conversation.item.done", item=item, previous_item_id=None)
 
     async def _update(self, session: dict[str, Any]) -> None:
         self.rules.update(session)
@@ -207,8 +219,13 @@ class ServedConversation:
         words, item = self.heard.answer(), self._item()
         self.heard = HeardAudio()
         self.rules.last = words
-        await self.tell("input_audio_buffer.committed", item_id=item)
-        if self.rules.transcribes:
+        await self.tell("input_audio_buffer.committed", item_id=item, previous_item_id=None)
+        await self.tell_item(
+            {"id": item, "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
+        )
+        if self.rules.transcribes and self.server.late_words:
+            self.untold.append((item, words))
+        elif self.rules.transcribes:
             await self.transcribe(item, words)
 
     async def transcribe(self, item: str, words: str) -> None:
@@ -256,39 +273,77 @@ class ServedConversation:
         from websockets.exceptions import ConnectionClosed
 
         try:
-            await self.send("response.created", response={"id": "r", "status": "in_progress"})
+            self.server.responses += 1
+            self.id = f"resp_{self.server.responses}"
+            await self.send("response.created", response={"id": self.id, "status": "in_progress"})
+            await self.send("rate_limits.updated", rate_limits=[{"name": "tokens", "remaining": 9000}])
             if not said and self.rules.session.get("tools") and not self.rules.results:
-                await self._call()
-                return
-            self.rules.results = 0
-            await self._speak(said or you_said(self.rules.last or "nothing"))
-            await self._done("completed", [])
+                await self._done("completed", [await self._call()])
+            else:
+                self.rules.results = 0
+                text = said or you_said(self.rules.last or "nothing")
+                self.spoken_ms = 0
+                await self._done("completed", [await self._speak(one, at) for at, one in _sentences(text)])
         except ConnectionClosed:
             pass
 
-    async def _call(self) -> None:
-        self.rules.calls.add("call_1")
-        call = {"type": "function_call", "id": self._item(), "call_id": "call_1", "arguments": TOOL,
-                "name": self.rules.tool_name(), "status": "completed"}  # fmt: skip
-        await self.send("response.function_call_arguments.done", call_id="call_1", arguments=TOOL)
-        await self.send("response.output_item.done", item=call)
-        await self._done("completed", [call])
+    async def _item_begins(self, place: dict[str, Any], item: dict[str, Any]) -> None:
+        begun = item | {"status": "in_progress"}
+        await self.send("response.output_item.added", **place, item=begun)
+        await self.send("conversation.item.added", item=begun, previous_item_id=None)
 
-    async def _speak(self, text: str) -> None:
-        item = self._item()
-        place = {"response_id": "r", "item_id": item, "output_index": 0, "content_index": 0}
-        if not self.rules.speaks:
-            await self.send("response.output_text.delta", **place, delta=text)
-            return
-        self.voiced[item] = 0
+    async def _item_ends(self, place: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+        item = item | {"status": "completed"}
+        await self.send("response.output_item.done", **place, item=item)
+        await self.send("conversation.item.done", item=item, previous_item_id=None)
+        return item
+
+    async def _call(self) -> dict[str, Any]:
+        item, call_id = self._item(), f"call_{len(self.rules.calls) + 1}"
+        self.rules.calls.add(call_id)
+        name = self.rules.tool_name()
+        call = {"type": "function_call", "id": item, "call_id": call_id, "arguments": "", "name": name}
+        place = {"response_id": self.id, "output_index": 0}
+        await self._item_begins(place, call)
+        kind, place = "response.function_call_arguments.", place | {"item_id": item, "call_id": call_id}
+        for delta in (TOOL[:4], TOOL[4:]):
+            await self.send(kind + "delta", **place, delta=delta)
+        await self.send(kind + "done", **place, name=name, arguments=TOOL)
+        return await self._item_ends({"response_id": self.id, "output_index": 0}, call | {"arguments": TOOL})
+
+    async def _speak(self, text: str, index: int) -> dict[str, Any]:
+        """Say a text as an item of its own."""
+        item = {"type": "message", "id": self._item(), "role": "assistant", "content": list[Any]()}
+        place = {"response_id": self.id, "output_index": index}
+        await self._item_begins(place, item)
+        part = place | {"item_id": item["id"], "content_index": 0}
+        kind = "audio" if self.rules.speaks else "text"
+        await self.send("response.content_part.added", **part, part={"type": kind})
+        if self.rules.speaks:
+            await self._voice(text, part)
+            content = {"type": "output_audio", "transcript": text}
+        else:
+            await self.send("response.output_text.delta", **part, delta=text)
+            await self.send("response.output_text.done", **part, text=text)
+            content = {"type": "output_text", "text": text}
+        await self.send("response.content_part.done", **part, part=content)
+        return await self._item_ends(place, item | {"content": [content]})
+
+    async def _voice(self, text: str, part: dict[str, Any]) -> None:
+        item = part["item_id"]
         for delta in (text[:5], text[5:]):
-            await self.send("response.output_audio_transcript.delta", **place, delta=delta)
-        await self.time(text, place)
-        for pcm in spoken(text, self.output_rate):
-            self.voiced[item] += len(pcm) * 1000 // 2 // self.output_rate
-            await self.send("response.output_audio.delta", **place, delta=b64encode(pcm).decode())
+            await self.send("response.output_audio_transcript.delta", **part, delta=delta)
+        await self.time(text, part)
+        pcm = b"".join(spoken(text, self.output_rate))
+        size = self.output_rate // 5 + 1  # 100 ms, and half a sample
+        for at in range(0, len(pcm), size):
+            self.voiced[item] = len(pcm[: at + size]) * 1000 // 2 // self.output_rate
+            delta = b64encode(pcm[at : at + size]).decode()
+            await self.send("response.output_audio.delta", **part, delta=delta)
             await asyncio.sleep(0.01)
-        await self.send("response.output_audio.done", **place)
+        self.spoken_ms += self.voiced[item]
+        await self.send("response.output_audio.done", **part)
+        await self.send("response.output_audio_transcript.done", **part, transcript=text)
 
     async def time(self, text: str, place: dict[str, Any]) -> None:
         """Tell when words are spoken; nothing by default."""
@@ -297,8 +352,15 @@ class ServedConversation:
         details = {"type": status, "reason": reason} if reason else None
         usage = {"input_tokens": 20, "output_tokens": 30, "total_tokens": 50,
                  "input_token_details": {"cached_tokens": 5}}  # fmt: skip
-        response = {"id": "r", "status": status, "status_details": details, "output": output, "usage": usage}
+        response = {"id": self.id, "status": status, "status_details": details, "output": output,
+                    "usage": usage}  # fmt: skip
         await self.send("response.done", response=response)
+        while self.untold:
+            await self.transcribe(*self.untold.pop(0))
+
+
+def _sentences(text: str) -> list[tuple[int, str]]:
+    return [*enumerate(re.split(r"(?<=[.!?])(?= )", text))]
 
 
 class OpenAIRealtimeServer(VendorServer):
@@ -311,14 +373,23 @@ class OpenAIRealtimeServer(VendorServer):
     rules: ClassVar[type[SessionRules]] = SessionRules
     conversation: ClassVar[type[ServedConversation]] = ServedConversation
 
-    def __init__(self, fault: Fault | None = None, *, faulty: int = 1000) -> None:
+    def __init__(self, fault: Fault | None = None, *, faulty: int = 1000, late_words: bool = False) -> None:
         super().__init__(fault, faulty=faulty)
+        self.late_words = late_words
+        """Whether the user's words come only after the response."""
+        self.responses = 0
+        """How many were begun."""
+        self._events = count(1)
         self.truncated: list[tuple[str, int]] = []
         """Items that the client has cut short, and after how many milliseconds."""
         self.sessions: list[dict[str, Any]] = []
         """The settings as each update has left them."""
         self.seeded: list[dict[str, Any]] = []
         """The items that clients created."""
+
+    def event_id(self) -> str:
+        """Return the id of a message."""
+        return f"event_{next(self._events)}"
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
         """Check path, model and key."""

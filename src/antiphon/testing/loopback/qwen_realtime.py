@@ -3,6 +3,7 @@
 https://www.alibabacloud.com/help/en/model-studio/client-events
 """
 
+import asyncio
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -61,6 +62,7 @@ class QwenConversation(ServedConversation):
     input_rate: ClassVar[int] = 16000
     names: ClassVar[dict[str, str]] = BETA_NAMES
     heard_sound = False
+    pictured: float | None = None  # when
 
     async def handle(self, message: dict[str, Any]) -> None:
         match message:
@@ -68,6 +70,10 @@ class QwenConversation(ServedConversation):
                 assert self.heard_sound, "a picture before any sound"
                 picture = b64decode(image, validate=True)
                 assert picture.startswith(b"\xff\xd8"), "not a JPEG"
+                assert len(picture) <= 500_000, "a picture is too large"
+                now, before = asyncio.get_running_loop().time(), self.pictured
+                assert before is None or now - before > 0.45, "more than two pictures a second"
+                self.pictured = now
                 self.server.seeded.append({"picture": len(picture)})
             case {"type": "conversation.item.truncate" | "conversation.item.delete"}:
                 raise AssertionError("not a message of the protocol")

@@ -53,6 +53,12 @@ class XaiConversation(ServedConversation):
             case _:
                 await super().handle(message)
 
+    async def send(self, kind: str, **values: Any) -> None:
+        """Send a message; that an item begins is told twice."""
+        await super().send(kind, **values)
+        if kind in ("response.output_item.added", "conversation.item.added"):
+            await super().send(kind, **values)
+
     @property
     def busy(self) -> bool:
         """Whether a response is being made."""
