@@ -23,6 +23,8 @@ FIELDS = {
     "audio_end_ms", "response", "response_id",
 }  # fmt: skip
 TOOL = '{"city": "Paris"}'
+USAGE = {"input_tokens": 20, "output_tokens": 30, "total_tokens": 50,
+         "input_token_details": {"cached_tokens": 5}}  # fmt: skip
 
 
 class SessionRules:
@@ -301,15 +303,14 @@ class ServedConversation:
     async def _call(self) -> dict[str, Any]:
         item, call_id = self._item(), f"call_{len(self.rules.calls) + 1}"
         self.rules.calls.add(call_id)
-        name = self.rules.tool_name()
-        call = {"type": "function_call", "id": item, "call_id": call_id, "arguments": "", "name": name}
+        call = {"type": "function_call", "id": item, "call_id": call_id, "name": self.rules.tool_name()}
         place = {"response_id": self.id, "output_index": 0}
-        await self._item_begins(place, call)
-        kind, place = "response.function_call_arguments.", place | {"item_id": item, "call_id": call_id}
+        await self._item_begins(place, call | {"arguments": ""})
+        kind, part = "response.function_call_arguments.", place | {"item_id": item, "call_id": call_id}
         for delta in (TOOL[:4], TOOL[4:]):
-            await self.send(kind + "delta", **place, delta=delta)
-        await self.send(kind + "done", **place, name=name, arguments=TOOL)
-        return await self._item_ends({"response_id": self.id, "output_index": 0}, call | {"arguments": TOOL})
+            await self.send(kind + "delta", **part, delta=delta)
+        await self.send(kind + "done", **part, name=call["name"], arguments=TOOL)
+        return await self._item_ends(place, call | {"arguments": TOOL})
 
     async def _speak(self, text: str, index: int) -> dict[str, Any]:
         """Say a text as an item of its own."""
@@ -350,10 +351,8 @@ class ServedConversation:
 
     async def _done(self, status: str, output: list[dict[str, Any]], reason: str = "") -> None:
         details = {"type": status, "reason": reason} if reason else None
-        usage = {"input_tokens": 20, "output_tokens": 30, "total_tokens": 50,
-                 "input_token_details": {"cached_tokens": 5}}  # fmt: skip
         response = {"id": self.id, "status": status, "status_details": details, "output": output,
-                    "usage": usage}  # fmt: skip
+                    "usage": USAGE}  # fmt: skip
         await self.send("response.done", response=response)
         while self.untold:
             await self.transcribe(*self.untold.pop(0))

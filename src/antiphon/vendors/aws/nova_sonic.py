@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ...context import Context
 from ...errors import BadResponseError
 from ...services.aws_event_stream import AwsEventReader
+from ...services.openai_realtime_response import tool_call_id
 from ...services.realtime_codec import CodecEvent, RealtimeCodec, RealtimeReady
 from ...services.realtime_vocabulary import (
     AgentWords,
@@ -127,7 +128,7 @@ class NovaSonicCodec(RealtimeCodec):
                 pcm = base64_bytes(told.get("content"))
                 yield Voice(pcm[: len(pcm) // 2 * 2])
             case "toolUse" if self._responding and not self._muted:
-                call = string(told.get("toolUseId")), string(told.get("toolName"))
+                call = string(told.get("toolUseId")) or tool_call_id(), string(told.get("toolName"))
                 yield ToolCall(*call, call_arguments(told.get("content")))
             case "contentEnd":
                 yield from self._ended(self._blocks.pop(name, None), string(told.get("stopReason")))

@@ -10,6 +10,7 @@ from typing import Any
 from ...context import AgentSaid, Context, Entry, ToolAnswered, UserSaid
 from ...encodable import to_json
 from ...errors import AuthenticationError, BadResponseError, RateLimitError, UnavailableError
+from ...services.openai_realtime_response import tool_call_id
 from ...services.realtime_codec import CodecEvent, RealtimeCodec, RealtimeReady, Resumable
 from ...services.realtime_vocabulary import (
     AgentWords,
@@ -124,6 +125,7 @@ class EVICodec(RealtimeCodec):
             case "tool_call" if told.get("response_required", True):
                 yield from self._began()
                 call, arguments = string(told.get("tool_call_id")), string(told.get("parameters")) or "{}"
+                call = call or tool_call_id()
                 yield ToolCall(call, string(told.get("name")), arguments)
                 yield from self._over()
             case "assistant_end":

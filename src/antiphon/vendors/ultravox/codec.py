@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...context import Context
+from ...services.openai_realtime_response import tool_call_id
 from ...services.realtime_codec import CodecEvent, MessagesToSend, RealtimeCodec, RealtimeReady
 from ...services.realtime_vocabulary import (
     AgentWords,
@@ -26,7 +27,7 @@ from ...services.realtime_vocabulary import (
     UserWords,
     Voice,
 )
-from ...services.vendor_values import fields, json_object, json_text, string
+from ...services.vendor_values import fields, json_object, json_text, number, string
 from ...services.websocket_client import Message
 from ...signals import ToolCall
 
@@ -131,17 +132,16 @@ class UltravoxCodec(RealtimeCodec):
             yield Voice(pcm[: len(pcm) // 2 * 2])
 
     def _says(self, told: dict[str, Any]) -> Iterator[CodecEvent]:
-        said, whole = self._said.get(told.get("ordinal"), ""), self._whole(told)
-        if self._due and not said:
-            yield from self._began()
+        said, whole = self._said.get(number(told.get("ordinal")), ""), self._whole(told)
+        yield from self._began() if self._due and not said else ()
         if self._responding and whole.startswith(said) and whole != said:
             yield AgentWords(whole.removeprefix(said))
 
     def _whole(self, told: dict[str, Any]) -> str:
         """Return all words of a message so far, which come whole or one after another."""
-        number = told.get("ordinal")
-        whole = string(told.get("text")) or self._said.pop(number, "") + string(told.get("delta"))
-        self._said[number] = whole
+        ordinal = number(told.get("ordinal"))
+        whole = string(told.get("text")) or self._said.pop(ordinal, "") + string(told.get("delta"))
+        self._said[ordinal] = whole
         if len(self._said) > RECENT:
             del self._said[next(iter(self._said))]
         return whole
@@ -152,7 +152,7 @@ class UltravoxCodec(RealtimeCodec):
         More may follow at once, so the response is over at the answer to a ping, which comes after them.
         """
         yield from self._began()
-        call = string(told.get("invocationId"))
+        call = string(told.get("invocationId")) or tool_call_id()
         self._calls.add(call)
         if not self._calling:
             self._calling = True
