@@ -24,7 +24,7 @@ class WordlessTurns(Generic[T]):
         self._waiting.append((turn.started, turn.ended, known_as))
 
     def take(self, words: Transcript) -> T | None:
-        """Return what the turn of these words is known as; None if no turn waits for them."""
+        """Return what the turn of these words is known as; None if there is none."""
         middle = (words.started + words.ended) / 2
         for place, (started, ended, known_as) in enumerate(self._waiting):
             if started - NEAR <= middle <= ended + NEAR:

@@ -139,7 +139,7 @@ def ports_meant(spec: str) -> list[str]:
 
 
 def needed(vendor: Vendor, ports: Iterable[str] | None = None) -> list[str]:
-    """Return the variables of the environment that a vendor needs, for these of its ports or for all."""
+    """Return the variables that a vendor needs, for these of its ports or for all."""
     of_ports = (vendor.port_env.get(port, vendor.env) for port in ports or vendor.provides)
     return list(dict.fromkeys(name for names in of_ports for name in names))
 
