@@ -1,6 +1,8 @@
 """What clients and the console are told of a call through a model that hears and speaks."""
 
+from collections.abc import Callable
 from io import StringIO
+from random import Random
 from typing import Any
 
 import pytest
@@ -33,7 +35,11 @@ async def hours() -> str:
     return "nine to five"
 
 
-def talk(**settings: Any) -> WireClient:
+def noise(seconds: float) -> bytes:
+    return Random(1).randbytes(round(seconds * 16000) * 2)
+
+
+def talk(sound: Callable[[float], bytes] = loud, **settings: Any) -> WireClient:
     """A turn with a tool, typed words, and an answer that is interrupted."""
     client = WireClient()
 
@@ -44,11 +50,11 @@ def talk(**settings: Any) -> WireClient:
         client.say("client-message", {"t": "antiphon.observe"}, "observe")
         async with session:
             await sleep(2)
-            await client.talk(loud(0.8) + bytes(32000 * 4))
+            await client.talk(sound(0.8) + bytes(32000 * 4))
             client.say("send-text", {"content": "typed words"})
             await sleep(3.3)
-            await client.talk(loud(0.8) + bytes(32000 * 3))
-            await client.talk(loud(1.5) + bytes(32000 * 4))
+            await client.talk(sound(0.8) + bytes(32000 * 3))
+            await client.talk(sound(1.5) + bytes(32000 * 4))
 
     run_virtual(hold())
     return client
@@ -97,6 +103,14 @@ def test_the_parts_of_a_turn_add_up() -> None:
     assert list(turn["parts"]) == list(PARTS)
     assert sum(turn["parts"].values()) == pytest.approx(turn["voice_to_voice"], abs=1e-3)
     assert turn["parts"]["first_token"] == pytest.approx(0.2, abs=0.01)
+
+
+def test_the_latency_of_a_model_that_detects_turns_begins_with_the_users_last_sound() -> None:
+    client = talk(noise, realtime=ScriptedRealtime(ANSWERS, HEARD), **THEIRS)
+    for number in (3, 4):
+        parts = turns(client)[number]["parts"]
+        assert parts["endpointing"] == pytest.approx(0.5, abs=0.05), "the model waits for half a second"
+        assert parts["first_token"] == pytest.approx(0.2, abs=0.01)
 
 
 def test_figures_of_a_model_are_told_once_for_each_answer() -> None:

@@ -13,7 +13,8 @@ Work for an answer that was done before the turn was over, for a speculative rep
 `ReplyTiming.saved` says how far ahead it was.
 
 If the caller is a recording, the last sound is where speech ends in it; else it is where the level falls
-before the voice activity detector hears the end, some 0.1 s later; for a typed turn it is the arrival. The
+before the voice activity detector hears the end, some 0.1 s later, or before a model that hears and speaks
+says that the turn is over, which is its endpointing; for a typed turn it is the arrival. The
 first sample is the one that `Playout` sends: the delays of network, device and room are not included.
 """
 
