@@ -187,7 +187,7 @@ class RealtimeEars(Processor):
         self._spans.append((started, ended))
 
     def _sounded(self) -> float | None:
-        """Return when the user's last sound ended; None if the newest audio does not show it."""
+        """Return when the user's last sound ended; None if the audio does not show it."""
         from ..audio.levels import find_speech_end  # imports numpy, so only for a model that detects turns
 
         pcm = b"".join(piece for _, piece in self._recent)
