@@ -11,7 +11,7 @@ from pathlib import Path
 from antiphon.cli.services.listing import limit_of, price_of
 from antiphon.services.ports import Vendor
 from antiphon.telemetry.prices import FREE, package_prices
-from antiphon.vendors import abilities, available
+from antiphon.vendors import abilities, available, needed
 
 PAGE = Path(__file__).parents[1] / "docs/guides/services.md"
 BEGIN, END = "<!-- made from the records -->", "<!-- end of what is made from the records -->"
@@ -41,7 +41,7 @@ def line(vendor: Vendor, port: str) -> str:
                 vendor.languages.get(port, ""),
                 limit_of(vendor, port),
                 "" if price is None else "free" if price is FREE else str(price),
-                ", ".join(f"`{name}`" for name in vendor.env),
+                ", ".join(f"`{name}`" for name in needed(vendor, [port])),
                 vendor.checked,
             ),
             strict=True,

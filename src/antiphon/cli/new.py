@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Begin a package of your own.")
 
 MODEL = "gramophone"  # the vendor of the templates, whose name the new one's takes the place of
 SUFFIX = ".template"
-KINDS = ("tts_socket", "tts_http", "stt_socket", "stt_http", "llm_http")
+KINDS = ("tts_socket", "tts_http", "stt_socket", "stt_http", "llm_http", "realtime_socket")
 """The folders of templates: the port, and what the vendor is reached over."""
 
 
@@ -30,7 +30,7 @@ def new() -> None:
 @reports_errors
 def vendor(
     name: Annotated[str, typer.Argument(help="Its name in model strings, such as acme.")],
-    port: Annotated[str, typer.Option(help="What it provides: stt, llm or tts.")] = "tts",
+    port: Annotated[str, typer.Option(help="What it provides: stt, llm, tts or realtime.")] = "tts",
     http: Annotated[
         bool | None,
         typer.Option("--http/--socket", help="How it is reached; by default a websocket, or HTTP for llm."),

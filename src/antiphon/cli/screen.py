@@ -54,7 +54,7 @@ class Screen:
         self.latency = latency
         self._live: Live | None = None
         self._state, self._words = "listening", ""
-        self._printed = 0  # the number of the newest printed turn
+        self._printed = set[int]()  # the numbers of the turns that were printed
 
     def __enter__(self) -> "Screen":
         if self.out.is_terminal:
@@ -86,6 +86,8 @@ class Screen:
                 self._state, self._words = "caller", ""
             case Transcript(text, final) if text and not final:
                 self._words = text
+            case Transcript() if (turn := self.latency.worded) is not None:
+                self._call_soon(self._print_turn, turn)
             case UserTurn():
                 self._state, self._words = "thinking", ""
                 self._call_soon(self._print_turn, self.latency.turns[-1])
@@ -126,8 +128,8 @@ class Screen:
     # What is printed -------------------------------------------------------------------------------
 
     def _print_turn(self, turn: TurnTiming) -> None:
-        if turn.number > self._printed:  # a turn comes twice if a part has rewritten it
-            self._printed = turn.number
+        if turn.user and turn.number not in self._printed:  # twice if a part has rewritten it
+            self._printed.add(turn.number)
             self._print(turn.started, "caller", turn.user)
 
     def _print_tool(self, now: float, run: ToolRun) -> None:

@@ -66,7 +66,7 @@ def table(out: "Console", heads: Sequence[str], rows: Sequence[Sequence[str]], r
         from rich.box import SIMPLE_HEAD
         from rich.table import Table
 
-        shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+        shown = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         for head, side in zip(heads, sides, strict=True):
             shown.add_column(head, justify="right" if side == "right" else "left", overflow="fold")
         for row in rows:

@@ -1,6 +1,5 @@
 """The history: what was said and heard, and the model's context made of it."""
 
-from collections import deque
 from collections.abc import Sequence
 
 from ..context import Context, Entry, ToolAnswered, ToolCall, UserSaid
@@ -10,11 +9,9 @@ from ..frames import ReplyEnded, Transcript, UserText, UserTurn, replace
 from ..reply import Reply
 from .replies import ReplyInProgress
 from .tools import Tool
+from .wordless_turns import WordlessTurns
 
 __all__ = ["History"]
-
-LATE = 16  # turns whose words may still come
-NEAR = 0.5  # seconds by which the times of late words may differ from those of their turn
 
 
 class History:
@@ -29,7 +26,7 @@ class History:
         self.tools = {tool.spec.name: tool for tool in tools}
         if len(self.tools) < len(tools):
             raise ConfigurationError("two tools have the same name; rename one with @tool(name=...)")
-        self._worded_late = deque[tuple[float, float, UserSaid]](maxlen=LATE)
+        self._wordless = WordlessTurns[UserSaid]()
         self.entries: list[Entry] = list(encodable_data(tuple(entries)))
         self.in_progress: ReplyInProgress | None = None
         self._specs = tuple(tool.spec for tool in tools)
@@ -61,19 +58,15 @@ class History:
         entry = UserSaid(turn.text)
         self.entries.append(entry)
         if isinstance(turn, UserTurn) and turn.words_late:
-            self._worded_late.append((turn.started, turn.ended, entry))
+            self._wordless.add(turn, entry)
 
     def mend(self, words: Transcript) -> bool:
         """Give a turn the words that have come late; returns False if there is none."""
-        middle = (words.started + words.ended) / 2
-        for place, (started, ended, entry) in enumerate(self._worded_late):
-            if not started - NEAR <= middle <= ended + NEAR:
-                continue
-            del self._worded_late[place]
-            index = next(index for index, one in enumerate(self.entries) if one is entry)
-            self.entries[index] = replace(entry, text=words.text)
-            return True
-        return False
+        if (entry := self._wordless.take(words)) is None:
+            return False
+        index = next(index for index, one in enumerate(self.entries) if one is entry)
+        self.entries[index] = replace(entry, text=words.text)
+        return True
 
     def begin_reply(self, reply: Reply) -> None:
         """Set the reply in progress; its place is after all that was said before."""

@@ -16,6 +16,7 @@ from ..frames import (
     ReplyEnded,
     ToolEnded,
     ToolStarted,
+    Transcript,
     UserTurn,
 )
 from ..processor import SessionPort
@@ -82,6 +83,8 @@ class Observation:
         match what:
             case UserTurn(reason=reason) | Interrupted(reason=reason):
                 self._reason = reason
+            case Transcript() if (turn := self._latency.worded) is not None:
+                self._send({"type": "antiphon.turn", **self._turn(turn)})
             case FalseInterruption(kind=kind, text=text):
                 self._reason = kind
                 self._send({"type": "antiphon.false_interruption", "kind": kind, "text": text, "at": now})

@@ -12,6 +12,7 @@ from ..frames import (
     Measured,
     Prompt,
     ReplyEnded,
+    SegmentEnded,
     SegmentStarted,
     Text,
     ToolCall,
@@ -21,6 +22,7 @@ from ..frames import (
     UserAudio,
 )
 from ..processor import SessionPort
+from ..services.realtime_response import OPEN
 from .tools import ClientTool
 
 __all__ = ["Figures", "Level", "ToolReportLevel", "ToolReports"]
@@ -126,6 +128,8 @@ class Figures:
         self._levels = levels
         self._level_due: dict[str, float] = {}
         self._prompted: dict[int, float] = {}  # time of the prompt that has no answer yet, by reply
+        self._began: tuple[int, str] | None = None  # the reply and part of the last first words
+        self._open: SegmentStarted | None = None  # a segment whose text is still to come
         self._tokens: dict[str, float] = {}
 
     def saw(self, now: float, source: str, what: object, is_input: bool) -> None:
@@ -142,17 +146,30 @@ class Figures:
             self._tell_of_reply(reply, "metrics", told)
 
     def _prompt(self, now: float, source: str, frame: Prompt, is_input: bool) -> None:
-        self._prompted = {frame.reply: now}
+        self._prompted, self._began = {frame.reply: now}, None
 
     def _text(self, now: float, source: str, frame: Text, is_input: bool) -> None:
         asked = self._prompted.pop(frame.reply, None)
         if asked is not None and is_input:
+            self._began = frame.reply, source
             self._metric("ttfb", source, now - asked, frame.reply)
 
-    def _segment(self, now: float, source: str, frame: SegmentStarted, is_input: bool) -> None:
-        self._metric("characters", source, frame.end - frame.start, frame.reply)
+    def _segment_started(self, now: float, source: str, frame: SegmentStarted, is_input: bool) -> None:
+        if frame.end >= OPEN:
+            self._open = frame
+        else:
+            self._metric("characters", source, frame.end - frame.start, frame.reply)
+
+    def _segment_ended(self, now: float, source: str, frame: SegmentEnded, is_input: bool) -> None:
+        begun, self._open = self._open, None
+        if begun is not None and begun.reply == frame.reply and frame.end is not None:
+            self._metric("characters", source, frame.end - begun.start, frame.reply)
 
     def _measured(self, now: float, source: str, signal: Measured, is_input: bool) -> None:
+        if signal.reply is not None and signal.what == "first audio":
+            if (signal.reply, signal.part) == self._began:
+                return  # a model that hears and speaks: its first byte were words
+            self._prompted.pop(signal.reply, None)
         kind = "ttfb" if signal.what.startswith("first") else "processing"
         self._metric(kind, signal.part, signal.seconds, signal.reply)
 
@@ -187,7 +204,8 @@ class Figures:
     _reports: ClassVar[dict[type, Callable[..., None]]] = {
         Prompt: _prompt,
         Text: _text,
-        SegmentStarted: _segment,
+        SegmentStarted: _segment_started,
+        SegmentEnded: _segment_ended,
         Measured: _measured,
         Usage: _usage,
         UserAudio: _audio,

@@ -392,6 +392,8 @@ class Vendor:
     """The ports whose services are `resident`, which must be known before one is made."""
     voices: str | None = None
     """A coroutine function that lists its voices: "voices", or "tts.voices" in a folder; rows need none."""
+    port_env: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Port to the variables that its service needs, if not those of `env`."""
 
 
 def verified(port: str, service: Any) -> Any:

@@ -41,6 +41,7 @@ CHUNK = 0.04  # seconds of the user's sound that are given to the model at once
 LEAD = 0.3  # seconds before the start of speech that the model hears too
 NOISE_AFTER = 8.0  # seconds of quiet after which speech that became no turn is discarded
 WORDS_WITHIN = 2.0  # seconds in which the words of a turn usually come
+SEARCHED = 4.0  # seconds of the newest sound in which the end of a turn is sought that the model detects
 SPANS = 64  # turns of the user whose words may still come
 
 
@@ -68,6 +69,7 @@ class RealtimeEars(Processor):
 
     def fit(self, rate: int) -> None:
         """Give sound at this sample rate from now on."""
+        self._rate = rate
         self._matched = ResampledInput(rate)
         self._chunks = AudioChunker(int(CHUNK * rate) * 2)
         self._recent = deque[tuple[float, bytes]]()  # the newest sound, and when each piece ends
@@ -95,11 +97,16 @@ class RealtimeEars(Processor):
         if self.hearing:
             if chunk := self._chunks.add(pcm):
                 self._give(UserSound(chunk))
-            if not self._detects and not self._speaking and ended > self._ended + NOISE_AFTER:
+            if self._detects:
+                self._keep(ended, pcm, SEARCHED)
+            elif not self._speaking and ended > self._ended + NOISE_AFTER:
                 self._discard()
             return
+        self._keep(ended, pcm, LEAD)
+
+    def _keep(self, ended: float, pcm: bytes, longest: float) -> None:
         self._recent.append((ended, pcm))
-        while self._recent[0][0] < ended - LEAD:
+        while self._recent[0][0] < ended - longest:
             self._recent.popleft()
 
     @on(SpeechStarted)
@@ -179,6 +186,17 @@ class RealtimeEars(Processor):
         self._first += len(self._spans) == SPANS
         self._spans.append((started, ended))
 
+    def _sounded(self) -> float | None:
+        """Return when the user's last sound ended; None if the audio does not show it."""
+        from ..audio.levels import find_speech_end  # imports numpy, so only for a model that detects turns
+
+        pcm = b"".join(piece for _, piece in self._recent)
+        end = find_speech_end(pcm, self._rate)
+        if end is None:
+            return None
+        sounded = self._recent[-1][0] - (len(pcm) // 2 - end) / self._rate
+        return sounded if sounded > self._ended else None  # else it is of the turn before
+
     # What the model says of the user -----------------------------------------------------------------
 
     def facts(self, event: UserSpeaks | UserHeard) -> list[Frame]:
@@ -191,7 +209,7 @@ class RealtimeEars(Processor):
             case UserSpeaks(False):
                 if self._spans:
                     self._spans[-1] = (self._spans[-1][0], now)
-                return [SpeechStopped(now), TurnHinted(1.0, now, final=True)]
+                return [SpeechStopped(now, self._sounded()), TurnHinted(1.0, now, final=True)]
             case UserHeard(turn, text, final) if self._transcripts:
                 started, ended = self._span(turn, now)
                 self._worded = max(self._worded, turn + 1) if final else self._worded

@@ -24,10 +24,11 @@ from ..media_queue import MediaQueue
 from ..reply import Reply
 from .realtime_vocabulary import AgentWords, ResponseOver, Voice
 
-__all__ = ["AskedResponse", "ModelCalls", "ModelResponse", "SpokenResponse"]
+__all__ = ["OPEN", "AskedResponse", "ModelCalls", "ModelResponse", "SpokenResponse"]
 
 AHEAD = 600.0  # seconds of voice that a model may send ahead of playout
-OPEN = 1 << 30  # the end of a segment whose text is still to come
+OPEN = 1 << 30
+"""The end of a segment whose text is still to come."""
 BROKEN_OFF = ResponseOver("failed", "the model broke off")
 
 ResponseItem = Voice | AgentWords | ToolCall

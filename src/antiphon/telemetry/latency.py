@@ -13,7 +13,8 @@ Work for an answer that was done before the turn was over, for a speculative rep
 `ReplyTiming.saved` says how far ahead it was.
 
 If the caller is a recording, the last sound is where speech ends in it; else it is where the level falls
-before the voice activity detector hears the end, some 0.1 s later; for a typed turn it is the arrival. The
+before the voice activity detector hears the end, some 0.1 s later, or before a model that hears and speaks
+says that the turn is over, which is its endpointing; for a typed turn it is the arrival. The
 first sample is the one that `Playout` sends: the delays of network, device and room are not included.
 """
 
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar, Literal
 
+from ..conversation.wordless_turns import WordlessTurns
 from ..frames import (
     Failed,
     FalseInterruption,
@@ -150,10 +152,13 @@ class Latency:
         """Speculative replies that were dropped."""
         self.written_in_vain = 0
         """Characters that were generated for dropped replies."""
+        self.worded: TurnTiming | None = None
+        """The turn whose words are what came last, if they came after its end."""
         self._known_speech = speech
         self._answers: dict[int, ReplyTiming] = {}
         self._guesses: set[int] = set()  # speculative replies that are not committed
         self._asked: TurnTiming | None = None  # the turn whose reply has yet to begin
+        self._wordless = WordlessTurns[TurnTiming]()
         self._interrupted: TurnTiming | None = None  # one whose unheard answer a noise interrupted
         self._stopped = self._scored = self._worded = 0.0  # the time of the last of each
         self._sounded = (0.0, 0.0)  # the last end of speech as the detector heard it, and of the sound itself
@@ -196,8 +201,12 @@ class Latency:
             self._sure = now
 
     def _transcript(self, now: float, frame: Transcript) -> None:
-        if frame.final:
-            self._worded = now
+        self.worded = None
+        if not frame.final:
+            return
+        self._worded = now
+        if (turn := self._wordless.take(frame)) is not None:
+            turn.user, self.worded = frame.text, turn
 
     def _user_turn(self, now: float, frame: UserTurn) -> None:
         if self._asked is not None and self._asked.started == frame.started:
@@ -206,9 +215,11 @@ class Latency:
         waited_for_words = self._worded == now
         certain = max(self._stopped, self._sure or self._scored) if waited_for_words else now
         ended, source = self._end_of_speech(frame.ended, certain)
-        self._add(
-            TurnTiming(0, frame.text, frame.started, ended, source, max(ended, certain), now, frame.reason)
-        )
+        certain = max(ended, certain)
+        turn = TurnTiming(0, frame.text, frame.started, ended, source, certain, now, frame.reason)
+        self._add(turn)
+        if frame.words_late:
+            self._wordless.add(frame, turn)
 
     def _user_text(self, now: float, frame: UserText) -> None:
         self._add(TurnTiming(0, frame.text, now, now, "typed", now, now, ""))

@@ -7,7 +7,7 @@ service that its `VENDOR` record names. A vendor that is just another endpoint l
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache, partial
@@ -36,6 +36,7 @@ __all__ = [
     "create",
     "is_resident",
     "missing",
+    "needed",
     "ports_meant",
     "record",
     "vendor_of",
@@ -137,9 +138,15 @@ def ports_meant(spec: str) -> list[str]:
     return named if len(named) == 1 else ports
 
 
-def missing(vendor: Vendor) -> list[str]:
+def needed(vendor: Vendor, ports: Iterable[str] | None = None) -> list[str]:
+    """Return the variables that a vendor needs, for these of its ports or for all."""
+    of_ports = (vendor.port_env.get(port, vendor.env) for port in ports or vendor.provides)
+    return list(dict.fromkeys(name for names in of_ports for name in names))
+
+
+def missing(vendor: Vendor, ports: Iterable[str] | None = None) -> list[str]:
     """Return the variables that a vendor needs and the environment lacks."""
-    return [name for name in vendor.env if not os.environ.get(name)]
+    return [name for name in needed(vendor, ports) if not os.environ.get(name)]
 
 
 async def voices(name: str) -> "list[VoiceInfo]":

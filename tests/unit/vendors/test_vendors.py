@@ -12,7 +12,7 @@ import pytest
 from antiphon.errors import ConfigurationError
 from antiphon.services.ports import PORTS, Vendor
 from antiphon.testing import ScriptedTTS
-from antiphon.vendors import abilities, available, create, is_resident, ports_meant, record, vendor_of
+from antiphon.vendors import abilities, available, create, is_resident, needed, ports_meant, record, vendor_of
 from antiphon.vendors._abilities import ABILITIES
 from antiphon.vendors.cartesia import tts as cartesia
 from antiphon.vendors.deepgram import stt as deepgram
@@ -217,6 +217,8 @@ def test_a_model_that_calls_no_tools_is_not_said_to() -> None:
     [
         ("stt", "aws", "aws needs AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION: set them"),
         ("tts", "azure", "azure needs AZURE_SPEECH_KEY and AZURE_SPEECH_REGION: set them"),
+        ("realtime", "azure", "azure needs AZURE_SPEECH_KEY and AZURE_FOUNDRY_RESOURCE: set them"),
+        ("realtime", "azure_openai/x", "needs AZURE_OPENAI_API_KEY and AZURE_OPENAI_RESOURCE: set them"),
         ("llm", "azure_openai/x", "needs AZURE_OPENAI_API_KEY and AZURE_OPENAI_RESOURCE: set them"),
         ("tts", "cartesia", "cartesia needs a key: set CARTESIA_API_KEY"),
     ],
@@ -224,7 +226,7 @@ def test_a_model_that_calls_no_tools_is_not_said_to() -> None:
 def test_all_that_is_missing_is_named_at_once(
     port: str, name: str, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for variable in record(vendor_of(name)).env:
+    for variable in needed(record(vendor_of(name))):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     with pytest.raises(ConfigurationError, match=says):

@@ -30,7 +30,7 @@ async def check_ports(name: str, ports: list[str], recording: Recording | None) 
     Returns whether all work.
     """
     told = {port: await _tried(port, name, recording, alone=len(ports) == 1) for port in ports}
-    unset = missing(record(vendor_of(name)))
+    unset = missing(record(vendor_of(name)), ports)
     if unset and all(_says_one_of(unset, said) for said in told.values()):
         typer.echo(f"{name}  {', '.join(told)}  fails: not set in the environment: {', '.join(unset)}")
         return False

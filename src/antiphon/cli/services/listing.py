@@ -8,7 +8,7 @@ import typer
 from ...errors import ConfigurationError
 from ...services.ports import PORTS, Vendor
 from ...telemetry.prices import FREE, Price, PriceTable, is_own, load_prices
-from ...vendors import abilities, available, connection_limit, create
+from ...vendors import abilities, available, connection_limit, create, needed
 from ..show import console, reports_errors, table
 
 __all__ = ["TRIED", "limit_of", "list_services", "price_of"]
@@ -67,7 +67,7 @@ def _overview(vendor: Vendor) -> list[tuple[str, str, str]]:
     ports = " ".join(port if port in vendor.provides else " " * len(port) for port in TRIED).rstrip()
     if not ports:
         return []
-    needs = [f"{name} (set)" if name in os.environ else name for name in vendor.env] or ["no key"]
+    needs = [f"{name} (set)" if name in os.environ else name for name in needed(vendor)] or ["no key"]
     return [(vendor.name, ports, needs[0]), *(("", "", name) for name in needs[1:])]
 
 

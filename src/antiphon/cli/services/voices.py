@@ -25,8 +25,9 @@ def list_voices(
 ) -> None:
     """List a vendor's voices: what to write for each, its name and language."""
     vendor = vendor_of(vendor)
-    if "tts" not in record(vendor).provides:
-        raise ConfigurationError(f"{vendor} has no voices: it provides no text to speech")
+    if "tts" not in (provides := record(vendor).provides):
+        listed = f"; those of its speech to speech: {record(vendor).docs}" if "realtime" in provides else ""
+        raise ConfigurationError(f"{vendor} provides no text to speech, whose voices are listed here{listed}")
     found = [
         voice for voice in asyncio.run(voices(vendor)) if language.casefold() in voice.language.casefold()
     ]

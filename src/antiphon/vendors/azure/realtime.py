@@ -70,7 +70,7 @@ class Realtime(SocketRealtime):
 
     async def open(self) -> None:
         """Check the key and the resource."""
-        filled_in("azure", self._base_url)
+        self.key.check(self._base_url)
         await super().open()
 
     async def handshake(self, handle: str | None) -> Handshake:

@@ -54,7 +54,7 @@ class Realtime(SocketRealtime):
 
     async def open(self) -> None:
         """Check the key and the resource."""
-        filled_in("azure_openai", self._base_url)
+        self.key.check(self._base_url)
         await super().open()
 
     async def handshake(self, handle: str | None) -> Handshake:

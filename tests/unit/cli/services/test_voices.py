@@ -34,7 +34,8 @@ def test_voices_of_one_language() -> None:
 
 
 def test_a_vendor_that_does_not_speak_has_none() -> None:
-    assert "gladia has no voices" in run("voices", "gladia").stderr
+    assert "gladia provides no text to speech" in run("voices", "gladia").stderr
+    assert "those of its speech to speech: https://docs.ultravox.ai" in run("voices", "ultravox").stderr
 
 
 def test_a_missing_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
