@@ -1,5 +1,7 @@
 """What a realtime model has said so far of its newest response."""
 
+from collections.abc import Callable
+
 from ..context import AgentSaid, Context
 from ..frames import replace
 from ..signals import ToolCall
@@ -24,6 +26,7 @@ __all__ = ["AnswerSoFar"]
 CHARACTERS = (
     14.0  # that are spoken in a second, at least: a word said twice is better than one that is missing
 )
+HEARD_AFTER = 1.0  # seconds after its last sound in which one is told what was heard of it
 
 
 class AnswerSoFar:
@@ -32,10 +35,12 @@ class AnswerSoFar:
     Times within it count from its first sound, while each connection knows only its own part.
     """
 
-    def __init__(self, bytes_per_second: int) -> None:
+    def __init__(self, bytes_per_second: int, clock: Callable[[], float]) -> None:
         self.calls = False
         """Whether it has called tools."""
-        self._rate = bytes_per_second
+        self.heard_by = 0.0
+        """When all of it has been heard, if nobody tells."""
+        self._rate, self._clock = bytes_per_second, clock
         self._seconds = self._before = 0.0  # of its voice, and of that over earlier connections
         self._words = ""
         self._user = ""  # what the user said before it, if that is known
@@ -51,7 +56,9 @@ class AnswerSoFar:
                 self._words, self.calls = "", False
                 self._complete = self._known = self.was_cut = False
             case Voice(pcm):
-                self._seconds += len(pcm) / self._rate
+                seconds = len(pcm) / self._rate
+                self._seconds += seconds
+                self.heard_by = max(self.heard_by, self._clock() + HEARD_AFTER) + seconds
             case AgentWords(text, ends_at):
                 self._words += text
                 if ends_at is not None and self._before:
@@ -78,6 +85,11 @@ class AnswerSoFar:
     def is_known(self) -> bool:
         """Whether nothing was said that the context lacks."""
         return self._known or not self._words
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a new connection may begin from `after`: it is known, or nobody will tell."""
+        return self.is_known or (self._complete and self._clock() >= self.heard_by)
 
     def after(self, context: Context) -> Context:
         """Return the context with a complete response that it lacks."""

@@ -146,7 +146,7 @@ class _Talk:
         self._clock = asyncio.get_running_loop().time
         self._connection: RealtimeConnection | None = None
         self._unanswered = UnansweredInputs(context, service.input_rate * 2, detects)
-        self._answer = AnswerSoFar(service.output_rate * 2)
+        self._answer = AnswerSoFar(service.output_rate * 2, self._clock)
         self._responses = ResponseRequests()
         self._losses = deque[float](maxlen=LOSSES)  # when connections were lost
         self._spare = SpareConnection(lambda opened: self.inbox.full() or self.inbox.put_nowait(opened))
@@ -357,10 +357,15 @@ class _Talk:
         """True if nobody speaks, and a new connection would know all that was said."""
         resumes = self._connection is not None and self._connection.handle is not None
         silent = self._idle and not self._unanswered and self._unanswered.is_quiet()
-        return silent and (resumes or self._answer.is_known)
+        return silent and (resumes or self._answer.is_over)
 
     def _next_due(self) -> float | None:
-        dues = (self._ends.next(self._clock()), self._connection and self._connection.due)
+        now, heard_by = self._clock(), self._answer.heard_by
+        dues = (
+            self._ends.next(now),
+            heard_by if heard_by > now else None,
+            self._connection and self._connection.due,
+        )
         return min((due for due in dues if due is not None), default=None)
 
     async def _settled(self) -> list[RealtimeEvent]:

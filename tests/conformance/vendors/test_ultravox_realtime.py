@@ -227,6 +227,7 @@ def test_a_state_says_that_the_call_has_started() -> None:
     assert RealtimeReady() in codec().read(json.dumps(state("listening")))
 
 
+@in_real_time
 async def test_the_time_of_a_conversation_is_counted_once() -> None:
     async with UltravoxServer() as server:
         begun = LoopClock().now()
