@@ -23,35 +23,48 @@ from .realtime_vocabulary import (
 
 __all__ = ["AnswerSoFar"]
 
-CHARACTERS = (
-    14.0  # that are spoken in a second, at least: a word said twice is better than one that is missing
-)
+CHARACTERS = 14.0  # spoken in a second, at least: better a word said twice than one that is missing
 HEARD_AFTER = 1.0  # seconds after its last sound in which one is told what was heard of it
 
 
 class AnswerSoFar:
     """The newest response of a conversation, over however many connections.
 
-    Times within it count from its first sound, while each connection knows only its own part.
+    Times within it count from its first sound, while each connection knows only its own part. If the model
+    `speaks`, words wait for the first sound: until then all of it can be made anew.
     """
 
-    def __init__(self, bytes_per_second: int, clock: Callable[[], float]) -> None:
+    def __init__(self, bytes_per_second: int, clock: Callable[[], float], *, speaks: bool = True) -> None:
         self.calls = False
         """Whether it has called tools."""
         self.heard_by = 0.0
         """When all of it has been heard, if nobody tells."""
         self._rate, self._clock = bytes_per_second, clock
         self._seconds = self._before = 0.0  # of its voice, and of that over earlier connections
+        self._speaks = speaks
         self._words = ""
+        self._waiting: list[AgentWords] = []  # for the first sound
         self._user = ""  # what the user said before it, if that is known
         self._complete = self._known = False  # whether it has ended; whether the context has what was heard
         self.was_cut = False
         """Whether the user has interrupted it."""
 
-    def see(self, event: RealtimeEvent) -> RealtimeEvent:
-        """Note an event; returns it with times from the response's beginning."""
+    def see(self, event: RealtimeEvent) -> list[RealtimeEvent]:
+        """Note an event; returns what is told now, with times from the response's beginning."""
+        match event:
+            case AgentWords() if self._speaks and not self._seconds:
+                self._waiting.append(event)
+                return []
+            case Voice() | ToolCall() | ResponseOver():
+                words, self._waiting = self._waiting, []
+                return [self._note(one) for one in (*words, event)]
+            case _:
+                return [self._note(event)]
+
+    def _note(self, event: RealtimeEvent) -> RealtimeEvent:
         match event:
             case ResponseBegan():
+                self._waiting.clear()
                 self._seconds = self._before = 0.0
                 self._words, self.calls = "", False
                 self._complete = self._known = self.was_cut = False
@@ -110,6 +123,7 @@ class AnswerSoFar:
         `asked` is what asked for the response. A model that detects turns is told what the user had said,
         since it would answer the turn from the beginning if it heard that again.
         """
+        self._waiting.clear()
         if not (self._seconds or self._words) or (detects and asked is None and not self._user):
             return ()
         self._before = self._seconds

@@ -146,7 +146,7 @@ class _Talk:
         self._clock = asyncio.get_running_loop().time
         self._connection: RealtimeConnection | None = None
         self._unanswered = UnansweredInputs(context, service.input_rate * 2, detects)
-        self._answer = AnswerSoFar(service.output_rate * 2, self._clock)
+        self._answer = AnswerSoFar(service.output_rate * 2, self._clock, speaks=service.speaks)
         self._responses = ResponseRequests()
         self._losses = deque[float](maxlen=LOSSES)  # when connections were lost
         self._spare = SpareConnection(lambda opened: self.inbox.full() or self.inbox.put_nowait(opened))
@@ -278,8 +278,8 @@ class _Talk:
                 self._calls.add(event)
             case _:
                 pass
-        seen = self._unanswered.see(self._answer.see(event))
-        return [] if seen is None else [seen]
+        told = map(self._unanswered.see, self._answer.see(event))
+        return [seen for seen in told if seen is not None]
 
     # A new connection
 
@@ -400,8 +400,7 @@ def _broken_off(
     responses.responding = False
     if answer.calls or answer.was_cut:  # its tools work, and their results are told; or nobody waits
         over = ResponseOver("cancelled" if answer.was_cut else "completed")
-        unanswered.see(answer.see(over))
-        return [over]
+        return [seen for told in answer.see(over) if (seen := unanswered.see(told)) is not None]
     responses.goes_on = True
     unanswered.take_back(*answer.rest(unanswered.asked, detects=unanswered.detects))
     return []

@@ -16,7 +16,7 @@ ASKED = Context("", (UserSaid("Where is it?"),))
 
 
 def answer(*, seconds: float = 1.0, over: bool = False) -> AnswerSoFar:
-    made = AnswerSoFar(RATE)
+    made = AnswerSoFar(RATE, lambda: 0.0)
     said = AgentWords("It is behind the station, on the left.")
     for event in (UserSpeaks(True), UserHeard(0, "Where is it?", True), ResponseBegan(), said):
         made.see(event)
@@ -44,7 +44,7 @@ def test_times_count_from_the_beginning() -> None:
     made = answer()
     assert made.cut(CutShort(0.4)) == CutShort(0.4)
     assert len(made.rest(None, detects=True)) == 2
-    assert made.see(AgentWords("the", 0.25)) == AgentWords("the", 1.25)
+    assert made.see(AgentWords("the", 0.25)) == [AgentWords("the", 1.25)]
     assert made.cut(CutShort(1.5)) == CutShort(0.5)
     assert made.cut(CutShort(0.5)) == CutShort(0.0), "cut off before the new connection began to speak"
 
@@ -66,3 +66,19 @@ def test_context_after_an_answer_that_nobody_heard() -> None:
     made.cut(CutShort(0.0))
     made.remember(Remember(ASKED))
     assert made.is_known
+
+
+def test_words_wait_for_the_first_sound() -> None:
+    words, voice = AgentWords("Hello."), Voice(b"00")
+    made = AnswerSoFar(RATE, lambda: 0.0)
+    made.see(ResponseBegan())
+    assert made.see(words) == []
+    assert made.rest(None, detects=False) == (), "nothing was said: all of it is made anew"
+    assert made.see(words) == []
+    assert made.see(voice) == [words, voice]
+    assert made.see(words) == [words]
+
+
+def test_words_do_not_wait_for_a_model_that_only_writes() -> None:
+    made = AnswerSoFar(RATE, lambda: 0.0, speaks=False)
+    assert made.see(AgentWords("Hello.")) == [AgentWords("Hello.")]

@@ -332,15 +332,15 @@ class ServedConversation:
 
     async def _voice(self, text: str, part: dict[str, Any]) -> None:
         item = part["item_id"]
+        for delta in (text[:5], text[5:]):
+            await self.send("response.output_audio_transcript.delta", **part, delta=delta)
+        await self.time(text, part)
         pcm = b"".join(spoken(text, self.output_rate))
         size = self.output_rate // 5 + 1  # 100 ms, and half a sample
         for at in range(0, len(pcm), size):
             self.voiced[item] = len(pcm[: at + size]) * 1000 // 2 // self.output_rate
             delta = b64encode(pcm[at : at + size]).decode()
             await self.send("response.output_audio.delta", **part, delta=delta)
-            for words in (text[:5], text[5:]) if at == 0 else ():
-                await self.send("response.output_audio_transcript.delta", **part, delta=words)
-            await self.time(text if at == 0 else "", part)
             await asyncio.sleep(0.01)
         self.spoken_ms += self.voiced[item]
         await self.send("response.output_audio.done", **part)
