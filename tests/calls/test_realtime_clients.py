@@ -11,7 +11,8 @@ from rich.console import Console
 from antiphon import Agent, tool
 from antiphon.cli.screen import Screen
 from antiphon.clock import LoopClock
-from antiphon.frames import ToolCall
+from antiphon.context import Context
+from antiphon.frames import Measured, PlayoutStarted, Prompt, ReplyStarted, ToolCall, UserTurn
 from antiphon.rtvi import RTVI
 from antiphon.telemetry.latency import PARTS, Latency
 from antiphon.testing import LoudVAD, ScriptedEOT, WireClient, loud, run_virtual
@@ -130,3 +131,17 @@ def test_the_console_shows_late_words_of_the_caller() -> None:
     run_virtual(session.run())
     lines = [line.split(maxsplit=1)[1] for line in out.getvalue().splitlines() if line.startswith(" 0:")]
     assert lines == ["caller   hello there", "agent    Good morning, and what can I do for you?"]
+
+
+def test_a_voice_before_its_words_takes_the_time_of_the_first_token() -> None:
+    latency = Latency()
+    for now, what in (
+        (1.0, UserTurn("", 0.0, 1.0, "", words_late=True)),
+        (1.0, ReplyStarted(1)),
+        (1.1, Prompt(1, Context(""))),
+        (1.5, Measured("Realtime", "first audio", 0.4, 1)),
+        (1.5, PlayoutStarted(1)),
+    ):
+        latency.saw(now, "x", what, False)
+    parts = latency.turns[0].parts
+    assert parts is not None and parts["first_token"] == pytest.approx(0.5)

@@ -4,7 +4,7 @@ Six parts follow one another and add up to the latency:
 
     endpointing      from the user's last sound until it is certain that the turn is over
     stt              until the last words of the turn are there, which ends the turn
-    first_token      until the first token of the answer (after any tools)
+    first_token      until the first token of the answer, or its voice if that comes first (after any tools)
     first_sentence   until the first words are sent to the text-to-speech service
     first_audio      until the first sound has been made
     playout          until the first sample is played
@@ -270,6 +270,7 @@ class Latency:
         if signal.what == "first audio" and signal.reply is not None:
             self._mark(signal.reply, "voice_asked", now - signal.seconds)
             self._mark(signal.reply, "first_audio", now)
+            self._mark(signal.reply, "first_token", now)  # a model that speaks before it tells its words
 
     def _segment_started(self, now: float, frame: SegmentStarted) -> None:
         self._mark(frame.reply, "first_audio", now)
