@@ -16,7 +16,7 @@ ASKED = Context("", (UserSaid("Where is it?"),))
 
 
 def answer(*, seconds: float = 1.0, over: bool = False) -> AnswerSoFar:
-    made = AnswerSoFar(RATE)
+    made = AnswerSoFar(RATE, lambda: 0.0)
     said = AgentWords("It is behind the station, on the left.")
     for event in (UserSpeaks(True), UserHeard(0, "Where is it?", True), ResponseBegan(), said):
         made.see(event)
