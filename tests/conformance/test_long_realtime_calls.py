@@ -7,8 +7,8 @@ from benchmarks.long_calls import Outcome, Place, Script, expected, hold, script
 
 EVERY = 20.0  # seconds
 MORE = 0.32  # seconds that a hang-up may cost in a turn: opening a connection takes about 0.2
-SAID = script(110, longest=20.0)
-ASKED = script(70, barge_ins=False, longest=6.0)
+SAID = script(80, longest=6.0)
+ASKED = script(50, barge_ins=False, longest=6.0)
 HEARD_LATE = ("google",)  # whose loopback server tells words in pieces
 
 CALLS = [("openai", "ours"), ("google", "theirs")]  # the benchmark holds calls through all vendors
