@@ -63,6 +63,7 @@ OPENS = 0.1  # seconds until a connection is accepted
 TRAVELS = 0.04  # seconds that the vendor's messages are on their way
 PACE = 120_000  # bytes in a second that the vendor sends: voice comes about twice as fast as it is spoken
 LAGS = 0.6  # seconds, at most
+ACKNOWLEDGED = b'"conversation.item.'  # in the answers to a long history, which is no voice and not paced
 RATE = 24000
 TOOL_TAKES = 0.6  # seconds
 
@@ -232,7 +233,8 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, travel
                     sink.write(data)
                     await sink.drain()
                     continue
-                free = min(max(free, clock()) + len(data) / PACE, clock() + LAGS)
+                size = 0 if ACKNOWLEDGED in data else len(data)
+                free = min(max(free, clock()) + size / PACE, clock() + LAGS)
                 underway.put_nowait((free + travels, data))
         while not underway.empty():
             await sleep(0.01)

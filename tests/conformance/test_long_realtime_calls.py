@@ -3,20 +3,15 @@
 from typing import Any
 
 import pytest
-from benchmarks.long_calls import VENDORS, Outcome, Place, Script, expected, hold, script
+from benchmarks.long_calls import Outcome, Place, Script, expected, hold, script
 
 EVERY = 20.0  # seconds
 MORE = 0.32  # seconds that a hang-up may cost in a turn: opening a connection takes about 0.2
-SAID = script(110, longest=20.0)
-ASKED = script(70, barge_ins=False, longest=6.0)
-HEARD_LATE = ("google", "openai_live")  # whose loopback servers tell words in pieces
+SAID = script(80, longest=6.0)
+ASKED = script(50, barge_ins=False, longest=6.0)
+HEARD_LATE = ("google",)  # whose loopback server tells words in pieces
 
-CALLS = [
-    (name, whose)
-    for name, vendor in VENDORS.items()
-    for whose in ("ours", "theirs")
-    if vendor.model("").detection in ("either", whose)
-]
+CALLS = [("openai", "ours"), ("google", "theirs")]  # the benchmark holds calls through all vendors
 
 
 def held(name: str, whose: Any, said: Script, *places: Place, tools: bool = False) -> Outcome:
@@ -29,16 +24,14 @@ def nothing_is_lost(call: Outcome, name: str, said: Script) -> None:
     delays = [delay for delay in call.delays() if delay is not None]
     assert max(delays) - min(delays) < MORE, delays
     if name not in HEARD_LATE:
-        heard = [text.replace(" ", "") for text in call.history]  # Nova Sonic tells words in pieces
-        assert heard == [text.replace(" ", "") for text in expected(said)]
+        assert call.history == expected(said)
 
 
 @pytest.mark.parametrize(("name", "whose"), CALLS)
 def test_hang_ups_out_of_the_blue(name: str, whose: str) -> None:
-    said = SAID if name != "openai_live" else script(110, longest=6.0)
-    call = held(name, whose, said, "silence", "user", "asked", "reply")
+    call = held(name, whose, SAID, "silence", "user", "asked", "reply")
     assert call.hang_ups >= 3
-    nothing_is_lost(call, name, said)
+    nothing_is_lost(call, name, SAID)
 
 
 def test_new_connection_knows_all_that_was_said() -> None:
@@ -51,10 +44,8 @@ def test_new_connection_knows_all_that_was_said() -> None:
     assert len(told[-1].split("|")) > 5
 
 
-@pytest.mark.parametrize(("name", "whose"), [("openai", "ours"), ("google", "theirs"), ("aws", "theirs")])
+@pytest.mark.parametrize(("name", "whose"), [("openai", "ours")])
 def test_connections_are_renewed_before_the_vendor_hangs_up(name: str, whose: str) -> None:
-    if name not in VENDORS:
-        pytest.skip("needs h2")
     call = held(name, whose, SAID)
     assert call.connections > 4
     nothing_is_lost(call, name, SAID)
@@ -62,7 +53,7 @@ def test_connections_are_renewed_before_the_vendor_hangs_up(name: str, whose: st
     assert max(delays) - min(delays) < 0.1, "it costs nothing if it is known before"
 
 
-@pytest.mark.parametrize("name", ["openai", "google", "ultravox", "hume"])
+@pytest.mark.parametrize("name", ["openai"])
 def test_hang_ups_while_a_tool_works(name: str) -> None:
     call = held(name, "theirs", ASKED, "tool", tools=True)
     assert call.hang_ups >= 2

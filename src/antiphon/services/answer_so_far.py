@@ -101,7 +101,7 @@ class AnswerSoFar:
 
     @property
     def is_over(self) -> bool:
-        """Whether a new connection may begin from `after`: it is known, or nobody will tell."""
+        """Whether it is known, or nobody will tell, so that `after` is all."""
         return self.is_known or (self._complete and self._clock() >= self.heard_by)
 
     def after(self, context: Context) -> Context:

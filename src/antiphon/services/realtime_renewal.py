@@ -40,9 +40,9 @@ class ConnectionEnds:
     def __iter__(self) -> Iterator[float | None]:
         return iter((self.renew_at, self.spare_at))
 
-    def next(self, now: float) -> float | None:
-        """Return the next that is not reached yet."""
-        return min((at for at in self if at is not None and at > now), default=None)
+    def next(self, now: float, *others: float) -> float | None:
+        """Return the next, of these and others, that is not reached yet."""
+        return min((at for at in (*self, *others) if at is not None and at > now), default=None)
 
     def are_due(self, now: float) -> bool:
         """Return whether one of them is reached."""

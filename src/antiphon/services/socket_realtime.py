@@ -193,10 +193,8 @@ class _Talk:
                 for event in connection.codec.read(said):
                     events += await self._event(connection, event)
                 return events
-            case asyncio.Task():
-                pass  # `_tend` uses it
-            case None:
-                self.over = True
+            case asyncio.Task() | None:
+                self.over = item is None  # `_tend` uses a task
             case BaseException():
                 raise item
             case _:
@@ -360,12 +358,8 @@ class _Talk:
         return silent and (resumes or self._answer.is_over)
 
     def _next_due(self) -> float | None:
-        now, heard_by = self._clock(), self._answer.heard_by
-        dues = (
-            self._ends.next(now),
-            heard_by if heard_by > now else None,
-            self._connection and self._connection.due,
-        )
+        due, ends = self._connection and self._connection.due, self._ends
+        dues = (due, ends.next(self._clock(), self._answer.heard_by))
         return min((due for due in dues if due is not None), default=None)
 
     async def _settled(self) -> list[RealtimeEvent]:
