@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from .server import KEY, NOVELTY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
+from .server import KEY, NOVELTY, Connection, Fault, HeardAudio, VendorServer, paced, spoken, you_said
 
 __all__ = ["GeminiLiveServer"]
 
@@ -243,14 +243,14 @@ class _Live:
             await self._call(self.setup["tools"][0]["functionDeclarations"])
             heard = self.last
         said = text or you_said(heard or self.last or "nothing")
-        for place, pcm in enumerate(spoken(said, self.server.rate)):
+        voice = enumerate(spoken(said, self.server.rate))
+        async for place, pcm in paced(self.server, voice):
             blob = {"mimeType": "audio/pcm;rate=24000", "data": b64encode(pcm).decode()}
             await self._content(modelTurn={"parts": [{"inlineData": blob}]})
             if not place:
                 await self._content(outputTranscription={"text": said[:5]})
                 if heard[7:] and text is None and not (late or self.setup.get("tools")):
                     await self._content(inputTranscription={"text": heard[7:]})
-            await asyncio.sleep(0.01)
         await self._content(generationComplete=True)
         await self._content(outputTranscription={"text": said[5:]})
         await asyncio.sleep(PLAYED)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...services.wav import wav
-from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, paced, spoken, you_said
 
 __all__ = ["HumeEVIServer"]
 
@@ -152,10 +152,9 @@ class _Chat:
             await send({"type": "assistant_message", "id": "m", "message": told})
             sound = list(enumerate(spoken(text, RATE)))
             sound[1:3] = reversed(sound[1:3])  # they may overtake each other
-            for index, pcm in sound:
+            async for index, pcm in paced(self.server, sound):
                 data = b64encode(wav(pcm, RATE)).decode()
                 await send({"type": "audio_output", "id": "m", "index": index, "data": data})
-                await asyncio.sleep(0.01)
             await send({"type": "assistant_end"})
             self.answers += 1
             if self.answers == self.server.expires_after and self.server.connections == 1:

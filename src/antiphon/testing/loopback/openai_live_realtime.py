@@ -7,7 +7,7 @@ import asyncio
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
 
@@ -25,8 +25,6 @@ class GPTLiveServer(VendorServer):
 
     Its sound never ends, and is sent `speed` times as fast as it is.
     """
-
-    speed: ClassVar[float] = 10.0
 
     def __init__(self, fault: Fault | None = None, *, faulty: int = 1000) -> None:
         super().__init__(fault, faulty=faulty)
@@ -154,7 +152,7 @@ class _LiveSession:
         words = self.heard.words
         if not loud:
             self.voice.clear()  # it stops when the user speaks
-        if not loud or (self.heard.due() and self.told + 14 < len(words)):
+        if not loud or (self.heard.due() and self.told + 7 < len(words)):
             await self._transcript("input", words[self.told : self.told + 7])
             self.told += 7
         if quiet < 0.3 <= self.heard.quiet:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any, ClassVar
 
-from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, paced, spoken, you_said
 
 __all__ = ["OpenAIRealtimeServer", "ServedConversation", "SessionRules"]
 
@@ -341,7 +341,6 @@ class ServedConversation:
             for words in (text[:5], text[5:]) if at == 0 else ():
                 await self.send("response.output_audio_transcript.delta", **part, delta=words)
             await self.time(text if at == 0 else "", part)
-            await asyncio.sleep(0.01)
         self.spoken_ms += self.voiced[item]
         await self.send("response.output_audio.done", **part)
         await self.send("response.output_audio_transcript.done", **part, transcript=text)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from .http import HttpAnswer, HttpVendorServer, VendorRequest
-from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, paced, spoken, you_said
 
 __all__ = ["UltravoxServer"]
 
@@ -207,9 +207,8 @@ class _Call:
             self.ordinal += 1
             for delta in (said[:5], said[5:]):
                 await self._transcript("agent", final=False, delta=delta)
-            for pcm in spoken(said, self.rate):
+            async for pcm in paced(self.server, spoken(said, self.rate)):
                 await send(pcm)
-                await asyncio.sleep(0.01)
             await self._transcript("agent", final=True, text=said)
             await send({"type": "state", "state": "listening"})
 
