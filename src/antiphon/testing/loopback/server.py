@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
 
-__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "graph", "numbered", "paced", "spoken",
-           "word_times", "you_said"]  # fmt: skip
+__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "graph", "numbered", "paced",
+           "spoken", "word_times", "you_said"]  # fmt: skip
 
 T = TypeVar("T")
 
