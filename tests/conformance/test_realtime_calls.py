@@ -1,5 +1,6 @@
 """Whole calls through models that hear and speak, each on loopback."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, ToolAnswered, UserSaid
 from antiphon.conversation.tools import tool
 from antiphon.frames import Failed, ReplyEnded, SessionEnded
+from antiphon.session import Session
 from antiphon.testing import LoudVAD, ScriptedEOT, run_virtual
 from antiphon.testing.assertions import HeldCall, check
 from antiphon.testing.loopback.server import WORDS, Fault
@@ -264,3 +266,38 @@ def test_a_rate_limit(name: str, turns: dict[str, Any]) -> None:
     assert call.all(Failed)[0].error == "RateLimitError", call.story()
     assert server.connections >= 2
     assert said(call) == expected(name), call.story()
+
+
+@tool
+async def traffic(city: str) -> str:
+    """The traffic in a city."""
+    return f"calm in {city}"
+
+
+AT_ONCE = ("gemini", "vertex", "ultravox", "nova")  # whose servers on loopback call all tools at once
+
+
+@pytest.mark.parametrize(("name", "turns"), [call for call in CALLS if call.values[0] in AT_ONCE])
+def test_two_tools_at_once(name: str, turns: dict[str, Any]) -> None:
+    call = held(name, [line(0.8, 0.7, "now")], tools=[weather, traffic], **turns)
+    assert not call.all(Failed), call.story()
+    answered = [entry for entry in call.entries if isinstance(entry, ToolAnswered)]
+    assert {one.result for one in answered} == {"sunny in Paris", "calm in Paris"}
+    spoken = [entry.text for entry in call.entries if isinstance(entry, AgentSaid) and entry.text]
+    assert len(spoken) == 1 and " in Paris" in spoken[0], spoken
+
+
+@pytest.mark.parametrize(("name", "turns"), CALLS)
+def test_the_agent_hangs_up(name: str, turns: dict[str, Any]) -> None:
+    cannot_call(name)
+    ending: list[Any] = []
+
+    @tool
+    async def goodbye(city: str, session: Session) -> str:
+        """End the call."""
+        ending.append(asyncio.ensure_future(session.end("the agent hung up")))
+        return "good bye"
+
+    call = held(name, [line(0.8, 0.7, "now")], tools=[goodbye], **turns)
+    assert not call.all(Failed), call.story()
+    assert call.all(SessionEnded)[-1].reason == "the agent hung up"
