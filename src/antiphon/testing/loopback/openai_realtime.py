@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any, ClassVar
 
-from .server import KEY, Connection, Fault, HeardAudio, VendorServer, paced, spoken, you_said
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
 
 __all__ = ["OpenAIRealtimeServer", "ServedConversation", "SessionRules"]
 
@@ -336,6 +336,7 @@ class ServedConversation:
         pcm = b"".join(spoken(text, self.output_rate))
         size = self.output_rate // 5 + 1  # 100 ms, and half a sample
         for at in range(0, len(pcm), size):
+            self.server.count_voice()
             self.voiced[item] = len(pcm[: at + size]) * 1000 // 2 // self.output_rate
             delta = b64encode(pcm[at : at + size]).decode()
             await self.send("response.output_audio.delta", **part, delta=delta)
