@@ -46,6 +46,7 @@ class AnswerSoFar:
         self._waiting: list[AgentWords] = []  # for the first sound
         self._user = ""  # what the user said before it, if that is known
         self._complete = self._known = False  # whether it has ended; whether the context has what was heard
+        self._joins = False  # whether the next words are said over a new connection
         self.was_cut = False
         """Whether the user has interrupted it."""
 
@@ -73,7 +74,10 @@ class AnswerSoFar:
                 self._seconds += seconds
                 self.heard_by = max(self.heard_by, self._clock() + HEARD_AFTER) + seconds
             case AgentWords(text, ends_at):
-                self._words += text
+                if self._joins and self._words and not (self._words[-1] + text)[:2].count(" "):
+                    event = replace(event, text=f" {text}")
+                self._joins = False
+                self._words += event.text
                 if ends_at is not None and self._before:
                     return replace(event, ends_at=ends_at + self._before)
             case ToolCall():
@@ -126,7 +130,7 @@ class AnswerSoFar:
         self._waiting.clear()
         if not (self._seconds or self._words) or (detects and asked is None and not self._user):
             return ()
-        self._before = self._seconds
+        self._before, self._joins = self._seconds, True
         if isinstance(asked, Say):
             return (Say(self.rest_of(asked.text)),)
         return UserWords(self.note(with_user=detects)), Respond()

@@ -397,7 +397,8 @@ def test_words_that_come_after_the_answer_belong_to_the_turn_that_was_answered()
         UserSpeaks(True),
         UserHeard(1, "And?", False),
     ]
-    assert list(codec.settle()) == [], "the user may go on"
+    assert list(codec.settle()) == [UserSpeaks(False)], "no answer has come, and it may be that none will"
+    assert list(codec.settle()) == []
 
 
 def test_words_that_come_after_the_answer_by_our_count() -> None:

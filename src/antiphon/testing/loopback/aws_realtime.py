@@ -12,7 +12,7 @@ from typing import Any
 from ...services.aws_event_stream import encode_event
 from .aws_signature import SECRET, SignedBody, request_signature
 from .http2 import Http2Connection, Http2Server
-from .server import KEY, Fault, HeardAudio, spoken, you_said
+from .server import KEY, Fault, HeardAudio, paced, spoken, you_said
 
 __all__ = ["SECRET", "NovaSonicServer"]
 
@@ -243,10 +243,9 @@ class _SonicSession:
                 return
             await self._block("TEXT", "ASSISTANT", "SPECULATIVE", ("textOutput", text))
             self.sounding = await self._open("AUDIO", "ASSISTANT", "")
-            for pcm in spoken(text, 24000):
+            async for pcm in paced(self.server, spoken(text, 24000)):
                 content = b64encode(pcm).decode()
                 await self._send("audioOutput", contentId=self.sounding, content=content)
-                await asyncio.sleep(0.01)
             await self._send("contentEnd", contentId=self.sounding, type="AUDIO", stopReason="END_TURN")
             self.sounding = ""
             await self._block("TEXT", "ASSISTANT", "FINAL", ("textOutput", text), why="END_TURN")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from .server import KEY, NOVELTY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
+from .server import KEY, NOVELTY, Connection, Fault, HeardAudio, VendorServer, paced, spoken, you_said
 
 __all__ = ["GeminiLiveServer"]
 
@@ -78,7 +78,7 @@ class _Live:
         self.speaking = False
         self.closed = False
         self.turns = 0
-        self.last = ""
+        self.last = self.noted = ""  # what the user typed last, and with the turn that is spoken
         self.seeding = False  # whether the conversation so far is still to come
         self.calls: dict[str, dict[str, Any]] = {}
         self.answered = asyncio.Event()
@@ -105,6 +105,11 @@ class _Live:
 
     async def _content(self, **content: Any) -> None:
         await self._tell({"serverContent": content})
+
+    async def _heard(self, words: str) -> None:
+        await self.connection.greet(
+            json.dumps({"serverContent": {"inputTranscription": {"text": words}}}).encode()
+        )
 
     async def _handle(self, message: dict[str, Any]) -> None:
         if "setup" not in message:
@@ -183,7 +188,8 @@ class _Live:
             return
         self.active, words = False, self.heard.answer()
         self.heard = HeardAudio()
-        self._answer(words)
+        noted, self.noted = self.noted, ""
+        self._answer(words, you_said(noted) if "broke off" in noted else None)
 
     async def _add(self, turns: list[dict[str, Any]], complete: bool) -> None:
         if self.seeding:
@@ -196,6 +202,7 @@ class _Live:
             assert all(set(part) == {"text"} for part in turn["parts"]), "only text can be told"
         await self._interrupt()
         if not complete:
+            self.noted = turns[-1]["parts"][-1]["text"] if turns else ""
             return
         self.active, self.heard = False, HeardAudio()
         texts = [part["text"] for part in turns[-1]["parts"]]
@@ -233,7 +240,8 @@ class _Live:
         assert self.setup is not None
         late = self.server.transcribes_late
         if heard and not late:
-            await self._content(inputTranscription={"text": heard[:7]})
+            for part in (heard[:7], heard[7:]) if self.setup.get("tools") else (heard[:7],):
+                await self._heard(part)
         told = heard
         if self.server.silent:
             await self._complete()
@@ -243,14 +251,14 @@ class _Live:
             await self._call(self.setup["tools"][0]["functionDeclarations"])
             heard = self.last
         said = text or you_said(heard or self.last or "nothing")
-        for place, pcm in enumerate(spoken(said, self.server.rate)):
+        voice = enumerate(spoken(said, self.server.rate))
+        async for place, pcm in paced(self.server, voice):
             blob = {"mimeType": "audio/pcm;rate=24000", "data": b64encode(pcm).decode()}
             await self._content(modelTurn={"parts": [{"inlineData": blob}]})
             if not place:
                 await self._content(outputTranscription={"text": said[:5]})
                 if heard[7:] and text is None and not (late or self.setup.get("tools")):
                     await self._content(inputTranscription={"text": heard[7:]})
-            await asyncio.sleep(0.01)
         await self._content(generationComplete=True)
         await self._content(outputTranscription={"text": said[5:]})
         await asyncio.sleep(PLAYED)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ...services.wav import wav
-from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, paced, spoken, you_said
 
 __all__ = ["HumeEVIServer"]
 
@@ -63,7 +63,8 @@ class _Chat:
         self.heard = HeardAudio()
         self.speaking = False
         self.answers = 0
-        self.calling = ""
+        self.calling: set[str] = set()
+        self.called = 0
         self.response: asyncio.Task[None] | None = None
 
     async def hold(self) -> None:
@@ -104,9 +105,10 @@ class _Chat:
                 "tool_name": str(),
                 "content": str(said),
             }:
-                assert call == self.calling, message
-                self.calling = ""
-                self._answer(you_said(said))
+                assert call in self.calling, message
+                self.calling.discard(call)
+                if self.response is None or self.response.done():
+                    self._answer(you_said(said))
             case _:
                 raise AssertionError(f"not a message of the protocol: {message}")
 
@@ -125,7 +127,7 @@ class _Chat:
 
     async def _user(self, words: str, *, interim: bool) -> None:
         told = {"message": {"role": "user", "content": words}, "interim": interim, "from_text": False}
-        await self.connection.send({"type": "user_message", **told})
+        await self.connection.greet({"type": "user_message", **told})
 
     async def _interrupt(self) -> None:
         if self.response is not None and not self.response.done():
@@ -135,7 +137,10 @@ class _Chat:
             await self.connection.send({"type": "user_interruption", "time": 1})
 
     def _answer(self, text: str, *, calls: bool = False) -> None:
-        assert self.response is None or self.response.done(), "a response is in progress"
+        if self.response is not None and self.connection.fault is Fault.SILENT:
+            self.response.cancel()
+        else:
+            assert self.response is None or self.response.done(), "a response is in progress"
         self.response = asyncio.create_task(self._respond(text, calls))
 
     async def _respond(self, text: str, calls: bool) -> None:
@@ -144,18 +149,18 @@ class _Chat:
         send = self.connection.send
         with suppress(ConnectionClosed):
             if calls:
-                self.calling = f"call-{self.answers}"
-                call = {"tool_call_id": self.calling, "name": self.tools[0]["name"], "parameters": TOOL}
+                self.called += 1
+                self.calling.add(call_id := f"call-{self.called}")
+                call = {"tool_call_id": call_id, "name": self.tools[0]["name"], "parameters": TOOL}
                 await send({"type": "tool_call", **call, "response_required": True})
                 return
             told = {"role": "assistant", "content": text}
             await send({"type": "assistant_message", "id": "m", "message": told})
             sound = list(enumerate(spoken(text, RATE)))
             sound[1:3] = reversed(sound[1:3])  # they may overtake each other
-            for index, pcm in sound:
+            async for index, pcm in paced(self.server, sound):
                 data = b64encode(wav(pcm, RATE)).decode()
                 await send({"type": "audio_output", "id": "m", "index": index, "data": data})
-                await asyncio.sleep(0.01)
             await send({"type": "assistant_end"})
             self.answers += 1
             if self.answers == self.server.expires_after and self.server.connections == 1:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...audio.ogg_opus import OggOpusDecoder, OggOpusEncoder
-from .server import Connection, Fault, HeardAudio, VendorServer, spoken
+from .server import Connection, Fault, HeardAudio, VendorServer, paced, spoken
 
 __all__ = ["MoshiTalkServer", "UnmuteServer"]
 
@@ -145,10 +145,9 @@ class _UnmuteSession:
             for word in text.split():
                 await send({"type": "unmute.response.text.delta.ready", "delta": word})
                 await send({"type": "response.text.delta", "delta": word})
-            for pcm in _voice(text):
+            async for pcm in paced(self.server, _voice(text)):
                 pages = b64encode(self.encode(pcm)).decode()
                 await send({"type": "response.audio.delta", "delta": pages})
-                await asyncio.sleep(0.01)
             await send({"type": "response.audio.done"})
             await send({"type": "unmute.additional_outputs", "args": {}})
         except ConnectionClosed:
@@ -174,9 +173,8 @@ class MoshiTalkServer(VendorServer):
             try:
                 for word in text.split():
                     await connection.send(b"\x02 " + word.encode())
-                for pcm in [*_voice(text), *[bytes(3840)] * 15]:
+                async for pcm in paced(self, [*_voice(text), *[bytes(3840)] * 15]):
                     await connection.send(b"\x01" + encode(pcm))
-                    await asyncio.sleep(0.005)
             except ConnectionClosed:
                 pass
 

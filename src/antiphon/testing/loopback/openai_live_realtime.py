@@ -7,7 +7,7 @@ import asyncio
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
 
@@ -25,8 +25,6 @@ class GPTLiveServer(VendorServer):
 
     Its sound never ends, and is sent `speed` times as fast as it is.
     """
-
-    speed: ClassVar[float] = 10.0
 
     def __init__(self, fault: Fault | None = None, *, faulty: int = 1000) -> None:
         super().__init__(fault, faulty=faulty)
@@ -79,6 +77,7 @@ class _LiveSession:
             while self.voice and isinstance(self.voice[0], str):
                 await self._transcript("output", self.voice.popleft())
             if self.voice:
+                self.server.count_voice()
                 await self._send("session.output_audio.delta", delta=_coded(self.voice.popleft()))
             else:
                 await self._tell("session.output_audio.delta", delta=_coded(IDLE))
@@ -154,13 +153,16 @@ class _LiveSession:
         words = self.heard.words
         if not loud:
             self.voice.clear()  # it stops when the user speaks
-        if not loud or (self.heard.due() and self.told + 14 < len(words)):
-            await self._transcript("input", words[self.told : self.told + 7])
-            self.told += 7
+        if not loud or (self.heard.due() and self.told + 3 < len(words)):
+            await self._transcript("input", words[self.told : self.told + 3])
+            self.told += 3
         if quiet < 0.3 <= self.heard.quiet:
             await self._transcript("input", words[self.told :])
             self.typed, self.told, self.heard = words, 0, HeardAudio()
-            await self._think()
+            if self.calls:  # the voice answers by itself, while the work goes on
+                self._speak(you_said(words))
+            else:
+                await self._think()
 
     async def _think(self) -> None:
         """Have the thinker work, as the voice would."""
@@ -192,7 +194,8 @@ class _LiveSession:
     async def _transcript(self, side: str, delta: str) -> None:
         if delta:
             times = {"start_ms": self.now, "end_ms": self.now + 50 * len(delta)}
-            await self._send(f"session.{side}_transcript.delta", delta=delta, **times)
+            send = self._tell if side == "input" else self._send
+            await send(f"session.{side}_transcript.delta", delta=delta, **times)
 
     async def _tell(self, kind: str, **values: Any) -> None:
         await self.connection.greet({"type": kind, **values})

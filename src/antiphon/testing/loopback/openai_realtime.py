@@ -105,7 +105,8 @@ class SessionRules:
 
     def verbatim(self, response: dict[str, Any]) -> str:
         """Return what a response must say; "" if the model finds the words."""
-        return response.get("instructions", "").partition(": ")[2].strip('"')
+        asked = response.get("instructions", "")
+        return you_said(asked) if "broke off" in asked else asked.partition(": ")[2].strip('"')
 
 
 class ServedConversation:
@@ -338,6 +339,7 @@ class ServedConversation:
         pcm = b"".join(spoken(text, self.output_rate))
         size = self.output_rate // 5 + 1  # 100 ms, and half a sample
         for at in range(0, len(pcm), size):
+            self.server.count_voice()
             self.voiced[item] = len(pcm[: at + size]) * 1000 // 2 // self.output_rate
             delta = b64encode(pcm[at : at + size]).decode()
             await self.send("response.output_audio.delta", **part, delta=delta)

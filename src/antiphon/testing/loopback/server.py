@@ -1,19 +1,22 @@
 """What all servers on loopback share: connections, faults, rules for speech."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import Server, ServerConnection
     from websockets.http11 import Request, Response
 
-__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "graph", "numbered", "spoken",
-           "word_times", "you_said"]  # fmt: skip
+__all__ = ["KEY", "LOUD", "WORDS", "Fault", "HeardAudio", "VendorServer", "graph", "numbered", "paced",
+           "spoken", "word_times", "you_said"]  # fmt: skip
+
+T = TypeVar("T")
 
 KEY = "the-key"
 WORDS = "the words of the caller"
@@ -43,6 +46,9 @@ class VendorServer:
     The first `faulty` connections have the fault, after so many good answers; those after them are good.
     """
 
+    speed = 10.0
+    """How many times as fast as it is a voice is sent."""
+
     def __init__(self, fault: Fault | None = None, *, faulty: int = 1000, after: int = 0) -> None:
         self.fault = fault
         self.faulty = faulty
@@ -54,7 +60,10 @@ class VendorServer:
         """How many are open now."""
         self.cancelled: int = 0
         """How many utterances were cancelled by the client."""
+        self.cut_voice_after: int | None = None
+        """Pieces of a voice after which all connections are lost, once."""
         self.failure: AssertionError | None = None
+        self._websockets = set["ServerConnection"]()
         self._server: Server | None = None
 
     def check(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> None:
@@ -89,6 +98,19 @@ class VendorServer:
         if self.failure is not None:
             raise self.failure
 
+    def count_voice(self) -> None:
+        """Count a piece of a voice, and cut all connections if it is time."""
+        if self.cut_voice_after is not None:
+            self.cut_voice_after -= 1
+            if self.cut_voice_after < 0:
+                self.cut_voice_after = None
+                self.drop()
+
+    def drop(self) -> None:
+        """Cut all connections."""
+        for websocket in self._websockets:
+            websocket.transport.abort()
+
     async def _answer(self, connection: "ServerConnection", request: "Request") -> "Response | None":
         self.connections += 1
         fault = self.fault if self.connections <= self.faulty else None
@@ -116,6 +138,7 @@ class VendorServer:
         fault = self.fault if self.connections <= self.faulty else None
         connection = Connection(websocket, fault, self.after)
         self.open += 1
+        self._websockets.add(websocket)
         try:
             with suppress(ConnectionClosed):
                 await self.talk(connection)
@@ -124,6 +147,7 @@ class VendorServer:
             await websocket.close(1008, str(error)[:100])
         finally:
             self.open -= 1
+            self._websockets.discard(websocket)
 
 
 class Connection:
@@ -254,6 +278,14 @@ def spoken(text: str, sample_rate: int) -> list[bytes]:
     pcm = b"\x00\x20" * samples
     size = sample_rate // 5
     return [pcm[at : at + size] for at in range(0, len(pcm), size)]
+
+
+async def paced(server: VendorServer, voice: Iterable[T]) -> AsyncIterator[T]:
+    """Yield pieces of a voice, each of 100 ms, as fast as the server sends them."""
+    for piece in voice:
+        server.count_voice()
+        yield piece
+        await asyncio.sleep(0.1 / server.speed)
 
 
 def you_said(words: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from .http import HttpAnswer, HttpVendorServer, VendorRequest
-from .server import KEY, Connection, Fault, HeardAudio, VendorServer, spoken, you_said
+from .server import KEY, Connection, Fault, HeardAudio, VendorServer, paced, spoken, you_said
 
 __all__ = ["UltravoxServer"]
 
@@ -78,7 +78,7 @@ class _Calls(HttpVendorServer):
     """Where calls are created."""
 
     def __init__(self, owner: UltravoxServer) -> None:
-        super().__init__(owner.refusing)
+        super().__init__(owner.refusing, faulty=owner.faulty)
         self.owner = owner
         self.join = ""
 
@@ -178,7 +178,9 @@ class _Call:
     async def _transcript(self, role: str, *, final: bool, **words: str) -> None:
         self.ordinal += role == "user"
         told = {"type": "transcript", "role": role, "medium": "voice", "final": final, **words}
-        await self.connection.send(told | {"ordinal": self.ordinal})
+        await (self.connection.greet if role == "user" else self.connection.send)(
+            told | {"ordinal": self.ordinal}
+        )
 
     async def _interrupt(self) -> None:
         if self.response is None or self.response.done():
@@ -190,7 +192,10 @@ class _Call:
         await self.connection.send({"type": "state", "state": "listening"})
 
     def _answer(self, text: str | None) -> None:
-        assert self.response is None or self.response.done(), "a response is in progress"
+        if self.response is not None and self.connection.fault is Fault.SILENT:
+            self.response.cancel()
+        else:
+            assert self.response is None or self.response.done(), "a response is in progress"
         self.response = asyncio.create_task(self._respond(text))
 
     async def _respond(self, text: str | None) -> None:
@@ -207,9 +212,8 @@ class _Call:
             self.ordinal += 1
             for delta in (said[:5], said[5:]):
                 await self._transcript("agent", final=False, delta=delta)
-            for pcm in spoken(said, self.rate):
+            async for pcm in paced(self.server, spoken(said, self.rate)):
                 await send(pcm)
-                await asyncio.sleep(0.01)
             await self._transcript("agent", final=True, text=said)
             await send({"type": "state", "state": "listening"})
 

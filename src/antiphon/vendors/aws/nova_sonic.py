@@ -37,6 +37,7 @@ from .nova_sonic_events import GO_ON, VERBATIM, NovaSonicEvents, SonicBlock, cal
 
 __all__ = ["NovaSonicCodec"]
 
+UNANSWERED = 2.0  # seconds after the words of a turn, which come at its end, until it has no answer
 MORE_CALLS = 0.1  # seconds after a call in which others belong to the same response
 
 
@@ -56,6 +57,8 @@ class NovaSonicCodec(RealtimeCodec):
         self._blocks: dict[str, SonicBlock] = {}
         self._turn = 0
         self._heard: str | None = None  # words of the user's turn; None before it has any
+        self._answered = ""  # words of the turn that is being answered
+        self._unanswered = False  # whether the user's turn is over without an answer
         self._responding = self._muted = self._spoke = self._voiced = False
         self._cut = True  # whether the last response was interrupted
 
@@ -88,7 +91,11 @@ class NovaSonicCodec(RealtimeCodec):
         return (self._events.sound(bytes(32000)),)
 
     def settle(self) -> Iterable[CodecEvent]:
-        return self._over("completed")  # with all calls that came together
+        if self._responding:
+            yield from self._over("completed")  # with all calls that came together
+        elif self._heard is not None and not self._unanswered:
+            self._unanswered = True
+            yield UserSpeaks(False)
 
     def end(self) -> Iterable[Message]:
         return self._events.end()
@@ -146,7 +153,13 @@ class NovaSonicCodec(RealtimeCodec):
     def _words(self, block: SonicBlock | None, text: str) -> Iterable[CodecEvent]:
         if block is None or text.strip() in self._sent:
             self._sent.discard(text.strip())
+        elif block.role == "USER" and self._responding and self._turn and not self._cut:
+            self._answered = f"{self._answered} {text.strip()}".strip()
+            yield UserHeard(self._turn - 1, self._answered, True)
         elif block.role == "USER":
+            if self._unanswered:  # the user goes on: another turn
+                yield UserHeard(self._turn, self._heard or "", True)
+                self._turn, self._heard, self._unanswered = self._turn + 1, None, False
             if self._heard is None:
                 yield UserSpeaks(True)
             self._heard = f"{self._heard or ''} {text.strip()}".strip()
@@ -164,6 +177,8 @@ class NovaSonicCodec(RealtimeCodec):
             yield from self._over("completed")
         elif block is not None and block.kind == "TOOL":
             self.settles_after = MORE_CALLS
+        elif block is not None and block.role == "USER" and not self._responding:
+            self.settles_after = UNANSWERED
 
     def _is_last(self, block: SonicBlock) -> bool:
         """Return whether a turn that ends with this block has no more voice.
@@ -180,7 +195,9 @@ class NovaSonicCodec(RealtimeCodec):
             return
         if self._heard is not None:
             yield UserHeard(self._turn, self._heard, True)
-            yield UserSpeaks(False)
+            if not self._unanswered:
+                yield UserSpeaks(False)
+            self._answered, self._unanswered = self._heard, False
             self._turn, self._heard = self._turn + 1, None
         self._responding, self._muted, self._spoke, self._cut = True, False, False, False
         self._voiced = False

@@ -40,6 +40,7 @@ from .live_hearing import UserHearing
 
 __all__ = ["GeminiCodec"]
 
+UNANSWERED = 3.0  # seconds after the last words of a turn in which its answer begins, or it has none
 WORDS_WITHIN = 0.5  # seconds between the last words of a turn that has had its answer, at most
 
 
@@ -141,8 +142,9 @@ class GeminiCodec(RealtimeCodec):
             self._cut = True
         if heard := string(fields(content.get("inputTranscription")).get("text")):
             answering = self._asked or (self._responding and not self._cut)
-            self.settles_after = None if answering else WORDS_WITHIN
             yield from self._hearing.words(heard, self._user.heard, answering)
+            patience = UNANSWERED if self._hearing.waiting else WORDS_WITHIN
+            self.settles_after = None if answering else patience
         yield from self._agent(content)
         yield from messages.consumed(told.get("usageMetadata"))
         yield from self._called(items(fields(told.get("toolCall")).get("functionCalls")))
@@ -153,7 +155,9 @@ class GeminiCodec(RealtimeCodec):
 
     def settle(self) -> Iterable[CodecEvent]:
         self.settles_after = None
-        return () if self._user.open or self._hearing.waiting else self._hearing.complete()
+        if self._hearing.waiting:
+            return self._hearing.give_up()
+        return () if self._user.open else self._hearing.complete()
 
     def _agent(self, content: dict[str, Any]) -> Iterator[CodecEvent]:
         for voice in messages.voice(content):

@@ -19,6 +19,7 @@ class UserHearing:
         self._detects = detects
         self._speaking = False
         self._begun = False  # whether a turn has begun that was not answered
+        self._unanswered = False  # whether the last turn is over, and had no answer
         self._late = False  # whether more words of the turn that was answered may come
         self._turns = 0  # that have begun
         self._turn = 0  # whose words these are
@@ -39,7 +40,7 @@ class UserHearing:
     @property
     def waiting(self) -> bool:
         """Whether the vendor has detected a turn that it has not answered."""
-        return self._detects and self._begun
+        return self._detects and (self._begun or self._unanswered)
 
     @property
     def _wordless(self) -> bool:
@@ -75,15 +76,21 @@ class UserHearing:
     def over(self) -> Iterator[CodecEvent]:
         """Tell that the turn is over: it is being answered."""
         if self._detects:
-            if not self._begun:
+            if not self.waiting:
                 yield from self._speaks(True)
             yield from self._speaks(False)
-            self._begun = False
+            self._begun = self._unanswered = False
+
+    def give_up(self) -> Iterator[CodecEvent]:
+        """Tell that the turn is over although the vendor does not answer it."""
+        if self._begun:
+            yield from self.over()
+            self._unanswered = True
 
     def _speaks(self, speaking: bool) -> Iterator[CodecEvent]:
         if speaking and not self._speaking:
             self._turns += 1
-            self._begun = True
+            self._begun, self._unanswered = True, False
         if speaking != self._speaking:
             self._speaking = speaking
             yield UserSpeaks(speaking)
