@@ -67,7 +67,7 @@ class CompositeMind(Processor):
         match item:
             case Remember(context):
                 self._heard = self._missing_in(context)
-                self._context, self._since = context, [*self._heard]
+                self._context, self._since = context, list[Entry](self._heard)
             case UserWords(text):
                 self._add_said(text)
             case UserPicture(image):
@@ -127,7 +127,10 @@ class CompositeMind(Processor):
         return said
 
     def _missing_in(self, context: Context) -> list[UserSaid]:
-        """Return what was heard and is not in a new context, which was written before it was told."""
+        """Return what was heard and is not in a new context.
+
+        That context was written before its writer was told of the words.
+        """
         before, now = _user_words(self._context), _user_words(context)
         return [said for said in self._heard if now.count(said.text) <= before.count(said.text)]
 
