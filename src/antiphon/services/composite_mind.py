@@ -67,7 +67,8 @@ class CompositeMind(Processor):
         match item:
             case Remember(context):
                 self._heard = self._missing_in(context)
-                self._context, self._since = context, list[Entry](self._heard)
+                self._context = context
+                self._since = [*self._heard]
             case UserWords(text):
                 self._add_said(text)
             case UserPicture(image):

@@ -208,7 +208,8 @@ def test_that_a_vendor_tells_turns_is_in_its_record() -> None:
 
 
 def test_which_realtime_models_take_pictures_is_known() -> None:
-    seeing = {name for name in available("realtime") if "images" in abilities("realtime", name)}
+    models = [vendor for vendor in available() if "realtime" in vendor.provides]
+    seeing = {vendor.name for vendor in models if "images" in abilities(vendor, "realtime")}
     assert seeing >= {"azure", "azure_openai", "google", "openai", "openai_live", "qwen"}
     assert not seeing & {"aws", "hume", "kyutai", "ultravox"}
 
