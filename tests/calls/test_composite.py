@@ -32,7 +32,15 @@ from antiphon.frames import (
 from antiphon.journal import replay
 from antiphon.services.composite import Composite
 from antiphon.services.ports import LanguageModel, TextDelta
-from antiphon.services.realtime_vocabulary import Respond, UserPicture, UserWords
+from antiphon.services.realtime_vocabulary import (
+    Remember,
+    Respond,
+    SpeechBegan,
+    SpeechOver,
+    UserHeard,
+    UserPicture,
+    UserWords,
+)
 from antiphon.session import Session
 from antiphon.testing import (
     LoudVAD,
@@ -428,3 +436,30 @@ def test_picture_belongs_to_the_next_words() -> None:
     run_virtual(ask())
     said = [entry for entry in llm.contexts[-1].entries if isinstance(entry, UserSaid)]
     assert said == [UserSaid("What is this?", (picture,)), UserSaid("Really?")]
+
+
+def test_words_that_a_new_context_does_not_have_yet_are_kept() -> None:
+    """The context was written before whoever wrote it was told of the words."""
+    llm = ScriptedLLM(["A bicycle."] * 3)
+    model = Composite(ScriptedSTT(["what is this?", "and that?"]), llm, ScriptedTTS())
+
+    async def ask() -> None:
+        before = Context("Be brief.")
+        async with TalkWithModel(model, Context("x")) as talk:
+            for written in (
+                before,
+                Context("Be kind.", (UserSaid("what is this?"), AgentSaid("A bicycle."))),
+            ):
+                talk.give(SpeechBegan())
+                talk.sound(loud(0.6))
+                talk.give(SpeechOver())
+                await talk.until(UserHeard)
+                talk.give(Remember(written), Respond())
+                await talk.response()
+            told = (UserSaid("what is this?"), AgentSaid("A bicycle."), UserSaid("and that?"))
+            talk.give(Remember(Context("Be kind.", told)), Respond())
+            await talk.response()
+
+    run_virtual(ask())
+    said = [[e.text for e in context.entries if isinstance(e, UserSaid)] for context in llm.contexts]
+    assert said == [["what is this?"], ["what is this?", "and that?"], ["what is this?", "and that?"]]

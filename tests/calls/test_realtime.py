@@ -77,7 +77,7 @@ async def slow() -> str:
 
 
 def called(number: int, name: str, arguments: str = "{}") -> ToolCall:
-    return ToolCall(f"{number}-1", name, arguments)
+    return ToolCall(f"Realtime-{number}", name, arguments)
 
 
 def told(model: ScriptedRealtime) -> list[Any]:

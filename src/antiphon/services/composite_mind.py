@@ -53,6 +53,7 @@ class CompositeMind(Processor):
         """Turns of the user whose words are known, or lost."""
         self._context = context
         self._since: list[Entry] = []  # what was said since that context
+        self._heard: list[UserSaid] = []  # words of turns that have no answer yet
         self._tell = tell
         self._please_wait = please_wait
         self._picture: Image | None = None  # the newest that no turn has yet
@@ -65,7 +66,9 @@ class CompositeMind(Processor):
         """Take an input that is not sound."""
         match item:
             case Remember(context):
-                self._context, self._since = context, []
+                self._heard = self._missing_in(context)
+                self._context = context
+                self._since = [*self._heard]
             case UserWords(text):
                 self._add_said(text)
             case UserPicture(image):
@@ -104,7 +107,7 @@ class CompositeMind(Processor):
             self._tell(UserHeard(self.turns, text, True))
         self.turns += 1
         if text:
-            self._add_said(text)
+            self._heard.append(self._add_said(text))
 
     def go_on(self, problem: str = "") -> None:
         """Make the answer that waited for words, if there are any now."""
@@ -118,12 +121,23 @@ class CompositeMind(Processor):
         else:
             self.end("cancelled", "there were no words")
 
-    def _add_said(self, text: str) -> None:
+    def _add_said(self, text: str) -> UserSaid:
         picture, self._picture = self._picture, None
-        self._since.append(UserSaid(text, (picture,) if picture is not None else ()))
+        said = UserSaid(text, (picture,) if picture is not None else ())
+        self._since.append(said)
+        return said
+
+    def _missing_in(self, context: Context) -> list[UserSaid]:
+        """Return what was heard and is not in a new context.
+
+        That context was written before its writer was told of the words.
+        """
+        before, now = _user_words(self._context), _user_words(context)
+        return [said for said in self._heard if now.count(said.text) <= before.count(said.text)]
 
     def _ask(self, reply: Reply) -> None:
         self._tell(ResponseBegan())
+        self._heard = []
         entries = (*self._context.entries, *self._since)
         context = Context(self._context.instructions, entries, self._context.tools)
         self.push(Prompt(reply.number, context))
@@ -163,6 +177,10 @@ class CompositeMind(Processor):
     @on(Usage)
     def used(self, signal: Usage) -> None:
         self._tell(Consumed(signal.unit, signal.amount, signal.vendor, signal.model))
+
+
+def _user_words(context: Context) -> str:
+    return "\n".join(entry.text for entry in context.entries if isinstance(entry, UserSaid))
 
 
 @dataclass(slots=True)

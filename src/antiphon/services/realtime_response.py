@@ -1,5 +1,6 @@
 """A response of a model that hears and speaks, and its frames in a reply."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ from .realtime_vocabulary import AgentWords, ResponseOver, Voice
 __all__ = ["OPEN", "AskedResponse", "ModelCalls", "ModelResponse", "SpokenResponse"]
 
 AHEAD = 600.0  # seconds of voice that a model may send ahead of playout
+UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")  # characters that not all vendors take in ids
 OPEN = 1 << 30
 """The end of a segment whose text is still to come."""
 BROKEN_OFF = ResponseOver("failed", "the model broke off")
@@ -79,17 +81,18 @@ class ModelResponse:
 class ModelCalls:
     """The tool calls of a model that have no result yet.
 
-    A model may use an id again after a new connection, so each call gets one of the session's own.
+    A model may use an id again after a new connection, and another model in the session the same one. So
+    each call gets an id of ours, with the part's name and a number, of characters that all vendors take.
     """
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[str, int]] = {}  # our id to the model's, and the reply's number
         self._count = 0
 
-    def own(self, call: ToolCall, reply: int) -> ToolCall:
+    def own(self, call: ToolCall, reply: int, part: str) -> ToolCall:
         """Return a call with an id of ours."""
         self._count += 1
-        own = replace(call, id=f"{self._count}-{call.id}")
+        own = replace(call, id=f"{UNUSUAL.sub('-', part)}-{self._count}")
         self._open[own.id] = call.id, reply
         return own
 
@@ -124,7 +127,7 @@ class SpokenResponse:
         end = OPEN if asked.said is None else asked.start + len(asked.said)
         async for item in self.response.items:
             if isinstance(item, ToolCall):
-                self.calls.append(self.known.own(item, number))
+                self.calls.append(self.known.own(item, number, self.part))
                 continue
             if voiced and not segment and (isinstance(item, Voice) or item.ends_at is not None):
                 segment = True

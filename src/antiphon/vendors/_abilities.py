@@ -50,6 +50,8 @@ def model_abilities(model: Callable[..., Any], module: str) -> Iterator[str]:
         yield "our turns"
     if getattr(model, "calls_tools", True):
         yield "tools"
+    if getattr(model, "sees", "nothing") != "nothing":
+        yield "images"
     if "speaks" in signature(model).parameters:
         yield "text"
     if any(getattr(codec, "truncates", False) for codec in _talking(module)):

@@ -207,6 +207,13 @@ def test_that_a_vendor_tells_turns_is_in_its_record() -> None:
             assert tells == ("turns" in vendor.can.get("stt", ())), vendor.name
 
 
+def test_which_realtime_models_take_pictures_is_known() -> None:
+    models = [vendor for vendor in available() if "realtime" in vendor.provides]
+    seeing = {vendor.name for vendor in models if "images" in abilities(vendor, "realtime")}
+    assert seeing >= {"azure", "azure_openai", "google", "openai", "openai_live", "qwen"}
+    assert not seeing & {"aws", "hume", "kyutai", "ultravox"}
+
+
 def test_a_model_that_calls_no_tools_is_not_said_to() -> None:
     assert "tools" not in abilities(record("perplexity"), "llm")
     assert "tools" in abilities(record("groq"), "llm")

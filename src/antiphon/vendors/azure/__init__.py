@@ -14,6 +14,6 @@ VENDOR = Vendor(
     extra="services",
     default={"tts": "en-US-AvaMultilingualNeural", "realtime": "gpt-4.1"},
     options={"stt": "language", "realtime": "voice"},
-    can={"realtime": ("images", "word times"), "tts": ("word times",)},
+    can={"realtime": ("word times",), "tts": ("word times",)},
     checked="2026-11-30",
 )

@@ -18,6 +18,6 @@ VENDOR = Vendor(
         "realtime": "gemini-3.8-live",
     },
     options={"stt": "language", "tts": "voice", "realtime": "voice"},
-    can={"realtime": ("images",), "llm": ("tools", "images", "direct")},
+    can={"llm": ("tools", "images", "direct")},
     checked="2026-11-30",
 )

@@ -21,6 +21,6 @@ VENDOR = Vendor(
         "realtime": "gpt-realtime-2.1",
     },
     options={"tts": "voice", "stt": "language", "realtime": "voice"},
-    can={"realtime": ("images",), "llm": ("tools", "images")},
+    can={"llm": ("tools", "images")},
     checked="2026-11-30",
 )

@@ -13,6 +13,5 @@ VENDOR = Vendor(
     extra="services",
     default={"realtime": "gpt-live-1"},
     options={"realtime": "voice"},
-    can={"realtime": ("images",)},
     checked="2026-11-30",
 )

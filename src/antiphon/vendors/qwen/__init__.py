@@ -13,6 +13,5 @@ VENDOR = Vendor(
     extra="services",
     default={"realtime": "qwen3.5-omni-flash-realtime"},
     options={"realtime": "voice"},
-    can={"realtime": ("images",)},
     checked="2026-11-30",
 )
