@@ -29,10 +29,12 @@ from ..frames import (
     UserText,
     UserTurn,
 )
+from ..media_queue import MediaQueue
 from ..processor import on
-from ..stage import MediaQueue, Stage, Work
+from ..stage import Stage, Work
 from .ports import RealtimeModel
 from .realtime_ears import RealtimeEars
+from .realtime_inputs import realtime_inputs
 from .realtime_vocabulary import (
     AgentWords,
     Consumed,
@@ -42,14 +44,12 @@ from .realtime_vocabulary import (
     Respond,
     ResponseOver,
     SpeechBegan,
-    UserSound,
     UserWords,
 )
 from .streams import Backoff, closing, ready
 
 __all__ = ["Listener"]
 
-WAITING = 60.0  # seconds of the user's sound that may wait for the model
 LONGEST = 10_000  # characters of a remark
 OWED = 16  # turns and replies that may wait for their remark; of more, the oldest get none
 
@@ -80,7 +80,7 @@ class Listener(Stage):
         self.within = within
         self._names = {"user": user, "agent": agent}
         self._context = Context(instructions)
-        self._inputs = _channel(service.input_rate * 2)
+        self._inputs = realtime_inputs(service.input_rate)
         self._ears = _Ears(self._hear, service.input_rate, detects=False, transcripts=False)
         self._work: Work | None = None
         self._backoff = Backoff()
@@ -133,7 +133,6 @@ class Listener(Stage):
     def typed(self, frame: UserText) -> None:
         self.push(frame)
         self._read("user", frame.text)
-
         self._ask("user")
 
     @on(Generated)
@@ -187,7 +186,7 @@ class Listener(Stage):
     def _begin(self) -> None:
         if self._work is None or not self._work.alive:
             self._owed.clear()
-            self._inputs = _channel(self.service.input_rate * 2)
+            self._inputs = realtime_inputs(self.service.input_rate)
             self._work = Work(self, None, self._inputs)
             self.run(self._work, self._converse(self._inputs))
 
@@ -226,10 +225,3 @@ class _Ears(RealtimeEars):
 
     def push(self, frame: Frame | Signal) -> None:
         """Do nothing: the listener has passed the frame on."""
-
-
-def _channel(bytes_per_second: int) -> MediaQueue[RealtimeInput]:
-    def seconds(item: RealtimeInput) -> float:
-        return len(item.pcm) / bytes_per_second if isinstance(item, UserSound) else 0.0
-
-    return MediaQueue[RealtimeInput](WAITING, seconds, "drop oldest")

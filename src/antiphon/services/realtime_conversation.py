@@ -22,7 +22,8 @@ from ..stage import MediaQueue, Work
 from .ports import RealtimeModel
 from .realtime_ears import RealtimeEars
 from .realtime_eyes import RealtimeEyes
-from .realtime_fallback import Fallback, realtime_inputs
+from .realtime_fallback import Fallback
+from .realtime_inputs import realtime_inputs
 from .realtime_response import AskedResponse, ModelResponse
 from .realtime_vocabulary import (
     AgentWords,

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Literal
 from ..context import Context
 from ..errors import BadResponseError, ConfigurationError, ServiceTimeoutError, TheyErred, UnavailableError
 from ..flow import replace
-from ..media_queue import MediaQueue
 from ..service_health import shared_health
 from ..signals import ToolCall
 from .life import close_services, open_services
 from .ports import RealtimeModel, verified
+from .realtime_inputs import realtime_inputs
 from .realtime_vocabulary import (
     AgentWords,
     Consumed,
@@ -35,7 +35,6 @@ from .realtime_vocabulary import (
     Say,
     UserCutIn,
     UserHeard,
-    UserPicture,
     UserSound,
     UserSpeaks,
     Voice,
@@ -46,25 +45,12 @@ from .unanswered_inputs import UnansweredInputs
 if TYPE_CHECKING:
     from ..audio.resample import Resampler
 
-__all__ = ["Fallback", "realtime_inputs"]
+__all__ = ["Fallback"]
 
 logger = logging.getLogger("antiphon.realtime")
 
-WAITING = 60.0  # seconds of the user's sound that may wait for a model
-A_PICTURE = 0.5  # seconds of them that a picture counts
 LEAD = 2.0  # seconds of sound from before a model that detects turns tells of one
 EVENTS = 256  # events and inputs that may wait to be handled
-
-
-def realtime_inputs(sample_rate: int) -> MediaQueue[RealtimeInput]:
-    """Return a queue for a model's inputs; it drops the oldest if it is too slow."""
-
-    def seconds(item: RealtimeInput) -> float:
-        if isinstance(item, UserPicture):
-            return A_PICTURE
-        return len(item.pcm) / 2 / sample_rate if isinstance(item, UserSound) else 0.0
-
-    return MediaQueue[RealtimeInput](WAITING, seconds, "drop oldest")
 
 
 class Fallback(RealtimeModel):
