@@ -23,9 +23,7 @@ from .realtime_vocabulary import (
 
 __all__ = ["AnswerSoFar"]
 
-CHARACTERS = (
-    14.0  # that are spoken in a second, at least: a word said twice is better than one that is missing
-)
+CHARACTERS = 14.0  # spoken in a second, at least: a word said twice is better than one that is missing
 HEARD_AFTER = 1.0  # seconds after its last sound in which one is told what was heard of it
 
 

@@ -70,8 +70,8 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
         self._inputs = realtime_inputs(service.input_rate)
         self._work: Work | None = None
         self._backoff = Backoff()
-        self._asked = deque[AskedResponse]()  # responses that were asked for, and have not begun
-        self._offered = deque[ModelResponse]()  # responses that have begun, and are nobody's yet
+        self._asked = deque[AskedResponse]()  # responses that replies wait for, and that have not begun
+        self._offered = deque[ModelResponse]()  # responses that have begun, and belong to no reply yet
 
     def give(self, item: RealtimeInput) -> None:
         """Put an input for the model into its queue."""
