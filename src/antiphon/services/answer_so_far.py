@@ -51,7 +51,7 @@ class AnswerSoFar:
         """Whether the user has interrupted it."""
 
     def see(self, event: RealtimeEvent) -> list[RealtimeEvent]:
-        """Note an event; returns what is told now, with times from the response's beginning."""
+        """Note an event; returns what is told now, timed from the beginning."""
         match event:
             case AgentWords() if self._speaks and not self._seconds:
                 self._waiting.append(event)

@@ -49,8 +49,9 @@ BEHIND = 0.5  # seconds that the user's sound may be behind the time before it i
 class Composite(RealtimeModel):
     """Three services that hear, answer and speak as one model.
 
-    With `vad`, and better with `eot` too, it can also decide when a turn is over. `please_wait` is said if
-    the language model writes nothing for a while; None says nothing.
+    With `vad`, and better with `eot` too, it can also decide when a turn is over; `converse` raises
+    ConfigurationError if it shall decide without `vad`. `please_wait` is said if the language model writes
+    nothing for a while; None says nothing.
     """
 
     def __init__(
@@ -71,7 +72,10 @@ class Composite(RealtimeModel):
         self.resident = any(service.resident for service in self.services)
 
     def with_services(self, **changed: Any) -> Self:
-        """Return a copy with some services replaced: `stt`, `llm`, `tts`, `vad` or `eot`."""
+        """Return a copy with some services replaced: `stt`, `llm`, `tts`, `vad` or `eot`.
+
+        The new services must have the sample rates of the old ones.
+        """
         other = copy(self)
         for name, service in changed.items():
             setattr(other, name, service)

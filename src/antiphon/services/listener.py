@@ -29,11 +29,12 @@ from ..frames import (
     UserText,
     UserTurn,
 )
+from ..media_queue import MediaQueue
 from ..processor import on
-from ..stage import MediaQueue, Stage, Work
+from ..stage import Stage, Work
 from .ports import RealtimeModel
 from .realtime_ears import RealtimeEars
-from .realtime_fallback import realtime_inputs
+from .realtime_inputs import realtime_inputs
 from .realtime_vocabulary import (
     AgentWords,
     Consumed,
@@ -58,8 +59,11 @@ Speaker = Literal["user", "agent"]
 class Listener(Stage):
     """A stage with a model that remarks on each turn and each answer.
 
-    What a program has said, such as a greeting, it reads and does not remark on.
-    `user` and `agent` are what it calls the two. A remark comes `within` seconds; else the model begins anew.
+    It reads what a program had said, such as a greeting, and does not remark on it. `user` and `agent` are
+    the names by which the model is told who speaks. If a remark takes longer than `within` seconds, the
+    conversation with the model is begun anew, and what still waited gets no remark.
+
+    Raises ConfigurationError for a model that alone decides on turns.
     """
 
     def __init__(

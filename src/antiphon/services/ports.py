@@ -301,7 +301,9 @@ class RealtimeModel(Service, Protocol):
     """
 
     input_rate: int
+    """Samples per second of the user's sound that it takes."""
     output_rate: int
+    """Samples per second of its voice."""
     detection: Literal["ours", "theirs", "either"] = "either"
     """Who may decide when a turn of the user is over: we, the model, or either of the two."""
     speaks: bool = True
@@ -319,7 +321,8 @@ class RealtimeModel(Service, Protocol):
     ) -> AsyncIterator[RealtimeEvent]:
         """Hold one conversation, which begins from the context.
 
-        With `detects` the model decides when turns are over; else SpeechOver and Respond say so.
+        With `detects` the model decides when turns are over; else SpeechOver and Respond say so. It lasts
+        until the inputs end. Raises TheyErred if it cannot go on.
         """
         ...
 

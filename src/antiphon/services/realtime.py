@@ -56,6 +56,8 @@ class Realtime(RealtimeConversation):
     `detects`: whether the model decides when a turn of the user is over; else the session's turn taking does.
     `transcripts`: whether the model's words of the user are used; else a speech to text in the pipeline gives
     them. `within`: seconds that a response may take to begin, and each further piece of it to come.
+
+    Raises ConfigurationError if the model cannot leave the decision on turns to that side.
     """
 
     def __init__(
@@ -162,6 +164,7 @@ class Realtime(RealtimeConversation):
             self.push(AudioEnded(frame.reply))
 
     def _ask(self, asked: AskedResponse, item: Respond | Say | None) -> None:
+        """Wait for a response; with no `item`, the model begins by itself."""
         self._asked.append(asked)
         asked.by_itself = item is None
         if item is not None:
@@ -169,6 +172,7 @@ class Realtime(RealtimeConversation):
         self.after(self.within, lambda: self._late(asked))
 
     def _late(self, asked: AskedResponse) -> None:
+        """Give up a response that has not begun in time."""
         if asked in self._asked and asked.is_awaited:
             asked.given_up = True
             self._last = asked

@@ -22,7 +22,8 @@ from ..stage import MediaQueue, Work
 from .ports import RealtimeModel
 from .realtime_ears import RealtimeEars
 from .realtime_eyes import RealtimeEyes
-from .realtime_fallback import Fallback, realtime_inputs
+from .realtime_fallback import Fallback
+from .realtime_inputs import realtime_inputs
 from .realtime_response import AskedResponse, ModelResponse
 from .realtime_vocabulary import (
     AgentWords,
@@ -69,8 +70,8 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
         self._inputs = realtime_inputs(service.input_rate)
         self._work: Work | None = None
         self._backoff = Backoff()
-        self._asked = deque[AskedResponse]()  # responses that were asked for, and have not begun
-        self._offered = deque[ModelResponse]()  # responses that have begun, and are nobody's yet
+        self._asked = deque[AskedResponse]()  # responses that replies wait for, and that have not begun
+        self._offered = deque[ModelResponse]()  # responses that have begun, and belong to no reply yet
 
     def give(self, item: RealtimeInput) -> None:
         """Put an input for the model into its queue."""

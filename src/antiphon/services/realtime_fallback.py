@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Literal
 from ..context import Context
 from ..errors import BadResponseError, ConfigurationError, ServiceTimeoutError, TheyErred, UnavailableError
 from ..flow import replace
-from ..media_queue import MediaQueue
 from ..service_health import shared_health
 from ..signals import ToolCall
 from .life import close_services, open_services
 from .ports import RealtimeModel, verified
+from .realtime_inputs import realtime_inputs
 from .realtime_vocabulary import (
     AgentWords,
     Consumed,
@@ -35,7 +35,6 @@ from .realtime_vocabulary import (
     Say,
     UserCutIn,
     UserHeard,
-    UserPicture,
     UserSound,
     UserSpeaks,
     Voice,
@@ -46,33 +45,20 @@ from .unanswered_inputs import UnansweredInputs
 if TYPE_CHECKING:
     from ..audio.resample import Resampler
 
-__all__ = ["Fallback", "realtime_inputs"]
+__all__ = ["Fallback"]
 
 logger = logging.getLogger("antiphon.realtime")
 
-WAITING = 60.0  # seconds of the user's sound that may wait for a model
-A_PICTURE = 0.5  # seconds of them that a picture counts
 LEAD = 2.0  # seconds of sound from before a model that detects turns tells of one
 EVENTS = 256  # events and inputs that may wait to be handled
-
-
-def realtime_inputs(sample_rate: int) -> MediaQueue[RealtimeInput]:
-    """Return a queue for a model's inputs; it drops the oldest if it is too slow."""
-
-    def seconds(item: RealtimeInput) -> float:
-        if isinstance(item, UserPicture):
-            return A_PICTURE
-        return len(item.pcm) / 2 / sample_rate if isinstance(item, UserSound) else 0.0
-
-    return MediaQueue[RealtimeInput](WAITING, seconds, "drop oldest")
 
 
 class Fallback(RealtimeModel):
     """Several models as one: the first that works converses.
 
-    A model that fails, or does not begin to answer `within` seconds, hands over at once; what it was asked
-    and nobody heard is answered by the next. It rests for 30 s, then 60, up to 300, in all sessions of the
-    process, and after that takes over again in a pause. A single model is begun anew.
+    A model that fails, or does not begin to answer within `within` seconds, hands over at once; what it was
+    asked and nobody heard is answered by the next. It rests for 30 s, then 60, up to 300, in all sessions of
+    the process, and after that takes over again in a pause. A single model is begun anew.
 
     Raises ConfigurationError for models that cannot stand in for each other.
     """
@@ -186,11 +172,12 @@ _Item = tuple[_Run, RealtimeEvent | Exception] | RealtimeInput | None
 
 @dataclass(slots=True)
 class _Asked:
-    """A response that was asked for, and that the model has not begun."""
+    """A response that was asked for, and that the model of now has not begun."""
 
     begun: bool = False
-    """True if it had been begun by another model, so that its reader waits for the rest."""
+    """True if a model that failed had begun it, so that whoever reads the events knows of it."""
     cancelled: bool = False
+    """True if a CutShort came for it: nobody waits for it any more."""
 
 
 class _LastingTalk:
@@ -213,10 +200,9 @@ class _LastingTalk:
         self._backoff = Backoff()
         self._failed = set[int]()  # the models that have failed since the last answer
         self._asked = deque[_Asked]()
-        self._responding = self._heard = (
-            False  # whether there is a response, and whether it has said something
-        )
-        self._waits_since: float | None = None  # for a response to begin
+        self._responding = False  # whether a response is being made
+        self._heard = False  # whether it has said something
+        self._waits_since: float | None = None  # for a response to begin; any event starts the wait again
 
     async def events(self, inputs: AsyncIterator[RealtimeInput]) -> AsyncGenerator[RealtimeEvent]:
         """Yield events until the inputs end."""

@@ -38,19 +38,19 @@ ResponseItem = Voice | AgentWords | ToolCall
 
 @dataclass(slots=True, eq=False)
 class AskedResponse:
-    """A response that was asked for."""
+    """A response that a reply waits for."""
 
     reply: Reply
     said: str | None
     """What it must say; None if the model finds the words."""
     start: int
-    """Where its text begins in the reply's."""
+    """Where its text begins in the reply's, in characters."""
     ends: bool
     """True if the reply is over after it, unless the model calls tools."""
     at: float
-    """When it was asked for, by the clock."""
+    """When the wait began, by the session's clock."""
     by_itself: bool = False
-    """True if nobody asked: the model will begin by itself."""
+    """True if the model begins it without being asked."""
     given_up: bool = False
     """True if it took too long: what comes of it now is not heard."""
 
@@ -113,7 +113,7 @@ class SpokenResponse:
     part: str
     asked: AskedResponse
     response: ModelResponse
-    known: ModelCalls
+    model_calls: ModelCalls
     begins: float
     """Seconds of the reply's voice before this response's."""
     seconds: float = 0.0
@@ -127,7 +127,7 @@ class SpokenResponse:
         end = OPEN if asked.said is None else asked.start + len(asked.said)
         async for item in self.response.items:
             if isinstance(item, ToolCall):
-                self.calls.append(self.known.own(item, number, self.part))
+                self.calls.append(self.model_calls.own(item, number, self.part))
                 continue
             if voiced and not segment and (isinstance(item, Voice) or item.ends_at is not None):
                 segment = True

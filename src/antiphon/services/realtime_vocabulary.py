@@ -11,6 +11,7 @@ Every ResponseBegan has one ResponseOver. A model that detects turns yields User
 UserSpeaks(False) around each turn of the user, before the response to it begins.
 
 What each vendor is told of an input, and which of its messages an event comes from. Empty: there is none.
+`UserWentOn` is for models such as `Composite`, whose recogniser hears each utterance by itself.
 
 | what            | OpenAI and its dialects   | GPT-Live           | Gemini Live         | Nova Sonic     |
 | --------------- | ------------------------- | ------------------ | ------------------- | -------------- |

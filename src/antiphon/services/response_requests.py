@@ -36,7 +36,11 @@ class ResponseRequests:
         return True
 
     def interrupt(self) -> tuple[int, bool]:
-        """Return how many requests are dropped, and whether the model can be told now."""
+        """Cancel all responses.
+
+        Returns how many waiting requests are dropped, and whether the model can be told of the cut now: one
+        that was asked for and has not begun is cancelled when it begins.
+        """
         dropped = len(self._waiting)
         self._waiting.clear()
         self.owed = False
@@ -44,7 +48,10 @@ class ResponseRequests:
         return dropped, not (self._requested or self.goes_on)
 
     def begin(self) -> tuple[bool, bool]:
-        """Note that one begins; returns whether it goes on, and must be cancelled."""
+        """Note that one begins.
+
+        Returns whether it is the rest of an earlier one, and whether it must be cancelled.
+        """
         told = self.goes_on, self._cancels
         self.responding = True
         self._requested = self.owed = self.goes_on = self._cancels = False
@@ -56,7 +63,7 @@ class ResponseRequests:
         return self._waiting.popleft() if self._waiting else None
 
     def move(self) -> bool:
-        """Change the connection; returns whether one was cancelled before it began."""
+        """Note a new connection; returns whether a cancelled request ended with it."""
         dropped = self._cancels and not self.goes_on
         self._requested, self._cancels = False, self._cancels and self.goes_on
         return dropped

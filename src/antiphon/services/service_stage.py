@@ -52,9 +52,9 @@ class ServiceStage(Stage, Generic[S]):
         """Change to this service, or to the one that "vendor/model:option" names.
 
         It is made and opened meanwhile, and takes over when the stage is free: a model with the next prompt,
-        a voice with the next reply, a recogniser with the next utterance. `ServiceChanged` tells when it is
-        open. If it cannot be opened, the old one stays, and `Failed` says why. One that was made of a name is
-        closed when it is replaced, or at the session's end.
+        a voice with the next reply, a recogniser with the next utterance, a realtime model in a pause.
+        `ServiceChanged` tells when it is open. If it cannot be opened, the old one stays, and `Failed` says
+        why. One that was made of a name is closed when it is replaced, or at the session's end.
 
         Nobody has to await what this returns; a tool may, to know whether it worked.
         """

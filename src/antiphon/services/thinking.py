@@ -38,7 +38,10 @@ def thinking_tool(
 ) -> Tool:
     """Make a tool of a model, which reads the conversation and answers a question.
 
-    `when` tells the model that talks when to call it; `instructions` tell the one that thinks how to answer.
+    `when` tells the model that talks when to call it; `instructions` tell the one that thinks how to answer,
+    for which it has `timeout` seconds. A name such as "openai/gpt-5.2" is made a model at the first call.
+
+    Raises ConfigurationError for an object that is no language model.
     """
     made = None if isinstance(model, str) else verified("llm", model)
 

@@ -163,10 +163,10 @@ class UnansweredInputs:
         self._drop_lead()
 
     def take_back(self, *rest: RealtimeInput) -> None:
-        """Note that the response in progress is none: another one must answer.
+        """Give the response in progress up: what it answers is unanswered again.
 
-        With `rest`, it was heard in part: this asks for the rest of it. A model that detects turns does not
-        hear the turn again, which it would answer from the beginning.
+        `rest` asks for the rest of a response that was heard in part. Then a model that detects turns does
+        not hear the turn again, since it would answer it from the beginning.
         """
         answering = [] if rest and self.detects else self._answering
         again = rest
@@ -197,7 +197,7 @@ class UnansweredInputs:
         return [item for item in items if not isinstance(item, SpeechBegan)]
 
     def go_on(self) -> list[RealtimeInput]:
-        """Note that a new conversation knows all but what is returned."""
+        """Return what a connection that resumes the conversation must be told."""
         self._turns_before = self._turns
         self._repeated.clear()
         return list(self._lead)
