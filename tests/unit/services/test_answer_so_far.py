@@ -44,7 +44,7 @@ def test_times_count_from_the_beginning() -> None:
     made = answer()
     assert made.cut(CutShort(0.4)) == CutShort(0.4)
     assert len(made.rest(None, detects=True)) == 2
-    assert made.see(AgentWords("the", 0.25)) == [AgentWords("the", 1.25)]
+    assert made.see(AgentWords("the", 0.25)) == [AgentWords(" the", 1.25)], "the rest follows a space"
     assert made.cut(CutShort(1.5)) == CutShort(0.5)
     assert made.cut(CutShort(0.5)) == CutShort(0.0), "cut off before the new connection began to speak"
 
