@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, Context, UserSaid
+from antiphon.conversation.tools import tool
 from antiphon.errors import AuthenticationError, ConfigurationError, UnavailableError
-from antiphon.frames import Failed, PlayoutStarted, ReplyEnded, ServiceChanged, Usage
+from antiphon.frames import Failed, PlayoutStarted, ReplyEnded, ServiceChanged, ToolCall, ToolEnded, Usage
 from antiphon.journal import replay
 from antiphon.services.composite import Composite
 from antiphon.services.realtime_fallback import Fallback
@@ -294,3 +296,67 @@ def test_what_was_cut_short_is_not_asked_of_the_spare() -> None:
 
     events = run_virtual(main())
     assert events[-1] == ResponseOver("cancelled")
+
+
+# What hostile models brought to light ---------------------------------------------------------------
+
+
+def test_spare_that_has_answered_nothing_stays_until_the_first_has_rested() -> None:
+    spare = ScriptedRealtime(["Fine."], ["hello"])
+    call = held((Refused([]), spare), [say(wait=45.0, cue="now")])
+    assert said(call) == ["Fine."]
+    assert len(call.all(Failed)) == 2, "the first was tried once more, after its rest"
+
+
+class BreaksAfterACall(ScriptedRealtime):
+    """Fails before the response that has called a tool is over."""
+
+    async def converse(self, context: Context, inputs: Any, *, detects: bool = False) -> AsyncIterator[Any]:
+        async with aclosing(super().converse(context, inputs, detects=detects)) as events:  # type: ignore[type-var]
+            async for event in events:
+                yield event
+                if isinstance(event, ToolCall):
+                    raise DOWN
+
+
+@BOTH
+def test_call_of_a_response_that_broke_off_is_not_made(turns: dict[str, Any]) -> None:
+    main = BreaksAfterACall([[ToolCall("1", "nothing", "{}")]], ["hello"])
+    call = held((main, ScriptedRealtime(["Fine."], ["hello"])), [say(cue="now")], **turns)
+    assert said(call) == ["Fine."], "nothing was heard of it, so that the spare answers the turn"
+    assert not call.all(ToolEnded)
+
+
+@tool
+async def long_work() -> str:
+    """Work for a while."""
+    await sleep(2.0)
+    return "done"
+
+
+def test_change_waits_for_the_answer_to_a_tool_and_is_replayed() -> None:
+    async def main() -> HeldCall:
+        lines = [say(cue="now"), say(wait=1.0)]
+        parts = Agent("x", realtime=first, tools=[long_work], **OURS).pipeline(Caller(lines, 16000))
+        async with HeldCall(parts) as call:
+            await sleep(2.2031)
+            call.session.use(realtime=other)
+            await call.session.wait()
+        return call
+
+    first = ScriptedRealtime([[ToolCall("1", "long_work", "{}")], "It is done."], ["do it"])
+    other = ScriptedRealtime(["The other."], ["thanks"])
+    call = run_virtual(main())
+    check(call)
+    assert said(call) == ["It is done.", "The other."]
+    again = Agent("x", realtime=ScriptedRealtime([]), tools=[long_work], **OURS)
+    assert replay(call.journal.lines, again.pipeline(Caller([], 16000))) == call.journal.lines
+
+
+def test_call_in_which_the_answer_to_a_tool_is_cut_short_replays() -> None:
+    model = ScriptedRealtime(
+        [[ToolCall("1", "long_work", "{}")], "It is done.", "Yes?"], ["do it", "wait"], first=0.6
+    )
+    call = held(model, [say(cue="now"), say(1.2, 2.8, "now")], tools=[long_work], **THEIRS)
+    again = Agent("x", realtime=ScriptedRealtime([]), tools=[long_work], **THEIRS)
+    assert replay(call.journal.lines, again.pipeline(Caller([], 16000))) == call.journal.lines

@@ -111,6 +111,10 @@ class Realtime(RealtimeConversation):
         self.give(UserWords(frame.text))
         self.push(frame)
 
+    @on(Generated)
+    def generated(self, signal: Generated) -> None:
+        self._calls.made(signal.calls, signal.reply)
+
     @on(ToolEnded)
     def tool_ended(self, signal: ToolEnded) -> None:
         self._tell_result(signal.call, signal.result)

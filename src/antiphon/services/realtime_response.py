@@ -1,6 +1,6 @@
 """A response of a model that hears and speaks, and its frames in a reply."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 from ..clock import Clock
@@ -91,6 +91,11 @@ class ModelCalls:
         own = replace(call, id=f"{self._count}-{call.id}")
         self._open[own.id] = call.id, reply
         return own
+
+    def made(self, calls: Iterable[ToolCall], reply: int) -> None:
+        """Note calls that a response has made; in a replay nobody else does."""
+        for call in calls:
+            self._open.setdefault(call.id, (call.id.partition("-")[2], reply))
 
     def ended(self, call: ToolCall) -> str | None:
         """Return the model's id of a call that has a result now; None if it had one."""
