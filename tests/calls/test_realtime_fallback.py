@@ -360,3 +360,23 @@ def test_call_in_which_the_answer_to_a_tool_is_cut_short_replays() -> None:
     call = held(model, [say(cue="now"), say(1.2, 2.8, "now")], tools=[long_work], **THEIRS)
     again = Agent("x", realtime=ScriptedRealtime([]), tools=[long_work], **THEIRS)
     assert replay(call.journal.lines, again.pipeline(Caller([], 16000))) == call.journal.lines
+
+
+@BOTH
+def test_change_waits_for_a_user_who_speaks_and_is_replayed(turns: dict[str, Any]) -> None:
+    async def main() -> HeldCall:
+        lines = [say(5.0, cue="now"), say(wait=1.0), say(wait=1.0)]
+        parts = Agent("x", realtime=first, **turns).pipeline(Caller(lines, 16000))
+        async with HeldCall(parts) as call:
+            await sleep(1.0077)
+            call.session.use(realtime=other)
+            await call.session.wait()
+        return call
+
+    first = ScriptedRealtime(["The first."], ["a long sentence"])
+    other = ScriptedRealtime(["The other.", "Again."], ["thanks", "bye"])
+    call = run_virtual(main())
+    check(call)
+    assert said(call) == ["The first.", "The other.", "Again."]
+    again = Agent("x", realtime=ScriptedRealtime([]), **turns)
+    assert replay(call.journal.lines, again.pipeline(Caller([], 16000))) == call.journal.lines

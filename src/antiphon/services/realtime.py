@@ -29,6 +29,8 @@ from ..frames import (
     TextEnded,
     ToolCall,
     ToolEnded,
+    Transcript,
+    TurnLost,
     UserText,
     UserTurn,
     VoiceCutOff,
@@ -100,6 +102,16 @@ class Realtime(RealtimeConversation):
     def turn(self, frame: UserTurn) -> None:
         self.eyes.end_turn()
         self._typed = self.ears.end_turn(frame) or self._typed
+        self.push(frame)
+
+    @on(TurnLost)
+    def turn_lost(self, frame: TurnLost) -> None:
+        self.ears.lose_turn()
+        self.push(frame)
+
+    @on(Transcript)
+    def words(self, frame: Transcript) -> None:
+        self.ears.take_words(frame)
         self.push(frame)
 
     @on(UserText, ContextNote)
