@@ -380,3 +380,25 @@ def test_change_waits_for_a_user_who_speaks_and_is_replayed(turns: dict[str, Any
     assert said(call) == ["The first.", "The other.", "Again."]
     again = Agent("x", realtime=ScriptedRealtime([]), **turns)
     assert replay(call.journal.lines, again.pipeline(Caller([], 16000))) == call.journal.lines
+
+
+class BreaksAfterASecond(ScriptedRealtime):
+    """Fails after a second of each conversation's voice, whose words have all come."""
+
+    async def converse(self, context: Context, inputs: Any, *, detects: bool = False) -> AsyncIterator[Any]:
+        sounds = 0
+        async with aclosing(super().converse(context, inputs, detects=detects)) as events:  # type: ignore[type-var]
+            async for event in events:
+                yield event
+                sounds += isinstance(event, Voice)
+                if sounds == 10:
+                    raise DOWN
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"greeting": "One two three four five six."}], ids=["answer", "greeting"]
+)
+def test_words_that_a_broken_voice_did_not_speak_are_not_in_the_history(settings: dict[str, Any]) -> None:
+    model = BreaksAfterASecond(["One two three four five six.", "Fine."], ["count", "well?"])
+    call = held(model, [say(wait=3.0, cue="now"), say(wait=3.0)], **settings)
+    assert said(call)[0].strip() == "One two three"

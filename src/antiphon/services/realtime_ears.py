@@ -42,6 +42,7 @@ CHUNK = 0.04  # seconds of the user's sound that are given to the model at once
 LEAD = 0.3  # seconds before the start of speech that the model hears too
 NOISE_AFTER = 8.0  # seconds of quiet after which speech that became no turn is discarded
 WORDS_WITHIN = 2.0  # seconds in which the words of a turn usually come
+LONGEST_TURN = 60.0  # seconds after which a turn without an end is none
 NEAR = 0.5  # seconds by which the end of late words may differ from that of their turn
 SPANS = 64  # turns of the user whose words may still come
 
@@ -63,7 +64,7 @@ class RealtimeEars(Processor):
         """Whether the model gets the user's sound."""
         self._speaking = self._paused = False
         self._ended = 0.0
-        self._turn = False  # whether turn taking has a turn of the user
+        self._turn: float | None = None  # when the turn began that the user has, by our turn taking
         self._awaited: float | None = None  # the end of the last turn, if its words are still to come
         self._keys: list[str] = []  # that the user pressed since the last turn
         self._spans = deque[tuple[float, float]](maxlen=SPANS)  # of the turns that the model heard
@@ -78,7 +79,13 @@ class RealtimeEars(Processor):
     @property
     def is_busy(self) -> bool:
         """Whether a turn of the user has begun, or its words may still come."""
-        return self._speaking or self._turn or (self.hearing and not self._detects) or self._awaits_words
+        speaks = self._speaking or self._in_turn
+        return speaks or (self.hearing and not self._detects) or self._awaits_words
+
+    @property
+    def _in_turn(self) -> bool:
+        """Whether the user has a turn; one that was a noise has no end that is told."""
+        return self._turn is not None and self.session.elapsed() < self._turn + LONGEST_TURN
 
     @property
     def _awaits_words(self) -> bool:
@@ -111,7 +118,7 @@ class RealtimeEars(Processor):
 
     @on(UserTurnStarted)
     def turn_started(self, signal: UserTurnStarted) -> None:
-        self._turn = True
+        self._turn = signal.at
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
@@ -159,7 +166,7 @@ class RealtimeEars(Processor):
 
         Returns whether the model was told of keys that were pressed, which it cannot hear.
         """
-        self._turn, self._awaited = False, turn.ended if turn.words_late else None
+        self._turn, self._awaited = None, turn.ended if turn.words_late else None
         if self.hearing and not self._detects:
             self._rest()
             self._give(SpeechOver())
@@ -175,13 +182,13 @@ class RealtimeEars(Processor):
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:
         """Forget a sound that was not meant for the agent."""
-        self._turn = False
+        self._turn = None
         if self.hearing and not self._detects and not self._speaking:
             self._discard()
 
     def lose_turn(self) -> None:
         """Note that a turn of the user came to nothing."""
-        self._turn = False
+        self._turn = None
 
     def _discard(self) -> None:
         self.hearing = False

@@ -27,6 +27,7 @@ from .realtime_vocabulary import AgentWords, ResponseOver, Voice
 __all__ = ["AskedResponse", "ModelCalls", "ModelResponse", "SpokenResponse"]
 
 AHEAD = 600.0  # seconds of voice that a model may send ahead of playout
+RATE = 14.0  # characters that a voice speaks in a second, if it breaks off before its words are spoken
 OPEN = 1 << 30  # the end of a segment whose text is still to come
 BROKEN_OFF = ResponseOver("failed", "the model broke off")
 
@@ -124,7 +125,7 @@ class SpokenResponse:
     async def frames(self, clock: Clock, *, ends_audio: bool) -> AsyncIterator[Frame | Signal]:
         """Yield its frames. Raises TheyErred if it failed or said nothing."""
         asked, number, rate = self.asked, self.asked.reply.number, self.response.sample_rate
-        at, voiced, segment = asked.start, asked.reply.voiced, False
+        at, voiced, segment, timed = asked.start, asked.reply.voiced, False, False
         end = OPEN if asked.said is None else asked.start + len(asked.said)
         async for item in self.response.items:
             if isinstance(item, ToolCall):
@@ -143,17 +144,26 @@ class SpokenResponse:
                     yield Text(number, text, at)
                     at += len(text)
                     if ends_at is not None and voiced:
+                        timed = True
                         yield WordTimed(number, at, int(ends_at * rate))
                 case _:
                     pass
         if segment:
-            yield SegmentEnded(number, at if asked.said is None else end)
+            whole = at if asked.said is None else end
+            yield SegmentEnded(number, whole if timed else self._spoken_to(whole))
         if (error := self._error(segment or at > asked.start)) is not None:
             raise error
         if asked.said is None:
             yield Generated(number, tuple(self.calls))
         if asked.ends and not self.calls and voiced and ends_audio:
             yield AudioEnded(number)
+
+    def _spoken_to(self, end: int) -> int:
+        """Return where the spoken text ends: its words are ahead of a voice that has broken off."""
+        spoken = self.asked.start + int(self.seconds * RATE + 1e-6)
+        if (self.response.over or BROKEN_OFF).status != "failed" or spoken >= end:
+            return end
+        return max(self.asked.start, self.asked.reply.text.rfind(" ", 0, spoken + 1))
 
     def _error(self, said: bool) -> TheyErred | None:
         """Return what was wrong with it, now that it has ended; None if nothing."""
