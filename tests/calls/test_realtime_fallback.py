@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -28,6 +27,7 @@ from antiphon.services.realtime_vocabulary import (
     UserSpeaks,
     Voice,
 )
+from antiphon.services.streams import closing
 from antiphon.session import Session
 from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, hold, no_task_left
@@ -312,7 +312,7 @@ class BreaksAfterACall(ScriptedRealtime):
     """Fails before the response that has called a tool is over."""
 
     async def converse(self, context: Context, inputs: Any, *, detects: bool = False) -> AsyncIterator[Any]:
-        async with aclosing(super().converse(context, inputs, detects=detects)) as events:  # type: ignore[type-var]
+        async with closing(super().converse(context, inputs, detects=detects)) as events:
             async for event in events:
                 yield event
                 if isinstance(event, ToolCall):
@@ -387,7 +387,7 @@ class BreaksAfterASecond(ScriptedRealtime):
 
     async def converse(self, context: Context, inputs: Any, *, detects: bool = False) -> AsyncIterator[Any]:
         sounds = 0
-        async with aclosing(super().converse(context, inputs, detects=detects)) as events:  # type: ignore[type-var]
+        async with closing(super().converse(context, inputs, detects=detects)) as events:
             async for event in events:
                 yield event
                 sounds += isinstance(event, Voice)
