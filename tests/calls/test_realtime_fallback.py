@@ -9,8 +9,9 @@ import pytest
 from antiphon import Agent
 from antiphon.clock import LoopClock
 from antiphon.context import AgentSaid, Context, UserSaid
+from antiphon.conversation.tools import tool
 from antiphon.errors import AuthenticationError, ConfigurationError, UnavailableError
-from antiphon.frames import Failed, PlayoutStarted, ReplyEnded, ServiceChanged, Usage
+from antiphon.frames import Failed, PlayoutStarted, ReplyEnded, ServiceChanged, ToolCall, ToolEnded, Usage
 from antiphon.journal import replay
 from antiphon.services.composite import Composite
 from antiphon.services.realtime_fallback import Fallback
@@ -26,6 +27,7 @@ from antiphon.services.realtime_vocabulary import (
     UserSpeaks,
     Voice,
 )
+from antiphon.services.streams import closing
 from antiphon.session import Session
 from antiphon.testing import LoudVAD, ScriptedEOT, ScriptedLLM, ScriptedSTT, ScriptedTTS, loud, run_virtual
 from antiphon.testing.assertions import HeldCall, check, hold, no_task_left
@@ -294,3 +296,109 @@ def test_what_was_cut_short_is_not_asked_of_the_spare() -> None:
 
     events = run_virtual(main())
     assert events[-1] == ResponseOver("cancelled")
+
+
+# What hostile models brought to light ---------------------------------------------------------------
+
+
+def test_spare_that_has_answered_nothing_stays_until_the_first_has_rested() -> None:
+    spare = ScriptedRealtime(["Fine."], ["hello"])
+    call = held((Refused([]), spare), [say(wait=45.0, cue="now")])
+    assert said(call) == ["Fine."]
+    assert len(call.all(Failed)) == 2, "the first was tried once more, after its rest"
+
+
+class BreaksAfterACall(ScriptedRealtime):
+    """Fails before the response that has called a tool is over."""
+
+    async def converse(self, context: Context, inputs: Any, *, detects: bool = False) -> AsyncIterator[Any]:
+        async with closing(super().converse(context, inputs, detects=detects)) as events:
+            async for event in events:
+                yield event
+                if isinstance(event, ToolCall):
+                    raise DOWN
+
+
+@BOTH
+def test_call_of_a_response_that_broke_off_is_not_made(turns: dict[str, Any]) -> None:
+    main = BreaksAfterACall([[ToolCall("1", "nothing", "{}")]], ["hello"])
+    call = held((main, ScriptedRealtime(["Fine."], ["hello"])), [say(cue="now")], **turns)
+    assert said(call) == ["Fine."], "nothing was heard of it, so that the spare answers the turn"
+    assert not call.all(ToolEnded)
+
+
+@tool
+async def long_work() -> str:
+    """Work for a while."""
+    await sleep(2.0)
+    return "done"
+
+
+def test_change_waits_for_the_answer_to_a_tool_and_is_replayed() -> None:
+    async def main() -> HeldCall:
+        lines = [say(cue="now"), say(wait=1.0)]
+        parts = Agent("x", realtime=first, tools=[long_work], **OURS).pipeline(Caller(lines, 16000))
+        async with HeldCall(parts) as call:
+            await sleep(2.2031)
+            call.session.use(realtime=other)
+            await call.session.wait()
+        return call
+
+    first = ScriptedRealtime([[ToolCall("1", "long_work", "{}")], "It is done."], ["do it"])
+    other = ScriptedRealtime(["The other."], ["thanks"])
+    call = run_virtual(main())
+    check(call)
+    assert said(call) == ["It is done.", "The other."]
+    again = Agent("x", realtime=ScriptedRealtime([]), tools=[long_work], **OURS)
+    assert replay(call.journal.lines, again.pipeline(Caller([], 16000))) == call.journal.lines
+
+
+def test_call_in_which_the_answer_to_a_tool_is_cut_short_replays() -> None:
+    model = ScriptedRealtime(
+        [[ToolCall("1", "long_work", "{}")], "It is done.", "Yes?"], ["do it", "wait"], first=0.6
+    )
+    call = held(model, [say(cue="now"), say(1.2, 2.8, "now")], tools=[long_work], **THEIRS)
+    again = Agent("x", realtime=ScriptedRealtime([]), tools=[long_work], **THEIRS)
+    assert replay(call.journal.lines, again.pipeline(Caller([], 16000))) == call.journal.lines
+
+
+@BOTH
+def test_change_waits_for_a_user_who_speaks_and_is_replayed(turns: dict[str, Any]) -> None:
+    async def main() -> HeldCall:
+        lines = [say(5.0, cue="now"), say(wait=1.0), say(wait=1.0)]
+        parts = Agent("x", realtime=first, **turns).pipeline(Caller(lines, 16000))
+        async with HeldCall(parts) as call:
+            await sleep(1.0077)
+            call.session.use(realtime=other)
+            await call.session.wait()
+        return call
+
+    first = ScriptedRealtime(["The first."], ["a long sentence"])
+    other = ScriptedRealtime(["The other.", "Again."], ["thanks", "bye"])
+    call = run_virtual(main())
+    check(call)
+    assert said(call) == ["The first.", "The other.", "Again."]
+    again = Agent("x", realtime=ScriptedRealtime([]), **turns)
+    assert replay(call.journal.lines, again.pipeline(Caller([], 16000))) == call.journal.lines
+
+
+class BreaksAfterASecond(ScriptedRealtime):
+    """Fails after a second of each conversation's voice, whose words have all come."""
+
+    async def converse(self, context: Context, inputs: Any, *, detects: bool = False) -> AsyncIterator[Any]:
+        sounds = 0
+        async with closing(super().converse(context, inputs, detects=detects)) as events:
+            async for event in events:
+                yield event
+                sounds += isinstance(event, Voice)
+                if sounds == 10:
+                    raise DOWN
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"greeting": "One two three four five six."}], ids=["answer", "greeting"]
+)
+def test_words_that_a_broken_voice_did_not_speak_are_not_in_the_history(settings: dict[str, Any]) -> None:
+    model = BreaksAfterASecond(["One two three four five six.", "Fine."], ["count", "well?"])
+    call = held(model, [say(wait=3.0, cue="now"), say(wait=3.0)], **settings)
+    assert said(call)[0].strip() == "One two three"

@@ -14,7 +14,7 @@ from copy import copy
 from typing import Any, Self
 
 from ..context import Context
-from ..errors import ConfigurationError, UnavailableError
+from ..errors import ConfigurationError
 from ..frames import SpeechStarted, SpeechStopped, UserAudio
 from ..playout.playout import Playout
 from ..processor import Processor
@@ -125,7 +125,6 @@ class Composite(RealtimeModel):
                 while (event := await events.get()) is not None:
                     yield event
                 await fed
-                raise UnavailableError("the conversation ended")
             finally:
                 fed.cancel()
                 with suppress(asyncio.CancelledError, Exception):

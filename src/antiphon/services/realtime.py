@@ -29,6 +29,8 @@ from ..frames import (
     TextEnded,
     ToolCall,
     ToolEnded,
+    Transcript,
+    TurnLost,
     UserText,
     UserTurn,
     VoiceCutOff,
@@ -104,6 +106,16 @@ class Realtime(RealtimeConversation):
         self._typed = self.ears.end_turn(frame) or self._typed
         self.push(frame)
 
+    @on(TurnLost)
+    def turn_lost(self, frame: TurnLost) -> None:
+        self.ears.lose_turn()
+        self.push(frame)
+
+    @on(Transcript)
+    def words(self, frame: Transcript) -> None:
+        self.ears.take_words(frame)
+        self.push(frame)
+
     @on(UserText, ContextNote)
     def typed(self, frame: UserText | ContextNote) -> None:
         answered = isinstance(frame, UserText) or frame.answered
@@ -112,6 +124,10 @@ class Realtime(RealtimeConversation):
             self.eyes.show()
         self.give(UserWords(frame.text))
         self.push(frame)
+
+    @on(Generated)
+    def generated(self, signal: Generated) -> None:
+        self._calls.made(signal.calls, signal.reply)
 
     @on(ToolEnded)
     def tool_ended(self, signal: ToolEnded) -> None:

@@ -156,8 +156,13 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
 
     @property
     def is_free(self) -> bool:
-        """Whether nobody speaks, nothing waits for an answer, and all words have come."""
-        return not (self.ears.is_busy or self._asked or self._offered) and super().is_free
+        """Whether nobody speaks, nothing waits for an answer, and all words have come.
+
+        A reply whose tools still work is no pause. Whether a task runs does not matter: in a replay none
+        does.
+        """
+        busy = self.ears.is_busy or self._asked or self._offered
+        return not (busy or self.session.replies.owed)
 
     @on(ServiceChanged)
     def service_changed(self, signal: ServiceChanged) -> None:

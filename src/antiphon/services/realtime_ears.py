@@ -19,6 +19,7 @@ from ..frames import (
     UserAudio,
     UserKey,
     UserTurn,
+    UserTurnStarted,
 )
 from ..processor import Processor, on
 from .realtime_vocabulary import (
@@ -42,6 +43,8 @@ LEAD = 0.3  # seconds before the start of speech that the model hears too
 NOISE_AFTER = 8.0  # seconds of quiet after which speech that became no turn is discarded
 WORDS_WITHIN = 2.0  # seconds in which the words of a turn usually come
 SEARCHED = 4.0  # seconds of the newest sound in which the end of a turn is sought that the model detects
+LONGEST_TURN = 60.0  # seconds after which a turn without an end is none
+NEAR = 0.5  # seconds by which the end of late words may differ from that of their turn
 SPANS = 64  # turns of the user whose words may still come
 
 
@@ -62,10 +65,11 @@ class RealtimeEars(Processor):
         """Whether the model gets the user's sound."""
         self._speaking = self._paused = False
         self._ended = 0.0
+        self._turn: float | None = None  # when the turn began that the user has, by our turn taking
+        self._awaited: float | None = None  # the end of the last turn, if its words are still to come
         self._keys: list[str] = []  # that the user pressed since the last turn
         self._spans = deque[tuple[float, float]](maxlen=SPANS)  # of the turns that the model heard
         self._first = 0  # the number of the oldest of those
-        self._worded = 0  # turns up to the last whose words have come
 
     def fit(self, rate: int) -> None:
         """Give sound at this sample rate from now on."""
@@ -77,18 +81,28 @@ class RealtimeEars(Processor):
     @property
     def is_busy(self) -> bool:
         """Whether a turn of the user has begun, or its words may still come."""
-        return self._speaking or (self.hearing and not self._detects) or self._awaits_words
+        speaks = self._speaking or self._in_turn
+        return speaks or (self.hearing and not self._detects) or self._awaits_words
+
+    @property
+    def _in_turn(self) -> bool:
+        """Whether the user has a turn; one that was a noise has no end that is told."""
+        return self._turn is not None and self.session.elapsed() < self._turn + LONGEST_TURN
 
     @property
     def _awaits_words(self) -> bool:
-        if not (self._transcripts and self._spans) or self._worded >= self._first + len(self._spans):
-            return False
-        return self.session.elapsed() < self._spans[-1][1] + WORDS_WITHIN
+        ended = self._awaited
+        return self._transcripts and ended is not None and self.session.elapsed() < ended + WORDS_WITHIN
+
+    def take_words(self, words: Transcript) -> None:
+        """Note that the words of a turn have come."""
+        if words.final and self._awaited is not None and words.ended > self._awaited - NEAR:
+            self._awaited = None
 
     def begin(self) -> None:
         """Begin with a new conversation of the model."""
         self._spans.clear()
-        self._first = self._worded = 0
+        self._first = 0
 
     @on(UserAudio)
     def audio(self, frame: UserAudio) -> None:
@@ -108,6 +122,10 @@ class RealtimeEars(Processor):
         self._recent.append((ended, pcm))
         while self._recent[0][0] < ended - longest:
             self._recent.popleft()
+
+    @on(UserTurnStarted)
+    def turn_started(self, signal: UserTurnStarted) -> None:
+        self._turn = signal.at
 
     @on(SpeechStarted)
     def speech_started(self, frame: SpeechStarted) -> None:
@@ -155,6 +173,7 @@ class RealtimeEars(Processor):
 
         Returns whether the model was told of keys that were pressed, which it cannot hear.
         """
+        self._turn, self._awaited = None, turn.ended if turn.words_late else None
         if self.hearing and not self._detects:
             self._rest()
             self._give(SpeechOver())
@@ -170,8 +189,13 @@ class RealtimeEars(Processor):
     @on(FalseInterruption)
     def false_interruption(self, signal: FalseInterruption) -> None:
         """Forget a sound that was not meant for the agent."""
+        self._turn = None
         if self.hearing and not self._detects and not self._speaking:
             self._discard()
+
+    def lose_turn(self) -> None:
+        """Note that a turn of the user came to nothing."""
+        self._turn = None
 
     def _discard(self) -> None:
         self.hearing = False
@@ -212,7 +236,6 @@ class RealtimeEars(Processor):
                 return [SpeechStopped(now, self._sounded()), TurnHinted(1.0, now, final=True)]
             case UserHeard(turn, text, final) if self._transcripts:
                 started, ended = self._span(turn, now)
-                self._worded = max(self._worded, turn + 1) if final else self._worded
                 return [Transcript(text, final, started, ended)] if text or final else []
             case _:
                 return []

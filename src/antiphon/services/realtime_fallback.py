@@ -202,6 +202,7 @@ class _LastingTalk:
         self._asked = deque[_Asked]()
         self._responding = False  # whether a response is being made
         self._heard = False  # whether it has said something
+        self._calls: list[ToolCall] = []  # of the response: they are run once it is complete
         self._waits_since: float | None = None  # for a response to begin; any event starts the wait again
 
     async def events(self, inputs: AsyncIterator[RealtimeInput]) -> AsyncGenerator[RealtimeEvent]:
@@ -264,9 +265,11 @@ class _LastingTalk:
             self._begin()
         elif self._waits_since is not None:
             yield from self._fail(ServiceTimeoutError(f"no answer within {self._whole.within:g} s"))
-        elif self._pausing and self._best() != self._run.number:
-            self._stop()
-            self._begin()
+        elif self._pausing:  # a better model has rested
+            self._failed.clear()
+            if self._best() != self._run.number:
+                self._stop()
+                self._begin()
 
     @property
     def _pausing(self) -> bool:
@@ -365,14 +368,18 @@ class _LastingTalk:
         continues = False  # whether it is told already that this response has begun
         match event:
             case ResponseBegan() if not self._responding:
-                self._responding, self._heard = True, False
+                self._responding, self._heard, self._calls = True, False, []
                 continues = bool(self._asked) and self._asked.popleft().begun
-            case Voice(bytes()) | AgentWords() | ToolCall() if self._responding:
+            case Voice(bytes()) | AgentWords() if self._responding:
                 self._heard = True
+            case ToolCall() if self._responding:
+                self._calls.append(event)
+                return
             case ResponseOver("failed", reason) if self._responding and not self._heard and self._spares:
                 yield from self._fail(UnavailableError(f"the response failed: {reason}"))
                 return
             case ResponseOver() if self._responding:
+                yield from self._calls
                 self._over(event)
             case UserSpeaks(speaking):
                 self._waits_since = self._clock() if self._asked or not speaking else None

@@ -1,7 +1,7 @@
 """A response of a model that hears and speaks, and its frames in a reply."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 from ..clock import Clock
@@ -29,6 +29,7 @@ __all__ = ["OPEN", "AskedResponse", "ModelCalls", "ModelResponse", "SpokenRespon
 
 AHEAD = 600.0  # seconds of voice that a model may send ahead of playout
 UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")  # characters that not all vendors take in ids
+RATE = 14.0  # characters that a voice speaks in a second, if it breaks off before its words are spoken
 OPEN = 1 << 30
 """The end of a segment whose text is still to come."""
 BROKEN_OFF = ResponseOver("failed", "the model broke off")
@@ -96,6 +97,11 @@ class ModelCalls:
         self._open[own.id] = call.id, reply
         return own
 
+    def made(self, calls: Iterable[ToolCall], reply: int) -> None:
+        """Note calls that a response has made; in a replay nobody else does."""
+        for call in calls:
+            self._open.setdefault(call.id, (call.id.partition("-")[2], reply))
+
     def ended(self, call: ToolCall) -> str | None:
         """Return the model's id of a call that has a result now; None if it had one."""
         return self._open.pop(call.id, (None,))[0]
@@ -123,7 +129,7 @@ class SpokenResponse:
     async def frames(self, clock: Clock, *, ends_audio: bool) -> AsyncIterator[Frame | Signal]:
         """Yield its frames. Raises TheyErred if it failed or said nothing."""
         asked, number, rate = self.asked, self.asked.reply.number, self.response.sample_rate
-        at, voiced, segment = asked.start, asked.reply.voiced, False
+        at, voiced, segment, timed = asked.start, asked.reply.voiced, False, False
         end = OPEN if asked.said is None else asked.start + len(asked.said)
         async for item in self.response.items:
             if isinstance(item, ToolCall):
@@ -142,17 +148,26 @@ class SpokenResponse:
                     yield Text(number, text, at)
                     at += len(text)
                     if ends_at is not None and voiced:
+                        timed = True
                         yield WordTimed(number, at, int(ends_at * rate))
                 case _:
                     pass
         if segment:
-            yield SegmentEnded(number, at if asked.said is None else end)
+            whole = at if asked.said is None else end
+            yield SegmentEnded(number, whole if timed else self._spoken_to(whole))
         if (error := self._error(segment or at > asked.start)) is not None:
             raise error
         if asked.said is None:
             yield Generated(number, tuple(self.calls))
         if asked.ends and not self.calls and voiced and ends_audio:
             yield AudioEnded(number)
+
+    def _spoken_to(self, end: int) -> int:
+        """Return where the spoken text ends, also of a voice that has broken off."""
+        spoken = self.asked.start + int(self.seconds * RATE + 1e-6)
+        if (self.response.over or BROKEN_OFF).status != "failed" or spoken >= end:
+            return end
+        return max(self.asked.start, self.asked.reply.text.rfind(" ", 0, spoken + 1))
 
     def _error(self, said: bool) -> TheyErred | None:
         """Return what was wrong with it, now that it has ended; None if nothing."""

@@ -178,6 +178,8 @@ class _Talk:
             self._events.put_nowait(ResponseOver())
         except asyncio.CancelledError:
             if not began:
+                if before is not None:
+                    await asyncio.wait([before])
                 self._events.put_nowait(ResponseBegan())
             self._events.put_nowait(ResponseOver("cancelled"))
 
