@@ -10,11 +10,9 @@ from typing import Any, Literal
 from ...context import Context
 from ...errors import BadResponseError
 from ...services.aws_event_stream import AwsEventReader
-from ...services.openai_realtime_response import tool_call_id
 from ...services.realtime_codec import CodecEvent, RealtimeCodec, RealtimeReady
 from ...services.realtime_vocabulary import (
     AgentWords,
-    Consumed,
     CutShort,
     RealtimeInput,
     Remember,
@@ -30,14 +28,14 @@ from ...services.realtime_vocabulary import (
     UserWords,
     Voice,
 )
-from ...services.vendor_values import base64_bytes, fields, json_object, string, token_count
+from ...services.vendor_values import base64_bytes, string
 from ...services.websocket_client import Message
-from ...signals import ToolCall
-from .nova_sonic_events import GO_ON, VERBATIM, NovaSonicEvents, SonicBlock, call_arguments, stated_by_sonic
+from .nova_sonic_blocks import SonicBlock, consumed, is_last, told_by, tool_call
+from .nova_sonic_events import GO_ON, VERBATIM, NovaSonicEvents
 
 __all__ = ["NovaSonicCodec"]
 
-UNANSWERED = 2.0  # seconds after the words of a turn, which come at its end, until it has no answer
+UNANSWERED = 2.0  # seconds after a turn's last words until it has no answer
 MORE_CALLS = 0.1  # seconds after a call in which others belong to the same response
 
 
@@ -74,9 +72,9 @@ class NovaSonicCodec(RealtimeCodec):
                 self._typed.append(text)
             case Respond():
                 typed, self._typed = self._typed, []
-                return self._type("\n".join(typed) or GO_ON)
+                return self._ask("\n".join(typed) or GO_ON)
             case Say(text):
-                return self._type(VERBATIM + json.dumps(text, ensure_ascii=False))
+                return self._ask(VERBATIM + json.dumps(text, ensure_ascii=False))
             case CutShort():
                 self._muted = self._responding
             case ToolOutput(id, _, output):
@@ -86,6 +84,10 @@ class NovaSonicCodec(RealtimeCodec):
             case _:
                 pass
         return ()
+
+    def _ask(self, text: str) -> Iterable[Message]:
+        self._sent.add(text)
+        return self._events.text("USER", text, interactive=True)
 
     def keep_alive(self) -> Iterable[Message]:
         return (self._events.sound(bytes(32000)),)
@@ -100,10 +102,6 @@ class NovaSonicCodec(RealtimeCodec):
     def end(self) -> Iterable[Message]:
         return self._events.end()
 
-    def _type(self, text: str) -> Iterable[Message]:
-        self._sent.add(text)
-        return self._events.text("USER", text, interactive=True)
-
     # From the vendor
 
     def read(self, message: Message) -> Iterable[CodecEvent]:
@@ -112,20 +110,15 @@ class NovaSonicCodec(RealtimeCodec):
         if not message:  # the request was accepted
             yield RealtimeReady()
         for event in self._reader.feed(message):
-            if event.headers.get(":message-type") != "event":
-                raise stated_by_sonic(event)
-            if event.headers.get(":event-type") == "chunk":
-                told = json_object(base64_bytes(json_object(event.payload).get("bytes")))
-                for kind, values in fields(told.get("event")).items():
-                    yield from self._told(kind, fields(values))
+            for kind, values in told_by(event):
+                yield from self._told(kind, values)
 
     def _told(self, kind: str, told: dict[str, Any]) -> Iterable[CodecEvent]:
         name = string(told.get("contentId"))
         match kind:
             case "contentStart":
-                stage = string(told.get("additionalModelFields"))
-                block = SonicBlock(string(told.get("type")), string(told.get("role")), "SPECULATIVE" in stage)
-                self._blocks[name], self.settles_after = block, None
+                block = self._blocks[name] = SonicBlock.of(told)
+                self.settles_after = None
                 if block.kind in ("AUDIO", "TOOL") or block.planned:
                     yield from self._begin()
                     self._voiced = self._voiced or block.kind == "AUDIO"
@@ -135,18 +128,13 @@ class NovaSonicCodec(RealtimeCodec):
                 pcm = base64_bytes(told.get("content"))
                 yield Voice(pcm[: len(pcm) // 2 * 2])
             case "toolUse" if self._responding and not self._muted:
-                call = string(told.get("toolUseId")) or tool_call_id(), string(told.get("toolName"))
-                yield ToolCall(*call, call_arguments(told.get("content")))
+                yield tool_call(told)
             case "contentEnd":
                 yield from self._ended(self._blocks.pop(name, None), string(told.get("stopReason")))
             case "completionEnd" if self._responding:
                 yield from self._over("completed")
             case "usageEvent":
-                used = fields(fields(told.get("details")).get("delta"))
-                for side, done in (("input", "read"), ("output", "written")):
-                    for kind, name in (("audio", "speechTokens"), ("text", "textTokens")):
-                        if amount := token_count(fields(used.get(side)).get(name)):
-                            yield Consumed(f"{kind} tokens {done}", amount)
+                yield from consumed(told)
             case _:
                 pass
 
@@ -173,21 +161,16 @@ class NovaSonicCodec(RealtimeCodec):
     def _ended(self, block: SonicBlock | None, why: str) -> Iterable[CodecEvent]:
         if why == "INTERRUPTED":
             yield from self._interrupted()
-        elif block is not None and why == "END_TURN" and self._is_last(block):
+        elif (
+            block is not None
+            and why == "END_TURN"
+            and is_last(block, self._blocks.values(), voiced=self._voiced)
+        ):
             yield from self._over("completed")
         elif block is not None and block.kind == "TOOL":
             self.settles_after = MORE_CALLS
         elif block is not None and block.role == "USER" and not self._responding:
             self.settles_after = UNANSWERED
-
-    def _is_last(self, block: SonicBlock) -> bool:
-        """Return whether a turn that ends with this block has no more voice.
-
-        Its last voice says so, or else what was really said, which follows it.
-        """
-        sounding = any(other.kind == "AUDIO" for other in self._blocks.values())
-        said = block.role == "ASSISTANT" and not block.planned and self._voiced and not sounding
-        return block.kind == "AUDIO" or said
 
     def _begin(self) -> Iterable[CodecEvent]:
         """Begin a response, unless one is in progress; the user's turn is over by then."""
@@ -199,8 +182,8 @@ class NovaSonicCodec(RealtimeCodec):
                 yield UserSpeaks(False)
             self._answered, self._unanswered = self._heard, False
             self._turn, self._heard = self._turn + 1, None
-        self._responding, self._muted, self._spoke, self._cut = True, False, False, False
-        self._voiced = False
+        self._responding = True
+        self._muted = self._spoke = self._cut = self._voiced = False
         yield ResponseBegan()
 
     def _interrupted(self) -> Iterable[CodecEvent]:

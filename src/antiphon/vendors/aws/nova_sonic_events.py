@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/nova/latest/nova2-userguide/sonic-input-events.html
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -18,7 +17,7 @@ from ...services.aws_event_stream import AwsEvent, encode_event
 from ...services.chat_messages import INTERRUPTED, alternating
 from ...services.vendor_values import json_object, reason_in
 
-__all__ = ["GO_ON", "VERBATIM", "NovaSonicEvents", "SonicBlock", "call_arguments", "stated_by_sonic"]
+__all__ = ["GO_ON", "VERBATIM", "NovaSonicEvents", "call_arguments", "stated_by_sonic"]
 
 VERBATIM = "Say exactly the following words, in the language in which they are written, and nothing else: "
 GO_ON = "Please go on."  # stands for a wish for an answer to nothing new
@@ -35,15 +34,6 @@ REFUSED = {
     "validationException": BadResponseError,
 }
 TRANSIENT = ("instability", "imed out", "try again", "retry")  # in a validationException
-
-
-@dataclass(slots=True)
-class SonicBlock:
-    """A piece of content that the model sends."""
-
-    kind: str
-    role: str
-    planned: bool
 
 
 class NovaSonicEvents:

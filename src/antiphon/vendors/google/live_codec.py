@@ -40,9 +40,6 @@ from .live_hearing import UserHearing
 
 __all__ = ["GeminiCodec"]
 
-UNANSWERED = 3.0  # seconds after the last words of a turn in which its answer begins, or it has none
-WORDS_WITHIN = 0.5  # seconds between the last words of a turn that has had its answer, at most
-
 
 class GeminiCodec(RealtimeCodec):
     """A connection; `setup` makes its first message."""
@@ -143,8 +140,7 @@ class GeminiCodec(RealtimeCodec):
         if heard := string(fields(content.get("inputTranscription")).get("text")):
             answering = self._asked or (self._responding and not self._cut)
             yield from self._hearing.words(heard, self._user.heard, answering)
-            patience = UNANSWERED if self._hearing.waiting else WORDS_WITHIN
-            self.settles_after = None if answering else patience
+            self.settles_after = None if answering else self._hearing.patience
         yield from self._agent(content)
         yield from messages.consumed(told.get("usageMetadata"))
         yield from self._called(items(fields(told.get("toolCall")).get("functionCalls")))

@@ -7,6 +7,9 @@ from ...services.realtime_vocabulary import UserCutIn, UserHeard, UserSpeaks
 
 __all__ = ["UserHearing"]
 
+UNANSWERED = 3.0  # seconds after the last words of a turn in which its answer begins, or it has none
+WORDS_WITHIN = 0.5  # seconds between the last words of a turn that has had its answer, at most
+
 
 class UserHearing:
     """Turns of the user, from what the vendor says.
@@ -41,6 +44,11 @@ class UserHearing:
     def waiting(self) -> bool:
         """Whether the vendor has detected a turn that it has not answered."""
         return self._detects and (self._begun or self._unanswered)
+
+    @property
+    def patience(self) -> float:
+        """Seconds after the last words until nothing more is expected."""
+        return UNANSWERED if self.waiting else WORDS_WITHIN
 
     @property
     def _wordless(self) -> bool:

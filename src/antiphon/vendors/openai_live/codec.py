@@ -168,13 +168,10 @@ class GPTLiveCodec(RealtimeCodec):
                 pass
         usage = fields(response.get("usage"))
         cached = fields(usage.get("input_tokens_details")).get("cached_tokens")
-        for unit, amount in (
-            ("tokens read", usage.get("input_tokens")),
-            ("tokens written", usage.get("output_tokens")),
-            ("tokens cached", cached),
-        ):
+        amounts = {"read": usage.get("input_tokens"), "written": usage.get("output_tokens"), "cached": cached}
+        for unit, amount in amounts.items():
             if tokens := token_count(amount):
-                yield Consumed(unit, tokens, "openai", string(self._thinker.get("model")))
+                yield Consumed(f"tokens {unit}", tokens, "openai", string(self._thinker.get("model")))
 
     def _bill(self, total: float) -> Iterable[CodecEvent]:
         if total > self._billed:

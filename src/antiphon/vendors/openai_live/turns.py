@@ -1,8 +1,7 @@
 """Turns and responses, found in a sound that never ends.
 
-The vendor's sound has silence where nobody speaks, so its length is the time. A response begins when the
-voice is loud, and is over after a gap. A turn of the user is over once no words came for as long, or when the
-agent answers.
+The vendor's sound has silence where nobody speaks, so its length is the time. A response begins with a loud
+voice, and is over after a gap. The user's turn is over after a gap in its words, or when the agent answers.
 """
 
 from collections.abc import Iterable, Sequence
