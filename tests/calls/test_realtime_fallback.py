@@ -249,6 +249,13 @@ def test_change_waits_for_the_end_of_the_turn() -> None:
     assert said(call)[1:] == ["Two.", "Three."], "the turn that had begun belongs to the old model"
 
 
+def test_old_model_goes_on_if_the_new_one_is_refused() -> None:
+    model = ScriptedRealtime(["One.", "Two."], ["a", "b"])
+    call = changed({1: Refused([])}, model, [say(cue="now"), say(wait=3.0)])
+    assert said(call) == ["One.", "Two."]
+    assert {failed.error for failed in call.all(Failed)} == {"AuthenticationError"}
+
+
 def test_model_that_decides_on_turns_differently_cannot_take_over() -> None:
     theirs = ScriptedRealtime([], detection="theirs")
     call = changed({1: theirs}, ScriptedRealtime(["One.", "Two."], ["a", "b"]), [say(cue="now"), say()])

@@ -64,11 +64,15 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
         super().__init__(service)
         self.detects = _detects(service, detects)
         self.within = within
-        self.ears = RealtimeEars(self.give, service.input_rate, detects=self.detects, transcripts=transcripts)
+        self._model = self._lasting(service)
+        self.ears = RealtimeEars(
+            self.give, self._model.input_rate, detects=self.detects, transcripts=transcripts
+        )
         self.eyes = RealtimeEyes(self.give, self.ears, service.sees, detects=self.detects)
         self._context = Context("")
-        self._inputs = realtime_inputs(service.input_rate)
+        self._inputs = realtime_inputs(self._model.input_rate)
         self._work: Work | None = None
+        self._before: tuple[RealtimeModel, ...] = ()  # the model before a change, if it is still open
         self._backoff = Backoff()
         self._asked = deque[AskedResponse]()  # responses that replies wait for, and that have not begun
         self._offered = deque[ModelResponse]()  # responses that have begun, and belong to no reply yet
@@ -83,7 +87,7 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
 
     def _begin(self) -> None:
         if self._work is None or not self._work.alive:
-            self._inputs = realtime_inputs(self.service.input_rate)
+            self._inputs = realtime_inputs(self._model.input_rate)
             self._work = Work(self, None, self._inputs)
             self.ears.begin()
             self.eyes.begin()
@@ -96,9 +100,9 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
         self, work: Work, inputs: MediaQueue[RealtimeInput]
     ) -> AsyncGenerator[Frame | Signal, None]:
         response: ModelResponse | None = None
-        model, rate = _lasting(self.service, self.within * BEGUN_ANEW), self.service.output_rate
+        rate = self._model.output_rate
         try:
-            stream = model.converse(self._context, inputs, detects=self.detects)
+            stream = self._model.converse(self._context, inputs, detects=self.detects)
             async with closing(stream) as events:
                 async for event in events:
                     match event:
@@ -175,13 +179,25 @@ class RealtimeConversation(ServiceStage[RealtimeModel]):
         else:
             self.after(FREE_AGAIN, self._take_when_free)
 
+    def take_next(self) -> None:
+        """Let the model that waits take over; the old one is its spare, if it stays open."""
+        self._before = () if any(one is self.service for one in self._made) else (self.service,)
+        super().take_next()
+
     def adopt(self) -> None:
         """Go on with another model, from what was heard so far."""
         if self._work is not None:
             self._work.cancel()
-        self.ears.fit(self.service.input_rate)
-        self.eyes.sees = self.service.sees
+        self._model = self._lasting(self.service, *self._before)
+        self.ears.fit(self._model.input_rate)
+        self.eyes.sees = self._model.sees
         self._begin()
+
+    def _lasting(self, service: RealtimeModel, *spares: RealtimeModel) -> Fallback:
+        """Return the model as one that is begun anew, or replaced, if it fails."""
+        if isinstance(service, Fallback):
+            return service
+        return Fallback(service, *spares, within=self.within * BEGUN_ANEW)
 
 
 def _detects(service: RealtimeModel, wanted: bool | None) -> bool:
@@ -194,7 +210,3 @@ def _detects(service: RealtimeModel, wanted: bool | None) -> bool:
         who = "only it can decide" if must else "it cannot decide"
         raise ConfigurationError(f"detects={wanted}: {who} when a turn is over ({type(service).__name__})")
     return bool(must if wanted is None else wanted)
-
-
-def _lasting(service: RealtimeModel, within: float) -> Fallback:
-    return service if isinstance(service, Fallback) else Fallback(service, within=within)
