@@ -409,3 +409,29 @@ def test_words_that_a_broken_voice_did_not_speak_are_not_in_the_history(settings
     model = BreaksAfterASecond(["One two three four five six.", "Fine."], ["count", "well?"])
     call = held(model, [say(wait=3.0, cue="now"), say(wait=3.0)], **settings)
     assert said(call)[0].strip() == "One two three"
+
+
+def test_model_that_does_not_stop_holds_up_nobody() -> None:
+    released = asyncio.Event()
+
+    class Stubborn(ScriptedRealtime):
+        async def converse(
+            self, context: Context, inputs: Any, *, detects: bool = False
+        ) -> AsyncIterator[Any]:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await released.wait()
+            yield
+
+    async def main() -> float:
+        talk = TalkWithModel(Fallback(Stubborn([])), Context("x"))
+        async with talk:
+            await sleep(1.0)
+            began = LoopClock().now()
+        took = LoopClock().now() - began
+        released.set()
+        await sleep(0.0)
+        return took
+
+    assert run_virtual(main()) < 2.5

@@ -117,7 +117,7 @@ class AnswerSoFar:
     # Over a new connection ---------------------------------------------------------------------------
 
     def cut(self, item: CutShort) -> CutShort:
-        """Note a cut; returns what the connection of now is told of it."""
+        """Note a cut; returns what the current connection is told of it."""
         self.was_cut = True
         return replace(item, heard=max(0.0, item.heard - self._before)) if self._before else item
 

@@ -50,6 +50,7 @@ __all__ = ["Fallback"]
 logger = logging.getLogger("antiphon.realtime")
 
 LEAD = 2.0  # seconds of sound from before a model that detects turns tells of one
+STOPS_WITHIN = 2.0  # seconds that a model may take to end its conversation
 EVENTS = 256  # events and inputs that may wait to be handled
 
 
@@ -172,7 +173,7 @@ _Item = tuple[_Run, RealtimeEvent | Exception] | RealtimeInput | None
 
 @dataclass(slots=True)
 class _Asked:
-    """A response that was asked for, and that the model of now has not begun."""
+    """A response that was asked for, and that the current model has not begun."""
 
     begun: bool = False
     """True if a model that failed had begun it, so that whoever reads the events knows of it."""
@@ -219,7 +220,7 @@ class _LastingTalk:
         finally:
             feeding.cancel()
             self._stop()
-            await asyncio.wait([feeding, *self._stopping])
+            await asyncio.wait([feeding, *self._stopping], timeout=STOPS_WITHIN)
         await feeding
 
     async def _feed(self, inputs: AsyncIterator[RealtimeInput]) -> None:
@@ -349,7 +350,8 @@ class _LastingTalk:
         match item:
             case Respond() | Say():
                 self._asked.append(_Asked())
-                self._waits_since = self._waits_since or self._clock()
+                if self._waits_since is None:
+                    self._waits_since = self._clock()
             case CutShort():
                 for asked in self._asked:
                     asked.cancelled = True

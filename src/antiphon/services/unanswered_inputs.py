@@ -61,7 +61,7 @@ class UnansweredInputs:
         self._lead_size = 0
         self._pictures = deque[UserPicture](maxlen=PICTURES)
         self._turns = 0  # that the model has heard
-        self._turns_before = 0  # those before the conversation of now
+        self._turns_before = 0  # those before the current conversation
         self._heard = set[int]()  # the turns whose final words have come
         self._repeated = deque[bool]()  # what the model will say again of the user: speaking or not
 
